@@ -1,0 +1,34 @@
+//! Validated nouns, units and the traits of the outside world.
+//!
+//! Every other part speaks in these words, so this room must stay free of IO, clocks and randomness, and must know nothing of YAML, WASM,
+//! HTTP or SQL. What stands here is shared by at least two parts; a noun that only one part needs lives there.
+
+mod cost;
+mod event;
+mod finding;
+mod hash;
+mod marked;
+mod payload;
+mod place;
+mod tool;
+mod units;
+mod value;
+mod world;
+
+pub use cost::{Cost, Purpose, Tokens};
+pub use event::Event;
+pub use finding::Finding;
+pub use hash::ContentHash;
+pub use marked::Marked;
+pub use payload::{
+    CacheClass, Item, Label, ModelError, ModelErrorKind, ModelParameters, Payload, Provenance,
+    Reply, Role, StopReason, ToolCall, ToolResult, ToolSchema, Usage,
+};
+pub use place::{Place, Severity};
+pub use tool::{
+    CallError, CallErrorKind, Effect, Outcome, Part, PluginName, Refusal, ToolName, ToolNameError,
+    ToolSpec,
+};
+pub use units::{Bytes, Count, Energy, Percent, Span, UnitError, parse_duration};
+pub use value::Value;
+pub use world::{Clock, Model, ModelFuture, ModelSink, Rng, State, Timestamp};

@@ -1,0 +1,246 @@
+//! What one inference request carries and what comes back, in no provider's dialect.
+//!
+//! `context` assembles payloads, `provider` encodes them, `runtime` keeps the history they are made of. Items are shared, never copied: a
+//! payload of a long history is a list of pointers.
+
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Who a text chunk speaks as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The host's own instructions.
+    System,
+    /// The person or the host speaking to the model.
+    User,
+}
+
+/// How long a chunk's text stays as it is; stable chunks stand first so that the provider's cached prefix is long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheClass {
+    /// The same for the whole run.
+    Stable,
+    /// May change from turn to turn.
+    #[default]
+    Volatile,
+}
+
+/// Where a piece of a payload came from. It travels with the piece and into the journal, so that policies can come to match on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provenance {
+    /// A definition or the host itself.
+    House,
+    /// A person.
+    Human,
+    /// A model, by name.
+    Model(Arc<str>),
+    /// A plugin, with the hash of the generation that produced it.
+    Plugin {
+        /// The plugin's name.
+        name: Arc<str>,
+        /// Content hash of the component, short form.
+        generation: Arc<str>,
+    },
+    /// A file, by the path shown to people.
+    File(Arc<str>),
+}
+
+/// A mark on data, such as `untrusted`.
+pub type Label = Arc<str>;
+
+/// One item of a conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Item {
+    /// A chunk's text, or what a person said.
+    Text {
+        /// Who speaks.
+        role: Role,
+        /// What is said.
+        text: Arc<str>,
+        /// Where it came from.
+        provenance: Provenance,
+        /// Labels put on it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        labels: Vec<Label>,
+    },
+    /// What the model answered, kept as it was.
+    Assistant {
+        /// Visible text; empty when it only called tools.
+        text: Arc<str>,
+        /// Reasoning that the provider wants back unchanged.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reasoning: Option<Arc<str>>,
+        /// The calls it made, in order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        calls: Vec<ToolCall>,
+        /// The model that said it.
+        provenance: Provenance,
+    },
+    /// The outcome of one of the calls above it.
+    Result(ToolResult),
+}
+
+/// A call the model asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// The provider's id, which the result must name.
+    pub id: Arc<str>,
+    /// The dotted name where it is a known spelling of one, else what the model wrote.
+    pub name: Arc<str>,
+    /// JSON text exactly as the model wrote it.
+    pub arguments: Arc<str>,
+}
+
+/// What a call came to, as the model reads it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolResult {
+    /// The call's id.
+    pub call: Arc<str>,
+    /// The tool's dotted name.
+    pub name: Arc<str>,
+    /// Text for the model.
+    pub text: Arc<str>,
+    /// Whether the call failed.
+    pub failed: bool,
+    /// The plugin that answered, or the house for a denial.
+    pub provenance: Provenance,
+    /// Labels put on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<Label>,
+}
+
+/// A tool as offered to the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolSchema {
+    /// Dotted name, or a host tool's plain name.
+    pub name: Arc<str>,
+    /// What it does.
+    pub description: Arc<str>,
+    /// JSON Schema of its arguments.
+    pub parameters: Arc<serde_json::Value>,
+}
+
+/// What the agent definition says of its model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelParameters {
+    /// The provider's name in the house.
+    pub provider: Arc<str>,
+    /// The model's name at that provider.
+    pub name: Arc<str>,
+    /// Tokens that input and output share.
+    pub context_length: u64,
+    /// Tokens kept free for the answer.
+    pub max_output: u64,
+    /// Sampling temperature; the provider's default when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+}
+
+/// One request: what to say, which tools to offer, how to sample.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Payload {
+    /// Items in the order they are sent.
+    pub items: Vec<Arc<Item>>,
+    /// Tools in the order they are offered.
+    pub tools: Vec<ToolSchema>,
+    /// Model and sampling.
+    pub parameters: ModelParameters,
+}
+
+/// Why the model stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// It had said what it wanted.
+    End,
+    /// It wants its tool calls run.
+    ToolCalls,
+    /// It ran into `max_output`.
+    Length,
+    /// The provider filtered it.
+    Filter,
+    /// Anything else, as the provider put it.
+    Other(String),
+}
+
+/// Tokens as the provider reports them (or as they were estimated when it reports none).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// All input tokens, cached ones included.
+    pub input: u64,
+    /// Input tokens that the provider had cached.
+    pub cached: u64,
+    /// All output tokens, reasoning included.
+    pub output: u64,
+    /// Output tokens spent on reasoning.
+    pub reasoning: u64,
+    /// Whether the provider reported these; `false` means estimated by the host.
+    pub reported: bool,
+}
+
+/// What one inference came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// Visible text.
+    pub text: Arc<str>,
+    /// Reasoning text, when the provider gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<Arc<str>>,
+    /// Calls in order.
+    pub calls: Vec<ToolCall>,
+    /// Why it stopped.
+    pub stop: StopReason,
+    /// Tokens.
+    pub usage: Usage,
+    /// The model that answered, as the provider names it.
+    pub model: Arc<str>,
+    /// The provider's id for the request, where it gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Arc<str>>,
+}
+
+/// What sort of trouble a provider had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelErrorKind {
+    /// Could not be reached, or broke off.
+    Unreachable,
+    /// No key, a wrong key, or no right to the model.
+    Unauthorised,
+    /// Too many requests.
+    RateLimited,
+    /// The payload is too long for the model.
+    ContextOverflow,
+    /// The provider says the request is wrong.
+    Rejected,
+    /// Nothing came for too long.
+    Timeout,
+    /// It answered something that is not its own protocol.
+    Protocol,
+    /// A script has no reply for this payload.
+    NoReply,
+}
+
+/// A failed inference, in words for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct ModelError {
+    /// What sort of trouble.
+    pub kind: ModelErrorKind,
+    /// What happened and what to do about it. Never holds a secret.
+    pub message: String,
+}
+
+impl ModelError {
+    /// An error of `kind`.
+    pub fn new(kind: ModelErrorKind, message: impl Into<String>) -> Self {
+        ModelError {
+            kind,
+            message: message.into(),
+        }
+    }
+}

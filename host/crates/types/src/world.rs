@@ -1,0 +1,58 @@
+//! The outside world as traits, so that time, chance, storage and models can be injected: a run is replayed by injecting recorded ones.
+
+use crate::{ModelError, Payload, Reply};
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+/// Milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+/// The time. Nothing below the runtime asks the operating system for it.
+pub trait Clock: Send + Sync {
+    /// Now, by the calendar.
+    fn now(&self) -> Timestamp;
+    /// Time since some fixed instant; never goes back. For measuring.
+    fn monotonic(&self) -> Duration;
+}
+
+/// Randomness.
+pub trait Rng: Send + Sync {
+    /// Fill `bytes` with random ones.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// A plugin's own key-value store. Keys of one plugin are invisible to every other.
+pub trait State: Send + Sync {
+    /// The value under `key`, if any.
+    fn get(&self, plugin: &str, key: &str) -> Result<Option<Vec<u8>>, String>;
+    /// Put `value` under `key`, or remove the key.
+    fn set(&self, plugin: &str, key: &str, value: Option<&[u8]>) -> Result<(), String>;
+    /// All keys that start with `prefix`, sorted.
+    fn keys(&self, plugin: &str, prefix: &str) -> Result<Vec<String>, String>;
+}
+
+/// Hears a reply while it arrives, for live display only: what counts is the [`Reply`].
+pub trait ModelSink: Send {
+    /// Some more visible text.
+    fn text(&mut self, delta: &str);
+    /// Some more reasoning.
+    fn reasoning(&mut self, delta: &str);
+}
+
+impl ModelSink for () {
+    fn text(&mut self, _: &str) {}
+    fn reasoning(&mut self, _: &str) {}
+}
+
+/// A future that a trait object can return.
+pub type ModelFuture<'a> = Pin<Box<dyn Future<Output = Result<Reply, ModelError>> + Send + 'a>>;
+
+/// Something that answers payloads: a provider, a script, a recording.
+pub trait Model: Send + Sync {
+    /// Answer `payload`. Dropping the future cancels the request and closes its connection.
+    fn complete<'a>(&'a self, payload: &'a Payload, sink: &'a mut dyn ModelSink) -> ModelFuture<'a>;
+}
