@@ -304,46 +304,17 @@ impl Outcome {
 
 mod base64_bytes {
     //! Standard base64, which is all that JSON can carry of a blob.
+    use base64::{Engine, engine::general_purpose::STANDARD};
     use serde::{Deserialize, Deserializer, Serializer};
 
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
     pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-        for chunk in bytes.chunks(3) {
-            let group = chunk
-                .iter()
-                .enumerate()
-                .fold(0u32, |group, (i, b)| group | u32::from(*b) << (16 - 8 * i));
-            for i in 0..4 {
-                if i <= chunk.len() {
-                    text.push(ALPHABET[(group >> (18 - 6 * i)) as usize & 63] as char);
-                } else {
-                    text.push('=');
-                }
-            }
-        }
-        serializer.serialize_str(&text)
+        serializer.serialize_str(&STANDARD.encode(bytes))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-        let (mut group, mut bits) = (0u32, 0);
-        for digit in text.trim_end_matches('=').bytes() {
-            let value = ALPHABET
-                .iter()
-                .position(|a| *a == digit)
-                .ok_or_else(|| serde::de::Error::custom("not base64"))?;
-            group = group << 6 | value as u32;
-            bits += 6;
-            if bits >= 8 {
-                bits -= 8;
-                bytes.push((group >> bits) as u8);
-                group &= (1 << bits) - 1;
-            }
-        }
-        Ok(bytes)
+        STANDARD
+            .decode(String::deserialize(deserializer)?)
+            .map_err(serde::de::Error::custom)
     }
 }
 
