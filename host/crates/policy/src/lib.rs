@@ -1,1 +1,33 @@
-//! placeholder
+//! Overlays of policy in, one grant out.
+//!
+//! This room exists so that enforcement and explanation can never disagree: [`resolve`] is the only resolver, the sandbox acts on the [`Grant`] it
+//! returns, and `policy explain` prints that same grant with the rule that decided each line of it. It must know nothing of YAML, of WASM and of
+//! the file system: paths are compared as text here, and the sandbox checks them again on the disk (see [`Mount::within`]).
+//!
+//! The rules are those of DESIGN §4.3. Layers apply in one order; within a kind of rule the last one that matches wins; no match denies; mounts,
+//! limits and environment merge field by field; hidden names add up; the operator's ceiling is intersected with the result.
+
+mod defaults;
+mod explain;
+mod grant;
+mod hide;
+mod mounts;
+mod net;
+mod overlay;
+mod paths;
+mod pattern;
+mod resolve;
+mod tools;
+
+pub use defaults::{
+    ACCESS, CALLS_PER_TURN, CLOCK, DEADLINE, FUEL_PER_CALL, MEMORY, OUTPUT, RANDOM,
+};
+pub use grant::{Because, Grant, Limits, Mount, Subject};
+pub use hide::{Hide, HideError, HideGlob};
+pub use overlay::{
+    Access, ClockMode, LimitsPatch, MountPatch, NetRule, Overlay, RandomMode, SecretRule, ToolRule,
+    Verdict,
+};
+pub use pattern::matches as tool_pattern_matches;
+pub use resolve::{Request, resolve};
+pub use tools::{could_open, tools_declared, tools_open};

@@ -1,7 +1,9 @@
 //! One layer of policy as its author wrote it. `definitions` reads it from YAML; [`resolve`](crate::resolve) lays the layers over each other.
 
+use serde::Serialize;
+use std::fmt;
 use std::time::Duration;
-use types::{Bytes, Count, Marked, Place};
+use types::{Bytes, Count, Marked, Place, ToolName};
 
 /// A layer: house default, agent, a cognition state or a workflow state; also the ceiling. What it leaves out it does not change.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,7 +27,8 @@ pub struct Overlay {
 }
 
 /// What a rule says of a tool. Ordered: deny < ask < allow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Refused.
     Deny,
@@ -56,7 +59,8 @@ pub struct MountPatch {
 }
 
 /// What a guest may do in a mount. Ordered: none < read-only < read-write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Access {
     /// Not mounted.
     None,
@@ -67,7 +71,7 @@ pub enum Access {
 }
 
 /// One network rule. No interface to the network is linked in this version: a grant that has rules is refused loudly, never ignored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NetRule {
     /// Allow or deny.
     pub verdict: Verdict,
@@ -80,7 +84,7 @@ pub struct NetRule {
 }
 
 /// `secret: { header: Authorization, from: env:GITHUB_TOKEN }`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SecretRule {
     /// The header that carries it.
     pub header: String,
@@ -104,7 +108,8 @@ pub struct LimitsPatch {
 }
 
 /// The guest's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ClockMode {
     /// Stands still at the time of the event that caused the call; the monotonic clock steps.
     Frozen,
@@ -113,7 +118,8 @@ pub enum ClockMode {
 }
 
 /// The guest's randomness.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RandomMode {
     /// Derived from the run and the call: the same on replay.
     Seeded,
@@ -130,8 +136,42 @@ impl Overlay {
         }
     }
 
+    /// A layer that allows `tool` and nothing else: what `plugin call` without `--policy` works under.
+    pub fn only(tool: &ToolName) -> Self {
+        let rule = ToolRule {
+            verdict: Verdict::Allow,
+            pattern: tool.as_str().to_owned(),
+        };
+        let mut layer = Overlay::named("the tool that was named");
+        layer.tools.push(Marked::new(rule, layer.built_in()));
+        layer
+    }
+
     /// The place of a built-in rule of this layer.
     pub fn built_in(&self) -> Place {
         Place::built_in(&self.label)
     }
 }
+
+/// The words of YAML, used wherever a person reads one of these.
+macro_rules! words {
+    ($type:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
+        impl $type {
+            /// The word used in YAML and in JSON.
+            pub fn as_str(self) -> &'static str {
+                match self { $($type::$variant => $word),+ }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words!(Verdict { Deny => "deny", Ask => "ask", Allow => "allow" });
+words!(Access { None => "none", ReadOnly => "read-only", ReadWrite => "read-write" });
+words!(ClockMode { Frozen => "frozen", Real => "real" });
+words!(RandomMode { Seeded => "seeded", Real => "real" });

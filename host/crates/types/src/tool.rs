@@ -281,6 +281,9 @@ pub struct Outcome {
     /// What WASI refused during the call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Refusal>,
+    /// What the guest wrote to its log and to standard error, cut to the call's output limit. For the operator, never for the model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
     /// Wall-clock time in microseconds.
     pub wall_us: u64,
     /// Fuel burnt: exact, and the same on every run of the same call.
@@ -295,6 +298,7 @@ impl Outcome {
         Outcome {
             result: Err(error),
             refused: Vec::new(),
+            log: Vec::new(),
             wall_us: 0,
             fuel: 0,
             memory: 0,

@@ -1,0 +1,60 @@
+//! A compiled expression: every name is a slot or a state's number, every pattern is compiled, every literal is a value.
+
+use super::ast::Operator;
+use super::functions::Function;
+use crate::StateId;
+use std::sync::Arc;
+use types::Value;
+
+/// An expression, ready to be evaluated.
+#[derive(Clone, Debug)]
+pub(crate) struct Expr {
+    pub(super) node: Node,
+    /// As it was written, for messages.
+    pub text: Arc<str>,
+}
+
+/// What the suites call system variables; `event.*` of YAML charts are the first three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SystemName {
+    EventName,
+    EventData,
+    EventTime,
+    EventType,
+    EventSendId,
+    EventOrigin,
+    EventOriginType,
+    EventInvokeId,
+    /// The whole `_event`.
+    Event,
+    SessionId,
+    ChartName,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Node {
+    Constant(Value),
+    /// An entry of the chart's data.
+    Data(u16),
+    /// An entry that may not exist yet (a `foreach` of the suites makes it).
+    MaybeData(u16),
+    System(SystemName),
+    /// `In('state')`.
+    Active(StateId),
+    Select(Box<Node>, Box<str>),
+    Index(Box<Node>, Box<Node>),
+    Has(Box<Node>, Box<str>),
+    Defined(Box<Node>),
+    Not(Box<Node>),
+    Negate(Box<Node>),
+    Binary(Operator, Box<Node>, Box<Node>),
+    And(Box<Node>, Box<Node>),
+    Or(Box<Node>, Box<Node>),
+    Choice(Box<Node>, Box<Node>, Box<Node>),
+    List(Box<[Node]>),
+    Map(Box<[(Node, Node)]>),
+    Call(Function, Box<[Node]>),
+    Matches(Box<Node>, Box<regex::Regex>),
+    /// Something wrong that the suites want reported at run time.
+    Fail(Box<str>),
+}

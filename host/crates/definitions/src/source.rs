@@ -1,0 +1,155 @@
+//! The text of definition files: read within limits, kept so that a report can show the line it speaks of.
+//!
+//! Nothing here knows YAML. A secret that somebody wrote into a file is masked here once, so that no report can show it.
+
+use crate::suggest::is_invisible;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use types::{Finding, Place};
+
+/// Definitions are written by hand: the longest sensible one is a hundred times shorter.
+pub(crate) const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// The texts that findings point into, by the file name shown to people.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    files: BTreeMap<Arc<str>, Arc<str>>,
+    /// Where secrets begin, by file and line: from this column on, the line is not shown.
+    masks: BTreeMap<(Arc<str>, u32), u32>,
+}
+
+impl Sources {
+    pub(crate) fn add(&mut self, file: Arc<str>, text: Arc<str>) {
+        self.files.insert(file, text);
+    }
+
+    /// Never show what stands at `place`, for `lines` lines.
+    pub(crate) fn mask(&mut self, place: &Place, lines: u32) {
+        let first = self
+            .masks
+            .entry((place.file.clone(), place.line))
+            .or_insert(place.column);
+        *first = (*first).min(place.column);
+        for line in 1..lines {
+            self.masks.insert((place.file.clone(), place.line + line), 1);
+        }
+    }
+
+    /// Keep only the files that `findings` speak of.
+    pub(crate) fn only_for(mut self, findings: &[Finding]) -> Self {
+        self.files
+            .retain(|file, _| findings.iter().any(|f| f.place.file == *file));
+        self.masks.retain(|(file, _), _| self.files.contains_key(file));
+        self
+    }
+
+    /// The line at `place`, fit for a terminal: one column for each character, secrets left out.
+    pub(crate) fn line(&self, place: &Place) -> Option<String> {
+        let text = self.files.get(&place.file)?;
+        let line = text.lines().nth((place.line as usize).checked_sub(1)?)?;
+        let mask = self
+            .masks
+            .get(&(place.file.clone(), place.line))
+            .map_or(usize::MAX, |column| *column as usize);
+        let mut shown: String = line
+            .chars()
+            .take(mask.saturating_sub(1))
+            .map(|c| match c {
+                '\t' => ' ',
+                c if c.is_control() || is_invisible(c) => '\u{fffd}',
+                c => c,
+            })
+            .collect();
+        if mask != usize::MAX {
+            shown.push_str("[not shown]");
+        }
+        Some(shown)
+    }
+}
+
+/// A file's text, or what is wrong with it. `shown` is how people know the file.
+pub(crate) fn read(path: &Path, shown: &Arc<str>) -> Result<Text, Finding> {
+    let start = Place::new(shown.clone(), 1, 1);
+    let unreadable = |error: std::io::Error| {
+        Finding::error(
+            &start,
+            format!("this file cannot be read: {}", reason(&error)),
+            "check that it exists and that you may read it",
+        )
+    };
+    let about = std::fs::metadata(path).map_err(unreadable)?;
+    // Opening a pipe or a device could wait for ever.
+    if !about.is_file() {
+        return Err(Finding::error(
+            &start,
+            "this is no regular file",
+            "definitions are plain text files",
+        ));
+    }
+    let mut bytes = Vec::with_capacity(about.len().min(MAX_FILE_BYTES) as usize + 1);
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(Finding::error(
+            &start,
+            "this file is larger than 1 MiB",
+            "definitions are small; long texts belong in a file of their own that a chunk names with `file:`",
+        ));
+    }
+    decode(&bytes, shown)
+}
+
+/// What was read: the text without a byte order mark, and whatever is wrong with its encoding.
+pub(crate) struct Text {
+    pub text: Arc<str>,
+    pub bytes: Vec<u8>,
+    /// Bytes that are no UTF-8: the file cannot be used, but its text can be shown.
+    pub broken: Option<Finding>,
+}
+
+fn decode(bytes: &[u8], shown: &Arc<str>) -> Result<Text, Finding> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(Finding::error(
+            &Place::new(shown.clone(), 1, 1),
+            "this file is UTF-16, not UTF-8",
+            "save it as UTF-8 (most editors offer this in `save as`)",
+        ));
+    }
+    let content = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(bytes);
+    let (text, broken) = match std::str::from_utf8(content) {
+        Ok(text) => (Arc::from(text), None),
+        Err(error) => {
+            let before = String::from_utf8_lossy(&content[..error.valid_up_to()]).into_owned();
+            let line = before.matches('\n').count() as u32 + 1;
+            let column = before.rsplit('\n').next().unwrap_or("").chars().count() as u32 + 1;
+            let byte = content[error.valid_up_to()];
+            let finding = Finding::error(
+                &Place::new(shown.clone(), line, column),
+                format!("the byte 0x{byte:02x} is not UTF-8"),
+                "save the file as UTF-8 (most editors offer this in `save as`)",
+            );
+            (String::from_utf8_lossy(content).into(), Some(finding))
+        }
+    };
+    Ok(Text {
+        text,
+        bytes: bytes.to_vec(),
+        broken,
+    })
+}
+
+/// An IO error in plain words, without the operating system's number.
+pub(crate) fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "it does not exist".into(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".into(),
+        _ => {
+            let text = error.to_string();
+            text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! "Did you mean": the nearest known name, and names quoted so that a terminal is safe with them.
+
+use std::fmt::Write;
+
+/// Longer names are never typos of known ones, and comparing them would cost more than it helps.
+const LONGEST_COMPARED: usize = 64;
+
+/// Characters of a quoted name that a message shows.
+const LONGEST_SHOWN: usize = 60;
+
+/// The known name that `name` most probably stands for.
+pub(crate) fn nearest<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    if name.len() > LONGEST_COMPARED {
+        return None;
+    }
+    let lower = name.to_lowercase();
+    known
+        .into_iter()
+        .map(|candidate| {
+            let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
+            (distance, candidate)
+        })
+        .filter(|(distance, candidate)| {
+            let longest = name.chars().count().max(candidate.chars().count());
+            *distance <= longest / 3
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Help for an unknown name: the nearest known one, else the list of them, else `otherwise`.
+pub(crate) fn help<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+    what: &str,
+    otherwise: &str,
+) -> String {
+    if let Some(best) = nearest(name, known.clone()) {
+        return format!("did you mean `{}`?", shown(best));
+    }
+    let known: Vec<String> = known.into_iter().map(|k| format!("`{}`", shown(k))).collect();
+    if known.is_empty() || known.len() > 30 {
+        otherwise.to_owned()
+    } else {
+        format!("{what}: {}", known.join(", "))
+    }
+}
+
+/// `text` as a message may show it: one line, no control characters, not endless.
+pub(crate) fn shown(text: &str) -> String {
+    let mut out = String::new();
+    for (n, c) in text.chars().enumerate() {
+        if n == LONGEST_SHOWN {
+            out.push('…');
+            break;
+        }
+        if c.is_control() || is_invisible(c) {
+            let _ = write!(out, "{}", c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Characters that change how the text around them is displayed, which an error message must not let through.
+pub(crate) fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typo_finds_its_name_and_a_stranger_does_not() {
+        let known = ["tools", "mounts", "limits"];
+        assert_eq!(nearest("toolz", known), Some("tools"));
+        assert_eq!(nearest("Mount", known), Some("mounts"));
+        assert_eq!(nearest("zebra", known), None);
+        assert_eq!(nearest(&"t".repeat(10_000), known), None);
+    }
+
+    #[test]
+    fn quoted_names_are_one_short_printable_line() {
+        assert_eq!(shown("a\u{1b}[31mb\n"), "a\\u{1b}[31mb\\u{a}");
+        assert_eq!(shown(&"x".repeat(100)).chars().count(), LONGEST_SHOWN + 1);
+    }
+}

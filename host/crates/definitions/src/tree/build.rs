@@ -1,0 +1,361 @@
+//! The parser's events put together into a tree, within the budgets.
+
+use super::{Entry, Key, Kind, MAX_DEPTH, MAX_NODES, MAX_TEXT, Node, Scalar, Style, Tree, Typed};
+use super::{scalar, syntax};
+use crate::suggest::shown;
+use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use types::{Finding, Place};
+
+/// Parse the one document that `text` holds.
+///
+/// # Errors
+/// Whatever makes a tree impossible: no YAML, no document or several, or a budget exceeded. The findings that were made until then come first.
+pub(crate) fn parse(file: &Arc<str>, text: &str) -> Result<Tree, Vec<Finding>> {
+    let mut builder = Builder {
+        file: file.clone(),
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        root: None,
+        documents: 0,
+        spent: Weight::default(),
+        findings: Vec::new(),
+    };
+    for event in Parser::new_from_str(text) {
+        let stopped = match event {
+            Ok((event, span)) => builder.event(event, &span),
+            Err(error) => Err(syntax::finding(&builder.file, text, &error)),
+        };
+        if let Err(finding) = stopped {
+            builder.findings.push(finding);
+            return Err(builder.findings);
+        }
+    }
+    match builder.root {
+        Some(root) if !root.is_null() => Ok(Tree {
+            root,
+            findings: builder.findings,
+        }),
+        _ => Err(vec![Finding::error(
+            &Place::new(file.clone(), 1, 1),
+            "this file is empty",
+            "begin it with `agent: NAME`, `chart: NAME` or `policy: NAME`, or delete it",
+        )]),
+    }
+}
+
+/// What a subtree costs whoever walks it.
+#[derive(Clone, Copy, Default)]
+struct Weight {
+    nodes: usize,
+    text: usize,
+    /// Levels of nesting, the node itself included.
+    height: usize,
+}
+
+/// A collection whose end has not come yet.
+struct Open {
+    place: Place,
+    anchor: usize,
+    content: Content,
+    /// What had been spent when it began.
+    spent_before: Weight,
+    /// The highest child so far.
+    height: usize,
+}
+
+/// Whether the entry under a key goes into the tree, or was reported and left out.
+enum Fate {
+    Kept,
+    Complained,
+}
+
+enum Content {
+    List(Vec<Node>),
+    Map {
+        entries: Vec<Entry>,
+        key: Option<(Key, Fate)>,
+        lines: HashMap<Rc<str>, u32>,
+    },
+}
+
+struct Builder {
+    file: Arc<str>,
+    open: Vec<Open>,
+    /// Finished values by anchor. An anchor that is not here yet belongs to a value that is still open: an alias to it would be a cycle.
+    anchors: HashMap<usize, (Node, Weight)>,
+    root: Option<Node>,
+    documents: usize,
+    spent: Weight,
+    findings: Vec<Finding>,
+}
+
+impl Builder {
+    fn place(&self, span: &Span) -> Place {
+        Place::new(
+            self.file.clone(),
+            u32::try_from(span.start.line()).unwrap_or(u32::MAX),
+            u32::try_from(span.start.col()).unwrap_or(u32::MAX - 1) + 1,
+        )
+    }
+
+    fn event(&mut self, event: Event<'_>, span: &Span) -> Result<(), Finding> {
+        match event {
+            Event::DocumentStart(..) => self.begin_document(span),
+            Event::Scalar(text, style, anchor, tag) => {
+                let scalar = self.scalar(text, style, tag.as_deref(), span)?;
+                let weight = Weight {
+                    nodes: 1,
+                    text: scalar.text.len(),
+                    height: 0,
+                };
+                let node = Node {
+                    place: self.place(span),
+                    kind: Kind::Scalar(scalar),
+                };
+                self.spend(weight, &node.place)?;
+                self.put(node, anchor, weight)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.tag_of_collection(tag.as_deref(), "seq", span);
+                self.begin(Content::List(Vec::new()), anchor, span)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.tag_of_collection(tag.as_deref(), "map", span);
+                let content = Content::Map {
+                    entries: Vec::new(),
+                    key: None,
+                    lines: HashMap::new(),
+                };
+                self.begin(content, anchor, span)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(),
+            Event::Alias(anchor) => self.alias(anchor, span),
+            _ => Ok(()),
+        }
+    }
+
+    fn begin_document(&mut self, span: &Span) -> Result<(), Finding> {
+        self.documents += 1;
+        if self.documents > 1 {
+            return Err(Finding::error(
+                &self.place(span),
+                "a second document begins here",
+                "put each definition into a file of its own and remove the `---`",
+            ));
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, content: Content, anchor: usize, span: &Span) -> Result<(), Finding> {
+        let place = self.place(span);
+        if self.open.len() >= MAX_DEPTH {
+            return Err(Finding::error(
+                &place,
+                format!("this is nested more than {MAX_DEPTH} levels deep"),
+                "flatten it: states, lists and maps seldom need more than ten levels",
+            ));
+        }
+        let spent_before = self.spent;
+        self.spend(Weight { nodes: 1, text: 0, height: 0 }, &place)?;
+        self.open.push(Open {
+            place,
+            anchor,
+            content,
+            spent_before,
+            height: 0,
+        });
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Finding> {
+        let Some(open) = self.open.pop() else {
+            return Ok(());
+        };
+        let weight = Weight {
+            nodes: self.spent.nodes - open.spent_before.nodes,
+            text: self.spent.text - open.spent_before.text,
+            height: open.height + 1,
+        };
+        let kind = match open.content {
+            Content::List(items) => Kind::List(Rc::new(items)),
+            Content::Map { entries, .. } => Kind::Map(Rc::new(entries)),
+        };
+        let node = Node {
+            kind,
+            place: open.place,
+        };
+        self.put(node, open.anchor, weight)
+    }
+
+    fn alias(&mut self, anchor: usize, span: &Span) -> Result<(), Finding> {
+        let place = self.place(span);
+        let Some((node, weight)) = self.anchors.get(&anchor).cloned() else {
+            return Err(Finding::error(
+                &place,
+                "this alias stands inside the value it refers to, which would never end",
+                "write the value out instead",
+            ));
+        };
+        if self.open.len() + weight.height > MAX_DEPTH {
+            return Err(Finding::error(
+                &place,
+                format!("with what this alias repeats, this is nested more than {MAX_DEPTH} levels deep"),
+                "write the value out instead, and flatter",
+            ));
+        }
+        self.spend(weight, &place)?;
+        self.put(node, 0, weight)
+    }
+
+    fn spend(&mut self, weight: Weight, place: &Place) -> Result<(), Finding> {
+        self.spent.nodes += weight.nodes;
+        self.spent.text += weight.text;
+        let over = if self.spent.nodes > MAX_NODES {
+            format!("{MAX_NODES} values")
+        } else if self.spent.text > MAX_TEXT {
+            format!("{} MiB of text", MAX_TEXT >> 20)
+        } else {
+            return Ok(());
+        };
+        Err(Finding::error(
+            place,
+            format!("this file holds more than {over}, aliases counted each time"),
+            "split it into several definitions, or repeat less with aliases",
+        ))
+    }
+
+    /// Put a finished node where it belongs.
+    fn put(&mut self, mut node: Node, anchor: usize, weight: Weight) -> Result<(), Finding> {
+        if anchor != 0 {
+            self.anchors.insert(anchor, (node.clone(), weight));
+        }
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(node);
+            return Ok(());
+        };
+        open.height = open.height.max(weight.height);
+        match &mut open.content {
+            Content::List(items) => items.push(node),
+            Content::Map { entries, key, lines } => match key.take() {
+                None => *key = Some(as_key(node, lines, &mut self.findings)),
+                Some((_, Fate::Complained)) => {}
+                Some((key, Fate::Kept)) => {
+                    // A missing value has no place of its own: its key's is where one would look.
+                    if node.is_null() && node.scalar().is_some_and(|s| s.text.is_empty()) {
+                        node.place = key.place.clone();
+                    }
+                    entries.push(Entry { key, value: node });
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn scalar(
+        &mut self,
+        text: Cow<'_, str>,
+        style: ScalarStyle,
+        tag: Option<&Tag>,
+        span: &Span,
+    ) -> Result<Scalar, Finding> {
+        let style = match style {
+            ScalarStyle::Plain => Style::Plain,
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+            _ => Style::Block,
+        };
+        let plain = if style == Style::Plain {
+            scalar::typed(&text)
+        } else {
+            Typed::Text
+        };
+        let value = match tag {
+            None => plain,
+            Some(tag) if tag.core_suffix() == Some("str") || tag.original() == "!" => Typed::Text,
+            Some(tag) => {
+                let typed = scalar::typed(&text);
+                let fits = matches!(
+                    (tag.core_suffix(), typed),
+                    (Some("null"), Typed::Null)
+                        | (Some("bool"), Typed::Bool(_))
+                        | (Some("int"), Typed::Int(_))
+                        | (Some("float"), Typed::Float(_) | Typed::Int(_))
+                );
+                if !fits {
+                    self.complain_of_tag(tag, span);
+                }
+                typed
+            }
+        };
+        let lines = span.end.line().saturating_sub(span.start.line()) + 1;
+        Ok(Scalar {
+            text: text.into(),
+            style,
+            value,
+            lines: u32::try_from(lines).unwrap_or(u32::MAX),
+        })
+    }
+
+    fn tag_of_collection(&mut self, tag: Option<&Tag>, expected: &str, span: &Span) {
+        if let Some(tag) = tag
+            && tag.core_suffix() != Some(expected)
+            && tag.original() != "!"
+        {
+            self.complain_of_tag(tag, span);
+        }
+    }
+
+    fn complain_of_tag(&mut self, tag: &Tag, span: &Span) {
+        self.findings.push(Finding::error(
+            &self.place(span),
+            format!("the tag `{}` means nothing here", shown(&tag.original())),
+            "remove the tag; to make a value text, put it in quotes",
+        ));
+    }
+}
+
+/// A node in the place of a key; duplicates and keys that are no text are reported.
+fn as_key(
+    node: Node,
+    lines: &mut HashMap<Rc<str>, u32>,
+    findings: &mut Vec<Finding>,
+) -> (Key, Fate) {
+    let place = node.place.clone();
+    let text = match &node.kind {
+        Kind::Scalar(scalar) if scalar.value != Typed::Null => scalar.text.clone(),
+        _ => "".into(),
+    };
+    let complaint = if text.is_empty() {
+        Some((
+            format!("a key must be a name, and this is {}", node.describe()),
+            "write `name: value`; a text that begins with `{`, `[` or `*` needs quotes",
+        ))
+    } else if &*text == "<<" && node.scalar().is_some_and(|s| s.style == Style::Plain) {
+        Some((
+            "unknown key `<<`".into(),
+            "merge keys belong to older YAML and are not read here: write the entries out",
+        ))
+    } else {
+        lines.get(&text).map(|line| {
+            let name = shown(&text);
+            (
+                format!("the key `{name}` stands here a second time; the first is on line {line}"),
+                "keep one of the two",
+            )
+        })
+    };
+    let fate = match complaint {
+        Some((message, help)) => {
+            findings.push(Finding::error(&place, message, help));
+            Fate::Complained
+        }
+        None => {
+            lines.insert(text.clone(), place.line);
+            Fate::Kept
+        }
+    };
+    (Key { text, place }, fate)
+}

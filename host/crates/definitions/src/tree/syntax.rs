@@ -1,0 +1,117 @@
+//! What the YAML parser complains of, in words for somebody who has never read YAML's grammar.
+
+use crate::suggest::shown;
+use serde_saphyr::granit_parser::{ErrorKind, ScanError};
+use std::sync::Arc;
+use types::{Finding, Place};
+
+const TABS: &str = "indent with spaces; YAML does not allow tabs there";
+const QUOTES: &str = "text with `: `, ` #`, or one that begins with a special character such as `*`, `&`, `{`, `[`, `%`, `@` or `` ` ``, \
+    needs quotes around it";
+const ALIGN: &str = "entries that belong together begin in the same column, and what belongs to one is indented deeper";
+
+/// The parser's error as a finding.
+pub(super) fn finding(file: &Arc<str>, text: &str, error: &ScanError) -> Finding {
+    let marker = error.marker();
+    let (line, column) = clamp(text, marker.line(), marker.col());
+    let (message, help) = words(error, text, marker.line());
+    Finding::error(&Place::new(file.clone(), line, column), message, help)
+}
+
+/// The end of the text counts as the end of its last line: that is where something is missing.
+fn clamp(text: &str, line: usize, column: usize) -> (u32, u32) {
+    let lines = text.lines().count();
+    if line <= lines || lines == 0 {
+        return (line.max(1) as u32, column as u32 + 1);
+    }
+    let last = text.lines().last().map_or(0, |l| l.chars().count());
+    (lines as u32, last as u32 + 1)
+}
+
+fn words(error: &ScanError, text: &str, line: usize) -> (String, &'static str) {
+    // The parser often trips over the consequence of a tab before it trips over the tab itself.
+    let indented_by_tab = text
+        .lines()
+        .nth(line.saturating_sub(1))
+        .is_some_and(|line| line.trim_start_matches(' ').starts_with('\t'));
+    use ErrorKind::*;
+    let (message, help): (&str, &'static str) = match error.kind() {
+        TabNotAllowed | TabInBlockIndentation | TabInIndentation | TabAtBlockScalarStart
+        | TabInPlainScalar => ("a tab is used as indentation", TABS),
+        _ if indented_by_tab => ("a tab is used as indentation", TABS),
+        UnknownAnchor => (
+            "this alias refers to an anchor that does not exist",
+            "define it before with `&name`; for text that begins with `*`, use quotes: \"*\"",
+        ),
+        ExpectedBlockMappingKey | InvalidIndentation | ExpectedBlockSequenceEntry => {
+            ("the indentation does not fit what stands before it", ALIGN)
+        }
+        ExpectedFlowMappingSeparator => (
+            "a `,` or the closing `}` is missing before this",
+            "separate the entries between `{` and `}` by commas, and close the bracket",
+        ),
+        ExpectedFlowSequenceSeparator => (
+            "a `,` or the closing `]` is missing before this",
+            "separate the items between `[` and `]` by commas, and close the bracket",
+        ),
+        UnexpectedEofFlowSequence | UnexpectedEofFlowMapping | UnexpectedEofImplicitFlowMapping
+        | UnclosedFlowCollection { .. } => (
+            "the file ends inside brackets",
+            "close every `{` with `}` and every `[` with `]`",
+        ),
+        MisplacedFlowCollectionEnd | MismatchedFlowCollectionEnd { .. } => (
+            "this bracket closes none that is open",
+            "close every `{` with `}` and every `[` with `]`",
+        ),
+        UnclosedQuotedScalar | DocumentIndicatorInQuotedScalar => (
+            "a quote is opened and never closed",
+            "close the text with the quote it begins with; inside '…' write a single quote as ''",
+        ),
+        InvalidTrailingSingleQuotedScalar | InvalidTrailingDoubleQuotedScalar => (
+            "something follows the closing quote",
+            "quote the whole text; inside \"…\" write a quote as \\\", inside '…' a single quote as ''",
+        ),
+        UnknownQuotedScalarEscape => (
+            "unknown escape after `\\` in a double-quoted text",
+            "write `\\\\` for a backslash, or use single quotes, in which a backslash is nothing special",
+        ),
+        MappingValueNotAllowed | InvalidColonPlacement | MappingKeyNotAllowed => {
+            ("a `:` stands where no new entry can begin", QUOTES)
+        }
+        SimpleKeyExpected | InvalidSimpleKey => (
+            "this line is no `key: value`",
+            "add the `:` and a space after the key, or indent the line if it continues the text above",
+        ),
+        UnexpectedCharacter { .. } | ExpectedNodeContent => {
+            ("this character cannot begin a value", QUOTES)
+        }
+        BlockSequenceEntryNotAllowed | BlockEntryInFlowCollection | InvalidBlockEntryWhitespace => (
+            "a `-` stands where no list item can begin",
+            "begin a list on a line of its own below its key, one `- item` to a line",
+        ),
+        RecursionLimitExceeded => (
+            "this is nested too deep",
+            "flatten it: definitions seldom need more than ten levels",
+        ),
+        CommentNotSeparated => (
+            "a comment follows without a space before its `#`",
+            "put a space before `#`, or quote the text if the `#` belongs to it",
+        ),
+        InvalidQuotedScalarIndent | InvalidFlowScalarIndent | InvalidBlockScalarIndent => {
+            ("this line is indented less than the text it continues", ALIGN)
+        }
+        BomInsideDocument => (
+            "a byte order mark stands inside the file",
+            "delete the invisible character before this place",
+        ),
+        UndeclaredTagHandle | ExpectedTagBang | MissingTagUri | InvalidTagTerminator => (
+            "a tag (`!`) begins here, which means nothing in definitions",
+            "for text that begins with `!`, use quotes",
+        ),
+        _ => {
+            let message = format!("this is no valid YAML: {}", shown(&error.kind().to_string()));
+            return (message, QUOTES);
+        }
+    };
+    (message.to_owned(), help)
+}

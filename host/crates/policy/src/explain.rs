@@ -1,0 +1,69 @@
+//! A grant in words and in JSON: what `policy explain` prints. It decides nothing.
+
+use crate::{Because, Grant, Mount};
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// Column at which the rule stands beside a short line; longer lines have it below them, so that text fits 100 columns where paths allow.
+const RULE_COLUMN: usize = 52;
+
+impl Grant {
+    /// `{"grant": {…}, "because": [{"what", "file", "line"}]}`. Sizes are bytes; a line of 0 means that the host itself decided.
+    pub fn to_json(&self) -> Value {
+        let env: serde_json::Map<String, Value> = self
+            .env
+            .iter()
+            .map(|(name, value)| (name.clone(), json!(value)))
+            .collect();
+        let because: Vec<Value> = self.because.iter().map(because_json).collect();
+        json!({
+            "grant": {
+                "tool": self.tool,
+                "verdict": self.verdict,
+                "mounts": self.mounts.iter().map(mount_json).collect::<Vec<_>>(),
+                "env": env,
+                "net": self.net,
+                "net_ceiling": self.net_ceiling,
+                "limits": {
+                    "memory_bytes": self.limits.memory,
+                    "fuel": self.limits.fuel,
+                    "deadline_ms": u64::try_from(self.limits.deadline.as_millis()).unwrap_or(u64::MAX),
+                    "output_bytes": self.limits.output,
+                    "calls_per_turn": self.limits.calls,
+                },
+                "clock": self.clock,
+                "random": self.random,
+            },
+            "because": because,
+        })
+    }
+
+    /// The grant for a person: one line for each decision and beside it the rule that decided.
+    pub fn explain_text(&self) -> String {
+        let mut text = String::new();
+        for line in &self.because {
+            let rule = format!("{} ({})", line.rule(), line.layer);
+            let gap = match line.what.chars().count() {
+                width if width + 2 <= RULE_COLUMN => " ".repeat(RULE_COLUMN - width),
+                _ => format!("\n{}", " ".repeat(RULE_COLUMN)),
+            };
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{}{gap}{rule}", line.what);
+        }
+        text
+    }
+}
+
+fn mount_json(mount: &Mount) -> Value {
+    json!({
+        "guest": mount.guest,
+        "host": mount.host.to_string_lossy(),
+        "access": mount.access,
+        "hide": mount.hide,
+        "within": mount.within.as_ref().map(|within| within.to_string_lossy()),
+    })
+}
+
+fn because_json(line: &Because) -> Value {
+    json!({ "what": line.what, "file": line.place.file, "line": line.place.line })
+}

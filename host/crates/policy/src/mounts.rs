@@ -1,0 +1,305 @@
+//! Which directories a guest sees: patches merged field by field, then held inside the ceiling.
+//!
+//! How the ceiling is intersected, to the letter:
+//! - Its entries with a `from` name directories. As soon as there is one, a mount must lie inside one of them; the deepest that contains it decides the
+//!   most access it can have (where two name the same directory, the lesser).
+//! - A directory that the ceiling closes or makes read-only *inside* a mount holds too: a closed one is hidden, and one with less access than the mount
+//!   lowers the whole mount, because a mount has one access. So no path ever has more access than the deepest ceiling directory above it.
+//! - Its entries without a `from` limit the mount of the same guest path.
+//! - Whatever it hides stays hidden, however the mount is cut.
+
+use crate::grant::{Mount, Subject};
+use crate::resolve::{Reasons, Request};
+use crate::{Access, HideGlob, MountPatch, Overlay, defaults, paths};
+use std::cmp::Reverse;
+use std::path::{Path, PathBuf};
+use types::{Marked, Place};
+
+type Said<'a, T> = (&'a Marked<T>, &'a Overlay);
+
+/// What all layers together say of one guest path.
+struct Merged<'a> {
+    guest: String,
+    named: Said<'a, String>,
+    from: Option<Said<'a, String>>,
+    access: Option<Said<'a, Access>>,
+    hide: Vec<Said<'a, String>>,
+}
+
+/// The ceiling, its directories resolved.
+struct Ceiling<'a> {
+    layer: &'a Overlay,
+    directories: Vec<Directory<'a>>,
+}
+
+struct Directory<'a> {
+    host: PathBuf,
+    from: &'a Marked<String>,
+    patch: &'a MountPatch,
+}
+
+impl Directory<'_> {
+    /// The most access that it gives. What it does not say it does not limit.
+    fn most(&self) -> Access {
+        self.patch
+            .access
+            .as_ref()
+            .map_or(Access::ReadWrite, |access| access.value)
+    }
+
+    fn place(&self) -> &Place {
+        self.patch
+            .access
+            .as_ref()
+            .map_or(&self.from.place, |access| &access.place)
+    }
+}
+
+/// The mounts of a grant, in the order of their guest paths.
+pub(crate) fn merge(request: &Request<'_>, ledger: &mut Reasons) -> Vec<Mount> {
+    let ceiling = request
+        .ceiling
+        .map(|layer| Ceiling::of(layer, request.root));
+    let merged = layered(request.layers);
+    let mounts = merged
+        .iter()
+        .filter_map(|mount| mount.settle(request.root, ceiling.as_ref(), ledger));
+    mounts.collect()
+}
+
+fn layered<'a>(layers: &[&'a Overlay]) -> Vec<Merged<'a>> {
+    let mut merged: Vec<Merged<'a>> = Vec::new();
+    for layer in layers {
+        for (name, patch) in &layer.mounts {
+            let guest = paths::guest(name);
+            let at = merged
+                .iter()
+                .position(|mount| mount.guest == guest)
+                .unwrap_or_else(|| {
+                    merged.push(Merged::new(guest, (name, layer)));
+                    merged.len() - 1
+                });
+            merged[at].patch(name, patch, layer);
+        }
+    }
+    merged.sort_by(|a, b| a.guest.cmp(&b.guest));
+    merged
+}
+
+impl<'a> Merged<'a> {
+    fn new(guest: String, named: Said<'a, String>) -> Self {
+        Merged {
+            guest,
+            named,
+            from: None,
+            access: None,
+            hide: Vec::new(),
+        }
+    }
+
+    fn patch(&mut self, name: &'a Marked<String>, patch: &'a MountPatch, layer: &'a Overlay) {
+        self.named = (name, layer);
+        self.from = patch.from.as_ref().map(|from| (from, layer)).or(self.from);
+        self.access = patch
+            .access
+            .as_ref()
+            .map(|access| (access, layer))
+            .or(self.access);
+        for glob in &patch.hide {
+            if !self.hide.iter().any(|(known, _)| known.value == glob.value) {
+                self.hide.push((glob, layer));
+            }
+        }
+    }
+
+    /// The mount that comes of it, if one does; says why in either case.
+    fn settle(
+        &self,
+        root: &Path,
+        ceiling: Option<&Ceiling<'_>>,
+        ledger: &mut Reasons,
+    ) -> Option<Mount> {
+        let guest = &self.guest;
+        let Some((from, from_layer)) = self.from else {
+            let what = format!("mount {guest}: not mounted, for no layer says `from`");
+            ledger.decided(Subject::Mount, what, &self.named.0.place, self.named.1);
+            return None;
+        };
+        if let Some((access, layer)) = self.access
+            && access.value == Access::None
+        {
+            let what = format!("mount {guest}: not mounted (access none)");
+            ledger.decided(Subject::Mount, what, &access.place, layer);
+            return None;
+        }
+        let host = paths::host(root, from);
+        let bounds = match ceiling {
+            Some(ceiling) => ceiling.bounds(guest, &host, ledger)?,
+            None => Bounds::default(),
+        };
+        let what = format!("mount {guest}: from {from} ({})", host.display());
+        ledger.decided(Subject::Mount, what, &from.place, from_layer);
+        let access = self.settle_access(&bounds, ledger)?;
+        let hide = self.settle_hide(&bounds, ledger);
+        if let (Some(within), Some((place, layer))) = (&bounds.within, bounds.within_said) {
+            let what = format!("mount {guest}: inside the ceiling's {}", within.display());
+            ledger.decided(Subject::Mount, what, place, layer);
+        }
+        Some(Mount {
+            guest: guest.clone(),
+            host,
+            access,
+            hide,
+            within: bounds.within,
+        })
+    }
+
+    fn settle_access(&self, bounds: &Bounds<'_>, ledger: &mut Reasons) -> Option<Access> {
+        let guest = &self.guest;
+        let wanted = self
+            .access
+            .map_or(defaults::ACCESS, |(access, _)| access.value);
+        if let Some((cap, place, layer)) = bounds.access
+            && cap < wanted
+        {
+            let what = match cap {
+                Access::None => format!("mount {guest}: not mounted (access none, the ceiling)"),
+                cap => format!("mount {guest}: access {cap} (the ceiling; otherwise {wanted})"),
+            };
+            ledger.decided(Subject::Mount, what, place, layer);
+            return (cap != Access::None).then_some(cap);
+        }
+        let what = format!("mount {guest}: access {wanted}");
+        match self.access {
+            Some((access, layer)) => ledger.decided(Subject::Mount, what, &access.place, layer),
+            None => ledger.by_default(Subject::Mount, what),
+        }
+        Some(wanted)
+    }
+
+    fn settle_hide(&self, bounds: &Bounds<'_>, ledger: &mut Reasons) -> Vec<HideGlob> {
+        let own = self
+            .hide
+            .iter()
+            .map(|(glob, layer)| (HideGlob::new(&glob.value), &glob.place, *layer));
+        let mut hide: Vec<HideGlob> = Vec::with_capacity(self.hide.len() + bounds.hide.len());
+        for (glob, place, layer) in own.chain(bounds.hide.iter().cloned()) {
+            if !hide.contains(&glob) {
+                let what = format!("mount {}: hide {glob}", self.guest);
+                ledger.decided(Subject::Mount, what, place, layer);
+                hide.push(glob);
+            }
+        }
+        hide
+    }
+}
+
+/// What the ceiling says of one mount.
+#[derive(Default)]
+struct Bounds<'a> {
+    within: Option<PathBuf>,
+    within_said: Option<(&'a Place, &'a Overlay)>,
+    access: Option<(Access, &'a Place, &'a Overlay)>,
+    hide: Vec<(HideGlob, &'a Place, &'a Overlay)>,
+}
+
+impl<'a> Bounds<'a> {
+    fn lower(&mut self, access: Access, place: &'a Place, layer: &'a Overlay) {
+        if self.access.is_none_or(|(known, ..)| access < known) {
+            self.access = Some((access, place, layer));
+        }
+    }
+}
+
+impl<'a> Ceiling<'a> {
+    fn of(layer: &'a Overlay, root: &Path) -> Self {
+        let directory = |(_, patch): &'a (Marked<String>, MountPatch)| {
+            let from = patch.from.as_ref()?;
+            Some(Directory {
+                host: paths::host(root, from),
+                from,
+                patch,
+            })
+        };
+        Ceiling {
+            layer,
+            directories: layer.mounts.iter().filter_map(directory).collect(),
+        }
+    }
+
+    /// What it says of the mount of `host` at `guest`; `None`, with its reason, where the mount lies outside of it.
+    fn bounds(&self, guest: &str, host: &Path, ledger: &mut Reasons) -> Option<Bounds<'_>> {
+        let mut bounds = Bounds::default();
+        if let Some(first) = self.directories.first() {
+            let containing = self
+                .directories
+                .iter()
+                .filter(|directory| host.starts_with(&directory.host));
+            let Some(deepest) = containing.min_by_key(|directory| {
+                (
+                    Reverse(directory.host.components().count()),
+                    directory.most(),
+                )
+            }) else {
+                let what = format!(
+                    "mount {guest}: not mounted, for {} lies outside every directory of the ceiling",
+                    host.display()
+                );
+                ledger.decided(Subject::Mount, what, &first.from.place, self.layer);
+                return None;
+            };
+            bounds.within = Some(deepest.host.clone());
+            bounds.within_said = Some((&deepest.from.place, self.layer));
+            bounds.lower(deepest.most(), deepest.place(), self.layer);
+        }
+        for directory in &self.directories {
+            self.bound_by(directory, host, &mut bounds);
+        }
+        let by_name = |(name, patch): &&(Marked<String>, MountPatch)| {
+            patch.from.is_none() && paths::guest(name) == guest
+        };
+        for (_, patch) in self.layer.mounts.iter().filter(by_name) {
+            if let Some(access) = &patch.access {
+                bounds.lower(access.value, &access.place, self.layer);
+            }
+            let globs = patch
+                .hide
+                .iter()
+                .map(|glob| (HideGlob::new(&glob.value), &glob.place, self.layer));
+            bounds.hide.extend(globs);
+        }
+        Some(bounds)
+    }
+
+    /// What one directory of the ceiling says of a mount that lies in it or around it.
+    fn bound_by<'b>(&'b self, directory: &'b Directory<'_>, host: &Path, bounds: &mut Bounds<'b>) {
+        let globs = directory.patch.hide.iter();
+        if let Some(below) = paths::inside(host, &directory.host) {
+            bounds.hide.extend(globs.map(|glob| {
+                let rebased = HideGlob {
+                    glob: glob.value.clone(),
+                    below: below.clone(),
+                };
+                (rebased, &glob.place, self.layer)
+            }));
+        } else if let Some(inner) = paths::inside(&directory.host, host) {
+            let inner = globset::escape(&inner);
+            bounds.hide.extend(globs.map(|glob| {
+                let bare = glob.trim_start_matches("./").trim_start_matches('/');
+                (
+                    HideGlob::new(format!("{inner}/{bare}")),
+                    &glob.place,
+                    self.layer,
+                )
+            }));
+            match directory.most() {
+                Access::None => {
+                    bounds
+                        .hide
+                        .push((HideGlob::new(inner), directory.place(), self.layer))
+                }
+                most => bounds.lower(most, directory.place(), self.layer),
+            }
+        }
+    }
+}

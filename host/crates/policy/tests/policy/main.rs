@@ -1,0 +1,5 @@
+//! The resolver as its users see it: cases, properties, and the text of its explanations.
+
+mod common;
+mod properties;
+mod resolve;

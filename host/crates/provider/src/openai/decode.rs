@@ -1,0 +1,427 @@
+//! What a server sends, put together into a reply.
+//!
+//! Servers that call themselves compatible differ in everything that can differ, so every field is optional here, what is not understood
+//! is skipped, and only what makes an answer unusable is an error.
+
+use super::encode::house_name;
+use serde::Deserialize;
+use serde_json::Value;
+use types::{ModelSink, Reply, StopReason, ToolCall, Usage};
+
+/// Most bytes of text and arguments in one reply. No model writes as much; a server that does would fill the memory.
+const LARGEST_REPLY: usize = 32 << 20;
+
+/// What an estimated token is long: the usual figure for English text and for code.
+const BYTES_PER_TOKEN: usize = 4;
+
+/// What can be wrong with an answer.
+#[derive(Debug, PartialEq)]
+pub enum DecodeError {
+    /// Not JSON of the expected shape; the text says what and quotes its beginning.
+    NotProtocol(String),
+    /// The server reports a failure inside the stream, in its own JSON.
+    Reported(Value),
+}
+
+impl From<super::sse::SseError> for DecodeError {
+    fn from(error: super::sse::SseError) -> Self {
+        DecodeError::NotProtocol(match error {
+            super::sse::SseError::TooLong => "an event of more than 16 MiB".to_owned(),
+            super::sse::SseError::NotText => "an event that is not UTF-8".to_owned(),
+        })
+    }
+}
+
+/// One event of the stream, or the one JSON answer of a server that does not stream.
+#[derive(Deserialize)]
+struct Chunk {
+    id: Option<String>,
+    model: Option<String>,
+    choices: Option<Vec<Choice>>,
+    usage: Option<Value>,
+    error: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    index: Option<u64>,
+    delta: Option<Message>,
+    message: Option<Message>,
+    finish_reason: Option<String>,
+    usage: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    content: Option<Value>,
+    refusal: Option<Value>,
+    reasoning_content: Option<Value>,
+    reasoning: Option<Value>,
+    tool_calls: Option<Vec<CallDelta>>,
+}
+
+#[derive(Deserialize)]
+struct CallDelta {
+    index: Option<u64>,
+    id: Option<String>,
+    function: Option<FunctionDelta>,
+}
+
+#[derive(Deserialize)]
+struct FunctionDelta {
+    name: Option<String>,
+    arguments: Option<Value>,
+}
+
+#[derive(Default)]
+struct PartialCall {
+    index: Option<u64>,
+    id: String,
+    name: String,
+    arguments: String,
+}
+
+/// A reply while it arrives.
+#[derive(Default)]
+pub struct Assembly {
+    text: String,
+    reasoning: String,
+    calls: Vec<PartialCall>,
+    finish: Option<String>,
+    usage: Option<Usage>,
+    model: Option<String>,
+    id: Option<String>,
+    done: bool,
+}
+
+impl Assembly {
+    /// Take one event's data, or one whole answer.
+    pub fn take(&mut self, data: &str, sink: &mut dyn ModelSink) -> Result<(), DecodeError> {
+        let data = data.trim();
+        if data == "[DONE]" {
+            self.done = true;
+            return Ok(());
+        }
+        if data.is_empty() {
+            return Ok(());
+        }
+        let chunk: Chunk = serde_json::from_str(data).map_err(|error| {
+            DecodeError::NotProtocol(format!("{error}, in `{}`", beginning_of(data)))
+        })?;
+        if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
+            return Err(DecodeError::Reported(error));
+        }
+        if let Some(usage) = chunk.usage.as_ref().and_then(read_usage) {
+            self.usage = Some(usage);
+        }
+        keep_first(&mut self.model, chunk.model);
+        keep_first(&mut self.id, chunk.id);
+        for choice in chunk.choices.into_iter().flatten() {
+            if choice.index.unwrap_or(0) == 0 {
+                self.take_choice(choice, sink);
+            }
+        }
+        let size = self.text.len() + self.reasoning.len() + self.argument_bytes();
+        if size > LARGEST_REPLY {
+            return Err(DecodeError::NotProtocol("a reply of more than 32 MiB".into()));
+        }
+        Ok(())
+    }
+
+    /// Whether the model has said why it stopped, or the server that it has sent everything.
+    pub fn is_finished(&self) -> bool {
+        self.done || self.finish.is_some()
+    }
+
+    /// Whether the server has said that nothing more will come.
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Whether anything that counts has come.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.reasoning.is_empty() && self.calls.is_empty() && self.finish.is_none()
+    }
+
+    /// The reply. `turn` is the number of answers before this one, out of which ids are made where the server gave none; `sent` is the
+    /// request's size in bytes, out of which tokens are estimated where the server counts none.
+    pub fn into_reply(self, turn: usize, sent: usize, asked_for: &str) -> Reply {
+        let usage = self.usage.unwrap_or_else(|| self.estimate(sent));
+        let stop = match self.finish.as_deref() {
+            Some("length" | "max_tokens") => StopReason::Length,
+            Some("content_filter") => StopReason::Filter,
+            // Several servers say `stop` when the model stopped in order to call.
+            _ if !self.calls.is_empty() => StopReason::ToolCalls,
+            None | Some("stop" | "eos" | "end_turn" | "tool_calls" | "function_call") => StopReason::End,
+            Some(other) => StopReason::Other(other.to_owned()),
+        };
+        Reply {
+            text: self.text.into(),
+            reasoning: (!self.reasoning.is_empty()).then(|| self.reasoning.into()),
+            calls: name_calls(self.calls, turn),
+            stop,
+            usage,
+            model: self.model.filter(|m| !m.is_empty()).map_or_else(|| asked_for.into(), Into::into),
+            request: self.id.filter(|id| !id.is_empty()).map(Into::into),
+        }
+    }
+
+    fn argument_bytes(&self) -> usize {
+        self.calls.iter().map(|call| call.name.len() + call.arguments.len()).sum()
+    }
+
+    fn estimate(&self, sent: usize) -> Usage {
+        let tokens = |bytes: usize| bytes.div_ceil(BYTES_PER_TOKEN) as u64;
+        Usage {
+            input: tokens(sent),
+            cached: 0,
+            output: tokens(self.text.len() + self.reasoning.len() + self.argument_bytes()),
+            reasoning: tokens(self.reasoning.len()),
+            reported: false,
+        }
+    }
+
+    fn take_choice(&mut self, choice: Choice, sink: &mut dyn ModelSink) {
+        if let Some(usage) = choice.usage.as_ref().and_then(read_usage) {
+            self.usage = Some(usage);
+        }
+        if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
+            self.finish = Some(reason);
+        }
+        let Some(message) = choice.delta.or(choice.message) else {
+            return;
+        };
+        let reasoning = message.reasoning_content.as_ref().map(text_of).filter(|text| !text.is_empty());
+        let reasoning = reasoning.or_else(|| message.reasoning.as_ref().map(text_of));
+        if let Some(delta) = reasoning.filter(|delta| !delta.is_empty()) {
+            self.reasoning.push_str(&delta);
+            sink.reasoning(&delta);
+        }
+        for value in [message.content, message.refusal].iter().flatten() {
+            let delta = text_of(value);
+            if !delta.is_empty() {
+                self.text.push_str(&delta);
+                sink.text(&delta);
+            }
+        }
+        for delta in message.tool_calls.into_iter().flatten() {
+            self.take_call(delta);
+        }
+    }
+
+    /// Deltas of parallel calls come mixed, told apart by their index. Some servers give no index, or the same to all calls: there a new id
+    /// begins a new call.
+    fn take_call(&mut self, delta: CallDelta) {
+        let id = delta.id.unwrap_or_default();
+        let same = |call: &PartialCall| id.is_empty() || call.id.is_empty() || call.id == id;
+        let found = match delta.index {
+            Some(index) => self.calls.iter().rposition(|call| call.index == Some(index) && same(call)),
+            None if id.is_empty() => self.calls.len().checked_sub(1),
+            None => self.calls.iter().rposition(|call| call.id == id),
+        };
+        let at = found.unwrap_or_else(|| {
+            self.calls.push(PartialCall {
+                index: delta.index,
+                ..PartialCall::default()
+            });
+            self.calls.len() - 1
+        });
+        let call = &mut self.calls[at];
+        if call.id.is_empty() {
+            call.id = id;
+        }
+        let Some(function) = delta.function else {
+            return;
+        };
+        if call.name.is_empty() {
+            call.name = function.name.unwrap_or_default();
+        }
+        match function.arguments {
+            None | Some(Value::Null) => {}
+            Some(Value::String(more)) => call.arguments.push_str(&more),
+            // Not what the protocol says, but what it means is plain.
+            Some(object) => call.arguments.push_str(&object.to_string()),
+        }
+    }
+}
+
+/// Calls with ids that are unique in the reply: a server's own, or made from the turn so that they are unique in the history too.
+fn name_calls(calls: Vec<PartialCall>, turn: usize) -> Vec<ToolCall> {
+    let mut named: Vec<ToolCall> = Vec::with_capacity(calls.len());
+    for (n, call) in calls.into_iter().enumerate() {
+        let taken = call.id.is_empty() || named.iter().any(|other| *other.id == *call.id);
+        let id = if taken { format!("call_{turn}_{n}") } else { call.id };
+        named.push(ToolCall {
+            id: id.into(),
+            name: house_name(&call.name).into(),
+            arguments: call.arguments.into(),
+        });
+    }
+    named
+}
+
+fn keep_first(slot: &mut Option<String>, value: Option<String>) {
+    if slot.is_none() {
+        *slot = value;
+    }
+}
+
+/// Text that is either a string or, as some servers send it, a list of parts.
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts
+            .iter()
+            .filter_map(|part| part.get("text").and_then(Value::as_str).or(part.as_str()))
+            .collect(),
+        _ => String::new(),
+    }
+}
+
+/// Usage in OpenAI's words; `prompt_cache_hit_tokens` is DeepSeek's.
+fn read_usage(usage: &Value) -> Option<Usage> {
+    let number = |pointer: &str| {
+        let value = usage.pointer(pointer)?;
+        value.as_u64().or_else(|| value.as_f64().map(|n| n as u64))
+    };
+    let input = number("/prompt_tokens");
+    let output = number("/completion_tokens");
+    if input.is_none() && output.is_none() {
+        return None;
+    }
+    let (input, output) = (input.unwrap_or(0), output.unwrap_or(0));
+    let cached = number("/prompt_tokens_details/cached_tokens").or_else(|| number("/prompt_cache_hit_tokens"));
+    let reasoning = number("/completion_tokens_details/reasoning_tokens");
+    Some(Usage {
+        input,
+        // A part is never more than its whole, whatever a server says: money is computed from the difference.
+        cached: cached.unwrap_or(0).min(input),
+        output,
+        reasoning: reasoning.unwrap_or(0).min(output),
+        reported: true,
+    })
+}
+
+/// The first characters of `text`, for an error message.
+pub fn beginning_of(text: &str) -> String {
+    const MOST: usize = 160;
+    let mut line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MOST)
+        .collect();
+    if text.chars().nth(MOST).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn reply(chunks: &[Value]) -> Reply {
+        let mut assembly = Assembly::default();
+        for chunk in chunks {
+            assembly.take(&chunk.to_string(), &mut ()).unwrap();
+        }
+        assembly.into_reply(3, 400, "asked")
+    }
+
+    fn delta(delta: Value) -> Value {
+        json!({"choices": [{"index": 0, "delta": delta}]})
+    }
+
+    fn call(index: impl Into<Value>, id: &str, name: &str, arguments: &str) -> Value {
+        json!({"index": index.into(), "id": id, "function": {"name": name, "arguments": arguments}})
+    }
+
+    #[test]
+    fn parallel_calls_are_told_apart_by_index() {
+        let reply = reply(&[
+            delta(json!({"tool_calls": [call(0, "a", "fs__read", "{\"p")]})),
+            delta(json!({"tool_calls": [call(1, "b", "signal", ""), {"index": 0, "function": {"arguments": "\":1}"}}]})),
+            delta(json!({"tool_calls": [{"index": 1, "function": {"arguments": "{}"}}]})),
+        ]);
+        let calls: Vec<_> = reply.calls.iter().map(|c| (&*c.id, &*c.name, &*c.arguments)).collect();
+        assert_eq!(calls, [("a", "fs.read", "{\"p\":1}"), ("b", "signal", "{}")]);
+        assert_eq!(reply.stop, StopReason::ToolCalls);
+    }
+
+    #[test]
+    fn calls_without_an_index_or_with_the_same_are_told_apart_by_id() {
+        for index in [Value::Null, json!(0)] {
+            let reply = reply(&[
+                delta(json!({"tool_calls": [call(index.clone(), "a", "x", "{}")]})),
+                delta(json!({"tool_calls": [call(index.clone(), "b", "y", "{}")]})),
+            ]);
+            assert_eq!(reply.calls.len(), 2, "{index}");
+        }
+    }
+
+    #[test]
+    fn a_missing_or_repeated_id_is_made_from_the_turn() {
+        let reply = reply(&[delta(json!({"tool_calls": [
+            call(0, "", "x", "{}"), call(1, "same", "y", "{}"), call(2, "same", "z", "{}"),
+        ]}))]);
+        let ids: Vec<_> = reply.calls.iter().map(|c| &*c.id).collect();
+        assert_eq!(ids, ["call_3_0", "same", "call_3_2"]);
+    }
+
+    #[test]
+    fn reasons_to_stop() {
+        for (finish, stop) in [
+            ("stop", StopReason::End),
+            ("length", StopReason::Length),
+            ("content_filter", StopReason::Filter),
+            ("tired", StopReason::Other("tired".into())),
+        ] {
+            let reply = reply(&[json!({"choices": [{"delta": {"content": "x"}, "finish_reason": finish}]})]);
+            assert_eq!(reply.stop, stop);
+        }
+    }
+
+    #[test]
+    fn usage_is_the_servers_or_else_an_estimate() {
+        let usage = json!({"choices": [], "usage": {
+            "prompt_tokens": 10, "completion_tokens": 7,
+            "prompt_tokens_details": {"cached_tokens": 99}, "completion_tokens_details": {"reasoning_tokens": 3},
+        }});
+        assert_eq!(
+            reply(&[delta(json!({"content": "x"})), usage]).usage,
+            Usage { input: 10, cached: 10, output: 7, reasoning: 3, reported: true }
+        );
+        let guess = reply(&[delta(json!({"content": "12345", "reasoning": "1234"})), json!({"usage": null})]).usage;
+        assert_eq!(guess, Usage { input: 100, cached: 0, output: 3, reasoning: 1, reported: false });
+    }
+
+    #[test]
+    fn a_whole_answer_and_odd_shapes_are_understood() {
+        let reply = reply(&[json!({
+            "id": "r1", "model": "m-2", "unknown": {"x": 1},
+            "choices": [{"message": {"content": [{"type": "text", "text": "a"}, {"text": "b"}], "reasoning_content": "why",
+                "tool_calls": [{"id": "a", "type": "function", "function": {"name": "fs.read", "arguments": {"path": "/"}}}]},
+                "finish_reason": "tool_calls"}],
+        })]);
+        assert_eq!((&*reply.text, reply.reasoning.as_deref()), ("ab", Some("why")));
+        assert_eq!(&*reply.calls[0].arguments, r#"{"path":"/"}"#);
+        assert_eq!((&*reply.model, reply.request.as_deref()), ("m-2", Some("r1")));
+    }
+
+    #[test]
+    fn a_failure_inside_the_stream_and_garbage_are_told_apart() {
+        let mut assembly = Assembly::default();
+        assert_eq!(
+            assembly.take(r#"{"error":{"message":"full"}}"#, &mut ()),
+            Err(DecodeError::Reported(json!({"message": "full"})))
+        );
+        for garbage in ["<html>", "{", "[]", "null", r#"{"choices":7}"#] {
+            assert!(
+                matches!(assembly.take(garbage, &mut ()), Err(DecodeError::NotProtocol(_))),
+                "{garbage}"
+            );
+        }
+        assert!(assembly.is_empty());
+    }
+}

@@ -1,0 +1,347 @@
+//! Everything that can go wrong with a server, in words that say what to do next.
+//!
+//! All errors of this dialect are made here, because this is where the key is taken out of them: servers echo it.
+
+use super::decode::beginning_of;
+use crate::secret::Key;
+use serde_json::Value;
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+use types::{ModelError, ModelErrorKind, SecretRef};
+
+/// Longest stretch of a server's own message that is quoted.
+const LONGEST_QUOTE: usize = 400;
+
+/// What servers say when a payload does not fit, in the words of OpenAI, vLLM, llama.cpp, Mistral, Anthropic's and Google's gateways.
+const OVERFLOW_WORDS: [&str; 9] = [
+    "context_length_exceeded",
+    "exceed_context_size",
+    "maximum context length",
+    "context length exceeded",
+    "available context size",
+    "exceeds the context",
+    "context window",
+    "prompt is too long",
+    "input token count",
+];
+
+/// Whom an error is about.
+pub struct Trouble<'a> {
+    /// The provider's name in the house.
+    pub provider: &'a str,
+    /// Where the request went.
+    pub url: &'a str,
+    /// The model asked for.
+    pub model: &'a str,
+    /// The key's reference, never its value.
+    pub reference: Option<&'a SecretRef>,
+    /// The key, to be kept out of the texts.
+    pub key: Option<&'a Key>,
+}
+
+/// What a server answered instead of a reply.
+pub struct Refusal {
+    /// HTTP status.
+    pub status: u16,
+    /// The body, as far as it was read.
+    pub body: String,
+    /// `Retry-After`, where it was given.
+    pub retry_after: Option<Duration>,
+    /// `Location`, where it was given.
+    pub location: Option<String>,
+}
+
+impl Trouble<'_> {
+    /// An error without the key in it.
+    pub fn error(&self, kind: ModelErrorKind, message: &str) -> ModelError {
+        ModelError::new(kind, self.scrub(message))
+    }
+
+    fn scrub(&self, text: &str) -> String {
+        match self.key {
+            Some(key) => key.scrub(text).into_owned(),
+            None => text.to_owned(),
+        }
+    }
+
+    /// The request could not be sent, or the answer broke off before it began.
+    pub fn transport(&self, error: &reqwest::Error, connect_timeout: Duration) -> ModelError {
+        let Trouble { provider, url, .. } = self;
+        let unreachable = |text: &str| self.error(ModelErrorKind::Unreachable, text);
+        let settle = format!("or change `base_url` of provider `{provider}` in house.yaml");
+        if error.is_connect() && error.is_timeout() {
+            let seconds = connect_timeout.as_secs_f64();
+            return unreachable(&format!(
+                "provider `{provider}`: no connection to {url} within {seconds} s: check that the server runs and that no firewall is \
+                 between, {settle}"
+            ));
+        }
+        if io_kind(error) == Some(io::ErrorKind::ConnectionRefused) {
+            return unreachable(&format!(
+                "provider `{provider}`: nothing listens at {url} (connection refused): start the server, {settle}"
+            ));
+        }
+        if error.is_dns() {
+            return unreachable(&format!(
+                "provider `{provider}`: the host name in {url} cannot be resolved: check the network, {settle}"
+            ));
+        }
+        let cause = root_cause(error);
+        if error.is_builder() {
+            return unreachable(&format!(
+                "provider `{provider}`: a safe connection to {url} cannot be set up ({cause}): install the system's root certificates \
+                 (usually the package `ca-certificates`)"
+            ));
+        }
+        if error.is_connect() {
+            return unreachable(&format!(
+                "provider `{provider}`: no connection to {url} ({cause}): check the network and the server's certificate, {settle}"
+            ));
+        }
+        unreachable(&format!(
+            "provider `{provider}`: the connection to {url} broke before an answer came ({cause}): look at the server's log, then try again"
+        ))
+    }
+
+    /// Nothing came for too long.
+    pub fn silence(&self, waited: Duration) -> ModelError {
+        let Trouble { provider, url, model, .. } = self;
+        self.error(
+            ModelErrorKind::Timeout,
+            &format!(
+                "provider `{provider}`: {url} sent nothing for {} s: the server hangs, or model `{model}` is too slow on that machine for a \
+                 payload of this length",
+                waited.as_secs_f64()
+            ),
+        )
+    }
+
+    /// The stream ended before the model had finished.
+    pub fn cut_off(&self, cause: Option<&reqwest::Error>) -> ModelError {
+        let Trouble { provider, url, .. } = self;
+        let cause = cause.map_or_else(String::new, |error| format!(" ({})", root_cause(error)));
+        self.error(
+            ModelErrorKind::Unreachable,
+            &format!(
+                "provider `{provider}`: the answer of {url} broke off before it was finished{cause}: look at the server's log, then try again"
+            ),
+        )
+    }
+
+    /// The answer is not a chat completion.
+    pub fn not_protocol(&self, what: &str) -> ModelError {
+        let Trouble { provider, url, .. } = self;
+        self.error(
+            ModelErrorKind::Protocol,
+            &format!(
+                "provider `{provider}`: what {url} answers is not a chat completion: {}: check that `base_url` is that of an \
+                 OpenAI-compatible API (it usually ends in `/v1`)",
+                self.scrub(what)
+            ),
+        )
+    }
+
+    /// The server reports a failure in the middle of a stream that began well.
+    pub fn reported(&self, error: &Value) -> ModelError {
+        let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+        self.refused(&Refusal {
+            status: code.filter(|code| (400..600).contains(code)).unwrap_or(500),
+            body: serde_json::json!({ "error": error }).to_string(),
+            retry_after: None,
+            location: None,
+        })
+    }
+
+    /// The server answered with a status that is no success.
+    pub fn refused(&self, refusal: &Refusal) -> ModelError {
+        let Trouble { provider, url, model, .. } = self;
+        let status = refusal.status;
+        let said = self.quote(&refusal.body);
+        let lower = refusal.body.to_ascii_lowercase();
+        let overflow = status >= 400 && OVERFLOW_WORDS.iter().any(|words| lower.contains(words));
+        let (kind, text) = match status {
+            _ if overflow => (
+                ModelErrorKind::ContextOverflow,
+                format!(
+                    "provider `{provider}`: the payload is longer than model `{model}` takes ({said}): set `context_length` in the agent's \
+                     `model` to what the server really offers, or give the server a longer context"
+                ),
+            ),
+            300..400 => (
+                ModelErrorKind::Rejected,
+                format!(
+                    "provider `{provider}`: {url} redirects ({status}) to {}; redirects are not followed, because the key would go with \
+                     them: set `base_url` to the right place",
+                    refusal.location.as_deref().unwrap_or("nowhere")
+                ),
+            ),
+            401 => (ModelErrorKind::Unauthorised, self.unauthorised(&said)),
+            402 | 403 => (
+                ModelErrorKind::Unauthorised,
+                format!(
+                    "provider `{provider}`: {url} does not allow this ({status}: {said}): check that {} may use model `{model}`",
+                    self.reference.map_or_else(|| "you".to_owned(), |r| format!("the key {r}"))
+                ),
+            ),
+            404 => (
+                ModelErrorKind::Rejected,
+                format!(
+                    "provider `{provider}`: {url} does not know model `{model}` or this path (404: {said}): check the model's name in the \
+                     agent, and `base_url` in house.yaml (it usually ends in `/v1`)"
+                ),
+            ),
+            408 => (
+                ModelErrorKind::Timeout,
+                format!("provider `{provider}`: {url} gave up waiting (408: {said}): try again"),
+            ),
+            429 => (ModelErrorKind::RateLimited, self.rate_limited(&said, refusal.retry_after)),
+            500..600 => (
+                ModelErrorKind::Unreachable,
+                format!("provider `{provider}`: {url} failed ({status}: {said}): look at the server's log or status page, then try again"),
+            ),
+            _ => (
+                ModelErrorKind::Rejected,
+                format!("provider `{provider}`: {url} refused the request for model `{model}` ({status}: {said})"),
+            ),
+        };
+        self.error(kind, &text)
+    }
+
+    fn unauthorised(&self, said: &str) -> String {
+        let Trouble { provider, url, .. } = self;
+        match self.reference {
+            Some(reference) => format!(
+                "provider `{provider}`: {url} does not accept the key {reference} (401: {said}): check that it holds a valid key for this \
+                 server"
+            ),
+            None => format!(
+                "provider `{provider}`: {url} wants a key (401: {said}): add `key: env:NAME` to provider `{provider}` in house.yaml and set \
+                 that variable"
+            ),
+        }
+    }
+
+    fn rate_limited(&self, said: &str, retry_after: Option<Duration>) -> String {
+        let Trouble { provider, url, .. } = self;
+        let advice = match retry_after {
+            Some(pause) => format!("it asks to wait {} s", pause.as_secs_f64()),
+            None => "wait, or raise the account's limits".to_owned(),
+        };
+        format!("provider `{provider}`: {url} takes no more requests now (429: {said}): {advice}")
+    }
+
+    /// The server's own words, in one line, short, and without the key. The key is taken out before the text is cut, so that no half stays.
+    fn quote(&self, body: &str) -> String {
+        let message = self.scrub(&server_message(body));
+        let mut line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+        line.retain(|c| !c.is_control());
+        if line.chars().nth(LONGEST_QUOTE).is_some() {
+            line = line.chars().take(LONGEST_QUOTE).collect();
+            line.push('…');
+        }
+        if line.is_empty() { "no message".to_owned() } else { line }
+    }
+}
+
+/// Whether repeating the same request later can help. An exhausted account answers 429 too, and no patience mends that.
+pub fn is_worth_repeating(refusal: &Refusal) -> bool {
+    matches!(refusal.status, 429 | 502 | 503 | 504) && !refusal.body.contains("insufficient_quota")
+}
+
+/// Whether the server wants `max_completion_tokens` in place of `max_tokens`.
+pub fn wants_other_limit(refusal: &Refusal) -> bool {
+    refusal.status == 400 && refusal.body.contains("max_completion_tokens")
+}
+
+/// The message in an error body, in the shapes of OpenAI, Ollama, FastAPI and Google.
+fn server_message(body: &str) -> String {
+    let Ok(json) = serde_json::from_str::<Value>(body) else {
+        return if body.trim_start().starts_with('<') {
+            "an HTML page".to_owned()
+        } else {
+            body.to_owned()
+        };
+    };
+    let json = json.get(0).unwrap_or(&json);
+    ["/error/message", "/error", "/message", "/detail"]
+        .iter()
+        .find_map(|pointer| json.pointer(pointer).and_then(Value::as_str))
+        .map_or_else(|| beginning_of(&json.to_string()), str::to_owned)
+}
+
+fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            return Some(io.kind());
+        }
+        source = cause.source();
+    }
+    None
+}
+
+/// The innermost cause: the layers above it only say that something failed.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TROUBLE: Trouble<'static> = Trouble {
+        provider: "local",
+        url: "http://127.0.0.1:1/v1/chat/completions",
+        model: "m",
+        reference: None,
+        key: None,
+    };
+
+    fn refusal(status: u16, body: &str) -> Refusal {
+        Refusal {
+            status,
+            body: body.to_owned(),
+            retry_after: None,
+            location: None,
+        }
+    }
+
+    #[test]
+    fn a_status_becomes_a_kind_and_advice() {
+        for (status, body, kind, words) in [
+            (401, r#"{"error":{"message":"no"}}"#, ModelErrorKind::Unauthorised, "401: no"),
+            (403, r#"{"message":"not yours"}"#, ModelErrorKind::Unauthorised, "403: not yours"),
+            (404, r#"{"detail":"gone"}"#, ModelErrorKind::Rejected, "404: gone"),
+            (429, r#"[{"error":{"message":"slow down"}}]"#, ModelErrorKind::RateLimited, "slow down"),
+            (400, r#"{"error":{"code":"context_length_exceeded"}}"#, ModelErrorKind::ContextOverflow, "context_length"),
+            (500, r#"{"error":"the request exceeds the available context size"}"#, ModelErrorKind::ContextOverflow, "context"),
+            (400, r#"{"error":"bad tool"}"#, ModelErrorKind::Rejected, "400: bad tool"),
+            (503, "<html><body>busy", ModelErrorKind::Unreachable, "503: an HTML page"),
+            (500, "", ModelErrorKind::Unreachable, "500: no message"),
+            (307, "", ModelErrorKind::Rejected, "redirects"),
+        ] {
+            let error = TROUBLE.refused(&refusal(status, body));
+            assert_eq!(error.kind, kind, "{status} {body}");
+            assert!(error.message.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_servers_message_is_one_short_line() {
+        let error = TROUBLE.refused(&refusal(400, &format!("a\n\u{1b}[31mb {}", "x".repeat(1000))));
+        assert!(error.message.contains("400: a [31mb xxx"), "{error}");
+        assert!(error.message.len() < 600 && !error.message.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn an_exhausted_account_is_not_asked_again() {
+        assert!(is_worth_repeating(&refusal(429, "")));
+        assert!(!is_worth_repeating(&refusal(429, r#"{"error":{"code":"insufficient_quota"}}"#)));
+        assert!(!is_worth_repeating(&refusal(500, "")));
+    }
+}

@@ -1,0 +1,179 @@
+//! Keys: looked up at the moment of use, and kept out of everything that a person, a log or a model reads.
+
+use std::borrow::Cow;
+use std::fmt;
+use types::{ModelError, ModelErrorKind, SecretRef};
+
+/// Shortest stretch of a key that is hidden in error texts. Servers like to echo a part of a wrong key; eight characters in a row are more
+/// than chance, and more than anyone needs to recognise which key was meant.
+const SHORTEST_HIDDEN: usize = 8;
+
+/// What stands where a key stood.
+const HIDDEN: &str = "[key]";
+
+/// The value of a key. It has no `Display`, and its `Debug` hides it.
+pub struct Key(String);
+
+impl Key {
+    /// Look up `secret`, the key of the provider `provider`.
+    ///
+    /// # Errors
+    /// [`ModelErrorKind::Unauthorised`], saying how to set it, when it is missing, empty or cannot be a header.
+    pub fn look_up(secret: &SecretRef, provider: &str) -> Result<Self, ModelError> {
+        let unusable = |what: String| ModelError::new(ModelErrorKind::Unauthorised, what);
+        let value = match secret {
+            SecretRef::Env(name) => std::env::var(name).map_err(|error| match error {
+                std::env::VarError::NotPresent => unusable(format!(
+                    "provider `{provider}` needs a key and the environment variable {name} is not set: run `export {name}=…` first, or \
+                     change `key` of provider `{provider}` in house.yaml"
+                )),
+                std::env::VarError::NotUnicode(_) => unusable(format!(
+                    "the environment variable {name}, the key of provider `{provider}`, is not text: set it again"
+                )),
+            })?,
+            SecretRef::File(path) => std::fs::read_to_string(path).map_err(|error| {
+                unusable(format!(
+                    "provider `{provider}` needs a key and {} cannot be read ({error}): write the key into that file, or change `key` of \
+                     provider `{provider}` in house.yaml",
+                    path.display()
+                ))
+            })?,
+        };
+        let value = value.trim();
+        if value.is_empty() {
+            return Err(unusable(format!(
+                "the key of provider `{provider}`, {secret}, is empty: put the key there"
+            )));
+        }
+        // Checked here and not left to the HTTP library, so that no other error could come to quote it.
+        if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(unusable(format!(
+                "the key of provider `{provider}`, {secret}, holds a space, a line break or another character that no key has: it should \
+                 hold the key alone"
+            )));
+        }
+        Ok(Key(value.to_owned()))
+    }
+
+    /// The `Authorization` header's value.
+    pub fn bearer(&self) -> String {
+        format!("Bearer {}", self.0)
+    }
+
+    /// `text` without the key and without any longer stretch of it.
+    pub fn scrub<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let shortest = SHORTEST_HIDDEN.min(self.0.len());
+        let mut clean: Option<String> = None;
+        let mut kept = 0;
+        let mut at = 0;
+        while at + shortest <= text.len() {
+            let length = self.longest_match(&text.as_bytes()[at..], shortest);
+            if length == 0 {
+                at += 1;
+                continue;
+            }
+            let clean = clean.get_or_insert_with(String::new);
+            // A key is ASCII, so both ends of a match are character boundaries.
+            clean.push_str(&text[kept..at]);
+            clean.push_str(HIDDEN);
+            at += length;
+            kept = at;
+        }
+        match clean {
+            None => Cow::Borrowed(text),
+            Some(mut clean) => {
+                clean.push_str(&text[kept..]);
+                Cow::Owned(clean)
+            }
+        }
+    }
+
+    /// `text` without the whole key: for what a model says, where a short stretch that happens to be in the key must stay.
+    pub fn scrub_whole<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.0.len() >= SHORTEST_HIDDEN && text.contains(&self.0) {
+            Cow::Owned(text.replace(&self.0, HIDDEN))
+        } else {
+            Cow::Borrowed(text)
+        }
+    }
+
+    /// How many bytes at the start of `text` stand somewhere in the key; 0 when they are fewer than `shortest`.
+    fn longest_match(&self, text: &[u8], shortest: usize) -> usize {
+        let key = self.0.as_bytes();
+        (0..=key.len() - shortest)
+            .map(|start| {
+                key[start..]
+                    .iter()
+                    .zip(text)
+                    .take_while(|(a, b)| a == b)
+                    .count()
+            })
+            .max()
+            .filter(|length| *length >= shortest)
+            .unwrap_or(0)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn key(text: &str) -> Key {
+        Key(text.to_owned())
+    }
+
+    #[test]
+    fn neither_the_key_nor_a_long_part_of_it_stays() {
+        let key = key("sk-proj-0123456789abcdef");
+        for (text, clean) in [
+            ("wrong key sk-proj-0123456789abcdef!", "wrong key [key]!"),
+            ("é sk-proj-0123456…é", "é [key]…é"),
+            ("ends in 89abcdef", "ends in [key]"),
+            ("begins with sk-proj", "begins with sk-proj"),
+            ("", ""),
+        ] {
+            assert_eq!(key.scrub(text), clean);
+        }
+        assert_eq!(format!("{key:?}"), "[key]");
+        assert_eq!(key.scrub_whole("0123456789 is a number"), "0123456789 is a number");
+        assert_eq!(key.scrub_whole("sk-proj-0123456789abcdef"), "[key]");
+    }
+
+    #[test]
+    fn a_short_key_is_hidden_as_a_whole() {
+        assert_eq!(key("abc12").scrub("got abc12, not abc1"), "got [key], not abc1");
+    }
+
+    #[test]
+    fn a_file_holds_the_key_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let secret = SecretRef::File(path.clone());
+        let missing = Key::look_up(&secret, "local").unwrap_err();
+        assert_eq!(missing.kind, ModelErrorKind::Unauthorised);
+        assert!(missing.message.contains("write the key into that file"), "{missing}");
+        std::fs::write(&path, "  sk-1234\n").unwrap();
+        assert_eq!(Key::look_up(&secret, "local").unwrap().bearer(), "Bearer sk-1234");
+        for wrong in ["", "\n", "two words", "sk-1\nsk-2", "schlüssel"] {
+            std::fs::write(&path, wrong).unwrap();
+            let error = Key::look_up(&secret, "local").unwrap_err();
+            assert!(wrong.trim().is_empty() || !error.message.contains(wrong.trim()), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_variable_says_how_to_set_it() {
+        let secret = SecretRef::Env("CHARTHOUSE_TEST_NO_SUCH_KEY".into());
+        let error = Key::look_up(&secret, "claude").unwrap_err();
+        assert!(error.message.contains("export CHARTHOUSE_TEST_NO_SUCH_KEY=…"), "{error}");
+        let secret = SecretRef::File(PathBuf::from("/nowhere/at/all"));
+        assert!(Key::look_up(&secret, "claude").unwrap_err().message.contains("/nowhere/at/all"));
+    }
+}

@@ -1,0 +1,164 @@
+//! A first look at a call's arguments against the tool's own schema, so that a model that forgot a field or misspelt one is told so in words,
+//! and no guest is started for it.
+//!
+//! Only `type`, `required`, `properties` and `additionalProperties` of the top level are looked at; the plugin checks the rest itself.
+
+use serde_json::Value;
+use types::{CallError, CallErrorKind, ToolSpec};
+
+/// Check `arguments` (JSON text) for `tool`.
+pub(crate) fn check(spec: &ToolSpec, arguments: &str) -> Result<(), CallError> {
+    let invalid = |message: String| CallError::new(CallErrorKind::Invalid, message);
+    let text = if arguments.trim().is_empty() {
+        "{}"
+    } else {
+        arguments
+    };
+    let arguments: Value = serde_json::from_str(text)
+        .map_err(|error| invalid(format!("the arguments are not JSON: {error}")))?;
+    let Value::Object(given) = &arguments else {
+        return Err(invalid(format!(
+            "the arguments must be a JSON object, not {}",
+            type_name(&arguments)
+        )));
+    };
+    let properties = spec.parameters.get("properties").and_then(Value::as_object);
+    let known = || {
+        let names: Vec<&str> = properties
+            .into_iter()
+            .flat_map(|properties| properties.keys().map(String::as_str))
+            .collect();
+        if names.is_empty() {
+            "it takes no arguments".to_owned()
+        } else {
+            format!("it takes {}", names.join(", "))
+        }
+    };
+    let required = spec.parameters.get("required").and_then(Value::as_array);
+    for name in required.into_iter().flatten().filter_map(Value::as_str) {
+        if !given.contains_key(name) {
+            return Err(invalid(format!(
+                "`{}` needs the argument `{name}`; {}",
+                spec.name,
+                known()
+            )));
+        }
+    }
+    let closed = spec.parameters.get("additionalProperties") == Some(&Value::Bool(false));
+    for (name, value) in given {
+        match properties.and_then(|properties| properties.get(name)) {
+            None if closed => {
+                return Err(invalid(format!(
+                    "`{}` has no argument `{name}`; {}",
+                    spec.name,
+                    known()
+                )));
+            }
+            Some(schema) => {
+                if let Some(expected) = schema.get("type")
+                    && !of_type(value, expected)
+                {
+                    return Err(invalid(format!(
+                        "the argument `{name}` of `{}` must be {}, not {}",
+                        spec.name,
+                        expected_names(expected),
+                        type_name(value)
+                    )));
+                }
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn of_type(value: &Value, expected: &Value) -> bool {
+    match expected {
+        Value::String(name) => match name.as_str() {
+            "object" => value.is_object(),
+            "array" => value.is_array(),
+            "string" => value.is_string(),
+            "boolean" => value.is_boolean(),
+            "null" => value.is_null(),
+            "number" => value.is_number(),
+            "integer" => {
+                value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|x| x.fract() == 0.0)
+            }
+            _ => true,
+        },
+        Value::Array(names) => names.iter().any(|name| of_type(value, name)),
+        _ => true,
+    }
+}
+
+fn expected_names(expected: &Value) -> String {
+    match expected {
+        Value::String(name) => name.clone(),
+        Value::Array(names) => names
+            .iter()
+            .map(expected_names)
+            .collect::<Vec<_>>()
+            .join(" or "),
+        other => other.to_string(),
+    }
+}
+
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::Effect;
+
+    fn spec() -> ToolSpec {
+        ToolSpec {
+            name: "read".into(),
+            description: String::new(),
+            parameters: serde_json::json!({
+                "type": "object",
+                "required": ["path"],
+                "additionalProperties": false,
+                "properties": { "path": { "type": "string" }, "lines": { "type": ["integer", "null"] } }
+            }),
+            effect: Effect::None,
+        }
+    }
+
+    #[test]
+    fn each_mistake_is_named() {
+        for (arguments, expected) in [
+            ("{", "the arguments are not JSON"),
+            ("[]", "must be a JSON object, not array"),
+            (
+                "{}",
+                "`read` needs the argument `path`; it takes path, lines",
+            ),
+            (
+                r#"{"path":1}"#,
+                "the argument `path` of `read` must be string, not number",
+            ),
+            (r#"{"path":"a","line":2}"#, "`read` has no argument `line`"),
+            (
+                r#"{"path":"a","lines":1.5}"#,
+                "must be integer or null, not number",
+            ),
+        ] {
+            let error = check(&spec(), arguments).unwrap_err();
+            assert!(
+                error.message.contains(expected),
+                "{arguments}: {}",
+                error.message
+            );
+        }
+        assert_eq!(check(&spec(), r#"{"path":"a","lines":2}"#), Ok(()));
+    }
+}

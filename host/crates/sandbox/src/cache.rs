@@ -1,0 +1,125 @@
+//! Compiled code on disk: made on this machine, keyed by content and engine, checked before it is mapped.
+//!
+//! Code that was damaged after it was written loads without an error and kills the host with it, and a file that is cut short under a mapping is
+//! a SIGBUS. So every file has its hash beside it, is read and compared before it is mapped, and is only ever replaced by renaming.
+
+use crate::plugin::PluginInfo;
+use crate::{Compiler, SandboxError};
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use types::ContentHash;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// The cache of one house (or of one user, for components called by path).
+pub(crate) struct Cache<'a> {
+    pub(crate) directory: &'a Path,
+    pub(crate) compiler: &'a Compiler,
+}
+
+impl Cache<'_> {
+    /// What is known of the component with this content, from an earlier look at it.
+    pub(crate) fn info(&self, content: ContentHash) -> Option<PluginInfo> {
+        let bytes = std::fs::read(self.info_path(content)).ok()?;
+        serde_json::from_slice::<PluginInfo>(&bytes)
+            .ok()
+            .filter(|info| info.hash == content)
+    }
+
+    /// Keep `info` for next time.
+    pub(crate) fn keep_info(&self, info: &PluginInfo) -> Result<(), SandboxError> {
+        let text = serde_json::to_vec(info).unwrap_or_default();
+        self.put(&self.info_path(info.hash), &text)
+    }
+
+    /// The component `source`, whose content is `content`, as machine code of `engine`: out of the cache, or compiled into it.
+    pub(crate) fn component(
+        &self,
+        engine: &Engine,
+        source: &Path,
+        content: ContentHash,
+    ) -> Result<Component, SandboxError> {
+        let code = self.code_path(engine, content);
+        if let Some(component) = self.mapped(engine, &code) {
+            return Ok(component);
+        }
+        self.make_directory()?;
+        let fresh = self.temporary();
+        self.compiler.compile(source, &fresh)?;
+        let sum = std::fs::read(&fresh)
+            .map(|bytes| ContentHash::of(&bytes))
+            .map_err(|source| self.broken(&fresh, source))?;
+        // The sum goes first: code without its sum is compiled again, code with another's never runs.
+        self.put(&sum_path(&code), sum.to_string().as_bytes())?;
+        std::fs::rename(&fresh, &code).map_err(|source| self.broken(&code, source))?;
+        self.mapped(engine, &code)
+            .ok_or_else(|| SandboxError::Compile {
+                path: source.to_owned(),
+                message: "the compiled code cannot be read back".into(),
+            })
+    }
+
+    /// The code at `path`, if it is whole and of this engine.
+    fn mapped(&self, engine: &Engine, path: &Path) -> Option<Component> {
+        let sum = std::fs::read_to_string(sum_path(path)).ok()?;
+        let bytes = std::fs::read(path).ok()?;
+        if Some(ContentHash::of(&bytes)) != ContentHash::parse(sum.trim()) {
+            tracing::warn!(file = %path.display(), "compiled code is damaged and is made again");
+            return None;
+        }
+        drop(bytes);
+        // SAFETY: `deserialize_file` trusts the file to be unmodified output of this version of wasmtime. It was written by our own compiling
+        // process into a directory of ours, its content has just been compared with the hash written at that time, and files in this directory
+        // are replaced only by renaming, so nothing changes beneath the mapping.
+        #[allow(unsafe_code)]
+        let component = unsafe { Component::deserialize_file(engine, path) };
+        component
+            .inspect_err(|error| tracing::warn!(file = %path.display(), %error, "compiled code is of another engine and is made again"))
+            .ok()
+    }
+
+    fn info_path(&self, content: ContentHash) -> PathBuf {
+        self.directory.join(format!("{content}.json"))
+    }
+
+    fn code_path(&self, engine: &Engine, content: ContentHash) -> PathBuf {
+        // Any hasher does: the key must only tell engines apart, the content's own hash is beside it.
+        let mut hasher = std::hash::DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        self.directory
+            .join(format!("{content}-{:016x}.cwasm", hasher.finish()))
+    }
+
+    fn make_directory(&self) -> Result<(), SandboxError> {
+        std::fs::create_dir_all(self.directory)
+            .map_err(|source| self.broken(self.directory, source))
+    }
+
+    /// A name nobody else uses, in the cache's own directory so that it can be renamed into place.
+    fn temporary(&self) -> PathBuf {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        self.directory
+            .join(format!(".{}-{next}.new", std::process::id()))
+    }
+
+    fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), SandboxError> {
+        self.make_directory()?;
+        let fresh = self.temporary();
+        std::fs::write(&fresh, bytes)
+            .and_then(|()| std::fs::rename(&fresh, path))
+            .map_err(|source| self.broken(path, source))
+    }
+
+    fn broken(&self, path: &Path, source: std::io::Error) -> SandboxError {
+        SandboxError::Cache {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+fn sum_path(code: &Path) -> PathBuf {
+    code.with_extension("sum")
+}

@@ -1,0 +1,439 @@
+//! One call: a grant becomes a store, a fresh instance runs in it, and whatever happens becomes an [`Outcome`] in words.
+
+use crate::bindings::charthouse::plugin::types as wit_types;
+use crate::bindings::exports::charthouse::plugin::tool as wit;
+use crate::deadline::within;
+use crate::files::{Watch, WatchedMount};
+use crate::guest::{Guest, Log};
+use crate::limits::Limiter;
+use crate::plugin::{Loaded, Plugin};
+use crate::streams::Tail;
+use crate::{Sandbox, arguments};
+use policy::{Access, ClockMode, Grant, Limits, RandomMode};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use types::{
+    CallError, CallErrorKind, ContentHash, ModelParameters, Outcome, Part, Refusal, Timestamp,
+};
+use wasmtime::component::{Instance, ResourceTable};
+use wasmtime::{Store, Trap};
+use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, I32Exit, WasiCtxBuilder};
+
+/// Fuel after which a guest lets others run and its deadline is looked at: about a millisecond of work.
+const YIELD_FUEL: u64 = 1_000_000;
+/// Most bytes one host call may carry out of a guest. A deadline cannot stop a copy, so the copy must be small; an answer beyond its `output` limit but
+/// below this is still measured and reported as what it is.
+const HOSTCALL_BYTES: usize = 32 << 20;
+/// Most handles to host resources a guest may hold at once; each open file is one.
+const HANDLES: usize = 1_000;
+
+/// What a call is part of, for a frozen clock and seeded randomness.
+#[derive(Clone, Debug, Default)]
+pub struct CallContext {
+    /// The time of the event that caused the call; a frozen clock stands there.
+    pub time: Timestamp,
+    /// What seeded randomness is derived from, for instance run and call.
+    pub seed: String,
+    /// Parameters of the model a memory plugin may use; `None` grants no model.
+    pub model: Option<ModelParameters>,
+}
+
+/// A call of a tool.
+#[derive(Clone, Copy, Debug)]
+pub struct ToolRequest<'a> {
+    /// The tool's own name, without its plugin's.
+    pub tool: &'a str,
+    /// Arguments as JSON text.
+    pub arguments: &'a str,
+    /// The host's id for the call.
+    pub id: &'a str,
+    /// What it may do.
+    pub grant: &'a Grant,
+}
+
+/// What ran, before it is put into words for its caller.
+pub(crate) struct Ran<R> {
+    pub(crate) result: Result<R, CallError>,
+    pub(crate) refused: Vec<Refusal>,
+    pub(crate) log: Vec<String>,
+    pub(crate) wall: Duration,
+    pub(crate) fuel: u64,
+    pub(crate) memory: u64,
+}
+
+impl Sandbox {
+    /// Call a tool of `plugin`.
+    pub async fn call(
+        &self,
+        plugin: &Plugin,
+        request: ToolRequest<'_>,
+        context: &CallContext,
+    ) -> Outcome {
+        if let Some(denial) = request.grant.denial() {
+            return Outcome::refused(denial);
+        }
+        let Some(spec) = plugin.tool(request.tool) else {
+            let names: Vec<&str> = plugin
+                .info()
+                .tools
+                .iter()
+                .map(|t| t.name.as_str())
+                .collect();
+            return Outcome::refused(CallError::new(
+                CallErrorKind::Invalid,
+                format!(
+                    "the plugin `{}` has no tool `{}`; it has {}",
+                    plugin.name(),
+                    request.tool,
+                    if names.is_empty() {
+                        "none".into()
+                    } else {
+                        names.join(", ")
+                    }
+                ),
+            ));
+        };
+        if let Err(error) = arguments::check(spec, request.arguments) {
+            return Outcome::refused(error);
+        }
+        let call = wit::Call {
+            id: request.id.to_owned(),
+            name: request.tool.to_owned(),
+            arguments: if request.arguments.trim().is_empty() {
+                "{}".to_owned()
+            } else {
+                request.arguments.to_owned()
+            },
+        };
+        let ran = self
+            .run(
+                plugin,
+                request.grant,
+                context,
+                async |store, instance, loaded| {
+                    let guest = loaded
+                        .tool
+                        .as_ref()
+                        .ok_or_else(|| wasmtime::format_err!("it exports no tools"))?
+                        .load(&mut *store, instance)?;
+                    guest.call_invoke(store, &call).await
+                },
+            )
+            .await;
+        let limit = request.grant.limits.output.0;
+        Outcome {
+            result: ran.result.and_then(|answer| match answer {
+                Ok(parts) => parts_of(parts, limit),
+                Err(failure) => Err(failure_of(failure)),
+            }),
+            refused: ran.refused,
+            log: ran.log,
+            wall_us: ran.wall.as_micros() as u64,
+            fuel: ran.fuel,
+            memory: ran.memory,
+        }
+    }
+
+    /// Run `work` in a fresh instance of `plugin` that has what `grant` gives.
+    pub(crate) async fn run<R>(
+        &self,
+        plugin: &Plugin,
+        grant: &Grant,
+        context: &CallContext,
+        work: impl AsyncFnOnce(&mut Store<Guest>, &Instance, &Loaded) -> wasmtime::Result<R>,
+    ) -> Ran<R> {
+        let started = self.settings.clock.monotonic();
+        let stopped = |error: CallError| Ran {
+            result: Err(error),
+            refused: Vec::new(),
+            log: Vec::new(),
+            wall: Duration::ZERO,
+            fuel: 0,
+            memory: 0,
+        };
+        let unavailable =
+            |message: String| stopped(CallError::new(CallErrorKind::Unavailable, message));
+        let loaded = match self.loaded(plugin) {
+            Ok(loaded) => loaded,
+            Err(error) => return unavailable(error.to_string()),
+        };
+        let Ok(_permit) = self.permits.acquire().await else {
+            return unavailable("the sandbox is shutting down".into());
+        };
+        let tail = Tail::default();
+        let guest = match self.guest(plugin, grant, context, tail.clone()) {
+            Ok(guest) => guest,
+            Err(error) => return stopped(error),
+        };
+        let limits = &grant.limits;
+        let mut store = Store::new(loaded.pre.engine(), guest);
+        store.limiter(|guest| &mut guest.limiter);
+        store.set_hostcall_fuel(HOSTCALL_BYTES);
+        store.set_max_component_handles(HANDLES);
+        // Both fail only for an engine that does not count fuel, and ours does.
+        let fuelled = store
+            .set_fuel(limits.fuel.0)
+            .and_then(|()| store.fuel_async_yield_interval(Some(YIELD_FUEL)));
+        if let Err(error) = fuelled {
+            return unavailable(format!("{error:#}"));
+        }
+        let finished = within(limits.deadline, async {
+            let instance = loaded.pre.instantiate_async(&mut store).await?;
+            work(&mut store, &instance, &loaded).await
+        })
+        .await;
+        let result = match finished {
+            None => Err(CallError::new(
+                CallErrorKind::Limit,
+                format!(
+                    "the call ran past its deadline of {:?} and was stopped; ask for less, or raise `limits: {{ deadline: … }}`",
+                    limits.deadline
+                ),
+            )),
+            Some(Ok(result)) => Ok(result),
+            Some(Err(error)) => Err(in_words(&error, limits, &store.data().limiter, &tail)),
+        };
+        let fuel = limits.fuel.0 - store.get_fuel().unwrap_or(0).min(limits.fuel.0);
+        let guest = store.into_data();
+        let mut log = guest.log.lines;
+        if guest.log.dropped > 0 {
+            log.push(format!(
+                "warn: {} more lines were dropped at the call's output limit",
+                guest.log.dropped
+            ));
+        }
+        log.extend(tail.lines());
+        Ran {
+            result,
+            refused: guest.watch.refusals,
+            log,
+            wall: self.settings.clock.monotonic().saturating_sub(started),
+            fuel,
+            memory: guest.limiter.peak as u64,
+        }
+    }
+
+    fn guest(
+        &self,
+        plugin: &Plugin,
+        grant: &Grant,
+        context: &CallContext,
+        tail: Tail,
+    ) -> Result<Guest, CallError> {
+        let mut wasi = WasiCtxBuilder::new();
+        // Before any mount: files are read on this thread, which is five times as quick as asking another. Whatever could wait is refused in `files`.
+        wasi.allow_blocking_current_thread(true);
+        wasi.stdout(tail.clone()).stderr(tail.clone());
+        for (name, value) in &grant.env {
+            wasi.env(name, value);
+        }
+        if grant.clock == ClockMode::Frozen {
+            wasi.wall_clock(Frozen(Duration::from_millis(
+                u64::try_from(context.time.0).unwrap_or(0),
+            )));
+            wasi.monotonic_clock(Stepping::default());
+        }
+        if grant.random == RandomMode::Seeded {
+            let seed = ContentHash::of(context.seed.as_bytes());
+            wasi.secure_random(StdRng::from_seed(*seed.as_bytes()));
+            wasi.insecure_random(StdRng::from_seed(*seed.as_bytes()));
+            let bytes = seed.as_bytes()[..16].try_into().unwrap_or_default();
+            wasi.insecure_random_seed(u128::from_le_bytes(bytes));
+        }
+        let mut watched = Vec::with_capacity(grant.mounts.len());
+        for mount in &grant.mounts {
+            let host = open_mount(mount)?;
+            let access = match mount.access {
+                Access::ReadWrite => FsPerms::ReadWrite,
+                _ => FsPerms::ReadOnly,
+            };
+            wasi.preopened_dir(&host, &mount.guest, access)
+                .map_err(|error| mount_error(mount, &error.to_string()))?;
+            let hide = if mount.hide.is_empty() {
+                None
+            } else {
+                let hide = mount
+                    .hidden()
+                    .map_err(|error| mount_error(mount, &error.to_string()))?;
+                Some(Arc::new(hide))
+            };
+            watched.push(WatchedMount {
+                guest: mount.guest.clone(),
+                host,
+                hide,
+            });
+        }
+        Ok(Guest {
+            wasi: wasi.build(),
+            table: ResourceTable::new(),
+            limiter: Limiter::new(grant.limits.memory.0),
+            watch: Watch::new(watched.into()),
+            plugin: plugin.shared_name().clone(),
+            log: Log {
+                room: grant.limits.output.0,
+                ..Log::default()
+            },
+            state: self.settings.state.clone(),
+            model: self.settings.model.clone().zip(context.model.clone()),
+        })
+    }
+}
+
+/// The directory behind a mount, with every link followed, and still inside what the operator allows.
+fn open_mount(mount: &policy::Mount) -> Result<std::path::PathBuf, CallError> {
+    let host = mount
+        .host
+        .canonicalize()
+        .map_err(|error| mount_error(mount, &error.to_string()))?;
+    if let Some(ceiling) = &mount.within {
+        let ceiling = ceiling
+            .canonicalize()
+            .map_err(|error| mount_error(mount, &error.to_string()))?;
+        if !host.starts_with(&ceiling) {
+            return Err(CallError::new(
+                CallErrorKind::Denied,
+                format!(
+                    "the mount {} leads to {}, which lies outside the ceiling's {}",
+                    mount.guest,
+                    host.display(),
+                    ceiling.display()
+                ),
+            ));
+        }
+    }
+    Ok(host)
+}
+
+fn mount_error(mount: &policy::Mount, why: &str) -> CallError {
+    CallError::new(
+        CallErrorKind::Unavailable,
+        format!(
+            "the mount {} cannot be opened: {}: {why}; create the directory or change the mount's `from`",
+            mount.guest,
+            mount.host.display()
+        ),
+    )
+}
+
+/// Why a guest stopped, in words that say which limit it ran into or how it crashed.
+fn in_words(error: &wasmtime::Error, limits: &Limits, limiter: &Limiter, tail: &Tail) -> CallError {
+    let limit = |message: String| CallError::new(CallErrorKind::Limit, message);
+    let trap = error.downcast_ref::<Trap>();
+    if trap == Some(&Trap::OutOfFuel) {
+        return limit(format!(
+            "the call burnt all its fuel of {} and was stopped; ask for less, or raise `limits: {{ fuel: … }}`",
+            limits.fuel
+        ));
+    }
+    if limiter.refused {
+        return limit(format!(
+            "the call needed more memory than its limit of {} and was stopped; ask for less, or raise `limits: {{ memory: … }}`",
+            limits.memory
+        ));
+    }
+    if error.to_string().contains("fuel allocated for hostcalls") {
+        return limit(format!(
+            "the call sent more than {} through the host at once and was stopped; its output limit is {}",
+            types::Bytes(HOSTCALL_BYTES as u64),
+            limits.output
+        ));
+    }
+    let said = tail.lines();
+    let said = match said.len() {
+        0 => String::new(),
+        n => format!(
+            "; it last said: {}",
+            said[n.saturating_sub(3)..].join(" / ")
+        ),
+    };
+    let message = match (trap, error.downcast_ref::<I32Exit>()) {
+        (_, Some(exit)) => format!("the plugin ended itself with status {}{said}", exit.0),
+        (Some(trap), None) => format!("the plugin crashed: {trap}{said}"),
+        (None, None) => format!("the plugin crashed: {}{said}", error.root_cause()),
+    };
+    CallError::new(CallErrorKind::Trap, message)
+}
+
+pub(crate) fn failure_of(failure: wit_types::Failure) -> CallError {
+    let (kind, message) = match failure {
+        wit_types::Failure::Invalid(message) => (CallErrorKind::Invalid, message),
+        wit_types::Failure::Denied(message) => (CallErrorKind::Denied, message),
+        wit_types::Failure::Unavailable(message) => (CallErrorKind::Unavailable, message),
+        wit_types::Failure::Failed(message) => (CallErrorKind::Failed, message),
+    };
+    CallError::new(kind, message)
+}
+
+pub(crate) fn output_error(size: u64, limit: u64) -> CallError {
+    CallError::new(
+        CallErrorKind::Limit,
+        format!(
+            "the call answered {}, more than its output limit of {}; ask for less, or raise `limits: {{ output: … }}`",
+            types::Bytes(size),
+            types::Bytes(limit)
+        ),
+    )
+}
+
+fn parts_of(parts: Vec<wit_types::Part>, limit: u64) -> Result<Vec<Part>, CallError> {
+    let size: usize = parts
+        .iter()
+        .map(|part| match part {
+            wit_types::Part::Text(text) | wit_types::Part::Json(text) => text.len(),
+            wit_types::Part::Blob(blob) => blob.mime.len() + blob.bytes.len(),
+        })
+        .sum();
+    if size as u64 > limit {
+        return Err(output_error(size as u64, limit));
+    }
+    parts
+        .into_iter()
+        .map(|part| match part {
+            wit_types::Part::Text(text) => Ok(Part::Text(text)),
+            wit_types::Part::Json(text) => {
+                serde_json::from_str(&text)
+                    .map(Part::Json)
+                    .map_err(|error| {
+                        CallError::new(
+                            CallErrorKind::Failed,
+                            format!("the plugin answered a json part that is not JSON: {error}"),
+                        )
+                    })
+            }
+            wit_types::Part::Blob(blob) => Ok(Part::Blob {
+                mime: blob.mime,
+                bytes: blob.bytes,
+            }),
+        })
+        .collect()
+}
+
+/// A calendar that stands still.
+struct Frozen(Duration);
+
+impl HostWallClock for Frozen {
+    fn resolution(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+
+    fn now(&self) -> Duration {
+        self.0
+    }
+}
+
+/// A stop watch that moves a microsecond each time it is looked at: the same on every run, and a guest that waits for it to move is not caught in a loop.
+#[derive(Default)]
+struct Stepping(AtomicU64);
+
+impl HostMonotonicClock for Stepping {
+    fn resolution(&self) -> u64 {
+        1_000
+    }
+
+    fn now(&self) -> u64 {
+        self.0.fetch_add(1_000, Ordering::Relaxed)
+    }
+}

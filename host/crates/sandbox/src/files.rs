@@ -1,0 +1,524 @@
+//! The guest's files: every path a guest names passes here before WASI sees it.
+//!
+//! WASI itself keeps a guest inside its mounts and a read-only mount unwritten. This room adds what policy asks beyond that (names that are hidden,
+//! by what they resolve to as well as by what they are called), refuses what would block a thread past any deadline (FIFOs, sockets, devices),
+//! and writes down every refusal in words, because WASI's error codes carry none.
+
+use policy::Hide;
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use types::Refusal;
+use wasmtime::component::{HasData, Resource};
+use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
+use wasmtime_wasi::p2::bindings::filesystem::preopens;
+use wasmtime_wasi::p2::bindings::filesystem::types::{
+    self as fs, ErrorCode, Host, HostDescriptor, HostDirectoryEntryStream,
+};
+use wasmtime_wasi::p2::{FsError, FsResult};
+
+type Fd = Resource<fs::Descriptor>;
+
+/// Refusals kept of one call; a guest that tries a thousand times tells nothing new.
+const REFUSALS_KEPT: usize = 20;
+
+/// A mount as the watch knows it.
+#[derive(Clone)]
+pub(crate) struct WatchedMount {
+    pub(crate) guest: String,
+    pub(crate) host: PathBuf,
+    pub(crate) hide: Option<Arc<Hide>>,
+}
+
+/// What the watch remembers during one call.
+#[derive(Default)]
+pub(crate) struct Watch {
+    pub(crate) mounts: Arc<[WatchedMount]>,
+    /// Which directory a descriptor or a directory stream stands for: a mount and a path in it.
+    directories: HashMap<u32, (usize, String)>,
+    streams: HashMap<u32, (usize, String)>,
+    pub(crate) refusals: Vec<Refusal>,
+}
+
+impl Watch {
+    pub(crate) fn new(mounts: Arc<[WatchedMount]>) -> Self {
+        Watch {
+            mounts,
+            ..Watch::default()
+        }
+    }
+
+    /// Mount and path in it of `path` below the directory `fd`.
+    fn locate(&self, fd: u32, path: &str) -> Option<(usize, String)> {
+        let (mount, directory) = self.directories.get(&fd)?;
+        Some((*mount, normalise(directory, path)))
+    }
+
+    fn shown(&self, fd: u32, path: &str) -> String {
+        match self.locate(fd, path) {
+            Some((mount, inside)) if inside.is_empty() => self.mounts[mount].guest.clone(),
+            Some((mount, inside)) => format!("{}/{inside}", self.mounts[mount].guest),
+            None => path.to_owned(),
+        }
+    }
+
+    fn refuse(&mut self, operation: &str, subject: String, reason: impl Into<String>) {
+        if self.refusals.len() < REFUSALS_KEPT {
+            self.refusals.push(Refusal {
+                operation: operation.to_owned(),
+                subject,
+                reason: reason.into(),
+            });
+        }
+    }
+
+    /// Whether policy hides `path` below `fd`: by its own name, or by the name of what it leads to.
+    fn hides(&self, fd: u32, path: &str, follow: bool) -> bool {
+        let Some((mount, inside)) = self.locate(fd, path) else {
+            return false;
+        };
+        let mount = &self.mounts[mount];
+        let Some(hide) = &mount.hide else {
+            return false;
+        };
+        hide.hides(&inside) || real(mount, &inside, follow).is_some_and(|real| hide.hides(&real))
+    }
+}
+
+/// Where `inside` leads in `mount` once symbolic links are followed, relative to the mount. `None` when it does not exist or leads out (which
+/// WASI refuses anyway).
+fn real(mount: &WatchedMount, inside: &str, follow: bool) -> Option<String> {
+    let path = mount.host.join(inside);
+    let real = if follow {
+        path.canonicalize()
+            .or_else(|_| canonical_parent(&path))
+            .ok()?
+    } else {
+        canonical_parent(&path).ok()?
+    };
+    real.strip_prefix(&mount.host)
+        .ok()
+        .map(|relative| relative.to_string_lossy().into_owned())
+}
+
+/// `path` with its parent resolved and its last name as it stands: what an operation on the name itself touches.
+fn canonical_parent(path: &Path) -> std::io::Result<PathBuf> {
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => Ok(parent.canonicalize()?.join(name)),
+        _ => path.canonicalize(),
+    }
+}
+
+/// `path` below `directory`, without `.` and `..`. What would climb out of the mount stays at its root: WASI refuses such a path itself.
+fn normalise(directory: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = directory.split('/').filter(|p| !p.is_empty()).collect();
+    for component in Path::new(path).components() {
+        match component {
+            Component::Normal(name) => parts.push(name.to_str().unwrap_or_default()),
+            Component::ParentDir => {
+                parts.pop();
+            }
+            _ => {}
+        }
+    }
+    parts.join("/")
+}
+
+/// Marker for the linker: file interfaces work on a [`WatchedView`].
+pub(crate) struct Watched;
+
+impl HasData for Watched {
+    type Data<'a> = WatchedView<'a>;
+}
+
+/// WASI's own view of files with the watch in front of it.
+pub(crate) struct WatchedView<'a> {
+    pub(crate) inner: WasiFilesystemCtxView<'a>,
+    pub(crate) watch: &'a mut Watch,
+}
+
+impl WatchedView<'_> {
+    /// Refuse `path` as if it were not there when policy hides it.
+    fn visible(&mut self, operation: &str, fd: &Fd, path: &str, follow: bool) -> FsResult<()> {
+        if self.watch.hides(fd.rep(), path, follow) {
+            let subject = self.watch.shown(fd.rep(), path);
+            self.watch
+                .refuse(operation, subject, "policy hides this name");
+            return Err(ErrorCode::NoEntry.into());
+        }
+        Ok(())
+    }
+
+    /// Write down what WASI refused.
+    fn noted<T>(
+        &mut self,
+        operation: &str,
+        fd: u32,
+        path: &str,
+        result: FsResult<T>,
+    ) -> FsResult<T> {
+        if let Err(error) = &result
+            && let Some(reason) = refusal_reason(error)
+        {
+            let subject = self.watch.shown(fd, path);
+            self.watch.refuse(operation, subject, reason);
+        }
+        result
+    }
+}
+
+fn refusal_reason(error: &FsError) -> Option<&'static str> {
+    match error.downcast_ref()? {
+        ErrorCode::NotPermitted => {
+            Some("not permitted: the mount is read-only, or the path leads out of it")
+        }
+        ErrorCode::Access => Some("the host's own file permissions do not allow it"),
+        ErrorCode::ReadOnly => Some("the file system is read-only"),
+        _ => None,
+    }
+}
+
+impl preopens::Host for WatchedView<'_> {
+    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Fd, String)>> {
+        let directories = preopens::Host::get_directories(&mut self.inner)?;
+        for (mount, (fd, _)) in directories.iter().enumerate() {
+            self.watch
+                .directories
+                .insert(fd.rep(), (mount, String::new()));
+        }
+        Ok(directories)
+    }
+}
+
+impl Host for WatchedView<'_> {
+    fn convert_error_code(&mut self, error: FsError) -> wasmtime::Result<ErrorCode> {
+        self.inner.convert_error_code(error)
+    }
+
+    fn filesystem_error_code(
+        &mut self,
+        error: Resource<wasmtime::Error>,
+    ) -> wasmtime::Result<Option<ErrorCode>> {
+        self.inner.filesystem_error_code(error)
+    }
+}
+
+impl HostDirectoryEntryStream for WatchedView<'_> {
+    async fn read_directory_entry(
+        &mut self,
+        stream: Resource<fs::DirectoryEntryStream>,
+    ) -> FsResult<Option<fs::DirectoryEntry>> {
+        let rep = stream.rep();
+        loop {
+            let entry = self
+                .inner
+                .read_directory_entry(Resource::new_borrow(rep))
+                .await?;
+            let (Some(entry), Some((mount, directory))) = (&entry, self.watch.streams.get(&rep))
+            else {
+                return Ok(entry);
+            };
+            let mount = &self.watch.mounts[*mount];
+            let inside = normalise(directory, &entry.name);
+            let hidden = mount.hide.as_ref().is_some_and(|hide| {
+                hide.hides(&inside)
+                    || real(mount, &inside, false).is_some_and(|real| hide.hides(&real))
+            });
+            if !hidden {
+                return Ok(Some(entry.clone()));
+            }
+        }
+    }
+
+    fn drop(&mut self, stream: Resource<fs::DirectoryEntryStream>) -> wasmtime::Result<()> {
+        self.watch.streams.remove(&stream.rep());
+        HostDirectoryEntryStream::drop(&mut self.inner, stream)
+    }
+}
+
+impl HostDescriptor for WatchedView<'_> {
+    async fn open_at(
+        &mut self,
+        fd: Fd,
+        path_flags: fs::PathFlags,
+        path: String,
+        open_flags: fs::OpenFlags,
+        flags: fs::DescriptorFlags,
+    ) -> FsResult<Fd> {
+        let writes = flags.contains(fs::DescriptorFlags::WRITE)
+            || open_flags.intersects(fs::OpenFlags::CREATE | fs::OpenFlags::TRUNCATE);
+        let operation = if writes { "open for writing" } else { "open" };
+        let follow = path_flags.contains(fs::PathFlags::SYMLINK_FOLLOW);
+        self.visible(operation, &fd, &path, follow)?;
+        let rep = fd.rep();
+        // Opening a FIFO waits for its other end, on this thread and past any deadline.
+        if let Ok(stat) = self
+            .inner
+            .stat_at(Resource::new_borrow(rep), path_flags, path.clone())
+            .await
+            && !matches!(
+                stat.type_,
+                fs::DescriptorType::RegularFile
+                    | fs::DescriptorType::Directory
+                    | fs::DescriptorType::SymbolicLink
+            )
+        {
+            let subject = self.watch.shown(rep, &path);
+            self.watch.refuse(
+                operation,
+                subject,
+                "only regular files and directories can be opened",
+            );
+            return Err(ErrorCode::NotPermitted.into());
+        }
+        let place = self.watch.locate(rep, &path);
+        let opened = self
+            .inner
+            .open_at(fd, path_flags, path.clone(), open_flags, flags)
+            .await;
+        let opened = self.noted(operation, rep, &path, opened)?;
+        let is_directory = matches!(
+            self.inner.table.get(&opened)?,
+            wasmtime_wasi::filesystem::Descriptor::Dir(_)
+        );
+        if let (true, Some(place)) = (is_directory, place) {
+            self.watch.directories.insert(opened.rep(), place);
+        }
+        Ok(opened)
+    }
+
+    async fn read_directory(&mut self, fd: Fd) -> FsResult<Resource<fs::DirectoryEntryStream>> {
+        let place = self.watch.directories.get(&fd.rep()).cloned();
+        let rep = fd.rep();
+        let stream = self.inner.read_directory(fd).await;
+        let stream = self.noted("list", rep, "", stream)?;
+        if let Some(place) = place {
+            self.watch.streams.insert(stream.rep(), place);
+        }
+        Ok(stream)
+    }
+
+    async fn stat_at(
+        &mut self,
+        fd: Fd,
+        flags: fs::PathFlags,
+        path: String,
+    ) -> FsResult<fs::DescriptorStat> {
+        let follow = flags.contains(fs::PathFlags::SYMLINK_FOLLOW);
+        self.visible("stat", &fd, &path, follow)?;
+        let rep = fd.rep();
+        let stat = self.inner.stat_at(fd, flags, path.clone()).await;
+        self.noted("stat", rep, &path, stat)
+    }
+
+    async fn metadata_hash_at(
+        &mut self,
+        fd: Fd,
+        flags: fs::PathFlags,
+        path: String,
+    ) -> FsResult<fs::MetadataHashValue> {
+        let follow = flags.contains(fs::PathFlags::SYMLINK_FOLLOW);
+        self.visible("stat", &fd, &path, follow)?;
+        self.inner.metadata_hash_at(fd, flags, path).await
+    }
+
+    async fn set_times_at(
+        &mut self,
+        fd: Fd,
+        flags: fs::PathFlags,
+        path: String,
+        accessed: fs::NewTimestamp,
+        modified: fs::NewTimestamp,
+    ) -> FsResult<()> {
+        let follow = flags.contains(fs::PathFlags::SYMLINK_FOLLOW);
+        self.visible("set times", &fd, &path, follow)?;
+        let rep = fd.rep();
+        let done = self
+            .inner
+            .set_times_at(fd, flags, path.clone(), accessed, modified)
+            .await;
+        self.noted("set times", rep, &path, done)
+    }
+
+    async fn create_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        self.visible("create directory", &fd, &path, false)?;
+        let rep = fd.rep();
+        let done = self.inner.create_directory_at(fd, path.clone()).await;
+        self.noted("create directory", rep, &path, done)
+    }
+
+    async fn remove_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        self.visible("remove directory", &fd, &path, false)?;
+        let rep = fd.rep();
+        let done = self.inner.remove_directory_at(fd, path.clone()).await;
+        self.noted("remove directory", rep, &path, done)
+    }
+
+    async fn unlink_file_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        self.visible("remove", &fd, &path, false)?;
+        let rep = fd.rep();
+        let done = self.inner.unlink_file_at(fd, path.clone()).await;
+        self.noted("remove", rep, &path, done)
+    }
+
+    async fn readlink_at(&mut self, fd: Fd, path: String) -> FsResult<String> {
+        self.visible("read link", &fd, &path, false)?;
+        let rep = fd.rep();
+        let link = self.inner.readlink_at(fd, path.clone()).await;
+        self.noted("read link", rep, &path, link)
+    }
+
+    async fn rename_at(
+        &mut self,
+        fd: Fd,
+        old_path: String,
+        new_fd: Fd,
+        new_path: String,
+    ) -> FsResult<()> {
+        self.visible("rename", &fd, &old_path, false)?;
+        self.visible("rename", &new_fd, &new_path, false)?;
+        let rep = fd.rep();
+        let done = self
+            .inner
+            .rename_at(fd, old_path.clone(), new_fd, new_path)
+            .await;
+        self.noted("rename", rep, &old_path, done)
+    }
+
+    async fn link_at(
+        &mut self,
+        fd: Fd,
+        flags: fs::PathFlags,
+        old_path: String,
+        new_fd: Fd,
+        new_path: String,
+    ) -> FsResult<()> {
+        self.visible("link", &fd, &old_path, true)?;
+        self.visible("link", &new_fd, &new_path, false)?;
+        let rep = fd.rep();
+        let done = self
+            .inner
+            .link_at(fd, flags, old_path.clone(), new_fd, new_path)
+            .await;
+        self.noted("link", rep, &old_path, done)
+    }
+
+    async fn symlink_at(&mut self, fd: Fd, target: String, path: String) -> FsResult<()> {
+        self.visible("symlink", &fd, &path, false)?;
+        let rep = fd.rep();
+        let done = self.inner.symlink_at(fd, target, path.clone()).await;
+        self.noted("symlink", rep, &path, done)
+    }
+
+    fn drop(&mut self, fd: Fd) -> wasmtime::Result<()> {
+        self.watch.directories.remove(&fd.rep());
+        HostDescriptor::drop(&mut self.inner, fd)
+    }
+
+    // What follows works on descriptors that were checked when they were opened.
+
+    async fn advise(
+        &mut self,
+        fd: Fd,
+        offset: fs::Filesize,
+        length: fs::Filesize,
+        advice: fs::Advice,
+    ) -> FsResult<()> {
+        self.inner.advise(fd, offset, length, advice).await
+    }
+
+    async fn sync_data(&mut self, fd: Fd) -> FsResult<()> {
+        self.inner.sync_data(fd).await
+    }
+
+    async fn get_flags(&mut self, fd: Fd) -> FsResult<fs::DescriptorFlags> {
+        self.inner.get_flags(fd).await
+    }
+
+    async fn get_type(&mut self, fd: Fd) -> FsResult<fs::DescriptorType> {
+        self.inner.get_type(fd).await
+    }
+
+    async fn set_size(&mut self, fd: Fd, size: fs::Filesize) -> FsResult<()> {
+        self.inner.set_size(fd, size).await
+    }
+
+    async fn set_times(
+        &mut self,
+        fd: Fd,
+        accessed: fs::NewTimestamp,
+        modified: fs::NewTimestamp,
+    ) -> FsResult<()> {
+        self.inner.set_times(fd, accessed, modified).await
+    }
+
+    async fn read(
+        &mut self,
+        fd: Fd,
+        length: fs::Filesize,
+        offset: fs::Filesize,
+    ) -> FsResult<(Vec<u8>, bool)> {
+        self.inner.read(fd, length, offset).await
+    }
+
+    async fn write(
+        &mut self,
+        fd: Fd,
+        bytes: Vec<u8>,
+        offset: fs::Filesize,
+    ) -> FsResult<fs::Filesize> {
+        self.inner.write(fd, bytes, offset).await
+    }
+
+    async fn sync(&mut self, fd: Fd) -> FsResult<()> {
+        self.inner.sync(fd).await
+    }
+
+    async fn stat(&mut self, fd: Fd) -> FsResult<fs::DescriptorStat> {
+        self.inner.stat(fd).await
+    }
+
+    fn read_via_stream(
+        &mut self,
+        fd: Fd,
+        offset: fs::Filesize,
+    ) -> FsResult<Resource<wasmtime_wasi::p2::DynInputStream>> {
+        self.inner.read_via_stream(fd, offset)
+    }
+
+    fn write_via_stream(
+        &mut self,
+        fd: Fd,
+        offset: fs::Filesize,
+    ) -> FsResult<Resource<wasmtime_wasi::p2::DynOutputStream>> {
+        self.inner.write_via_stream(fd, offset)
+    }
+
+    fn append_via_stream(
+        &mut self,
+        fd: Fd,
+    ) -> FsResult<Resource<wasmtime_wasi::p2::DynOutputStream>> {
+        self.inner.append_via_stream(fd)
+    }
+
+    async fn is_same_object(&mut self, a: Fd, b: Fd) -> wasmtime::Result<bool> {
+        self.inner.is_same_object(a, b).await
+    }
+
+    async fn metadata_hash(&mut self, fd: Fd) -> FsResult<fs::MetadataHashValue> {
+        self.inner.metadata_hash(fd).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalise;
+
+    #[test]
+    fn paths_are_compared_without_dots() {
+        assert_eq!(normalise("", "./a/../b"), "b");
+        assert_eq!(normalise("src/x", "../y/./z"), "src/y/z");
+        assert_eq!(normalise("a", "../../../etc"), "etc");
+        assert_eq!(normalise("a", "."), "a");
+    }
+}

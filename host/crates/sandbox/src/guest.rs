@@ -1,0 +1,169 @@
+//! What a guest can reach while it runs: the data of its store, and the host's side of `log`, `state` and `model`.
+
+use crate::bindings::charthouse::plugin::{log, model, state, types as wit};
+use crate::files::{Watch, WatchedView};
+use crate::limits::Limiter;
+use std::sync::Arc;
+use types::{Item, Model, ModelParameters, Payload, Provenance, Role, State};
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+/// Longest key of a plugin's own store; a key is a name, not data.
+const KEY_MAX: usize = 256;
+/// Longest value: state is for bookmarks and small caches, files are for data.
+const VALUE_MAX: usize = 1 << 20;
+
+/// The data of one call's store.
+pub(crate) struct Guest {
+    pub(crate) wasi: WasiCtx,
+    pub(crate) table: ResourceTable,
+    pub(crate) limiter: Limiter,
+    pub(crate) watch: Watch,
+    pub(crate) plugin: Arc<str>,
+    pub(crate) log: Log,
+    pub(crate) state: Option<Arc<dyn State>>,
+    pub(crate) model: Option<(Arc<dyn Model>, ModelParameters)>,
+}
+
+impl Guest {
+    pub(crate) fn files(&mut self) -> WatchedView<'_> {
+        WatchedView {
+            inner: WasiFilesystemCtxView {
+                ctx: self.wasi.filesystem(),
+                table: &mut self.table,
+            },
+            watch: &mut self.watch,
+        }
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+/// Lines a guest logged, within the call's output limit.
+#[derive(Default)]
+pub(crate) struct Log {
+    pub(crate) lines: Vec<String>,
+    pub(crate) room: u64,
+    pub(crate) dropped: u64,
+}
+
+impl wit::Host for Guest {}
+
+impl log::Host for Guest {
+    fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        let size = message.len() as u64;
+        if size > self.log.room {
+            self.log.dropped += 1;
+            return Ok(());
+        }
+        self.log.room -= size;
+        let level = match level {
+            log::Level::Debug => "debug",
+            log::Level::Info => "info",
+            log::Level::Warn => "warn",
+            log::Level::Error => "error",
+        };
+        self.log.lines.push(format!("{level}: {message}"));
+        Ok(())
+    }
+}
+
+impl Guest {
+    fn store(&self, key: &str) -> Result<Arc<dyn State>, wit::Failure> {
+        if key.len() > KEY_MAX {
+            return Err(wit::Failure::Invalid(format!(
+                "the key is longer than {KEY_MAX} bytes"
+            )));
+        }
+        self.state.clone().ok_or_else(|| {
+            wit::Failure::Unavailable("this call has no state: there is no house to keep it".into())
+        })
+    }
+}
+
+impl state::Host for Guest {
+    fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, wit::Failure>> {
+        Ok(self.store(&key).and_then(|store| {
+            store
+                .get(&self.plugin, &key)
+                .map_err(wit::Failure::Unavailable)
+        }))
+    }
+
+    fn set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), wit::Failure>> {
+        if value.len() > VALUE_MAX {
+            return Ok(Err(wit::Failure::Invalid(format!(
+                "the value is longer than {VALUE_MAX} bytes"
+            ))));
+        }
+        Ok(self.store(&key).and_then(|store| {
+            store
+                .set(&self.plugin, &key, Some(&value))
+                .map_err(wit::Failure::Unavailable)
+        }))
+    }
+
+    fn delete(&mut self, key: String) -> wasmtime::Result<Result<(), wit::Failure>> {
+        Ok(self.store(&key).and_then(|store| {
+            store
+                .set(&self.plugin, &key, None)
+                .map_err(wit::Failure::Unavailable)
+        }))
+    }
+
+    fn keys(&mut self, prefix: String) -> wasmtime::Result<Result<Vec<String>, wit::Failure>> {
+        Ok(self.store(&prefix).and_then(|store| {
+            store
+                .keys(&self.plugin, &prefix)
+                .map_err(wit::Failure::Unavailable)
+        }))
+    }
+}
+
+impl model::Host for Guest {
+    async fn complete(
+        &mut self,
+        request: model::Request,
+    ) -> wasmtime::Result<Result<String, wit::Failure>> {
+        let Some((model, parameters)) = self.model.clone() else {
+            return Ok(Err(wit::Failure::Denied(
+                "this call was not granted a model".into(),
+            )));
+        };
+        let text = |role, text: String| {
+            Arc::new(Item::Text {
+                role,
+                text: text.into(),
+                provenance: Provenance::Plugin {
+                    name: self.plugin.clone(),
+                    generation: "".into(),
+                },
+                labels: Vec::new(),
+            })
+        };
+        let payload = Payload {
+            items: vec![
+                text(Role::System, request.system),
+                text(Role::User, request.prompt),
+            ],
+            tools: Vec::new(),
+            parameters: ModelParameters {
+                max_output: parameters.max_output.min(u64::from(request.max_output)),
+                ..parameters
+            },
+        };
+        Ok(model
+            .complete(&payload, &mut ())
+            .await
+            .map(|reply| reply.text.to_string())
+            .map_err(|error| wit::Failure::Unavailable(error.message)))
+    }
+}

@@ -1,0 +1,294 @@
+//! The other kinds of plugin: providing context, consolidating memory, guarding; and asking a tool plugin what it offers.
+//!
+//! Each is one call in a fresh instance under a grant, like a tool's.
+
+use crate::Sandbox;
+use crate::bindings::exports::charthouse::plugin::{context, guard, memory, tool};
+use crate::call::{CallContext, failure_of, output_error};
+use crate::plugin::Plugin;
+use policy::{ClockMode, Grant, Limits, RandomMode, Verdict};
+use std::time::Duration;
+use types::{Bytes, CallError, Count, Timestamp, ToolName, Value};
+
+/// What a context plugin is asked.
+#[derive(Clone, Debug, Default)]
+pub struct ContextRequest {
+    /// The chunk's parameters.
+    pub params: Value,
+    /// How many tokens it may fill.
+    pub budget: u32,
+    /// Active states of the cognition, outermost first.
+    pub cognition: Vec<String>,
+    /// Active states of the workflow.
+    pub workflow: Vec<String>,
+    /// What was last said to the agent.
+    pub query: String,
+}
+
+/// A piece of context.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    /// Its text.
+    pub text: String,
+    /// Where it comes from.
+    pub source: String,
+}
+
+/// Layers of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryLayer {
+    /// What happened.
+    Episode,
+    /// What is so.
+    Fact,
+    /// How something is done.
+    Skill,
+}
+
+/// Something remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryEntry {
+    /// The host's id.
+    pub id: String,
+    /// Its layer.
+    pub layer: MemoryLayer,
+    /// What is remembered.
+    pub text: String,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// A change that a memory plugin proposes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemoryChange {
+    /// Something new.
+    Add(MemoryEntry),
+    /// In the place of the entry with this id.
+    Replace(MemoryEntry),
+    /// Away with it.
+    Forget(String),
+}
+
+/// Which way a guarded text goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuardDirection {
+    /// Towards the model.
+    BeforeModel,
+    /// From the model.
+    AfterModel,
+}
+
+/// A text to be guarded.
+#[derive(Clone, Debug)]
+pub struct GuardSubject {
+    /// Which way it goes.
+    pub direction: GuardDirection,
+    /// The text.
+    pub text: String,
+    /// Where it came from.
+    pub provenance: String,
+    /// Labels on it.
+    pub labels: Vec<String>,
+}
+
+/// What a guard says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GuardVerdict {
+    /// Nothing wrong.
+    Pass,
+    /// Use this instead.
+    Redact(String),
+    /// Stop it, and why.
+    Block(String),
+}
+
+/// What a component gets while it is only asked what it offers: nothing but time and memory to say so.
+fn probe_grant(plugin: &Plugin) -> Option<Grant> {
+    Some(Grant {
+        tool: ToolName::new(plugin.name(), "specs").ok()?,
+        verdict: Verdict::Allow,
+        mounts: Vec::new(),
+        env: Vec::new(),
+        net: Vec::new(),
+        net_ceiling: Vec::new(),
+        limits: Limits {
+            // An interpreter compiled to a component needs this much to start.
+            memory: Bytes(256 << 20),
+            fuel: Count(20_000_000_000),
+            deadline: Duration::from_secs(20),
+            ..Limits::default()
+        },
+        clock: ClockMode::Frozen,
+        random: RandomMode::Seeded,
+        because: Vec::new(),
+    })
+}
+
+impl Sandbox {
+    /// Ask a tool plugin for its tools, with no grants at all.
+    pub(crate) async fn specs(&self, plugin: &Plugin) -> Result<Vec<tool::Spec>, CallError> {
+        let grant = probe_grant(plugin).ok_or_else(|| {
+            CallError::new(
+                types::CallErrorKind::Invalid,
+                "the plugin's name is too long",
+            )
+        })?;
+        self.run(
+            plugin,
+            &grant,
+            &CallContext::default(),
+            async |store, instance, loaded| {
+                let guest = loaded
+                    .tool
+                    .as_ref()
+                    .ok_or_else(|| missing("tool"))?
+                    .load(&mut *store, instance)?;
+                guest.call_specs(store).await
+            },
+        )
+        .await
+        .result
+    }
+
+    /// Ask a context plugin for fragments.
+    pub async fn provide(
+        &self,
+        plugin: &Plugin,
+        request: &ContextRequest,
+        grant: &Grant,
+        context: &CallContext,
+    ) -> Result<Vec<Fragment>, CallError> {
+        let request = context::Request {
+            params: request.params.to_string(),
+            budget: request.budget,
+            cognition: request.cognition.clone(),
+            workflow: request.workflow.clone(),
+            query: request.query.clone(),
+        };
+        let fragments = self
+            .run(plugin, grant, context, async |store, instance, loaded| {
+                let guest = loaded
+                    .context
+                    .as_ref()
+                    .ok_or_else(|| missing("context"))?
+                    .load(&mut *store, instance)?;
+                guest.call_provide(store, &request).await
+            })
+            .await
+            .result?
+            .map_err(failure_of)?;
+        let size: usize = fragments
+            .iter()
+            .map(|f| f.text.len() + f.source.len())
+            .sum();
+        if size as u64 > grant.limits.output.0 {
+            return Err(output_error(size as u64, grant.limits.output.0));
+        }
+        Ok(fragments
+            .into_iter()
+            .map(|fragment| Fragment {
+                text: fragment.text,
+                source: fragment.source,
+            })
+            .collect())
+    }
+
+    /// Ask a memory plugin what should change in what is remembered.
+    pub async fn consolidate(
+        &self,
+        plugin: &Plugin,
+        entries: &[MemoryEntry],
+        grant: &Grant,
+        context: &CallContext,
+    ) -> Result<Vec<MemoryChange>, CallError> {
+        let snapshot = memory::Snapshot {
+            entries: entries.iter().map(entry_to_wit).collect(),
+            now: u64::try_from(context.time.0).unwrap_or(0),
+        };
+        let changes = self
+            .run(plugin, grant, context, async |store, instance, loaded| {
+                let guest = loaded
+                    .memory
+                    .as_ref()
+                    .ok_or_else(|| missing("memory"))?
+                    .load(&mut *store, instance)?;
+                guest.call_consolidate(store, &snapshot).await
+            })
+            .await
+            .result?
+            .map_err(failure_of)?;
+        Ok(changes
+            .into_iter()
+            .map(|change| match change {
+                memory::Change::Add(entry) => MemoryChange::Add(entry_from_wit(entry)),
+                memory::Change::Replace(entry) => MemoryChange::Replace(entry_from_wit(entry)),
+                memory::Change::Forget(id) => MemoryChange::Forget(id),
+            })
+            .collect())
+    }
+
+    /// Show a guard one piece of text.
+    pub async fn inspect(
+        &self,
+        plugin: &Plugin,
+        subject: &GuardSubject,
+        grant: &Grant,
+        context: &CallContext,
+    ) -> Result<GuardVerdict, CallError> {
+        let subject = guard::Subject {
+            direction: match subject.direction {
+                GuardDirection::BeforeModel => guard::Direction::BeforeModel,
+                GuardDirection::AfterModel => guard::Direction::AfterModel,
+            },
+            text: subject.text.clone(),
+            provenance: subject.provenance.clone(),
+            labels: subject.labels.clone(),
+        };
+        let verdict = self
+            .run(plugin, grant, context, async |store, instance, loaded| {
+                let guest = loaded
+                    .guard
+                    .as_ref()
+                    .ok_or_else(|| missing("guard"))?
+                    .load(&mut *store, instance)?;
+                guest.call_inspect(store, &subject).await
+            })
+            .await
+            .result?;
+        Ok(match verdict {
+            guard::Verdict::Pass => GuardVerdict::Pass,
+            guard::Verdict::Redact(text) => GuardVerdict::Redact(text),
+            guard::Verdict::Block(why) => GuardVerdict::Block(why),
+        })
+    }
+}
+
+fn missing(kind: &str) -> wasmtime::Error {
+    wasmtime::format_err!("the component exports no charthouse:plugin/{kind}")
+}
+
+fn entry_to_wit(entry: &MemoryEntry) -> memory::Entry {
+    memory::Entry {
+        id: entry.id.clone(),
+        layer: match entry.layer {
+            MemoryLayer::Episode => memory::Layer::Episode,
+            MemoryLayer::Fact => memory::Layer::Fact,
+            MemoryLayer::Skill => memory::Layer::Skill,
+        },
+        text: entry.text.clone(),
+        time: u64::try_from(entry.time.0).unwrap_or(0),
+    }
+}
+
+fn entry_from_wit(entry: memory::Entry) -> MemoryEntry {
+    MemoryEntry {
+        id: entry.id,
+        layer: match entry.layer {
+            memory::Layer::Episode => MemoryLayer::Episode,
+            memory::Layer::Fact => MemoryLayer::Fact,
+            memory::Layer::Skill => MemoryLayer::Skill,
+        },
+        text: entry.text,
+        time: Timestamp(i64::try_from(entry.time).unwrap_or(i64::MAX)),
+    }
+}

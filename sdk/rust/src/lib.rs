@@ -1,0 +1,75 @@
+//! What authors of charthouse plugins use.
+//!
+//! A plugin is a WebAssembly component that charthouse runs in a sandbox: one fresh instance per call, no network, no environment, no file it
+//! was not granted. There are four kinds, and each is one trait and one macro here:
+//!
+//! | kind | trait | macro | does |
+//! |---|---|---|---|
+//! | tool | [`ToolPlugin`] | [`export_tool!`] | what an agent can do |
+//! | context | [`ContextPlugin`] | [`export_context!`] | what an agent sees |
+//! | memory | [`MemoryPlugin`] | [`export_memory!`] | what an agent keeps |
+//! | guard | [`GuardPlugin`] | [`export_guard!`] | what may pass to the model and from it |
+//!
+//! ```
+//! use charthouse_sdk::{Failure, Tool, ToolPlugin, arguments, export_tool};
+//!
+//! arguments! {
+//!     /// Whom to greet.
+//!     struct Greet {
+//!         /// The person's name.
+//!         name: String,
+//!         /// How often; once when absent.
+//!         times: u64 = 1,
+//!     }
+//! }
+//!
+//! fn greet(arguments: Greet) -> Result<String, Failure> {
+//!     if arguments.times > 10 {
+//!         return Err(Failure::invalid("`times` is at most 10: nobody listens for longer"));
+//!     }
+//!     Ok(vec![format!("Hello, {}!", arguments.name); arguments.times as usize].join("\n"))
+//! }
+//!
+//! struct Greeter;
+//!
+//! impl ToolPlugin for Greeter {
+//!     fn tools() -> Vec<Tool> {
+//!         vec![Tool::new("greet", "Greets a person by name.", greet)]
+//!     }
+//! }
+//!
+//! export_tool!(Greeter);
+//! ```
+//!
+//! What a plugin does is plain Rust, so `cargo test` tests it natively; [`log`], [`state`] and [`model`] have stand-ins there. The feature
+//! `files` adds [`files`]: the mounts that a call was granted, and reading, listing and replacing files in them.
+
+mod answer;
+mod arguments;
+pub mod bindings;
+mod context;
+#[cfg(feature = "files")]
+pub mod files;
+mod guard;
+pub mod log;
+mod memory;
+pub mod model;
+pub mod state;
+mod tool;
+
+pub use answer::{Answer, Json};
+pub use arguments::{Argument, Complaints, parse};
+pub use bindings::imports::charthouse::plugin::types::{Blob, Failure, Part};
+pub use context::{ContextPlugin, Fragment, Request};
+pub use guard::{Direction, GuardPlugin, Subject, Verdict};
+pub use memory::{Change, Entry, Layer, MemoryPlugin, Snapshot};
+pub use tool::{Call, Effect, Tool, ToolPlugin};
+
+/// What the macros expand to needs these; nothing else should.
+#[doc(hidden)]
+pub mod expansion {
+    pub use crate::arguments::{description, finish, object, schema_of_choices, schema_of_field};
+    pub use crate::context::exported_provide;
+    pub use crate::tool::{exported_invoke, exported_specs};
+    pub use serde_json::{Map, Value};
+}
