@@ -1,2 +1,44 @@
-//! placeholder
-fn main() {}
+//! `cargo xtask …`: the few commands that build, show, test and measure everything. The README names them; `.ci/run` calls `test`.
+
+mod bench;
+mod demo;
+mod docs;
+mod guests;
+mod shell;
+mod test;
+
+use anyhow::{Result, bail};
+
+const HELP: &str = "\
+cargo xtask VERB
+
+  plugins              build every component under plugins/ into target/plugins
+  demo [-- DIR]        the main job on the embedded provider: survey DIR (default: this repository)
+  test                 everything CI checks: fmt, clippy, tests, doc tests, arrows, generated docs
+  conformance          the statechart conformance cases
+  bench                ratios against floors measured in the same run; writes docs/benchmarks.md
+  docs [--check]       generate docs/cli.md from the program's own help
+";
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let rest: Vec<&str> = arguments
+        .iter()
+        .skip(1)
+        .map(String::as_str)
+        .filter(|argument| *argument != "--")
+        .collect();
+    match arguments.first().map(String::as_str) {
+        Some("plugins") => guests::plugins().map(|_| ()),
+        Some("demo") => demo::run(&rest),
+        Some("test") => test::run(),
+        Some("conformance") => test::conformance(),
+        Some("bench") => bench::run(),
+        Some("docs") => docs::run(rest.contains(&"--check")),
+        Some("help" | "--help" | "-h") | None => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Some(other) => bail!("there is no `cargo xtask {other}`\n\n{HELP}"),
+    }
+}

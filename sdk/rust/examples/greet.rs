@@ -16,7 +16,9 @@ arguments! {
 /// Greets, and remembers in the plugin's own state how often it has.
 fn greet(arguments: Greet) -> Result<String, Failure> {
     if arguments.times > 10 {
-        return Err(Failure::invalid("`times` is at most 10: nobody listens for longer"));
+        return Err(Failure::invalid(
+            "`times` is at most 10: nobody listens for longer",
+        ));
     }
     let greeted: u64 = state::get_json("greeted")?.unwrap_or(0) + arguments.times;
     state::set_json("greeted", &greeted)?;

@@ -45,12 +45,17 @@ impl Part {
     pub fn json(value: &impl Serialize) -> Result<Self, Failure> {
         serde_json::to_string(value)
             .map(Part::Json)
-            .map_err(|error| Failure::failed(format!("the answer cannot be written as JSON: {error}")))
+            .map_err(|error| {
+                Failure::failed(format!("the answer cannot be written as JSON: {error}"))
+            })
     }
 
     /// A part of bytes with their media type, for instance `image/png`.
     pub fn blob(mime: impl Into<String>, bytes: Vec<u8>) -> Self {
-        Part::Blob(Blob { mime: mime.into(), bytes })
+        Part::Blob(Blob {
+            mime: mime.into(),
+            bytes,
+        })
     }
 }
 

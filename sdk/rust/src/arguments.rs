@@ -27,7 +27,10 @@ impl Complaints {
             true => "the arguments".to_owned(),
             false => format!("`{}`", self.path.concat()),
         };
-        self.messages.push(format!("{here} must be {expected}, not {}", described(found)));
+        self.messages.push(format!(
+            "{here} must be {expected}, not {}",
+            described(found)
+        ));
     }
 
     /// Say anything else about the arguments.
@@ -170,7 +173,11 @@ impl<T: Argument> Argument for Vec<T> {
         let read: Vec<Option<T>> = items
             .iter()
             .enumerate()
-            .map(|(index, item)| complaints.inside(&format!("[{index}]"), |complaints| T::read(item, complaints)))
+            .map(|(index, item)| {
+                complaints.inside(&format!("[{index}]"), |complaints| {
+                    T::read(item, complaints)
+                })
+            })
             .collect();
         read.into_iter().collect()
     }
@@ -187,7 +194,11 @@ pub fn parse<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
 /// Lines of a doc comment as one sentence after the other.
 #[doc(hidden)]
 pub fn description(lines: &[&str]) -> String {
-    let lines: Vec<&str> = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = lines
+        .iter()
+        .map(|line| line.trim())
+        .filter(|line| !line.is_empty())
+        .collect();
     lines.join(" ")
 }
 
@@ -209,15 +220,27 @@ pub fn schema_of_field<T: Argument>(lines: &[&str], default: Option<Value>) -> V
 
 #[doc(hidden)]
 pub fn object(fields: Vec<(&str, Value, bool)>) -> Value {
-    let required: Vec<&str> = fields.iter().filter(|field| field.2).map(|field| field.0).collect();
-    let properties: Map<String, Value> =
-        fields.iter().map(|(name, schema, _)| ((*name).to_owned(), schema.clone())).collect();
+    let required: Vec<&str> = fields
+        .iter()
+        .filter(|field| field.2)
+        .map(|field| field.0)
+        .collect();
+    let properties: Map<String, Value> = fields
+        .iter()
+        .map(|(name, schema, _)| ((*name).to_owned(), schema.clone()))
+        .collect();
     let mut object = json!({"type": "object", "properties": properties});
     if !required.is_empty() {
         object["required"] = required.into();
     }
     object["additionalProperties"] = false.into();
     object
+}
+
+/// A field's name as JSON spells it: `type` for `r#type`.
+#[doc(hidden)]
+pub fn plain(field: &'static str) -> &'static str {
+    field.strip_prefix("r#").unwrap_or(field)
 }
 
 #[doc(hidden)]
@@ -231,12 +254,19 @@ pub mod finish {
     use super::*;
 
     /// The members of an object, after complaining of those that are not `known`.
-    pub fn members<'a>(value: &'a Value, known: &[&str], complaints: &mut Complaints) -> Option<&'a Map<String, Value>> {
+    pub fn members<'a>(
+        value: &'a Value,
+        known: &[&str],
+        complaints: &mut Complaints,
+    ) -> Option<&'a Map<String, Value>> {
         let Value::Object(members) = value else {
             complaints.expected("an object", value);
             return None;
         };
-        for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
+        for name in members
+            .keys()
+            .filter(|name| !known.contains(&name.as_str()))
+        {
             complaints.push(format!(
                 "there is no argument `{}`{}",
                 complaints.name_of(name),
@@ -264,14 +294,20 @@ pub mod finish {
         }
         let value = default.or_else(T::absent);
         if value.is_none() {
-            complaints.push(format!("`{}` is missing: {}", complaints.name_of(name), description(lines)));
+            complaints.push(format!(
+                "`{}` is missing: {}",
+                complaints.name_of(name),
+                description(lines)
+            ));
         }
         value
     }
 
     /// One of `names`, as an index into them.
     pub fn choice(value: &Value, names: &[&str], complaints: &mut Complaints) -> Option<usize> {
-        let index = value.as_str().and_then(|text| names.iter().position(|name| *name == text));
+        let index = value
+            .as_str()
+            .and_then(|text| names.iter().position(|name| *name == text));
         if index.is_none() {
             complaints.expected(&format!("one of {}", names.join(", ")), value);
         }
@@ -338,7 +374,7 @@ macro_rules! arguments {
                     )?
                     let required = default.is_none() && <$type as $crate::Argument>::absent().is_none();
                     (
-                        stringify!($field),
+                        $crate::expansion::plain(stringify!($field)),
                         $crate::expansion::schema_of_field::<$type>(&[$($doc),*], default),
                         required,
                     )
@@ -347,14 +383,14 @@ macro_rules! arguments {
 
             fn read(value: &$crate::expansion::Value, complaints: &mut $crate::Complaints) -> ::std::option::Option<Self> {
                 #[allow(unused_variables)]
-                let members = $crate::expansion::finish::members(value, &[$(stringify!($field)),*], complaints)?;
+                let members = $crate::expansion::finish::members(value, &[$($crate::expansion::plain(stringify!($field))),*], complaints)?;
                 $(
                     #[allow(unused_mut, unused_assignments)]
                     let mut default: ::std::option::Option<$type> = None;
                     $( default = Some($default); )?
                     let $field = $crate::expansion::finish::field::<$type>(
                         members,
-                        stringify!($field),
+                        $crate::expansion::plain(stringify!($field)),
                         &[$($doc),*],
                         default,
                         complaints,
@@ -471,9 +507,15 @@ mod tests {
     #[test]
     fn defaults_and_absences() {
         let all = read(json!({"path": "/a", "start": null, "deep": null})).unwrap();
-        assert_eq!((all.path.as_str(), all.start, all.deep, all.sort), ("/a", 1, None, Sort::Path));
+        assert_eq!(
+            (all.path.as_str(), all.start, all.deep, all.sort),
+            ("/a", 1, None, Sort::Path)
+        );
         assert!(all.places.is_none());
-        let all = read(json!({"path": "", "start": 7.0, "deep": true, "sort": "size", "places": [{"row": 2}]})).unwrap();
+        let all = read(
+            json!({"path": "", "start": 7.0, "deep": true, "sort": "size", "places": [{"row": 2}]}),
+        )
+        .unwrap();
         assert_eq!((all.start, all.deep, all.sort), (7, Some(true), Sort::Size));
         assert_eq!(all.places.unwrap()[0].row.get(), 2);
     }
@@ -481,7 +523,9 @@ mod tests {
     #[test]
     fn all_mistakes_are_told_at_once() {
         assert_eq!(
-            read(json!({"start": "5", "deep": 1, "sort": "age", "places": [{"row": 0}, {}, 3], "paths": "/a", "zz": 1})),
+            read(
+                json!({"start": "5", "deep": 1, "sort": "age", "places": [{"row": 0}, {}, 3], "paths": "/a", "zz": 1})
+            ),
             Err([
                 "there is no argument `paths`: did you mean `path`?",
                 "there is no argument `zz`; the arguments are: path, start, deep, sort, places",
@@ -495,7 +539,10 @@ mod tests {
             ]
             .join("; "))
         );
-        assert_eq!(read(json!([])), Err("the arguments must be an object, not a list".to_owned()));
+        assert_eq!(
+            read(json!([])),
+            Err("the arguments must be an object, not a list".to_owned())
+        );
     }
 
     impl PartialEq for All {
@@ -540,6 +587,9 @@ mod tests {
             _inner: Vec<u8>,
         }
         let failure = parse::<Outer>(json!({"inner": [1, "x"]})).unwrap_err();
-        assert_eq!(failure.message(), "`inner[1]`: invalid type: string \"x\", expected u8");
+        assert_eq!(
+            failure.message(),
+            "`inner[1]`: invalid type: string \"x\", expected u8"
+        );
     }
 }

@@ -23,7 +23,10 @@ pub struct Request<P> {
 impl Fragment {
     /// `text`, with where it comes from (a path, a URL, a name) for provenance.
     pub fn new(text: impl Into<String>, source: impl Into<String>) -> Self {
-        Fragment { text: text.into(), source: source.into() }
+        Fragment {
+            text: text.into(),
+            source: source.into(),
+        }
     }
 }
 
@@ -39,7 +42,11 @@ pub trait ContextPlugin {
 #[doc(hidden)]
 pub fn exported_provide<P: ContextPlugin>(request: raw::Request) -> Result<Vec<Fragment>, Failure> {
     // A chunk without `params` may arrive as nothing at all.
-    let text = if request.params.trim().is_empty() { "{}" } else { &request.params };
+    let text = if request.params.trim().is_empty() {
+        "{}"
+    } else {
+        &request.params
+    };
     let value = serde_json::from_str(text)
         .map_err(|error| Failure::invalid(format!("the chunk's params are not JSON: {error}")))?;
     let mut complaints = Complaints::default();
@@ -62,7 +69,6 @@ macro_rules! export_context {
     ($plugin:ty) => {
         #[allow(unsafe_code)]
         const _: () = {
-            #[allow(dead_code)]
             struct Exported;
 
             impl $crate::bindings::context::exports::charthouse::plugin::context::Guest for Exported {
@@ -71,6 +77,13 @@ macro_rules! export_context {
                 ) -> ::std::result::Result<::std::vec::Vec<$crate::Fragment>, $crate::Failure> {
                     $crate::expansion::exported_provide::<$plugin>(request)
                 }
+            }
+
+            // Natively nothing is exported; this keeps what the plugin is made of from looking unused.
+            #[cfg(not(target_family = "wasm"))]
+            #[allow(dead_code)]
+            fn exported() {
+                let _ = <Exported as $crate::bindings::context::exports::charthouse::plugin::context::Guest>::provide;
             }
 
             #[cfg(target_family = "wasm")]
@@ -96,7 +109,10 @@ mod tests {
     impl ContextPlugin for Tree {
         type Params = Depth;
         fn provide(request: Request<Depth>) -> Result<Vec<Fragment>, Failure> {
-            Ok(vec![Fragment::new(request.params.depth.to_string(), request.query)])
+            Ok(vec![Fragment::new(
+                request.params.depth.to_string(),
+                request.query,
+            )])
         }
     }
 

@@ -14,13 +14,19 @@ macro_rules! export_guard {
     ($plugin:ty) => {
         #[allow(unsafe_code)]
         const _: () = {
-            #[allow(dead_code)]
             struct Exported;
 
             impl $crate::bindings::guard::exports::charthouse::plugin::guard::Guest for Exported {
                 fn inspect(subject: $crate::Subject) -> $crate::Verdict {
                     <$plugin as $crate::GuardPlugin>::inspect(subject)
                 }
+            }
+
+            // Natively nothing is exported; this keeps what the plugin is made of from looking unused.
+            #[cfg(not(target_family = "wasm"))]
+            #[allow(dead_code)]
+            fn exported() {
+                let _ = <Exported as $crate::bindings::guard::exports::charthouse::plugin::guard::Guest>::inspect;
             }
 
             #[cfg(target_family = "wasm")]

@@ -68,7 +68,9 @@ pub use tool::{Call, Effect, Tool, ToolPlugin};
 /// What the macros expand to needs these; nothing else should.
 #[doc(hidden)]
 pub mod expansion {
-    pub use crate::arguments::{description, finish, object, schema_of_choices, schema_of_field};
+    pub use crate::arguments::{
+        description, finish, object, plain, schema_of_choices, schema_of_field,
+    };
     pub use crate::context::exported_provide;
     pub use crate::tool::{exported_invoke, exported_specs};
     pub use serde_json::{Map, Value};

@@ -1,12 +1,19 @@
 //! Memory plugins: what an agent keeps. They propose changes; the host checks and commits them as one.
 
-pub use crate::bindings::memory::exports::charthouse::plugin::memory::{Change, Entry, Layer, Snapshot};
 use crate::Failure;
+pub use crate::bindings::memory::exports::charthouse::plugin::memory::{
+    Change, Entry, Layer, Snapshot,
+};
 
 impl Entry {
     /// Something new to remember; the host gives it its id and its time.
     pub fn new(layer: Layer, text: impl Into<String>) -> Self {
-        Entry { id: String::new(), layer, text: text.into(), time: 0 }
+        Entry {
+            id: String::new(),
+            layer,
+            text: text.into(),
+            time: 0,
+        }
     }
 }
 
@@ -22,7 +29,6 @@ macro_rules! export_memory {
     ($plugin:ty) => {
         #[allow(unsafe_code)]
         const _: () = {
-            #[allow(dead_code)]
             struct Exported;
 
             impl $crate::bindings::memory::exports::charthouse::plugin::memory::Guest for Exported {
@@ -31,6 +37,13 @@ macro_rules! export_memory {
                 ) -> ::std::result::Result<::std::vec::Vec<$crate::Change>, $crate::Failure> {
                     <$plugin as $crate::MemoryPlugin>::consolidate(snapshot)
                 }
+            }
+
+            // Natively nothing is exported; this keeps what the plugin is made of from looking unused.
+            #[cfg(not(target_family = "wasm"))]
+            #[allow(dead_code)]
+            fn exported() {
+                let _ = <Exported as $crate::bindings::memory::exports::charthouse::plugin::memory::Guest>::consolidate;
             }
 
             #[cfg(target_family = "wasm")]

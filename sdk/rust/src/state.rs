@@ -35,7 +35,11 @@ pub fn get_json<T: DeserializeOwned>(key: &str) -> Result<Option<T>, Failure> {
     get(key)?
         .map(|bytes| serde_json::from_slice(&bytes))
         .transpose()
-        .map_err(|error| Failure::failed(format!("what the state holds under `{key}` cannot be read: {error}")))
+        .map_err(|error| {
+            Failure::failed(format!(
+                "what the state holds under `{key}` cannot be read: {error}"
+            ))
+        })
 }
 
 /// Put `value` under `key` as JSON.
@@ -61,7 +65,9 @@ mod native {
 
     pub fn set(key: &str, value: &[u8]) -> Result<(), Failure> {
         if key.len() > 256 || value.len() > 1 << 20 {
-            return Err(Failure::invalid("a key holds at most 256 bytes and a value 1 MiB"));
+            return Err(Failure::invalid(
+                "a key holds at most 256 bytes and a value 1 MiB",
+            ));
         }
         STORE.with_borrow_mut(|store| store.insert(key.to_owned(), value.to_vec()));
         Ok(())
@@ -74,7 +80,11 @@ mod native {
 
     pub fn keys(prefix: &str) -> Result<Vec<String>, Failure> {
         Ok(STORE.with_borrow(|store| {
-            store.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+            store
+                .keys()
+                .filter(|key| key.starts_with(prefix))
+                .cloned()
+                .collect()
         }))
     }
 }
@@ -98,6 +108,9 @@ mod tests {
     fn a_value_that_does_not_fit_is_a_failure() {
         set("broken", b"{").unwrap();
         assert!(matches!(get_json::<u32>("broken"), Err(Failure::Failed(_))));
-        assert!(matches!(set(&"k".repeat(257), b""), Err(Failure::Invalid(_))));
+        assert!(matches!(
+            set(&"k".repeat(257), b""),
+            Err(Failure::Invalid(_))
+        ));
     }
 }

@@ -23,7 +23,11 @@ pub struct Call {
 impl Call {
     /// A call as a test makes it.
     pub fn new(name: impl Into<String>, arguments: Value) -> Self {
-        Call { id: "test".to_owned(), name: name.into(), arguments }
+        Call {
+            id: "test".to_owned(),
+            name: name.into(),
+            arguments,
+        }
     }
 }
 
@@ -133,7 +137,11 @@ pub fn exported_specs<P: ToolPlugin>() -> Vec<raw::Spec> {
 pub fn exported_invoke<P: ToolPlugin>(call: raw::Call) -> Result<Vec<Part>, Failure> {
     let arguments = serde_json::from_str(&call.arguments)
         .map_err(|error| Failure::invalid(format!("the arguments are not JSON: {error}")))?;
-    P::call(Call { id: call.id, name: call.name, arguments })
+    P::call(Call {
+        id: call.id,
+        name: call.name,
+        arguments,
+    })
 }
 
 /// Export a [`ToolPlugin`] as a component of world `tool-plugin`. Outside WebAssembly it only checks the type.
@@ -142,7 +150,6 @@ macro_rules! export_tool {
     ($plugin:ty) => {
         #[allow(unsafe_code)]
         const _: () = {
-            #[allow(dead_code)]
             struct Exported;
 
             impl $crate::bindings::tool::exports::charthouse::plugin::tool::Guest for Exported {
@@ -155,6 +162,14 @@ macro_rules! export_tool {
                 ) -> ::std::result::Result<::std::vec::Vec<$crate::Part>, $crate::Failure> {
                     $crate::expansion::exported_invoke::<$plugin>(call)
                 }
+            }
+
+            // Natively nothing is exported; this keeps what the plugin is made of from looking unused.
+            #[cfg(not(target_family = "wasm"))]
+            #[allow(dead_code)]
+            fn exported() {
+                let _ = <Exported as $crate::bindings::tool::exports::charthouse::plugin::tool::Guest>::specs;
+                let _ = <Exported as $crate::bindings::tool::exports::charthouse::plugin::tool::Guest>::invoke;
             }
 
             #[cfg(target_family = "wasm")]
@@ -183,10 +198,14 @@ mod tests {
     impl ToolPlugin for Calculator {
         fn tools() -> Vec<Tool> {
             vec![
-                Tool::new("sum", "Adds.", |sum: Sum| Ok((sum.a + sum.b).to_string())).effect(Effect::None),
-                Tool::raw("same", "Answers its arguments.", || json!({"type": "object"}), |call| {
-                    Ok(crate::Json(call.arguments))
-                }),
+                Tool::new("sum", "Adds.", |sum: Sum| Ok((sum.a + sum.b).to_string()))
+                    .effect(Effect::None),
+                Tool::raw(
+                    "same",
+                    "Answers its arguments.",
+                    || json!({"type": "object"}),
+                    |call| Ok(crate::Json(call.arguments)),
+                ),
             ]
         }
     }
@@ -197,16 +216,24 @@ mod tests {
 
     #[test]
     fn a_call_finds_its_tool_and_its_defaults() {
-        assert_eq!(call("sum", json!({"a": 2, "b": 3})), Ok(vec![Part::text("5")]));
+        assert_eq!(
+            call("sum", json!({"a": 2, "b": 3})),
+            Ok(vec![Part::text("5")])
+        );
         assert_eq!(call("sum", json!({"a": 2})), Ok(vec![Part::text("3")]));
-        assert_eq!(call("same", json!({"x": 1})), Ok(vec![Part::Json(r#"{"x":1}"#.into())]));
+        assert_eq!(
+            call("same", json!({"x": 1})),
+            Ok(vec![Part::Json(r#"{"x":1}"#.into())])
+        );
     }
 
     #[test]
     fn an_unknown_tool_is_answered_with_the_known_ones() {
         assert_eq!(
             call("product", json!({})),
-            Err(Failure::invalid("there is no tool `product` here; the tools are: sum, same"))
+            Err(Failure::invalid(
+                "there is no tool `product` here; the tools are: sum, same"
+            ))
         );
     }
 
@@ -231,8 +258,17 @@ mod tests {
 
     #[test]
     fn arguments_that_are_not_json_are_invalid() {
-        let call = raw::Call { id: String::new(), name: "sum".into(), arguments: "{a:1}".into() };
+        let call = raw::Call {
+            id: String::new(),
+            name: "sum".into(),
+            arguments: "{a:1}".into(),
+        };
         let failure = exported_invoke::<Calculator>(call).unwrap_err();
-        assert!(failure.message().starts_with("the arguments are not JSON: "), "{failure:?}");
+        assert!(
+            failure
+                .message()
+                .starts_with("the arguments are not JSON: "),
+            "{failure:?}"
+        );
     }
 }

@@ -247,6 +247,13 @@ pub enum InvokeWhat {
     Chart(Box<ChartDef>),
     /// A child chart or activity whose name is computed.
     Expr(ExprText),
+    /// One of the above with SCXML's type of what is invoked (conformance cases); unknown types are an `error.execution`.
+    Typed {
+        /// The type.
+        transport: TextOrExpr,
+        /// What runs.
+        what: Box<InvokeWhat>,
+    },
 }
 
 /// What a final state hands to its `done.state.*` event.

@@ -57,7 +57,11 @@ mod tests {
             ("error.", "error.x", true),
             ("*", "anything.at.all", true),
         ] {
-            assert_eq!(Descriptor::new(descriptor).matches(event), matches, "{descriptor} {event}");
+            assert_eq!(
+                Descriptor::new(descriptor).matches(event),
+                matches,
+                "{descriptor} {event}"
+            );
         }
         assert!(Descriptor::new("*").covers(&Descriptor::new("a.b")));
         assert!(Descriptor::new("a").covers(&Descriptor::new("a.b.*")));

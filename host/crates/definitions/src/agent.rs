@@ -8,7 +8,9 @@ use context::ContextMap;
 use policy::Overlay;
 use rust_decimal::Decimal;
 use std::sync::Arc;
-use types::{ContentHash, Count, Energy, Marked, ModelParameters, Place, PluginName, parse_duration};
+use types::{
+    ContentHash, Count, Energy, Marked, ModelParameters, Place, PluginName, parse_duration,
+};
 
 /// An agent as its file describes it, checked.
 #[derive(Clone, Debug)]
@@ -59,8 +61,12 @@ pub(crate) struct Draft {
 /// Read the agent that `node` is. `None` when too much is wrong to go on; what is wrong has been reported.
 pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Draft> {
     let mut fields = Fields::of(walk, node, "an agent", "agent: NAME")?;
-    let name = fields.take("agent").and_then(|n| walk.name(n, "an agent's name"));
-    let label = name.as_ref().map_or_else(String::new, |n| format!("agent {}", **n));
+    let name = fields
+        .take("agent")
+        .and_then(|n| walk.name(n, "an agent's name"));
+    let label = name
+        .as_ref()
+        .map_or_else(String::new, |n| format!("agent {}", **n));
     let version = version(walk, &mut fields);
     let doc = doc(walk, &mut fields);
     let model = fields
@@ -74,7 +80,9 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
     let cognition = fields
         .need(walk, "cognition", "this agent", "cognition: deliberate")
         .and_then(|n| walk.marked(n, "`cognition`"));
-    let plugins = fields.take("plugins").map_or_else(Vec::new, |n| plugins(walk, n));
+    let plugins = fields
+        .take("plugins")
+        .map_or_else(Vec::new, |n| plugins(walk, n));
     let context = fields
         .need(
             walk,
@@ -84,14 +92,21 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         )
         .map(|n| context_map::map(walk, n))
         .unwrap_or_default();
-    let window = model.as_ref().map(|(m, _)| m.context_length.saturating_sub(m.max_output));
+    let window = model
+        .as_ref()
+        .map(|(m, _)| m.context_length.saturating_sub(m.max_output));
     context_map::check_budgets(walk, &context, window.filter(|tokens| *tokens > 0));
     let overlay = match fields.take("policy") {
         Some(n) => policy_rules::overlay(walk, n, label),
         None => Overlay::named(label),
     };
-    let budget = fields.take("budget").map(|n| budget(walk, n)).unwrap_or_default();
-    let consolidate = fields.take_entry("memory").and_then(|(key, n)| memory(walk, &key.place, n));
+    let budget = fields
+        .take("budget")
+        .map(|n| budget(walk, n))
+        .unwrap_or_default();
+    let consolidate = fields
+        .take_entry("memory")
+        .and_then(|(key, n)| memory(walk, &key.place, n));
     fields.finish_with(walk, "an agent", |key| match key {
         "tools" => Some("tools are opened under `policy`: `policy: { tools: [{ allow: \"fs.*\" }] }`".into()),
         "prompt" | "system" | "system_prompt" | "instructions" => {
@@ -100,7 +115,9 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         _ => None,
     });
     let (name, (model, provider), cognition) = (name?, model?, cognition?);
-    let mut uses: Vec<_> = context_plugins(&context.chunks).map(|name| (name, "its context")).collect();
+    let mut uses: Vec<_> = context_plugins(&context.chunks)
+        .map(|name| (name, "its context"))
+        .collect();
     uses.extend(consolidate.map(|plugin| (plugin, "`memory.consolidate`")));
     Some(Draft {
         provider,
@@ -113,7 +130,10 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
             model,
             cognition: cognition.as_str().into(),
             context,
-            plugins: plugins.iter().filter_map(|p| PluginName::parse(p).ok()).collect(),
+            plugins: plugins
+                .iter()
+                .filter_map(|p| PluginName::parse(p).ok())
+                .collect(),
             policy: overlay,
             budget,
             place: name.place,
@@ -149,7 +169,8 @@ pub(crate) fn doc(walk: &mut Walk, fields: &mut Fields<'_>) -> Option<String> {
 }
 
 fn model(walk: &mut Walk, node: &Node) -> Option<(ModelParameters, Place)> {
-    let example = "{ provider: local, name: qwen3-coder, context_length: 131072, max_output: 8192 }";
+    let example =
+        "{ provider: local, name: qwen3-coder, context_length: 131072, max_output: 8192 }";
     let mut fields = Fields::of(walk, node, "`model`", example)?;
     let what = "this model";
     let provider = fields
@@ -164,7 +185,9 @@ fn model(walk: &mut Walk, node: &Node) -> Option<(ModelParameters, Place)> {
     let max_output = fields
         .need(walk, "max_output", what, "max_output: 8192")
         .and_then(|n| Some((tokens(walk, n, "`max_output`")?, &n.place)));
-    let temperature = fields.take("temperature").and_then(|n| temperature(walk, n));
+    let temperature = fields
+        .take("temperature")
+        .and_then(|n| temperature(walk, n));
     fields.finish(walk, "`model`");
     let (context_length, (max_output, place)) = (context_length?, max_output?);
     if max_output >= context_length {
@@ -188,7 +211,11 @@ fn model(walk: &mut Walk, node: &Node) -> Option<(ModelParameters, Place)> {
 fn tokens(walk: &mut Walk, node: &Node, what: &str) -> Option<u64> {
     let count = walk.unit(node, what, Count::parse)?;
     if count.0 == 0 {
-        walk.error(&node.place, format!("{what} is 0"), "write a number of tokens, for instance `8192`");
+        walk.error(
+            &node.place,
+            format!("{what} is 0"),
+            "write a number of tokens, for instance `8192`",
+        );
         return None;
     }
     Some(count.0)
@@ -202,14 +229,22 @@ fn temperature(walk: &mut Walk, node: &Node) -> Option<f64> {
     };
     let fits = number.filter(|x| (0.0..=2.0).contains(x));
     if fits.is_none() {
-        walk.expected(node, "`temperature`", "a number from 0 to 2", "leave it out for the provider's default");
+        walk.expected(
+            node,
+            "`temperature`",
+            "a number from 0 to 2",
+            "leave it out for the provider's default",
+        );
     }
     fits
 }
 
 fn plugins(walk: &mut Walk, node: &Node) -> Vec<Marked<String>> {
     let mut names: Vec<Marked<String>> = Vec::new();
-    for item in walk.list(node, "`plugins`", "[fs, search]").unwrap_or_default() {
+    for item in walk
+        .list(node, "`plugins`", "[fs, search]")
+        .unwrap_or_default()
+    {
         let Some(name) = walk.marked(item, "a plugin's name") else {
             continue;
         };
@@ -230,15 +265,18 @@ fn budget(walk: &mut Walk, node: &Node) -> Budget {
     let Some(mut fields) = Fields::of(walk, node, "`budget`", "{ usd_per_day: 2.00 }") else {
         return Budget::default();
     };
-    let usd_per_day = fields
-        .take("usd_per_day")
-        .and_then(|n| Some(Marked::new(money(walk, n, "`usd_per_day`")?, n.place.clone())));
+    let usd_per_day = fields.take("usd_per_day").and_then(|n| {
+        Some(Marked::new(
+            money(walk, n, "`usd_per_day`")?,
+            n.place.clone(),
+        ))
+    });
     let joules_per_day = fields.take_entry("joules_per_day").and_then(|(key, n)| {
         let energy = walk.unit(n, "`joules_per_day`", Energy::parse)?;
         walk.warning(
             &key.place,
             "`joules_per_day` is not acted on: this version does not measure energy",
-            "`usd_per_day` is",
+            "limit the money by `usd_per_day`, which is acted on",
         );
         Some(energy)
     });
@@ -257,7 +295,12 @@ pub(crate) fn money(walk: &mut Walk, node: &Node, what: &str) -> Option<Decimal>
         .and_then(|scalar| scalar.text.parse::<Decimal>().ok())
         .filter(|amount| !amount.is_sign_negative());
     if amount.is_none() {
-        walk.expected(node, what, "an amount such as `0.20`", "write plain digits; the currency is US dollars");
+        walk.expected(
+            node,
+            what,
+            "an amount such as `0.20`",
+            "write plain digits; the currency is US dollars",
+        );
     }
     amount
 }
@@ -268,7 +311,12 @@ fn memory(walk: &mut Walk, place: &Place, node: &Node) -> Option<Marked<String>>
     let mut fields = Fields::of(walk, node, "`memory`", example)?;
     let consolidate = fields.take("consolidate");
     fields.finish(walk, "`memory`");
-    let mut fields = Fields::of(walk, consolidate?, "`consolidate`", "{ plugin: dream, every: 6h, usd: 0.10 }")?;
+    let mut fields = Fields::of(
+        walk,
+        consolidate?,
+        "`consolidate`",
+        "{ plugin: dream, every: 6h, usd: 0.10 }",
+    )?;
     let plugin = fields
         .need(walk, "plugin", "this consolidation", "plugin: dream")
         .and_then(|n| walk.marked(n, "`plugin`"));

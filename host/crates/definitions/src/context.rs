@@ -15,7 +15,9 @@ const DEFAULT_PRIORITY: u8 = 5;
 
 /// An agent's map.
 pub(crate) fn map(walk: &mut Walk, node: &Node) -> ContextMap {
-    let items = walk.list(node, "`context`", MAP_EXAMPLE).unwrap_or_default();
+    let items = walk
+        .list(node, "`context`", MAP_EXAMPLE)
+        .unwrap_or_default();
     let chunks: Vec<ChunkDef> = items
         .iter()
         .filter_map(|item| chunk(walk, item, None))
@@ -60,13 +62,21 @@ fn chunk(walk: &mut Walk, node: &Node, default_id: Option<String>) -> Option<Chu
     };
     let source = source(walk, &mut fields, of_state);
     let role = fields.take("role").map_or(Some(Role::User), |node| {
-        walk.word(node, "a role", &[("system", Role::System), ("user", Role::User)])
+        walk.word(
+            node,
+            "a role",
+            &[("system", Role::System), ("user", Role::User)],
+        )
     });
     let budget = fields
         .take("budget")
         .and_then(|node| walk.unit(node, "`budget`", parse_budget));
-    let trim = fields.take("trim").map(|node| (trim(walk, node), &node.place));
-    let priority = fields.take("priority").map_or(DEFAULT_PRIORITY, |node| priority(walk, node));
+    let trim = fields
+        .take("trim")
+        .map(|node| (trim(walk, node), &node.place));
+    let priority = fields
+        .take("priority")
+        .map_or(DEFAULT_PRIORITY, |node| priority(walk, node));
     let flexible = if of_state {
         None
     } else {
@@ -74,10 +84,15 @@ fn chunk(walk: &mut Walk, node: &Node, default_id: Option<String>) -> Option<Chu
             .take_entry("flexible")
             .filter(|(_, node)| walk.bool(node, "`flexible`") == Some(true))
     };
-    let cache = fields.take("cache").map_or(Some(CacheClass::default()), |node| {
-        let words = [("stable", CacheClass::Stable), ("volatile", CacheClass::Volatile)];
-        walk.word(node, "a cache class", &words)
-    });
+    let cache = fields
+        .take("cache")
+        .map_or(Some(CacheClass::default()), |node| {
+            let words = [
+                ("stable", CacheClass::Stable),
+                ("volatile", CacheClass::Volatile),
+            ];
+            walk.word(node, "a cache class", &words)
+        });
     if let (Some((key, _)), Some(_)) = (flexible, &budget) {
         walk.error(
             &key.place,
@@ -128,7 +143,9 @@ fn source(walk: &mut Walk, fields: &mut Fields<'_>, of_state: bool) -> Option<So
     match given.iter().flatten().count() {
         1 => {}
         0 => {
-            let elsewhere = ["tools", "history", "slot"].iter().any(|key| fields.node.get(key).is_some());
+            let elsewhere = ["tools", "history", "slot"]
+                .iter()
+                .any(|key| fields.node.get(key).is_some());
             let (message, help) = if elsewhere {
                 (
                     "this source belongs into an agent's map, not into a state",
@@ -160,20 +177,31 @@ fn source(walk: &mut Walk, fields: &mut Fields<'_>, of_state: bool) -> Option<So
         );
     }
     if let Some(node) = text {
-        return walk.text(node, "`text`").map(|text| Source::Text(text.into()));
+        return walk
+            .text(node, "`text`")
+            .map(|text| Source::Text(text.into()));
     }
     if let Some(node) = file {
         return walk.marked(node, "`file`").map(Source::File);
     }
     if let Some(node) = tools {
-        let words = [("allowed", ToolsMode::Allowed), ("declared", ToolsMode::Declared)];
-        return walk.word(node, "a way to offer tools", &words).map(Source::Tools);
+        let words = [
+            ("allowed", ToolsMode::Allowed),
+            ("declared", ToolsMode::Declared),
+        ];
+        return walk
+            .word(node, "a way to offer tools", &words)
+            .map(Source::Tools);
     }
     if let Some(node) = history {
         return match walk.bool(node, "`history`") {
             Some(true) => Some(Source::History),
             Some(false) => {
-                walk.error(&node.place, "`history: false` is no source", "write `history: true`, or remove the chunk");
+                walk.error(
+                    &node.place,
+                    "`history: false` is no source",
+                    "write `history: true`, or remove the chunk",
+                );
                 None
             }
             None => None,
@@ -192,7 +220,9 @@ fn source(walk: &mut Walk, fields: &mut Fields<'_>, of_state: bool) -> Option<So
             }
             None => types::Value::map::<&str>([]),
         };
-        return walk.marked(node, "`plugin`").map(|name| Source::Plugin { name, params });
+        return walk
+            .marked(node, "`plugin`")
+            .map(|name| Source::Plugin { name, params });
     }
     let node = memory?;
     walk.error(
@@ -219,14 +249,17 @@ fn priority(walk: &mut Walk, node: &Node) -> u8 {
     let Some(number) = walk.whole(node, "`priority`") else {
         return DEFAULT_PRIORITY;
     };
-    u8::try_from(number).ok().filter(|n| *n <= 100).unwrap_or_else(|| {
-        walk.error(
-            &node.place,
-            format!("the priority {number} is too high"),
-            "write a number from 0 to 100; a higher one is kept longer, and the default is 5",
-        );
-        DEFAULT_PRIORITY
-    })
+    u8::try_from(number)
+        .ok()
+        .filter(|n| *n <= 100)
+        .unwrap_or_else(|| {
+            walk.error(
+                &node.place,
+                format!("the priority {number} is too high"),
+                "write a number from 0 to 100; a higher one is kept longer, and the default is 5",
+            );
+            DEFAULT_PRIORITY
+        })
 }
 
 fn trim(walk: &mut Walk, node: &Node) -> Option<Trim> {
@@ -238,7 +271,11 @@ fn trim(walk: &mut Walk, node: &Node) -> Option<Trim> {
         );
         return None;
     }
-    let words = [("never", Trim::Never), ("oldest", Trim::Oldest), ("tail", Trim::Tail)];
+    let words = [
+        ("never", Trim::Never),
+        ("oldest", Trim::Oldest),
+        ("tail", Trim::Tail),
+    ];
     walk.word(node, "a way to trim", &words)
 }
 
@@ -246,13 +283,21 @@ fn trim(walk: &mut Walk, node: &Node) -> Option<Trim> {
 fn trim_of(walk: &mut Walk, source: &Source, written: Option<(Option<Trim>, &Place)>) -> Trim {
     let (default, what, help) = match source {
         Source::History => (Trim::Oldest, "the history", "use `oldest` or `never`"),
-        Source::Tools(_) => (Trim::Never, "the list of tools", "use `never`; to send fewer tools, narrow the policy"),
+        Source::Tools(_) => (
+            Trim::Never,
+            "the list of tools",
+            "use `never`; to send fewer tools, narrow the policy",
+        ),
         _ => (Trim::Tail, "a text", "use `tail` or `never`"),
     };
     match written {
         Some((Some(trim), place)) => {
             if trim != Trim::Never && trim != default {
-                let word = if trim == Trim::Oldest { "oldest" } else { "tail" };
+                let word = if trim == Trim::Oldest {
+                    "oldest"
+                } else {
+                    "tail"
+                };
                 walk.error(place, format!("{what} cannot be trimmed by `{word}`"), help);
             }
             trim
@@ -270,7 +315,10 @@ fn unique_ids(walk: &mut Walk, map: &ContextMap) {
             }
             Some(place) => walk.error(
                 &chunk.id.place,
-                format!("two chunks have the id `{}`; the first is on line {}", *chunk.id, place.line),
+                format!(
+                    "two chunks have the id `{}`; the first is on line {}",
+                    *chunk.id, place.line
+                ),
                 "give each chunk an id of its own",
             ),
         }
@@ -292,7 +340,11 @@ fn one_flexible(walk: &mut Walk, map: &ContextMap) {
 }
 
 fn has_history(walk: &mut Walk, map: &ContextMap, place: &Place) {
-    if !map.chunks.iter().any(|chunk| chunk.source == Source::History) {
+    if !map
+        .chunks
+        .iter()
+        .any(|chunk| chunk.source == Source::History)
+    {
         walk.warning(
             place,
             "this map has no `history`, so the model will not see the conversation, not even what its tools answered",
@@ -302,7 +354,11 @@ fn has_history(walk: &mut Walk, map: &ContextMap, place: &Place) {
 }
 
 fn stable_first(walk: &mut Walk, map: &ContextMap) {
-    let Some(last) = map.chunks.iter().rposition(|c| c.cache == CacheClass::Stable) else {
+    let Some(last) = map
+        .chunks
+        .iter()
+        .rposition(|c| c.cache == CacheClass::Stable)
+    else {
         return;
     };
     for chunk in &map.chunks[..last] {
@@ -342,7 +398,9 @@ pub(crate) fn check_budgets(walk: &mut Walk, map: &ContextMap, window: Option<u6
         if taken > u128::from(window) {
             walk.error(
                 &budget.place,
-                format!("up to here the budgets add up to {taken} tokens, and the window has {window}"),
+                format!(
+                    "up to here the budgets add up to {taken} tokens, and the window has {window}"
+                ),
                 "lower them; the window is `context_length` less `max_output`",
             );
             return;

@@ -1,1 +1,34 @@
-//! placeholder
+//! YAML in, validated definitions out: houses, agents, charts and policies.
+//!
+//! A file becomes a tree in which every node knows its place, walkers turn the tree into the other parts' own definitions and collect every
+//! complaint on the way, and [`load`] puts the files of a house together and resolves the names between them. Whatever is wrong with any file is
+//! in one [`Report`], each finding with its line and what to do about it.
+//!
+//! This is the only part that knows YAML, and only `tree` within it. It reads files and nothing else: it starts nothing, writes nothing and asks no
+//! network, so that a directory of strangers can be checked safely. What a chart, a policy or a context map *means* is the business of the parts
+//! that own them.
+
+mod agent;
+mod chart;
+mod context;
+mod files;
+mod house;
+mod kind;
+mod load;
+mod paths;
+mod policy;
+mod prices;
+mod report;
+mod resolve;
+mod source;
+mod suggest;
+mod tree;
+mod walk;
+
+pub use crate::agent::{AgentDef, Budget};
+pub use crate::chart::{ChartBundle, RoleDef};
+pub use crate::house::PluginDef;
+pub use crate::load::{House, load, load_chart, load_policy};
+pub use crate::prices::{Price, Prices};
+pub use crate::report::Report;
+pub use crate::source::Sources;

@@ -80,8 +80,12 @@ pub(crate) fn rules(walk: &mut Walk, fields: &mut Fields<'_>, label: String) -> 
 
 fn tools(walk: &mut Walk, node: &Node) -> Vec<Marked<ToolRule>> {
     let mut rules = Vec::new();
-    for item in walk.list(node, "`tools`", TOOLS_EXAMPLE).unwrap_or_default() {
-        let Some(mut fields) = Fields::of(walk, item, "a tool rule", "{ allow: \"fs.read\" }") else {
+    for item in walk
+        .list(node, "`tools`", TOOLS_EXAMPLE)
+        .unwrap_or_default()
+    {
+        let Some(mut fields) = Fields::of(walk, item, "a tool rule", "{ allow: \"fs.read\" }")
+        else {
             continue;
         };
         let said = verdicts(walk, &mut fields, "a tool rule", true);
@@ -153,7 +157,11 @@ fn tool_pattern(walk: &mut Walk, node: &Node) -> Option<String> {
         };
         walk.error(
             &node.place,
-            format!("`{}` is no tool pattern: no tool has `{}` in its name", shown(text), shown(&c.to_string())),
+            format!(
+                "`{}` is no tool pattern: no tool has `{}` in its name",
+                shown(text),
+                shown(&c.to_string())
+            ),
             help,
         );
         return None;
@@ -163,7 +171,12 @@ fn tool_pattern(walk: &mut Walk, node: &Node) -> Option<String> {
 
 fn mounts(walk: &mut Walk, node: &Node) -> Vec<(Marked<String>, MountPatch)> {
     let Some(entries) = node.map() else {
-        walk.expected(node, "`mounts`", "a map from guest paths", &format!("write it as `{{ {MOUNT_EXAMPLE} }}`"));
+        walk.expected(
+            node,
+            "`mounts`",
+            "a map from guest paths",
+            &format!("write it as `{{ {MOUNT_EXAMPLE} }}`"),
+        );
         return Vec::new();
     };
     entries
@@ -179,7 +192,10 @@ fn mounts(walk: &mut Walk, node: &Node) -> Vec<(Marked<String>, MountPatch)> {
 fn guest_path(walk: &mut Walk, entry: &Entry) -> Option<Marked<String>> {
     let path = &*entry.key.text;
     let complaint = if !path.starts_with('/') {
-        Some(format!("write `/{}`: this is the path that the plugin sees", shown(path)))
+        Some(format!(
+            "write `/{}`: this is the path that the plugin sees",
+            shown(path)
+        ))
     } else if path.split('/').any(|part| part == "..") {
         Some("`..` may not be part of it".into())
     } else if path.contains(['\0', '\\']) {
@@ -195,7 +211,10 @@ fn guest_path(walk: &mut Walk, entry: &Entry) -> Option<Marked<String>> {
         );
         return None;
     }
-    let parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty() && *p != ".").collect();
+    let parts: Vec<&str> = path
+        .split('/')
+        .filter(|p| !p.is_empty() && *p != ".")
+        .collect();
     let normal = format!("/{}", parts.join("/"));
     Some(Marked::new(normal, entry.key.place.clone()))
 }
@@ -228,7 +247,10 @@ fn mount(walk: &mut Walk, node: &Node) -> Option<MountPatch> {
             .map(|access| Marked::new(access, node.place.clone()));
     }
     if let Some(node) = fields.take("hide") {
-        for glob in walk.list(node, "`hide`", "[\"**/.env\"]").unwrap_or_default() {
+        for glob in walk
+            .list(node, "`hide`", "[\"**/.env\"]")
+            .unwrap_or_default()
+        {
             if let Some(glob) = hide_glob(walk, glob) {
                 patch.hide.push(glob);
             }
@@ -256,13 +278,23 @@ fn hide_glob(walk: &mut Walk, node: &Node) -> Option<Marked<String>> {
 
 fn net(walk: &mut Walk, node: &Node) -> Vec<Marked<NetRule>> {
     let items = walk.list(node, "`net`", NET_EXAMPLE).unwrap_or_default();
-    items.iter().filter_map(|item| net_rule(walk, item)).collect()
+    items
+        .iter()
+        .filter_map(|item| net_rule(walk, item))
+        .collect()
 }
 
 fn net_rule(walk: &mut Walk, node: &Node) -> Option<Marked<NetRule>> {
-    let mut fields = Fields::of(walk, node, "a network rule", "{ allow: \"https://example.org/**\" }")?;
+    let mut fields = Fields::of(
+        walk,
+        node,
+        "a network rule",
+        "{ allow: \"https://example.org/**\" }",
+    )?;
     let said = verdicts(walk, &mut fields, "a network rule", false);
-    let methods = fields.take("methods").map_or_else(Vec::new, |n| methods(walk, n));
+    let methods = fields
+        .take("methods")
+        .map_or_else(Vec::new, |n| methods(walk, n));
     let secret = fields.take("secret").and_then(|n| secret(walk, n));
     fields.finish(walk, "a network rule");
     let (verdict, value) = said?;
@@ -334,7 +366,12 @@ pub(crate) fn secret_ref(walk: &mut Walk, node: &Node, what: &str) -> Option<Sec
 
 fn env(walk: &mut Walk, node: &Node) -> Vec<(Marked<String>, String)> {
     let Some(entries) = node.map() else {
-        walk.expected(node, "`env`", "a map from names to values", "write it as `{ LANG: C.UTF-8 }`");
+        walk.expected(
+            node,
+            "`env`",
+            "a map from names to values",
+            "write it as `{ LANG: C.UTF-8 }`",
+        );
         return Vec::new();
     };
     entries
@@ -344,7 +381,10 @@ fn env(walk: &mut Walk, node: &Node) -> Vec<(Marked<String>, String)> {
             if name.contains(|c: char| c == '=' || c.is_whitespace() || c.is_control()) {
                 walk.error(
                     &entry.key.place,
-                    format!("`{}` cannot be the name of an environment variable", shown(name)),
+                    format!(
+                        "`{}` cannot be the name of an environment variable",
+                        shown(name)
+                    ),
                     "use letters, digits and `_`",
                 );
                 return None;
@@ -353,12 +393,18 @@ fn env(walk: &mut Walk, node: &Node) -> Vec<(Marked<String>, String)> {
             if SecretRef::parse(value).is_some() {
                 walk.error(
                     &entry.value.place,
-                    format!("`{}` is not looked up here: plugins never receive secrets", shown(value)),
+                    format!(
+                        "`{}` is not looked up here: plugins never receive secrets",
+                        shown(value)
+                    ),
                     "write the value that the plugin may see, or leave the variable out",
                 );
                 return None;
             }
-            Some((Marked::new(name.to_owned(), entry.key.place.clone()), value.to_owned()))
+            Some((
+                Marked::new(name.to_owned(), entry.key.place.clone()),
+                value.to_owned(),
+            ))
         })
         .collect()
 }

@@ -7,7 +7,9 @@ use std::fmt::Write;
 use types::{Finding, Severity};
 
 /// Characters of a source line that are shown, so that a report fits a terminal.
-const WIDTH: usize = 96;
+const WIDTH: usize = 92;
+/// Characters of a line of text.
+const PAGE: usize = 100;
 
 /// Errors and warnings in the order of their places, with the lines they speak of.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +108,8 @@ impl Report {
             Severity::Warning => ("warning", YELLOW),
         };
         let (head, place) = (paint.with(style, word), &finding.place);
-        let _ = writeln!(out, "{head}: {}", paint.with(BOLD, &finding.message));
+        let message = wrap(&finding.message, word.len() + 2);
+        let _ = writeln!(out, "{head}: {}", paint.with(BOLD, &message));
         let line = self.sources.line(place);
         let gutter = match line {
             Some(_) => place.line.to_string().len(),
@@ -129,7 +132,7 @@ impl Report {
                 "{indent} {} {}: {}",
                 paint.with(BLUE, "="),
                 paint.with(BOLD, "help"),
-                finding.help
+                wrap(&finding.help, gutter + 9)
             );
         }
     }
@@ -142,6 +145,25 @@ impl fmt::Display for Report {
 }
 
 impl std::error::Error for Report {}
+
+/// `text` in lines of a terminal's width, all but the first indented by `indent`, which is what stands before the first.
+fn wrap(text: &str, indent: usize) -> String {
+    let mut out = String::new();
+    let mut column = indent;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > indent && column + 1 + length > PAGE {
+            let _ = write!(out, "\n{}", " ".repeat(indent));
+            column = indent;
+        } else if column > indent {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out
+}
 
 /// The part of a long line around `column` (from 1), and how far the caret stands from its beginning.
 fn window(line: &str, column: usize) -> (String, usize) {
@@ -199,7 +221,11 @@ mod tests {
         let place = Place::new("a.yaml", 2, 3);
         let report = report(
             "one: 1\n  toolz: 2\n",
-            vec![Finding::error(&place, "unknown key `toolz`", "did you mean `tools`?")],
+            vec![Finding::error(
+                &place,
+                "unknown key `toolz`",
+                "did you mean `tools`?",
+            )],
         );
         assert_eq!(
             report.render(false),

@@ -34,7 +34,8 @@ impl Sources {
             .or_insert(place.column);
         *first = (*first).min(place.column);
         for line in 1..lines {
-            self.masks.insert((place.file.clone(), place.line + line), 1);
+            self.masks
+                .insert((place.file.clone(), place.line + line), 1);
         }
     }
 
@@ -42,7 +43,8 @@ impl Sources {
     pub(crate) fn only_for(mut self, findings: &[Finding]) -> Self {
         self.files
             .retain(|file, _| findings.iter().any(|f| f.place.file == *file));
-        self.masks.retain(|(file, _), _| self.files.contains_key(file));
+        self.masks
+            .retain(|(file, _), _| self.files.contains_key(file));
         self
     }
 
@@ -149,7 +151,10 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
         std::io::ErrorKind::PermissionDenied => "permission denied".into(),
         _ => {
             let text = error.to_string();
-            text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+            text.split(" (os error")
+                .next()
+                .unwrap_or(&text)
+                .to_lowercase()
         }
     }
 }

@@ -5,20 +5,21 @@ use std::fmt::Write;
 /// Longer names are never typos of known ones, and comparing them would cost more than it helps.
 const LONGEST_COMPARED: usize = 64;
 
+/// Among more names than these nobody looks for a typo.
+const MOST_COMPARED: usize = 256;
+
 /// Characters of a quoted name that a message shows.
 const LONGEST_SHOWN: usize = 60;
 
 /// The known name that `name` most probably stands for.
-pub(crate) fn nearest<'a>(
-    name: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > LONGEST_COMPARED {
         return None;
     }
     let lower = name.to_lowercase();
     known
         .into_iter()
+        .take(MOST_COMPARED)
         .map(|candidate| {
             let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
             (distance, candidate)
@@ -41,19 +42,27 @@ pub(crate) fn help<'a>(
     if let Some(best) = nearest(name, known.clone()) {
         return format!("did you mean `{}`?", shown(best));
     }
-    let known: Vec<String> = known.into_iter().map(|k| format!("`{}`", shown(k))).collect();
+    let known: Vec<String> = known
+        .into_iter()
+        .map(|k| format!("`{}`", shown(k)))
+        .collect();
     if known.is_empty() || known.len() > 30 {
         otherwise.to_owned()
     } else {
-        format!("{what}: {}", known.join(", "))
+        format!("{what} {}", known.join(", "))
     }
 }
 
 /// `text` as a message may show it: one line, no control characters, not endless.
 pub(crate) fn shown(text: &str) -> String {
+    shown_up_to(text, LONGEST_SHOWN)
+}
+
+/// The same for at most `length` characters.
+pub(crate) fn shown_up_to(text: &str, length: usize) -> String {
     let mut out = String::new();
     for (n, c) in text.chars().enumerate() {
-        if n == LONGEST_SHOWN {
+        if n == length {
             out.push('…');
             break;
         }

@@ -11,6 +11,8 @@ use types::{Finding, Marked, Place, UnitError};
 
 /// Findings beyond this are not collected: nobody reads them, and a file of a hundred thousand wrong keys must not take long.
 const MAX_FINDINGS: usize = 1_000;
+/// Characters of a message or of a help.
+const LONGEST_MESSAGE: usize = 400;
 
 /// What was found so far.
 #[derive(Default)]
@@ -28,14 +30,35 @@ impl Walk {
         self.push(Finding::warning(place, message, help));
     }
 
-    pub fn push(&mut self, finding: Finding) {
+    pub fn push(&mut self, mut finding: Finding) {
         if self.findings.len() < MAX_FINDINGS {
+            // Other parts quote what they read as it is.
+            for text in [&mut finding.message, &mut finding.help] {
+                if text.len() > LONGEST_MESSAGE || text.contains(char::is_control) {
+                    *text = suggest::shown_up_to(text, LONGEST_MESSAGE);
+                }
+            }
             self.findings.push(finding);
         }
     }
 
     pub fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
         findings.into_iter().for_each(|finding| self.push(finding));
+    }
+
+    /// Help for the unknown name `name`, as [`suggest::help`] has it; nothing when no further finding will be kept.
+    pub fn suggestion<'a>(
+        &self,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str> + Clone,
+        what: &str,
+        otherwise: &str,
+    ) -> String {
+        if self.findings.len() < MAX_FINDINGS {
+            suggest::help(name, known, what, otherwise)
+        } else {
+            String::new()
+        }
     }
 
     /// `node` is not what `what` must be.
@@ -57,7 +80,8 @@ impl Walk {
                     Some(Typed::Int(_) | Typed::Float(_) | Typed::Bool(_)) => {
                         "put it in quotes to make it text"
                     }
-                    _ => "",
+                    Some(_) => "write the text after the `:`",
+                    None => "a single text is meant here, without `-`, `[` or `{`",
                 };
                 self.expected(node, what, "text", help);
                 None
@@ -90,7 +114,12 @@ impl Walk {
         match node.scalar() {
             Some(scalar) if !scalar.text.trim().is_empty() && !node.is_null() => Some(&scalar.text),
             _ => {
-                self.expected(node, what, "a text or a number", "");
+                self.expected(
+                    node,
+                    what,
+                    "a text or a number",
+                    "write a single value after the `:`",
+                );
                 None
             }
         }
@@ -103,7 +132,7 @@ impl Walk {
                 let help = match node.text() {
                     Some("yes" | "Yes" | "on" | "On") => "in YAML 1.2 that is text: write `true`",
                     Some("no" | "No" | "off" | "Off") => "in YAML 1.2 that is text: write `false`",
-                    _ => "",
+                    _ => "write the bare word, without quotes",
                 };
                 self.expected(node, what, "`true` or `false`", help);
                 None
@@ -123,9 +152,23 @@ impl Walk {
     /// One of a few words.
     pub fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&str, T)]) -> Option<T> {
         let names = || words.iter().map(|(name, _)| *name);
-        let list = || names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let Some(text) = node.scalar().map(|scalar| &*scalar.text).filter(|_| !node.is_null()) else {
-            self.expected(node, what, &format!("one of {}", list()), "");
+        let list = || {
+            names()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let Some(text) = node
+            .scalar()
+            .map(|scalar| &*scalar.text)
+            .filter(|_| !node.is_null())
+        else {
+            self.expected(
+                node,
+                what,
+                &format!("one of {}", list()),
+                "write one of these words after the `:`",
+            );
             return None;
         };
         let found = words.iter().find(|(name, _)| *name == text);
@@ -166,13 +209,19 @@ impl Walk {
             _ => None,
         };
         if number.is_none() {
-            self.expected(node, what, "a whole number, 0 or more", "");
+            self.expected(
+                node,
+                what,
+                "a whole number, 0 or more",
+                "write digits only, for instance `5`",
+            );
         }
         number
     }
 }
 
-fn check_name(text: &str) -> Result<(), String> {
+/// Why `text` cannot be a name.
+pub(crate) fn check_name(text: &str) -> Result<(), String> {
     if let Some(c) = text
         .chars()
         .find(|c| !(c.is_alphanumeric() || matches!(c, '-' | '_')))
@@ -233,7 +282,13 @@ impl<'n> Fields<'n> {
     }
 
     /// The value under `key`; a complaint when there is none.
-    pub fn need(&mut self, walk: &mut Walk, key: &'static str, what: &str, example: &str) -> Option<&'n Node> {
+    pub fn need(
+        &mut self,
+        walk: &mut Walk,
+        key: &'static str,
+        what: &str,
+        example: &str,
+    ) -> Option<&'n Node> {
         let found = self.take(key);
         if found.is_none() {
             let typo = self
@@ -267,7 +322,7 @@ impl<'n> Fields<'n> {
             }
             let help = hint(name).unwrap_or_else(|| {
                 let all = self.known.iter().copied();
-                suggest::help(name, all, &format!("{what} knows"), "")
+                walk.suggestion(name, all, "the keys known here are", "remove it")
             });
             walk.error(
                 &entry.key.place,

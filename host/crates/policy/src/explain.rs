@@ -42,7 +42,7 @@ impl Grant {
     pub fn explain_text(&self) -> String {
         let mut text = String::new();
         for line in &self.because {
-            let rule = format!("{} ({})", line.rule(), line.layer);
+            let rule = line.described();
             let gap = match line.what.chars().count() {
                 width if width + 2 <= RULE_COLUMN => " ".repeat(RULE_COLUMN - width),
                 _ => format!("\n{}", " ".repeat(RULE_COLUMN)),

@@ -182,8 +182,12 @@ impl Grant {
 }
 
 impl Because {
-    fn described(&self) -> String {
-        format!("{} ({})", self.rule(), self.layer)
+    /// The rule and its layer, for a person.
+    pub(crate) fn described(&self) -> String {
+        match self.place.line {
+            0 => self.rule(),
+            _ => format!("{} ({})", self.rule(), self.layer),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use types::{Model, ModelError, ProviderConfig, ProviderKind};
 
 pub use openai::encode_item;
-pub use scripted::{ScriptError, check_script};
+pub use scripted::check_script;
 
 /// How patient the host is with a provider. Times are wall-clock.
 #[derive(Clone, Debug, PartialEq, Eq)]

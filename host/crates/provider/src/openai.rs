@@ -13,7 +13,9 @@ use crate::http::Http;
 use crate::secret::Key;
 use decode::{Assembly, DecodeError};
 use encode::LimitField;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use reqwest::{Method, Request, Response, Url};
 use sse::Events;
 use std::borrow::Cow;
@@ -23,7 +25,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 use trouble::{Refusal, Trouble};
 use types::{
-    Item, Model, ModelError, ModelErrorKind, ModelFuture, ModelSink, Payload, ProviderConfig, Reply, SecretRef, ToolCall,
+    Item, Model, ModelError, ModelErrorKind, ModelFuture, ModelSink, Payload, ProviderConfig,
+    Reply, SecretRef, ToolCall,
 };
 
 pub use encode::encode_item;
@@ -68,7 +71,11 @@ impl OpenAi {
         })
     }
 
-    async fn answer(&self, payload: &Payload, sink: &mut dyn ModelSink) -> Result<Reply, ModelError> {
+    async fn answer(
+        &self,
+        payload: &Payload,
+        sink: &mut dyn ModelSink,
+    ) -> Result<Reply, ModelError> {
         let key = match &self.key {
             Some(secret) => Some(Key::look_up(secret, &self.name)?),
             None => None,
@@ -84,7 +91,11 @@ impl OpenAi {
         let (response, sent) = self.send(payload, model, key.as_ref(), &trouble).await?;
         let id = request_id(&response);
         let assembly = self.read(response, sink, &trouble).await?;
-        let turn = payload.items.iter().filter(|item| matches!(***item, Item::Assistant { .. })).count();
+        let turn = payload
+            .items
+            .iter()
+            .filter(|item| matches!(***item, Item::Assistant { .. }))
+            .count();
         let mut reply = assembly.into_reply(turn, sent, model);
         if id.is_some() {
             reply.request = id;
@@ -118,10 +129,13 @@ impl OpenAi {
             // The body is shared between the copies, not copied.
             let again = request.try_clone();
             tracing::debug!(provider = %self.name, %model, bytes = sent, "asking the model");
-            let response = timeout(settings.connect_timeout + settings.idle_timeout, client.execute(request))
-                .await
-                .map_err(|_| trouble.silence(settings.idle_timeout))?
-                .map_err(|error| trouble.transport(&error, settings.connect_timeout))?;
+            let response = timeout(
+                settings.connect_timeout + settings.idle_timeout,
+                client.execute(request),
+            )
+            .await
+            .map_err(|_| trouble.silence(settings.idle_timeout))?
+            .map_err(|error| trouble.transport(&error, settings.connect_timeout))?;
             if response.status().is_success() {
                 return Ok((response, sent));
             }
@@ -132,10 +146,14 @@ impl OpenAi {
                 (request, sent) = self.request(payload, model, limit, key, trouble)?;
                 continue;
             }
-            let pause = refusal.retry_after.unwrap_or(FIRST_PAUSE * (1 << pauses.min(6)));
+            let pause = refusal
+                .retry_after
+                .unwrap_or(FIRST_PAUSE * (1 << pauses.min(6)));
             let error = trouble.refused(&refusal);
             let Some(next) = again.filter(|_| {
-                pauses < settings.retries && pause <= settings.longest_pause && trouble::is_worth_repeating(&refusal)
+                pauses < settings.retries
+                    && pause <= settings.longest_pause
+                    && trouble::is_worth_repeating(&refusal)
             }) else {
                 return Err(error);
             };
@@ -159,10 +177,16 @@ impl OpenAi {
         let mut request = Request::new(Method::POST, self.http.url().clone());
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
+        headers.insert(
+            ACCEPT,
+            HeaderValue::from_static("text/event-stream, application/json"),
+        );
         if let Some(key) = key {
             let mut value = HeaderValue::from_str(&key.bearer()).map_err(|_| {
-                trouble.error(ModelErrorKind::Unauthorised, "the key cannot be sent: it holds a character that no key has")
+                trouble.error(
+                    ModelErrorKind::Unauthorised,
+                    "the key cannot be sent: it holds a character that no key has",
+                )
             })?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
@@ -187,7 +211,11 @@ impl OpenAi {
         let mut began = false;
         let idle = self.http.settings().idle_timeout;
         loop {
-            let patience = if assembly.is_finished() { idle.min(LONGEST_EPILOGUE) } else { idle };
+            let patience = if assembly.is_finished() {
+                idle.min(LONGEST_EPILOGUE)
+            } else {
+                idle
+            };
             let chunk = match timeout(patience, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => chunk,
                 Ok(Ok(None)) => break,
@@ -197,7 +225,10 @@ impl OpenAi {
                 Ok(Err(error)) => return Err(trouble.cut_off(Some(&error))),
             };
             // Some servers label what they stream as JSON or not at all, so the first byte decides and not the header.
-            let first = chunk.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+            let first = chunk
+                .iter()
+                .copied()
+                .find(|byte| !byte.is_ascii_whitespace());
             if let (false, Some(first)) = (began, first) {
                 began = true;
                 whole = matches!(first, b'{' | b'[' | b'<').then(Vec::new);
@@ -220,7 +251,13 @@ impl OpenAi {
             Some(whole) => assembly.take(&String::from_utf8_lossy(&whole), sink),
             None => events.end(|data| assembly.take(data, sink)),
         }
-        .or_else(|error| if assembly.is_finished() { Ok(()) } else { Err(error) })
+        .or_else(|error| {
+            if assembly.is_finished() {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        })
         .map_err(|error| wrong_answer(error, trouble))?;
         if assembly.is_finished() || (is_whole && !assembly.is_empty()) {
             return Ok(assembly);
@@ -236,7 +273,11 @@ impl OpenAi {
 }
 
 impl Model for OpenAi {
-    fn complete<'a>(&'a self, payload: &'a Payload, sink: &'a mut dyn ModelSink) -> ModelFuture<'a> {
+    fn complete<'a>(
+        &'a self,
+        payload: &'a Payload,
+        sink: &'a mut dyn ModelSink,
+    ) -> ModelFuture<'a> {
         Box::pin(self.answer(payload, sink))
     }
 }
@@ -251,12 +292,15 @@ fn endpoint(provider: &str, base_url: &str) -> Result<Url, ModelError> {
             ),
         )
     };
-    let mut url = Url::parse(base_url).map_err(|error| wrong(&format!("is not a URL ({error})")))?;
+    let mut url =
+        Url::parse(base_url).map_err(|error| wrong(&format!("is not a URL ({error})")))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(wrong("is neither an http nor an https URL"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("holds a user name or a password, and definitions hold no secrets; use `key: env:NAME`"));
+        return Err(wrong(
+            "holds a user name or a password, and definitions hold no secrets; use `key: env:NAME`",
+        ));
     }
     url.set_fragment(None);
     let path = url.path().trim_end_matches('/');
@@ -268,7 +312,12 @@ fn endpoint(provider: &str, base_url: &str) -> Result<Url, ModelError> {
 
 async fn read_refusal(mut response: Response) -> Refusal {
     let status = response.status().as_u16();
-    let header = |headers: &HeaderMap, name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok()).map(str::to_owned);
+    let header = |headers: &HeaderMap, name| {
+        headers
+            .get(name)
+            .and_then(|v: &HeaderValue| v.to_str().ok())
+            .map(str::to_owned)
+    };
     let location = header(response.headers(), LOCATION);
     // A date is allowed here too; no model server sends one, and the host's own pause is right without it.
     let retry_after = header(response.headers(), RETRY_AFTER)
@@ -316,8 +365,13 @@ fn scrub_reply(reply: &mut Reply, key: &Key) {
     scrub(&mut reply.model);
     reply.reasoning.as_mut().map(scrub);
     reply.request.as_mut().map(scrub);
-    for ToolCall { id, name, arguments } in &mut reply.calls {
-        [id, name, arguments].map(scrub);
+    for ToolCall {
+        id,
+        name,
+        arguments,
+    } in &mut reply.calls
+    {
+        [id, name, arguments].into_iter().for_each(scrub);
     }
 }
 
@@ -328,11 +382,26 @@ mod tests {
     #[test]
     fn base_urls_as_people_write_them() {
         for (base, expected) in [
-            ("http://127.0.0.1:11434/v1", "http://127.0.0.1:11434/v1/chat/completions"),
-            ("http://127.0.0.1:11434/v1/", "http://127.0.0.1:11434/v1/chat/completions"),
-            ("http://localhost:8080", "http://localhost:8080/chat/completions"),
-            ("https://x.org/v1/chat/completions", "https://x.org/v1/chat/completions"),
-            ("https://x.org/d?api-version=1", "https://x.org/d/chat/completions?api-version=1"),
+            (
+                "http://127.0.0.1:11434/v1",
+                "http://127.0.0.1:11434/v1/chat/completions",
+            ),
+            (
+                "http://127.0.0.1:11434/v1/",
+                "http://127.0.0.1:11434/v1/chat/completions",
+            ),
+            (
+                "http://localhost:8080",
+                "http://localhost:8080/chat/completions",
+            ),
+            (
+                "https://x.org/v1/chat/completions",
+                "https://x.org/v1/chat/completions",
+            ),
+            (
+                "https://x.org/d?api-version=1",
+                "https://x.org/d/chat/completions?api-version=1",
+            ),
         ] {
             assert_eq!(endpoint("p", base).unwrap().as_str(), expected);
         }
@@ -348,7 +417,10 @@ mod tests {
             ("", "is not a URL"),
         ] {
             let error = endpoint("local", base).unwrap_err();
-            assert!(error.message.contains(words) && error.message.contains("provider `local`"), "{base}: {error}");
+            assert!(
+                error.message.contains(words) && error.message.contains("provider `local`"),
+                "{base}: {error}"
+            );
         }
     }
 }

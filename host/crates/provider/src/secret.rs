@@ -142,13 +142,19 @@ mod tests {
             assert_eq!(key.scrub(text), clean);
         }
         assert_eq!(format!("{key:?}"), "[key]");
-        assert_eq!(key.scrub_whole("0123456789 is a number"), "0123456789 is a number");
+        assert_eq!(
+            key.scrub_whole("0123456789 is a number"),
+            "0123456789 is a number"
+        );
         assert_eq!(key.scrub_whole("sk-proj-0123456789abcdef"), "[key]");
     }
 
     #[test]
     fn a_short_key_is_hidden_as_a_whole() {
-        assert_eq!(key("abc12").scrub("got abc12, not abc1"), "got [key], not abc1");
+        assert_eq!(
+            key("abc12").scrub("got abc12, not abc1"),
+            "got [key], not abc1"
+        );
     }
 
     #[test]
@@ -158,13 +164,22 @@ mod tests {
         let secret = SecretRef::File(path.clone());
         let missing = Key::look_up(&secret, "local").unwrap_err();
         assert_eq!(missing.kind, ModelErrorKind::Unauthorised);
-        assert!(missing.message.contains("write the key into that file"), "{missing}");
+        assert!(
+            missing.message.contains("write the key into that file"),
+            "{missing}"
+        );
         std::fs::write(&path, "  sk-1234\n").unwrap();
-        assert_eq!(Key::look_up(&secret, "local").unwrap().bearer(), "Bearer sk-1234");
+        assert_eq!(
+            Key::look_up(&secret, "local").unwrap().bearer(),
+            "Bearer sk-1234"
+        );
         for wrong in ["", "\n", "two words", "sk-1\nsk-2", "schlüssel"] {
             std::fs::write(&path, wrong).unwrap();
             let error = Key::look_up(&secret, "local").unwrap_err();
-            assert!(wrong.trim().is_empty() || !error.message.contains(wrong.trim()), "{error}");
+            assert!(
+                wrong.trim().is_empty() || !error.message.contains(wrong.trim()),
+                "{error}"
+            );
         }
     }
 
@@ -172,8 +187,18 @@ mod tests {
     fn a_missing_variable_says_how_to_set_it() {
         let secret = SecretRef::Env("CHARTHOUSE_TEST_NO_SUCH_KEY".into());
         let error = Key::look_up(&secret, "claude").unwrap_err();
-        assert!(error.message.contains("export CHARTHOUSE_TEST_NO_SUCH_KEY=…"), "{error}");
+        assert!(
+            error
+                .message
+                .contains("export CHARTHOUSE_TEST_NO_SUCH_KEY=…"),
+            "{error}"
+        );
         let secret = SecretRef::File(PathBuf::from("/nowhere/at/all"));
-        assert!(Key::look_up(&secret, "claude").unwrap_err().message.contains("/nowhere/at/all"));
+        assert!(
+            Key::look_up(&secret, "claude")
+                .unwrap_err()
+                .message
+                .contains("/nowhere/at/all")
+        );
     }
 }

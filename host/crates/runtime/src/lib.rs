@@ -1,1 +1,30 @@
-//! placeholder
+//! The event loop: the one room where charts, payloads, grants, sandbox, provider and journal meet.
+//!
+//! Data flows one way (DESIGN §2). An event goes into the agent's chart; the effects that come out are journalled in one durable commit and only then
+//! performed; what they come to is journalled with whatever it causes, and goes back in as an event. One file per effect: [`think`] asks the model,
+//! [`act`] runs tool calls, [`turn`] does both until the model stops calling, [`invoke`] starts and stops activities, [`send`] carries events elsewhere.
+//!
+//! Nothing here parses a file, names a database or speaks HTTP: those come in as [`Services`].
+
+mod act;
+mod error;
+mod gather;
+mod grants;
+mod invoke;
+mod live;
+mod looking;
+mod money;
+mod offers;
+pub mod record;
+mod round;
+mod run;
+mod send;
+mod services;
+mod think;
+mod turn;
+
+pub use error::RuntimeError;
+pub use live::{Cause, CauseKind, RunEvent, Status};
+pub use looking::{Looking, explain, look};
+pub use run::{RunEnd, RunRequest, run};
+pub use services::{Observer, Services};

@@ -10,6 +10,7 @@ mod hash;
 mod marked;
 mod payload;
 mod place;
+mod price;
 mod provider;
 mod tool;
 mod units;
@@ -26,6 +27,7 @@ pub use payload::{
     Reply, Role, StopReason, ToolCall, ToolResult, ToolSchema, Usage,
 };
 pub use place::{Place, Severity};
+pub use price::{MONEY_DECIMALS, Price};
 pub use provider::{ProviderConfig, ProviderKind, SecretRef};
 pub use tool::{
     CallError, CallErrorKind, Effect, Outcome, Part, PluginName, Refusal, ToolName, ToolNameError,

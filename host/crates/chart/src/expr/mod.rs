@@ -7,6 +7,7 @@
 //! nowhere is false instead of an error, and a duration is a whole number of milliseconds.
 
 mod ast;
+mod calls;
 mod check;
 mod eval;
 mod functions;
@@ -15,9 +16,9 @@ mod ops;
 mod parse;
 mod token;
 
-pub(crate) use check::{Names, Type, compile, failing};
+pub(crate) use check::{DataName, DataNames, Names, Type, compile, failing};
 pub(crate) use eval::{EvalError, Scope, weigh};
-pub(crate) use node::{Expr, SystemName};
+pub(crate) use node::Expr;
 
 /// How long an expression may be, in bytes. What is longer belongs into several data entries.
 pub(crate) const LENGTH_MAX: usize = 4_096;

@@ -21,12 +21,8 @@ pub(super) fn apply(operator: Operator, left: &Value, right: &Value, loose: bool
         Operator::GreaterEqual => ordered(operator, left, right, |o| o != Ordering::Less),
         Operator::In => member(left, right),
         Operator::Add => add(left, right, loose),
-        Operator::Subtract => {
-            arithmetic(operator, left, right, i64::checked_sub, |a, b| a - b)
-        }
-        Operator::Multiply => {
-            arithmetic(operator, left, right, i64::checked_mul, |a, b| a * b)
-        }
+        Operator::Subtract => arithmetic(operator, left, right, i64::checked_sub, |a, b| a - b),
+        Operator::Multiply => arithmetic(operator, left, right, i64::checked_mul, |a, b| a * b),
         Operator::Divide => {
             if let (Value::Int(_), Value::Int(0)) = (left, right) {
                 return Err(EvalError::new("division by zero"));
@@ -47,7 +43,10 @@ pub(super) fn negate(value: &Value) -> Answer {
     match value {
         Value::Int(n) => n.checked_neg().map(Value::Int).ok_or_else(overflow),
         Value::Float(x) => Ok(Value::Float(-x)),
-        other => Err(EvalError::new(format!("`-` does not take {}", other.type_name()))),
+        other => Err(EvalError::new(format!(
+            "`-` does not take {}",
+            other.type_name()
+        ))),
     }
 }
 
@@ -97,16 +96,13 @@ fn compare_exactly(int: i64, double: f64) -> Option<Ordering> {
     let whole = double.trunc();
     Some(int.cmp(&(whole as i64)).then_with(|| {
         // Equal up to the point: what stands behind it decides.
-        0.0_f64.partial_cmp(&(double - whole)).unwrap_or(Ordering::Equal)
+        0.0_f64
+            .partial_cmp(&(double - whole))
+            .unwrap_or(Ordering::Equal)
     }))
 }
 
-fn ordered(
-    operator: Operator,
-    left: &Value,
-    right: &Value,
-    holds: fn(Ordering) -> bool,
-) -> Answer {
+fn ordered(operator: Operator, left: &Value, right: &Value, holds: fn(Ordering) -> bool) -> Answer {
     compare(left, right)
         .map(|ordering| Value::Bool(holds(ordering)))
         .ok_or_else(|| mismatch(operator, left, right))
@@ -128,7 +124,9 @@ fn add(left: &Value, right: &Value, loose: bool) -> Answer {
             if a.len() + b.len() > super::NODES_MAX {
                 return Err(EvalError::new("the list would become too long"));
             }
-            Ok(Value::List(Arc::new(a.iter().chain(b.iter()).cloned().collect())))
+            Ok(Value::List(Arc::new(
+                a.iter().chain(b.iter()).cloned().collect(),
+            )))
         }
         (Value::Text(a), Value::Int(_) | Value::Float(_) | Value::Bool(_)) if loose => {
             joined(a, &right.to_string())
@@ -142,7 +140,9 @@ fn add(left: &Value, right: &Value, loose: bool) -> Answer {
 
 fn joined(a: &str, b: &str) -> Answer {
     if a.len() + b.len() > TEXT_MAX {
-        return Err(EvalError::new(format!("the text would become longer than {TEXT_MAX} bytes")));
+        return Err(EvalError::new(format!(
+            "the text would become longer than {TEXT_MAX} bytes"
+        )));
     }
     Ok(Value::text([a, b].concat()))
 }
@@ -167,7 +167,10 @@ fn arithmetic(
     if result.is_finite() {
         Ok(Value::Float(result))
     } else {
-        Err(EvalError::new(format!("`{}` yields no finite number", operator.symbol())))
+        Err(EvalError::new(format!(
+            "`{}` yields no finite number",
+            operator.symbol()
+        )))
     }
 }
 

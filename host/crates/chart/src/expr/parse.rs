@@ -82,7 +82,10 @@ impl Parser {
         }
         Err(Problem::new(
             self.at(),
-            format!("`{symbol}` is expected here, not {}", self.peek().describe()),
+            format!(
+                "`{symbol}` is expected here, not {}",
+                self.peek().describe()
+            ),
             "",
         ))
     }
@@ -233,7 +236,10 @@ impl Parser {
                 let TokenKind::Name(name) = self.peek().clone() else {
                     return Err(Problem::new(
                         name_at,
-                        format!("a name is expected after `.`, not {}", self.peek().describe()),
+                        format!(
+                            "a name is expected after `.`, not {}",
+                            self.peek().describe()
+                        ),
                         "a key that is no plain name is written in brackets: data.map['a key']",
                     ));
                 };

@@ -129,7 +129,11 @@ impl Cutter {
             let digits: String = self.characters[at + 2..self.position].iter().collect();
             return match i64::from_str_radix(&digits, 16) {
                 Ok(n) if !is_name_part(self.peek(0)) => Ok(TokenKind::Int(n)),
-                _ => Err(Problem::new(at, "this is not a whole number of 64 bits", "")),
+                _ => Err(Problem::new(
+                    at,
+                    "this is not a whole number of 64 bits",
+                    "",
+                )),
             };
         }
         let mut double = false;

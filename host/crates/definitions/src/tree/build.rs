@@ -106,6 +106,9 @@ impl Builder {
         match event {
             Event::DocumentStart(..) => self.begin_document(span),
             Event::Scalar(text, style, anchor, tag) => {
+                // The parser writes `~` for a value that is not there.
+                let missing = span.start.index() == span.end.index() && style == ScalarStyle::Plain;
+                let text = if missing { Cow::Borrowed("") } else { text };
                 let scalar = self.scalar(text, style, tag.as_deref(), span)?;
                 let weight = Weight {
                     nodes: 1,
@@ -160,7 +163,14 @@ impl Builder {
             ));
         }
         let spent_before = self.spent;
-        self.spend(Weight { nodes: 1, text: 0, height: 0 }, &place)?;
+        self.spend(
+            Weight {
+                nodes: 1,
+                text: 0,
+                height: 0,
+            },
+            &place,
+        )?;
         self.open.push(Open {
             place,
             anchor,
@@ -203,7 +213,9 @@ impl Builder {
         if self.open.len() + weight.height > MAX_DEPTH {
             return Err(Finding::error(
                 &place,
-                format!("with what this alias repeats, this is nested more than {MAX_DEPTH} levels deep"),
+                format!(
+                    "with what this alias repeats, this is nested more than {MAX_DEPTH} levels deep"
+                ),
                 "write the value out instead, and flatter",
             ));
         }
@@ -215,7 +227,7 @@ impl Builder {
         self.spent.nodes += weight.nodes;
         self.spent.text += weight.text;
         let over = if self.spent.nodes > MAX_NODES {
-            format!("{MAX_NODES} values")
+            format!("{} thousand values", MAX_NODES / 1_000)
         } else if self.spent.text > MAX_TEXT {
             format!("{} MiB of text", MAX_TEXT >> 20)
         } else {
@@ -240,7 +252,11 @@ impl Builder {
         open.height = open.height.max(weight.height);
         match &mut open.content {
             Content::List(items) => items.push(node),
-            Content::Map { entries, key, lines } => match key.take() {
+            Content::Map {
+                entries,
+                key,
+                lines,
+            } => match key.take() {
                 None => *key = Some(as_key(node, lines, &mut self.findings)),
                 Some((_, Fate::Complained)) => {}
                 Some((key, Fate::Kept)) => {
@@ -309,8 +325,9 @@ impl Builder {
     }
 
     fn complain_of_tag(&mut self, tag: &Tag, span: &Span) {
+        let at = span.tag_span().unwrap_or(*span);
         self.findings.push(Finding::error(
-            &self.place(span),
+            &self.place(&at),
             format!("the tag `{}` means nothing here", shown(&tag.original())),
             "remove the tag; to make a value text, put it in quotes",
         ));
@@ -358,4 +375,98 @@ fn as_key(
         }
     };
     (Key { text, place }, fate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::Value;
+
+    fn parsed(text: &str) -> Result<Tree, Vec<Finding>> {
+        parse(&"t.yaml".into(), text)
+    }
+
+    fn value(text: &str) -> Value {
+        let tree = parsed(text).unwrap();
+        assert_eq!(tree.findings, []);
+        tree.root.to_value()
+    }
+
+    /// The first complaint, as `line:column message`.
+    fn complaint(text: &str) -> String {
+        let findings = match parsed(text) {
+            Ok(tree) => tree.findings,
+            Err(findings) => findings,
+        };
+        let first = &findings[0];
+        format!(
+            "{}:{} {}",
+            first.place.line, first.place.column, first.message
+        )
+    }
+
+    #[test]
+    fn values_are_those_of_yaml_1_2() {
+        assert_eq!(
+            value("{ on: off, n: 1, x: 1.5, t: true, q: \"1\", e: , l: [a, b], s: !!str 5 }")
+                .to_string(),
+            r#"{"e":null,"l":["a","b"],"n":1,"on":"off","q":"1","s":"5","t":true,"x":1.5}"#
+        );
+        assert_eq!(
+            value("a: |\n  one\n  two\n").to_string(),
+            r#"{"a":"one\ntwo\n"}"#
+        );
+        assert_eq!(
+            value("a: &x { b: 1 }\nc: *x\n").to_string(),
+            r#"{"a":{"b":1},"c":{"b":1}}"#
+        );
+    }
+
+    #[test]
+    fn places_count_characters_from_one() {
+        let tree = parsed("ä: [ü, x]\nb:\n  c: d\n").unwrap();
+        let entries = tree.root.map().unwrap();
+        let second = &entries[0].value.list().unwrap()[1].place;
+        assert_eq!((second.line, second.column), (1, 8));
+        let inner = &entries[1].value.map().unwrap()[0];
+        assert_eq!((inner.key.place.line, inner.key.place.column), (3, 3));
+        assert_eq!((inner.value.place.line, inner.value.place.column), (3, 6));
+    }
+
+    #[test]
+    fn a_missing_value_stands_where_its_key_does() {
+        let tree = parsed("a: 1\nb:\n").unwrap();
+        let place = &tree.root.get("b").unwrap().place;
+        assert_eq!((place.line, place.column), (2, 1));
+    }
+
+    #[test]
+    fn the_first_of_two_equal_keys_counts_and_both_lines_are_named() {
+        let tree = parsed("a: 1\nb: 2\na: 3\n").unwrap();
+        assert_eq!(tree.root.to_value().to_string(), r#"{"a":1,"b":2}"#);
+        assert_eq!(
+            complaint("a: 1\nb: 2\na: 3\n"),
+            "3:1 the key `a` stands here a second time; the first is on line 1"
+        );
+    }
+
+    #[test]
+    fn nesting_is_bounded_also_through_aliases() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parsed(&nested(MAX_DEPTH)).is_ok());
+        assert!(complaint(&nested(MAX_DEPTH + 1)).contains("levels deep"));
+        // Each alias adds a level to what it repeats.
+        let mut text = String::from("a0: &a0 [x]\n");
+        for n in 1..MAX_DEPTH + 4 {
+            text += &format!("a{n}: &a{n} [*a{}]\n", n - 1);
+        }
+        assert!(complaint(&text).contains("levels deep"));
+    }
+
+    #[test]
+    fn an_anchor_that_nobody_repeats_costs_nothing_more() {
+        let text = format!("a: &a [{}]\n", "x,".repeat(MAX_NODES - 10));
+        assert!(parsed(&text).is_ok());
+        assert!(complaint(&format!("{text}b: *a\n")).contains("aliases counted"));
+    }
 }

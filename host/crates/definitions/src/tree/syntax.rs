@@ -13,8 +13,18 @@ const ALIGN: &str = "entries that belong together begin in the same column, and 
 /// The parser's error as a finding.
 pub(super) fn finding(file: &Arc<str>, text: &str, error: &ScanError) -> Finding {
     let marker = error.marker();
-    let (line, column) = clamp(text, marker.line(), marker.col());
-    let (message, help) = words(error, text, marker.line());
+    let line = text
+        .lines()
+        .nth(marker.line().saturating_sub(1))
+        .unwrap_or("");
+    let (message, help) = words(error, line);
+    let column = match error.kind() {
+        _ if help == TABS => line.chars().position(|c| c == '\t').unwrap_or(marker.col()),
+        // It stops behind the `*` or `&` that it cannot read.
+        ErrorKind::MissingAnchorOrAliasName => marker.col().saturating_sub(1),
+        _ => marker.col(),
+    };
+    let (line, column) = clamp(text, marker.line(), column);
     Finding::error(&Place::new(file.clone(), line, column), message, help)
 }
 
@@ -28,17 +38,24 @@ fn clamp(text: &str, line: usize, column: usize) -> (u32, u32) {
     (lines as u32, last as u32 + 1)
 }
 
-fn words(error: &ScanError, text: &str, line: usize) -> (String, &'static str) {
+/// Message and help for an error in `line`.
+fn words(error: &ScanError, line: &str) -> (String, &'static str) {
     // The parser often trips over the consequence of a tab before it trips over the tab itself.
-    let indented_by_tab = text
-        .lines()
-        .nth(line.saturating_sub(1))
-        .is_some_and(|line| line.trim_start_matches(' ').starts_with('\t'));
+    let indented_by_tab = line.trim_start_matches(' ').starts_with('\t');
+    // Where the `:` is the first one of its line, nobody meant it as text: the line itself stands wrong.
+    let first_colon = line.chars().position(|c| c == ':') == Some(error.marker().col());
     use ErrorKind::*;
     let (message, help): (&str, &'static str) = match error.kind() {
-        TabNotAllowed | TabInBlockIndentation | TabInIndentation | TabAtBlockScalarStart
+        TabNotAllowed
+        | TabInBlockIndentation
+        | TabInIndentation
+        | TabAtBlockScalarStart
         | TabInPlainScalar => ("a tab is used as indentation", TABS),
         _ if indented_by_tab => ("a tab is used as indentation", TABS),
+        MissingAnchorOrAliasName => (
+            "`*` begins an alias and `&` an anchor, and no name follows",
+            "if it is meant as text, put it in quotes: \"*\"",
+        ),
         UnknownAnchor => (
             "this alias refers to an anchor that does not exist",
             "define it before with `&name`; for text that begins with `*`, use quotes: \"*\"",
@@ -54,7 +71,9 @@ fn words(error: &ScanError, text: &str, line: usize) -> (String, &'static str) {
             "a `,` or the closing `]` is missing before this",
             "separate the items between `[` and `]` by commas, and close the bracket",
         ),
-        UnexpectedEofFlowSequence | UnexpectedEofFlowMapping | UnexpectedEofImplicitFlowMapping
+        UnexpectedEofFlowSequence
+        | UnexpectedEofFlowMapping
+        | UnexpectedEofImplicitFlowMapping
         | UnclosedFlowCollection { .. } => (
             "the file ends inside brackets",
             "close every `{` with `}` and every `[` with `]`",
@@ -75,6 +94,10 @@ fn words(error: &ScanError, text: &str, line: usize) -> (String, &'static str) {
             "unknown escape after `\\` in a double-quoted text",
             "write `\\\\` for a backslash, or use single quotes, in which a backslash is nothing special",
         ),
+        MappingValueNotAllowed | InvalidColonPlacement if first_colon => (
+            "no entry can begin on this line",
+            "indent it like the entries it belongs with; if it is indented right, look above for a bracket or a quote that is not closed",
+        ),
         MappingValueNotAllowed | InvalidColonPlacement | MappingKeyNotAllowed => {
             ("a `:` stands where no new entry can begin", QUOTES)
         }
@@ -85,10 +108,12 @@ fn words(error: &ScanError, text: &str, line: usize) -> (String, &'static str) {
         UnexpectedCharacter { .. } | ExpectedNodeContent => {
             ("this character cannot begin a value", QUOTES)
         }
-        BlockSequenceEntryNotAllowed | BlockEntryInFlowCollection | InvalidBlockEntryWhitespace => (
-            "a `-` stands where no list item can begin",
-            "begin a list on a line of its own below its key, one `- item` to a line",
-        ),
+        BlockSequenceEntryNotAllowed | BlockEntryInFlowCollection | InvalidBlockEntryWhitespace => {
+            (
+                "a `-` stands where no list item can begin",
+                "begin a list on a line of its own below its key, one `- item` to a line",
+            )
+        }
         RecursionLimitExceeded => (
             "this is nested too deep",
             "flatten it: definitions seldom need more than ten levels",
@@ -97,9 +122,10 @@ fn words(error: &ScanError, text: &str, line: usize) -> (String, &'static str) {
             "a comment follows without a space before its `#`",
             "put a space before `#`, or quote the text if the `#` belongs to it",
         ),
-        InvalidQuotedScalarIndent | InvalidFlowScalarIndent | InvalidBlockScalarIndent => {
-            ("this line is indented less than the text it continues", ALIGN)
-        }
+        InvalidQuotedScalarIndent | InvalidFlowScalarIndent | InvalidBlockScalarIndent => (
+            "this line is indented less than the text it continues",
+            ALIGN,
+        ),
         BomInsideDocument => (
             "a byte order mark stands inside the file",
             "delete the invisible character before this place",
@@ -109,7 +135,10 @@ fn words(error: &ScanError, text: &str, line: usize) -> (String, &'static str) {
             "for text that begins with `!`, use quotes",
         ),
         _ => {
-            let message = format!("this is no valid YAML: {}", shown(&error.kind().to_string()));
+            let message = format!(
+                "this is no valid YAML: {}",
+                shown(&error.kind().to_string())
+            );
             return (message, QUOTES);
         }
     };

@@ -123,7 +123,9 @@ impl Assembly {
         }
         let size = self.text.len() + self.reasoning.len() + self.argument_bytes();
         if size > LARGEST_REPLY {
-            return Err(DecodeError::NotProtocol("a reply of more than 32 MiB".into()));
+            return Err(DecodeError::NotProtocol(
+                "a reply of more than 32 MiB".into(),
+            ));
         }
         Ok(())
     }
@@ -140,7 +142,10 @@ impl Assembly {
 
     /// Whether anything that counts has come.
     pub fn is_empty(&self) -> bool {
-        self.text.is_empty() && self.reasoning.is_empty() && self.calls.is_empty() && self.finish.is_none()
+        self.text.is_empty()
+            && self.reasoning.is_empty()
+            && self.calls.is_empty()
+            && self.finish.is_none()
     }
 
     /// The reply. `turn` is the number of answers before this one, out of which ids are made where the server gave none; `sent` is the
@@ -152,7 +157,9 @@ impl Assembly {
             Some("content_filter") => StopReason::Filter,
             // Several servers say `stop` when the model stopped in order to call.
             _ if !self.calls.is_empty() => StopReason::ToolCalls,
-            None | Some("stop" | "eos" | "end_turn" | "tool_calls" | "function_call") => StopReason::End,
+            None | Some("stop" | "eos" | "end_turn" | "tool_calls" | "function_call") => {
+                StopReason::End
+            }
             Some(other) => StopReason::Other(other.to_owned()),
         };
         Reply {
@@ -161,13 +168,19 @@ impl Assembly {
             calls: name_calls(self.calls, turn),
             stop,
             usage,
-            model: self.model.filter(|m| !m.is_empty()).map_or_else(|| asked_for.into(), Into::into),
+            model: self
+                .model
+                .filter(|m| !m.is_empty())
+                .map_or_else(|| asked_for.into(), Into::into),
             request: self.id.filter(|id| !id.is_empty()).map(Into::into),
         }
     }
 
     fn argument_bytes(&self) -> usize {
-        self.calls.iter().map(|call| call.name.len() + call.arguments.len()).sum()
+        self.calls
+            .iter()
+            .map(|call| call.name.len() + call.arguments.len())
+            .sum()
     }
 
     fn estimate(&self, sent: usize) -> Usage {
@@ -191,7 +204,11 @@ impl Assembly {
         let Some(message) = choice.delta.or(choice.message) else {
             return;
         };
-        let reasoning = message.reasoning_content.as_ref().map(text_of).filter(|text| !text.is_empty());
+        let reasoning = message
+            .reasoning_content
+            .as_ref()
+            .map(text_of)
+            .filter(|text| !text.is_empty());
         let reasoning = reasoning.or_else(|| message.reasoning.as_ref().map(text_of));
         if let Some(delta) = reasoning.filter(|delta| !delta.is_empty()) {
             self.reasoning.push_str(&delta);
@@ -215,7 +232,10 @@ impl Assembly {
         let id = delta.id.unwrap_or_default();
         let same = |call: &PartialCall| id.is_empty() || call.id.is_empty() || call.id == id;
         let found = match delta.index {
-            Some(index) => self.calls.iter().rposition(|call| call.index == Some(index) && same(call)),
+            Some(index) => self
+                .calls
+                .iter()
+                .rposition(|call| call.index == Some(index) && same(call)),
             None if id.is_empty() => self.calls.len().checked_sub(1),
             None => self.calls.iter().rposition(|call| call.id == id),
         };
@@ -250,7 +270,11 @@ fn name_calls(calls: Vec<PartialCall>, turn: usize) -> Vec<ToolCall> {
     let mut named: Vec<ToolCall> = Vec::with_capacity(calls.len());
     for (n, call) in calls.into_iter().enumerate() {
         let taken = call.id.is_empty() || named.iter().any(|other| *other.id == *call.id);
-        let id = if taken { format!("call_{turn}_{n}") } else { call.id };
+        let id = if taken {
+            format!("call_{turn}_{n}")
+        } else {
+            call.id
+        };
         named.push(ToolCall {
             id: id.into(),
             name: house_name(&call.name).into(),
@@ -290,7 +314,8 @@ fn read_usage(usage: &Value) -> Option<Usage> {
         return None;
     }
     let (input, output) = (input.unwrap_or(0), output.unwrap_or(0));
-    let cached = number("/prompt_tokens_details/cached_tokens").or_else(|| number("/prompt_cache_hit_tokens"));
+    let cached = number("/prompt_tokens_details/cached_tokens")
+        .or_else(|| number("/prompt_cache_hit_tokens"));
     let reasoning = number("/completion_tokens_details/reasoning_tokens");
     Some(Usage {
         input,
@@ -341,11 +366,20 @@ mod tests {
     fn parallel_calls_are_told_apart_by_index() {
         let reply = reply(&[
             delta(json!({"tool_calls": [call(0, "a", "fs__read", "{\"p")]})),
-            delta(json!({"tool_calls": [call(1, "b", "signal", ""), {"index": 0, "function": {"arguments": "\":1}"}}]})),
+            delta(
+                json!({"tool_calls": [call(1, "b", "signal", ""), {"index": 0, "function": {"arguments": "\":1}"}}]}),
+            ),
             delta(json!({"tool_calls": [{"index": 1, "function": {"arguments": "{}"}}]})),
         ]);
-        let calls: Vec<_> = reply.calls.iter().map(|c| (&*c.id, &*c.name, &*c.arguments)).collect();
-        assert_eq!(calls, [("a", "fs.read", "{\"p\":1}"), ("b", "signal", "{}")]);
+        let calls: Vec<_> = reply
+            .calls
+            .iter()
+            .map(|c| (&*c.id, &*c.name, &*c.arguments))
+            .collect();
+        assert_eq!(
+            calls,
+            [("a", "fs.read", "{\"p\":1}"), ("b", "signal", "{}")]
+        );
         assert_eq!(reply.stop, StopReason::ToolCalls);
     }
 
@@ -377,7 +411,9 @@ mod tests {
             ("content_filter", StopReason::Filter),
             ("tired", StopReason::Other("tired".into())),
         ] {
-            let reply = reply(&[json!({"choices": [{"delta": {"content": "x"}, "finish_reason": finish}]})]);
+            let reply = reply(&[
+                json!({"choices": [{"delta": {"content": "x"}, "finish_reason": finish}]}),
+            ]);
             assert_eq!(reply.stop, stop);
         }
     }
@@ -390,10 +426,29 @@ mod tests {
         }});
         assert_eq!(
             reply(&[delta(json!({"content": "x"})), usage]).usage,
-            Usage { input: 10, cached: 10, output: 7, reasoning: 3, reported: true }
+            Usage {
+                input: 10,
+                cached: 10,
+                output: 7,
+                reasoning: 3,
+                reported: true
+            }
         );
-        let guess = reply(&[delta(json!({"content": "12345", "reasoning": "1234"})), json!({"usage": null})]).usage;
-        assert_eq!(guess, Usage { input: 100, cached: 0, output: 3, reasoning: 1, reported: false });
+        let guess = reply(&[
+            delta(json!({"content": "12345", "reasoning": "1234"})),
+            json!({"usage": null}),
+        ])
+        .usage;
+        assert_eq!(
+            guess,
+            Usage {
+                input: 100,
+                cached: 0,
+                output: 3,
+                reasoning: 1,
+                reported: false
+            }
+        );
     }
 
     #[test]
@@ -404,9 +459,15 @@ mod tests {
                 "tool_calls": [{"id": "a", "type": "function", "function": {"name": "fs.read", "arguments": {"path": "/"}}}]},
                 "finish_reason": "tool_calls"}],
         })]);
-        assert_eq!((&*reply.text, reply.reasoning.as_deref()), ("ab", Some("why")));
+        assert_eq!(
+            (&*reply.text, reply.reasoning.as_deref()),
+            ("ab", Some("why"))
+        );
         assert_eq!(&*reply.calls[0].arguments, r#"{"path":"/"}"#);
-        assert_eq!((&*reply.model, reply.request.as_deref()), ("m-2", Some("r1")));
+        assert_eq!(
+            (&*reply.model, reply.request.as_deref()),
+            ("m-2", Some("r1"))
+        );
     }
 
     #[test]
@@ -418,7 +479,10 @@ mod tests {
         );
         for garbage in ["<html>", "{", "[]", "null", r#"{"choices":7}"#] {
             assert!(
-                matches!(assembly.take(garbage, &mut ()), Err(DecodeError::NotProtocol(_))),
+                matches!(
+                    assembly.take(garbage, &mut ()),
+                    Err(DecodeError::NotProtocol(_))
+                ),
                 "{garbage}"
             );
         }

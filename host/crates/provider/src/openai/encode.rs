@@ -178,7 +178,13 @@ pub fn wire_name(name: &str) -> String {
     }
     let mut wire: String = name
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
         .take(LONGEST_NAME)
         .collect();
     if wire.is_empty() {
@@ -200,7 +206,9 @@ fn wire_arguments(arguments: &str) -> std::borrow::Cow<'_, str> {
     } else if arguments.trim().is_empty() {
         "{}".into()
     } else {
-        serde_json::json!({ "not_json": arguments }).to_string().into()
+        serde_json::json!({ "not_json": arguments })
+            .to_string()
+            .into()
     }
 }
 
@@ -270,8 +278,14 @@ mod tests {
             labels: vec![],
         });
         for (item, expected) in [
-            (text(Role::System, "Be \"good\".\n"), r#"{"role":"system","content":"Be \"good\".\n"}"#),
-            (text(Role::User, "é🦀"), r#"{"role":"user","content":"é🦀"}"#),
+            (
+                text(Role::System, "Be \"good\".\n"),
+                r#"{"role":"system","content":"Be \"good\".\n"}"#,
+            ),
+            (
+                text(Role::User, "é🦀"),
+                r#"{"role":"user","content":"é🦀"}"#,
+            ),
             (
                 assistant("", None, vec![call("fs.read", r#"{ "path":"/a" }"#)]),
                 r#"{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"fs__read","arguments":"{ \"path\":\"/a\" }"}}]}"#,
@@ -280,8 +294,14 @@ mod tests {
                 assistant("done", Some("hm"), vec![]),
                 r#"{"role":"assistant","content":"done","reasoning_content":"hm"}"#,
             ),
-            (assistant("", None, vec![]), r#"{"role":"assistant","content":""}"#),
-            (result, r#"{"role":"tool","tool_call_id":"c1","content":"a\n\"b\"\u0001"}"#),
+            (
+                assistant("", None, vec![]),
+                r#"{"role":"assistant","content":""}"#,
+            ),
+            (
+                result,
+                r#"{"role":"tool","tool_call_id":"c1","content":"a\n\"b\"\u0001"}"#,
+            ),
         ] {
             assert_eq!(encoded(&item), expected);
         }
@@ -289,11 +309,18 @@ mod tests {
 
     #[test]
     fn what_a_server_would_refuse_for_ever_is_mended() {
-        let item = assistant("", None, vec![call("rm -rf /", "{\"path\": "), call("signal", "")]);
+        let item = assistant(
+            "",
+            None,
+            vec![call("rm -rf /", "{\"path\": "), call("signal", "")],
+        );
         let message: Value = serde_json::from_str(&encoded(&item)).unwrap();
         let calls = &message["tool_calls"];
         assert_eq!(calls[0]["function"]["name"], "rm_-rf__");
-        assert_eq!(calls[0]["function"]["arguments"], r#"{"not_json":"{\"path\": "}"#);
+        assert_eq!(
+            calls[0]["function"]["arguments"],
+            r#"{"not_json":"{\"path\": "}"#
+        );
         assert_eq!(calls[1]["function"]["name"], "signal");
         assert_eq!(calls[1]["function"]["arguments"], "{}");
         assert_eq!(wire_name(""), "_");

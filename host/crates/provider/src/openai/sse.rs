@@ -152,13 +152,20 @@ mod tests {
             ("data: a\n\ndata: b\n\n", &["a", "b"]),
             ("data: a\r\n\r\ndata: é🦀\r\n\r\n", &["a", "é🦀"]),
             ("data:a\r\rdata:  b\r\r", &["a", " b"]),
-            (": hello\n\nevent: x\nid: 1\ndata: 1\ndata: 2\n\n", &["1\n2"]),
+            (
+                ": hello\n\nevent: x\nid: 1\ndata: 1\ndata: 2\n\n",
+                &["1\n2"],
+            ),
             ("\u{feff}data: a\n\ndatabase: no\n\ndata\n\n", &["a", ""]),
             ("data: whole\n\ndata: cut off", &["whole", "cut off"]),
         ];
         for (stream, expected) in streams {
             for size in 1..=stream.len() {
-                assert_eq!(events(stream.as_bytes(), size).unwrap(), expected, "{stream:?} by {size}");
+                assert_eq!(
+                    events(stream.as_bytes(), size).unwrap(),
+                    expected,
+                    "{stream:?} by {size}"
+                );
             }
         }
     }

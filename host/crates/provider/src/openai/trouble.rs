@@ -106,7 +106,12 @@ impl Trouble<'_> {
 
     /// Nothing came for too long.
     pub fn silence(&self, waited: Duration) -> ModelError {
-        let Trouble { provider, url, model, .. } = self;
+        let Trouble {
+            provider,
+            url,
+            model,
+            ..
+        } = self;
         self.error(
             ModelErrorKind::Timeout,
             &format!(
@@ -144,7 +149,10 @@ impl Trouble<'_> {
 
     /// The server reports a failure in the middle of a stream that began well.
     pub fn reported(&self, error: &Value) -> ModelError {
-        let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+        let code = error
+            .get("code")
+            .and_then(Value::as_u64)
+            .and_then(|code| u16::try_from(code).ok());
         self.refused(&Refusal {
             status: code.filter(|code| (400..600).contains(code)).unwrap_or(500),
             body: serde_json::json!({ "error": error }).to_string(),
@@ -155,7 +163,12 @@ impl Trouble<'_> {
 
     /// The server answered with a status that is no success.
     pub fn refused(&self, refusal: &Refusal) -> ModelError {
-        let Trouble { provider, url, model, .. } = self;
+        let Trouble {
+            provider,
+            url,
+            model,
+            ..
+        } = self;
         let status = refusal.status;
         let said = self.quote(&refusal.body);
         let lower = refusal.body.to_ascii_lowercase();
@@ -168,7 +181,7 @@ impl Trouble<'_> {
                      `model` to what the server really offers, or give the server a longer context"
                 ),
             ),
-            300..400 => (
+            300..=399 => (
                 ModelErrorKind::Rejected,
                 format!(
                     "provider `{provider}`: {url} redirects ({status}) to {}; redirects are not followed, because the key would go with \
@@ -181,7 +194,8 @@ impl Trouble<'_> {
                 ModelErrorKind::Unauthorised,
                 format!(
                     "provider `{provider}`: {url} does not allow this ({status}: {said}): check that {} may use model `{model}`",
-                    self.reference.map_or_else(|| "you".to_owned(), |r| format!("the key {r}"))
+                    self.reference
+                        .map_or_else(|| "you".to_owned(), |r| format!("the key {r}"))
                 ),
             ),
             404 => (
@@ -195,14 +209,21 @@ impl Trouble<'_> {
                 ModelErrorKind::Timeout,
                 format!("provider `{provider}`: {url} gave up waiting (408: {said}): try again"),
             ),
-            429 => (ModelErrorKind::RateLimited, self.rate_limited(&said, refusal.retry_after)),
-            500..600 => (
+            429 => (
+                ModelErrorKind::RateLimited,
+                self.rate_limited(&said, refusal.retry_after),
+            ),
+            500..=599 => (
                 ModelErrorKind::Unreachable,
-                format!("provider `{provider}`: {url} failed ({status}: {said}): look at the server's log or status page, then try again"),
+                format!(
+                    "provider `{provider}`: {url} failed ({status}: {said}): look at the server's log or status page, then try again"
+                ),
             ),
             _ => (
                 ModelErrorKind::Rejected,
-                format!("provider `{provider}`: {url} refused the request for model `{model}` ({status}: {said})"),
+                format!(
+                    "provider `{provider}`: {url} refused the request for model `{model}` ({status}: {said})"
+                ),
             ),
         };
         self.error(kind, &text)
@@ -240,7 +261,11 @@ impl Trouble<'_> {
             line = line.chars().take(LONGEST_QUOTE).collect();
             line.push('…');
         }
-        if line.is_empty() { "no message".to_owned() } else { line }
+        if line.is_empty() {
+            "no message".to_owned()
+        } else {
+            line
+        }
     }
 }
 
@@ -314,14 +339,54 @@ mod tests {
     #[test]
     fn a_status_becomes_a_kind_and_advice() {
         for (status, body, kind, words) in [
-            (401, r#"{"error":{"message":"no"}}"#, ModelErrorKind::Unauthorised, "401: no"),
-            (403, r#"{"message":"not yours"}"#, ModelErrorKind::Unauthorised, "403: not yours"),
-            (404, r#"{"detail":"gone"}"#, ModelErrorKind::Rejected, "404: gone"),
-            (429, r#"[{"error":{"message":"slow down"}}]"#, ModelErrorKind::RateLimited, "slow down"),
-            (400, r#"{"error":{"code":"context_length_exceeded"}}"#, ModelErrorKind::ContextOverflow, "context_length"),
-            (500, r#"{"error":"the request exceeds the available context size"}"#, ModelErrorKind::ContextOverflow, "context"),
-            (400, r#"{"error":"bad tool"}"#, ModelErrorKind::Rejected, "400: bad tool"),
-            (503, "<html><body>busy", ModelErrorKind::Unreachable, "503: an HTML page"),
+            (
+                401,
+                r#"{"error":{"message":"no"}}"#,
+                ModelErrorKind::Unauthorised,
+                "401: no",
+            ),
+            (
+                403,
+                r#"{"message":"not yours"}"#,
+                ModelErrorKind::Unauthorised,
+                "403: not yours",
+            ),
+            (
+                404,
+                r#"{"detail":"gone"}"#,
+                ModelErrorKind::Rejected,
+                "404: gone",
+            ),
+            (
+                429,
+                r#"[{"error":{"message":"slow down"}}]"#,
+                ModelErrorKind::RateLimited,
+                "slow down",
+            ),
+            (
+                400,
+                r#"{"error":{"code":"context_length_exceeded"}}"#,
+                ModelErrorKind::ContextOverflow,
+                "context_length",
+            ),
+            (
+                500,
+                r#"{"error":"the request exceeds the available context size"}"#,
+                ModelErrorKind::ContextOverflow,
+                "context",
+            ),
+            (
+                400,
+                r#"{"error":"bad tool"}"#,
+                ModelErrorKind::Rejected,
+                "400: bad tool",
+            ),
+            (
+                503,
+                "<html><body>busy",
+                ModelErrorKind::Unreachable,
+                "503: an HTML page",
+            ),
             (500, "", ModelErrorKind::Unreachable, "500: no message"),
             (307, "", ModelErrorKind::Rejected, "redirects"),
         ] {
@@ -333,15 +398,24 @@ mod tests {
 
     #[test]
     fn a_servers_message_is_one_short_line() {
-        let error = TROUBLE.refused(&refusal(400, &format!("a\n\u{1b}[31mb {}", "x".repeat(1000))));
+        let error = TROUBLE.refused(&refusal(
+            400,
+            &format!("a\n\u{1b}[31mb {}", "x".repeat(1000)),
+        ));
         assert!(error.message.contains("400: a [31mb xxx"), "{error}");
-        assert!(error.message.len() < 600 && !error.message.contains('\n'), "{error}");
+        assert!(
+            error.message.len() < 600 && !error.message.contains('\n'),
+            "{error}"
+        );
     }
 
     #[test]
     fn an_exhausted_account_is_not_asked_again() {
         assert!(is_worth_repeating(&refusal(429, "")));
-        assert!(!is_worth_repeating(&refusal(429, r#"{"error":{"code":"insufficient_quota"}}"#)));
+        assert!(!is_worth_repeating(&refusal(
+            429,
+            r#"{"error":{"code":"insufficient_quota"}}"#
+        )));
         assert!(!is_worth_repeating(&refusal(500, "")));
     }
 }

@@ -1,0 +1,36 @@
+//! Puts the first-party components into the binary, where they have been built: `charthouse init` writes them out.
+//!
+//! They are looked for in `CHARTHOUSE_PLUGINS` and then in `target/plugins`. A binary built without them works and says how to add them.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+fn main() {
+    println!("cargo::rerun-if-env-changed=CHARTHOUSE_PLUGINS");
+    let here = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let directory = std::env::var_os("CHARTHOUSE_PLUGINS")
+        .map_or_else(|| here.join("../target/plugins"), PathBuf::from);
+    println!("cargo::rerun-if-changed={}", directory.display());
+    let mut components: Vec<PathBuf> = std::fs::read_dir(&directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
+        .collect();
+    components.sort();
+    let mut code = String::from("&[\n");
+    for path in &components {
+        println!("cargo::rerun-if-changed={}", path.display());
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let _ = writeln!(
+            code,
+            "    ({name:?}, include_bytes!({:?}) as &[u8]),",
+            path.display().to_string()
+        );
+    }
+    code.push_str("]\n");
+    let out = PathBuf::from(std::env::var("OUT_DIR").unwrap_or_default());
+    std::fs::write(out.join("components.rs"), code).expect("cannot write to OUT_DIR");
+}

@@ -1,0 +1,80 @@
+//! Why no payload could be made. Each says which chunk, how long it is, how long it may be, and what to do about it.
+
+use types::Place;
+
+/// A payload that cannot be assembled. Nothing is cut silently to avoid one of these.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AssembleError {
+    /// The answer's reserve takes the whole window.
+    #[error(
+        "the model's context_length is {limit} tokens and max_output keeps {reserve} of them for the answer, which leaves nothing to send; \
+         lower max_output"
+    )]
+    NoRoom {
+        /// `context_length`.
+        limit: u64,
+        /// `max_output`.
+        reserve: u64,
+    },
+    /// The caller did not gather what the plan asked for.
+    #[error("chunk `{chunk}` ({place}) needs {what}, which was not gathered")]
+    NotGathered {
+        /// The chunk.
+        chunk: String,
+        /// What it needs.
+        what: String,
+        /// Where the chunk stands.
+        place: Place,
+    },
+    /// A chunk that must not be trimmed (so far) is longer than its budget.
+    #[error(
+        "chunk `{chunk}` ({place}) takes {tokens} tokens, its budget is {budget}, and its `trim` lets it go no lower; \
+         shorten it, raise its budget, or let it be trimmed with `trim: tail`"
+    )]
+    OverBudget {
+        /// The chunk.
+        chunk: String,
+        /// The least that it can be trimmed to.
+        tokens: u64,
+        /// What it may hold.
+        budget: u64,
+        /// Where the chunk stands.
+        place: Place,
+    },
+    /// The newest prompt and the newest exchange alone are longer than the history's budget.
+    #[error(
+        "the newest prompt and what was last answered take {tokens} tokens, and the budget of chunk `{chunk}` ({place}) is {budget}; \
+         raise that budget, or have tools answer less at a time"
+    )]
+    NewestOverBudget {
+        /// The history's chunk.
+        chunk: String,
+        /// Tokens of the newest prompt and exchange.
+        tokens: u64,
+        /// What the chunk may hold.
+        budget: u64,
+        /// Where the chunk stands.
+        place: Place,
+    },
+    /// What must not be trimmed is longer than the window.
+    #[error(
+        "the payload takes {tokens} tokens after all trimming and {room} are free (context_length − max_output); what may not go: {}; \
+         shorten one of these, let it be trimmed, or take a model with a longer context",
+        list(protected)
+    )]
+    TooLong {
+        /// The least that the whole can be trimmed to.
+        tokens: u64,
+        /// What may be sent.
+        room: u64,
+        /// Each chunk that keeps something, with its tokens, in map order.
+        protected: Vec<(String, u64)>,
+    },
+}
+
+fn list(protected: &[(String, u64)]) -> String {
+    let each = protected
+        .iter()
+        .map(|(chunk, tokens)| format!("`{chunk}` {tokens}"));
+    each.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,158 @@
+//! Charts: YAML to the tree that `chart` compiles, and what a state adds for agents and workflows (context, policy, role).
+//!
+//! What a chart means is `chart`'s business: whether targets exist, whether guards have the right type. Here its shape is checked, and the
+//! short forms are written out.
+
+mod action;
+mod bundle;
+mod expression;
+mod invoke;
+mod roles;
+mod state;
+mod transition;
+
+use crate::agent::{doc, version};
+use crate::suggest::shown;
+use crate::tree::Node;
+use crate::walk::{Fields, Walk};
+use ::chart::{ChartDef, ChartKind, DataDef, DataValue, StateDef, StateKind};
+use context::ChunkDef;
+use indexmap::{IndexMap, IndexSet};
+use policy::Overlay;
+use std::sync::Arc;
+use types::{ContentHash, Marked, Place};
+
+pub use bundle::{ChartBundle, RoleDef};
+pub(crate) use bundle::{compile, resolve_files};
+
+/// What a state says beside its chart.
+pub(crate) struct Extra {
+    pub state: String,
+    pub context: Vec<ChunkDef>,
+    pub policy: Option<Overlay>,
+    pub role: Option<Marked<String>>,
+}
+
+/// A chart as its file has it, before it is compiled.
+pub(crate) struct Draft {
+    pub name: Marked<String>,
+    pub def: ChartDef,
+    pub doc: Option<String>,
+    pub roles: IndexMap<Arc<str>, RoleDef>,
+    pub extras: Vec<Extra>,
+    /// Plugins that it names, with what for.
+    pub uses: Vec<(Marked<String>, &'static str)>,
+    pub hash: ContentHash,
+}
+
+/// What is true of the whole chart and concerns each of its states.
+pub(crate) struct Scope {
+    pub kind: ChartKind,
+    /// The names of the roles, the faulty ones' too.
+    pub roles: IndexSet<String>,
+    pub extras: Vec<Extra>,
+    pub uses: Vec<(Marked<String>, &'static str)>,
+}
+
+/// Read the chart that `node` is. `None` when it has no usable name or no states; what is wrong has been reported.
+pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Draft> {
+    let mut fields = Fields::of(walk, node, "a chart", "chart: NAME")?;
+    let name = fields
+        .take("chart")
+        .and_then(|n| walk.name(n, "a chart's name"));
+    let version = version(walk, &mut fields);
+    let doc = doc(walk, &mut fields);
+    let kinds = [
+        ("cognition", ChartKind::Cognition),
+        ("workflow", ChartKind::Workflow),
+    ];
+    let kind = fields
+        .take("kind")
+        .and_then(|n| walk.word(n, "a kind of chart", &kinds))
+        .unwrap_or_default();
+    let data = fields.take("data").map_or_else(Vec::new, |n| data(walk, n));
+    let (roles, declared) = roles::read(walk, &mut fields, kind);
+    let mut scope = Scope {
+        kind,
+        roles: declared,
+        extras: Vec::new(),
+        uses: Vec::new(),
+    };
+    let states = match fields.need(walk, "states", "this chart", "states: { start: {} }") {
+        Some(n) => state::children(walk, &mut scope, n),
+        None => Vec::new(),
+    };
+    let root = StateDef {
+        id: Marked::new(String::new(), node.place.clone()),
+        doc: None,
+        tags: Vec::new(),
+        kind: StateKind::Normal,
+        initial: state::initial(walk, &mut fields, &states),
+        entry: Vec::new(),
+        exit: Vec::new(),
+        transitions: transition::all(walk, &mut fields, &["on"]),
+        invoke: Vec::new(),
+        output: None,
+        data: Vec::new(),
+        states,
+    };
+    fields.finish_with(walk, "a chart", |key| match key {
+        "context" | "policy" | "role" | "entry" | "exit" | "invoke" | "always" | "after"
+        | "tags" => Some(format!(
+            "`{key}` belongs to a state: put it into one below `states`"
+        )),
+        _ => None,
+    });
+    roles::check_use(walk, &roles, &scope);
+    let name = name?;
+    if root.states.is_empty() {
+        return None;
+    }
+    Some(Draft {
+        def: ChartDef {
+            name: name.clone(),
+            version,
+            kind,
+            data,
+            root,
+        },
+        name,
+        doc,
+        roles,
+        extras: scope.extras,
+        uses: scope.uses,
+        hash,
+    })
+}
+
+fn data(walk: &mut Walk, node: &Node) -> Vec<DataDef> {
+    let Some(entries) = node.map() else {
+        walk.expected(
+            node,
+            "`data`",
+            "a map from names to first values",
+            "write it as `{ rounds: 0 }`",
+        );
+        return Vec::new();
+    };
+    entries
+        .iter()
+        .map(|entry| DataDef {
+            name: Marked::new(entry.key.text.to_string(), entry.key.place.clone()),
+            value: DataValue::Literal(entry.value.to_value()),
+        })
+        .collect()
+}
+
+/// Names of events and the like: one word.
+pub(crate) fn one_word(walk: &mut Walk, text: &str, place: &Place, what: &str) -> bool {
+    let fits = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    if !fits {
+        walk.error(
+            place,
+            format!("`{}` is not {what}: it has white space in it", shown(text)),
+            "write one name for each entry, its parts separated by dots, for instance `turn.done`",
+        );
+    }
+    fits
+}

@@ -1,0 +1,112 @@
+//! A compiled chart together with what its states say beside it.
+
+use super::Draft;
+use crate::paths::Paths;
+use crate::walk::Walk;
+use ::chart::{Chart, StateId};
+use context::{ChunkDef, Source};
+use indexmap::IndexMap;
+use policy::Overlay;
+use std::sync::Arc;
+use types::{ContentHash, Finding, Place, Severity};
+
+/// A chart that can run, with the context, policies and roles of its states. The lists go by [`StateId::index`]; index 0 is the chart itself.
+#[derive(Clone, Debug)]
+pub struct ChartBundle {
+    /// The chart.
+    pub chart: Arc<Chart>,
+    /// What each state adds to its slot.
+    pub context: Vec<Vec<ChunkDef>>,
+    /// Each state's layer of policy.
+    pub policy: Vec<Option<Overlay>>,
+    /// The role that each state of a workflow offers: a key of `roles`.
+    pub role: Vec<Option<Arc<str>>>,
+    /// The roles of a workflow, in file order.
+    pub roles: IndexMap<Arc<str>, RoleDef>,
+    /// What the chart is for.
+    pub doc: Option<String>,
+    /// Where its file names it.
+    pub place: Place,
+    /// The hash of its file. `Chart::hash` is that of what the chart does.
+    pub hash: ContentHash,
+}
+
+/// A role of a workflow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoleDef {
+    /// Roles that an agent bound in this one must not hold in the same instance.
+    pub never: Vec<Arc<str>>,
+    /// Where it is declared.
+    pub place: Place,
+}
+
+impl ChartBundle {
+    /// The role that `state` offers.
+    pub fn role_of(&self, state: StateId) -> Option<&Arc<str>> {
+        self.role.get(state.index())?.as_ref()
+    }
+}
+
+/// Compile `draft`. `None` when the chart cannot run; why has been reported.
+pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<ChartBundle> {
+    let compiled = match ::chart::compile(&draft.def, ::chart::Mode::Strict) {
+        Ok(compiled) => Some(compiled),
+        Err(findings) => {
+            debug_assert!(findings.iter().any(|f| f.severity == Severity::Error));
+            walk.extend(findings.into_iter().map(with_help));
+            None
+        }
+    };
+    let extras: Vec<_> = draft
+        .extras
+        .into_iter()
+        .map(|mut extra| {
+            resolve_files(walk, &mut extra.context, paths);
+            extra
+        })
+        .collect();
+    let compiled = compiled?;
+    walk.extend(compiled.warnings);
+    let chart = compiled.chart;
+    let states = chart.states().count() + 1;
+    let mut bundle = ChartBundle {
+        context: vec![Vec::new(); states],
+        policy: vec![None; states],
+        role: vec![None; states],
+        roles: draft.roles,
+        doc: draft.doc,
+        place: draft.name.place,
+        hash: draft.hash,
+        chart: Arc::new(chart),
+    };
+    for extra in extras {
+        let Some(index) = bundle.chart.find(&extra.state).map(StateId::index) else {
+            continue;
+        };
+        bundle.context[index] = extra.context;
+        bundle.policy[index] = extra.policy;
+        bundle.role[index] = extra.role.map(|role| role.as_str().into());
+    }
+    Some(bundle)
+}
+
+/// Errors inside expressions say what is wrong and not always what would be right.
+fn with_help(mut finding: Finding) -> Finding {
+    if finding.help.is_empty() {
+        finding.help = "an expression is built of `data.NAME`, `event.data.NAME`, numbers, 'text' and operators, for instance \
+            `data.rounds < 3 && event.data.outcome == 'accepted'`"
+            .into();
+    }
+    finding
+}
+
+/// Check the files that `chunks` name and write them relative to the house.
+pub(crate) fn resolve_files(walk: &mut Walk, chunks: &mut [ChunkDef], paths: &Paths) {
+    for chunk in chunks {
+        if let Source::File(file) = &mut chunk.source
+            && let Some(found) = paths.chunk_file(walk, file)
+        {
+            file.value = found;
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Where a chart expects expressions, and where it expects fixed values: both end as the text of an expression.
+
+use crate::chart::one_word;
+use crate::tree::{Kind, Node, Style, Typed};
+use crate::walk::{Fields, Walk, scalar_as_expression};
+use ::chart::{DataExpr, ExprText, TextOrExpr};
+use std::fmt::Write;
+use types::{Marked, Place};
+
+/// An expression. Its place is that of its first character, so that what is wrong inside it can be pointed at.
+pub(super) fn expression(walk: &mut Walk, node: &Node, what: &str) -> Option<ExprText> {
+    let text = match &node.kind {
+        Kind::Scalar(scalar) if scalar.value == Typed::Text && scalar.text.trim().is_empty() => {
+            None
+        }
+        Kind::Scalar(_) => scalar_as_expression(node),
+        Kind::List(items) if items.is_empty() => Some("[]".into()),
+        Kind::Map(entries) if entries.is_empty() => Some("{}".into()),
+        _ => None,
+    };
+    let Some(text) = text else {
+        let help = match &node.kind {
+            Kind::List(_) => "write the list inside quotes: \"[1, 2, data.rounds]\"",
+            Kind::Map(_) => "write the map inside quotes: \"{'rounds': data.rounds}\"",
+            Kind::Scalar(_) => {
+                "write for instance `data.rounds + 1`; text inside an expression has quotes of its own: \"'done'\""
+            }
+        };
+        walk.expected(node, what, "an expression", help);
+        return None;
+    };
+    Some(Marked::new(text, first_character(node)))
+}
+
+fn first_character(node: &Node) -> Place {
+    let mut place = node.place.clone();
+    if node
+        .scalar()
+        .is_some_and(|scalar| scalar.style == Style::Quoted)
+    {
+        place.column += 1;
+    }
+    place
+}
+
+/// A map of names to expressions, or one expression for the whole.
+pub(super) fn data(walk: &mut Walk, node: &Node, what: &str) -> Option<DataExpr> {
+    let Some(entries) = node.map() else {
+        return expression(walk, node, what).map(DataExpr::One);
+    };
+    let named = entries
+        .iter()
+        .filter_map(|entry| {
+            let name = Marked::new(entry.key.text.to_string(), entry.key.place.clone());
+            let expr = expression(
+                walk,
+                &entry.value,
+                &format!("`{}`", crate::suggest::shown(&name)),
+            )?;
+            Some((name, expr))
+        })
+        .collect();
+    Some(DataExpr::Map(named))
+}
+
+/// Fixed text of one word, or `{ expr: … }`.
+pub(super) fn word_or_expression(walk: &mut Walk, node: &Node, what: &str) -> Option<TextOrExpr> {
+    if let Some(computed) = node.get("expr") {
+        let mut fields = Fields::of(walk, node, what, "{ expr: data.name }")?;
+        fields.take("expr");
+        fields.finish(walk, what);
+        let expr = expression(walk, computed, "`expr`");
+        return expr.map(TextOrExpr::Expr);
+    }
+    let text = walk.marked(node, what)?;
+    one_word(walk, &text, &text.place, what).then_some(TextOrExpr::Text(text))
+}
+
+/// A fixed value as an expression; `{ expr: … }` is a computed one.
+pub(super) fn value(walk: &mut Walk, node: &Node) -> Option<ExprText> {
+    if let Some([entry]) = node.map()
+        && &*entry.key.text == "expr"
+    {
+        return expression(walk, &entry.value, "`expr`");
+    }
+    Some(Marked::new(literal(node), node.place.clone()))
+}
+
+/// A map of fixed values as one expression; each of its entries may be `{ expr: … }`.
+pub(super) fn value_map(walk: &mut Walk, node: &Node, what: &str) -> Option<ExprText> {
+    let Some(entries) = node.map() else {
+        walk.expected(node, what, "a map", "write it as `{ path: notes.md }`");
+        return None;
+    };
+    let mut text = String::from("{");
+    for (n, entry) in entries.iter().enumerate() {
+        let value = value(walk, &entry.value)?;
+        let separator = if n == 0 { "" } else { ", " };
+        let _ = write!(text, "{separator}{}: {}", quoted(&entry.key.text), *value);
+    }
+    text.push('}');
+    Some(Marked::new(text, node.place.clone()))
+}
+
+fn literal(node: &Node) -> String {
+    match &node.kind {
+        Kind::Scalar(scalar) if scalar.value == Typed::Text => quoted(&scalar.text),
+        Kind::Scalar(_) => scalar_as_expression(node).unwrap_or_else(|| "null".into()),
+        Kind::List(items) => {
+            let items: Vec<String> = items.iter().map(literal).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Kind::Map(entries) => {
+            let entries: Vec<String> = entries
+                .iter()
+                .map(|entry| format!("{}: {}", quoted(&entry.key.text), literal(&entry.value)))
+                .collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+    }
+}
+
+/// `text` as a text of the expression language.
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('\'');
+    for c in text.chars() {
+        match c {
+            '\'' => out.push_str("\\'"),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('\'');
+    out
+}

@@ -1,0 +1,101 @@
+//! What a definition file defines, and how it is read as far as that.
+
+use crate::source;
+use crate::suggest::{self, shown};
+use crate::tree::{self, Node};
+use crate::walk::Walk;
+use std::path::Path;
+use std::sync::Arc;
+use types::ContentHash;
+
+/// Read and parse one file; what is wrong has been reported.
+pub(crate) fn parse(walk: &mut Walk, path: &Path, shown: &Arc<str>) -> Option<(Node, ContentHash)> {
+    let source = match source::read(path, shown) {
+        Ok(source) => source,
+        Err(finding) => {
+            walk.push(finding);
+            return None;
+        }
+    };
+    walk.sources.add(shown.clone(), source.text.clone());
+    if let Some(broken) = source.broken {
+        walk.push(broken);
+        return None;
+    }
+    match tree::parse(shown, &source.text) {
+        Ok(tree) => {
+            walk.extend(tree.findings);
+            Some((tree.root, ContentHash::of(&source.bytes)))
+        }
+        Err(findings) => {
+            walk.extend(findings);
+            None
+        }
+    }
+}
+
+/// What a file defines, by its first key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    House,
+    Agent,
+    Chart,
+    Policy,
+}
+
+impl Kind {
+    const ALL: [Kind; 4] = [Kind::House, Kind::Agent, Kind::Chart, Kind::Policy];
+
+    /// The key that a file of this kind begins with.
+    pub fn key(self) -> &'static str {
+        match self {
+            Kind::House => "house",
+            Kind::Agent => "agent",
+            Kind::Chart => "chart",
+            Kind::Policy => "policy",
+        }
+    }
+
+    /// The folder where one would put it.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Kind::House => ".",
+            Kind::Agent => "agents",
+            Kind::Chart => "charts",
+            Kind::Policy => "policies",
+        }
+    }
+}
+
+/// The kind of the definition that `node` is; a complaint when its first key says none.
+pub(crate) fn kind(walk: &mut Walk, node: &Node) -> Option<Kind> {
+    let what = "its first key says what a file defines: `agent: NAME`, `chart: NAME` or `policy: NAME` (and `house: NAME` in house.yaml)";
+    let Some(first) = node.map().and_then(<[_]>::first) else {
+        walk.error(
+            &node.place,
+            format!("a definition must be a map, not {}", node.describe()),
+            what,
+        );
+        return None;
+    };
+    let name = &*first.key.text;
+    let found = Kind::ALL.into_iter().find(|kind| kind.key() == name);
+    if found.is_none() {
+        let later = Kind::ALL.into_iter().find(|kind| {
+            // A policy's name is a text; an agent has rules under the same key.
+            node.get(kind.key())
+                .is_some_and(|value| value.text().is_some())
+        });
+        let help = match (later, suggest::nearest(name, Kind::ALL.map(Kind::key))) {
+            (Some(kind), _) => format!("move `{}` to the first line", kind.key()),
+            (None, Some(best)) => format!("did you mean `{best}`?"),
+            (None, None) => what.to_owned(),
+        };
+        walk.error(
+            &first.key.place,
+            format!("a definition cannot begin with `{}`", shown(name)),
+            help,
+        );
+    }
+    found
+}

@@ -1,0 +1,215 @@
+//! A whole house at once: every file is read and walked before anything is judged, so that one report holds all there is to mend.
+
+use crate::agent::AgentDef;
+use crate::chart::{self, ChartBundle};
+use crate::files::{self, shown_path};
+use crate::house::{self, HouseFile, PluginDef};
+use crate::kind::{Kind, kind, parse};
+use crate::paths::Paths;
+use crate::prices::Prices;
+use crate::report::Report;
+use crate::resolve::{Definitions, policy_file};
+use crate::source::{Sources, reason};
+use crate::tree::Node;
+use crate::walk::Walk;
+use indexmap::IndexMap;
+use policy::Overlay;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use types::{ContentHash, Finding, Place, PluginName, ProviderConfig};
+
+/// A house whose definitions are all in order.
+#[derive(Clone, Debug)]
+pub struct House {
+    /// What is not wrong but probably not meant.
+    pub warnings: Vec<Finding>,
+    /// Its directory; canonical.
+    pub root: PathBuf,
+    /// Its name.
+    pub name: Arc<str>,
+    /// The hash of `house.yaml`.
+    pub hash: ContentHash,
+    /// The SQLite file of its journal; absolute.
+    pub store: PathBuf,
+    /// Whom its agents can ask, by name.
+    pub providers: IndexMap<Arc<str>, ProviderConfig>,
+    /// What models cost.
+    pub prices: Prices,
+    /// The plugins it has.
+    pub plugins: IndexMap<PluginName, PluginDef>,
+    /// What it will never allow, whatever the other layers say.
+    pub ceiling: Option<Overlay>,
+    /// The layer beneath every agent's.
+    pub default_policy: Option<Arc<Overlay>>,
+    /// Agents by name, in the order of their files.
+    pub agents: IndexMap<Arc<str>, Arc<AgentDef>>,
+    /// Charts by name.
+    pub charts: IndexMap<Arc<str>, Arc<ChartBundle>>,
+    /// Named policies.
+    pub policies: IndexMap<Arc<str>, Arc<Overlay>>,
+    /// Every definition file that was read, as shown to people, with its hash.
+    pub files: Vec<(Arc<str>, ContentHash)>,
+    pub(crate) sources: Sources,
+}
+
+impl House {
+    /// The warnings as a report.
+    pub fn report(&self) -> Report {
+        Report::new(self.warnings.clone(), self.sources.clone())
+    }
+}
+
+/// Load the house in the directory `root`.
+///
+/// # Errors
+/// Everything that is wrong with any of its files.
+pub fn load(root: &Path) -> Result<House, Report> {
+    let mut walk = Walk::default();
+    match load_with(&mut walk, root) {
+        Some(house) if !has_errors(&walk) => {
+            let report = Report::new(walk.findings, walk.sources);
+            Ok(House {
+                warnings: report.findings,
+                sources: report.sources,
+                ..house
+            })
+        }
+        _ => Err(Report::new(walk.findings, walk.sources)),
+    }
+}
+
+fn has_errors(walk: &Walk) -> bool {
+    walk.findings
+        .iter()
+        .any(|finding| finding.severity == types::Severity::Error)
+}
+
+fn load_with(walk: &mut Walk, root: &Path) -> Option<House> {
+    let root = match root.canonicalize() {
+        Ok(real) if real.is_dir() => real,
+        other => {
+            let why = other.map_or_else(|error| reason(&error), |_| "it is no directory".into());
+            walk.error(
+                &Place::new(shown_path(root), 1, 1),
+                format!("there is no house here: {why}"),
+                "name the directory of a house, or run `charthouse init DIR` to make one",
+            );
+            return None;
+        }
+    };
+    let paths = Paths::new(root);
+    let mut definitions = Definitions::default();
+    let house_file = read_house(walk, &paths, &mut definitions);
+    for found in files::find(walk, paths.root()) {
+        definitions.read(walk, &found);
+    }
+    definitions.check(walk, house_file, &paths)
+}
+
+fn read_house(
+    walk: &mut Walk,
+    paths: &Paths,
+    definitions: &mut Definitions,
+) -> Option<(HouseFile, ContentHash)> {
+    let path = paths.root().join("house.yaml");
+    let shown: Arc<str> = "house.yaml".into();
+    let at = Place::new(shown.clone(), 1, 1);
+    match path.canonicalize() {
+        Ok(real) if !real.starts_with(paths.root()) => {
+            walk.error(
+                &at,
+                "house.yaml is a symbolic link that leads out of the house",
+                "copy what it points to into the house",
+            );
+            return None;
+        }
+        Err(error)
+            if path.symlink_metadata().is_err() && error.kind() == std::io::ErrorKind::NotFound =>
+        {
+            let (message, help) = if paths.root().join("house.yml").exists() {
+                (
+                    "this house has no house.yaml, but a house.yml",
+                    "rename it to house.yaml",
+                )
+            } else {
+                (
+                    "there is no house.yaml here",
+                    "run `charthouse init` to make a house, or name the directory of one",
+                )
+            };
+            walk.error(&at, message, help);
+            return None;
+        }
+        _ => {}
+    }
+    let (node, hash) = parse(walk, &path, &shown)?;
+    definitions.files.push((shown, hash));
+    match kind(walk, &node)? {
+        Kind::House => house::read(walk, &node, paths).map(|house| (house, hash)),
+        other => {
+            walk.error(
+                &node.place,
+                format!(
+                    "house.yaml must begin with `house`, not with `{}`",
+                    other.key()
+                ),
+                format!(
+                    "begin it with `house: NAME`, and put this {} into a file of its own below {}/",
+                    other.key(),
+                    other.folder()
+                ),
+            );
+            None
+        }
+    }
+}
+
+/// Load one chart, without a house: plugins that it names are not looked for. Files that its chunks name are looked for beside it and in the nearest
+/// directory above it that has a `house.yaml`. The report that comes with it holds warnings only.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load_chart(path: &Path) -> Result<(ChartBundle, Report), Report> {
+    alone(path, Kind::Chart, |walk, node, hash, paths| {
+        chart::read(walk, node, hash).and_then(|draft| chart::compile(walk, draft, paths))
+    })
+}
+
+/// Load one policy, without a house. The report that comes with it holds warnings only.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load_policy(path: &Path) -> Result<(Overlay, Report), Report> {
+    alone(path, Kind::Policy, |walk, node, _, _| {
+        policy_file(walk, node).map(|draft| draft.overlay)
+    })
+}
+
+fn alone<T>(
+    path: &Path,
+    expected: Kind,
+    read: impl FnOnce(&mut Walk, &Node, ContentHash, &Paths) -> Option<T>,
+) -> Result<(T, Report), Report> {
+    let mut walk = Walk::default();
+    let shown = shown_path(path);
+    let result = parse(&mut walk, path, &shown).and_then(|(node, hash)| {
+        let kind = kind(&mut walk, &node)?;
+        if kind != expected {
+            let (found, wanted) = (kind.key(), expected.key());
+            walk.error(
+                &node.place,
+                format!("this file defines a {found}, not a {wanted}"),
+                format!("name a file that begins with `{wanted}: NAME`"),
+            );
+            return None;
+        }
+        let paths = Paths::around(path);
+        read(&mut walk, &node, hash, &paths)
+    });
+    let failed = has_errors(&walk);
+    let report = Report::new(walk.findings, walk.sources);
+    match result {
+        Some(value) if !failed => Ok((value, report)),
+        _ => Err(report),
+    }
+}

@@ -1,0 +1,134 @@
+//! Paths that definitions name: resolved once, checked to exist, and kept inside the house where they must lie inside it.
+
+use crate::source::reason;
+use crate::suggest::shown;
+use crate::walk::Walk;
+use std::path::{Path, PathBuf};
+use types::{Marked, Place, SecretRef};
+
+/// A house's directory.
+pub(crate) struct Paths {
+    root: PathBuf,
+    /// The directory of the only file, where one is loaded by itself; else files are known by their paths relative to the house.
+    only: Option<PathBuf>,
+}
+
+impl Paths {
+    /// `root` must be canonical.
+    pub fn new(root: PathBuf) -> Self {
+        Paths { root, only: None }
+    }
+
+    /// For a file that is loaded by itself: its house is the nearest directory above it that has a `house.yaml`, else its own directory.
+    pub fn around(file: &Path) -> Self {
+        let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+        let own = file.parent().unwrap_or(Path::new("/"));
+        let house = own
+            .ancestors()
+            .find(|directory| directory.join("house.yaml").is_file());
+        Paths {
+            root: house.unwrap_or(own).to_owned(),
+            only: Some(own.to_owned()),
+        }
+    }
+
+    /// The directory of the file that is shown as `file`, relative to the house.
+    fn beside<'a>(&'a self, file: &'a str) -> &'a Path {
+        match &self.only {
+            Some(own) => own.strip_prefix(&self.root).ok(),
+            None => Path::new(file).parent(),
+        }
+        .unwrap_or(Path::new(""))
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A regular file that must exist, relative to the house or absolute.
+    pub fn file(&self, walk: &mut Walk, text: &str, place: &Place, help: &str) -> Option<PathBuf> {
+        let path = self.root.join(text);
+        let complaint = match std::fs::metadata(&path) {
+            Ok(about) if about.is_file() => return Some(path),
+            Ok(about) if about.is_dir() => "it is a directory".to_owned(),
+            Ok(_) => "it is no regular file".to_owned(),
+            Err(error) => reason(&error),
+        };
+        walk.error(
+            place,
+            format!("`{}` cannot be used: {complaint}", shown(text)),
+            help,
+        );
+        None
+    }
+
+    /// The reference with its path, if it has one, made absolute.
+    pub fn secret(&self, reference: SecretRef) -> SecretRef {
+        match reference {
+            SecretRef::File(path) => SecretRef::File(self.root.join(path)),
+            env => env,
+        }
+    }
+
+    /// The file that a chunk names: beside the file that names it, else from the house's root; always inside the house. Returned relative to the house.
+    pub fn chunk_file(&self, walk: &mut Walk, file: &Marked<String>) -> Option<String> {
+        let written = Path::new(file.as_str());
+        if written.is_absolute() {
+            walk.error(
+                &file.place,
+                format!("`{}` is an absolute path", shown(file)),
+                "name a file of the house, relative to this one or to the house's directory",
+            );
+            return None;
+        }
+        let beside = self.beside(&file.place.file);
+        let candidates = [
+            self.root.join(beside).join(written),
+            self.root.join(written),
+        ];
+        let Some(found) = candidates.iter().find_map(|path| path.canonicalize().ok()) else {
+            let beside = beside.join(written);
+            walk.error(
+                &file.place,
+                format!("the file `{}` does not exist", shown(file)),
+                if beside == written {
+                    "add it; it is looked for in the house's directory".to_owned()
+                } else {
+                    format!(
+                        "add it as `{}`, or as `{}`, both in the house",
+                        shown(&beside.to_string_lossy()),
+                        shown(file)
+                    )
+                },
+            );
+            return None;
+        };
+        let Ok(relative) = found.strip_prefix(&self.root) else {
+            walk.error(
+                &file.place,
+                format!("`{}` leads out of the house", shown(file)),
+                "put the file into the house: a definition must not depend on what lies around it",
+            );
+            return None;
+        };
+        if !found.is_file() {
+            walk.error(
+                &file.place,
+                format!("`{}` is no regular file", shown(file)),
+                "name a text file",
+            );
+            return None;
+        }
+        match relative.to_str() {
+            Some(relative) => Some(relative.to_owned()),
+            None => {
+                walk.error(
+                    &file.place,
+                    format!("the name of `{}` is not UTF-8", shown(file)),
+                    "rename the file",
+                );
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! The definitions of a house by name: each name defined once, every name that is used defined somewhere.
+
+use crate::agent;
+use crate::chart;
+use crate::files::Found;
+use crate::house::HouseFile;
+use crate::kind::{Kind, kind, parse};
+use crate::load::House;
+use crate::paths::Paths;
+use crate::policy as policy_rules;
+use crate::source::Sources;
+use crate::suggest::shown;
+use crate::tree::Node;
+use crate::walk::{Fields, Walk};
+use ::chart::ChartKind;
+use indexmap::IndexMap;
+use policy::Overlay;
+use std::sync::Arc;
+use types::{ContentHash, Marked, Place};
+
+/// A policy as its file has it.
+pub(crate) struct PolicyDraft {
+    name: Marked<String>,
+    pub overlay: Overlay,
+}
+
+/// What the files hold, before names are resolved.
+#[derive(Default)]
+pub(crate) struct Definitions {
+    /// The files that were read, with their hashes.
+    pub files: Vec<(Arc<str>, ContentHash)>,
+    agents: Vec<agent::Draft>,
+    charts: Vec<chart::Draft>,
+    policies: Vec<PolicyDraft>,
+    /// Every name that a file claims, whether the rest of it is in order or not, with the place.
+    claimed: IndexMap<(&'static str, String), Place>,
+    /// Whether some file could not even be parsed: then a name that is missing may stand in it.
+    unread: bool,
+}
+
+impl Definitions {
+    /// Read one file below the folders.
+    pub fn read(&mut self, walk: &mut Walk, found: &Found) {
+        let before = self.unread;
+        self.unread = true;
+        let Some((node, hash)) = parse(walk, &found.path, &found.shown) else {
+            return;
+        };
+        self.files.push((found.shown.clone(), hash));
+        let Some(kind) = kind(walk, &node) else {
+            return;
+        };
+        self.unread = before;
+        let first = self.claim(walk, kind, &node);
+        match kind {
+            Kind::House => walk.error(
+                &node.place,
+                "a house is defined only by house.yaml in its own directory",
+                "remove this file, or move it to be the house.yaml of another directory",
+            ),
+            Kind::Agent => {
+                let draft = agent::read(walk, &node, hash);
+                self.agents.extend(draft.filter(|_| first));
+            }
+            Kind::Chart => {
+                let draft = chart::read(walk, &node, hash);
+                self.charts.extend(draft.filter(|_| first));
+            }
+            Kind::Policy => {
+                let draft = policy_file(walk, &node);
+                self.policies.extend(draft.filter(|_| first));
+            }
+        }
+    }
+
+    /// Note the name of a definition; false, and a complaint, when another file has it already.
+    fn claim(&mut self, walk: &mut Walk, kind: Kind, node: &Node) -> bool {
+        let Some(value) = node.get(kind.key()) else {
+            return true;
+        };
+        let Some(name) = value.text() else {
+            return true;
+        };
+        let key = (kind.key(), name.to_owned());
+        if let Some(other) = self.claimed.get(&key) {
+            walk.error(
+                &value.place,
+                format!(
+                    "the {} `{}` is defined twice; the other is at {other}",
+                    kind.key(),
+                    shown(name)
+                ),
+                "rename or remove one of the two",
+            );
+            return false;
+        }
+        self.claimed.insert(key, value.place.clone());
+        true
+    }
+
+    fn names(&self, kind: Kind) -> Vec<&str> {
+        self.claimed
+            .keys()
+            .filter(|(k, _)| *k == kind.key())
+            .map(|(_, name)| name.as_str())
+            .collect()
+    }
+
+    /// Complain of a name that no file claims.
+    fn known(&self, walk: &mut Walk, kind: Kind, name: &str, place: &Place) -> bool {
+        let names = self.names(kind);
+        if names.contains(&name) {
+            return true;
+        }
+        if self.unread {
+            return false;
+        }
+        let otherwise = format!(
+            "add it: a file below {}/ that begins with `{}: {}`",
+            kind.folder(),
+            kind.key(),
+            shown(name)
+        );
+        let what = if kind == Kind::Policy {
+            "the house has the policies"
+        } else {
+            "the house has the charts"
+        };
+        walk.error(
+            place,
+            format!("there is no {} `{}`", kind.key(), shown(name)),
+            walk.suggestion(name, names.iter().copied(), what, &otherwise),
+        );
+        false
+    }
+
+    /// Resolve all names and put the house together.
+    pub fn check(
+        mut self,
+        walk: &mut Walk,
+        house: Option<(HouseFile, ContentHash)>,
+        paths: &Paths,
+    ) -> Option<House> {
+        let agents = std::mem::take(&mut self.agents);
+        let charts = std::mem::take(&mut self.charts);
+        let policies = std::mem::take(&mut self.policies);
+        if let Some((house, _)) = &house {
+            self.check_plugins(walk, house, &agents, &charts);
+            self.check_patterns(walk, house, &agents, &charts, &policies);
+            for draft in &agents {
+                known_provider(walk, house, draft);
+            }
+            if let Some(name) = &house.default_policy {
+                self.known(walk, Kind::Policy, name, &name.place);
+            }
+        }
+        for draft in &agents {
+            self.check_cognition(walk, draft, &charts, house.as_ref().map(|(house, _)| house));
+        }
+        let charts: IndexMap<_, _> = charts
+            .into_iter()
+            .filter_map(|draft| {
+                let name: Arc<str> = draft.name.as_str().into();
+                Some((name, Arc::new(chart::compile(walk, draft, paths)?)))
+            })
+            .collect();
+        let agents = agents
+            .into_iter()
+            .map(|mut draft| {
+                chart::resolve_files(walk, &mut draft.agent.context.chunks, paths);
+                (draft.agent.name.clone(), Arc::new(draft.agent))
+            })
+            .collect();
+        let policies: IndexMap<Arc<str>, Arc<Overlay>> = policies
+            .into_iter()
+            .map(|draft| (draft.name.as_str().into(), Arc::new(draft.overlay)))
+            .collect();
+        let (house, hash) = house?;
+        let default_policy = house.default_policy.and_then(|name| {
+            let mut overlay = policies.get(name.as_str())?.as_ref().clone();
+            overlay.label = format!("house default ({})", *name);
+            Some(Arc::new(overlay))
+        });
+        Some(House {
+            warnings: Vec::new(),
+            root: paths.root().to_owned(),
+            name: house.name,
+            hash,
+            store: house.store,
+            providers: house.providers,
+            prices: house.prices,
+            plugins: house.plugins,
+            ceiling: house.ceiling,
+            default_policy,
+            agents,
+            charts,
+            policies,
+            files: self.files,
+            sources: Sources::default(),
+        })
+    }
+
+    fn check_cognition(
+        &self,
+        walk: &mut Walk,
+        draft: &agent::Draft,
+        charts: &[chart::Draft],
+        house: Option<&HouseFile>,
+    ) {
+        let name = &*draft.agent.cognition;
+        if !self.known(walk, Kind::Chart, name, &draft.cognition) {
+            return;
+        }
+        let Some(chart) = charts.iter().find(|chart| chart.name.as_str() == name) else {
+            return;
+        };
+        if chart.def.kind != ChartKind::Cognition {
+            walk.error(
+                &draft.cognition,
+                format!("`{name}` is a workflow, and an agent thinks by a cognition"),
+                format!(
+                    "name a chart with `kind: cognition`, or change the kind of {}",
+                    chart.name.place
+                ),
+            );
+        }
+        for (plugin, purpose) in &chart.uses {
+            // What the whole house does not have is said where the chart names it.
+            let house_has_it = house
+                .and_then(|house| house.declared_plugins.as_ref())
+                .is_none_or(|names| names.contains(&plugin.value));
+            if house_has_it && !draft.plugins.contains(plugin) {
+                walk.error(
+                    &draft.cognition,
+                    format!("`{name}` needs the plugin `{}` for {purpose} ({}), and this agent does not have it", shown(plugin), plugin.place),
+                    format!("add `{}` to the agent's `plugins`", shown(plugin)),
+                );
+            }
+        }
+    }
+
+    fn check_plugins(
+        &self,
+        walk: &mut Walk,
+        house: &HouseFile,
+        agents: &[agent::Draft],
+        charts: &[chart::Draft],
+    ) {
+        let Some(declared) = &house.declared_plugins else {
+            return;
+        };
+        let known = |walk: &mut Walk, name: &Marked<String>| {
+            if declared.contains(&name.value) {
+                return true;
+            }
+            walk.error(
+                &name.place,
+                format!("the house has no plugin `{}`", shown(name)),
+                walk.suggestion(
+                    name,
+                    declared.iter().map(String::as_str),
+                    "it has",
+                    &format!(
+                        "add it to house.yaml: `plugins: {{ {0}: plugins/{0}.wasm }}`",
+                        shown(name)
+                    ),
+                ),
+            );
+            false
+        };
+        for draft in agents {
+            for name in &draft.plugins {
+                known(walk, name);
+            }
+            for (name, purpose) in &draft.uses {
+                if !draft.plugins.contains(name) && known(walk, name) {
+                    walk.error(
+                        &name.place,
+                        format!(
+                            "this agent uses the plugin `{}` for {purpose} and does not have it",
+                            shown(name)
+                        ),
+                        format!("add `{}` to its `plugins`", shown(name)),
+                    );
+                }
+            }
+        }
+        for (name, _) in charts.iter().flat_map(|chart| &chart.uses) {
+            known(walk, name);
+        }
+    }
+
+    fn check_patterns(
+        &self,
+        walk: &mut Walk,
+        house: &HouseFile,
+        agents: &[agent::Draft],
+        charts: &[chart::Draft],
+        policies: &[PolicyDraft],
+    ) {
+        let Some(declared) = &house.declared_plugins else {
+            return;
+        };
+        let plugins: Vec<&str> = declared.iter().map(String::as_str).collect();
+        let overlays = house
+            .ceiling
+            .iter()
+            .chain(agents.iter().map(|draft| &draft.agent.policy))
+            .chain(
+                charts
+                    .iter()
+                    .flat_map(|chart| &chart.extras)
+                    .filter_map(|extra| extra.policy.as_ref()),
+            )
+            .chain(policies.iter().map(|draft| &draft.overlay));
+        for overlay in overlays {
+            policy_rules::check_patterns(walk, overlay, &plugins);
+        }
+    }
+}
+
+fn known_provider(walk: &mut Walk, house: &HouseFile, draft: &agent::Draft) {
+    let name = draft.agent.model.provider.to_string();
+    if let Some(declared) = &house.declared_providers
+        && !declared.contains(&name)
+    {
+        walk.error(
+            &draft.provider,
+            format!("the house has no provider `{}`", shown(&name)),
+            walk.suggestion(
+                &name,
+                declared.iter().map(String::as_str),
+                "it has",
+                &format!("add it to house.yaml: `providers: {{ {}: {{ kind: openai, base_url: \"http://127.0.0.1:11434/v1\" }} }}`", shown(&name)),
+            ),
+        );
+    }
+}
+
+/// The policy that a file of its own holds.
+pub(crate) fn policy_file(walk: &mut Walk, node: &Node) -> Option<PolicyDraft> {
+    let mut fields = Fields::of(walk, node, "a policy", "policy: NAME")?;
+    let name = fields
+        .take("policy")
+        .and_then(|n| walk.name(n, "a policy's name"));
+    agent::version(walk, &mut fields);
+    agent::doc(walk, &mut fields);
+    let label = name
+        .as_ref()
+        .map_or_else(String::new, |n| format!("policy {}", **n));
+    let overlay = policy_rules::rules(walk, &mut fields, label);
+    fields.finish(walk, "a policy");
+    Some(PolicyDraft {
+        name: name?,
+        overlay,
+    })
+}

@@ -1,0 +1,173 @@
+//! Tables, versions, and how a connection is set up.
+
+use crate::JournalError;
+use crate::chain::GENESIS;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use std::path::Path;
+use std::time::Duration;
+
+/// Marks a database file as one of ours, in the place that SQLite has for it: `Chrt` in ASCII.
+const APPLICATION_ID: i64 = 0x4368_7274;
+
+/// The version of the tables below.
+pub const VERSION: i64 = 1;
+
+/// How long a writer waits for another process. Commits take milliseconds; whoever holds the lock for longer hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The page cache, in KiB. The journal is written at its end and read in order, so a large cache would only cost memory.
+const CACHE_KIB: i64 = 256;
+
+/// `head` repeats the last record, so that records cut off the end are missed.
+const TABLES: &str = "
+    CREATE TABLE record (
+        seq  INTEGER PRIMARY KEY,
+        run  TEXT NOT NULL,
+        time INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        body TEXT NOT NULL,
+        hash BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX record_run ON record (run);
+    CREATE INDEX record_kind ON record (kind);
+    CREATE TABLE head (
+        one  INTEGER PRIMARY KEY CHECK (one = 1),
+        seq  INTEGER NOT NULL,
+        hash BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE state (
+        plugin TEXT NOT NULL,
+        key    TEXT NOT NULL,
+        value  BLOB NOT NULL,
+        PRIMARY KEY (plugin, key)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// When a commit reaches the disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Before the commit returns.
+    EveryCommit,
+    /// With the next commit of [`Durability::EveryCommit`] in the same file. A killed process loses nothing either way.
+    NextSync,
+}
+
+/// Open the store at `path` for writing, and make it where there is none.
+pub fn open(path: &Path, durability: Durability) -> Result<Connection, JournalError> {
+    make_private_file(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let error = |source| JournalError::of(path, source);
+    let mut connection = Connection::open_with_flags(path, flags).map_err(error)?;
+    configure(&connection).map_err(error)?;
+    let synchronous = match durability {
+        Durability::EveryCommit => "FULL",
+        Durability::NextSync => "NORMAL",
+    };
+    connection
+        .pragma_update(None, "synchronous", synchronous)
+        .map_err(error)?;
+    if check_version(&connection, path)? == Found::Empty {
+        create(&mut connection, path)?;
+    }
+    Ok(connection)
+}
+
+/// Open the store at `path` for reading; it must be there.
+pub fn open_read_only(path: &Path) -> Result<Connection, JournalError> {
+    if !path.exists() {
+        return Err(JournalError::Missing {
+            path: path.to_owned(),
+        });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let error = |source| JournalError::of(path, source);
+    let connection = Connection::open_with_flags(path, flags).map_err(error)?;
+    configure(&connection).map_err(error)?;
+    match check_version(&connection, path)? {
+        Found::Ours => Ok(connection),
+        Found::Empty => Err(JournalError::Missing {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// What a run said and read is nobody else's business: the file is its owner's alone, and SQLite gives its side files the same mode.
+fn make_private_file(path: &Path) -> Result<(), JournalError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let error = |error: std::io::Error| JournalError::CannotOpen {
+        path: path.to_owned(),
+        why: error.to_string(),
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(error)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    // Not `create_new`: two processes may start at the same time.
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(error)
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    // A file from elsewhere must not be able to run functions through its schema.
+    connection.pragma_update(None, "trusted_schema", false)
+}
+
+#[derive(PartialEq, Eq)]
+enum Found {
+    Ours,
+    Empty,
+}
+
+fn check_version(connection: &Connection, path: &Path) -> Result<Found, JournalError> {
+    let number = |pragma| {
+        connection
+            .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
+            .map_err(|source| JournalError::of(path, source))
+    };
+    match (number("application_id")?, number("user_version")?) {
+        (APPLICATION_ID, VERSION) => Ok(Found::Ours),
+        (APPLICATION_ID, found) if found > VERSION => Err(JournalError::TooNew {
+            path: path.to_owned(),
+            found,
+            known: VERSION,
+        }),
+        (0, 0) if number("schema_version")? == 0 => Ok(Found::Empty),
+        _ => Err(JournalError::NotAJournal {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+fn create(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
+    let error = |source| JournalError::of(path, source);
+    connection
+        .pragma_update(None, "journal_mode", "WAL")
+        .map_err(error)?;
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(error)?;
+    // Another process may have made the tables while this one waited for the lock.
+    if check_version(&transaction, path)? == Found::Ours {
+        return Ok(());
+    }
+    transaction.execute_batch(TABLES).map_err(error)?;
+    transaction
+        .execute(
+            "INSERT INTO head VALUES (1, 0, ?1)",
+            params![GENESIS.as_bytes()],
+        )
+        .map_err(error)?;
+    transaction
+        .pragma_update(None, "application_id", APPLICATION_ID)
+        .map_err(error)?;
+    transaction
+        .pragma_update(None, "user_version", VERSION)
+        .map_err(error)?;
+    transaction.commit().map_err(error)
+}

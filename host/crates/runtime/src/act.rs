@@ -1,0 +1,453 @@
+//! `act`: run tool calls. Those that only read run beside each other, the others one after another in the model's order, and `signal` last of all.
+//!
+//! Policy is resolved for each call at the moment it begins. A refusal is an outcome like any other: the model reads what was refused and by which rule.
+
+use crate::grants;
+use crate::live::{CauseKind, RunEvent};
+use crate::record::Kind;
+use crate::round::{Progress, Slot};
+use crate::run::{Done, Run};
+use sandbox::{CallContext, Plugin, ToolRequest};
+use serde_json::json;
+use std::sync::Arc;
+use types::{
+    CallError, CallErrorKind, Cost, Effect, Item, Outcome, Provenance, Purpose, ToolCall, ToolName,
+    ToolResult, Value,
+};
+
+/// The host's own tool by which a model raises an event of its chart.
+pub(crate) const SIGNAL: &str = "signal";
+/// What marks the output of a plugin that the house does not trust.
+pub(crate) const UNTRUSTED: &str = "untrusted";
+
+/// A call that has come back.
+pub(crate) struct Called {
+    effect: u64,
+    invocation: Arc<str>,
+    slot: usize,
+    outcome: Outcome,
+}
+
+/// A call that may begin.
+struct Allowed {
+    plugin: Arc<Plugin>,
+    tool: ToolName,
+    grant: policy::Grant,
+}
+
+impl Run<'_> {
+    /// Run `calls` for the invocation `id`.
+    pub(crate) fn act(&mut self, id: &Arc<str>, calls: Vec<ToolCall>, for_model: bool) {
+        let Some(activity) = self.activities.get_mut(id) else {
+            return;
+        };
+        activity.for_model = for_model;
+        activity.slots = calls
+            .into_iter()
+            .map(|call| Slot {
+                call,
+                progress: Progress::Waiting,
+            })
+            .collect();
+        self.advance(id);
+    }
+
+    /// `act` by itself: the calls of the last reply that have no answer yet.
+    pub(crate) fn act_on_last_reply(&mut self, id: &Arc<str>) {
+        let calls = self.open_calls();
+        self.act(id, calls, true);
+    }
+
+    /// `plugin`: the one call that the chart's own parameters describe.
+    pub(crate) fn call_fixed(&mut self, id: &Arc<str>) {
+        let Some(activity) = self.activities.get(id) else {
+            return;
+        };
+        let tool = activity.params.get("tool").and_then(Value::as_text);
+        let Some(tool) = tool else {
+            self.finish_failed(
+                id,
+                "error.execution",
+                CauseKind::Other,
+                "`invoke: plugin` needs `params: { tool: …, arguments: … }`",
+                "invalid",
+            );
+            return;
+        };
+        let arguments = activity
+            .params
+            .get("arguments")
+            .map_or_else(|| "{}".to_owned(), Value::to_string);
+        let call = ToolCall {
+            id: id.clone(),
+            name: tool.into(),
+            arguments: arguments.into(),
+        };
+        self.act(id, vec![call], false);
+    }
+
+    /// Calls of the last reply that nothing has answered.
+    pub(crate) fn open_calls(&self) -> Vec<ToolCall> {
+        let mut answered = Vec::new();
+        for item in self.history.iter().rev() {
+            match &*item.item {
+                Item::Result(result) => answered.push(result.call.clone()),
+                Item::Assistant { calls, .. } => {
+                    return calls
+                        .iter()
+                        .filter(|call| !answered.contains(&call.id))
+                        .cloned()
+                        .collect();
+                }
+                Item::Text { .. } => {}
+            }
+        }
+        Vec::new()
+    }
+
+    /// Begin every call that may begin now; when all are over, end the round.
+    fn advance(&mut self, id: &Arc<str>) {
+        let mut index = 0;
+        loop {
+            let Some(activity) = self.activities.get(id) else {
+                return;
+            };
+            let Some(slot) = activity.slots.get(index) else {
+                break;
+            };
+            let waits = matches!(slot.progress, Progress::Waiting) && &*slot.call.name != SIGNAL;
+            if waits {
+                let reads_only = self.effect_of(&slot.call) == Effect::None;
+                let mut running = activity
+                    .slots
+                    .iter()
+                    .filter(|slot| matches!(slot.progress, Progress::Running));
+                let free = if reads_only {
+                    running.all(|slot| self.effect_of(&slot.call) == Effect::None)
+                } else {
+                    running.next().is_none()
+                };
+                if !free {
+                    return;
+                }
+                let call = slot.call.clone();
+                self.begin(id, index, &call);
+                if !reads_only && self.is_running(id, index) {
+                    return;
+                }
+            }
+            index += 1;
+        }
+        let Some(activity) = self.activities.get(id) else {
+            return;
+        };
+        let running = |slot: &Slot| matches!(slot.progress, Progress::Running);
+        if !activity.slots.iter().any(running) {
+            self.end_round(id);
+        }
+    }
+
+    fn is_running(&self, id: &Arc<str>, index: usize) -> bool {
+        self.activities
+            .get(id)
+            .and_then(|activity| activity.slots.get(index))
+            .is_some_and(|slot| matches!(slot.progress, Progress::Running))
+    }
+
+    /// What repeating `call` does; a call that will be refused does nothing.
+    fn effect_of(&self, call: &ToolCall) -> Effect {
+        ToolName::from_wire(&call.name)
+            .and_then(|name| {
+                self.find_tool(&name)
+                    .map(|(plugin, spec)| plugin.effect(spec))
+            })
+            .unwrap_or(Effect::None)
+    }
+
+    fn begin(&mut self, id: &Arc<str>, index: usize, call: &ToolCall) {
+        let effect = self.new_effect();
+        let effect_id: Arc<str> = format!("{}/{effect}", self.id).into();
+        self.record(
+            Kind::Call,
+            &json!({
+                "effect": effect, "invocation": id, "call": call.id, "tool": call.name,
+                "arguments": call.arguments, "repeat": self.effect_of(call),
+            }),
+        );
+        self.show(RunEvent::Call {
+            id: effect_id.clone(),
+            tool: call.name.clone(),
+            arguments: call.arguments.clone(),
+        });
+        match self.allow(id, call) {
+            Err(refusal) => {
+                let outcome = Outcome::refused(refusal);
+                self.came_back(id, index, effect, &outcome);
+            }
+            Ok(allowed) => {
+                let context = CallContext {
+                    time: self.services.clock.now(),
+                    seed: effect_id.to_string(),
+                    model: None,
+                };
+                let sandbox = self.services.sandbox.clone();
+                let (invocation, arguments) = (id.clone(), call.arguments.clone());
+                if let Some(slot) = self.slot(id, index) {
+                    slot.progress = Progress::Running;
+                }
+                self.start(effect, id, async move {
+                    let request = ToolRequest {
+                        tool: allowed.tool.tool(),
+                        arguments: &arguments,
+                        id: &effect_id,
+                        grant: &allowed.grant,
+                    };
+                    let outcome = sandbox.call(&allowed.plugin, request, &context).await;
+                    Done::Called(Box::new(Called {
+                        effect,
+                        invocation,
+                        slot: index,
+                        outcome,
+                    }))
+                });
+            }
+        }
+    }
+
+    /// Whether `call` may begin, and with what.
+    fn allow(&mut self, id: &Arc<str>, call: &ToolCall) -> Result<Allowed, CallError> {
+        let known = ToolName::from_wire(&call.name)
+            .and_then(|name| Some((self.find_tool(&name)?.0.clone(), name)));
+        let Some((plugin, tool)) = known else {
+            let names: Vec<String> = self.tool_names().iter().map(ToString::to_string).collect();
+            return Err(CallError::new(
+                CallErrorKind::Invalid,
+                format!(
+                    "there is no tool `{}`; there are {}",
+                    call.name,
+                    names.join(", ")
+                ),
+            ));
+        };
+        let layers = grants::layers(
+            &self.services.house,
+            &self.agent,
+            &self.bundle,
+            self.snapshot.configuration(),
+        );
+        let grant = grants::grant(&self.services.house, &layers, &tool);
+        if let Some(denial) = grant.denial() {
+            return Err(denial);
+        }
+        if grant.verdict == policy::Verdict::Ask {
+            return Err(grant.unanswered());
+        }
+        if let Some(activity) = self.activities.get_mut(id) {
+            if activity.calls >= grant.limits.calls {
+                return Err(CallError::new(
+                    CallErrorKind::Limit,
+                    format!(
+                        "this turn has made its {} calls; finish with what you have, or the operator raises `limits: {{ calls: …/turn }}`",
+                        grant.limits.calls
+                    ),
+                ));
+            }
+            activity.calls += 1;
+        }
+        Ok(Allowed {
+            plugin,
+            tool,
+            grant,
+        })
+    }
+
+    /// A call has come back from the sandbox.
+    pub(crate) fn called(&mut self, called: Called) {
+        self.over(called.effect);
+        self.came_back(
+            &called.invocation,
+            called.slot,
+            called.effect,
+            &called.outcome,
+        );
+        self.advance(&called.invocation);
+    }
+
+    fn slot(&mut self, id: &Arc<str>, index: usize) -> Option<&mut Slot> {
+        self.activities.get_mut(id)?.slots.get_mut(index)
+    }
+
+    fn came_back(&mut self, id: &Arc<str>, index: usize, effect: u64, outcome: &Outcome) {
+        let Some(slot) = self.slot(id, index) else {
+            return;
+        };
+        let call = slot.call.clone();
+        let tool = ToolName::from_wire(&call.name);
+        let plugin = tool
+            .as_ref()
+            .and_then(|tool| self.find_tool(tool))
+            .map(|(plugin, spec)| (plugin.clone(), plugin.effect(spec)));
+        self.record(
+            Kind::Outcome,
+            &json!({ "effect": effect, "call": call.id, "tool": call.name, "outcome": outcome }),
+        );
+        let ran = outcome.wall_us > 0 || outcome.fuel > 0;
+        let state = self
+            .activities
+            .get(id)
+            .map(|activity| activity.state.clone());
+        if let (true, Some(state)) = (ran, state) {
+            let cost = Cost {
+                agent: self.agent.name.clone(),
+                workflow: None,
+                state,
+                tool: Some(
+                    tool.as_ref()
+                        .map_or(call.name.clone(), |t| t.as_str().into()),
+                ),
+                model: None,
+                purpose: Purpose::Work,
+                tokens: types::Tokens::default(),
+                usd: Some(rust_decimal::Decimal::ZERO),
+                wall_us: outcome.wall_us,
+                fuel: outcome.fuel,
+            };
+            self.record(Kind::Cost, &cost);
+        }
+        for line in &outcome.log {
+            self.show(RunEvent::Log {
+                source: call.name.clone(),
+                message: line.clone(),
+            });
+        }
+        let error = outcome.result.as_ref().err().map(ToString::to_string);
+        self.show(RunEvent::Outcome {
+            id: format!("{}/{effect}", self.id).into(),
+            tool: call.name.clone(),
+            ok: error.is_none(),
+            error,
+            wall_us: outcome.wall_us,
+        });
+        let (provenance, labels) = match &plugin {
+            Some((plugin, _)) if ran => (
+                Provenance::Plugin {
+                    name: plugin.shared_name().clone(),
+                    generation: plugin.info().hash.short().into(),
+                },
+                if plugin.trusted() {
+                    vec![]
+                } else {
+                    vec![UNTRUSTED.into()]
+                },
+            ),
+            _ => (Provenance::House, vec![]),
+        };
+        let failed = outcome.result.is_err();
+        let writes = plugin.is_some_and(|(_, effect)| effect != Effect::None);
+        let result = ToolResult {
+            call: call.id,
+            name: call.name,
+            text: in_words(outcome).into(),
+            failed,
+            provenance,
+            labels,
+        };
+        if let Some(activity) = self.activities.get_mut(id) {
+            activity.changed |= writes && !failed;
+            activity.failed += u32::from(failed);
+            activity.slots[index].progress = Progress::Finished(result);
+        }
+    }
+
+    /// All calls but signals are over: raise the signals, put every answer into the conversation, go on.
+    fn end_round(&mut self, id: &Arc<str>) {
+        let Some(activity) = self.activities.get_mut(id) else {
+            return;
+        };
+        let for_model = activity.for_model;
+        let slots = std::mem::take(&mut activity.slots);
+        let mut fixed = None;
+        for slot in slots {
+            let result = match slot.progress {
+                Progress::Finished(result) => result,
+                _ => self.signal(slot.call),
+            };
+            if for_model {
+                self.remember(Item::Result(result));
+            } else {
+                fixed = Some(result);
+            }
+        }
+        match fixed {
+            None => self.resuming.push_back(id.clone()),
+            Some(result) if result.failed => {
+                self.finish_failed(id, "error.plugin", CauseKind::Other, &result.text, "failed");
+            }
+            Some(result) => {
+                let json: Value = serde_json::from_str(&result.text).unwrap_or_default();
+                let data = Value::map([("text", Value::text(result.text)), ("json", json)]);
+                self.finish(id, data);
+            }
+        }
+    }
+
+    /// The model raises an event: only one that some open state accepts at this moment.
+    fn signal(&mut self, call: ToolCall) -> ToolResult {
+        let open: Vec<String> = self
+            .snapshot
+            .open_signals(&self.bundle.chart)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let arguments: serde_json::Value =
+            serde_json::from_str(&call.arguments).unwrap_or_default();
+        let event = arguments["event"].as_str().unwrap_or_default();
+        let accepted = open.iter().any(|name| name == event);
+        let text = if accepted {
+            let note = Value::from(&arguments["note"]);
+            self.happen(event, Value::map([("note", note)]), None);
+            format!("raised {event}")
+        } else if open.is_empty() {
+            format!("denied: `{event}` is not raised: no state accepts a signal now")
+        } else {
+            format!(
+                "denied: `{event}` is not raised: the open states accept {}",
+                open.join(", ")
+            )
+        };
+        self.record(
+            Kind::Outcome,
+            &json!({ "call": call.id, "tool": SIGNAL, "event": event, "raised": accepted }),
+        );
+        ToolResult {
+            call: call.id,
+            name: call.name,
+            text: text.into(),
+            failed: !accepted,
+            provenance: Provenance::House,
+            labels: Vec::new(),
+        }
+    }
+}
+
+/// An outcome as the model reads it.
+fn in_words(outcome: &Outcome) -> String {
+    let mut text = match &outcome.result {
+        Ok(parts) => parts
+            .iter()
+            .map(types::Part::to_text)
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Err(error) => match &error.rule {
+            Some(rule) => format!("{error} [{rule}]"),
+            None => error.to_string(),
+        },
+    };
+    for refusal in &outcome.refused {
+        text.push_str(&format!(
+            "\n[refused: {} {}: {}]",
+            refusal.operation, refusal.subject, refusal.reason
+        ));
+    }
+    text
+}

@@ -1,0 +1,45 @@
+//! Which layers of policy apply now, and what they make of a tool.
+//!
+//! One order for enforcement, for `policy explain` and for what the model is offered: the house's default, the agent, the states of its cognition from
+//! the outermost in.
+
+use chart::StateId;
+use definitions::{AgentDef, ChartBundle, House};
+use policy::{Grant, Overlay, Request};
+use types::ToolName;
+
+/// The layers that apply to `agent` while `states` (in document order) are active.
+pub(crate) fn layers<'a>(
+    house: &'a House,
+    agent: &'a AgentDef,
+    bundle: &'a ChartBundle,
+    states: impl IntoIterator<Item = StateId>,
+) -> Vec<&'a Overlay> {
+    let mut layers: Vec<&Overlay> = Vec::new();
+    layers.extend(house.default_policy.as_deref());
+    layers.push(&agent.policy);
+    layers.extend(
+        states
+            .into_iter()
+            .filter_map(|state| bundle.policy[state.index()].as_ref()),
+    );
+    layers
+}
+
+/// What `layers` grant a call of `tool`.
+pub(crate) fn grant(house: &House, layers: &[&Overlay], tool: &ToolName) -> Grant {
+    policy::resolve(&Request {
+        root: &house.root,
+        layers,
+        ceiling: house.ceiling.as_ref(),
+        tool,
+    })
+}
+
+/// `state` and the states around it, from the outermost in.
+pub(crate) fn path(bundle: &ChartBundle, state: StateId) -> Vec<StateId> {
+    let mut path: Vec<StateId> =
+        std::iter::successors(Some(state), |state| bundle.chart.state(*state).parent).collect();
+    path.reverse();
+    path
+}

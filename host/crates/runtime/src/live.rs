@@ -1,0 +1,138 @@
+//! What a front end hears of a run while it happens. Everything here is also in the journal, but for the text that streams by.
+
+use serde::Serialize;
+use std::sync::Arc;
+use types::Usage;
+
+/// How a run ended, or why it stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The chart reached its end.
+    Done,
+    /// It waits for a person or for an event that nothing here will send.
+    Waiting,
+    /// Something failed and no state handles it.
+    Failed,
+    /// Somebody stopped it.
+    Cancelled,
+    /// Its budget is spent.
+    Budget,
+}
+
+/// What kind of trouble stopped a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CauseKind {
+    /// The provider.
+    Provider,
+    /// A denial.
+    Denied,
+    /// Anything else.
+    Other,
+}
+
+/// The trouble that stopped a run, in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// What kind.
+    pub kind: CauseKind,
+    /// What happened and what to do.
+    pub message: String,
+}
+
+/// One thing that happened, as `run --json` prints it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum RunEvent {
+    /// The run exists.
+    Started {
+        /// Its id.
+        run: Arc<str>,
+        /// The agent.
+        agent: Arc<str>,
+        /// The provider asked.
+        provider: Arc<str>,
+        /// The model asked.
+        model: Arc<str>,
+    },
+    /// The chart took an event.
+    State {
+        /// The event; absent for the start.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        event: Option<Arc<str>>,
+        /// Active leaf states, sorted.
+        configuration: Vec<Arc<str>>,
+    },
+    /// The model is asked.
+    Think {
+        /// The state whose activity asks.
+        state: Arc<str>,
+        /// Estimated input tokens.
+        tokens: u64,
+    },
+    /// Text as it arrives.
+    Text {
+        /// The piece.
+        text: String,
+    },
+    /// Reasoning as it arrives.
+    Reasoning {
+        /// The piece.
+        text: String,
+    },
+    /// The model answered.
+    Reply {
+        /// Its text.
+        text: Arc<str>,
+        /// How many calls it makes.
+        calls: usize,
+        /// Tokens.
+        usage: Usage,
+    },
+    /// A tool is called.
+    Call {
+        /// The host's id for the call.
+        id: Arc<str>,
+        /// The tool.
+        tool: Arc<str>,
+        /// Its arguments, as the model wrote them.
+        arguments: Arc<str>,
+    },
+    /// A call ended.
+    Outcome {
+        /// The host's id for the call.
+        id: Arc<str>,
+        /// The tool.
+        tool: Arc<str>,
+        /// Whether it succeeded.
+        ok: bool,
+        /// Why not.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+        /// How long it took, in microseconds.
+        wall_us: u64,
+    },
+    /// A line for the operator.
+    Log {
+        /// Who says it.
+        source: Arc<str>,
+        /// The line.
+        message: String,
+    },
+    /// A person is asked something.
+    Ask {
+        /// The question's parameters.
+        question: types::Value,
+    },
+    /// The run is over, or stands still. Always the last.
+    Done {
+        /// How.
+        status: Status,
+        /// The run.
+        run: Arc<str>,
+        /// What stopped it, where something did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
+    },
+}

@@ -1,0 +1,104 @@
+//! The tools that a payload may offer: those of the agent's plugins that some state could allow, and the host's own `signal`.
+
+use crate::act::SIGNAL;
+use crate::grants;
+use chart::{Snapshot, StateId};
+use context::{Estimator, ToolOffer};
+use definitions::{AgentDef, ChartBundle, House};
+use policy::{Overlay, Verdict};
+use sandbox::Plugin;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use types::{ToolName, ToolSchema};
+
+/// Every tool that could be offered, in the plugins' order, each marked open or closed as of now.
+pub(crate) fn offers(
+    house: &House,
+    agent: &AgentDef,
+    bundle: &ChartBundle,
+    plugins: &[Arc<Plugin>],
+    states: &[StateId],
+    signals: &BTreeSet<String>,
+    estimator: &dyn Estimator,
+) -> Vec<ToolOffer> {
+    let layers = grants::layers(house, agent, bundle, states.iter().copied());
+    let stacks = stacks(house, agent, bundle);
+    let mut offers = Vec::new();
+    for plugin in plugins {
+        for spec in &plugin.info().tools {
+            // The probe has checked the name.
+            let Ok(name) = ToolName::new(plugin.name(), &spec.name) else {
+                continue;
+            };
+            if !policy::could_open(&stacks, house.ceiling.as_ref(), &name) {
+                continue;
+            }
+            let verdict = policy::tools_open(&layers, house.ceiling.as_ref(), [&name]);
+            let open = verdict
+                .iter()
+                .all(|(_, verdict)| *verdict == Verdict::Allow);
+            let schema = ToolSchema {
+                name: name.as_str().into(),
+                description: spec.description.as_str().into(),
+                parameters: Arc::new(spec.parameters.clone()),
+            };
+            offers.push(ToolOffer::measured(schema, open, estimator));
+        }
+    }
+    offers.extend(signal(signals, estimator));
+    offers
+}
+
+/// One stack of layers for each state that can be active: the house's and the agent's with those of the state's path.
+fn stacks<'a>(
+    house: &'a House,
+    agent: &'a AgentDef,
+    bundle: &'a ChartBundle,
+) -> Vec<Vec<&'a Overlay>> {
+    bundle
+        .chart
+        .states()
+        .filter(|(_, state)| state.is_leaf())
+        .map(|(id, _)| grants::layers(house, agent, bundle, grants::path(bundle, id)))
+        .collect()
+}
+
+/// The tool by which the model raises the events that open states accept, and no others.
+fn signal(open: &BTreeSet<String>, estimator: &dyn Estimator) -> Option<ToolOffer> {
+    if open.is_empty() {
+        return None;
+    }
+    let schema = ToolSchema {
+        name: SIGNAL.into(),
+        description: "Raise an event of your own statechart. It takes effect after the other calls of this round.".into(),
+        parameters: Arc::new(json!({
+            "type": "object",
+            "required": ["event"],
+            "additionalProperties": false,
+            "properties": {
+                "event": { "type": "string", "enum": open },
+                "note": { "type": "string", "description": "Why, in a sentence." }
+            }
+        })),
+    };
+    Some(ToolOffer::measured(schema, true, estimator))
+}
+
+/// The signals that the active states accept.
+pub(crate) fn signals(bundle: &ChartBundle, snapshot: &Snapshot) -> BTreeSet<String> {
+    let open = snapshot.open_signals(&bundle.chart);
+    open.into_iter().map(str::to_owned).collect()
+}
+
+/// Full names of all tools of `plugins`, in their order.
+pub(crate) fn tool_names(plugins: &[Arc<Plugin>]) -> Vec<ToolName> {
+    plugins
+        .iter()
+        .flat_map(|plugin| {
+            let specs = plugin.info().tools.iter();
+            // The probe has checked the names.
+            specs.filter_map(|spec| ToolName::new(plugin.name(), &spec.name).ok())
+        })
+        .collect()
+}

@@ -1,0 +1,65 @@
+//! What is written to the journal: one kind of record for each thing that happens, as JSON that a person can read.
+
+use serde::Serialize;
+use types::Timestamp;
+
+/// The kinds of record that a run writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The run begins: agent, chart and their hashes.
+    Started,
+    /// A person said something.
+    Said,
+    /// The chart took an event: event, configuration, effects.
+    Step,
+    /// The model is about to be asked: an effect.
+    Think,
+    /// What the model answered.
+    Reply,
+    /// A tool is about to be called: an effect.
+    Call,
+    /// What the call came to.
+    Outcome,
+    /// What something cost.
+    Cost,
+    /// An activity ended before it was done, and why.
+    Stopped,
+    /// The run is over or stands still.
+    Ended,
+}
+
+impl Kind {
+    /// The word in the journal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Started => "started",
+            Kind::Said => "said",
+            Kind::Step => "step",
+            Kind::Think => "think",
+            Kind::Reply => "reply",
+            Kind::Call => "call",
+            Kind::Outcome => "outcome",
+            Kind::Cost => "cost",
+            Kind::Stopped => "stopped",
+            Kind::Ended => "ended",
+        }
+    }
+}
+
+/// A record that waits for the next commit.
+pub(crate) struct Pending {
+    pub(crate) time: Timestamp,
+    pub(crate) kind: Kind,
+    pub(crate) body: String,
+}
+
+impl Pending {
+    pub(crate) fn new(time: Timestamp, kind: Kind, body: &impl Serialize) -> Self {
+        Pending {
+            time,
+            kind,
+            // What is recorded are maps with text keys, which always serialise.
+            body: serde_json::to_string(body).unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The state of one running activity: how far a `turn`, `think`, `act`, `plugin` or `ask` has come. Data only; the files named after them move it.
+
+use std::sync::Arc;
+use types::{ToolCall, ToolResult, Value};
+
+/// What an `invoke` named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ActivityKind {
+    /// One inference.
+    Think,
+    /// The calls of the last inference.
+    Act,
+    /// Both, until no call is left.
+    Turn,
+    /// One fixed call.
+    Plugin,
+    /// A question to a person.
+    Ask,
+}
+
+impl ActivityKind {
+    /// The activity called `name` in a chart.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "think" => ActivityKind::Think,
+            "act" => ActivityKind::Act,
+            "turn" => ActivityKind::Turn,
+            "plugin" => ActivityKind::Plugin,
+            "ask" => ActivityKind::Ask,
+            _ => return None,
+        })
+    }
+
+    /// Its name; `<name>.done` is its event.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ActivityKind::Think => "think",
+            ActivityKind::Act => "act",
+            ActivityKind::Turn => "turn",
+            ActivityKind::Plugin => "plugin",
+            ActivityKind::Ask => "ask",
+        }
+    }
+}
+
+/// An activity under way.
+pub(crate) struct Activity {
+    pub(crate) kind: ActivityKind,
+    /// The state that invoked it.
+    pub(crate) state: Arc<str>,
+    pub(crate) params: Value,
+    /// Inferences made.
+    pub(crate) thoughts: u32,
+    /// Tool calls made.
+    pub(crate) calls: u32,
+    /// Whether some call that writes succeeded.
+    pub(crate) changed: bool,
+    /// Calls that failed.
+    pub(crate) failed: u32,
+    /// What the model said last.
+    pub(crate) text: Arc<str>,
+    /// Calls of the present round, in the model's order.
+    pub(crate) slots: Vec<Slot>,
+    /// Whether the calls are those of a model, which reads their results, or the chart's own.
+    pub(crate) for_model: bool,
+}
+
+impl Activity {
+    pub(crate) fn new(kind: ActivityKind, state: Arc<str>, params: Value) -> Self {
+        Activity {
+            kind,
+            state,
+            params,
+            thoughts: 0,
+            calls: 0,
+            changed: false,
+            failed: 0,
+            text: "".into(),
+            slots: Vec::new(),
+            for_model: true,
+        }
+    }
+}
+
+/// One call of a round.
+pub(crate) struct Slot {
+    pub(crate) call: ToolCall,
+    pub(crate) progress: Progress,
+}
+
+/// How far a call has come.
+pub(crate) enum Progress {
+    /// Not begun.
+    Waiting,
+    /// Under way.
+    Running,
+    /// Over.
+    Finished(ToolResult),
+}

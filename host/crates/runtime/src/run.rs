@@ -1,0 +1,616 @@
+//! One run of one agent: the loop that takes what has happened, steps the chart, records, and only then acts.
+
+use crate::act::Called;
+use crate::gather::Gathered;
+use crate::live::{Cause, CauseKind, RunEvent, Status};
+use crate::record::{Kind, Pending};
+use crate::round::Activity;
+use crate::services::Observer;
+use crate::think::Answered;
+use crate::{RuntimeError, Services, money, offers};
+use chart::{Due, Effects, Snapshot};
+use context::HistoryItem;
+use definitions::{AgentDef, ChartBundle};
+use futures_util::StreamExt;
+use futures_util::future::{AbortHandle, Abortable};
+use futures_util::stream::FuturesUnordered;
+use journal::{Journal, NewRecord};
+use rust_decimal::Decimal;
+use sandbox::Plugin;
+use serde_json::json;
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use types::{Event, Item, Model, ModelParameters, Provenance, Role, ToolName, ToolSpec, Value};
+
+/// What is to be run.
+pub struct RunRequest {
+    /// The agent's name.
+    pub agent: String,
+    /// What a person says to it first.
+    pub prompt: Option<String>,
+    /// The model to ask, opened already.
+    pub model: Arc<dyn Model>,
+    /// Its provider's name, for the record.
+    pub provider: Arc<str>,
+    /// The model's name, where it is not the one in the agent's definition.
+    pub model_name: Option<Arc<str>>,
+    /// Whether asking it costs nothing, as with a script.
+    pub free: bool,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct RunEnd {
+    /// The run.
+    pub run: Arc<str>,
+    /// How.
+    pub status: Status,
+    /// What stopped it.
+    pub cause: Option<Cause>,
+}
+
+/// Something that was performed outside and has come back.
+pub(crate) enum Done {
+    Gathered(Box<Gathered>),
+    Answered(Box<Answered>),
+    Called(Box<Called>),
+}
+
+/// Something that happened and that the chart has not taken yet.
+pub(crate) enum Happened {
+    /// An event, from an invocation where it has one.
+    Event(Event, Option<Arc<str>>),
+    /// A timer or a delayed send.
+    Due(Due),
+}
+
+type Performance = Pin<Box<dyn Future<Output = Done>>>;
+
+/// A run under way.
+pub(crate) struct Run<'a> {
+    pub(crate) services: &'a Services,
+    pub(crate) journal: &'a mut Journal,
+    pub(crate) observer: Observer,
+    pub(crate) id: Arc<str>,
+    pub(crate) agent: Arc<AgentDef>,
+    pub(crate) bundle: Arc<ChartBundle>,
+    pub(crate) model: Arc<dyn Model>,
+    pub(crate) parameters: ModelParameters,
+    pub(crate) free: bool,
+    pub(crate) plugins: Vec<Arc<Plugin>>,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) effects: Effects,
+    pub(crate) history: Vec<HistoryItem>,
+    pub(crate) prompt: Arc<str>,
+    /// Running activities by invocation id.
+    pub(crate) activities: BTreeMap<Arc<str>, Activity>,
+    /// Events that have happened and wait for their step.
+    pub(crate) events: VecDeque<Happened>,
+    /// The trouble of the last `error.*` event, until something succeeds.
+    pub(crate) trouble: Option<Cause>,
+    /// Whether that trouble was an event that no state handles.
+    unhandled: bool,
+    /// Rounds that are over and go on once the events they caused have been taken.
+    pub(crate) resuming: VecDeque<Arc<str>>,
+    pub(crate) spent_today: Decimal,
+    pub(crate) over_budget: bool,
+    next_effect: u64,
+    pending: Vec<Pending>,
+    /// Effects that are recorded with the next commit and begin after it.
+    starting: Vec<(u64, Arc<str>, Performance)>,
+    /// Effects under way, with the invocation they belong to.
+    handles: BTreeMap<u64, (Arc<str>, AbortHandle)>,
+    performing: FuturesUnordered<Abortable<Performance>>,
+}
+
+/// Run an agent until its chart ends, it stands still, or `cancelled` completes.
+///
+/// Every front end calls this; what it shows of the run it hears through `observer`.
+pub async fn run(
+    services: &Services,
+    journal: &mut Journal,
+    request: RunRequest,
+    observer: Observer,
+    cancelled: impl Future<Output = ()>,
+) -> Result<RunEnd, RuntimeError> {
+    let mut run = Run::new(services, journal, request, observer).await?;
+    let mut cancelled = std::pin::pin!(cancelled);
+    let end = loop {
+        run.settle()?;
+        run.commit()?;
+        if let Some(status) = run.at_rest() {
+            break status;
+        }
+        let now = run.services.clock.now().0;
+        let due = run.snapshot.next_due();
+        let wait = due.map_or(Duration::MAX, |due| {
+            Duration::from_millis(u64::try_from(due.saturating_sub(now)).unwrap_or(0))
+        });
+        tokio::select! {
+            biased;
+            () = &mut cancelled => break Status::Cancelled,
+            done = run.performing.next(), if !run.performing.is_empty() => {
+                if let Some(Ok(done)) = done {
+                    run.take(done)?;
+                }
+            }
+            () = tokio::time::sleep(wait), if due.is_some() => {
+                let now = run.services.clock.now().0;
+                if let Some(due) = run.snapshot.take_due(now) {
+                    run.events.push_back(Happened::Due(due));
+                }
+            }
+        }
+    };
+    run.end(end)
+}
+
+impl<'a> Run<'a> {
+    async fn new(
+        services: &'a Services,
+        journal: &'a mut Journal,
+        request: RunRequest,
+        observer: Observer,
+    ) -> Result<Run<'a>, RuntimeError> {
+        let house = &services.house;
+        let (agent, bundle) = find_agent(services, &request.agent)?;
+        let plugins = load_plugins(services, &agent).await?;
+        let now = services.clock.now();
+        let id = new_run_id(services);
+        let parameters = ModelParameters {
+            provider: request.provider.clone(),
+            name: request
+                .model_name
+                .unwrap_or_else(|| agent.model.name.clone()),
+            ..agent.model.clone()
+        };
+        let spent_today = match agent.budget.usd_per_day {
+            Some(_) => money::spent_today(journal, &agent, now)?,
+            None => Decimal::ZERO,
+        };
+        let mut effects = Effects::new();
+        let snapshot = chart::start(&bundle.chart, now.0, &mut effects)
+            .map_err(|error| RuntimeError::Chart(error.to_string()))?;
+        let mut run = Run {
+            services,
+            journal,
+            observer,
+            id: id.clone(),
+            model: request.model,
+            parameters,
+            free: request.free,
+            plugins,
+            snapshot,
+            effects,
+            history: Vec::new(),
+            prompt: request.prompt.clone().unwrap_or_default().into(),
+            activities: BTreeMap::new(),
+            events: VecDeque::new(),
+            trouble: None,
+            unhandled: false,
+            resuming: VecDeque::new(),
+            spent_today,
+            over_budget: false,
+            next_effect: 1,
+            pending: Vec::new(),
+            starting: Vec::new(),
+            handles: BTreeMap::new(),
+            performing: FuturesUnordered::new(),
+            agent,
+            bundle,
+        };
+        run.show(RunEvent::Started {
+            run: id,
+            agent: run.agent.name.clone(),
+            provider: request.provider,
+            model: run.parameters.name.clone(),
+        });
+        let body = json!({
+            "agent": { "name": run.agent.name, "version": run.agent.version, "hash": run.agent.hash },
+            "chart": { "name": run.bundle.chart.name(), "version": run.bundle.chart.version(), "hash": run.bundle.chart.hash() },
+            "plugins": run.plugins.iter().map(|plugin| json!({ "name": plugin.name(), "hash": plugin.info().hash })).collect::<Vec<_>>(),
+            "provider": run.parameters.provider,
+            "model": run.parameters.name,
+            "house": house.name,
+        });
+        run.record(Kind::Started, &body);
+        if let Some(prompt) = request.prompt {
+            run.record(Kind::Said, &json!({ "text": prompt }));
+            run.remember(Item::Text {
+                role: Role::User,
+                text: prompt.into(),
+                provenance: Provenance::Human,
+                labels: Vec::new(),
+            });
+        }
+        run.stepped(None);
+        Ok(run)
+    }
+
+    /// Take every event that has happened, then let rounds go on that waited for that.
+    fn settle(&mut self) -> Result<(), RuntimeError> {
+        loop {
+            while let Some(happened) = self.events.pop_front() {
+                self.step(&happened)?;
+            }
+            match self.resuming.pop_front() {
+                Some(id) => self.round_over(&id),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Let the chart take what has happened.
+    fn step(&mut self, happened: &Happened) -> Result<(), RuntimeError> {
+        let (event, incoming) = match happened {
+            Happened::Event(event, Some(id)) => {
+                (event, chart::Incoming::from_invocation(event, id))
+            }
+            Happened::Event(event, None) => (event, chart::Incoming::from(event)),
+            Happened::Due(due) => (due.event(), chart::Incoming::from(due)),
+        };
+        if event.name.starts_with("error")
+            && !self.snapshot.accepts(&self.bundle.chart, &event.name)
+        {
+            self.unhandled = true;
+        }
+        chart::step(
+            &self.bundle.chart,
+            &mut self.snapshot,
+            incoming,
+            &mut self.effects,
+        )
+        .map_err(|error| RuntimeError::Chart(error.to_string()))?;
+        self.stepped(Some(event));
+        Ok(())
+    }
+
+    /// Record the macrostep that has just been made and begin what it asks for.
+    fn stepped(&mut self, event: Option<&Event>) {
+        let configuration: Vec<Arc<str>> = self
+            .snapshot
+            .leaves(&self.bundle.chart)
+            .into_iter()
+            .map(Arc::from)
+            .collect();
+        let effects: Vec<chart::Effect> = self.effects.drain().collect();
+        let body = json!({
+            "event": event.map(|event| json!({ "name": event.name, "data": event.data })),
+            "configuration": configuration,
+            "effects": effects,
+        });
+        self.record(Kind::Step, &body);
+        self.show(RunEvent::State {
+            event: event.map(|event| event.name.clone()),
+            configuration,
+        });
+        for effect in effects {
+            self.dispatch(effect);
+        }
+    }
+
+    fn dispatch(&mut self, effect: chart::Effect) {
+        match effect {
+            chart::Effect::Invoke {
+                id,
+                state,
+                activity,
+                params,
+            } => self.invoke(id, state, &activity, params),
+            chart::Effect::CancelInvoke { id, .. } => self.cancel(&id, "its state was left"),
+            chart::Effect::Send {
+                event,
+                target,
+                data,
+                ..
+            } => self.send(&event, &target, &data),
+            chart::Effect::Log { label, value } => self.show(RunEvent::Log {
+                source: label.unwrap_or_else(|| self.bundle.chart.name().into()),
+                message: value
+                    .as_text()
+                    .map_or_else(|| value.to_string(), str::to_owned),
+            }),
+            // No activity of this version takes events while it runs; the others are done already.
+            chart::Effect::Forward { .. }
+            | chart::Effect::Raise { .. }
+            | chart::Effect::Schedule { .. }
+            | chart::Effect::Cancel { .. } => {}
+        }
+    }
+
+    fn take(&mut self, done: Done) -> Result<(), RuntimeError> {
+        match done {
+            Done::Gathered(gathered) => self.gathered(*gathered),
+            Done::Answered(answered) => self.answered(*answered),
+            Done::Called(called) => self.called(*called),
+        }
+        Ok(())
+    }
+
+    /// Whether nothing will happen by itself any more, and what that means.
+    fn at_rest(&self) -> Option<Status> {
+        if self.snapshot.is_done() {
+            return Some(Status::Done);
+        }
+        if self.over_budget && self.performing.is_empty() {
+            return Some(Status::Budget);
+        }
+        if !self.performing.is_empty() || !self.events.is_empty() {
+            return None;
+        }
+        if self.snapshot.has_tag(&self.bundle.chart, "needs-human")
+            || self
+                .activities
+                .values()
+                .any(|a| a.kind == crate::round::ActivityKind::Ask)
+        {
+            return Some(Status::Waiting);
+        }
+        if self.snapshot.next_due().is_some() {
+            return None;
+        }
+        Some(if self.unhandled {
+            Status::Failed
+        } else {
+            Status::Waiting
+        })
+    }
+
+    fn end(mut self, status: Status) -> Result<RunEnd, RuntimeError> {
+        for id in self.activities.keys().cloned().collect::<Vec<_>>() {
+            self.cancel(&id, "the run ended");
+        }
+        let cause = match status {
+            Status::Done => None,
+            _ => self.trouble.take(),
+        };
+        self.record(Kind::Ended, &json!({ "status": status, "cause": cause }));
+        self.commit()?;
+        self.show(RunEvent::Done {
+            status,
+            run: self.id.clone(),
+            cause: cause.clone(),
+        });
+        Ok(RunEnd {
+            run: self.id.clone(),
+            status,
+            cause,
+        })
+    }
+
+    /// Put a record into the next commit.
+    pub(crate) fn record(&mut self, kind: Kind, body: &impl serde::Serialize) {
+        let time = self.services.clock.now();
+        self.pending.push(Pending::new(time, kind, body));
+    }
+
+    /// A new effect's number: its name in the journal for as long as the run lives.
+    pub(crate) fn new_effect(&mut self) -> u64 {
+        let effect = self.next_effect;
+        self.next_effect += 1;
+        effect
+    }
+
+    /// Perform `performance` once everything recorded so far is on the disk.
+    pub(crate) fn start(
+        &mut self,
+        effect: u64,
+        invocation: &Arc<str>,
+        performance: impl Future<Output = Done> + 'static,
+    ) {
+        self.starting
+            .push((effect, invocation.clone(), Box::pin(performance)));
+    }
+
+    /// One durable commit of everything recorded since the last; then, and only then, what was waiting for it begins.
+    fn commit(&mut self) -> Result<(), RuntimeError> {
+        if !self.pending.is_empty() {
+            let records: Vec<NewRecord<'_>> = self
+                .pending
+                .iter()
+                .map(|pending| NewRecord {
+                    run: &self.id,
+                    time: pending.time,
+                    kind: pending.kind.name(),
+                    body: &pending.body,
+                })
+                .collect();
+            self.journal.append(&records)?;
+            self.pending.clear();
+        }
+        for (effect, invocation, performance) in std::mem::take(&mut self.starting) {
+            let (handle, registration) = AbortHandle::new_pair();
+            self.handles.insert(effect, (invocation, handle));
+            self.performing
+                .push(Abortable::new(performance, registration));
+        }
+        Ok(())
+    }
+
+    /// The effect has come back.
+    pub(crate) fn over(&mut self, effect: u64) {
+        self.handles.remove(&effect);
+    }
+
+    /// Stop every effect of `invocation`: those under way are dropped, which closes their connections and frees their instances.
+    pub(crate) fn abort(&mut self, invocation: &str) {
+        self.starting.retain(|(_, owner, _)| &**owner != invocation);
+        self.handles.retain(|_, (owner, handle)| {
+            let ours = &**owner == invocation;
+            if ours {
+                handle.abort();
+            }
+            !ours
+        });
+    }
+
+    /// Add `item` to the conversation.
+    pub(crate) fn remember(&mut self, item: Item) {
+        self.history.push(HistoryItem::measured(
+            Arc::new(item),
+            &crate::think::ESTIMATOR,
+        ));
+    }
+
+    /// Put an event on the queue, as coming from `invocation` where it does.
+    pub(crate) fn happen(&mut self, name: &str, data: Value, invocation: Option<&Arc<str>>) {
+        let event = Event::new(name, data, self.services.clock.now().0);
+        self.events
+            .push_back(Happened::Event(event, invocation.cloned()));
+    }
+
+    /// An error event, remembered as the trouble should the run end because of it.
+    pub(crate) fn fail(
+        &mut self,
+        name: &str,
+        kind: CauseKind,
+        message: &str,
+        detail: &str,
+        invocation: Option<&Arc<str>>,
+    ) {
+        self.trouble = Some(Cause {
+            kind,
+            message: message.to_owned(),
+        });
+        self.show(RunEvent::Log {
+            source: name.into(),
+            message: message.to_owned(),
+        });
+        let data = Value::map([
+            ("kind", Value::from(detail)),
+            ("message", Value::from(message)),
+        ]);
+        self.happen(name, data, invocation);
+    }
+
+    pub(crate) fn show(&self, event: RunEvent) {
+        (self.observer)(&event);
+    }
+
+    /// Every tool of the agent's plugins.
+    pub(crate) fn tool_names(&self) -> Vec<ToolName> {
+        offers::tool_names(&self.plugins)
+    }
+
+    /// The tool `name` among the agent's plugins.
+    pub(crate) fn find_tool(&self, name: &ToolName) -> Option<(&Arc<Plugin>, &ToolSpec)> {
+        let plugin = self
+            .plugins
+            .iter()
+            .find(|plugin| plugin.name().as_str() == name.plugin())?;
+        Some((plugin, plugin.tool(name.tool())?))
+    }
+}
+
+/// The agent called `name` and its chart.
+pub(crate) fn find_agent(
+    services: &Services,
+    name: &str,
+) -> Result<(Arc<AgentDef>, Arc<ChartBundle>), RuntimeError> {
+    let house = &services.house;
+    let agent = house
+        .agents
+        .get(name)
+        .ok_or_else(|| RuntimeError::UnknownAgent {
+            name: name.to_owned(),
+            known: match house.agents.len() {
+                0 => "none".to_owned(),
+                _ => house
+                    .agents
+                    .keys()
+                    .map(|known| &**known)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            },
+        })?;
+    let bundle = house
+        .charts
+        .get(&agent.cognition)
+        .ok_or_else(|| RuntimeError::Incomplete {
+            agent: name.to_owned(),
+            message: format!(
+                "its cognition `{}` is not a chart of this house",
+                agent.cognition
+            ),
+        })?;
+    Ok((agent.clone(), bundle.clone()))
+}
+
+/// Load every plugin that `agent` names.
+pub(crate) async fn load_plugins(
+    services: &Services,
+    agent: &AgentDef,
+) -> Result<Vec<Arc<Plugin>>, RuntimeError> {
+    let mut plugins = Vec::with_capacity(agent.plugins.len());
+    for name in &agent.plugins {
+        let definition =
+            services
+                .house
+                .plugins
+                .get(name)
+                .ok_or_else(|| RuntimeError::Incomplete {
+                    agent: agent.name.to_string(),
+                    message: format!("the house has no plugin `{name}`"),
+                })?;
+        plugins.push(
+            services
+                .sandbox
+                .load(name.clone(), &definition.component, definition.trusted)
+                .await?,
+        );
+    }
+    Ok(plugins)
+}
+
+/// A run's id: when it began, so that ids sort, and enough chance that two never meet.
+fn new_run_id(services: &Services) -> Arc<str> {
+    let mut random = [0u8; 4];
+    services.rng.fill(&mut random);
+    let seconds = services.clock.now().0.div_euclid(1_000);
+    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = civil(days);
+    format!(
+        "{year:04}{month:02}{day:02}-{:02}{:02}{:02}-{}",
+        rest / 3_600,
+        rest / 60 % 60,
+        rest % 60,
+        random
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect::<String>()
+    )
+    .into()
+}
+
+/// Year, month and day of a number of days since 1970-01-01: Howard Hinnant's `civil_from_days`.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let day_of_era = z.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 {
+        month_index + 3
+    } else {
+        month_index - 9
+    };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::civil;
+
+    #[test]
+    fn days_become_dates() {
+        assert_eq!(civil(0), (1970, 1, 1));
+        assert_eq!(civil(19_782), (2024, 2, 29));
+        assert_eq!(civil(20_777), (2026, 11, 20));
+    }
+}

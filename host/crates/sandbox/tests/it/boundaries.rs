@@ -1,0 +1,313 @@
+//! Files, environment, clocks, randomness, state: a guest has what it was given and nothing else.
+
+use crate::common::{call, call_on, error, grant, load, mount, sandbox, text};
+use policy::{Access, ClockMode, Grant, HideGlob, RandomMode, Verdict};
+use serde_json::json;
+use std::fs;
+use std::os::unix::fs::symlink;
+use tempfile::TempDir;
+use types::CallErrorKind;
+
+/// A directory with a few files, a secret, and a place outside.
+fn tree() -> TempDir {
+    let directory = TempDir::new().unwrap();
+    let root = directory.path();
+    fs::create_dir_all(root.join("w/sub")).unwrap();
+    fs::write(root.join("w/a.txt"), "inside").unwrap();
+    fs::write(root.join("w/.env"), "SECRET=1").unwrap();
+    fs::write(root.join("w/sub/.env"), "SECRET=2").unwrap();
+    fs::write(root.join("outside.txt"), "outside").unwrap();
+    symlink("../outside.txt", root.join("w/out-link")).unwrap();
+    symlink(root.join("outside.txt"), root.join("w/absolute-link")).unwrap();
+    symlink(".env", root.join("w/innocent")).unwrap();
+    symlink("sub", root.join("w/sub-link")).unwrap();
+    directory
+}
+
+fn mounted(tree: &TempDir, access: Access, hide: &[&str]) -> Grant {
+    let mut mount = mount("/workspace", &tree.path().join("w"), access);
+    mount.hide = hide.iter().map(|glob| HideGlob::new(*glob)).collect();
+    let mut grant = grant();
+    grant.mounts = vec![mount];
+    grant
+}
+
+#[tokio::test]
+async fn a_call_that_policy_denies_never_starts() {
+    let mut grant = grant();
+    grant.verdict = Verdict::Deny;
+    let outcome = call(&grant, "echo", json!({ "text": "x" })).await;
+    error(&outcome, CallErrorKind::Denied, "no rule allows it");
+    assert_eq!(outcome.fuel, 0);
+}
+
+#[tokio::test]
+async fn without_a_mount_there_are_no_files() {
+    for path in ["/workspace/a.txt", "/etc/passwd", "a.txt", "/"] {
+        let outcome = call(&grant(), "read", json!({ "path": path })).await;
+        assert!(outcome.result.is_err(), "{path}: {:?}", outcome.result);
+    }
+}
+
+#[tokio::test]
+async fn a_read_only_mount_is_read_and_not_written() {
+    let tree = tree();
+    let grant = mounted(&tree, Access::ReadOnly, &[]);
+    let read = call(&grant, "read", json!({ "path": "/workspace/a.txt" })).await;
+    assert_eq!(text(&read), "inside");
+    for (tool, arguments) in [
+        (
+            "write",
+            json!({ "path": "/workspace/a.txt", "text": "changed" }),
+        ),
+        (
+            "write",
+            json!({ "path": "/workspace/new.txt", "text": "new" }),
+        ),
+        (
+            "append",
+            json!({ "path": "/workspace/a.txt", "text": "more" }),
+        ),
+        ("remove", json!({ "path": "/workspace/a.txt" })),
+        ("create_directory", json!({ "path": "/workspace/d" })),
+        (
+            "rename",
+            json!({ "from": "/workspace/a.txt", "to": "/workspace/b.txt" }),
+        ),
+        (
+            "link",
+            json!({ "from": "/workspace/a.txt", "to": "/workspace/b.txt" }),
+        ),
+        (
+            "symlink",
+            json!({ "from": "a.txt", "to": "/workspace/b.txt" }),
+        ),
+    ] {
+        let outcome = call(&grant, tool, arguments).await;
+        assert!(outcome.result.is_err(), "{tool} succeeded");
+        assert!(!outcome.refused.is_empty(), "{tool}: no refusal is listed");
+        assert!(
+            outcome.refused[0].subject.starts_with("/workspace"),
+            "{:?}",
+            outcome.refused
+        );
+    }
+    assert_eq!(
+        fs::read_to_string(tree.path().join("w/a.txt")).unwrap(),
+        "inside"
+    );
+    assert_eq!(fs::read_dir(tree.path().join("w")).unwrap().count(), 7);
+}
+
+#[tokio::test]
+async fn a_read_write_mount_is_written() {
+    let tree = tree();
+    let grant = mounted(&tree, Access::ReadWrite, &[]);
+    let written = json!({ "path": "/workspace/sub/new.txt", "text": "new" });
+    assert!(call(&grant, "write", written).await.result.is_ok());
+    assert_eq!(
+        fs::read_to_string(tree.path().join("w/sub/new.txt")).unwrap(),
+        "new"
+    );
+}
+
+#[tokio::test]
+async fn no_path_leads_out_of_a_mount() {
+    let tree = tree();
+    let grant = mounted(&tree, Access::ReadWrite, &[]);
+    for path in [
+        "/workspace/../outside.txt",
+        "/workspace/sub/../../outside.txt",
+        "/workspace/out-link",
+        "/workspace/absolute-link",
+        "/workspace/sub-link/../../outside.txt",
+        "../outside.txt",
+    ] {
+        let read = call(&grant, "read", json!({ "path": path })).await;
+        assert!(read.result.is_err(), "{path} was read: {:?}", read.result);
+        let written = json!({ "path": path, "text": "broken out" });
+        let write = call(&grant, "write", written).await;
+        assert!(write.result.is_err(), "{path} was written");
+    }
+    // A link that the guest makes itself leads no further.
+    let made = json!({ "from": "../outside.txt", "to": "/workspace/mine" });
+    let _ = call(&grant, "symlink", made).await;
+    assert!(
+        call(&grant, "read", json!({ "path": "/workspace/mine" }))
+            .await
+            .result
+            .is_err()
+    );
+    assert_eq!(
+        fs::read_to_string(tree.path().join("outside.txt")).unwrap(),
+        "outside"
+    );
+}
+
+#[tokio::test]
+async fn hidden_names_are_not_there_under_any_name() {
+    let tree = tree();
+    let grant = mounted(&tree, Access::ReadWrite, &["**/.env"]);
+    for path in [
+        "/workspace/.env",
+        "/workspace/sub/.env",
+        "/workspace/sub/../.env",
+        "/workspace/innocent",
+        "/workspace/sub-link/.env",
+    ] {
+        for tool in ["read", "metadata", "remove"] {
+            if tool == "remove" && path.ends_with("innocent") {
+                continue; // removing the link removes the link
+            }
+            let outcome = call(&grant, tool, json!({ "path": path })).await;
+            assert!(
+                outcome.result.is_err(),
+                "{tool} {path}: {:?}",
+                outcome.result
+            );
+        }
+    }
+    for (tool, from, to) in [
+        ("rename", "/workspace/.env", "/workspace/seen"),
+        ("link", "/workspace/.env", "/workspace/seen"),
+        ("rename", "/workspace/a.txt", "/workspace/.env"),
+    ] {
+        let outcome = call(&grant, tool, json!({ "from": from, "to": to })).await;
+        assert!(outcome.result.is_err(), "{tool} {from} {to}");
+    }
+    let listed = text(&call(&grant, "list", json!({ "path": "/workspace" })).await);
+    assert!(
+        listed.contains("a.txt") && !listed.contains(".env"),
+        "{listed}"
+    );
+    assert_eq!(
+        fs::read_to_string(tree.path().join("w/.env")).unwrap(),
+        "SECRET=1"
+    );
+    let shown = mounted(&tree, Access::ReadOnly, &[]);
+    let read = call(&shown, "read", json!({ "path": "/workspace/.env" })).await;
+    assert_eq!(text(&read), "SECRET=1");
+}
+
+#[tokio::test]
+async fn what_would_block_a_thread_is_not_opened() {
+    let tree = tree();
+    let fifo = tree.path().join("w/fifo");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&fifo)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let grant = mounted(&tree, Access::ReadWrite, &[]);
+    let outcome = call(&grant, "read", json!({ "path": "/workspace/fifo" })).await;
+    assert!(outcome.result.is_err());
+    assert!(
+        outcome.refused[0].reason.contains("regular files"),
+        "{:?}",
+        outcome.refused
+    );
+}
+
+#[tokio::test]
+async fn a_mount_that_leads_out_of_the_ceiling_is_refused() {
+    let tree = tree();
+    let ceiling = tree.path().join("w");
+    symlink(tree.path(), ceiling.join("up")).unwrap();
+    let mut grant = grant();
+    let mut leads_out = mount("/workspace", &ceiling.join("up"), Access::ReadOnly);
+    leads_out.within = Some(ceiling);
+    grant.mounts = vec![leads_out];
+    let outcome = call(&grant, "echo", json!({ "text": "x" })).await;
+    error(&outcome, CallErrorKind::Denied, "outside the ceiling");
+}
+
+#[tokio::test]
+async fn a_mount_of_nothing_says_what_to_do() {
+    let mut grant = grant();
+    grant.mounts = vec![mount(
+        "/workspace",
+        "/does/not/exist".as_ref(),
+        Access::ReadOnly,
+    )];
+    let outcome = call(&grant, "echo", json!({ "text": "x" })).await;
+    error(&outcome, CallErrorKind::Unavailable, "create the directory");
+}
+
+#[tokio::test]
+async fn the_environment_is_empty_but_for_what_is_given() {
+    let mut grant = grant();
+    let bare = text(&call(&grant, "env", json!({})).await);
+    assert!(!bare.contains("PATH") && !bare.contains("HOME"), "{bare}");
+    grant.env = vec![("LANG".into(), "C.UTF-8".into())];
+    let given = text(&call(&grant, "env", json!({})).await);
+    assert!(
+        given.contains("LANG") && given.contains("C.UTF-8"),
+        "{given}"
+    );
+}
+
+#[tokio::test]
+async fn a_frozen_clock_stands_at_the_time_of_the_event() {
+    let mut grant = grant();
+    grant.clock = ClockMode::Frozen;
+    let first = text(&call(&grant, "clock", json!({})).await);
+    let second = text(&call(&grant, "clock", json!({})).await);
+    assert_eq!(first, second);
+    assert!(first.contains("1234567890"), "{first}");
+    grant.clock = ClockMode::Real;
+    let real = text(&call(&grant, "clock", json!({})).await);
+    assert!(!real.contains("1234567890123"), "{real}");
+}
+
+#[tokio::test]
+async fn seeded_randomness_is_the_same_for_the_same_call() {
+    let mut grant = grant();
+    grant.random = RandomMode::Seeded;
+    let first = text(&call(&grant, "random", json!({})).await);
+    let second = text(&call(&grant, "random", json!({})).await);
+    assert_eq!(first, second);
+    grant.random = RandomMode::Real;
+    let real = text(&call(&grant, "random", json!({})).await);
+    let other = text(&call(&grant, "random", json!({})).await);
+    assert_ne!(real, other);
+}
+
+#[tokio::test]
+async fn nothing_survives_a_call_but_state() {
+    let sandbox = sandbox();
+    let plugin = load(&sandbox, "hostile").await;
+    let grant = grant();
+    for _ in 0..3 {
+        let count = call_on(&sandbox, &plugin, &grant, "counter", json!({})).await;
+        assert!(text(&count).contains('1'), "{}", text(&count));
+    }
+    let set = json!({ "key": "k", "value": "kept" });
+    let set = call_on(&sandbox, &plugin, &grant, "state_set", set).await;
+    assert!(set.result.is_ok(), "{:?}", set.result);
+    let got = call_on(
+        &sandbox,
+        &plugin,
+        &grant,
+        "state_get",
+        json!({ "key": "k" }),
+    )
+    .await;
+    assert!(text(&got).contains("kept"));
+    // Another plugin's keys are its own.
+    let other = types::PluginName::parse("other").unwrap();
+    let other = sandbox
+        .load(other, &crate::common::guest("hostile"), true)
+        .await
+        .unwrap();
+    let got = call_on(&sandbox, &other, &grant, "state_get", json!({ "key": "k" })).await;
+    assert!(!format!("{:?}", got.result).contains("kept"));
+}
+
+#[tokio::test]
+async fn arguments_are_checked_before_a_guest_starts() {
+    let outcome = call(&grant(), "echo", json!({ "tekst": "x" })).await;
+    error(&outcome, CallErrorKind::Invalid, "text");
+    assert_eq!(outcome.fuel, 0);
+    let outcome = call(&grant(), "ecko", json!({})).await;
+    error(&outcome, CallErrorKind::Invalid, "has no tool `ecko`");
+}

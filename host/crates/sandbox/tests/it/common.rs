@@ -1,0 +1,169 @@
+//! A sandbox over a directory of its own, and short ways to call a hostile tool under a grant.
+
+use charthouse_sandbox::{CallContext, Compiler, Plugin, Sandbox, Settings, ToolRequest};
+use policy::{Access, ClockMode, Grant, Limits, Mount, RandomMode, Verdict};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use types::{
+    CallError, CallErrorKind, Clock, Outcome, Part, PluginName, State, Timestamp, ToolName,
+};
+
+/// The component of the test guest `name`.
+pub fn guest(name: &str) -> PathBuf {
+    let directory = std::env::var_os("CHARTHOUSE_TEST_GUESTS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/guests"),
+        PathBuf::from,
+    );
+    let path = directory.join(format!("{name}.wasm"));
+    assert!(
+        path.exists(),
+        "{} is not built; run `cargo xtask test`",
+        path.display()
+    );
+    path
+}
+
+struct TestClock(Instant);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(1_700_000_000_000)
+    }
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Plugin state in memory.
+#[derive(Default)]
+pub struct TestState(Mutex<BTreeMap<(String, String), Vec<u8>>>);
+
+impl State for TestState {
+    fn get(&self, plugin: &str, key: &str) -> Result<Option<Vec<u8>>, String> {
+        let key = (plugin.to_owned(), key.to_owned());
+        Ok(self.0.lock().unwrap().get(&key).cloned())
+    }
+    fn set(&self, plugin: &str, key: &str, value: Option<&[u8]>) -> Result<(), String> {
+        let key = (plugin.to_owned(), key.to_owned());
+        match value {
+            Some(value) => self.0.lock().unwrap().insert(key, value.to_owned()),
+            None => self.0.lock().unwrap().remove(&key),
+        };
+        Ok(())
+    }
+    fn keys(&self, plugin: &str, prefix: &str) -> Result<Vec<String>, String> {
+        let all = self.0.lock().unwrap();
+        let ours = all
+            .keys()
+            .filter(|(p, k)| p == plugin && k.starts_with(prefix));
+        Ok(ours.map(|(_, k)| k.clone()).collect())
+    }
+}
+
+/// A cache that all tests of one process share: each guest is compiled once.
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("code-cache")
+}
+
+/// Settings over `cache`.
+pub fn settings(cache: PathBuf) -> Settings {
+    Settings {
+        cache,
+        compiler: Compiler::Here,
+        concurrency: 8,
+        clock: Arc::new(TestClock(Instant::now())),
+        state: Some(Arc::new(TestState::default())),
+        model: None,
+    }
+}
+
+/// A sandbox.
+pub fn sandbox() -> Sandbox {
+    Sandbox::new(settings(cache()))
+}
+
+/// Load the guest `name`.
+pub async fn load(sandbox: &Sandbox, name: &str) -> Arc<Plugin> {
+    let plugin = PluginName::parse(name).unwrap();
+    sandbox.load(plugin, &guest(name), true).await.unwrap()
+}
+
+/// A grant that allows a tool and gives it nothing.
+pub fn grant() -> Grant {
+    Grant {
+        tool: ToolName::parse("hostile.any").unwrap(),
+        verdict: Verdict::Allow,
+        mounts: Vec::new(),
+        env: Vec::new(),
+        net: Vec::new(),
+        net_ceiling: Vec::new(),
+        limits: Limits::default(),
+        clock: ClockMode::Real,
+        random: RandomMode::Real,
+        because: Vec::new(),
+    }
+}
+
+/// A mount of `host` at `guest`.
+pub fn mount(guest: &str, host: &Path, access: Access) -> Mount {
+    Mount {
+        guest: guest.into(),
+        host: host.to_owned(),
+        access,
+        hide: Vec::new(),
+        within: None,
+    }
+}
+
+/// Call a tool of the hostile guest.
+pub async fn call(grant: &Grant, tool: &str, arguments: serde_json::Value) -> Outcome {
+    let sandbox = sandbox();
+    let plugin = load(&sandbox, "hostile").await;
+    call_on(&sandbox, &plugin, grant, tool, arguments).await
+}
+
+/// Call a tool of `plugin`.
+pub async fn call_on(
+    sandbox: &Sandbox,
+    plugin: &Plugin,
+    grant: &Grant,
+    tool: &str,
+    arguments: serde_json::Value,
+) -> Outcome {
+    let request = ToolRequest {
+        tool,
+        arguments: &arguments.to_string(),
+        id: "test/1",
+        grant,
+    };
+    let context = CallContext {
+        time: Timestamp(1_234_567_890_123),
+        seed: "test/1".into(),
+        model: None,
+    };
+    sandbox.call(plugin, request, &context).await
+}
+
+/// The answer's text.
+#[track_caller]
+pub fn text(outcome: &Outcome) -> String {
+    match outcome.result.as_deref() {
+        Ok([Part::Text(text)]) => text.clone(),
+        Ok([Part::Json(json)]) => json.to_string(),
+        other => panic!("not one text: {other:?}"),
+    }
+}
+
+/// The error, which must be of `kind` and speak of `about`.
+#[track_caller]
+pub fn error(outcome: &Outcome, kind: CallErrorKind, about: &str) -> CallError {
+    let error = outcome.result.clone().expect_err("it succeeded");
+    assert_eq!(error.kind, kind, "{error}");
+    assert!(
+        error.message.contains(about),
+        "`{about}` is not in: {error}"
+    );
+    error
+}

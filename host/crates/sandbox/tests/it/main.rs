@@ -1,0 +1,9 @@
+//! The sandbox against guests written to break out of it. Each limit is tested at the limit: take it out and its test fails.
+//!
+//! The guests are built by `cargo xtask test` (from `tests/guests`) into `target/guests`.
+
+mod boundaries;
+mod common;
+mod limits;
+mod loading;
+mod worlds;

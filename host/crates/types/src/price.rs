@@ -1,0 +1,117 @@
+//! What a model's tokens cost: money as the decimal that was written, because floats do not add up.
+
+use crate::{Timestamp, Tokens};
+use rust_decimal::Decimal;
+
+/// Money is kept to a millionth of a millionth of a dollar: finer than any price, and coarse enough that sums stay exact.
+pub const MONEY_DECIMALS: u32 = 12;
+
+/// What a model costs from some day on, in US dollars.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Price {
+    /// The beginning of the day, UTC.
+    pub from: Timestamp,
+    /// For `per` tokens of input that were not cached.
+    pub input: Decimal,
+    /// For `per` tokens of output.
+    pub output: Decimal,
+    /// For `per` tokens of cached input; the price of other input where there is none.
+    pub cached: Option<Decimal>,
+    /// The number of tokens that the prices are for.
+    pub per: u64,
+}
+
+impl Price {
+    /// The price in force at `time`, out of `prices` in the order in which they came into force.
+    pub fn at(prices: &[Price], time: Timestamp) -> Option<&Price> {
+        prices.iter().rev().find(|price| price.from <= time)
+    }
+
+    /// What `tokens` cost, to [`MONEY_DECIMALS`]; `None` only for amounts that no decimal holds, or for a price per no tokens at all.
+    pub fn usd(&self, tokens: &Tokens) -> Option<Decimal> {
+        let cached = tokens.cached.min(tokens.input);
+        let fresh = tokens.input - cached;
+        [
+            (fresh, self.input),
+            (cached, self.cached.unwrap_or(self.input)),
+            (tokens.output, self.output),
+        ]
+        .into_iter()
+        .try_fold(Decimal::ZERO, |sum, (count, price)| {
+            sum.checked_add(Decimal::from(count).checked_mul(price)?)
+        })?
+        .checked_div(Decimal::from(self.per))
+        .map(|usd| usd.round_dp(MONEY_DECIMALS).normalize())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decimal(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
+
+    fn price(day: i64) -> Price {
+        Price {
+            from: Timestamp(day * 86_400_000),
+            input: decimal("0.20"),
+            output: decimal("0.80"),
+            cached: None,
+            per: 1_000_000,
+        }
+    }
+
+    #[test]
+    fn cached_input_has_a_price_of_its_own_or_that_of_other_input() {
+        let tokens = Tokens {
+            input: 1_000,
+            cached: 400,
+            output: 10,
+            reasoning: 10,
+        };
+        assert_eq!(price(0).usd(&tokens), Some(decimal("0.000208")));
+        let cheaper = Price {
+            cached: Some(decimal("0.05")),
+            ..price(0)
+        };
+        assert_eq!(cheaper.usd(&tokens), Some(decimal("0.000148")));
+        assert_eq!(price(0).usd(&Tokens::default()), Some(Decimal::ZERO));
+    }
+
+    #[test]
+    fn no_number_makes_it_panic() {
+        let most = Tokens {
+            input: u64::MAX,
+            cached: u64::MAX,
+            output: u64::MAX,
+            reasoning: 0,
+        };
+        assert!(price(0).usd(&most).is_some());
+        let dear = Price {
+            input: Decimal::MAX,
+            ..price(0)
+        };
+        assert_eq!(dear.usd(&most), None);
+        assert_eq!(Price { per: 0, ..price(0) }.usd(&most), None);
+        let thirds = Price { per: 3, ..price(0) };
+        let one = Tokens {
+            output: 1,
+            ..Tokens::default()
+        };
+        assert_eq!(thirds.usd(&one), Some(decimal("0.266666666667")));
+    }
+
+    #[test]
+    fn the_price_of_a_day_is_the_last_one_that_began() {
+        let prices = [price(10), price(20)];
+        let from = |day: i64| {
+            Price::at(&prices, Timestamp(day * 86_400_000)).map(|p| p.from.0 / 86_400_000)
+        };
+        assert_eq!(
+            [from(9), from(10), from(19), from(20), from(999)],
+            [None, Some(10), Some(10), Some(20), Some(20)]
+        );
+    }
+}

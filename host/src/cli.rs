@@ -1,0 +1,263 @@
+//! What can be typed. Every verb has an example; `docs/cli.md` is generated from this.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A small host for long-running AI agents.
+///
+/// How an agent thinks and what it works on are statecharts in YAML; what the model sees is a context map; every tool is a WebAssembly component that can
+/// touch only what the policy of the current state gives it.
+///
+/// Exit codes: 0 fine, 1 the thing asked about is not so, 2 usage, 3 definitions invalid, 4 denied by policy, 5 provider, 6 store.
+#[derive(Parser)]
+#[command(name = "charthouse", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Make a house that runs at once
+    #[command(after_help = "Example:\n  charthouse init my-house && cd my-house && charthouse run surveyor")]
+    Init(Init),
+    /// Check every definition of a house and explain every mistake
+    #[command(after_help = "Examples:\n  charthouse check\n  charthouse check my-house --json")]
+    Check(Check),
+    /// Run an agent
+    #[command(
+        after_help = "Examples:\n  charthouse run surveyor\n  charthouse run coder \"Fix the failing test\" --provider local\n  charthouse run surveyor --json | tail -1"
+    )]
+    Run(Run),
+    /// Look at plugins, or call one of their tools
+    #[command(subcommand)]
+    Plugin(PluginVerb),
+    /// Run a chart by itself on a virtual clock
+    #[command(subcommand)]
+    Chart(ChartVerb),
+    /// See what the model sees
+    #[command(subcommand)]
+    Context(ContextVerb),
+    /// See what policy grants and which rule decided
+    #[command(subcommand)]
+    Policy(PolicyVerb),
+    /// Read and verify the record of what happened
+    #[command(subcommand)]
+    Journal(JournalVerb),
+    /// Tokens, money and time, by whatever they were spent on
+    #[command(after_help = "Examples:\n  charthouse ledger\n  charthouse ledger --by tool --json")]
+    Ledger(Ledger),
+    /// Compile a component (used by the host itself, in a process with limits)
+    #[command(hide = true)]
+    CompileComponent { input: PathBuf, output: PathBuf },
+}
+
+/// Which house.
+#[derive(Args)]
+pub struct HouseOption {
+    /// The house; the current directory by default
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub house: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Init {
+    /// Where to make it
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub directory: PathBuf,
+    /// The directory that agents see as /workspace; the house itself by default
+    #[arg(long, value_name = "DIR")]
+    pub workspace: Option<PathBuf>,
+    /// What agents may at most do in /workspace
+    #[arg(long, value_enum, default_value_t = AccessOption::ReadOnly)]
+    pub access: AccessOption,
+    /// Say nothing when all is well
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AccessOption {
+    /// Read
+    ReadOnly,
+    /// Read and write
+    ReadWrite,
+}
+
+#[derive(Args)]
+pub struct Check {
+    /// The house
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub directory: PathBuf,
+    /// Print {"ok", "errors": […], "warnings": […]}
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Run {
+    /// The agent's name
+    pub agent: String,
+    /// What to say to it first
+    pub prompt: Option<String>,
+    #[command(flatten)]
+    pub house: HouseOption,
+    /// Ask this provider of the house instead of the agent's own
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// Ask for this model instead of the agent's own
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Print what happens as JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Subcommand)]
+pub enum PluginVerb {
+    /// List the plugins of a house
+    #[command(after_help = "Example:\n  charthouse plugin list --json")]
+    List {
+        #[command(flatten)]
+        house: HouseOption,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what a component is, imports and offers
+    #[command(after_help = "Examples:\n  charthouse plugin inspect fs\n  charthouse plugin inspect target/plugins/fs.wasm --json")]
+    Inspect {
+        /// A component's file, or the name of a plugin of the house
+        component: String,
+        #[command(flatten)]
+        house: HouseOption,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Call one tool
+    ///
+    /// Without --policy the call has no files, no environment and no network: it may only compute.
+    #[command(
+        after_help = "Example:\n  charthouse plugin call target/plugins/fs.wasm read '{\"path\":\"/workspace/README.md\"}' --policy read.yaml --json"
+    )]
+    Call {
+        /// A component's file, or the name of a plugin of the house
+        component: String,
+        /// The tool, with or without its plugin's name
+        tool: String,
+        /// Arguments as a JSON object
+        #[arg(value_name = "JSON", default_value = "{}")]
+        arguments: String,
+        /// The policy to call it under; mounts count from the current directory
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+        #[command(flatten)]
+        house: HouseOption,
+        /// Print {"ok": [parts]} or {"error": {…}}
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum ChartVerb {
+    /// Feed events to a chart and print what it does, as JSON lines
+    ///
+    /// Each line of input is {"event": NAME, "data": …, "after_ms": N}; `after_ms` counts from the line before, on a virtual clock.
+    #[command(after_help = "Example:\n  echo '{\"event\":\"turn.done\"}' | charthouse chart run charts/cognition/deliberate.yaml --events -")]
+    Run {
+        /// The chart's file
+        chart: PathBuf,
+        /// Events as JSON lines; `-` is standard input
+        #[arg(long, value_name = "FILE")]
+        events: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum ContextVerb {
+    /// Draw an agent's context map: what each chunk holds, its budget, what was trimmed
+    #[command(after_help = "Examples:\n  charthouse context show surveyor\n  charthouse context show surveyor --in act --json")]
+    Show {
+        /// The agent's name
+        agent: String,
+        /// What a person says first
+        prompt: Option<String>,
+        /// The state it is in; where its chart begins by default
+        #[arg(long = "in", value_name = "STATE")]
+        state: Option<String>,
+        #[command(flatten)]
+        house: HouseOption,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum PolicyVerb {
+    /// Print what an agent is granted and, for each line, the file and line that decided
+    #[command(after_help = "Examples:\n  charthouse policy explain surveyor\n  charthouse policy explain surveyor --in act --tool fs.write --json")]
+    Explain {
+        /// The agent's name
+        agent: String,
+        /// The state it is in; where its chart begins by default
+        #[arg(long = "in", value_name = "STATE")]
+        state: Option<String>,
+        /// One tool; all of the agent's by default
+        #[arg(long, value_name = "TOOL")]
+        tool: Option<String>,
+        #[command(flatten)]
+        house: HouseOption,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum JournalVerb {
+    /// Tell what happened in a run; without one, list the runs
+    #[command(after_help = "Examples:\n  charthouse journal show\n  charthouse journal show latest\n  charthouse journal show 20261120-1104 --json")]
+    Show {
+        /// A run's id or the beginning of one, or `latest`
+        run: Option<String>,
+        #[command(flatten)]
+        house: HouseOption,
+        /// Print records as JSON lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check that no record was changed, removed or added
+    #[command(after_help = "Example:\n  charthouse journal verify --json")]
+    Verify {
+        #[command(flatten)]
+        house: HouseOption,
+        /// Print {"ok", "records", "first_bad"}
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args)]
+pub struct Ledger {
+    /// What to group by
+    #[arg(long, value_enum, default_value_t = By::Agent)]
+    pub by: By,
+    #[command(flatten)]
+    pub house: HouseOption,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum By {
+    Agent,
+    Workflow,
+    State,
+    Tool,
+    Purpose,
+    Model,
+}

@@ -1,0 +1,85 @@
+//! Exit codes, and the one place where an error is printed with what to do about it.
+
+use runtime::RuntimeError;
+use std::fmt::Display;
+
+/// The thing asked about is not so.
+pub const NOT_SO: u8 = 1;
+/// The command line is wrong.
+pub const USAGE: u8 = 2;
+/// Definitions are invalid.
+pub const DEFINITIONS: u8 = 3;
+/// Denied by policy.
+pub const DENIED: u8 = 4;
+/// The provider failed.
+pub const PROVIDER: u8 = 5;
+/// The store failed.
+pub const STORE: u8 = 6;
+
+/// Why the program ends with a code other than 0.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    message: String,
+    help: Option<String>,
+}
+
+impl Failure {
+    /// A failure with its code.
+    pub fn new(code: u8, message: impl Display) -> Self {
+        Failure {
+            code,
+            message: message.to_string(),
+            help: None,
+        }
+    }
+
+    /// A report that is complete as it stands, such as that of invalid definitions.
+    pub fn report(code: u8, text: String) -> Self {
+        Failure {
+            code,
+            message: text,
+            help: Some(String::new()),
+        }
+    }
+
+    /// The same, with what to do next.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Tell the person.
+    pub fn print(&self) {
+        match self.help.as_deref() {
+            Some("") => eprint!("{}", self.message),
+            Some(help) => eprintln!("error: {}\nhelp: {help}", self.message),
+            None => eprintln!("error: {}", self.message),
+        }
+    }
+}
+
+impl From<RuntimeError> for Failure {
+    fn from(error: RuntimeError) -> Self {
+        let code = match &error {
+            RuntimeError::UnknownAgent { .. } => USAGE,
+            RuntimeError::Incomplete { .. } => DEFINITIONS,
+            RuntimeError::Plugin(_) | RuntimeError::Chart(_) => NOT_SO,
+            RuntimeError::Journal(_) => STORE,
+        };
+        Failure::new(code, error)
+    }
+}
+
+impl From<journal::JournalError> for Failure {
+    fn from(error: journal::JournalError) -> Self {
+        Failure::new(STORE, error)
+    }
+}
+
+impl From<sandbox::SandboxError> for Failure {
+    fn from(error: sandbox::SandboxError) -> Self {
+        Failure::new(NOT_SO, error)
+    }
+}

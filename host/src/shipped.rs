@@ -1,0 +1,31 @@
+//! What travels in the binary: the shipped definitions, each also a file under `charts/`, and the first-party components.
+
+/// A file of a new house: where it goes, and what it says.
+pub struct Shipped {
+    /// Path in the house.
+    pub path: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+macro_rules! shipped {
+    ($($path:literal => $source:literal),* $(,)?) => {
+        &[$(Shipped { path: $path, text: include_str!(concat!("../../charts/", $source)) }),*]
+    };
+}
+
+/// Every file of a new house but its components.
+pub const DEFINITIONS: &[Shipped] = shipped! {
+    "house.yaml" => "house.yaml",
+    "agents/surveyor.yaml" => "agents/surveyor.yaml",
+    "agents/surveyor.md" => "agents/surveyor.md",
+    "agents/coder.yaml" => "agents/coder.yaml",
+    "agents/coder.md" => "agents/coder.md",
+    "charts/cognition/deliberate.yaml" => "cognition/deliberate.yaml",
+    "charts/workflows/implement-review.yaml" => "workflows/implement-review.yaml",
+    "policies/default.yaml" => "policies/default.yaml",
+    "scripts/survey.yaml" => "scripts/survey.yaml",
+};
+
+/// First-party components by name. Empty in a binary that was built before them.
+pub const COMPONENTS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/components.rs"));

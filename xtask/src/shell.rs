@@ -1,0 +1,52 @@
+//! Running other programs: each is shown before it runs, and its failure is ours.
+
+use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    let xtask = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().map(PathBuf::from).unwrap_or(xtask)
+}
+
+/// Where cargo builds: `CARGO_TARGET_DIR`, else `target`.
+pub fn target() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(directory) => root().join(directory),
+        None => root().join("target"),
+    }
+}
+
+/// The cargo that runs us.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Run `command`, showing it first.
+pub fn run(command: &mut Command) -> Result<()> {
+    let shown: Vec<String> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| {
+            let word = word.to_string_lossy();
+            let path = PathBuf::from(word.as_ref());
+            match path.file_name() {
+                Some(name) if path.is_absolute() && name.to_string_lossy().starts_with("cargo") => {
+                    name.to_string_lossy().into_owned()
+                }
+                _ => word.into_owned(),
+            }
+        })
+        .collect();
+    let shown = shown.join(" ");
+    eprintln!("+ {shown}");
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start `{shown}`"))?;
+    if !status.success() {
+        bail!("`{shown}` ended with {status}");
+    }
+    Ok(())
+}
