@@ -60,12 +60,18 @@ impl Failure {
     }
 }
 
+impl Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl From<RuntimeError> for Failure {
     fn from(error: RuntimeError) -> Self {
         let code = match &error {
-            RuntimeError::UnknownAgent { .. } => USAGE,
+            RuntimeError::UnknownAgent { .. } | RuntimeError::UnknownState { .. } => USAGE,
             RuntimeError::Incomplete { .. } => DEFINITIONS,
-            RuntimeError::Plugin(_) | RuntimeError::Chart(_) => NOT_SO,
+            RuntimeError::Plugin(_) | RuntimeError::Chart(_) | RuntimeError::Context(_) => NOT_SO,
             RuntimeError::Journal(_) => STORE,
         };
         Failure::new(code, error)

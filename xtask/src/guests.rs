@@ -24,6 +24,8 @@ fn build(workspace: &str, output: &str) -> Result<PathBuf> {
     run(cargo()
         .args(["build", "--release", "--locked", "--target", TARGET, "--manifest-path"])
         .arg(&manifest)
+        // Its own directory, so that its own `.cargo/config.toml` counts.
+        .current_dir(root().join(workspace))
         .env("CARGO_TARGET_DIR", &build_directory))?;
     let built = build_directory.join(TARGET).join("release");
     let output = target().join(output);

@@ -7,6 +7,7 @@
 //! `literals`) searches a file that streams by, `measure` counts one, `groups` adds up, `language` knows names, `glob` matches them; those know nothing of WASI.
 
 mod count;
+mod excerpt;
 mod find;
 mod glob;
 mod grep;

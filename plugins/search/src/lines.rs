@@ -3,6 +3,7 @@
 //! The regular expression runs over whole stretches of lines at once, which is what makes it fast, but a line matches exactly if it would match
 //! alone: a match that runs over a line's end only points to a line, which is then tried by itself.
 
+use crate::excerpt::{shown, without_end};
 use crate::literals::{Literals, Places};
 use memchr::{memchr, memchr_iter, memrchr};
 use regex::bytes::Regex;
@@ -13,10 +14,6 @@ use std::collections::VecDeque;
 const PIECE: usize = 1 << 20;
 /// What two pieces have in common, so that a match on their border is seen unless it is longer.
 const OVERLAP: usize = 1 << 10;
-/// How many characters of a line are shown.
-const SHOWN: usize = 240;
-/// Where a match begins further right than this, the line is shown from shortly before it.
-const INDENT: usize = 160;
 /// So many matches that run over a line's end show that the pattern likes to; lines are then tried one by one.
 const CROSSINGS: u32 = 64;
 
@@ -373,41 +370,6 @@ fn line_end(region: &[u8], position: usize) -> usize {
     memchr(b'\n', &region[position..]).map_or(region.len(), |at| position + at + 1)
 }
 
-fn without_end(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\n").unwrap_or(line)
-}
-
-/// A line as it is shown: without its end, text whatever it holds, and where it is long the part around `at`.
-fn shown(line: &[u8], at: usize) -> String {
-    let line = without_end(line);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let start = match at > INDENT && line.len() > SHOWN {
-        true => first_boundary(line, at - INDENT / 2),
-        false => 0,
-    };
-    // No character has more than four bytes.
-    let end = first_boundary(line, (start + 4 * (SHOWN + 1)).min(line.len()));
-    let text = String::from_utf8_lossy(&line[start..end]);
-    let cut = text.char_indices().nth(SHOWN).map(|(cut, _)| cut);
-    let mut shown = String::with_capacity(text.len() + 6);
-    if start > 0 {
-        shown.push('…');
-    }
-    shown.push_str(&text[..cut.unwrap_or(text.len())]);
-    if cut.is_some() || end < line.len() {
-        shown.push('…');
-    }
-    shown
-}
-
-/// The first place from `at` on where a UTF-8 character begins.
-fn first_boundary(line: &[u8], at: usize) -> usize {
-    (at..line.len())
-        .take(4)
-        .find(|index| line[*index] & 0xC0 != 0x80)
-        .unwrap_or(at)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -559,7 +521,8 @@ mod tests {
                 (&["first".to_owned()][..], &["last needle".to_owned()][..])
             );
             assert!(
-                long.text.contains("needle") && long.text.chars().count() <= SHOWN + 2,
+                long.text.contains("needle")
+                    && long.text.chars().count() <= crate::excerpt::SHOWN + 2,
                 "{}",
                 long.text
             );
@@ -567,19 +530,5 @@ mod tests {
             assert!(last.before[0].starts_with("---"), "{}", last.before[0]);
             assert_eq!(last.after, ["after"]);
         }
-    }
-
-    #[test]
-    fn long_lines_show_the_match() {
-        assert_eq!(shown(b"short\r\n", 0), "short");
-        let long = format!("{}needle{}", "é".repeat(500), "ü".repeat(500));
-        let text = shown(long.as_bytes(), 1_000);
-        assert!(
-            text.starts_with("…é") && text.ends_with("ü…") && text.contains("needle"),
-            "{text}"
-        );
-        assert_eq!(text.chars().count(), SHOWN + 2);
-        assert_eq!(shown("é".repeat(240).as_bytes(), 0), "é".repeat(240));
-        assert_eq!(shown(b"a\xFFb", 0), "a\u{FFFD}b");
     }
 }

@@ -48,6 +48,7 @@ mod answer;
 mod arguments;
 pub mod bindings;
 mod context;
+mod declare;
 #[cfg(feature = "files")]
 pub mod files;
 mod guard;
@@ -68,10 +69,10 @@ pub use tool::{Call, Effect, Tool, ToolPlugin};
 /// What the macros expand to needs these; nothing else should.
 #[doc(hidden)]
 pub mod expansion {
-    pub use crate::arguments::{
+    pub use crate::context::exported_provide;
+    pub use crate::declare::{
         description, finish, object, plain, schema_of_choices, schema_of_field,
     };
-    pub use crate::context::exported_provide;
     pub use crate::tool::{exported_invoke, exported_specs};
     pub use serde_json::{Map, Value};
 }

@@ -233,7 +233,7 @@ fn restore(
     chart: &Chart,
 ) -> Result<Snapshot, RestoreError> {
     let find = |name: &Arc<str>| find(program, name);
-    let mut snapshot = Snapshot::empty(program);
+    let mut snapshot = Snapshot::empty(program, chart.hash);
     if !saved.done {
         snapshot.active.insert(StateId::ROOT);
     }

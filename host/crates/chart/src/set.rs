@@ -43,11 +43,6 @@ impl StateSet {
             .is_some_and(|word| word & (1 << (state.index() % 64)) != 0)
     }
 
-    /// Whether `states` states have room.
-    pub fn has_room(&self, states: usize) -> bool {
-        self.words.len() == states.div_ceil(64)
-    }
-
     pub fn clear(&mut self) {
         self.words.fill(0);
     }

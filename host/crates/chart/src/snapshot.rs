@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::Arc;
-use types::{Event, Value};
+use types::{ContentHash, Event, Value};
 
 /// The state of one running chart. Made by [`start`](crate::start), changed by [`step`](crate::step) only; stored by
 /// [`Snapshot::save`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
+    /// The chart it is of: numbers mean nothing in another one.
+    pub(crate) chart: ContentHash,
     /// The active states, the chart itself included while it runs.
     pub(crate) active: StateSet,
     pub(crate) data: Vec<Value>,
@@ -136,8 +138,9 @@ impl Deref for Due {
 
 impl Snapshot {
     /// Nothing active, data not yet set.
-    pub(crate) fn empty(program: &Program) -> Self {
+    pub(crate) fn empty(program: &Program, chart: ContentHash) -> Self {
         Snapshot {
+            chart,
             active: StateSet::with_room(program.nodes.len()),
             data: vec![Value::Null; program.data.len()],
             internal: VecDeque::new(),
@@ -153,16 +156,9 @@ impl Snapshot {
         }
     }
 
-    /// Whether this snapshot has the shape of `program`.
-    pub(crate) fn fits(&self, program: &Program) -> bool {
-        self.data.len() == program.data.len()
-            && self.slow.history.len() == program.histories.len()
-            && self
-                .active
-                .iter()
-                .next_back()
-                .is_none_or(|s| s.index() < program.nodes.len())
-            && self.active.has_room(program.nodes.len())
+    /// The hash of the chart it is of.
+    pub fn chart(&self) -> ContentHash {
+        self.chart
     }
 
     /// The active states in document order, ancestors included, the chart itself not.

@@ -12,7 +12,6 @@ mod state;
 mod transition;
 
 use crate::agent::{doc, version};
-use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use ::chart::{ChartDef, ChartKind, DataDef, DataValue, StateDef, StateKind};
@@ -20,7 +19,7 @@ use context::ChunkDef;
 use indexmap::{IndexMap, IndexSet};
 use policy::Overlay;
 use std::sync::Arc;
-use types::{ContentHash, Marked, Place};
+use types::{ContentHash, Marked};
 
 pub use bundle::{ChartBundle, RoleDef};
 pub(crate) use bundle::{compile, resolve_files};
@@ -142,17 +141,4 @@ fn data(walk: &mut Walk, node: &Node) -> Vec<DataDef> {
             value: DataValue::Literal(entry.value.to_value()),
         })
         .collect()
-}
-
-/// Names of events and the like: one word.
-pub(crate) fn one_word(walk: &mut Walk, text: &str, place: &Place, what: &str) -> bool {
-    let fits = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
-    if !fits {
-        walk.error(
-            place,
-            format!("`{}` is not {what}: it has white space in it", shown(text)),
-            "write one name for each entry, its parts separated by dots, for instance `turn.done`",
-        );
-    }
-    fits
 }

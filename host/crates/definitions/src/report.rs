@@ -35,6 +35,13 @@ impl Report {
         Report { findings, sources }
     }
 
+    /// The same with `more` findings, about files of which this part knows nothing.
+    pub fn with(self, more: Vec<Finding>) -> Self {
+        let mut findings = self.findings;
+        findings.extend(more);
+        Report::new(findings, self.sources)
+    }
+
     /// Whether nothing is wrong; warnings do not count.
     pub fn is_ok(&self) -> bool {
         self.count(Severity::Error) == 0

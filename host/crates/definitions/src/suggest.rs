@@ -6,7 +6,7 @@ use std::fmt::Write;
 const LONGEST_COMPARED: usize = 64;
 
 /// Among more names than these nobody looks for a typo.
-const MOST_COMPARED: usize = 256;
+const MOST_COMPARED: usize = 128;
 
 /// Characters of a quoted name that a message shows.
 const LONGEST_SHOWN: usize = 60;

@@ -1,13 +1,11 @@
 //! Whatever stands in a file, loading it ends, without a panic, in a house or in a report that can be shown.
 
+mod common;
+
 use charthouse_definitions::{Report, load, load_chart, load_policy};
+use common::{copy, fixtures};
 use proptest::prelude::*;
 use std::fs;
-use std::path::{Path, PathBuf};
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/definitions")
-}
 
 /// Files to damage, each with where it goes in a house.
 fn seeds() -> Vec<(&'static str, String)> {
@@ -23,11 +21,11 @@ fn seeds() -> Vec<(&'static str, String)> {
         ),
         (
             "charts/flow.yaml",
-            read("valid/design/charts/workflows/implement-review.yaml"),
+            read("warned/design/charts/workflows/implement-review.yaml"),
         ),
         (
             "policies/default.yaml",
-            read("valid/design/policies/default.yaml"),
+            read("warned/design/policies/default.yaml"),
         ),
     ]
 }
@@ -110,19 +108,6 @@ fn usable(report: &Report) -> Result<(), TestCaseError> {
     }
     prop_assert_eq!(report.to_json()["ok"].as_bool(), Some(report.is_ok()));
     Ok(())
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 proptest! {

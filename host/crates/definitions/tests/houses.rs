@@ -5,27 +5,13 @@
 //! `UPDATE_EXPECT=1 cargo test -p charthouse-definitions` writes the reports anew: read every one of them as somebody who meets it for the first
 //! time. Does it say where, what and what to do?
 
+mod common;
+
 use charthouse_definitions::{Report, load, load_chart, load_policy};
+use common::{copy, fixtures};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/definitions")
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
 
 /// A directory with the base house and the case's files over it.
 fn lay_out(case: &Path) -> TempDir {

@@ -5,7 +5,7 @@ use super::{Compiler, Mode};
 use crate::def::{
     self, ActionDef, DataExpr, ExprText, InvokeDef, InvokeWhat, SendDef, StateKind, TextOrExpr,
 };
-use crate::expr::{Expr, Names, Type};
+use crate::expr::{self, Expr, Names, Type};
 use crate::nearest::did_you_mean;
 use crate::program::{
     Action, Block, Content, Delay, ForeachSpec, History, InvokeSpec, Location, Payload, SendSpec,
@@ -361,7 +361,7 @@ impl<'d> Contents<'_, 'd> {
             transport = Some(self.text(of));
             what = inner;
         }
-        let what = match what {
+        let mut what = match what {
             InvokeWhat::Activity(name) => {
                 if name.is_empty() {
                     let help = "for instance `turn`, `think` or `ask`";
@@ -385,14 +385,15 @@ impl<'d> Contents<'_, 'd> {
             // Unwrapped above.
             InvokeWhat::Typed { .. } => What::Activity("".into()),
         };
-        let id_location = invoke
-            .id_location
-            .as_ref()
-            .map(|l| self.location(l))
-            .transpose();
+        let id_location = invoke.id_location.as_ref().map(|l| self.location(l));
+        let id_location = id_location.transpose().unwrap_or_else(|message| {
+            // Nothing starts if its id has nowhere to go.
+            what = What::Expr(expr::failing("", &message));
+            None
+        });
         InvokeSpec {
             id: invoke.id.as_deref().map(Into::into),
-            id_location: id_location.unwrap_or(None),
+            id_location,
             what,
             transport,
             params: invoke.params.as_ref().map(|params| self.payload(params)),

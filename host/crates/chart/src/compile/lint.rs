@@ -166,7 +166,9 @@ fn follower(program: &Program, transition: &Transition) -> Option<usize> {
         }
         EntryPlan::Dynamic => None,
     }?;
-    if in_parallel(program, leaf) {
+    let ends =
+        program.node(leaf).shape == Shape::Final && program.node(leaf).parent == StateId::ROOT;
+    if ends || in_parallel(program, leaf) {
         return None;
     }
     for state in std::iter::once(leaf).chain(program.ancestors(leaf)) {

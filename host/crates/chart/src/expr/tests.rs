@@ -264,7 +264,7 @@ fn what_can_be_known_is_said_when_the_chart_loads() {
             ),
             (
                 "data.t.matches(data.t)",
-                "load: 15 the pattern of matches() must be a fixed text",
+                "load: 20 the pattern of matches() must be a fixed text",
             ),
             ("data.n.x", "load: 7 `.x` needs a map, and this is int"),
             (

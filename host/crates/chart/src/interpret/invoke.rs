@@ -93,7 +93,7 @@ impl<'a> Machine<'a> {
         };
         match self.library.get(&key) {
             Some(program) => Ok(Running::Child {
-                snapshot: Box::new(Snapshot::empty(program)),
+                snapshot: Box::new(Snapshot::empty(program, self.snapshot.chart)),
                 key,
             }),
             None if self.program.mode == Mode::Strict => Ok(Running::Activity(key)),

@@ -7,7 +7,7 @@ use crate::StateId;
 use crate::chart::Library;
 use crate::effect::Effect;
 use crate::entry::EntrySet;
-use crate::expr::{EvalError, Expr, Scope};
+use crate::expr::{EvalError, Expr, Scope, weigh};
 use crate::program::{Beginning, Domain, Program};
 use crate::queue::{EventKind, Queued};
 use crate::set::StateSet;
@@ -327,22 +327,25 @@ impl<'a> Machine<'a> {
 
     /// A payload of which no part may fail.
     pub(super) fn payload(&self, payload: Option<&Payload>) -> Result<Value, EvalError> {
-        match payload {
-            None => Ok(Value::Null),
-            Some(Payload::One(expr)) => self.value(expr),
+        let value = match payload {
+            None => return Ok(Value::Null),
+            Some(Payload::One(expr)) => self.value(expr)?,
             Some(Payload::Map(entries)) => {
                 let entries: Result<Vec<_>, EvalError> = entries
                     .iter()
                     .map(|(name, expr)| Ok((name.clone(), self.value(expr)?)))
                     .collect();
-                entries.map(Value::map)
+                Value::map(entries?)
             }
-        }
+        };
+        // An event that answers an event with itself inside would grow without end.
+        weigh(&value)?;
+        Ok(value)
     }
 
     /// A payload whose failing parts are left out and raise an error, as the Recommendation wants of `donedata`.
     pub(super) fn payload_lenient(&mut self, payload: Option<&Payload>) -> Value {
-        match payload {
+        let result = match payload {
             Some(Payload::Map(entries)) => {
                 let mut kept = Vec::new();
                 for (name, expr) in entries {
@@ -351,17 +354,19 @@ impl<'a> Machine<'a> {
                         Err(error) => self.raise_error(&error.message, None),
                     }
                 }
-                if kept.is_empty() {
+                let value = if kept.is_empty() {
                     Value::Null
                 } else {
                     Value::map(kept)
-                }
+                };
+                weigh(&value).map(|_| value)
             }
-            payload => self.payload(payload).unwrap_or_else(|error| {
-                self.raise_error(&error.message, None);
-                Value::Null
-            }),
-        }
+            payload => self.payload(payload),
+        };
+        result.unwrap_or_else(|error| {
+            self.raise_error(&error.message, None);
+            Value::Null
+        })
     }
 
     /// Whether a guard holds; one that fails is false and raises an error.

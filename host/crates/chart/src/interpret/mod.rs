@@ -65,7 +65,7 @@ pub struct StepInfo {
 
 /// Start a chart at the time `now_ms`: set its data, enter its initial states, and run until it rests.
 pub fn start(chart: &Chart, now_ms: i64, effects: &mut Effects) -> Result<Snapshot, StepError> {
-    let mut snapshot = Snapshot::empty(&chart.program);
+    let mut snapshot = Snapshot::empty(&chart.program, chart.hash);
     run(chart, &mut snapshot, now_ms, effects, |machine| {
         machine.begin(&[])
     })?;
@@ -81,7 +81,7 @@ pub fn step<'e>(
     effects: &mut Effects,
 ) -> Result<StepInfo, StepError> {
     let incoming = event.into();
-    if !snapshot.fits(&chart.program) {
+    if snapshot.chart != chart.hash {
         return Err(StepError::WrongChart {
             chart: chart.name().to_owned(),
         });

@@ -195,7 +195,7 @@ fn event(choice: u8, time: i64) -> Event {
     let data = if choice < 128 {
         Value::Null
     } else {
-        Value::map([("ok", Value::Bool(choice % 2 == 0))])
+        Value::map([("ok", Value::Bool(choice.is_multiple_of(2)))])
     };
     Event::new(name, data, time)
 }

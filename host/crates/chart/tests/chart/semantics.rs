@@ -321,6 +321,19 @@ fn work_and_values_are_bounded() {
 }
 
 #[test]
+fn an_event_that_swallows_itself_ends_before_it_is_too_deep() {
+    let mut run = begin(json!({
+        "initial": "s", "data": {"why": ""},
+        "states": {"s": {"on": {
+            "E": {"actions": [{"send": {"event": "E", "data": {"inner": "event.data"}}}]},
+            "error.execution": {"actions": [{"assign": {"why": "event.data.message"}}]}
+        }}}
+    }));
+    run.event("E", Json::Null);
+    assert_eq!(run.data("why"), "\"the value nests deeper than 120\"");
+}
+
+#[test]
 fn the_end_keeps_its_final_state_and_hands_over() {
     let mut run = begin(json!({
         "data": {"t": ""}, "initial": "s",

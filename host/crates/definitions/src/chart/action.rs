@@ -1,6 +1,6 @@
 //! Actions: what a chart does on entry, on exit, on a transition and when something comes back from an activity.
 
-use super::expression::{data, expression, word_or_expression};
+use super::expression::{data, expression, text_or_expression};
 use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
@@ -33,7 +33,7 @@ fn one(walk: &mut Walk, node: &Node, actions: &mut Vec<ActionDef>) {
         [("raise", value)] => actions.extend(raise(walk, value)),
         [("send", value)] => actions.extend(send(walk, value)),
         [("cancel", value)] => {
-            let id = word_or_expression(walk, value, "an id of a delayed send");
+            let id = text_or_expression(walk, value, "an id of a delayed send");
             actions.extend(id.map(|id| ActionDef::Cancel { id }));
         }
         [("log", value)] => actions.extend(log(walk, value)),
@@ -97,9 +97,10 @@ fn raise(walk: &mut Walk, node: &Node) -> Option<ActionDef> {
     } else {
         (node, None)
     };
-    let name = walk.marked(event, "an event's name")?;
-    super::one_word(walk, &name, &name.place, "an event's name")
-        .then_some(ActionDef::Raise { event: name, data })
+    Some(ActionDef::Raise {
+        event: walk.marked(event, "an event's name")?,
+        data,
+    })
 }
 
 fn send(walk: &mut Walk, node: &Node) -> Option<ActionDef> {
@@ -111,7 +112,7 @@ fn send(walk: &mut Walk, node: &Node) -> Option<ActionDef> {
     )?;
     let event = fields
         .need(walk, "event", "this `send`", "event: nudge")
-        .and_then(|n| word_or_expression(walk, n, "an event's name"));
+        .and_then(|n| text_or_expression(walk, n, "an event's name"));
     let target = fields.take("target").and_then(|n| target(walk, n));
     let delay = fields.take("delay").and_then(|n| delay(walk, n));
     let id = fields
@@ -133,7 +134,7 @@ fn send(walk: &mut Walk, node: &Node) -> Option<ActionDef> {
 }
 
 fn target(walk: &mut Walk, node: &Node) -> Option<TextOrExpr> {
-    let target = word_or_expression(walk, node, "a target")?;
+    let target = text_or_expression(walk, node, "a target")?;
     if let TextOrExpr::Text(text) = &target {
         let known = *text.value == *"workflow"
             || text.starts_with("#_")

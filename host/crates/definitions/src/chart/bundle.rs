@@ -49,6 +49,11 @@ impl ChartBundle {
 
 /// Compile `draft`. `None` when the chart cannot run; why has been reported.
 pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<ChartBundle> {
+    // Where the file is wrong already, what its chart probably does not mean follows from what was left out.
+    let clean = !walk
+        .findings
+        .iter()
+        .any(|f| f.severity == Severity::Error && f.place.file == draft.name.place.file);
     let compiled = match ::chart::compile(&draft.def, ::chart::Mode::Strict) {
         Ok(compiled) => Some(compiled),
         Err(findings) => {
@@ -66,7 +71,9 @@ pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<Ch
         })
         .collect();
     let compiled = compiled?;
-    walk.extend(compiled.warnings);
+    if clean {
+        walk.extend(compiled.warnings);
+    }
     let chart = compiled.chart;
     let states = chart.states().count() + 1;
     let mut bundle = ChartBundle {

@@ -1,6 +1,5 @@
 //! Where a chart expects expressions, and where it expects fixed values: both end as the text of an expression.
 
-use crate::chart::one_word;
 use crate::tree::{Kind, Node, Style, Typed};
 use crate::walk::{Fields, Walk, scalar_as_expression};
 use ::chart::{DataExpr, ExprText, TextOrExpr};
@@ -63,8 +62,8 @@ pub(super) fn data(walk: &mut Walk, node: &Node, what: &str) -> Option<DataExpr>
     Some(DataExpr::Map(named))
 }
 
-/// Fixed text of one word, or `{ expr: … }`.
-pub(super) fn word_or_expression(walk: &mut Walk, node: &Node, what: &str) -> Option<TextOrExpr> {
+/// Fixed text, or `{ expr: … }`.
+pub(super) fn text_or_expression(walk: &mut Walk, node: &Node, what: &str) -> Option<TextOrExpr> {
     if let Some(computed) = node.get("expr") {
         let mut fields = Fields::of(walk, node, what, "{ expr: data.name }")?;
         fields.take("expr");
@@ -72,8 +71,7 @@ pub(super) fn word_or_expression(walk: &mut Walk, node: &Node, what: &str) -> Op
         let expr = expression(walk, computed, "`expr`");
         return expr.map(TextOrExpr::Expr);
     }
-    let text = walk.marked(node, what)?;
-    one_word(walk, &text, &text.place, what).then_some(TextOrExpr::Text(text))
+    walk.marked(node, what).map(TextOrExpr::Text)
 }
 
 /// A fixed value as an expression; `{ expr: … }` is a computed one.
@@ -93,13 +91,26 @@ pub(super) fn value_map(walk: &mut Walk, node: &Node, what: &str) -> Option<Expr
         return None;
     };
     let mut text = String::from("{");
+    let mut place = None;
     for (n, entry) in entries.iter().enumerate() {
-        let value = value(walk, &entry.value)?;
         let separator = if n == 0 { "" } else { ", " };
-        let _ = write!(text, "{separator}{}: {}", quoted(&entry.key.text), *value);
+        let _ = write!(text, "{separator}{}: ", quoted(&entry.key.text));
+        let value = value(walk, &entry.value)?;
+        if place.is_none() && entry.value.get("expr").is_some() {
+            // What is wrong with a computed value is reported by its distance from the beginning of the whole text, most of which stands in no
+            // file: place the whole so that this distance ends where the author wrote the value.
+            let before = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+            let mut shifted = value.place.clone();
+            shifted.column = shifted.column.saturating_sub(before).max(1);
+            place = Some(shifted);
+        }
+        text.push_str(&value);
     }
     text.push('}');
-    Some(Marked::new(text, node.place.clone()))
+    Some(Marked::new(
+        text,
+        place.unwrap_or_else(|| node.place.clone()),
+    ))
 }
 
 fn literal(node: &Node) -> String {

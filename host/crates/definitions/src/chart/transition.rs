@@ -1,6 +1,6 @@
 //! Transitions: `on`, `always` and `after`, in all their short forms.
 
-use super::{action, expression::expression, one_word};
+use super::{action, expression::expression};
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use ::chart::TransitionDef;
@@ -57,7 +57,6 @@ fn on(walk: &mut Walk, node: &Node, transitions: &mut Vec<TransitionDef>) {
     };
     for entry in entries {
         let key = &entry.key;
-        one_word(walk, &key.text, &key.place, "an event's name");
         let trigger = Trigger {
             events: vec![Marked::new(key.text.to_string(), key.place.clone())],
             after: None,

@@ -20,8 +20,6 @@ pub(super) fn finding(file: &Arc<str>, text: &str, error: &ScanError) -> Finding
     let (message, help) = words(error, line);
     let column = match error.kind() {
         _ if help == TABS => line.chars().position(|c| c == '\t').unwrap_or(marker.col()),
-        // It stops behind the `*` or `&` that it cannot read.
-        ErrorKind::MissingAnchorOrAliasName => marker.col().saturating_sub(1),
         _ => marker.col(),
     };
     let (line, column) = clamp(text, marker.line(), column);

@@ -170,7 +170,7 @@ async fn crashes_say_what_happened() {
     error(
         &call(&grant(), "deep", json!({ "n": 100_000_000 })).await,
         CallErrorKind::Trap,
-        "stack",
+        "out of bounds",
     );
     error(
         &call(&grant(), "bad_json", json!({})).await,

@@ -1,0 +1,90 @@
+//! Opening a house: definitions, sandbox, journal, and the services a run needs.
+
+use crate::exit::{DEFINITIONS, Failure, USAGE};
+use crate::print;
+use crate::world::{SystemClock, SystemRng};
+use definitions::House;
+use journal::{Journal, PluginState};
+use runtime::Services;
+use sandbox::{Compiler, Sandbox, Settings};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use types::State;
+
+/// Calls in the sandbox at the same time, in one process of the command line.
+const CONCURRENCY: u32 = 16;
+
+/// Check the house in `directory`; every mistake is printed at once.
+pub fn house(directory: &Path) -> Result<House, Failure> {
+    definitions::load(directory)
+        .map_err(|report| Failure::report(DEFINITIONS, report.render(print::color_on_stderr())))
+}
+
+/// What a run in `house` needs.
+pub fn services(house: House) -> Services {
+    let cache = house.root.join(".charthouse/cache");
+    let state: Arc<dyn State> = Arc::new(PluginState::new(&house.store));
+    Services {
+        sandbox: Arc::new(sandbox(cache, Some(state))),
+        house: Arc::new(house),
+        clock: Arc::new(SystemClock::new()),
+        rng: Arc::new(SystemRng),
+    }
+}
+
+/// A sandbox over the code cache `cache`.
+pub fn sandbox(cache: PathBuf, state: Option<Arc<dyn State>>) -> Sandbox {
+    Sandbox::new(Settings {
+        cache,
+        compiler: compiler(),
+        concurrency: CONCURRENCY,
+        clock: Arc::new(SystemClock::new()),
+        state,
+        model: None,
+    })
+}
+
+/// This same program, started again to compile.
+fn compiler() -> Compiler {
+    match std::env::current_exe() {
+        Ok(program) => Compiler::Child {
+            program,
+            arguments: vec!["compile-component".into()],
+        },
+        Err(_) => Compiler::Here,
+    }
+}
+
+/// Where code of components that belong to no house is kept: the user's cache directory.
+pub fn user_cache() -> PathBuf {
+    let base = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+        .unwrap_or_else(std::env::temp_dir);
+    base.join("charthouse/code")
+}
+
+/// The journal of `house`, begun if there is none.
+pub fn journal(house: &House) -> Result<Journal, Failure> {
+    if let Some(directory) = house.store.parent() {
+        // A directory that cannot be made is reported by the opening itself, with the journal's own words.
+        let _ = std::fs::create_dir_all(directory);
+    }
+    Ok(Journal::open(&house.store)?)
+}
+
+/// The journal of the house in `directory`, for reading.
+pub fn journal_to_read(directory: &Path) -> Result<Journal, Failure> {
+    let house = house(directory)?;
+    Ok(Journal::open_read_only(&house.store)?)
+}
+
+/// Run `future` on this thread. The runtime's timers and sockets are all it needs.
+pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map(|runtime| runtime.block_on(future))
+        .map_err(|error| Failure::new(USAGE, format!("the event loop does not start: {error}")))
+}

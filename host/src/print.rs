@@ -1,0 +1,31 @@
+//! Printing: to a person or to a program, and quietly when nobody listens any more.
+
+use crate::exit::{Failure, NOT_SO};
+use serde::Serialize;
+use std::io::{IsTerminal, Write};
+
+/// Whether diagnostics may be coloured.
+pub fn color_on_stderr() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::io::stderr().is_terminal()
+}
+
+/// Write `text` to standard output. A reader that has gone away is no error.
+pub fn out(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(
+            NOT_SO,
+            format!("cannot write to standard output: {error}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Write `value` as one line of JSON.
+pub fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut text = serde_json::to_string(value)
+        .map_err(|error| Failure::new(NOT_SO, format!("cannot write JSON: {error}")))?;
+    text.push('\n');
+    out(&text)
+}

@@ -1,0 +1,170 @@
+//! What a person sees of a run: one live line on a terminal, plain lines in a pipe. What the model says goes to standard output, the rest to standard error.
+
+use crate::print::color_on_stderr;
+use runtime::{RunEnd, RunEvent, Status};
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// Follows a run.
+pub struct Progress {
+    live: bool,
+    color: bool,
+    started: Instant,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    state: String,
+    doing: String,
+    input: u64,
+    output: u64,
+    calls: u64,
+    text_open: bool,
+}
+
+impl Progress {
+    /// Nothing seen yet.
+    pub fn new() -> Self {
+        Progress {
+            live: std::io::stderr().is_terminal(),
+            color: color_on_stderr(),
+            started: Instant::now(),
+            seen: Mutex::new(Seen::default()),
+        }
+    }
+
+    /// Show what happened.
+    pub fn see(&self, event: &RunEvent) {
+        let mut seen = self.seen.lock().unwrap_or_else(|broken| broken.into_inner());
+        match event {
+            RunEvent::Started { run, agent, provider, model } => {
+                self.line(&mut seen, &format!("run {run}: {agent} asks {model} at {provider}"));
+            }
+            RunEvent::State { event, configuration } => {
+                seen.state = configuration.join(" + ");
+                seen.doing.clear();
+                let why = event.as_deref().map(|event| format!("  ({event})")).unwrap_or_default();
+                let text = format!("{} {}{why}", self.paint("1", "state"), seen.state);
+                self.line(&mut seen, &text);
+            }
+            RunEvent::Think { tokens, .. } => {
+                seen.doing = format!("thinking about {tokens} tokens");
+            }
+            RunEvent::Text { text } => {
+                self.clear();
+                seen.text_open = !text.ends_with('\n');
+                let mut out = std::io::stdout().lock();
+                let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+                return;
+            }
+            RunEvent::Reply { usage, .. } => {
+                seen.input += usage.input;
+                seen.output += usage.output;
+                seen.doing.clear();
+            }
+            RunEvent::Call { tool, arguments, .. } => {
+                seen.calls += 1;
+                seen.doing = format!("{tool} {}", short(arguments));
+            }
+            RunEvent::Outcome { tool, ok, error, wall_us, .. } => {
+                let time = format!("{:.1} ms", *wall_us as f64 / 1e3);
+                let text = match (ok, error) {
+                    (true, _) => format!("  {} {tool}  {time}", self.paint("32", "✓")),
+                    (false, Some(error)) => format!("  {} {tool}  {error}", self.paint("31", "✗")),
+                    (false, None) => format!("  {} {tool}", self.paint("31", "✗")),
+                };
+                seen.doing.clear();
+                self.line(&mut seen, &text);
+            }
+            RunEvent::Log { source, message } => {
+                let text = format!("  {source}: {message}");
+                self.line(&mut seen, &text);
+            }
+            RunEvent::Ask { question } => {
+                let text = format!("  asked: {question}");
+                self.line(&mut seen, &text);
+            }
+            RunEvent::Reasoning { .. } | RunEvent::Done { .. } => {}
+        }
+        self.status(&seen);
+    }
+
+    /// Say how it ended and where the record lies.
+    pub fn finish(&self, end: &RunEnd, store: &Path) {
+        let mut seen = self.seen.lock().unwrap_or_else(|broken| broken.into_inner());
+        let (color, word) = match end.status {
+            Status::Done => ("32", "done"),
+            Status::Waiting => ("33", "waiting"),
+            Status::Failed => ("31", "failed"),
+            Status::Cancelled => ("33", "cancelled"),
+            Status::Budget => ("33", "out of budget"),
+        };
+        let text = format!(
+            "{} in {:.1} s: {} calls, {} tokens in, {} out",
+            self.paint(color, word),
+            self.started.elapsed().as_secs_f64(),
+            seen.calls,
+            seen.input,
+            seen.output
+        );
+        self.line(&mut seen, &text);
+        if let Some(cause) = &end.cause {
+            self.line(&mut seen, &format!("because: {}", cause.message));
+        }
+        self.line(&mut seen, &format!("journal: {} (run {})", store.display(), end.run));
+    }
+
+    fn line(&self, seen: &mut Seen, text: &str) {
+        self.clear();
+        if std::mem::take(&mut seen.text_open) {
+            let _ = writeln!(std::io::stdout());
+        }
+        eprintln!("{text}");
+    }
+
+    /// The live line: state, what is being done, tokens so far.
+    fn status(&self, seen: &Seen) {
+        if !self.live || seen.text_open {
+            return;
+        }
+        let text = format!(
+            "{} · {} · {} tokens",
+            seen.state,
+            if seen.doing.is_empty() { "…" } else { &seen.doing },
+            seen.input + seen.output
+        );
+        let text: String = text.chars().take(98).collect();
+        eprint!("\r\x1b[2K{}", self.paint("2", &text));
+        let _ = std::io::stderr().flush();
+    }
+
+    fn clear(&self) {
+        if self.live {
+            eprint!("\r\x1b[2K");
+        }
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.color {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// Arguments cut to fit a line.
+fn short(arguments: &str) -> String {
+    let mut line: String = arguments
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(60)
+        .collect();
+    if arguments.chars().count() > 60 {
+        line.push('…');
+    }
+    line
+}

@@ -1,0 +1,47 @@
+//! `check`: every mistake of a house at once.
+
+use crate::cli::Check;
+use crate::exit::{DEFINITIONS, Failure};
+use crate::print;
+use definitions::{House, Report};
+use types::ProviderKind;
+
+pub fn run(options: &Check) -> Result<u8, Failure> {
+    let (report, summary) = match definitions::load(&options.directory) {
+        Ok(house) => {
+            let report = with_scripts(&house);
+            let summary = format!(
+                "{}: {} agents, {} charts, {} policies, {} plugins: no errors\n",
+                house.name,
+                house.agents.len(),
+                house.charts.len(),
+                house.policies.len(),
+                house.plugins.len()
+            );
+            (report, summary)
+        }
+        Err(report) => (report, String::new()),
+    };
+    let ok = report.is_ok();
+    if options.json {
+        print::json(&report.to_json())?;
+    } else {
+        eprint!("{}", report.render(print::color_on_stderr()));
+        if ok {
+            print::out(&summary)?;
+        }
+    }
+    Ok(if ok { 0 } else { DEFINITIONS })
+}
+
+/// The house's warnings, and what is wrong with the scripts that its providers play.
+fn with_scripts(house: &House) -> Report {
+    let mut findings = Vec::new();
+    for provider in house.providers.values() {
+        if let ProviderKind::Scripted { file } = &provider.kind {
+            let shown = file.strip_prefix(&house.root).unwrap_or(file);
+            findings.extend(provider::check_script(file, &shown.to_string_lossy()));
+        }
+    }
+    house.report().with(findings)
+}

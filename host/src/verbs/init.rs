@@ -1,0 +1,107 @@
+//! `init`: a house that runs at once.
+
+use crate::cli::{AccessOption, Init};
+use crate::exit::{Failure, NOT_SO, USAGE};
+use crate::{print, shipped};
+use std::fs;
+use std::path::Path;
+
+/// What the shipped files say of /workspace, and what `--workspace` puts in its place.
+const WORKSPACE: &str = "/workspace: { from: ., access: read-only";
+
+pub fn run(options: &Init) -> Result<u8, Failure> {
+    let house = &options.directory;
+    if house.join("house.yaml").exists() {
+        return Err(Failure::new(
+            NOT_SO,
+            format!("{} is a house already", house.display()),
+        )
+        .help("run `charthouse check` in it, or give another directory"));
+    }
+    let workspace = workspace(options)?;
+    for shipped in shipped::DEFINITIONS {
+        write(house, shipped.path, shipped.text.replace(WORKSPACE, &workspace).as_bytes())?;
+    }
+    for (name, component) in shipped::COMPONENTS {
+        write(house, &format!("plugins/{name}.wasm"), component)?;
+    }
+    for directory in ["plugins", "out", ".charthouse"] {
+        let path = house.join(directory);
+        fs::create_dir_all(&path).map_err(|error| cannot_write(&path, &error))?;
+    }
+    // What the host keeps for itself does not belong in anybody's repository.
+    write(house, ".charthouse/.gitignore", b"*\n")?;
+    if !options.quiet {
+        print::out(&welcome(house))?;
+    }
+    if shipped::COMPONENTS.is_empty() {
+        eprintln!(
+            "warning: this binary was built without the first-party components\nhelp: run `cargo xtask plugins` in charthouse's repository and copy target/plugins/*.wasm to {}",
+            house.join("plugins").display()
+        );
+    }
+    Ok(0)
+}
+
+fn workspace(options: &Init) -> Result<String, Failure> {
+    let access = match options.access {
+        AccessOption::ReadOnly => "read-only",
+        AccessOption::ReadWrite => "read-write",
+    };
+    let from = match &options.workspace {
+        None => ".".to_owned(),
+        Some(directory) => {
+            let directory = directory.canonicalize().map_err(|error| {
+                Failure::new(
+                    USAGE,
+                    format!("the workspace {} cannot be used: {error}", directory.display()),
+                )
+            })?;
+            if !directory.is_dir() {
+                return Err(Failure::new(
+                    USAGE,
+                    format!("the workspace {} is not a directory", directory.display()),
+                ));
+            }
+            let text = directory.to_str().ok_or_else(|| {
+                Failure::new(
+                    USAGE,
+                    format!("the workspace's path {} is not UTF-8", directory.display()),
+                )
+            })?;
+            // A JSON string is a YAML string, whatever the path holds.
+            serde_json::Value::from(text).to_string()
+        }
+    };
+    Ok(format!("/workspace: {{ from: {from}, access: {access}"))
+}
+
+fn write(house: &Path, path: &str, bytes: &[u8]) -> Result<(), Failure> {
+    let path = house.join(path);
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory).map_err(|error| cannot_write(directory, &error))?;
+    }
+    if path.exists() {
+        return Err(Failure::new(
+            NOT_SO,
+            format!("{} exists and is left as it is", path.display()),
+        )
+        .help("make the house in an empty directory, or move that file away"));
+    }
+    fs::write(&path, bytes).map_err(|error| cannot_write(&path, &error))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(NOT_SO, format!("cannot write {}: {error}", path.display()))
+}
+
+fn welcome(house: &Path) -> String {
+    let enter = match house.as_os_str() == "." {
+        true => String::new(),
+        false => format!("  cd {}\n", house.display()),
+    };
+    format!(
+        "A house is made in {}.\n\nNext:\n{enter}  charthouse check                  # every definition is explained where it is wrong\n  charthouse run surveyor           # no key and no network: surveys /workspace, writes out/survey.md\n  charthouse ledger --by tool       # what it took\n",
+        house.display()
+    )
+}

@@ -1,0 +1,31 @@
+//! One file per verb.
+
+mod chart;
+mod check;
+mod compile;
+mod context;
+mod init;
+mod journal;
+mod ledger;
+mod plugin;
+mod policy;
+mod run;
+
+use crate::cli::{Arguments, Verb};
+use crate::exit::Failure;
+
+/// Do what was asked. The number is the exit code.
+pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
+    match arguments.verb {
+        Verb::Init(options) => init::run(&options),
+        Verb::Check(options) => check::run(&options),
+        Verb::Run(options) => run::run(&options),
+        Verb::Plugin(verb) => plugin::run(&verb),
+        Verb::Chart(verb) => chart::run(&verb),
+        Verb::Context(verb) => context::run(&verb),
+        Verb::Policy(verb) => policy::run(&verb),
+        Verb::Journal(verb) => journal::run(&verb),
+        Verb::Ledger(options) => ledger::run(&options),
+        Verb::CompileComponent { input, output } => compile::run(&input, &output),
+    }
+}

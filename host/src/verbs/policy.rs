@@ -1,0 +1,86 @@
+//! `policy explain`: what is granted, and the rule that decided each line of it.
+
+use crate::cli::PolicyVerb;
+use crate::exit::{Failure, NOT_SO, USAGE};
+use crate::{open, print};
+use policy::{Grant, Subject};
+use runtime::Looking;
+use serde_json::json;
+use types::ToolName;
+
+pub fn run(verb: &PolicyVerb) -> Result<u8, Failure> {
+    let PolicyVerb::Explain {
+        agent,
+        state,
+        tool,
+        house,
+        json,
+    } = verb;
+    let tool = tool
+        .as_deref()
+        .map(|name| {
+            ToolName::from_wire(name).ok_or_else(|| {
+                Failure::new(USAGE, format!("`{name}` is not a tool's full name"))
+                    .help("write `plugin.tool`, for instance `fs.read`")
+            })
+        })
+        .transpose()?;
+    let services = open::services(open::house(&house.house)?);
+    let looking = Looking {
+        agent: agent.clone(),
+        state: state.clone(),
+        prompt: None,
+    };
+    let grants = open::block_on(runtime::explain(&services, &looking, tool.as_ref()))??;
+    match (grants.as_slice(), tool.is_some()) {
+        ([], _) => {
+            return Err(Failure::new(
+                NOT_SO,
+                format!("the agent `{agent}` has no tools"),
+            )
+            .help("name plugins in its definition: `plugins: [fs, search]`"));
+        }
+        ([grant], true) if *json => print::json(&grant.to_json())?,
+        ([grant], true) => print::out(&grant.explain_text())?,
+        (grants, _) if *json => print::json(&all_json(grants))?,
+        (grants, _) => print::out(&all_text(grants))?,
+    }
+    Ok(0)
+}
+
+/// One grant for all tools: only the verdicts differ between them.
+fn all_json(grants: &[Grant]) -> serde_json::Value {
+    let mut all = grants[0].to_json();
+    let tools: serde_json::Map<String, serde_json::Value> = grants
+        .iter()
+        .map(|grant| (grant.tool.to_string(), json!(grant.verdict)))
+        .collect();
+    if let Some(grant) = all["grant"].as_object_mut() {
+        grant.shift_remove("tool");
+        grant.shift_remove("verdict");
+        grant.shift_insert(0, "tools".into(), tools.into());
+    }
+    let because: Vec<serde_json::Value> = lines(grants)
+        .map(|line| json!({ "what": line.what, "file": line.place.file, "line": line.place.line }))
+        .collect();
+    all["because"] = because.into();
+    all
+}
+
+fn all_text(grants: &[Grant]) -> String {
+    let mut together = grants[0].clone();
+    together.because = lines(grants).cloned().collect();
+    together.explain_text()
+}
+
+/// The verdict on every tool, then the rest once.
+fn lines(grants: &[Grant]) -> impl Iterator<Item = &policy::Because> {
+    let of_tools = grants
+        .iter()
+        .flat_map(|grant| grant.because.iter().filter(|line| line.subject == Subject::Tool));
+    let of_rest = grants[0]
+        .because
+        .iter()
+        .filter(|line| line.subject != Subject::Tool);
+    of_tools.chain(of_rest)
+}

@@ -1,0 +1,94 @@
+//! `run`: one agent, from its chart's beginning until it ends or stands still.
+
+use crate::cli::Run;
+use crate::exit::{DENIED, Failure, NOT_SO, PROVIDER, USAGE};
+use crate::progress::Progress;
+use crate::{open, print};
+use definitions::House;
+use runtime::{CauseKind, Observer, RunEnd, RunEvent, RunRequest, Status};
+use std::sync::Arc;
+use types::{ProviderConfig, ProviderKind};
+
+pub fn run(options: &Run) -> Result<u8, Failure> {
+    let house = open::house(&options.house.house)?;
+    let provider = provider(&house, options)?.clone();
+    let model = provider::open(&provider, &provider::Settings::default())
+        .map_err(|error| Failure::new(PROVIDER, error))?;
+    let mut journal = open::journal(&house)?;
+    let store = house.store.clone();
+    let services = open::services(house);
+    let request = RunRequest {
+        agent: options.agent.clone(),
+        prompt: options.prompt.clone(),
+        model,
+        provider: provider.name.clone(),
+        model_name: options.model.as_deref().map(Arc::from).or(provider.model),
+        free: matches!(provider.kind, ProviderKind::Scripted { .. }),
+    };
+    let progress = (!options.json).then(|| Arc::new(Progress::new()));
+    let observer: Observer = match progress.clone() {
+        Some(progress) => Arc::new(move |event: &RunEvent| progress.see(event)),
+        None => Arc::new(|event: &RunEvent| {
+            // A reader that has gone away does not stop the run; whatever it missed is in the journal.
+            let _ = print::json(event);
+        }),
+    };
+    let end = open::block_on(runtime::run(
+        &services,
+        &mut journal,
+        request,
+        observer,
+        interrupted(),
+    ))??;
+    if let Some(progress) = progress {
+        progress.finish(&end, &store);
+    }
+    Ok(exit_code(&end))
+}
+
+/// The provider to ask: named on the command line, or the agent's own.
+fn provider<'a>(house: &'a House, options: &Run) -> Result<&'a ProviderConfig, Failure> {
+    let name = match &options.provider {
+        Some(name) => name.as_str(),
+        None => match house.agents.get(options.agent.as_str()) {
+            Some(agent) => &agent.model.provider,
+            None => {
+                let known: Vec<&str> = house.agents.keys().map(|name| &**name).collect();
+                return Err(Failure::new(
+                    USAGE,
+                    format!("there is no agent `{}` in this house", options.agent),
+                )
+                .help(format!("it has {}", known.join(", "))));
+            }
+        },
+    };
+    house.providers.get(name).ok_or_else(|| {
+        let known: Vec<&str> = house.providers.keys().map(|name| &**name).collect();
+        Failure::new(USAGE, format!("the house has no provider `{name}`")).help(format!(
+            "it has {}; add others under `providers` in house.yaml",
+            known.join(", ")
+        ))
+    })
+}
+
+/// Completes when the person presses Ctrl-C or the system asks the program to end.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn exit_code(end: &RunEnd) -> u8 {
+    match (end.status, &end.cause) {
+        (Status::Done, _) => 0,
+        (Status::Waiting, None) => 0,
+        (_, Some(cause)) if cause.kind == CauseKind::Provider => PROVIDER,
+        (_, Some(cause)) if cause.kind == CauseKind::Denied => DENIED,
+        _ => NOT_SO,
+    }
+}
