@@ -2,7 +2,7 @@
 
 use crate::cli::{AccessOption, Init};
 use crate::exit::{Failure, NOT_SO, USAGE};
-use crate::{print, shipped};
+use crate::{open, print, shipped};
 use std::fs;
 use std::path::Path;
 
@@ -31,6 +31,7 @@ pub fn run(options: &Init) -> Result<u8, Failure> {
     }
     // What the host keeps for itself does not belong in anybody's repository.
     write(house, ".charthouse/.gitignore", b"*\n")?;
+    prepare(house);
     if !options.quiet {
         print::out(&welcome(house))?;
     }
@@ -41,6 +42,23 @@ pub fn run(options: &Init) -> Result<u8, Failure> {
         );
     }
     Ok(0)
+}
+
+/// Compile the components now, so that the first run starts in milliseconds. What fails here fails again, and is reported, where it matters.
+fn prepare(house: &Path) {
+    let Ok(house) = open::house(house) else {
+        return;
+    };
+    let plugins: Vec<_> = house.plugins.clone().into_iter().collect();
+    let services = open::services(house);
+    let _ = open::block_on(async {
+        for (name, plugin) in plugins {
+            let _ = services
+                .sandbox
+                .load(name, &plugin.component, plugin.trusted)
+                .await;
+        }
+    });
 }
 
 fn workspace(options: &Init) -> Result<String, Failure> {
