@@ -10,7 +10,12 @@ use std::path::PathBuf;
 ///
 /// Exit codes: 0 fine, 1 the thing asked about is not so, 2 usage, 3 definitions invalid, 4 denied by policy, 5 provider, 6 store.
 #[derive(Parser)]
-#[command(name = "charthouse", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "charthouse",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 pub struct Arguments {
     #[command(subcommand)]
     pub verb: Verb,
@@ -19,7 +24,9 @@ pub struct Arguments {
 #[derive(Subcommand)]
 pub enum Verb {
     /// Make a house that runs at once
-    #[command(after_help = "Example:\n  charthouse init my-house && cd my-house && charthouse run surveyor")]
+    #[command(
+        after_help = "Example:\n  charthouse init my-house && cd my-house && charthouse run surveyor"
+    )]
     Init(Init),
     /// Check every definition of a house and explain every mistake
     #[command(after_help = "Examples:\n  charthouse check\n  charthouse check my-house --json")]
@@ -125,7 +132,9 @@ pub enum PluginVerb {
         json: bool,
     },
     /// Show what a component is, imports and offers
-    #[command(after_help = "Examples:\n  charthouse plugin inspect fs\n  charthouse plugin inspect target/plugins/fs.wasm --json")]
+    #[command(
+        after_help = "Examples:\n  charthouse plugin inspect fs\n  charthouse plugin inspect target/plugins/fs.wasm --json"
+    )]
     Inspect {
         /// A component's file, or the name of a plugin of the house
         component: String,
@@ -165,7 +174,9 @@ pub enum ChartVerb {
     /// Feed events to a chart and print what it does, as JSON lines
     ///
     /// Each line of input is {"event": NAME, "data": …, "after_ms": N}; `after_ms` counts from the line before, on a virtual clock.
-    #[command(after_help = "Example:\n  echo '{\"event\":\"turn.done\"}' | charthouse chart run charts/cognition/deliberate.yaml --events -")]
+    #[command(
+        after_help = "Example:\n  echo '{\"event\":\"turn.done\"}' | charthouse chart run charts/cognition/deliberate.yaml --events -"
+    )]
     Run {
         /// The chart's file
         chart: PathBuf,
@@ -178,7 +189,9 @@ pub enum ChartVerb {
 #[derive(Subcommand)]
 pub enum ContextVerb {
     /// Draw an agent's context map: what each chunk holds, its budget, what was trimmed
-    #[command(after_help = "Examples:\n  charthouse context show surveyor\n  charthouse context show surveyor --in act --json")]
+    #[command(
+        after_help = "Examples:\n  charthouse context show surveyor\n  charthouse context show surveyor --in act --json"
+    )]
     Show {
         /// The agent's name
         agent: String,
@@ -198,7 +211,9 @@ pub enum ContextVerb {
 #[derive(Subcommand)]
 pub enum PolicyVerb {
     /// Print what an agent is granted and, for each line, the file and line that decided
-    #[command(after_help = "Examples:\n  charthouse policy explain surveyor\n  charthouse policy explain surveyor --in act --tool fs.write --json")]
+    #[command(
+        after_help = "Examples:\n  charthouse policy explain surveyor\n  charthouse policy explain surveyor --in act --tool fs.write --json"
+    )]
     Explain {
         /// The agent's name
         agent: String,
@@ -219,7 +234,9 @@ pub enum PolicyVerb {
 #[derive(Subcommand)]
 pub enum JournalVerb {
     /// Tell what happened in a run; without one, list the runs
-    #[command(after_help = "Examples:\n  charthouse journal show\n  charthouse journal show latest\n  charthouse journal show 20261120-1104 --json")]
+    #[command(
+        after_help = "Examples:\n  charthouse journal show\n  charthouse journal show latest\n  charthouse journal show 20261120-1104 --json"
+    )]
     Show {
         /// A run's id or the beginning of one, or `latest`
         run: Option<String>,

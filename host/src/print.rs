@@ -13,7 +13,10 @@ pub fn color_on_stderr() -> bool {
 /// Write `text` to standard output. A reader that has gone away is no error.
 pub fn out(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(
             NOT_SO,
             format!("cannot write to standard output: {error}"),

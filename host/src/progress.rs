@@ -38,15 +38,32 @@ impl Progress {
 
     /// Show what happened.
     pub fn see(&self, event: &RunEvent) {
-        let mut seen = self.seen.lock().unwrap_or_else(|broken| broken.into_inner());
+        let mut seen = self
+            .seen
+            .lock()
+            .unwrap_or_else(|broken| broken.into_inner());
         match event {
-            RunEvent::Started { run, agent, provider, model } => {
-                self.line(&mut seen, &format!("run {run}: {agent} asks {model} at {provider}"));
+            RunEvent::Started {
+                run,
+                agent,
+                provider,
+                model,
+            } => {
+                self.line(
+                    &mut seen,
+                    &format!("run {run}: {agent} asks {model} at {provider}"),
+                );
             }
-            RunEvent::State { event, configuration } => {
+            RunEvent::State {
+                event,
+                configuration,
+            } => {
                 seen.state = configuration.join(" + ");
                 seen.doing.clear();
-                let why = event.as_deref().map(|event| format!("  ({event})")).unwrap_or_default();
+                let why = event
+                    .as_deref()
+                    .map(|event| format!("  ({event})"))
+                    .unwrap_or_default();
                 let text = format!("{} {}{why}", self.paint("1", "state"), seen.state);
                 self.line(&mut seen, &text);
             }
@@ -65,11 +82,19 @@ impl Progress {
                 seen.output += usage.output;
                 seen.doing.clear();
             }
-            RunEvent::Call { tool, arguments, .. } => {
+            RunEvent::Call {
+                tool, arguments, ..
+            } => {
                 seen.calls += 1;
                 seen.doing = format!("{tool} {}", short(arguments));
             }
-            RunEvent::Outcome { tool, ok, error, wall_us, .. } => {
+            RunEvent::Outcome {
+                tool,
+                ok,
+                error,
+                wall_us,
+                ..
+            } => {
                 let time = format!("{:.1} ms", *wall_us as f64 / 1e3);
                 let text = match (ok, error) {
                     (true, _) => format!("  {} {tool}  {time}", self.paint("32", "✓")),
@@ -94,7 +119,10 @@ impl Progress {
 
     /// Say how it ended and where the record lies.
     pub fn finish(&self, end: &RunEnd, store: &Path) {
-        let mut seen = self.seen.lock().unwrap_or_else(|broken| broken.into_inner());
+        let mut seen = self
+            .seen
+            .lock()
+            .unwrap_or_else(|broken| broken.into_inner());
         let (color, word) = match end.status {
             Status::Done => ("32", "done"),
             Status::Waiting => ("33", "waiting"),
@@ -114,7 +142,10 @@ impl Progress {
         if let Some(cause) = &end.cause {
             self.line(&mut seen, &format!("because: {}", cause.message));
         }
-        self.line(&mut seen, &format!("journal: {} (run {})", store.display(), end.run));
+        self.line(
+            &mut seen,
+            &format!("journal: {} (run {})", store.display(), end.run),
+        );
     }
 
     fn line(&self, seen: &mut Seen, text: &str) {
@@ -133,7 +164,11 @@ impl Progress {
         let text = format!(
             "{} · {} · {} tokens",
             seen.state,
-            if seen.doing.is_empty() { "…" } else { &seen.doing },
+            if seen.doing.is_empty() {
+                "…"
+            } else {
+                &seen.doing
+            },
             seen.input + seen.output
         );
         let text: String = text.chars().take(98).collect();

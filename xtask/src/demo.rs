@@ -20,22 +20,40 @@ fn survey(directory: PathBuf) -> Result<()> {
         std::fs::remove_dir_all(&house)
             .with_context(|| format!("cannot clear {}", house.display()))?;
     }
-    shell::run(Command::new(&host)
-        .arg("init")
-        .arg(&house)
-        .arg("--workspace")
-        .arg(&directory)
-        .arg("--quiet"))?;
-    shell::run(Command::new(&host)
-        .args(["run", "surveyor"])
-        .arg(format!("Survey {}.", directory.display()))
-        .arg("--house")
-        .arg(&house))?;
-    shell::run(Command::new(&host).arg("ledger").arg("--by").arg("tool").arg("--house").arg(&house))?;
+    shell::run(
+        Command::new(&host)
+            .arg("init")
+            .arg(&house)
+            .arg("--workspace")
+            .arg(&directory)
+            .arg("--quiet"),
+    )?;
+    shell::run(
+        Command::new(&host)
+            .args(["run", "surveyor"])
+            .arg(format!("Survey {}.", directory.display()))
+            .arg("--house")
+            .arg(&house),
+    )?;
+    shell::run(
+        Command::new(&host)
+            .arg("ledger")
+            .arg("--by")
+            .arg("tool")
+            .arg("--house")
+            .arg(&house),
+    )?;
     let survey = house.join("out/survey.md");
     println!("\nsurvey:  {}", survey.display());
-    println!("journal: {}", house.join(".charthouse/journal.db").display());
-    println!("read it: {} journal show --house {}", host.display(), house.display());
+    println!(
+        "journal: {}",
+        house.join(".charthouse/journal.db").display()
+    );
+    println!(
+        "read it: {} journal show --house {}",
+        host.display(),
+        house.display()
+    );
     Ok(())
 }
 

@@ -32,7 +32,11 @@ fn cli() -> Result<String> {
             .chain(words.iter().map(String::as_str))
             .collect::<Vec<_>>()
             .join(" ");
-        write!(text, "\n## `{title}`\n\n```text\n{}\n```\n", help.trim_end())?;
+        write!(
+            text,
+            "\n## `{title}`\n\n```text\n{}\n```\n",
+            help.trim_end()
+        )?;
         let verbs: Vec<&str> = verbs_of(&help);
         for verb in verbs.iter().rev() {
             let mut below = words.clone();

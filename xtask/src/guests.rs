@@ -22,7 +22,14 @@ fn build(workspace: &str, output: &str) -> Result<PathBuf> {
     let manifest = root().join(workspace).join("Cargo.toml");
     let build_directory = target().join("wasm").join(output);
     run(cargo()
-        .args(["build", "--release", "--locked", "--target", TARGET, "--manifest-path"])
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--target",
+            TARGET,
+            "--manifest-path",
+        ])
         .arg(&manifest)
         // Its own directory, so that its own `.cargo/config.toml` counts.
         .current_dir(root().join(workspace))

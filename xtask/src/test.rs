@@ -11,12 +11,20 @@ pub fn run() -> Result<()> {
     let plugins = guests::plugins()?;
     let test_guests = guests::tests()?;
     for workspace in ["plugins", "sdk/rust", "tests/guests"] {
-        shell::run(cargo()
-            .args(["fmt", "--check", "--all", "--manifest-path"])
-            .arg(root().join(workspace).join("Cargo.toml")))?;
+        shell::run(
+            cargo()
+                .args(["fmt", "--check", "--all", "--manifest-path"])
+                .arg(root().join(workspace).join("Cargo.toml")),
+        )?;
     }
     shell::run(cargo().args([
-        "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings",
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
     ]))?;
     // The program that whole-system tests start.
     shell::run(cargo().args(["build", "--locked", "--package", "charthouse"]))?;
@@ -29,9 +37,21 @@ pub fn run() -> Result<()> {
     };
     let mut tests = cargo();
     if has_nextest() {
-        tests.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
+        tests.args([
+            "nextest",
+            "run",
+            "--workspace",
+            "--locked",
+            "--no-fail-fast",
+        ]);
     } else {
-        tests.args(["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"]);
+        tests.args([
+            "test",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--no-fail-fast",
+        ]);
     }
     with_guests(&mut tests);
     shell::run(&mut tests)?;
@@ -40,10 +60,12 @@ pub fn run() -> Result<()> {
     with_guests(&mut doc_tests);
     shell::run(&mut doc_tests)?;
     for (workspace, build) in [("plugins", "plugins-native"), ("sdk/rust", "sdk-native")] {
-        shell::run(cargo()
-            .args(["test", "--locked", "--manifest-path"])
-            .arg(root().join(workspace).join("Cargo.toml"))
-            .env("CARGO_TARGET_DIR", target().join("wasm").join(build)))?;
+        shell::run(
+            cargo()
+                .args(["test", "--locked", "--manifest-path"])
+                .arg(root().join(workspace).join("Cargo.toml"))
+                .env("CARGO_TARGET_DIR", target().join("wasm").join(build)),
+        )?;
     }
     conformance()?;
     docs::run(true)

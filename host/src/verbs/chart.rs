@@ -19,10 +19,13 @@ pub fn run(verb: &ChartVerb) -> Result<u8, Failure> {
     }
     for (index, line) in input.lines().enumerate() {
         let line = line.map_err(|error| {
-            Failure::new(USAGE, format!("cannot read line {} of the events: {error}", index + 1))
+            Failure::new(
+                USAGE,
+                format!("cannot read line {} of the events: {error}", index + 1),
+            )
         })?;
-        let parsed = InputLine::parse(&line, index + 1)
-            .map_err(|error| Failure::new(USAGE, error))?;
+        let parsed =
+            InputLine::parse(&line, index + 1).map_err(|error| Failure::new(USAGE, error))?;
         if let Some(input) = parsed
             && !show(&simulation.feed(&input))?
         {

@@ -12,15 +12,18 @@ const WORKSPACE: &str = "/workspace: { from: ., access: read-only";
 pub fn run(options: &Init) -> Result<u8, Failure> {
     let house = &options.directory;
     if house.join("house.yaml").exists() {
-        return Err(Failure::new(
-            NOT_SO,
-            format!("{} is a house already", house.display()),
-        )
-        .help("run `charthouse check` in it, or give another directory"));
+        return Err(
+            Failure::new(NOT_SO, format!("{} is a house already", house.display()))
+                .help("run `charthouse check` in it, or give another directory"),
+        );
     }
     let workspace = workspace(options)?;
     for shipped in shipped::DEFINITIONS {
-        write(house, shipped.path, shipped.text.replace(WORKSPACE, &workspace).as_bytes())?;
+        write(
+            house,
+            shipped.path,
+            shipped.text.replace(WORKSPACE, &workspace).as_bytes(),
+        )?;
     }
     for (name, component) in shipped::COMPONENTS {
         write(house, &format!("plugins/{name}.wasm"), component)?;
@@ -72,7 +75,10 @@ fn workspace(options: &Init) -> Result<String, Failure> {
             let directory = directory.canonicalize().map_err(|error| {
                 Failure::new(
                     USAGE,
-                    format!("the workspace {} cannot be used: {error}", directory.display()),
+                    format!(
+                        "the workspace {} cannot be used: {error}",
+                        directory.display()
+                    ),
                 )
             })?;
             if !directory.is_dir() {

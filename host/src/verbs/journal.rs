@@ -20,7 +20,10 @@ pub fn run(verb: &JournalVerb) -> Result<u8, Failure> {
                 }))?;
             } else {
                 print::out(&match verification.first_bad {
-                    None => format!("{} records, all as they were written\n", verification.records),
+                    None => format!(
+                        "{} records, all as they were written\n",
+                        verification.records
+                    ),
                     Some(bad) => format!(
                         "{} records; record {bad} is the first that is not as it was written\n",
                         verification.records
@@ -93,7 +96,11 @@ const EXCERPT: usize = 60;
 /// One record as a line that fits a terminal.
 fn line(record: &Record, first: i64) -> String {
     let body = body(record);
-    let mut text = format!("{:>9.3}  {:<8} ", (record.time.0 - first) as f64 / 1e3, record.kind);
+    let mut text = format!(
+        "{:>9.3}  {:<8} ",
+        (record.time.0 - first) as f64 / 1e3,
+        record.kind
+    );
     // Writing to a String cannot fail.
     let _ = match record.kind.as_str() {
         "started" => write!(
@@ -124,7 +131,12 @@ fn line(record: &Record, first: i64) -> String {
             body["tools"],
         ),
         "reply" if !body["error"].is_null() => {
-            write!(text, "#{} failed: {}", body["effect"], excerpt(&body["error"]["message"]))
+            write!(
+                text,
+                "#{} failed: {}",
+                body["effect"],
+                excerpt(&body["error"]["message"])
+            )
         }
         "reply" => write!(
             text,
@@ -163,12 +175,21 @@ fn line(record: &Record, first: i64) -> String {
         "cost" => write!(
             text,
             "{}: {} in, {} out, {} USD",
-            word(if body["tool"].is_null() { &body["model"] } else { &body["tool"] }),
+            word(if body["tool"].is_null() {
+                &body["model"]
+            } else {
+                &body["tool"]
+            }),
             body["tokens"]["input"],
             body["tokens"]["output"],
             word(&body["usd"])
         ),
-        "ended" => write!(text, "{} {}", word(&body["status"]), excerpt(&body["cause"]["message"])),
+        "ended" => write!(
+            text,
+            "{} {}",
+            word(&body["status"]),
+            excerpt(&body["cause"]["message"])
+        ),
         _ => write!(text, "{}", excerpt(&body)),
     };
     text.truncate(text.trim_end().len());

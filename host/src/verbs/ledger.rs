@@ -32,7 +32,9 @@ fn fold(journal: &Journal, ledger: &mut Ledger) -> Result<(), JournalError> {
         // Records of a later version may say more; what this version cannot read it must not count wrongly.
         match serde_json::from_str::<Cost>(&record.body) {
             Ok(cost) => ledger.add(&cost),
-            Err(error) => tracing::warn!(record = record.seq.0, %error, "a cost record cannot be read"),
+            Err(error) => {
+                tracing::warn!(record = record.seq.0, %error, "a cost record cannot be read")
+            }
         }
         Ok(())
     })

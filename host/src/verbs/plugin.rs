@@ -46,12 +46,15 @@ impl Named {
     fn find(component: &str, house: &Path) -> Result<Self, Failure> {
         let path = PathBuf::from(component);
         let is_path = component.contains(std::path::MAIN_SEPARATOR)
-            || path.extension().is_some_and(|extension| extension == "wasm")
+            || path
+                .extension()
+                .is_some_and(|extension| extension == "wasm")
             || path.is_file();
         if is_path {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
             let name = PluginName::parse(&stem).map_err(|error| {
-                Failure::new(USAGE, error).help("the file's name becomes the plugin's name; rename the file")
+                Failure::new(USAGE, error)
+                    .help("the file's name becomes the plugin's name; rename the file")
             })?;
             return Ok(Named {
                 name,
@@ -66,7 +69,10 @@ impl Named {
             let known: Vec<&str> = house.plugins.keys().map(PluginName::as_str).collect();
             return Err(Failure::new(
                 USAGE,
-                format!("the house has no plugin `{name}`; it has {}", known.join(", ")),
+                format!(
+                    "the house has no plugin `{name}`; it has {}",
+                    known.join(", ")
+                ),
             )
             .help("name one of these, or give a component's path such as ./my-plugin.wasm"));
         };
@@ -219,7 +225,12 @@ fn call(
     };
     let root = std::env::current_dir()
         .and_then(|directory| directory.canonicalize())
-        .map_err(|error| Failure::new(NOT_SO, format!("the current directory cannot be used: {error}")))?;
+        .map_err(|error| {
+            Failure::new(
+                NOT_SO,
+                format!("the current directory cannot be used: {error}"),
+            )
+        })?;
     let grant = ::policy::resolve(&Request {
         root: &root,
         layers: &[&overlay],

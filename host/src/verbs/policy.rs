@@ -34,11 +34,10 @@ pub fn run(verb: &PolicyVerb) -> Result<u8, Failure> {
     let grants = open::block_on(runtime::explain(&services, &looking, tool.as_ref()))??;
     match (grants.as_slice(), tool.is_some()) {
         ([], _) => {
-            return Err(Failure::new(
-                NOT_SO,
-                format!("the agent `{agent}` has no tools"),
-            )
-            .help("name plugins in its definition: `plugins: [fs, search]`"));
+            return Err(
+                Failure::new(NOT_SO, format!("the agent `{agent}` has no tools"))
+                    .help("name plugins in its definition: `plugins: [fs, search]`"),
+            );
         }
         ([grant], true) if *json => print::json(&grant.to_json())?,
         ([grant], true) => print::out(&grant.explain_text())?,
@@ -75,9 +74,12 @@ fn all_text(grants: &[Grant]) -> String {
 
 /// The verdict on every tool, then the rest once.
 fn lines(grants: &[Grant]) -> impl Iterator<Item = &policy::Because> {
-    let of_tools = grants
-        .iter()
-        .flat_map(|grant| grant.because.iter().filter(|line| line.subject == Subject::Tool));
+    let of_tools = grants.iter().flat_map(|grant| {
+        grant
+            .because
+            .iter()
+            .filter(|line| line.subject == Subject::Tool)
+    });
     let of_rest = grants[0]
         .because
         .iter()

@@ -5,36 +5,13 @@ use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use indexmap::IndexMap;
-use rust_decimal::Decimal;
 use std::sync::Arc;
-use types::{Count, Timestamp};
+use types::{Count, Price, Timestamp};
 
 /// Prices by model, each model's in the order in which they came into force.
 pub type Prices = IndexMap<Arc<str>, Vec<Price>>;
 
 const EXAMPLE: &str = "{ from: 2026-01-01, input: 0.20, output: 0.80, per: 1M, currency: USD }";
-
-/// What a model costs from some day on, in US dollars.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Price {
-    /// The beginning of the day, UTC.
-    pub from: Timestamp,
-    /// For `per` tokens of input that were not cached.
-    pub input: Decimal,
-    /// For `per` tokens of output.
-    pub output: Decimal,
-    /// For `per` tokens of cached input; the price of other input where there is none.
-    pub cached: Option<Decimal>,
-    /// The number of tokens that the prices are for.
-    pub per: u64,
-}
-
-impl Price {
-    /// The price in force at `time`, out of `prices` in the order of [`Prices`].
-    pub fn at(prices: &[Price], time: Timestamp) -> Option<&Price> {
-        prices.iter().rev().find(|price| price.from <= time)
-    }
-}
 
 /// Read `prices`.
 pub(crate) fn read(walk: &mut Walk, node: &Node) -> Prices {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use charthouse_definitions::{House, Price, load, load_chart, load_policy};
+use charthouse_definitions::{House, load, load_chart, load_policy};
 use common::{copy, fixtures};
 use context::{Budget, Source, ToolsMode, Trim};
 use policy::{Access, ClockMode, RandomMode, Verdict};
@@ -10,7 +10,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
-use types::{Bytes, CacheClass, Count, Percent, ProviderKind, Role, SecretRef, Timestamp};
+
+use types::{Bytes, CacheClass, Count, Percent, Price, ProviderKind, Role, SecretRef, Timestamp};
 
 /// The design's charts and policy in the base house, with more of `house.yaml`.
 fn house() -> (TempDir, House) {

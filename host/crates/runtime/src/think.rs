@@ -2,21 +2,20 @@
 
 use crate::gather::{self, Asker, Gathered};
 use crate::live::{CauseKind, RunEvent};
+use crate::offers;
 use crate::record::Kind;
 use crate::round::ActivityKind;
 use crate::run::{Done, Run};
 use crate::services::Observer;
-use crate::{money, offers};
 use context::{BytesEstimate, SlotChunks, Tools};
-use definitions::Price;
 use rust_decimal::Decimal;
 use sandbox::CallContext;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use types::{
-    Cost, Item, ModelError, ModelSink, Provenance, Purpose, Reply, StopReason, Tokens, ToolResult,
-    Value,
+    Cost, Item, ModelError, ModelSink, Price, Provenance, Purpose, Reply, StopReason, Tokens,
+    ToolResult, Value,
 };
 
 /// How tokens are counted.
@@ -226,13 +225,19 @@ impl Run<'_> {
 
     /// Put what the reply cost on the ledger.
     fn book(&mut self, id: &Arc<str>, reply: &Reply, wall: Duration) {
+        let tokens = Tokens {
+            input: reply.usage.input,
+            cached: reply.usage.cached,
+            output: reply.usage.output,
+            reasoning: reply.usage.reasoning,
+        };
         let usd = if self.free {
             Some(Decimal::ZERO)
         } else {
             let prices = self.services.house.prices.get(&self.parameters.name);
             prices
                 .and_then(|prices| Price::at(prices, self.services.clock.now()))
-                .map(|price| money::usd(price, &reply.usage))
+                .and_then(|price| price.usd(&tokens))
         };
         self.spent_today += usd.unwrap_or_default();
         let state = self
@@ -246,12 +251,7 @@ impl Run<'_> {
             tool: None,
             model: Some(self.parameters.name.clone()),
             purpose: Purpose::Work,
-            tokens: Tokens {
-                input: reply.usage.input,
-                cached: reply.usage.cached,
-                output: reply.usage.output,
-                reasoning: reply.usage.reasoning,
-            },
+            tokens,
             usd,
             wall_us: wall.as_micros() as u64,
             fuel: 0,

@@ -5,12 +5,13 @@
 //! and writes down every refusal in words, because WASI's error codes carry none.
 
 use policy::Hide;
+use rustix::fs::{FileType, Mode, OFlags};
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use types::Refusal;
 use wasmtime::component::{HasData, Resource};
-use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
+use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::preopens;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     self as fs, ErrorCode, Host, HostDescriptor, HostDirectoryEntryStream,
@@ -277,10 +278,7 @@ impl HostDescriptor for WatchedView<'_> {
             .open_at(fd, path_flags, path.clone(), open_flags, flags)
             .await;
         let opened = self.noted(operation, rep, &path, opened)?;
-        let is_directory = matches!(
-            self.inner.table.get(&opened)?,
-            wasmtime_wasi::filesystem::Descriptor::Dir(_)
-        );
+        let is_directory = matches!(self.inner.table.get(&opened)?, Descriptor::Dir(_));
         if let (true, Some(place)) = (is_directory, place) {
             self.watch.directories.insert(opened.rep(), place);
         }
@@ -378,10 +376,14 @@ impl HostDescriptor for WatchedView<'_> {
         self.visible("rename", &fd, &old_path, false)?;
         self.visible("rename", &new_fd, &new_path, false)?;
         let rep = fd.rep();
+        let replaced = Replaced::find(self.inner.table.get(&new_fd)?, &new_path);
         let done = self
             .inner
             .rename_at(fd, old_path.clone(), new_fd, new_path)
             .await;
+        if let (Ok(()), Some(replaced)) = (&done, replaced) {
+            replaced.pass_on();
+        }
         self.noted("rename", rep, &old_path, done)
     }
 
@@ -508,6 +510,72 @@ impl HostDescriptor for WatchedView<'_> {
     async fn metadata_hash(&mut self, fd: Fd) -> FsResult<fs::MetadataHashValue> {
         self.inner.metadata_hash(fd).await
     }
+}
+
+/// A file that is about to be replaced by renaming another over it, which is how careful programs write.
+///
+/// WASI knows no permission bits, so a guest cannot give the new file those of the old: a script would stop being executable with every edit. The
+/// host passes them on.
+struct Replaced {
+    directory: Arc<std::fs::File>,
+    path: String,
+    mode: Mode,
+}
+
+impl Replaced {
+    /// The regular file at `path` below `directory`, if there is one.
+    fn find(directory: &Descriptor, path: &str) -> Option<Self> {
+        let Descriptor::Dir(directory) = directory else {
+            return None;
+        };
+        let file = inside(&directory.dir, path, OFlags::RDONLY | OFlags::NONBLOCK)?;
+        let stat = regular(&file)?;
+        Some(Replaced {
+            directory: directory.dir.clone(),
+            path: path.to_owned(),
+            mode: Mode::from_raw_mode(stat.st_mode),
+        })
+    }
+
+    /// Give the file that stands there now the same permissions. Where that cannot be done the rename still holds.
+    fn pass_on(self) {
+        let file = inside(
+            &self.directory,
+            &self.path,
+            OFlags::RDONLY | OFlags::NONBLOCK,
+        );
+        if let Some(file) = file
+            && regular(&file).is_some()
+        {
+            let _ = rustix::fs::fchmod(file, self.mode);
+        }
+    }
+}
+
+/// Open `path` without ever leaving `directory` and without following a link at its end.
+#[cfg(target_os = "linux")]
+fn inside(directory: &std::fs::File, path: &str, flags: OFlags) -> Option<rustix::fd::OwnedFd> {
+    use rustix::fs::{ResolveFlags, openat2};
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    openat2(directory, path, flags, Mode::empty(), resolve).ok()
+}
+
+/// Elsewhere only a plain name can be opened without the risk of leaving the directory.
+#[cfg(not(target_os = "linux"))]
+fn inside(directory: &std::fs::File, path: &str, flags: OFlags) -> Option<rustix::fd::OwnedFd> {
+    if path.contains('/') {
+        return None;
+    }
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(directory, path, flags, Mode::empty()).ok()
+}
+
+fn regular(file: &rustix::fd::OwnedFd) -> Option<rustix::fs::Stat> {
+    let stat = rustix::fs::fstat(file).ok()?;
+    FileType::from_raw_mode(stat.st_mode)
+        .is_file()
+        .then_some(stat)
 }
 
 #[cfg(test)]

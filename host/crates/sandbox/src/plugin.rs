@@ -180,7 +180,7 @@ impl Sandbox {
         let pre = linked.linker.instantiate_pre(&component).map_err(link)?;
         let has = |interface: &str| {
             component
-                .get_export_index(None, &format!("charthouse:plugin/{interface}@0.1.0"))
+                .get_export_index(None, format!("charthouse:plugin/{interface}@0.1.0"))
                 .is_some()
         };
         let loaded = Arc::new(Loaded {

@@ -336,11 +336,22 @@ mod tests {
             ("a_-b", "c-"),
         ] {
             let name = ToolName::new(&PluginName::parse(plugin).unwrap(), tool).unwrap();
-            assert_eq!(ToolName::from_wire(&name.wire()), Some(name.clone()), "{name}");
-            assert!(name.wire().chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)));
+            assert_eq!(
+                ToolName::from_wire(&name.wire()),
+                Some(name.clone()),
+                "{name}"
+            );
+            assert!(
+                name.wire()
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+            );
         }
         assert_eq!(ToolName::parse("fs.read").unwrap().wire(), "fs__read");
-        assert_eq!(ToolName::from_wire("fs.read"), ToolName::parse("fs.read").ok());
+        assert_eq!(
+            ToolName::from_wire("fs.read"),
+            ToolName::parse("fs.read").ok()
+        );
     }
 
     #[test]

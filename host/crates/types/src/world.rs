@@ -7,7 +7,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 /// Milliseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
@@ -54,5 +56,6 @@ pub type ModelFuture<'a> = Pin<Box<dyn Future<Output = Result<Reply, ModelError>
 /// Something that answers payloads: a provider, a script, a recording.
 pub trait Model: Send + Sync {
     /// Answer `payload`. Dropping the future cancels the request and closes its connection.
-    fn complete<'a>(&'a self, payload: &'a Payload, sink: &'a mut dyn ModelSink) -> ModelFuture<'a>;
+    fn complete<'a>(&'a self, payload: &'a Payload, sink: &'a mut dyn ModelSink)
+    -> ModelFuture<'a>;
 }

@@ -190,6 +190,23 @@ async fn hidden_names_are_not_there_under_any_name() {
 }
 
 #[tokio::test]
+async fn a_file_replaced_by_renaming_keeps_its_permissions() {
+    use std::os::unix::fs::PermissionsExt;
+    let tree = tree();
+    let script = tree.path().join("w/sub/run.sh");
+    fs::write(&script, "old").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let grant = mounted(&tree, Access::ReadWrite, &[]);
+    let written = json!({ "path": "/workspace/new", "text": "new" });
+    assert!(call(&grant, "write", written).await.result.is_ok());
+    let renamed = json!({ "from": "/workspace/new", "to": "/workspace/sub/run.sh" });
+    assert!(call(&grant, "rename", renamed).await.result.is_ok());
+    assert_eq!(fs::read_to_string(&script).unwrap(), "new");
+    let mode = fs::metadata(&script).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o755);
+}
+
+#[tokio::test]
 async fn what_would_block_a_thread_is_not_opened() {
     let tree = tree();
     let fifo = tree.path().join("w/fifo");

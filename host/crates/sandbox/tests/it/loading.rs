@@ -85,14 +85,15 @@ async fn damaged_code_is_made_again() {
     let expected = echo(&cache).await;
     let code = file(&cache, "cwasm");
     let whole = fs::read(&code).unwrap();
-    let damages: [&dyn Fn(&mut Vec<u8>); 4] = [
-        &|bytes| bytes.truncate(bytes.len() / 2),
-        &|bytes| bytes.clear(),
-        &|bytes| {
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [Damage; 4] = [
+        |bytes| bytes.truncate(bytes.len() / 2),
+        |bytes| bytes.clear(),
+        |bytes| {
             let middle = bytes.len() / 2;
             bytes[middle] ^= 0x55;
         },
-        &|bytes| bytes.extend_from_slice(b"more"),
+        |bytes| bytes.extend_from_slice(b"more"),
     ];
     for damage in damages {
         let mut bytes = whole.clone();
