@@ -1,5 +1,6 @@
 //! Exit codes, and the one place where an error is printed with what to do about it.
 
+use journal::JournalError;
 use runtime::RuntimeError;
 use std::fmt::Display;
 
@@ -78,9 +79,14 @@ impl From<RuntimeError> for Failure {
     }
 }
 
-impl From<journal::JournalError> for Failure {
-    fn from(error: journal::JournalError) -> Self {
-        Failure::new(STORE, error)
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        let code = match &error {
+            JournalError::NoSuchRun { .. } => NOT_SO,
+            JournalError::AmbiguousRun { .. } => USAGE,
+            _ => STORE,
+        };
+        Failure::new(code, error)
     }
 }
 

@@ -1,1 +1,11 @@
-//! placeholder
+//! What whole-system tests share: starting the real program, houses to start it in, and a server that plays a model.
+//!
+//! Nothing here links a part of charthouse: a test knows the program as a user does, by its command line, its files and its JSON.
+
+mod house;
+mod program;
+mod server;
+
+pub use house::{House, Plan};
+pub use program::{Ran, charthouse, copy, guests, plugins, program, repository, run, shared_cache};
+pub use server::{Answer, Asked, ModelServer, Said, dead_address};

@@ -1,6 +1,121 @@
-//! `cargo xtask bench`: placeholder until the bench crate exists.
-use anyhow::Result;
-/// Measure.
+//! `cargo xtask bench`: what DESIGN §7 asks for, measured against floors in the same run, as a table and as `docs/benchmarks.md`.
+//!
+//! Figures of the whole program are taken here; figures of a part are taken by that part's own bench, which alone may name what the part is made of.
+//! Nothing here fails because something is slow: a time is a fact about a machine, not a test.
+
+mod machine;
+mod measure;
+mod memory;
+mod process;
+mod report;
+mod server;
+
+use crate::shell::{cargo, root, target};
+use crate::{demo, guests, shell};
+use anyhow::{Context, Result, bail};
+use measure::Figure;
+use report::Section;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Benches inside the parts: package, bench, title, how.
+const PARTS: [(&str, &str, &str, &str); 4] = [
+    (
+        "charthouse-sandbox",
+        "call",
+        "A sandboxed call",
+        "`Sandbox::call` with everything it does (policy's grant, argument check, watched files, memory limit, fuel, deadline, log) in a fresh instance, on one thread, against raw wasmtime on the same component: the same pooled engine, typed bindings, a fresh instance with a WASI context, and nothing else.",
+    ),
+    (
+        "charthouse-chart",
+        "step",
+        "Charts",
+        "*flat*: two states and an event that changes between them. *par*: four levels (chart, compound, parallel with two regions, eight states in each); every event moves both regions on and counts in four actions. The floor is the same machine written by hand as a `match` over the event's name.",
+    ),
+    (
+        "charthouse-context",
+        "payload",
+        "Payload",
+        "A coding agent's map with 128k tokens of history. *Whole*: measure every item, plan and assemble. *Next turn*: one exchange more is measured, then plan and assemble. The payload shares its items with the history; encoding it in a provider's dialect comes after.",
+    ),
+    (
+        "charthouse-journal",
+        "append",
+        "Journal",
+        "Append of one macrostep (three records, about 1 KiB) in one durable commit, against a commit of the same bytes into a plain SQLite table with the same settings (WAL, `synchronous = FULL`).",
+    ),
+];
+
+/// The verb.
 pub fn run() -> Result<()> {
+    let mut facts = machine::facts()?;
+    facts.push((
+        "configuration",
+        "release profile (`opt-level = 3`, fat LTO, one codegen unit, unwinding), glibc's allocator, warm page cache, code cache filled by `charthouse init`".into(),
+    ));
+    let guests = guests::tests()?;
+    let host = demo::build_host()?;
+    build_benches()?;
+    let mut sections = vec![Section {
+        title: "The whole program",
+        how: "The house is the one that `charthouse init` makes; `charthouse run coder` asks a server on this machine, which takes the time of the first bytes of each request and lets the agent read a file in the sandbox. Starting the program is part of the time.",
+        figures: process::Bench::new(host, target().join("bench/house"))?.figures()?,
+    }];
+    for (_, bench, title, how) in PARTS {
+        sections.push(Section {
+            title,
+            how,
+            figures: part(bench, &guests)?,
+        });
+    }
+    facts.push(("load after", machine::load()));
+    print!("{}", report::terminal(&sections));
+    let path = root().join("docs/benchmarks.md");
+    std::fs::create_dir_all(root().join("docs"))?;
+    std::fs::write(&path, report::page(&facts, &sections))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    println!("\nwritten: {}", path.display());
     Ok(())
+}
+
+/// `cargo bench` for all parts together, always: for another set of packages cargo would choose other features and compile the libraries again.
+fn cargo_bench() -> Command {
+    let mut command = cargo();
+    command.args(["bench", "--locked"]);
+    for (package, ..) in PARTS {
+        command.args(["--package", package]);
+    }
+    command
+}
+
+/// Before anything is measured: a compiler at work would be measured with it.
+fn build_benches() -> Result<()> {
+    let mut command = cargo_bench();
+    command.arg("--no-run");
+    for (_, bench, ..) in PARTS {
+        command.args(["--bench", bench]);
+    }
+    shell::run(&mut command)
+}
+
+/// Run one part's bench and take the figures it prints.
+fn part(bench: &str, guests: &Path) -> Result<Vec<Figure>> {
+    eprintln!("+ cargo bench --bench {bench}");
+    let output = cargo_bench()
+        .args(["--quiet", "--bench", bench])
+        .env("CHARTHOUSE_TEST_GUESTS", guests)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("the bench `{bench}` ended with {}", output.status);
+    }
+    let text = String::from_utf8(output.stdout).context("a bench prints text")?;
+    text.lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| {
+            serde_json::from_str(line)
+                .with_context(|| format!("the bench `{bench}` printed {line}"))
+        })
+        .collect()
 }

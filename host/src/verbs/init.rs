@@ -18,6 +18,7 @@ pub fn run(options: &Init) -> Result<u8, Failure> {
         );
     }
     let workspace = workspace(options)?;
+    refuse_to_overwrite(house)?;
     for shipped in shipped::DEFINITIONS {
         write(
             house,
@@ -26,7 +27,7 @@ pub fn run(options: &Init) -> Result<u8, Failure> {
         )?;
     }
     for (name, component) in shipped::COMPONENTS {
-        write(house, &format!("plugins/{name}.wasm"), component)?;
+        write(house, &component_path(name), component)?;
     }
     for directory in ["plugins", "out", ".charthouse"] {
         let path = house.join(directory);
@@ -100,17 +101,40 @@ fn workspace(options: &Init) -> Result<String, Failure> {
     Ok(format!("/workspace: {{ from: {from}, access: {access}"))
 }
 
+/// Every file in the way is found before the first is written, so that whoever moves it away can start again.
+fn refuse_to_overwrite(house: &Path) -> Result<(), Failure> {
+    let definitions = shipped::DEFINITIONS.iter().map(|file| file.path.to_owned());
+    let components = shipped::COMPONENTS
+        .iter()
+        .map(|(name, _)| component_path(name));
+    let taken: Vec<String> = definitions
+        .chain(components)
+        .map(|path| house.join(path))
+        .filter(|path| path.symlink_metadata().is_ok())
+        .map(|path| path.display().to_string())
+        .collect();
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let (verb, that) = match taken.len() {
+        1 => ("exists and is left as it is", "that file"),
+        _ => ("exist and are left as they are", "those files"),
+    };
+    Err(
+        Failure::new(NOT_SO, format!("{} {verb}", taken.join(", "))).help(format!(
+            "make the house in an empty directory, or move {that} away"
+        )),
+    )
+}
+
+fn component_path(name: &str) -> String {
+    format!("plugins/{name}.wasm")
+}
+
 fn write(house: &Path, path: &str, bytes: &[u8]) -> Result<(), Failure> {
     let path = house.join(path);
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).map_err(|error| cannot_write(directory, &error))?;
-    }
-    if path.exists() {
-        return Err(Failure::new(
-            NOT_SO,
-            format!("{} exists and is left as it is", path.display()),
-        )
-        .help("make the house in an empty directory, or move that file away"));
     }
     fs::write(&path, bytes).map_err(|error| cannot_write(&path, &error))
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 ///
 /// `*` and `?` stay within one name, `**` crosses directories, `[ab]` and `{a,b}` are alternatives. Whatever lies below a hidden directory is hidden
 /// with it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HideGlob {
     /// The glob as written.
     pub glob: String,

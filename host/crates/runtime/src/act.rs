@@ -20,6 +20,9 @@ pub(crate) const SIGNAL: &str = "signal";
 /// What marks the output of a plugin that the house does not trust.
 pub(crate) const UNTRUSTED: &str = "untrusted";
 
+/// What a token is long at least, in any language that models read well.
+const BYTES_PER_TOKEN: u64 = 3;
+
 /// A call that has come back.
 pub(crate) struct Called {
     effect: u64,
@@ -347,7 +350,7 @@ impl Run<'_> {
         let result = ToolResult {
             call: call.id,
             name: call.name,
-            text: in_words(outcome).into(),
+            text: cut(in_words(outcome), self.longest_result()).into(),
             failed,
             provenance,
             labels,
@@ -357,6 +360,16 @@ impl Run<'_> {
             activity.failed += u32::from(failed);
             activity.slots[index].progress = Progress::Finished(result);
         }
+    }
+
+    /// Longest result that goes into the conversation, in bytes. One answer may fill a quarter of the window and no more: a longer one would push the
+    /// whole conversation out of it, or not fit at all, whatever the sandbox's own output limit is.
+    fn longest_result(&self) -> usize {
+        let room = self
+            .parameters
+            .context_length
+            .saturating_sub(self.parameters.max_output);
+        usize::try_from(room / 4 * BYTES_PER_TOKEN).unwrap_or(usize::MAX)
     }
 
     /// All calls but signals are over: raise the signals, put every answer into the conversation, go on.
@@ -430,6 +443,24 @@ impl Run<'_> {
     }
 }
 
+/// `text` cut to `limit` bytes, saying so.
+fn cut(mut text: String, limit: usize) -> String {
+    if text.len() <= limit {
+        return text;
+    }
+    let mut end = limit;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let lost = text.len() - end;
+    text.truncate(end);
+    text.push_str(&format!(
+        "\n[{} more were cut: one answer may fill a quarter of the context window; ask for less at a time]",
+        types::Bytes(lost as u64)
+    ));
+    text
+}
+
 /// An outcome as the model reads it.
 fn in_words(outcome: &Outcome) -> String {
     let mut text = match &outcome.result {
@@ -450,4 +481,17 @@ fn in_words(outcome: &Outcome) -> String {
         ));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_long_answer_is_cut_at_a_character_and_says_so() {
+        assert_eq!(cut("short".into(), 5), "short");
+        let long = cut("äöü".repeat(100), 101);
+        assert!(long.starts_with(&"äöü".repeat(16)), "{long}");
+        assert!(long.contains("500B more were cut"), "{long}");
+    }
 }

@@ -12,7 +12,6 @@ use crate::{Sandbox, arguments};
 use policy::{Access, ClockMode, Grant, Limits, RandomMode};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use types::{
@@ -252,18 +251,18 @@ impl Sandbox {
             };
             wasi.preopened_dir(&host, &mount.guest, access)
                 .map_err(|error| mount_error(mount, &error.to_string()))?;
-            let hide = if mount.hide.is_empty() {
-                None
-            } else {
-                let hide = mount
-                    .hidden()
-                    .map_err(|error| mount_error(mount, &error.to_string()))?;
-                Some(Arc::new(hide))
-            };
+            // A glob that cannot be read hides nobody knows what: the mount is not used.
+            let hide = self.hides.of(mount).map_err(|error| {
+                CallError::new(
+                    CallErrorKind::Denied,
+                    format!("the mount {} is refused: {error}", mount.guest),
+                )
+            })?;
             watched.push(WatchedMount {
                 guest: mount.guest.clone(),
                 host,
                 hide,
+                fixed_directories: !mount.hide.iter().all(hides_names_alone),
             });
         }
         Ok(Guest {
@@ -305,6 +304,13 @@ fn open_mount(mount: &policy::Mount) -> Result<std::path::PathBuf, CallError> {
         }
     }
     Ok(host)
+}
+
+/// Whether `glob` hides a name wherever it stands, as `**/.env` does: then moving a directory cannot bring anything to light.
+fn hides_names_alone(glob: &policy::HideGlob) -> bool {
+    glob.glob
+        .strip_prefix("**/")
+        .is_some_and(|name| !name.contains('/'))
 }
 
 fn mount_error(mount: &policy::Mount, why: &str) -> CallError {

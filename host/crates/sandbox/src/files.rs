@@ -29,15 +29,27 @@ pub(crate) struct WatchedMount {
     pub(crate) guest: String,
     pub(crate) host: PathBuf,
     pub(crate) hide: Option<Arc<Hide>>,
+    /// Whether directories must stay where they are, because what is hidden in them is hidden by where it stands.
+    pub(crate) fixed_directories: bool,
+}
+
+/// A directory that the guest has opened.
+#[derive(Clone)]
+struct Place {
+    mount: usize,
+    /// Its path in the mount, as the guest named it.
+    inside: String,
+    /// Its path in the mount with every link followed. Resolved once, when it is opened, and only where names are hidden.
+    real: Option<String>,
 }
 
 /// What the watch remembers during one call.
 #[derive(Default)]
 pub(crate) struct Watch {
     pub(crate) mounts: Arc<[WatchedMount]>,
-    /// Which directory a descriptor or a directory stream stands for: a mount and a path in it.
-    directories: HashMap<u32, (usize, String)>,
-    streams: HashMap<u32, (usize, String)>,
+    /// Which directory a descriptor or a directory stream stands for.
+    directories: HashMap<u32, Place>,
+    streams: HashMap<u32, Place>,
     pub(crate) refusals: Vec<Refusal>,
 }
 
@@ -51,8 +63,23 @@ impl Watch {
 
     /// Mount and path in it of `path` below the directory `fd`.
     fn locate(&self, fd: u32, path: &str) -> Option<(usize, String)> {
-        let (mount, directory) = self.directories.get(&fd)?;
-        Some((*mount, normalise(directory, path)))
+        let place = self.directories.get(&fd)?;
+        Some((place.mount, normalise(&place.inside, path)))
+    }
+
+    /// The directory at `path` below `fd`, which has just been opened.
+    fn opened(&self, fd: u32, path: &str) -> Option<Place> {
+        let (mount, inside) = self.locate(fd, path)?;
+        let watched = &self.mounts[mount];
+        let real = watched
+            .hide
+            .as_ref()
+            .and_then(|_| real(watched, &inside, true));
+        Some(Place {
+            mount,
+            inside,
+            real,
+        })
     }
 
     fn shown(&self, fd: u32, path: &str) -> String {
@@ -75,14 +102,32 @@ impl Watch {
 
     /// Whether policy hides `path` below `fd`: by its own name, or by the name of what it leads to.
     fn hides(&self, fd: u32, path: &str, follow: bool) -> bool {
-        let Some((mount, inside)) = self.locate(fd, path) else {
+        let Some(place) = self.directories.get(&fd) else {
             return false;
         };
-        let mount = &self.mounts[mount];
+        let mount = &self.mounts[place.mount];
         let Some(hide) = &mount.hide else {
             return false;
         };
-        hide.hides(&inside) || real(mount, &inside, follow).is_some_and(|real| hide.hides(&real))
+        let inside = normalise(&place.inside, path);
+        if hide.hides(&inside) {
+            return true;
+        }
+        // Most paths are one name in a directory whose real path is known; only a link has to be followed.
+        if let (Some(directory), false) = (&place.real, path.contains('/')) {
+            let name = normalise(directory, path);
+            if hide.hides(&name) {
+                return true;
+            }
+            let is_link = || {
+                let found = mount.host.join(&name).symlink_metadata();
+                found.is_ok_and(|found| found.is_symlink())
+            };
+            if !follow || !is_link() {
+                return false;
+            }
+        }
+        real(mount, &inside, follow).is_some_and(|real| hide.hides(&real))
     }
 }
 
@@ -150,6 +195,32 @@ impl WatchedView<'_> {
         Ok(())
     }
 
+    /// Refuse to move a directory out of a place where policy hides something in it.
+    async fn may_move(&mut self, fd: u32, path: &str) -> FsResult<()> {
+        let mount = self.watch.directories.get(&fd).map(|place| place.mount);
+        if !mount.is_some_and(|mount| self.watch.mounts[mount].fixed_directories) {
+            return Ok(());
+        }
+        let stat = self
+            .inner
+            .stat_at(
+                Resource::new_borrow(fd),
+                fs::PathFlags::empty(),
+                path.to_owned(),
+            )
+            .await?;
+        if stat.type_ != fs::DescriptorType::Directory {
+            return Ok(());
+        }
+        let subject = self.watch.shown(fd, path);
+        self.watch.refuse(
+            "rename",
+            subject,
+            "policy hides names by their place in this mount, so its directories stay where they are",
+        );
+        Err(ErrorCode::NotPermitted.into())
+    }
+
     /// Write down what WASI refused.
     fn noted<T>(
         &mut self,
@@ -183,9 +254,12 @@ impl preopens::Host for WatchedView<'_> {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Fd, String)>> {
         let directories = preopens::Host::get_directories(&mut self.inner)?;
         for (mount, (fd, _)) in directories.iter().enumerate() {
-            self.watch
-                .directories
-                .insert(fd.rep(), (mount, String::new()));
+            let place = Place {
+                mount,
+                inside: String::new(),
+                real: Some(String::new()),
+            };
+            self.watch.directories.insert(fd.rep(), place);
         }
         Ok(directories)
     }
@@ -215,15 +289,13 @@ impl HostDirectoryEntryStream for WatchedView<'_> {
                 .inner
                 .read_directory_entry(Resource::new_borrow(rep))
                 .await?;
-            let (Some(entry), Some((mount, directory))) = (&entry, self.watch.streams.get(&rep))
-            else {
+            let (Some(entry), Some(place)) = (&entry, self.watch.streams.get(&rep)) else {
                 return Ok(entry);
             };
-            let mount = &self.watch.mounts[*mount];
-            let inside = normalise(directory, &entry.name);
-            let hidden = mount.hide.as_ref().is_some_and(|hide| {
-                hide.hides(&inside)
-                    || real(mount, &inside, false).is_some_and(|real| hide.hides(&real))
+            let hide = &self.watch.mounts[place.mount].hide;
+            let hidden = hide.as_ref().is_some_and(|hide| {
+                let below = |directory: &str| hide.hides(&normalise(directory, &entry.name));
+                below(&place.inside) || place.real.as_deref().is_some_and(below)
             });
             if !hidden {
                 return Ok(Some(entry.clone()));
@@ -272,14 +344,13 @@ impl HostDescriptor for WatchedView<'_> {
             );
             return Err(ErrorCode::NotPermitted.into());
         }
-        let place = self.watch.locate(rep, &path);
         let opened = self
             .inner
             .open_at(fd, path_flags, path.clone(), open_flags, flags)
             .await;
         let opened = self.noted(operation, rep, &path, opened)?;
         let is_directory = matches!(self.inner.table.get(&opened)?, Descriptor::Dir(_));
-        if let (true, Some(place)) = (is_directory, place) {
+        if is_directory && let Some(place) = self.watch.opened(rep, &path) {
             self.watch.directories.insert(opened.rep(), place);
         }
         Ok(opened)
@@ -376,6 +447,7 @@ impl HostDescriptor for WatchedView<'_> {
         self.visible("rename", &fd, &old_path, false)?;
         self.visible("rename", &new_fd, &new_path, false)?;
         let rep = fd.rep();
+        self.may_move(rep, &old_path).await?;
         let replaced = Replaced::find(self.inner.table.get(&new_fd)?, &new_path);
         let done = self
             .inner

@@ -17,6 +17,7 @@ mod engine;
 mod error;
 mod files;
 mod guest;
+mod hides;
 mod limits;
 mod plugin;
 mod streams;
@@ -58,6 +59,7 @@ pub struct Sandbox {
     settings: Settings,
     engine: OnceLock<Result<engine::Linked, String>>,
     permits: tokio::sync::Semaphore,
+    hides: hides::Hides,
 }
 
 impl Sandbox {
@@ -68,6 +70,7 @@ impl Sandbox {
             settings,
             engine: OnceLock::new(),
             permits,
+            hides: hides::Hides::default(),
         }
     }
 

@@ -190,6 +190,24 @@ async fn hidden_names_are_not_there_under_any_name() {
 }
 
 #[tokio::test]
+async fn moving_a_directory_brings_nothing_to_light() {
+    let tree = tree();
+    let by_place = mounted(&tree, Access::ReadWrite, &["sub/.env"]);
+    let moved = json!({ "from": "/workspace/sub", "to": "/workspace/moved" });
+    let outcome = call(&by_place, "rename", moved.clone()).await;
+    assert!(outcome.result.is_err());
+    assert!(
+        outcome.refused[0].reason.contains("stay where they are"),
+        "{:?}",
+        outcome.refused
+    );
+    let by_name = mounted(&tree, Access::ReadWrite, &["**/.env"]);
+    assert!(call(&by_name, "rename", moved).await.result.is_ok());
+    let read = call(&by_name, "read", json!({ "path": "/workspace/moved/.env" })).await;
+    assert!(read.result.is_err());
+}
+
+#[tokio::test]
 async fn a_file_replaced_by_renaming_keeps_its_permissions() {
     use std::os::unix::fs::PermissionsExt;
     let tree = tree();
