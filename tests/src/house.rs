@@ -54,9 +54,7 @@ impl House {
             .canonicalize()
             .expect("a directory that was just made has a path")
             .join("house");
-        fs::create_dir_all(root.join(".charthouse")).expect("a test's directory can be written");
-        std::os::unix::fs::symlink(shared_cache(), root.join(".charthouse/cache"))
-            .expect("a test's directory can be written");
+        share_cache(&root);
         House { root, directory }
     }
 
@@ -173,4 +171,12 @@ impl House {
         let answer = self.run(["journal", "verify", "--json"]).expect(0).json();
         assert_eq!(answer["ok"], true, "{answer}");
     }
+}
+
+/// Let the house that is or will be in `root` find the components that other tests compiled.
+pub fn share_cache(root: &Path) {
+    let own = root.join(".charthouse");
+    fs::create_dir_all(&own).expect("a test's directory can be written");
+    std::os::unix::fs::symlink(shared_cache(), own.join("cache"))
+        .expect("a test's directory can be written");
 }

@@ -6,6 +6,6 @@ mod house;
 mod program;
 mod server;
 
-pub use house::{House, Plan};
+pub use house::{House, Plan, share_cache};
 pub use program::{Ran, charthouse, copy, guests, plugins, program, repository, run, shared_cache};
 pub use server::{Answer, Asked, ModelServer, Said, dead_address};

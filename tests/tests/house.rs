@@ -1,6 +1,6 @@
 //! The first minutes of a new user: making a house, checking it, and the mistakes on the way.
 
-use charthouse_tests::{House, Ran, charthouse, run};
+use charthouse_tests::{House, Ran, charthouse, run, share_cache};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -100,6 +100,7 @@ fn a_file_in_the_way_is_named_and_kept() {
 #[test]
 fn an_init_that_failed_can_be_done_again_once_the_file_is_away() {
     let directory = tempfile::tempdir().unwrap();
+    share_cache(directory.path());
     let script = directory.path().join("scripts/survey.yaml");
     fs::create_dir(script.parent().unwrap()).unwrap();
     fs::write(&script, "mine").unwrap();

@@ -194,7 +194,7 @@ fn what_is_no_file_is_tallied_and_never_followed() {
     let _socket = std::os::unix::net::UnixListener::bind(root.join("socket.rs")).unwrap();
     write(root, ".hidden.rs", "// TODO\n");
     write(root, ".git/config", "TODO\n");
-    write(root, "src/.env", "KEY=TODO\n");
+    write(root, "src/.secret", "KEY=TODO\n");
     symlink("/etc", root.join(".hidden_link")).unwrap();
     let report = survey(root);
     assert_eq!(report.size["Files"], 1);
@@ -396,7 +396,7 @@ fn what_cannot_be_read_is_tallied() {
     for path in [
         "`closed.rs` (unreadable)",
         "`closed_directory` (unreadable)",
-        "`only_names/inside.rs` (unreadable)",
+        "`only_names` (unreadable)",
     ] {
         assert!(report.text.contains(path), "{path}: {}", report.text);
     }
@@ -466,4 +466,22 @@ fn a_prompt_heads_the_report_and_breaks_nothing() {
     let text = house.read("out/survey.md");
     assert!(text.contains(prompt), "{text}");
     assert_eq!(Report::read(&text).size["Files"], 1);
+}
+
+/// The house hides some names from every guest. A guest cannot count what it cannot see, so the report has to say so.
+#[test]
+fn what_the_house_hides_is_not_seen_and_the_rules_say_so() {
+    let workspace = workspace();
+    write(workspace.path(), "a.rs", "fn a() {}\n");
+    write(workspace.path(), ".env", "KEY=TODO\n");
+    let house = House::init(&[Path::new("--workspace"), workspace.path()]);
+    house.run(["run", "surveyor"]).expect(0);
+    let report = Report::read(&house.read("out/survey.md"));
+    assert_eq!(report.left_out["Hidden entries"], 0);
+    assert!(!report.text.contains(".env"), "{}", report.text);
+    let rules = report.text.split("## Rules").nth(1).unwrap();
+    assert!(
+        rules.contains("policy"),
+        "the rules do not say that names which the policy hides are not tallied: {rules}"
+    );
 }

@@ -46,10 +46,11 @@ impl Cache<'_> {
         }
         self.make_directory()?;
         let fresh = self.temporary();
-        self.compiler.compile(source, &fresh)?;
-        let sum = std::fs::read(&fresh)
-            .map(|bytes| ContentHash::of(&bytes))
-            .map_err(|source| self.broken(&fresh, source))?;
+        let compiled = self
+            .own_copy(source, content)
+            .and_then(|copy| self.compiler.compile(&copy.0, &fresh));
+        compiled.map_err(|error| error.about(source))?;
+        let sum = hash_of(&fresh).map_err(|source| self.broken(&fresh, source))?;
         // The sum goes first: code without its sum is compiled again, code with another's never runs.
         self.put(&sum_path(&code), sum.to_string().as_bytes())?;
         std::fs::rename(&fresh, &code).map_err(|source| self.broken(&code, source))?;
@@ -63,12 +64,10 @@ impl Cache<'_> {
     /// The code at `path`, if it is whole and of this engine.
     fn mapped(&self, engine: &Engine, path: &Path) -> Option<Component> {
         let sum = std::fs::read_to_string(sum_path(path)).ok()?;
-        let bytes = std::fs::read(path).ok()?;
-        if Some(ContentHash::of(&bytes)) != ContentHash::parse(sum.trim()) {
+        if Some(hash_of(path).ok()?) != ContentHash::parse(sum.trim()) {
             tracing::warn!(file = %path.display(), "compiled code is damaged and is made again");
             return None;
         }
-        drop(bytes);
         // SAFETY: `deserialize_file` trusts the file to be unmodified output of this version of wasmtime. It was written by our own compiling
         // process into a directory of ours, its content has just been compared with the hash written at that time, and files in this directory
         // are replaced only by renaming, so nothing changes beneath the mapping.
@@ -104,6 +103,22 @@ impl Cache<'_> {
             .join(format!(".{}-{next}.new", std::process::id()))
     }
 
+    /// A copy that nobody changes while it is compiled: code must never be kept under the hash of another component.
+    fn own_copy(&self, source: &Path, content: ContentHash) -> Result<Temporary, SandboxError> {
+        let copy = Temporary(self.temporary());
+        std::fs::copy(source, &copy.0).map_err(|error| SandboxError::Read {
+            path: source.to_owned(),
+            source: error,
+        })?;
+        if hash_of(&copy.0).map_err(|error| self.broken(&copy.0, error))? != content {
+            return Err(SandboxError::Compile {
+                path: source.to_owned(),
+                message: "it changed while it was being loaded; try again".into(),
+            });
+        }
+        Ok(copy)
+    }
+
     fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), SandboxError> {
         self.make_directory()?;
         let fresh = self.temporary();
@@ -118,6 +133,22 @@ impl Cache<'_> {
             source,
         }
     }
+}
+
+/// A file that goes away with its owner.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// The content hash of a file, read in pieces: compiled code is megabytes, and the process that runs it should stay small.
+pub(crate) fn hash_of(path: &Path) -> std::io::Result<ContentHash> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(std::fs::File::open(path)?)?;
+    Ok(ContentHash::from_bytes(*hasher.finalize().as_bytes()))
 }
 
 fn sum_path(code: &Path) -> PathBuf {

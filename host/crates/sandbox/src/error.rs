@@ -57,3 +57,16 @@ pub enum SandboxError {
     #[error("the WebAssembly engine does not start: {0}")]
     Engine(String),
 }
+
+impl SandboxError {
+    /// The same, speaking of the file that the person named rather than of a copy of it.
+    pub(crate) fn about(self, named: &std::path::Path) -> Self {
+        match self {
+            SandboxError::Compile { message, .. } => SandboxError::Compile {
+                path: named.to_owned(),
+                message,
+            },
+            other => other,
+        }
+    }
+}

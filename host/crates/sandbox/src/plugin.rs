@@ -1,11 +1,12 @@
 //! A loaded generation of a plugin: what is known of a component, and its code once somebody calls it.
 
 use crate::bindings::exports::charthouse::plugin as exports;
-use crate::cache::Cache;
+use crate::cache::{Cache, hash_of};
 use crate::guest::Guest;
 use crate::{Sandbox, SandboxError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use types::{ContentHash, Effect, PluginName, ToolName, ToolSpec};
@@ -117,14 +118,16 @@ impl Sandbox {
         path: &Path,
         trusted: bool,
     ) -> Result<Arc<Plugin>, SandboxError> {
-        let bytes = std::fs::read(path).map_err(|source| SandboxError::Read {
+        let read = |source| SandboxError::Read {
             path: path.to_owned(),
             source,
-        })?;
-        check_preamble(path, &bytes)?;
-        let hash = ContentHash::of(&bytes);
-        let size = bytes.len() as u64;
-        drop(bytes);
+        };
+        let mut preamble = Vec::with_capacity(8);
+        let file = std::fs::File::open(path).map_err(read)?;
+        let size = file.metadata().map_err(read)?.len();
+        file.take(8).read_to_end(&mut preamble).map_err(read)?;
+        check_preamble(path, &preamble)?;
+        let hash = hash_of(path).map_err(read)?;
         let plugin = |info| Plugin {
             shared_name: name.as_str().into(),
             name: name.clone(),
