@@ -2,10 +2,14 @@
 //!
 //! Nothing here links a part of charthouse: a test knows the program as a user does, by its command line, its files and its JSON.
 
+mod calls;
 mod house;
 mod program;
 mod server;
 
+pub use calls::{Calls, OPEN, fs_plugin, hostile};
 pub use house::{House, Plan, share_cache};
-pub use program::{Ran, charthouse, copy, guests, plugins, program, repository, run, shared_cache};
+pub use program::{
+    Ran, charthouse, copy, guests, keys, plugins, program, repository, run, shared_cache,
+};
 pub use server::{Answer, Asked, ModelServer, Said, dead_address};

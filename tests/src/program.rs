@@ -177,3 +177,11 @@ impl From<Output> for Ran {
         }
     }
 }
+
+/// The keys of a JSON object, in its order.
+#[track_caller]
+pub fn keys(value: &Value) -> Vec<&str> {
+    let object = value.as_object();
+    let object = object.unwrap_or_else(|| panic!("an object is expected, not {value}"));
+    object.keys().map(String::as_str).collect()
+}

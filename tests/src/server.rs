@@ -103,6 +103,8 @@ pub enum Answer {
     Say(Said),
     /// Stream it, but close the connection before the end.
     Cut(Said),
+    /// Say nothing for as long as the client listens.
+    Hang,
     /// Refuse with a status and a body.
     Refuse(u16, String),
 }
@@ -165,6 +167,8 @@ fn serve(
             let events = events(&said, number);
             send_events(stream, &events[..events.len() / 2], false)
         }
+        // Whatever comes now is the end of the connection.
+        Answer::Hang => (&stream).read(&mut [0; 1]).map(drop),
         Answer::Refuse(status, body) => send(
             stream,
             &format!(
@@ -204,7 +208,7 @@ fn receive(stream: &TcpStream) -> std::io::Result<Asked> {
     })
 }
 
-/// What is said, as a stream of chunks: text by the word, arguments in pieces, usage last.
+/// What is said, as a stream of chunks: text and arguments in pieces that end anywhere, usage last.
 fn events(said: &Said, number: usize) -> Vec<String> {
     let chunk = |delta: Value, finish: Value| {
         json!({"id": format!("chatcmpl-{number}"), "object": "chat.completion.chunk", "model": "played-1",
@@ -214,8 +218,10 @@ fn events(said: &Said, number: usize) -> Vec<String> {
         json!({"role": "assistant", "content": ""}),
         Value::Null,
     )];
-    for word in said.text.split_inclusive(' ') {
-        all.push(chunk(json!({ "content": word }), Value::Null));
+    let text: Vec<char> = said.text.chars().collect();
+    for piece in text.chunks(7) {
+        let piece: String = piece.iter().collect();
+        all.push(chunk(json!({ "content": piece }), Value::Null));
     }
     for (index, (name, arguments)) in said.calls.iter().enumerate() {
         let id = format!("call_{number}_{index}");

@@ -1,7 +1,7 @@
 //! The first minutes of a new user: making a house, checking it, and the mistakes on the way.
 
-use charthouse_tests::{House, Ran, charthouse, run, share_cache};
-use serde_json::{Value, json};
+use charthouse_tests::{House, Ran, charthouse, keys, run, share_cache};
+use serde_json::json;
 use std::fs;
 use std::path::Path;
 
@@ -441,13 +441,4 @@ fn text_for_people_fits_100_columns() {
             assert!(line.chars().count() <= 100, "{arguments:?}: {line}");
         }
     }
-}
-
-fn keys(value: &Value) -> Vec<&str> {
-    value
-        .as_object()
-        .expect("an object")
-        .keys()
-        .map(String::as_str)
-        .collect()
 }

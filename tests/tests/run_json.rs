@@ -150,7 +150,7 @@ fn a_plugin_is_called_without_a_model() {
     let house = House::of(Plan {
         chart: "initial: call\ndata: { text: null }\nstates:\n  \
                 call:\n    invoke: { activity: plugin, params: { tool: hostile.echo, arguments: { text: fixed } } }\n    \
-                on:\n      plugin.done:\n        - { guard: \"event.data.text == 'fixed'\", target: done, actions: [{ log: event.data.text }] }\n        - wrong\n  \
+                on:\n      plugin.done:\n        - { guard: \"event.data.text == 'fixed'\", target: done, actions: [{ log: { label: heard, expr: event.data.text } }] }\n        - wrong\n  \
                 wrong: {}\n  done: { type: final }\n",
         ..Plan::default()
     });
@@ -555,11 +555,11 @@ fn a_reader_that_goes_away_does_not_stop_the_run() {
 }
 
 #[test]
-fn parallel_regions_think_beside_each_other() {
+fn parallel_regions_work_beside_each_other() {
     let house = House::of(Plan {
         chart: "initial: both\nstates:\n  both:\n    type: parallel\n    on: { done.state.both: done }\n    states:\n      \
-                left: { initial: l, states: { l: { invoke: { activity: plugin, params: { tool: hostile.echo, arguments: { text: l } } }, on: { plugin.done: l_end } }, l_end: { type: final } } }\n      \
-                right: { initial: r, states: { r: { invoke: { activity: plugin, params: { tool: hostile.echo, arguments: { text: r } } }, on: { plugin.done: r_end } }, r_end: { type: final } } }\n  \
+                left: { initial: l, states: { l: { invoke: { activity: plugin, params: { tool: hostile.echo, arguments: { text: l } } }, on: { plugin.done: { guard: \"event.data.text == 'l'\", target: l_end } } }, l_end: { type: final } } }\n      \
+                right: { initial: r, states: { r: { invoke: { activity: plugin, params: { tool: hostile.echo, arguments: { text: r } } }, on: { plugin.done: { guard: \"event.data.text == 'r'\", target: r_end } } }, r_end: { type: final } } }\n  \
                 done: { type: final }\n",
         ..Plan::default()
     });
@@ -581,4 +581,119 @@ fn a_run_leaves_nothing_in_the_house_but_its_journal() {
         .collect();
     names.retain(|name| !name.starts_with("journal.db"));
     assert_eq!(names, ["cache"]);
+}
+
+#[test]
+fn a_log_line_reads_as_it_was_written() {
+    let house = House::of(Plan {
+        chart: "initial: work\nstates:\n  work: { entry: [{ log: Setting out. }, { log: { label: sum, expr: 1 + 2 } }], always: done }\n  done: { type: final }\n",
+        ..Plan::default()
+    });
+    let told = Told::of(&house, 0).ended("done");
+    let logs = told.of_type("log");
+    let said = |log: &Value| {
+        format!(
+            "{}: {}",
+            log["source"].as_str().unwrap(),
+            log["message"].as_str().unwrap()
+        )
+    };
+    assert!(
+        said(logs[0]).contains("Setting out.") && !said(logs[0]).contains("null"),
+        "{}",
+        said(logs[0])
+    );
+    assert_eq!(said(logs[1]), "sum: 3");
+}
+
+#[test]
+fn a_denial_that_no_state_handles_ends_the_run_with_4() {
+    let house = House::of(Plan {
+        chart: "initial: call\nstates:\n  call:\n    invoke: { activity: plugin, params: { tool: hostile.echo, arguments: { text: x } } }\n    on: { plugin.done: done }\n  done: { type: final }\n",
+        policy: "{ tools: [{ deny: \"*\" }] }",
+        ..Plan::default()
+    });
+    let told = Told::of(&house, 4).ended("failed");
+    assert_eq!(told.done["cause"]["kind"], "denied");
+    assert!(
+        told.done["cause"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("`hostile.echo` is refused by agents/tester.yaml:"),
+        "{}",
+        told.done
+    );
+}
+
+#[test]
+fn a_model_that_never_answers_can_be_cancelled() {
+    let server = ModelServer::start(|_| Answer::Hang);
+    let house = House::of(Plan {
+        provider: &format!("{{ kind: openai, base_url: \"{}\" }}", server.url),
+        ..Plan::default()
+    });
+    let mut child = house
+        .command()
+        .args(["run", "tester", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("\"type\":\"think\"") {
+        assert!(stdout.read_line(&mut text).unwrap() > 0, "{text}");
+    }
+    rustix::process::kill_process(
+        rustix::process::Pid::from_child(&child),
+        rustix::process::Signal::INT,
+    )
+    .unwrap();
+    stdout.read_to_string(&mut text).unwrap();
+    let code = child.wait().unwrap().code();
+    Told::read(
+        &Ran {
+            code,
+            stdout: text,
+            stderr: String::new(),
+        }
+        .expect(1),
+    )
+    .ended("cancelled");
+    let kinds: Vec<Value> = house
+        .journal("")
+        .iter()
+        .map(|record| record["kind"].clone())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["started", "step", "think", "stopped", "ended"],
+        "what was asked is recorded, an answer is not"
+    );
+    house.verify();
+}
+
+/// In one round: what only reads may run beside each other, what writes runs alone and in the model's order.
+#[test]
+fn calls_that_write_run_in_the_order_of_the_model() {
+    let write = |text: &str| {
+        format!("{{ tool: fs.write, arguments: {{ path: /workspace/note.txt, text: {text} }} }}")
+    };
+    let read = "{ tool: fs.read, arguments: { path: /workspace/note.txt } }";
+    let house = House::of(Plan {
+        replies: &format!(
+            "  - when: \"turn == 0\"\n    calls: [{}, {read}, {read}, {}, {read}]\n  - text: \"{{{{ result('fs.read', 0).text }}}} {{{{ result('fs.read', 2).text }}}}\"\n",
+            write("first"),
+            write("second")
+        ),
+        policy: "{ tools: [{ allow: \"*\" }], mounts: { /workspace: { from: notes, access: read-write } } }",
+        ..Plan::default()
+    });
+    house.write("notes/other.txt", "");
+    let text = Told::of(&house, 0).ended("done").text();
+    let (first, second) = (
+        text.find("first").expect("the first text was read"),
+        text.find("second").expect("then the second"),
+    );
+    assert!(first < second, "{text}");
+    assert_eq!(house.read("notes/note.txt"), "second");
 }

@@ -485,3 +485,37 @@ fn what_the_house_hides_is_not_seen_and_the_rules_say_so() {
         "the rules do not say that names which the policy hides are not tallied: {rules}"
     );
 }
+
+/// The tool answers in pages of so many bytes. A report of long lines still lists what it says it lists.
+#[test]
+fn marks_on_long_lines_are_all_listed() {
+    let workspace = workspace();
+    let line = format!("// TODO {}\n", "word ".repeat(45));
+    write(workspace.path(), "long.rs", line.repeat(1_500));
+    let report = survey(workspace.path());
+    assert_eq!(report.marks.len(), 1_500);
+}
+
+#[test]
+fn more_languages_than_a_report_lists() {
+    let workspace = workspace();
+    for number in 0..520 {
+        write(
+            workspace.path(),
+            &format!("f.x{number:03}"),
+            "line\n".repeat(number % 7),
+        );
+    }
+    let house = House::init(&[Path::new("--workspace"), workspace.path()]);
+    house.run(["run", "surveyor"]).expect(0);
+    let report = Report::read(&house.read("out/survey.md"));
+    let expected = Figures::of(workspace.path());
+    assert_eq!(report.size, expected.size);
+    // What has no row of its own is in the last one, so that the rows sum up to the whole.
+    assert_eq!(report.languages.iter().map(|row| row.1).sum::<usize>(), 520);
+    assert_eq!(
+        report.languages.iter().map(|row| row.2).sum::<usize>(),
+        expected.size["Lines"]
+    );
+    assert_eq!(report.languages.last().unwrap().0, "20 others");
+}

@@ -33,13 +33,10 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
             let _ = print::json(event);
         }),
     };
-    let end = open::block_on(runtime::run(
-        &services,
-        &mut journal,
-        request,
-        observer,
-        interrupted(),
-    ))??;
+    let end = open::block_on(async {
+        let interrupted = interrupted();
+        runtime::run(&services, &mut journal, request, observer, interrupted).await
+    })??;
     if let Some(progress) = progress {
         progress.finish(&end, &store);
     }
@@ -71,15 +68,20 @@ fn provider<'a>(house: &'a House, options: &Run) -> Result<&'a ProviderConfig, F
     })
 }
 
-/// Completes when the person presses Ctrl-C or the system asks the program to end.
-async fn interrupted() {
+/// Completes when the person presses Ctrl-C or the system asks the program to end. It listens from now on, not from when it is first waited for: a signal
+/// on the way there would kill the program, and the record would not say that it was stopped.
+fn interrupted() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    let interrupt = signal(SignalKind::interrupt());
+    let terminate = signal(SignalKind::terminate());
+    async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }
 

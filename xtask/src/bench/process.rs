@@ -51,15 +51,18 @@ impl Bench {
                 .arg(&directory),
         )?;
         let server = Server::start()?;
-        let yaml = directory.join("house.yaml");
-        let text = std::fs::read_to_string(&yaml)?;
-        let shipped = "http://127.0.0.1:11434/v1";
-        ensure!(
-            text.contains(shipped),
-            "the shipped house.yaml has no provider at {shipped}"
-        );
         let ours = format!("http://{}/v1", server.address());
-        std::fs::write(&yaml, text.replace(shipped, &ours))?;
+        edit(
+            &directory.join("house.yaml"),
+            "http://127.0.0.1:11434/v1",
+            &ours,
+        )?;
+        // Room for a long history, which the shipped model's window has not.
+        edit(
+            &directory.join("agents/coder.yaml"),
+            "context_length: 131072",
+            "context_length: 1000000",
+        )?;
         let bench = Bench {
             host,
             house: directory,
@@ -285,6 +288,17 @@ fn scale() -> Vec<Figure> {
     figures.extend(timed("/bin/true", &[]).map(|time| figure("fork + exec of /bin/true", time)));
     figures.extend(timed("python3", &["-c", "pass"]).map(|time| figure("`python3 -c pass`", time)));
     figures
+}
+
+/// Write `new` for `old` in the file at `path`.
+fn edit(path: &Path, old: &str, new: &str) -> Result<()> {
+    let text = std::fs::read_to_string(path)?;
+    ensure!(
+        text.contains(old),
+        "the shipped {} has no `{old}`",
+        path.display()
+    );
+    Ok(std::fs::write(path, text.replace(old, new))?)
 }
 
 /// An answer that reads a file of the house in the sandbox.

@@ -42,6 +42,11 @@ impl Descriptor {
     }
 }
 
+/// Whether a transition written for `descriptor` listens to the event `name`.
+pub fn event_matches(descriptor: &str, name: &str) -> bool {
+    Descriptor::new(descriptor).matches(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

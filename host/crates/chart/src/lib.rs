@@ -33,6 +33,7 @@ mod state;
 pub use chart::Chart;
 pub use compile::{Compiled, Mode, STATES_MAX, compile, compile_with};
 pub use def::*;
+pub use descriptor::event_matches;
 pub use effect::{Effect, Effects};
 pub use interpret::{ACTIONS_MAX, MICROSTEPS_MAX, StepError, StepInfo, start, step};
 pub use queue::Incoming;

@@ -42,6 +42,9 @@ impl InputLine {
         }
         let wrong = |message: String| InputError { line, message };
         let input: InputLine = serde_json::from_str(text).map_err(|error| {
+            if !text.trim_start().starts_with('{') {
+                return wrong("a line is a JSON object such as {\"event\":\"turn.done\"}".into());
+            }
             let at = error.column();
             // The position inside the line is all that is known; the line is said already.
             let what = error.to_string();

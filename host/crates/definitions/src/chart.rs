@@ -8,6 +8,7 @@ mod bundle;
 mod expression;
 mod invoke;
 mod roles;
+mod silent;
 mod state;
 mod transition;
 

@@ -308,7 +308,7 @@ fn plugin(walk: &mut Walk, node: &Node, place: &Place, paths: &Paths) -> Option<
         (node, false)
     };
     let text = walk.text(component, "a plugin's component")?;
-    let help = "run `charthouse init` to write the first-party plugins, or `cargo xtask plugins` to build them from source";
+    let help = "check the path; `charthouse init DIR` makes a house with the first-party plugins in DIR/plugins, to copy from";
     Some(PluginDef {
         component: paths.file(walk, text, &component.place, help)?,
         trusted,

@@ -128,13 +128,19 @@ fn read_house(
         {
             let (message, help) = if paths.root().join("house.yml").exists() {
                 (
-                    "this house has no house.yaml, but a house.yml",
-                    "rename it to house.yaml",
+                    "this house has no house.yaml, but a house.yml".to_owned(),
+                    "rename it to house.yaml".to_owned(),
                 )
             } else {
                 (
-                    "there is no house.yaml here",
-                    "run `charthouse init` to make a house, or name the directory of one",
+                    match paths.root().file_name() {
+                        Some(name) => format!(
+                            "there is no house.yaml in the directory `{}`",
+                            shown_path(Path::new(name))
+                        ),
+                        None => "there is no house.yaml here".to_owned(),
+                    },
+                    no_house_here(paths.root()),
                 )
             };
             walk.error(&at, message, help);
@@ -161,6 +167,21 @@ fn read_house(
             );
             None
         }
+    }
+}
+
+/// What to do where there is no house: most people who get here stand in a folder of one.
+fn no_house_here(directory: &Path) -> String {
+    let around = directory
+        .ancestors()
+        .skip(1)
+        .find(|above| above.join("house.yaml").is_file());
+    match around {
+        Some(house) => format!(
+            "it lies in a house, {}: go there, or name that directory",
+            shown_path(house)
+        ),
+        None => "run `charthouse init` to make a house, or name the directory of one".to_owned(),
     }
 }
 
@@ -196,9 +217,10 @@ fn alone<T>(
         let kind = kind(&mut walk, &node)?;
         if kind != expected {
             let (found, wanted) = (kind.key(), expected.key());
+            let article = if kind == Kind::Agent { "an" } else { "a" };
             walk.error(
                 &node.place,
-                format!("this file defines a {found}, not a {wanted}"),
+                format!("this file defines {article} {found}, not a {wanted}"),
                 format!("name a file that begins with `{wanted}: NAME`"),
             );
             return None;

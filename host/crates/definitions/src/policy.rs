@@ -13,6 +13,8 @@ const OVERLAY_EXAMPLE: &str = "{ tools: [{ allow: \"fs.*\" }] }";
 const TOOLS_EXAMPLE: &str = "[{ deny: \"*\" }, { allow: [\"fs.read\", \"search.*\"] }]";
 const MOUNT_EXAMPLE: &str = "/workspace: { from: ., access: read-only }";
 const NET_EXAMPLE: &str = "[{ allow: \"https://api.github.com/repos/**\", methods: [GET] }]";
+/// The host's own tools, which no plugin's name stands before.
+const HOST_TOOLS: [&str; 2] = ["signal", "hand_in"];
 const ACCESS: [(&str, Access); 3] = [
     ("none", Access::None),
     ("read-only", Access::ReadOnly),
@@ -221,9 +223,23 @@ fn guest_path(walk: &mut Walk, entry: &Entry) -> Option<Marked<String>> {
 
 fn mount(walk: &mut Walk, node: &Node) -> Option<MountPatch> {
     if node.scalar().is_some() && !node.is_null() {
-        let access = walk.word(node, "an access", &ACCESS)?;
+        // A path where the access stands: somebody wants the directory mounted.
+        if let Some(path) = node
+            .text()
+            .filter(|text| *text == "." || text.contains(['/', '~', '\\']))
+        {
+            walk.error(
+                &node.place,
+                format!("`{}` is not an access", shown(path)),
+                format!(
+                    "to mount a directory write `{{ from: {}, access: read-only }}`",
+                    shown(path)
+                ),
+            );
+            return None;
+        }
         return Some(MountPatch {
-            access: Some(Marked::new(access, node.place.clone())),
+            access: Some(access(walk, node)?),
             ..MountPatch::default()
         });
     }
@@ -242,9 +258,7 @@ fn mount(walk: &mut Walk, node: &Node) -> Option<MountPatch> {
         }
     }
     if let Some(node) = fields.take("access") {
-        patch.access = walk
-            .word(node, "an access", &ACCESS)
-            .map(|access| Marked::new(access, node.place.clone()));
+        patch.access = access(walk, node);
     }
     if let Some(node) = fields.take("hide") {
         for glob in walk
@@ -258,6 +272,25 @@ fn mount(walk: &mut Walk, node: &Node) -> Option<MountPatch> {
     }
     fields.finish(walk, "a mount");
     Some(patch)
+}
+
+fn access(walk: &mut Walk, node: &Node) -> Option<Marked<Access>> {
+    // Short forms of other programs, too far from the words for a guess by spelling.
+    let meant = match node.text() {
+        Some("ro" | "r" | "read") => Some("read-only"),
+        Some("rw" | "w" | "write" | "readwrite") => Some("read-write"),
+        _ => None,
+    };
+    if let (Some(meant), Some(text)) = (meant, node.text()) {
+        walk.error(
+            &node.place,
+            format!("`{text}` is not an access"),
+            format!("did you mean `{meant}`?"),
+        );
+        return None;
+    }
+    walk.word(node, "an access", &ACCESS)
+        .map(|access| Marked::new(access, node.place.clone()))
 }
 
 fn hide_glob(walk: &mut Walk, node: &Node) -> Option<Marked<String>> {
@@ -467,6 +500,15 @@ pub(crate) fn check_patterns(walk: &mut Walk, overlay: &Overlay, plugins: &[&str
                 &rule.place,
                 format!("`{plugin}` names a plugin, not a tool, so this rule matches nothing"),
                 format!("for all its tools write `{plugin}.*`"),
+            );
+        } else if !pattern.contains(['.', '*']) && !HOST_TOOLS.contains(&pattern) {
+            walk.warning(
+                &rule.place,
+                format!(
+                    "`{}` is no tool's full name, so this rule matches nothing",
+                    shown(pattern)
+                ),
+                "tools are called `plugin.tool`, for instance `fs.read`",
             );
         } else if !known
             && pattern.contains('.')

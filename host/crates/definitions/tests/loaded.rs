@@ -272,6 +272,7 @@ chart: call
 data: { rounds: 41 }
 states:
   only:
+    on: { plugin.done: only }
     invoke:
       activity: plugin
       params:

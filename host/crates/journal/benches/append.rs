@@ -98,7 +98,7 @@ fn commit(
         )?;
         for (kind, body) in bodies {
             *sequence += 1;
-            insert.execute(params![sequence, RUN, 0, kind, body, [7u8; 32]])?;
+            insert.execute(params![*sequence, RUN, 0, kind, body, [7u8; 32]])?;
         }
     }
     transaction.commit()

@@ -5,7 +5,7 @@
 use crate::grants;
 use crate::live::{CauseKind, RunEvent};
 use crate::record::Kind;
-use crate::round::{Progress, Slot};
+use crate::round::{Finished, Progress, Slot};
 use crate::run::{Done, Run};
 use sandbox::{CallContext, Plugin, ToolRequest};
 use serde_json::json;
@@ -358,7 +358,11 @@ impl Run<'_> {
         if let Some(activity) = self.activities.get_mut(id) {
             activity.changed |= writes && !failed;
             activity.failed += u32::from(failed);
-            activity.slots[index].progress = Progress::Finished(result);
+            activity.slots[index].progress = Progress::Finished(Box::new(Finished {
+                result,
+                error: outcome.result.as_ref().err().map(|error| error.kind),
+                json: last_json(outcome),
+            }));
         }
     }
 
@@ -379,27 +383,39 @@ impl Run<'_> {
         };
         let for_model = activity.for_model;
         let slots = std::mem::take(&mut activity.slots);
-        let mut fixed = None;
         for slot in slots {
-            let result = match slot.progress {
-                Progress::Finished(result) => result,
-                _ => self.signal(slot.call),
-            };
-            if for_model {
-                self.remember(Item::Result(result));
-            } else {
-                fixed = Some(result);
+            match slot.progress {
+                Progress::Finished(finished) if !for_model => {
+                    return self.fixed_call_over(id, *finished);
+                }
+                Progress::Finished(finished) => self.remember(Item::Result(finished.result)),
+                _ => {
+                    let result = self.signal(slot.call);
+                    self.remember(Item::Result(result));
+                }
             }
         }
-        match fixed {
-            None => self.resuming.push_back(id.clone()),
-            Some(result) if result.failed => {
-                self.finish_failed(id, "error.plugin", CauseKind::Other, &result.text, "failed");
-            }
-            Some(result) => {
-                let json: Value = serde_json::from_str(&result.text).unwrap_or_default();
+        self.resuming.push_back(id.clone());
+    }
+
+    /// The chart's own call is over: its chart hears what came of it.
+    fn fixed_call_over(&mut self, id: &Arc<str>, finished: Finished) {
+        let Finished {
+            result,
+            error,
+            json,
+        } = finished;
+        match error {
+            None => {
                 let data = Value::map([("text", Value::text(result.text)), ("json", json)]);
                 self.finish(id, data);
+            }
+            Some(kind) => {
+                let cause = match kind {
+                    CallErrorKind::Denied => CauseKind::Denied,
+                    _ => CauseKind::Other,
+                };
+                self.finish_failed(id, "error.plugin", cause, &result.text, kind.as_str());
             }
         }
     }
@@ -441,6 +457,16 @@ impl Run<'_> {
             labels: Vec::new(),
         }
     }
+}
+
+/// The last structured part of an answer.
+fn last_json(outcome: &Outcome) -> Value {
+    let parts = outcome.result.as_deref().unwrap_or_default();
+    let json = parts.iter().rev().find_map(|part| match part {
+        types::Part::Json(json) => Some(Value::from(json)),
+        _ => None,
+    });
+    json.unwrap_or_default()
 }
 
 /// `text` cut to `limit` bytes, saying so.

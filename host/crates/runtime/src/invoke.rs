@@ -35,7 +35,7 @@ impl Run<'_> {
     /// End the invocation `id` with `<activity>.done`.
     pub(crate) fn finish(&mut self, id: &Arc<str>, data: Value) {
         if let Some(activity) = self.activities.remove(id) {
-            self.trouble = None;
+            self.all_well();
             self.happen(&format!("{}.done", activity.kind.name()), data, Some(id));
         }
     }
@@ -65,7 +65,7 @@ impl Run<'_> {
             .into_iter()
             .filter(|_| activity.for_model)
             .map(|slot| match slot.progress {
-                Progress::Finished(result) => result,
+                Progress::Finished(finished) => finished.result,
                 Progress::Waiting => unanswered(slot.call.id, slot.call.name, "not run", why),
                 Progress::Running => {
                     unanswered(slot.call.id, slot.call.name, "stopped while it ran", why)

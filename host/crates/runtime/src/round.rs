@@ -1,7 +1,7 @@
 //! The state of one running activity: how far a `turn`, `think`, `act`, `plugin` or `ask` has come. Data only; the files named after them move it.
 
 use std::sync::Arc;
-use types::{ToolCall, ToolResult, Value};
+use types::{CallErrorKind, ToolCall, ToolResult, Value};
 
 /// What an `invoke` named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,5 +95,15 @@ pub(crate) enum Progress {
     /// Under way.
     Running,
     /// Over.
-    Finished(ToolResult),
+    Finished(Box<Finished>),
+}
+
+/// A call that is over.
+pub(crate) struct Finished {
+    /// What the model reads.
+    pub(crate) result: ToolResult,
+    /// What sort of failure it was, for a call of the chart's own.
+    pub(crate) error: Option<CallErrorKind>,
+    /// The last structured part of the answer, for a call of the chart's own.
+    pub(crate) json: Value,
 }

@@ -25,6 +25,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use types::{Event, Item, Model, ModelParameters, Provenance, Role, ToolName, ToolSpec, Value};
 
+/// Activities that may fail one after another before the run is given up: a chart that tries again on every error must not do so for ever, because each
+/// try may cost money.
+const FAILURES_IN_A_ROW: u32 = 10;
+/// Events that may follow each other before something has to be done outside.
+const STEPS_WITHOUT_WAITING: u32 = 1_000;
+
 /// What is to be run.
 pub struct RunRequest {
     /// The agent's name.
@@ -93,6 +99,8 @@ pub(crate) struct Run<'a> {
     pub(crate) trouble: Option<Cause>,
     /// Whether that trouble was an event that no state handles.
     unhandled: bool,
+    /// Activities that failed since one last succeeded.
+    failures: u32,
     /// Rounds that are over and go on once the events they caused have been taken.
     pub(crate) resuming: VecDeque<Arc<str>>,
     pub(crate) spent_today: Decimal,
@@ -191,6 +199,7 @@ impl<'a> Run<'a> {
             events: VecDeque::new(),
             trouble: None,
             unhandled: false,
+            failures: 0,
             resuming: VecDeque::new(),
             spent_today,
             over_budget: false,
@@ -232,8 +241,18 @@ impl<'a> Run<'a> {
 
     /// Take every event that has happened, then let rounds go on that waited for that.
     fn settle(&mut self) -> Result<(), RuntimeError> {
+        let mut steps = 0;
         loop {
             while let Some(happened) = self.events.pop_front() {
+                if self.failures >= FAILURES_IN_A_ROW {
+                    return Ok(());
+                }
+                steps += 1;
+                if steps > STEPS_WITHOUT_WAITING {
+                    return Err(RuntimeError::Chart(format!(
+                        "{STEPS_WITHOUT_WAITING} events followed each other without anything being done outside; look for an activity that ends at once and is invoked again by its own end"
+                    )));
+                }
                 self.step(&happened)?;
             }
             match self.resuming.pop_front() {
@@ -337,6 +356,9 @@ impl<'a> Run<'a> {
         }
         if self.over_budget && self.performing.is_empty() {
             return Some(Status::Budget);
+        }
+        if self.failures >= FAILURES_IN_A_ROW {
+            return Some(Status::Failed);
         }
         if !self.performing.is_empty() || !self.events.is_empty() {
             return None;
@@ -462,6 +484,13 @@ impl<'a> Run<'a> {
             .push_back(Happened::Event(event, invocation.cloned()));
     }
 
+    /// Something succeeded: whatever was wrong before is over.
+    pub(crate) fn all_well(&mut self) {
+        self.trouble = None;
+        self.unhandled = false;
+        self.failures = 0;
+    }
+
     /// An error event, remembered as the trouble should the run end because of it.
     pub(crate) fn fail(
         &mut self,
@@ -471,6 +500,7 @@ impl<'a> Run<'a> {
         detail: &str,
         invocation: Option<&Arc<str>>,
     ) {
+        self.failures += 1;
         self.trouble = Some(Cause {
             kind,
             message: message.to_owned(),

@@ -29,7 +29,12 @@ pub(super) fn parse(text: &str, bare_keys: bool) -> Result<Ast, Problem> {
         other => Err(Problem::new(
             parser.at(),
             format!("{} is not expected here", other.describe()),
-            "an operator is missing before it, or a bracket is closed twice",
+            match other {
+                // What Python and SQL write.
+                TokenKind::Name(name) if name.eq_ignore_ascii_case("and") => "write `&&`",
+                TokenKind::Name(name) if name.eq_ignore_ascii_case("or") => "write `||`",
+                _ => "an operator is missing before it, or a bracket is closed twice",
+            },
         )),
     }
 }

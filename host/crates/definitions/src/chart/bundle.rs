@@ -1,6 +1,6 @@
 //! A compiled chart together with what its states say beside it.
 
-use super::Draft;
+use super::{Draft, silent};
 use crate::paths::Paths;
 use crate::walk::Walk;
 use ::chart::{Chart, StateId};
@@ -73,6 +73,7 @@ pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<Ch
     let compiled = compiled?;
     if clean {
         walk.extend(compiled.warnings);
+        silent::look(walk, &draft.def.root);
     }
     let chart = compiled.chart;
     let states = chart.states().count() + 1;

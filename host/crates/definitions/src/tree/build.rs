@@ -42,7 +42,11 @@ pub(crate) fn parse(file: &Arc<str>, text: &str) -> Result<Tree, Vec<Finding>> {
         _ => Err(vec![Finding::error(
             &Place::new(file.clone(), 1, 1),
             "this file is empty",
-            "begin it with `agent: NAME`, `chart: NAME` or `policy: NAME`, or delete it",
+            if &**file == "house.yaml" {
+                "begin it with `house: NAME`; `charthouse init DIR` makes a whole house to look at"
+            } else {
+                "begin it with `agent: NAME`, `chart: NAME` or `policy: NAME`, or delete it"
+            },
         )]),
     }
 }

@@ -1,0 +1,97 @@
+//! Activities whose end nothing hears: `on: { turn_done: act }` is a valid event of somebody's, and a run that waits for it stands still without a word.
+
+use crate::suggest;
+use crate::walk::Walk;
+use ::chart::{InvokeWhat, StateDef, StateKind, event_matches};
+use types::Marked;
+
+/// Activities that end by themselves, each with `<name>.done`. A question ends when a person answers, which is an event of its own.
+const ENDING: [&str; 4] = ["turn", "think", "act", "plugin"];
+
+/// Warn of every activity in the chart `root` whose end no state around it listens to.
+pub(super) fn look(walk: &mut Walk, root: &StateDef) {
+    visit(walk, root, &mut Vec::new(), root);
+}
+
+fn visit<'d>(
+    walk: &mut Walk,
+    state: &'d StateDef,
+    around: &mut Vec<&'d StateDef>,
+    root: &'d StateDef,
+) {
+    for invoke in &state.invoke {
+        if let InvokeWhat::Activity(name) = &invoke.what
+            && ENDING.contains(&name.as_str())
+        {
+            judge(walk, name, state, around, root);
+        }
+    }
+    around.push(state);
+    for child in &state.states {
+        visit(walk, child, around, root);
+    }
+    around.pop();
+}
+
+fn judge(
+    walk: &mut Walk,
+    activity: &Marked<String>,
+    state: &StateDef,
+    around: &[&StateDef],
+    root: &StateDef,
+) {
+    let done = format!("{}.done", activity.value);
+    // Another region may be the one that listens.
+    let beside = around.iter().any(|above| above.kind == StateKind::Parallel);
+    // A timer leads out as well, later.
+    let timed = |state: &StateDef| state.transitions.iter().any(|t| t.after.is_some());
+    let heard = timed(state)
+        || around
+            .iter()
+            .any(|above| listens(above, &done) || timed(above))
+        || anywhere(state, &done)
+        || (beside && anywhere(root, &done));
+    if heard {
+        return;
+    }
+    let said = || {
+        let near = std::iter::once(state).chain(around.iter().copied());
+        near.flat_map(|state| &state.transitions)
+            .flat_map(|transition| &transition.events)
+    };
+    let slip = suggest::nearest(&done, said().map(|event| event.as_str()))
+        .or_else(|| said().map(|e| e.as_str()).find(|event| *event == "done"))
+        .and_then(|near| said().find(|event| event.as_str() == near));
+    match slip {
+        Some(event) => walk.warning(
+            &event.place,
+            format!(
+                "nothing raises `{}`, and nothing listens to `{done}`, with which the `{}` of `{}` ends",
+                suggest::shown(event),
+                activity.value,
+                suggest::shown(&state.id)
+            ),
+            format!("did you mean `{done}`?"),
+        ),
+        None => walk.warning(
+            &activity.place,
+            format!(
+                "nothing listens to `{done}`, with which this activity ends: the chart will stand still in `{}`",
+                suggest::shown(&state.id)
+            ),
+            format!("say what comes next: `on: {{ {done}: NEXT }}`"),
+        ),
+    }
+}
+
+fn listens(state: &StateDef, event: &str) -> bool {
+    state
+        .transitions
+        .iter()
+        .flat_map(|transition| &transition.events)
+        .any(|descriptor| event_matches(descriptor, event))
+}
+
+fn anywhere(state: &StateDef, event: &str) -> bool {
+    listens(state, event) || state.states.iter().any(|child| anywhere(child, event))
+}
