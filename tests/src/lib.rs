@@ -6,6 +6,7 @@ mod calls;
 mod house;
 mod program;
 mod server;
+mod told;
 
 pub use calls::{Calls, OPEN, fs_plugin, hostile};
 pub use house::{House, Plan, share_cache};
@@ -13,3 +14,4 @@ pub use program::{
     Ran, charthouse, copy, guests, keys, plugins, program, repository, run, shared_cache,
 };
 pub use server::{Answer, Asked, ModelServer, Said, dead_address};
+pub use told::Told;

@@ -316,7 +316,7 @@ fn the_mistakes_of_a_new_user_are_told_what_to_do() {
     ] {
         run(directory.path(), arguments)
             .expect(3)
-            .complains(&["no house.yaml here", "charthouse init"]);
+            .complains(&["no house.yaml", "charthouse init"]);
     }
     let house = House::init::<&str>(&[]);
     house

@@ -153,7 +153,7 @@ fn every_kind_of_error_has_its_word_and_its_exit_code() {
             "limit",
             1,
             calls.hostile("sleep", json!({"ms": 600_000})),
-            "deadline of 1s",
+            "deadline of 2s",
         ),
         (
             "limit",

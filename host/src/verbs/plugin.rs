@@ -235,6 +235,7 @@ fn call(
         root: &root,
         layers: &[&overlay],
         ceiling: None,
+        own: &[],
         tool: &full,
     });
     let grant = match grant.verdict {

@@ -28,7 +28,7 @@ mod walk;
 pub use crate::agent::{AgentDef, Budget};
 pub use crate::chart::{ChartBundle, RoleDef};
 pub use crate::house::PluginDef;
-pub use crate::load::{House, load, load_chart, load_policy};
+pub use crate::load::{House, OWN, load, load_chart, load_policy};
 pub use crate::prices::Prices;
 pub use crate::report::Report;
 pub use crate::source::Sources;

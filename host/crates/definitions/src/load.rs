@@ -59,6 +59,18 @@ impl House {
     }
 }
 
+/// What a house consists of, below its directory: its definitions, what they refer to, and its records. No mount that an agent can write shows these.
+pub const OWN: &[&str] = &[
+    "house.yaml",
+    "house.lock",
+    "agents",
+    "charts",
+    "policies",
+    "plugins",
+    "scripts",
+    ".charthouse",
+];
+
 /// Load the house in the directory `root`.
 ///
 /// # Errors

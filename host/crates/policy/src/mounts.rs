@@ -7,6 +7,9 @@
 //!   lowers the whole mount, because a mount has one access. So no path ever has more access than the deepest ceiling directory above it.
 //! - Its entries without a `from` limit the mount of the same guest path.
 //! - Whatever it hides stays hidden, however the mount is cut.
+//!
+//! Two rules protect what a mount contains. A guest path inside another mount's that has less access than it is hidden in the outer one, or the outer one would
+//! be the way around it. And a mount that can be written never shows the house's own definitions and records.
 
 use crate::grant::{Mount, Subject};
 use crate::resolve::{Reasons, Request};
@@ -61,10 +64,72 @@ pub(crate) fn merge(request: &Request<'_>, ledger: &mut Reasons) -> Vec<Mount> {
         .ceiling
         .map(|layer| Ceiling::of(layer, request.root));
     let merged = layered(request.layers);
-    let mounts = merged
+    let settled = merged
         .iter()
         .filter_map(|mount| mount.settle(request.root, ceiling.as_ref(), ledger));
-    mounts.collect()
+    let mut mounts: Vec<Mount> = settled.collect();
+    for mount in &mut mounts {
+        keep_own(request, mount, ledger);
+    }
+    mask_inner(&merged, &mut mounts, ledger);
+    mounts
+}
+
+/// Hide what `inner` entries give less access to in the mounts around them.
+fn mask_inner(merged: &[Merged<'_>], mounts: &mut [Mount], ledger: &mut Reasons) {
+    let access_of: Vec<(&Merged<'_>, Access)> = merged
+        .iter()
+        .map(|inner| {
+            let settled = mounts.iter().find(|mount| mount.guest == inner.guest);
+            (inner, settled.map_or(Access::None, |mount| mount.access))
+        })
+        .collect();
+    for outer in mounts {
+        for (inner, access) in &access_of {
+            let Some(rest) = paths::inside(Path::new(&inner.guest), Path::new(&outer.guest)) else {
+                continue;
+            };
+            if rest.is_empty() || *access >= outer.access {
+                continue;
+            }
+            let (place, layer) = inner
+                .access
+                .map_or((&inner.named.0.place, inner.named.1), |(access, layer)| {
+                    (&access.place, layer)
+                });
+            let what = format!(
+                "mount {}: hide {rest}, for {} has less access",
+                outer.guest, inner.guest
+            );
+            ledger.decided(Subject::Mount, what, place, layer);
+            outer.hide.push(HideGlob::new(globset::escape(&rest)));
+        }
+    }
+}
+
+/// Keep the house's own files out of a mount that can be written.
+fn keep_own(request: &Request<'_>, mount: &mut Mount, ledger: &mut Reasons) {
+    if mount.access != Access::ReadWrite {
+        return;
+    }
+    for own in request.own {
+        let path = request.root.join(own);
+        if mount.host.starts_with(&path) {
+            mount.access = Access::ReadOnly;
+            let what = format!(
+                "mount {}: access read-only, for it lies in the house's own {own}",
+                mount.guest
+            );
+            ledger.by_default(Subject::Mount, what);
+        } else if let Some(inside) = paths::inside(&path, &mount.host) {
+            let what = format!(
+                "mount {}: hide {inside}, the house's own, because the mount can be written",
+                mount.guest
+            );
+            ledger.by_default(Subject::Mount, what);
+            mount.hide.push(HideGlob::new(globset::escape(&inside)));
+        }
+    }
 }
 
 fn layered<'a>(layers: &[&'a Overlay]) -> Vec<Merged<'a>> {

@@ -15,6 +15,9 @@ pub struct Request<'a> {
     pub layers: &'a [&'a Overlay],
     /// The operator's own limits, which no layer can widen.
     pub ceiling: Option<&'a Overlay>,
+    /// Names below `root` that hold the house's own definitions and records: no mount that can be written shows them, or an agent could give itself
+    /// what the operator did not. Empty where `root` is no house.
+    pub own: &'a [&'a str],
     /// The tool that is to be called.
     pub tool: &'a ToolName,
 }

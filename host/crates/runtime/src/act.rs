@@ -124,7 +124,7 @@ impl Run<'_> {
                 let mut running = activity
                     .slots
                     .iter()
-                    .filter(|slot| matches!(slot.progress, Progress::Running));
+                    .filter(|slot| matches!(slot.progress, Progress::Running(_)));
                 let free = if reads_only {
                     running.all(|slot| self.effect_of(&slot.call) == Effect::None)
                 } else {
@@ -144,7 +144,7 @@ impl Run<'_> {
         let Some(activity) = self.activities.get(id) else {
             return;
         };
-        let running = |slot: &Slot| matches!(slot.progress, Progress::Running);
+        let running = |slot: &Slot| matches!(slot.progress, Progress::Running(_));
         if !activity.slots.iter().any(running) {
             self.end_round(id);
         }
@@ -154,7 +154,7 @@ impl Run<'_> {
         self.activities
             .get(id)
             .and_then(|activity| activity.slots.get(index))
-            .is_some_and(|slot| matches!(slot.progress, Progress::Running))
+            .is_some_and(|slot| matches!(slot.progress, Progress::Running(_)))
     }
 
     /// What repeating `call` does; a call that will be refused does nothing.
@@ -196,7 +196,7 @@ impl Run<'_> {
                 let sandbox = self.services.sandbox.clone();
                 let (invocation, arguments) = (id.clone(), call.arguments.clone());
                 if let Some(slot) = self.slot(id, index) {
-                    slot.progress = Progress::Running;
+                    slot.progress = Progress::Running(effect);
                 }
                 self.start(effect, id, async move {
                     let request = ToolRequest {
@@ -382,7 +382,11 @@ impl Run<'_> {
             return;
         };
         let for_model = activity.for_model;
+        let said = activity.said.take();
         let slots = std::mem::take(&mut activity.slots);
+        if let Some(said) = said {
+            self.remember(said);
+        }
         for slot in slots {
             match slot.progress {
                 Progress::Finished(finished) if !for_model => {

@@ -10,7 +10,7 @@ use policy::Grant;
 use sandbox::{CallContext, ContextRequest, Plugin};
 use std::path::PathBuf;
 use std::sync::Arc;
-use types::{Provenance, ToolName};
+use types::{Outcome, Provenance, ToolName};
 
 /// What was gathered for the payload of an invocation.
 pub(crate) struct Gathered {
@@ -18,6 +18,16 @@ pub(crate) struct Gathered {
     pub(crate) invocation: Arc<str>,
     pub(crate) plan: context::Plan,
     pub(crate) texts: Result<Texts, String>,
+    /// What each context plugin that ran came to.
+    pub(crate) provided: Vec<Provided>,
+}
+
+/// A context plugin that has run.
+pub(crate) struct Provided {
+    pub(crate) chunk: String,
+    pub(crate) plugin: Arc<str>,
+    /// Its outcome; the fragments themselves go into the payload.
+    pub(crate) run: Outcome,
 }
 
 /// One thing to fetch, with all that fetching it takes.
@@ -105,61 +115,80 @@ pub(crate) fn are_quick(errands: &[Errand]) -> bool {
         .all(|errand| matches!(errand.how, How::Read(_)))
 }
 
+/// The plugins that `errands` ask, each with its chunk.
+pub(crate) fn asked(errands: &[Errand]) -> impl Iterator<Item = (&str, &str)> {
+    errands.iter().filter_map(|errand| match &errand.how {
+        How::Ask { plugin, .. } => Some((errand.need.chunk.as_str(), plugin.name().as_str())),
+        How::Read(_) => None,
+    })
+}
+
 /// Run all errands, those in the sandbox beside each other.
 pub(crate) async fn run(
     services: &Services,
     errands: Vec<Errand>,
     context: &CallContext,
-) -> Result<Texts, String> {
+) -> (Result<Texts, String>, Vec<Provided>) {
     let fetched = join_all(
         errands
             .iter()
             .map(|errand| fetch(services, errand, context)),
     )
     .await;
-    let mut texts = Texts::new();
-    for (errand, fetched) in errands.iter().zip(fetched) {
-        let fetched = fetched.map_err(|why| format!("chunk `{}`: {why}", errand.need.chunk))?;
-        texts.put(errand.need.id, fetched);
+    let mut provided = Vec::new();
+    let mut texts = Ok(Texts::new());
+    for (errand, (fetched, ran)) in errands.iter().zip(fetched) {
+        provided.extend(ran);
+        match (fetched, &mut texts) {
+            (Ok(fetched), Ok(texts)) => texts.put(errand.need.id, fetched),
+            (Err(why), Ok(_)) => texts = Err(format!("chunk `{}`: {why}", errand.need.chunk)),
+            (_, Err(_)) => {}
+        }
     }
-    Ok(texts)
+    (texts, provided)
 }
 
 async fn fetch(
     services: &Services,
     errand: &Errand,
     context: &CallContext,
-) -> Result<Vec<GatheredText>, String> {
-    match &errand.how {
-        How::Read(path) => read(path),
+) -> (Result<Vec<GatheredText>, String>, Option<Provided>) {
+    let (plugin, grant, request) = match &errand.how {
+        How::Read(path) => return (read(path), None),
         How::Ask {
             plugin,
             grant,
             request,
-        } => {
-            let fragments = services
-                .sandbox
-                .provide(plugin, request, grant, context)
-                .await
-                .map_err(|error| error.to_string())?;
-            let labels = if plugin.trusted() {
-                Vec::new()
-            } else {
-                vec![crate::act::UNTRUSTED.into()]
+        } => (plugin, grant, request),
+    };
+    let (fragments, run) = services
+        .sandbox
+        .provide(plugin, request, grant, context)
+        .await;
+    let ran = Provided {
+        chunk: errand.need.chunk.clone(),
+        plugin: plugin.shared_name().clone(),
+        run,
+    };
+    let labels = if plugin.trusted() {
+        Vec::new()
+    } else {
+        vec![crate::act::UNTRUSTED.into()]
+    };
+    let texts = fragments
+        .map_err(|error| error.to_string())
+        .map(|fragments| {
+            let text = |fragment: sandbox::Fragment| GatheredText {
+                text: fragment.text.into(),
+                provenance: Provenance::Plugin {
+                    name: plugin.shared_name().clone(),
+                    generation: plugin.info().hash.short().into(),
+                },
+                labels: labels.clone(),
             };
-            Ok(fragments
-                .into_iter()
-                .map(|fragment| GatheredText {
-                    text: fragment.text.into(),
-                    provenance: Provenance::Plugin {
-                        name: plugin.shared_name().clone(),
-                        generation: plugin.info().hash.short().into(),
-                    },
-                    labels: labels.clone(),
-                })
-                .collect())
-        }
-    }
+            fragments.into_iter().map(text).collect()
+        });
+    (texts, Some(ran))
 }
 
 /// Read the files among `errands`, which [`are_quick`].

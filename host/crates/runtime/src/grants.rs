@@ -32,6 +32,7 @@ pub(crate) fn grant(house: &House, layers: &[&Overlay], tool: &ToolName) -> Gran
         root: &house.root,
         layers,
         ceiling: house.ceiling.as_ref(),
+        own: definitions::OWN,
         tool,
     })
 }

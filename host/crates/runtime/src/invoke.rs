@@ -60,23 +60,35 @@ impl Run<'_> {
         let Some(activity) = self.activities.remove(id) else {
             return;
         };
-        let unfinished: Vec<ToolResult> = activity
+        let effects: Vec<u64> = activity
             .slots
-            .into_iter()
-            .filter(|_| activity.for_model)
-            .map(|slot| match slot.progress {
-                Progress::Finished(finished) => finished.result,
-                Progress::Waiting => unanswered(slot.call.id, slot.call.name, "not run", why),
-                Progress::Running => {
-                    unanswered(slot.call.id, slot.call.name, "stopped while it ran", why)
-                }
+            .iter()
+            .filter_map(|slot| match slot.progress {
+                Progress::Running(effect) => Some(effect),
+                _ => None,
             })
             .collect();
         self.record(
             Kind::Stopped,
-            &json!({ "invocation": id, "activity": activity.kind.name(), "state": activity.state, "why": why }),
+            &json!({
+                "invocation": id, "activity": activity.kind.name(), "state": activity.state,
+                "calls_under_way": effects, "why": why,
+            }),
         );
-        for result in unfinished {
+        if !activity.for_model {
+            return;
+        }
+        if let Some(said) = activity.said {
+            self.remember(said);
+        }
+        for slot in activity.slots {
+            let result = match slot.progress {
+                Progress::Finished(finished) => finished.result,
+                Progress::Waiting => unanswered(slot.call.id, slot.call.name, "not run", why),
+                Progress::Running(_) => {
+                    unanswered(slot.call.id, slot.call.name, "stopped while it ran", why)
+                }
+            };
             self.remember(Item::Result(result));
         }
     }

@@ -51,9 +51,8 @@ pub async fn look(services: &Services, looking: &Looking) -> Result<Assembled, R
         model: None,
     };
     let errands = asker.errands(&plan).map_err(RuntimeError::Context)?;
-    let texts = gather::run(services, errands, &call)
-        .await
-        .map_err(RuntimeError::Context)?;
+    let (texts, _) = gather::run(services, errands, &call).await;
+    let texts = texts.map_err(RuntimeError::Context)?;
     let history: Vec<HistoryItem> = looking
         .prompt
         .iter()

@@ -1,7 +1,7 @@
 //! The state of one running activity: how far a `turn`, `think`, `act`, `plugin` or `ask` has come. Data only; the files named after them move it.
 
 use std::sync::Arc;
-use types::{CallErrorKind, ToolCall, ToolResult, Value};
+use types::{CallErrorKind, Item, ToolCall, ToolResult, Value};
 
 /// What an `invoke` named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,9 @@ pub(crate) struct Activity {
     pub(crate) failed: u32,
     /// What the model said last.
     pub(crate) text: Arc<str>,
+    /// What the model said when it made the calls of the present round. It joins the conversation together with their results: other activities may be
+    /// talking meanwhile, and providers want each result right behind the call it answers.
+    pub(crate) said: Option<Item>,
     /// Calls of the present round, in the model's order.
     pub(crate) slots: Vec<Slot>,
     /// Whether the calls are those of a model, which reads their results, or the chart's own.
@@ -76,6 +79,7 @@ impl Activity {
             changed: false,
             failed: 0,
             text: "".into(),
+            said: None,
             slots: Vec::new(),
             for_model: true,
         }
@@ -92,8 +96,8 @@ pub(crate) struct Slot {
 pub(crate) enum Progress {
     /// Not begun.
     Waiting,
-    /// Under way.
-    Running,
+    /// Under way, as this effect.
+    Running(u64),
     /// Over.
     Finished(Box<Finished>),
 }

@@ -127,8 +127,25 @@ pub async fn run(
     let mut run = Run::new(services, journal, request, observer).await?;
     let mut cancelled = std::pin::pin!(cancelled);
     let end = loop {
-        run.settle()?;
-        run.commit()?;
+        if let Err(trouble) = run.settle() {
+            run.trouble = Some(Cause {
+                kind: CauseKind::Other,
+                message: trouble.to_string(),
+            });
+            break Status::Failed;
+        }
+        if let Err(error) = run.commit() {
+            // Nothing can be recorded any more, so nothing more is done. Whoever listens hears the end all the same.
+            run.show(RunEvent::Done {
+                status: Status::Failed,
+                run: run.id.clone(),
+                cause: Some(Cause {
+                    kind: CauseKind::Other,
+                    message: error.to_string(),
+                }),
+            });
+            return Err(error);
+        }
         if let Some(status) = run.at_rest() {
             break status;
         }
@@ -137,6 +154,8 @@ pub async fn run(
         let wait = due.map_or(Duration::MAX, |due| {
             Duration::from_millis(u64::try_from(due.saturating_sub(now)).unwrap_or(0))
         });
+        // A run whose effects are ready at once must still hear that somebody wants to stop it.
+        tokio::task::yield_now().await;
         tokio::select! {
             biased;
             () = &mut cancelled => break Status::Cancelled,
@@ -386,7 +405,7 @@ impl<'a> Run<'a> {
             self.cancel(&id, "the run ended");
         }
         let cause = match status {
-            Status::Done => None,
+            Status::Done | Status::Cancelled => None,
             _ => self.trouble.take(),
         };
         self.record(Kind::Ended, &json!({ "status": status, "cause": cause }));

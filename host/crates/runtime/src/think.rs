@@ -1,6 +1,6 @@
 //! `think`: one inference. Gather what the payload needs, assemble it, record that it is about to be sent, send it, take the answer.
 
-use crate::gather::{self, Asker, Gathered};
+use crate::gather::{self, Asker, Gathered, Provided};
 use crate::live::{CauseKind, RunEvent};
 use crate::offers;
 use crate::record::Kind;
@@ -50,6 +50,13 @@ impl Run<'_> {
             Err(why) => return self.no_payload(id, &why),
         };
         let effect = self.new_effect();
+        for (chunk, plugin) in gather::asked(&errands) {
+            // A component is about to run: that is an effect like a tool call.
+            self.record(
+                Kind::Call,
+                &json!({ "effect": effect, "invocation": id, "tool": format!("{plugin}.provide"), "chunk": chunk }),
+            );
+        }
         if gather::are_quick(&errands) {
             let texts = gather::read_all(&errands);
             return self.assemble(id, effect, &plan, texts);
@@ -62,12 +69,13 @@ impl Run<'_> {
             model: None,
         };
         self.start(effect, id, async move {
-            let texts = gather::run(&services, errands, &context).await;
+            let (texts, provided) = gather::run(&services, errands, &context).await;
             Done::Gathered(Box::new(Gathered {
                 effect,
                 invocation,
                 plan,
                 texts,
+                provided,
             }))
         });
     }
@@ -92,12 +100,49 @@ impl Run<'_> {
     /// What the payload needed is here.
     pub(crate) fn gathered(&mut self, gathered: Gathered) {
         self.over(gathered.effect);
+        for provided in gathered.provided {
+            self.provided(&gathered.invocation, gathered.effect, &provided);
+        }
         self.assemble(
             &gathered.invocation,
             gathered.effect,
             &gathered.plan,
             gathered.texts,
         );
+    }
+
+    /// A context plugin has run: its outcome, its cost and its log.
+    fn provided(&mut self, id: &Arc<str>, effect: u64, provided: &Provided) {
+        let tool: Arc<str> = format!("{}.provide", provided.plugin).into();
+        let run = &provided.run;
+        self.record(
+            Kind::Outcome,
+            &json!({ "effect": effect, "tool": tool, "chunk": provided.chunk, "outcome": run }),
+        );
+        let cost = Cost {
+            agent: self.agent.name.clone(),
+            workflow: None,
+            state: self.state_of(id),
+            tool: Some(tool.clone()),
+            model: None,
+            purpose: Purpose::Work,
+            tokens: Tokens::default(),
+            usd: Some(Decimal::ZERO),
+            wall_us: run.wall_us,
+            fuel: run.fuel,
+        };
+        self.record(Kind::Cost, &cost);
+        for line in &run.log {
+            self.show(RunEvent::Log {
+                source: tool.clone(),
+                message: line.clone(),
+            });
+        }
+    }
+
+    fn state_of(&self, id: &Arc<str>) -> Arc<str> {
+        let activity = self.activities.get(id);
+        activity.map_or_else(|| "".into(), |activity| activity.state.clone())
     }
 
     fn assemble(
@@ -120,6 +165,10 @@ impl Run<'_> {
         let assembled = texts.and_then(|texts| {
             plan.assemble(&texts, &self.history, &tools, &ESTIMATOR)
                 .map_err(|error| error.to_string())
+        });
+        let assembled = assembled.and_then(|assembled| match assembled.payload.items.is_empty() {
+            true => Err("there is nothing to say to the model: give a PROMPT, or a chunk of text in the agent's context".to_owned()),
+            false => Ok(assembled),
         });
         let assembled = match assembled {
             Ok(assembled) => assembled,
@@ -190,18 +239,23 @@ impl Run<'_> {
             calls: reply.calls.len(),
             usage: reply.usage,
         });
-        self.remember(Item::Assistant {
+        let said = Item::Assistant {
             text: reply.text.clone(),
             reasoning: reply.reasoning.clone(),
             calls: reply.calls.clone(),
             provenance: Provenance::Model(reply.model.clone()),
-        });
+        };
         let Some(activity) = self.activities.get_mut(&id) else {
             return;
         };
         activity.text = reply.text.clone();
-        match activity.kind {
-            ActivityKind::Turn if !reply.calls.is_empty() => self.act(&id, reply.calls, true),
+        let kind = activity.kind;
+        if kind == ActivityKind::Turn && !reply.calls.is_empty() {
+            activity.said = Some(said);
+            return self.act(&id, reply.calls, true);
+        }
+        self.remember(said);
+        match kind {
             ActivityKind::Turn if reply.stop == StopReason::Length => self.finish_failed(
                 &id,
                 "error.length",
@@ -240,14 +294,10 @@ impl Run<'_> {
                 .and_then(|price| price.usd(&tokens))
         };
         self.spent_today += usd.unwrap_or_default();
-        let state = self
-            .activities
-            .get(id)
-            .map_or_else(|| "".into(), |activity| activity.state.clone());
         let cost = Cost {
             agent: self.agent.name.clone(),
             workflow: None,
-            state,
+            state: self.state_of(id),
             tool: None,
             model: Some(self.parameters.name.clone()),
             purpose: Purpose::Work,

@@ -16,6 +16,7 @@ impl Run<'_> {
             return;
         };
         let data = Value::map([
+            ("state", Value::text(activity.state.clone())),
             ("text", Value::text(activity.text.clone())),
             ("changed", Value::Bool(activity.changed)),
             ("calls", Value::Int(i64::from(activity.calls))),

@@ -126,7 +126,7 @@ impl Sandbox {
         Outcome {
             result: ran.result.and_then(|answer| match answer {
                 Ok(parts) => parts_of(parts, limit),
-                Err(failure) => Err(failure_of(failure)),
+                Err(failure) => Err(failure_of(failure, limit)),
             }),
             refused: ran.refused,
             log: ran.log,
@@ -244,12 +244,12 @@ impl Sandbox {
         }
         let mut watched = Vec::with_capacity(grant.mounts.len());
         for mount in &grant.mounts {
-            let host = open_mount(mount)?;
+            let opened = open_mount(mount)?;
             let access = match mount.access {
                 Access::ReadWrite => FsPerms::ReadWrite,
                 _ => FsPerms::ReadOnly,
             };
-            wasi.preopened_dir(&host, &mount.guest, access)
+            wasi.preopened_dir(opened.path(), &mount.guest, access)
                 .map_err(|error| mount_error(mount, &error.to_string()))?;
             // A glob that cannot be read hides nobody knows what: the mount is not used.
             let hide = self.hides.of(mount).map_err(|error| {
@@ -260,7 +260,7 @@ impl Sandbox {
             })?;
             watched.push(WatchedMount {
                 guest: mount.guest.clone(),
-                host,
+                host: opened.real,
                 hide,
                 fixed_directories: !mount.hide.iter().all(hides_names_alone),
             });
@@ -281,36 +281,67 @@ impl Sandbox {
     }
 }
 
-/// The directory behind a mount, with every link followed, and still inside what the operator allows.
-fn open_mount(mount: &policy::Mount) -> Result<std::path::PathBuf, CallError> {
-    let host = mount
+/// Check that the directory behind a mount is really where policy says, and give the path to open it by.
+///
+/// Policy compares paths as text, and a guest that can write one mount can put a link where another one begins. So no part of a mount's path may be a
+/// symbolic link: whoever wants one writes the real path.
+fn open_mount(mount: &policy::Mount) -> Result<OpenedMount, CallError> {
+    let real = mount
         .host
         .canonicalize()
         .map_err(|error| mount_error(mount, &error.to_string()))?;
-    if let Some(ceiling) = &mount.within {
-        let ceiling = ceiling
-            .canonicalize()
-            .map_err(|error| mount_error(mount, &error.to_string()))?;
-        if !host.starts_with(&ceiling) {
-            return Err(CallError::new(
-                CallErrorKind::Denied,
-                format!(
-                    "the mount {} leads to {}, which lies outside the ceiling's {}",
-                    mount.guest,
-                    host.display(),
-                    ceiling.display()
-                ),
-            ));
-        }
+    if real != mount.host {
+        return Err(CallError::new(
+            CallErrorKind::Denied,
+            format!(
+                "the mount {} is refused: {} leads through a symbolic link to {}; write the real path",
+                mount.guest,
+                mount.host.display(),
+                real.display()
+            ),
+        ));
     }
-    Ok(host)
+    OpenedMount::open(real).map_err(|error| mount_error(mount, &error.to_string()))
 }
 
-/// Whether `glob` hides a name wherever it stands, as `**/.env` does: then moving a directory cannot bring anything to light.
-fn hides_names_alone(glob: &policy::HideGlob) -> bool {
-    glob.glob
-        .strip_prefix("**/")
-        .is_some_and(|name| !name.contains('/'))
+/// A mount's directory, held open so that nobody can exchange it between the check and its use.
+struct OpenedMount {
+    real: std::path::PathBuf,
+    #[cfg(target_os = "linux")]
+    held: Option<rustix::fd::OwnedFd>,
+}
+
+impl OpenedMount {
+    #[cfg(target_os = "linux")]
+    fn open(real: std::path::PathBuf) -> std::io::Result<Self> {
+        use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::PATH;
+        let held = match openat2(CWD, &real, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+            Ok(held) => Some(held),
+            // A kernel before 5.6: the check that has just been made has to do.
+            Err(rustix::io::Errno::NOSYS) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(OpenedMount { real, held })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn open(real: std::path::PathBuf) -> std::io::Result<Self> {
+        Ok(OpenedMount { real })
+    }
+
+    /// The path to preopen: that of the descriptor held, where the system has one.
+    fn path(&self) -> std::path::PathBuf {
+        #[cfg(target_os = "linux")]
+        if let Some(held) = &self.held {
+            use std::os::fd::AsRawFd;
+            let path = std::path::PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
+            if path.exists() {
+                return path;
+            }
+        }
+        self.real.clone()
+    }
 }
 
 fn mount_error(mount: &policy::Mount, why: &str) -> CallError {
@@ -322,6 +353,13 @@ fn mount_error(mount: &policy::Mount, why: &str) -> CallError {
             mount.host.display()
         ),
     )
+}
+
+/// Whether `glob` hides a name wherever it stands, as `**/.env` does: then moving a directory cannot bring anything to light.
+fn hides_names_alone(glob: &policy::HideGlob) -> bool {
+    glob.glob
+        .strip_prefix("**/")
+        .is_some_and(|name| !name.contains('/'))
 }
 
 /// Why a guest stopped, in words that say which limit it ran into or how it crashed.
@@ -363,13 +401,20 @@ fn in_words(error: &wasmtime::Error, limits: &Limits, limiter: &Limiter, tail: &
     CallError::new(CallErrorKind::Trap, message)
 }
 
-pub(crate) fn failure_of(failure: wit_types::Failure) -> CallError {
-    let (kind, message) = match failure {
+/// A guest's own failure, its text held to the output limit like any other answer.
+pub(crate) fn failure_of(failure: wit_types::Failure, limit: u64) -> CallError {
+    let (kind, mut message) = match failure {
         wit_types::Failure::Invalid(message) => (CallErrorKind::Invalid, message),
         wit_types::Failure::Denied(message) => (CallErrorKind::Denied, message),
         wit_types::Failure::Unavailable(message) => (CallErrorKind::Unavailable, message),
         wit_types::Failure::Failed(message) => (CallErrorKind::Failed, message),
     };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if message.len() > limit {
+        let end = (0..=limit).rev().find(|end| message.is_char_boundary(*end));
+        message.truncate(end.unwrap_or(0));
+        message.push_str("… (cut at the output limit)");
+    }
     CallError::new(kind, message)
 }
 

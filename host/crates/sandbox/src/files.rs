@@ -20,6 +20,11 @@ use wasmtime_wasi::p2::{FsError, FsResult};
 
 type Fd = Resource<fs::Descriptor>;
 
+/// Longest path that is looked at. Operating systems take no longer one, and what is done here with a path is not interrupted by a deadline.
+const PATH_MAX: usize = 4_096;
+/// Longest subject of a refusal that is kept.
+const SUBJECT_MAX: usize = 300;
+
 /// Refusals kept of one call; a guest that tries a thousand times tells nothing new.
 const REFUSALS_KEPT: usize = 20;
 
@@ -41,6 +46,13 @@ struct Place {
     inside: String,
     /// Its path in the mount with every link followed. Resolved once, when it is opened, and only where names are hidden.
     real: Option<String>,
+}
+
+impl Place {
+    /// `path` below this directory, exactly as the operating system would walk it: `..` after a link leads to the parent of where the link leads.
+    fn below(&self, path: &str) -> PathBuf {
+        Path::new(self.real.as_deref().unwrap_or(&self.inside)).join(path)
+    }
 }
 
 /// What the watch remembers during one call.
@@ -71,10 +83,11 @@ impl Watch {
     fn opened(&self, fd: u32, path: &str) -> Option<Place> {
         let (mount, inside) = self.locate(fd, path)?;
         let watched = &self.mounts[mount];
+        let directory = self.directories.get(&fd)?;
         let real = watched
             .hide
             .as_ref()
-            .and_then(|_| real(watched, &inside, true));
+            .and_then(|_| real(watched, &directory.below(path), true));
         Some(Place {
             mount,
             inside,
@@ -92,6 +105,10 @@ impl Watch {
 
     fn refuse(&mut self, operation: &str, subject: String, reason: impl Into<String>) {
         if self.refusals.len() < REFUSALS_KEPT {
+            let subject = match subject.char_indices().nth(SUBJECT_MAX) {
+                Some((end, _)) => format!("{}…", &subject[..end]),
+                None => subject,
+            };
             self.refusals.push(Refusal {
                 operation: operation.to_owned(),
                 subject,
@@ -114,7 +131,10 @@ impl Watch {
             return true;
         }
         // Most paths are one name in a directory whose real path is known; only a link has to be followed.
-        if let (Some(directory), false) = (&place.real, path.contains('/')) {
+        let climbs = Path::new(path)
+            .components()
+            .any(|component| component == Component::ParentDir);
+        if let (Some(directory), false) = (&place.real, path.contains('/') || climbs) {
             let name = normalise(directory, path);
             if hide.hides(&name) {
                 return true;
@@ -127,14 +147,17 @@ impl Watch {
                 return false;
             }
         }
-        real(mount, &inside, follow).is_some_and(|real| hide.hides(&real))
+        match real(mount, &place.below(path), follow) {
+            Some(real) => hide.hides(&real),
+            // What cannot be resolved does not exist or leads out, and WASI refuses it; but where `..` is involved, nothing is left to chance.
+            None => climbs,
+        }
     }
 }
 
-/// Where `inside` leads in `mount` once symbolic links are followed, relative to the mount. `None` when it does not exist or leads out (which
-/// WASI refuses anyway).
-fn real(mount: &WatchedMount, inside: &str, follow: bool) -> Option<String> {
-    let path = mount.host.join(inside);
+/// Where `path` (relative to the mount) leads once symbolic links are followed, relative to the mount. `None` when it does not exist or leads out.
+fn real(mount: &WatchedMount, path: &Path, follow: bool) -> Option<String> {
+    let path = mount.host.join(path);
     let real = if follow {
         path.canonicalize()
             .or_else(|_| canonical_parent(&path))
@@ -186,6 +209,9 @@ pub(crate) struct WatchedView<'a> {
 impl WatchedView<'_> {
     /// Refuse `path` as if it were not there when policy hides it.
     fn visible(&mut self, operation: &str, fd: &Fd, path: &str, follow: bool) -> FsResult<()> {
+        if path.len() > PATH_MAX {
+            return Err(ErrorCode::NameTooLong.into());
+        }
         if self.watch.hides(fd.rep(), path, follow) {
             let subject = self.watch.shown(fd.rep(), path);
             self.watch
@@ -195,10 +221,16 @@ impl WatchedView<'_> {
         Ok(())
     }
 
-    /// Refuse to move a directory out of a place where policy hides something in it.
-    async fn may_move(&mut self, fd: u32, path: &str) -> FsResult<()> {
-        let mount = self.watch.directories.get(&fd).map(|place| place.mount);
-        if !mount.is_some_and(|mount| self.watch.mounts[mount].fixed_directories) {
+    /// Refuse to move a directory when that would bring to light what policy hides in it: what is hidden by its place must stay there, and another mount
+    /// may hide less.
+    async fn may_move(&mut self, fd: u32, path: &str, new_fd: u32) -> FsResult<()> {
+        let mount_of = |fd| self.watch.directories.get(&fd).map(|place| place.mount);
+        let (Some(from), to) = (mount_of(fd), mount_of(new_fd)) else {
+            return Ok(());
+        };
+        let source = &self.watch.mounts[from];
+        let leaves = source.hide.is_some() && to != Some(from);
+        if !source.fixed_directories && !leaves {
             return Ok(());
         }
         let stat = self
@@ -216,7 +248,7 @@ impl WatchedView<'_> {
         self.watch.refuse(
             "rename",
             subject,
-            "policy hides names by their place in this mount, so its directories stay where they are",
+            "policy hides names in this mount, so its directories stay where they are",
         );
         Err(ErrorCode::NotPermitted.into())
     }
@@ -447,7 +479,7 @@ impl HostDescriptor for WatchedView<'_> {
         self.visible("rename", &fd, &old_path, false)?;
         self.visible("rename", &new_fd, &new_path, false)?;
         let rep = fd.rep();
-        self.may_move(rep, &old_path).await?;
+        self.may_move(rep, &old_path, new_fd.rep()).await?;
         let replaced = Replaced::find(self.inner.table.get(&new_fd)?, &new_path);
         let done = self
             .inner
@@ -605,7 +637,8 @@ impl Replaced {
         Some(Replaced {
             directory: directory.dir.clone(),
             path: path.to_owned(),
-            mode: Mode::from_raw_mode(stat.st_mode),
+            // Never the bits that lend a file's owner to whoever runs it.
+            mode: Mode::from_raw_mode(stat.st_mode & 0o777),
         })
     }
 

@@ -11,6 +11,8 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 /// Longest key of a plugin's own store; a key is a name, not data.
 const KEY_MAX: usize = 256;
+/// What a line of log costs beside its text, so that a flood of empty lines has an end too.
+const LINE_OVERHEAD: u64 = 32;
 /// Longest value: state is for bookmarks and small caches, files are for data.
 const VALUE_MAX: usize = 1 << 20;
 
@@ -59,7 +61,7 @@ impl wit::Host for Guest {}
 
 impl log::Host for Guest {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
-        let size = message.len() as u64;
+        let size = message.len() as u64 + LINE_OVERHEAD;
         if size > self.log.room {
             self.log.dropped += 1;
             return Ok(());

@@ -8,7 +8,7 @@ use crate::call::{CallContext, failure_of, output_error};
 use crate::plugin::Plugin;
 use policy::{ClockMode, Grant, Limits, RandomMode, Verdict};
 use std::time::Duration;
-use types::{Bytes, CallError, Count, Timestamp, ToolName, Value};
+use types::{Bytes, CallError, Count, Outcome, Timestamp, ToolName, Value};
 
 /// What a context plugin is asked.
 #[derive(Clone, Debug, Default)]
@@ -133,31 +133,40 @@ impl Sandbox {
                 "the plugin's name is too long",
             )
         })?;
-        self.run(
-            plugin,
-            &grant,
-            &CallContext::default(),
-            async |store, instance, loaded| {
-                let guest = loaded
-                    .tool
-                    .as_ref()
-                    .ok_or_else(|| missing("tool"))?
-                    .load(&mut *store, instance)?;
-                guest.call_specs(store).await
-            },
-        )
-        .await
-        .result
+        let specs = self
+            .run(
+                plugin,
+                &grant,
+                &CallContext::default(),
+                async |store, instance, loaded| {
+                    let guest = loaded
+                        .tool
+                        .as_ref()
+                        .ok_or_else(|| missing("tool"))?
+                        .load(&mut *store, instance)?;
+                    guest.call_specs(store).await
+                },
+            )
+            .await
+            .result?;
+        let sizes = specs
+            .iter()
+            .map(|spec| spec.name.len() + spec.description.len() + spec.parameters.len());
+        within_output(sizes, grant.limits.output.0)?;
+        Ok(specs)
     }
 
-    /// Ask a context plugin for fragments.
+    /// Ask a context plugin for fragments. Beside them comes the outcome as it is journalled, which holds no fragment.
     pub async fn provide(
         &self,
         plugin: &Plugin,
         request: &ContextRequest,
         grant: &Grant,
         context: &CallContext,
-    ) -> Result<Vec<Fragment>, CallError> {
+    ) -> (Result<Vec<Fragment>, CallError>, Outcome) {
+        if let Some(denial) = grant.denial() {
+            return (Err(denial.clone()), Outcome::refused(denial));
+        }
         let request = context::Request {
             params: request.params.to_string(),
             budget: request.budget,
@@ -165,7 +174,7 @@ impl Sandbox {
             workflow: request.workflow.clone(),
             query: request.query.clone(),
         };
-        let fragments = self
+        let ran = self
             .run(plugin, grant, context, async |store, instance, loaded| {
                 let guest = loaded
                     .context
@@ -174,23 +183,30 @@ impl Sandbox {
                     .load(&mut *store, instance)?;
                 guest.call_provide(store, &request).await
             })
-            .await
-            .result?
-            .map_err(failure_of)?;
-        let size: usize = fragments
-            .iter()
-            .map(|f| f.text.len() + f.source.len())
-            .sum();
-        if size as u64 > grant.limits.output.0 {
-            return Err(output_error(size as u64, grant.limits.output.0));
-        }
-        Ok(fragments
-            .into_iter()
-            .map(|fragment| Fragment {
+            .await;
+        let limit = grant.limits.output.0;
+        let fragments = ran.result.and_then(|answer| {
+            let fragments = answer.map_err(|failure| failure_of(failure, limit))?;
+            let sizes = fragments.iter().map(|f| f.text.len() + f.source.len());
+            within_output(sizes, limit)?;
+            let fragment = |fragment: context::Fragment| Fragment {
                 text: fragment.text,
                 source: fragment.source,
-            })
-            .collect())
+            };
+            Ok(fragments.into_iter().map(fragment).collect())
+        });
+        let outcome = Outcome {
+            result: match &fragments {
+                Ok(_) => Ok(Vec::new()),
+                Err(error) => Err(error.clone()),
+            },
+            refused: ran.refused,
+            log: ran.log,
+            wall_us: ran.wall.as_micros() as u64,
+            fuel: ran.fuel,
+            memory: ran.memory,
+        };
+        (fragments, outcome)
     }
 
     /// Ask a memory plugin what should change in what is remembered.
@@ -216,7 +232,14 @@ impl Sandbox {
             })
             .await
             .result?
-            .map_err(failure_of)?;
+            .map_err(|failure| failure_of(failure, grant.limits.output.0))?;
+        let sizes = changes.iter().map(|change| match change {
+            memory::Change::Add(entry) | memory::Change::Replace(entry) => {
+                entry.text.len() + entry.id.len()
+            }
+            memory::Change::Forget(id) => id.len(),
+        });
+        within_output(sizes, grant.limits.output.0)?;
         Ok(changes
             .into_iter()
             .map(|change| match change {
@@ -255,12 +278,24 @@ impl Sandbox {
             })
             .await
             .result?;
+        if let guard::Verdict::Redact(text) | guard::Verdict::Block(text) = &verdict {
+            within_output([text.len()], grant.limits.output.0)?;
+        }
         Ok(match verdict {
             guard::Verdict::Pass => GuardVerdict::Pass,
             guard::Verdict::Redact(text) => GuardVerdict::Redact(text),
             guard::Verdict::Block(why) => GuardVerdict::Block(why),
         })
     }
+}
+
+/// Hold an answer, given as the sizes of its pieces, to the output limit.
+fn within_output(sizes: impl IntoIterator<Item = usize>, limit: u64) -> Result<(), CallError> {
+    let size: usize = sizes.into_iter().sum();
+    if size as u64 > limit {
+        return Err(output_error(size as u64, limit));
+    }
+    Ok(())
 }
 
 fn missing(kind: &str) -> wasmtime::Error {

@@ -118,7 +118,7 @@ impl ToolName {
 
     /// Read what [`ToolName::wire`] wrote; also accepts the dotted spelling, which some models prefer to send.
     pub fn from_wire(text: &str) -> Option<Self> {
-        if let Some((plugin, tool)) = text.split_once("__") {
+        if let (Some((plugin, tool)), false) = (text.split_once("__"), text.contains('.')) {
             let plugin = PluginName::parse(&plugin.replace("_-", "_")).ok()?;
             return ToolName::new(&plugin, tool).ok();
         }

@@ -54,6 +54,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     while !rest.is_empty() {
         let (number, tail) = number_and_unit(rest)
             .ok_or_else(|| error(format!("`{text}` is not a duration"), DURATION_HELP))?;
+        let tail = tail.trim_start();
         let end = tail
             .find(|c: char| c.is_ascii_digit() || c.is_whitespace())
             .unwrap_or(tail.len());

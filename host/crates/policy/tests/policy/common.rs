@@ -108,6 +108,7 @@ pub fn layer(label: &str, build: impl FnOnce(&mut Overlay)) -> Overlay {
 
 pub fn grant(layers: &[&Overlay], ceiling: Option<&Overlay>, name: &str) -> Grant {
     resolve(&Request {
+        own: &[],
         root: Path::new(ROOT),
         layers,
         ceiling,

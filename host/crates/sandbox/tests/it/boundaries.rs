@@ -213,7 +213,7 @@ async fn a_file_replaced_by_renaming_keeps_its_permissions() {
     let tree = tree();
     let script = tree.path().join("w/sub/run.sh");
     fs::write(&script, "old").unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o4755)).unwrap();
     let grant = mounted(&tree, Access::ReadWrite, &[]);
     let written = json!({ "path": "/workspace/new", "text": "new" });
     assert!(call(&grant, "write", written).await.result.is_ok());
@@ -221,7 +221,7 @@ async fn a_file_replaced_by_renaming_keeps_its_permissions() {
     assert!(call(&grant, "rename", renamed).await.result.is_ok());
     assert_eq!(fs::read_to_string(&script).unwrap(), "new");
     let mode = fs::metadata(&script).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o755);
+    assert_eq!(mode & 0o7777, 0o755);
 }
 
 #[tokio::test]
@@ -244,16 +244,101 @@ async fn what_would_block_a_thread_is_not_opened() {
 }
 
 #[tokio::test]
-async fn a_mount_that_leads_out_of_the_ceiling_is_refused() {
+async fn a_mount_through_a_link_is_refused() {
     let tree = tree();
-    let ceiling = tree.path().join("w");
-    symlink(tree.path(), ceiling.join("up")).unwrap();
-    let mut grant = grant();
-    let mut leads_out = mount("/workspace", &ceiling.join("up"), Access::ReadOnly);
-    leads_out.within = Some(ceiling);
-    grant.mounts = vec![leads_out];
-    let outcome = call(&grant, "echo", json!({ "text": "x" })).await;
-    error(&outcome, CallErrorKind::Denied, "outside the ceiling");
+    let root = tree.path().join("w");
+    symlink(tree.path(), root.join("up")).unwrap();
+    for host in [root.join("up"), root.join("up/w/sub")] {
+        let mut grant = grant();
+        grant.mounts = vec![mount("/workspace", &host, Access::ReadOnly)];
+        let outcome = call(&grant, "echo", json!({ "text": "x" })).await;
+        error(&outcome, CallErrorKind::Denied, "symbolic link");
+    }
+}
+
+#[tokio::test]
+async fn a_guest_cannot_exchange_the_directory_of_another_mount() {
+    let tree = tree();
+    let root = tree.path().join("w");
+    fs::create_dir(root.join("out")).unwrap();
+    let mut both = grant();
+    both.mounts = vec![
+        mount("/out", &root.join("out"), Access::ReadWrite),
+        mount("/workspace", &root, Access::ReadWrite),
+    ];
+    let away = json!({ "from": "/workspace/out", "to": "/workspace/away" });
+    assert!(call(&both, "rename", away).await.result.is_ok());
+    symlink(tree.path(), root.join("out")).unwrap();
+    let read = json!({ "path": "/out/outside.txt" });
+    error(
+        &call(&both, "read", read).await,
+        CallErrorKind::Denied,
+        "symbolic link",
+    );
+}
+
+#[tokio::test]
+async fn a_link_and_dots_do_not_lead_to_hidden_names() {
+    let tree = tree();
+    let root = tree.path().join("w");
+    fs::create_dir_all(root.join(".git/hooks")).unwrap();
+    fs::write(root.join(".git/config"), "token").unwrap();
+    symlink(".git/hooks", root.join("hk")).unwrap();
+    let grant = mounted(&tree, Access::ReadWrite, &["**/.git/config", "**/.env"]);
+    for path in [
+        "/workspace/hk/../config",
+        "/workspace/./hk/.././config",
+        "/workspace/sub-link/../.env",
+    ] {
+        for tool in ["read", "metadata"] {
+            let outcome = call(&grant, tool, json!({ "path": path })).await;
+            assert!(
+                outcome.result.is_err(),
+                "{tool} {path}: {:?}",
+                outcome.result
+            );
+        }
+        let written = json!({ "path": path, "text": "changed" });
+        assert!(
+            call(&grant, "write", written).await.result.is_err(),
+            "{path}"
+        );
+    }
+    let read = call(
+        &grant,
+        "read",
+        json!({ "path": "/workspace/sub-link/../a.txt" }),
+    )
+    .await;
+    assert_eq!(text(&read), "inside");
+}
+
+#[tokio::test]
+async fn a_directory_does_not_leave_a_mount_that_hides() {
+    let tree = tree();
+    fs::create_dir(tree.path().join("o")).unwrap();
+    let mut grant = mounted(&tree, Access::ReadWrite, &["**/.env"]);
+    grant
+        .mounts
+        .push(mount("/out", &tree.path().join("o"), Access::ReadWrite));
+    let moved = json!({ "from": "/workspace/sub", "to": "/out/sub" });
+    assert!(call(&grant, "rename", moved).await.result.is_err());
+    assert!(tree.path().join("w/sub/.env").exists());
+}
+
+#[tokio::test]
+async fn an_endless_path_is_refused_at_once() {
+    let tree = tree();
+    let grant = mounted(&tree, Access::ReadOnly, &["**/.env"]);
+    let path = format!("/workspace/{}x", "a/".repeat(60_000));
+    let outcome = call(&grant, "metadata", json!({ "path": path })).await;
+    error(&outcome, CallErrorKind::Failed, "");
+    assert!(
+        outcome
+            .refused
+            .iter()
+            .all(|refused| refused.subject.len() < 1_000)
+    );
 }
 
 #[tokio::test]

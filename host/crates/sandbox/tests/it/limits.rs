@@ -125,6 +125,8 @@ async fn output_is_limited() {
         let outcome = call(&grant, tool, json!({ "bytes": 11_000 })).await;
         error(&outcome, CallErrorKind::Limit, "output limit");
     }
+    let outcome = call(&grant, "panic", json!({ "text": "x".repeat(20_000) })).await;
+    assert!(outcome.result.unwrap_err().message.len() < 15_000);
     let outcome = call(&grant, "parts", json!({ "n": 11_000 })).await;
     error(&outcome, CallErrorKind::Limit, "output limit");
 }

@@ -23,6 +23,7 @@ async fn a_context_plugin_provides_fragments() {
     let fragments = sandbox
         .provide(&plugin, &request, &grant(), &context)
         .await
+        .0
         .unwrap();
     let texts: Vec<&str> = fragments.iter().map(|f| f.text.as_str()).collect();
     assert_eq!(
@@ -39,6 +40,7 @@ async fn a_context_plugin_provides_fragments() {
     let error = sandbox
         .provide(&plugin, &request, &grant(), &context)
         .await
+        .0
         .unwrap_err();
     assert_eq!(
         (error.kind, error.message.as_str()),
@@ -48,6 +50,7 @@ async fn a_context_plugin_provides_fragments() {
     let error = sandbox
         .provide(&plugin, &request, &grant(), &context)
         .await
+        .0
         .unwrap_err();
     assert_eq!(error.kind, CallErrorKind::Limit, "{error}");
 }
@@ -137,6 +140,7 @@ async fn a_plugin_of_one_kind_is_not_another() {
             &CallContext::default(),
         )
         .await
+        .0
         .unwrap_err();
     assert!(
         error
