@@ -1,5 +1,6 @@
 //! Exit codes, and the one place where an error is printed with what to do about it.
 
+use crate::print;
 use journal::JournalError;
 use runtime::RuntimeError;
 use std::fmt::Display;
@@ -54,9 +55,9 @@ impl Failure {
     /// Tell the person.
     pub fn print(&self) {
         match self.help.as_deref() {
-            Some("") => eprint!("{}", self.message),
-            Some(help) => eprintln!("error: {}\nhelp: {help}", self.message),
-            None => eprintln!("error: {}", self.message),
+            Some("") => print::err(&self.message),
+            Some(help) => print::err(&format!("error: {}\nhelp: {help}\n", self.message)),
+            None => print::err(&format!("error: {}\n", self.message)),
         }
     }
 }

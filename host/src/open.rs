@@ -4,7 +4,7 @@ use crate::exit::{DEFINITIONS, Failure, USAGE};
 use crate::print;
 use crate::world::{SystemClock, SystemRng};
 use definitions::House;
-use journal::{Journal, PluginState};
+use journal::{Journal, JournalError, PluginState};
 use runtime::Services;
 use sandbox::{Compiler, Sandbox, Settings};
 use std::path::{Path, PathBuf};
@@ -74,10 +74,14 @@ pub fn journal(house: &House) -> Result<Journal, Failure> {
     Ok(Journal::open(&house.store)?)
 }
 
-/// The journal of the house in `directory`, for reading.
-pub fn journal_to_read(directory: &Path) -> Result<Journal, Failure> {
+/// The journal of the house in `directory`, for reading; `None` before the first run, when there is nothing to read.
+pub fn journal_to_read(directory: &Path) -> Result<Option<Journal>, Failure> {
     let house = house(directory)?;
-    Ok(Journal::open_read_only(&house.store)?)
+    match Journal::open_read_only(&house.store) {
+        Ok(journal) => Ok(Some(journal)),
+        Err(JournalError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Run `future` on this thread. The runtime's timers and sockets are all it needs.

@@ -10,6 +10,21 @@ pub fn color_on_stderr() -> bool {
         && std::io::stderr().is_terminal()
 }
 
+/// Write `text` to standard error. When nobody can read it there is nobody to tell, and what the program does must not depend on that.
+pub fn err(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// `text` without the control characters by which a guest, a model or a file name could speak to the terminal itself.
+pub fn plain(text: &str) -> std::borrow::Cow<'_, str> {
+    let harmless = |c: char| !c.is_control() || c == '\n' || c == '\t';
+    if text.chars().all(harmless) {
+        return text.into();
+    }
+    let shown = |c: char| if harmless(c) { c } else { '\u{fffd}' };
+    text.chars().map(shown).collect::<String>().into()
+}
+
 /// Write `text` to standard output. A reader that has gone away is no error.
 pub fn out(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();

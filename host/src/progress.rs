@@ -1,6 +1,6 @@
 //! What a person sees of a run: one live line on a terminal, plain lines in a pipe. What the model says goes to standard output, the rest to standard error.
 
-use crate::print::color_on_stderr;
+use crate::print::{color_on_stderr, err, plain};
 use runtime::{RunEnd, RunEvent, Status};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -10,6 +10,7 @@ use std::time::Instant;
 /// Follows a run.
 pub struct Progress {
     live: bool,
+    stdout_live: bool,
     color: bool,
     started: Instant,
     seen: Mutex<Seen>,
@@ -30,6 +31,7 @@ impl Progress {
     pub fn new() -> Self {
         Progress {
             live: std::io::stderr().is_terminal(),
+            stdout_live: std::io::stdout().is_terminal(),
             color: color_on_stderr(),
             started: Instant::now(),
             seen: Mutex::new(Seen::default()),
@@ -74,6 +76,10 @@ impl Progress {
                 self.clear();
                 seen.text_open = !text.ends_with('\n');
                 let mut out = std::io::stdout().lock();
+                let text = match self.stdout_live {
+                    true => plain(text),
+                    false => text.as_str().into(),
+                };
                 let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
                 return;
             }
@@ -97,15 +103,18 @@ impl Progress {
             } => {
                 let time = format!("{:.1} ms", *wall_us as f64 / 1e3);
                 let text = match (ok, error) {
-                    (true, _) => format!("  {} {tool}  {time}", self.paint("32", "✓")),
-                    (false, Some(error)) => format!("  {} {tool}  {error}", self.paint("31", "✗")),
-                    (false, None) => format!("  {} {tool}", self.paint("31", "✗")),
+                    (true, _) => format!("  {} {}  {time}", self.paint("32", "✓"), plain(tool)),
+                    (false, Some(error)) => {
+                        let (tool, error) = (plain(tool), plain(error));
+                        format!("  {} {tool}  {error}", self.paint("31", "✗"))
+                    }
+                    (false, None) => format!("  {} {}", self.paint("31", "✗"), plain(tool)),
                 };
                 seen.doing.clear();
                 self.line(&mut seen, &text);
             }
             RunEvent::Log { source, message } => {
-                let text = format!("  {source}: {message}");
+                let text = format!("  {}: {}", plain(source), plain(message));
                 self.line(&mut seen, &text);
             }
             RunEvent::Ask { question } => {
@@ -140,7 +149,7 @@ impl Progress {
         );
         self.line(&mut seen, &text);
         if let Some(cause) = &end.cause {
-            self.line(&mut seen, &format!("because: {}", cause.message));
+            self.line(&mut seen, &format!("because: {}", plain(&cause.message)));
         }
         self.line(
             &mut seen,
@@ -153,7 +162,7 @@ impl Progress {
         if std::mem::take(&mut seen.text_open) {
             let _ = writeln!(std::io::stdout());
         }
-        eprintln!("{text}");
+        err(&format!("{text}\n"));
     }
 
     /// The live line: state, what is being done, tokens so far.
@@ -172,13 +181,12 @@ impl Progress {
             seen.input + seen.output
         );
         let text: String = text.chars().take(98).collect();
-        eprint!("\r\x1b[2K{}", self.paint("2", &text));
-        let _ = std::io::stderr().flush();
+        err(&format!("\r\x1b[2K{}", self.paint("2", &plain(&text))));
     }
 
     fn clear(&self) {
         if self.live {
-            eprint!("\r\x1b[2K");
+            err("\r\x1b[2K");
         }
     }
 

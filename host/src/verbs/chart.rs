@@ -11,7 +11,7 @@ pub fn run(verb: &ChartVerb) -> Result<u8, Failure> {
     let ChartVerb::Run { chart, events } = verb;
     let (bundle, warnings) = definitions::load_chart(chart)
         .map_err(|report| Failure::report(DEFINITIONS, report.render(print::color_on_stderr())))?;
-    eprint!("{}", warnings.render(print::color_on_stderr()));
+    print::err(&warnings.render(print::color_on_stderr()));
     let input = open(events)?;
     let (mut simulation, first) = Simulation::start(&bundle.chart);
     if !show(&[first])? {

@@ -11,12 +11,12 @@ pub fn run(options: &Check) -> Result<u8, Failure> {
         Ok(house) => {
             let report = with_scripts(&house);
             let summary = format!(
-                "{}: {} agents, {} charts, {} policies, {} plugins: no errors\n",
+                "{}: {}, {}, {}, {}: no errors\n",
                 house.name,
-                house.agents.len(),
-                house.charts.len(),
-                house.policies.len(),
-                house.plugins.len()
+                count(house.agents.len(), "agent", "agents"),
+                count(house.charts.len(), "chart", "charts"),
+                count(house.policies.len(), "policy", "policies"),
+                count(house.plugins.len(), "plugin", "plugins"),
             );
             (report, summary)
         }
@@ -26,12 +26,16 @@ pub fn run(options: &Check) -> Result<u8, Failure> {
     if options.json {
         print::json(&report.to_json())?;
     } else {
-        eprint!("{}", report.render(print::color_on_stderr()));
+        print::err(&report.render(print::color_on_stderr()));
         if ok {
             print::out(&summary)?;
         }
     }
     Ok(if ok { 0 } else { DEFINITIONS })
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// The house's warnings, and what is wrong with the scripts that its providers play.

@@ -12,6 +12,9 @@ const WORKSPACE: &str = "/workspace: { from: ., access: read-only";
 pub fn run(options: &Init) -> Result<u8, Failure> {
     let house = &options.directory;
     if house.join("house.yaml").exists() {
+        if add_missing_components(house)? {
+            return Ok(0);
+        }
         return Err(
             Failure::new(NOT_SO, format!("{} is a house already", house.display()))
                 .help("run `charthouse check` in it, or give another directory"),
@@ -40,12 +43,26 @@ pub fn run(options: &Init) -> Result<u8, Failure> {
         print::out(&welcome(house))?;
     }
     if shipped::COMPONENTS.is_empty() {
-        eprintln!(
-            "warning: this binary was built without the first-party components\nhelp: run `cargo xtask plugins` in charthouse's repository and copy target/plugins/*.wasm to {}",
+        print::err(&format!(
+            "warning: this binary was built without the first-party components\nhelp: run `cargo xtask plugins` in charthouse's repository and copy target/plugins/*.wasm to {}\n",
             house.join("plugins").display()
-        );
+        ));
     }
     Ok(0)
+}
+
+/// In a house that lacks some of the first-party components: write those and nothing else. Whether there were any.
+fn add_missing_components(house: &Path) -> Result<bool, Failure> {
+    let missing: Vec<_> = shipped::COMPONENTS
+        .iter()
+        .filter(|(name, _)| !house.join(component_path(name)).exists())
+        .collect();
+    for (name, component) in &missing {
+        let path = component_path(name);
+        write(house, &path, component)?;
+        print::out(&format!("{path} was missing and is there again\n"))?;
+    }
+    Ok(!missing.is_empty())
 }
 
 /// Compile the components now, so that the first run starts in milliseconds. What fails here fails again, and is reported, where it matters.

@@ -10,7 +10,11 @@ use std::fmt::Write;
 pub fn run(verb: &JournalVerb) -> Result<u8, Failure> {
     match verb {
         JournalVerb::Verify { house, json } => {
-            let journal = open::journal_to_read(&house.house)?;
+            let Some(journal) = open::journal_to_read(&house.house)? else {
+                return nothing_yet(
+                    json.then(|| json!({ "ok": true, "records": 0, "first_bad": null })),
+                );
+            };
             let verification = journal.verify()?;
             if *json {
                 print::json(&json!({
@@ -37,8 +41,13 @@ pub fn run(verb: &JournalVerb) -> Result<u8, Failure> {
             house,
             json,
         } => {
-            let runs = open::journal_to_read(&house.house)?.runs()?;
-            for run in &runs {
+            let Some(journal) = open::journal_to_read(&house.house)? else {
+                return match *json {
+                    true => Ok(0),
+                    false => nothing_yet(None),
+                };
+            };
+            for run in &journal.runs()? {
                 if *json {
                     print::json(&json!({
                         "run": run.run, "first": run.first, "last": run.last, "records": run.records,
@@ -54,7 +63,13 @@ pub fn run(verb: &JournalVerb) -> Result<u8, Failure> {
             house,
             json,
         } => {
-            let journal = open::journal_to_read(&house.house)?;
+            let Some(journal) = open::journal_to_read(&house.house)? else {
+                return Err(Failure::new(
+                    NOT_SO,
+                    format!("there is no run `{run}`: no agent has run in this house yet"),
+                )
+                .help("begin one: charthouse run AGENT"));
+            };
             let run = journal.find_run(run)?;
             let mut first = None;
             for record in journal.records(&run)? {
@@ -68,6 +83,15 @@ pub fn run(verb: &JournalVerb) -> Result<u8, Failure> {
             Ok(0)
         }
     }
+}
+
+/// A house in which no agent has run: there is no record, so none is wrong.
+fn nothing_yet(answer: Option<Value>) -> Result<u8, Failure> {
+    match answer {
+        Some(answer) => print::json(&answer)?,
+        None => print::out("No agent has run in this house yet.\n")?,
+    }
+    Ok(0)
 }
 
 fn summary(run: &RunSummary) -> String {

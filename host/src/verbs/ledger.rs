@@ -9,13 +9,10 @@ use runtime::record::Kind;
 use types::Cost;
 
 pub fn run(options: &Options) -> Result<u8, Failure> {
-    let house = open::house(&options.house.house)?;
     let mut ledger = Ledger::default();
-    match Journal::open_read_only(&house.store) {
-        Ok(journal) => fold(&journal, &mut ledger)?,
-        // Nothing has run yet: nothing has been spent.
-        Err(JournalError::Missing { .. }) => {}
-        Err(error) => return Err(error.into()),
+    // Before the first run nothing has been spent.
+    if let Some(journal) = open::journal_to_read(&options.house.house)? {
+        fold(&journal, &mut ledger)?;
     }
     let report = ledger.report(dimension(options.by));
     if options.json {

@@ -7,6 +7,7 @@ use ::policy::{Overlay, Request};
 use sandbox::{CallContext, Plugin, Sandbox, ToolRequest};
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use types::{CallError, CallErrorKind, Clock, Outcome, Part, PluginName, ToolName};
@@ -219,7 +220,7 @@ fn call(
             let (overlay, warnings) = definitions::load_policy(path).map_err(|report| {
                 Failure::report(DEFINITIONS, report.render(print::color_on_stderr()))
             })?;
-            eprint!("{}", warnings.render(print::color_on_stderr()));
+            print::err(&warnings.render(print::color_on_stderr()));
             overlay
         }
     };
@@ -272,7 +273,7 @@ fn call(
 /// Print an outcome; its exit code.
 fn answer(outcome: &Outcome, as_json: bool) -> Result<u8, Failure> {
     for line in &outcome.log {
-        eprintln!("log: {line}");
+        print::err(&format!("log: {}\n", print::plain(line)));
     }
     let code = match &outcome.result {
         Ok(_) => 0,
@@ -291,10 +292,12 @@ fn answer(outcome: &Outcome, as_json: bool) -> Result<u8, Failure> {
         return Ok(code);
     }
     for refusal in &outcome.refused {
-        eprintln!(
-            "refused: {} {}: {}",
-            refusal.operation, refusal.subject, refusal.reason
-        );
+        print::err(&format!(
+            "refused: {} {}: {}\n",
+            refusal.operation,
+            print::plain(&refusal.subject),
+            refusal.reason
+        ));
     }
     match &outcome.result {
         Ok(parts) => {
@@ -306,12 +309,15 @@ fn answer(outcome: &Outcome, as_json: bool) -> Result<u8, Failure> {
                 if !text.ends_with('\n') {
                     text.push('\n');
                 }
-                print::out(&text)?;
+                match std::io::stdout().is_terminal() {
+                    true => print::out(&print::plain(&text))?,
+                    false => print::out(&text)?,
+                }
             }
         }
         Err(error) => match &error.rule {
-            Some(rule) => eprintln!("error: {error}\n  rule: {rule}"),
-            None => eprintln!("error: {error}"),
+            Some(rule) => print::err(&format!("error: {error}\n  rule: {rule}\n")),
+            None => print::err(&format!("error: {error}\n")),
         },
     }
     Ok(code)

@@ -39,12 +39,33 @@ pub fn run(verb: &PolicyVerb) -> Result<u8, Failure> {
                     .help("name plugins in its definition: `plugins: [fs, search]`"),
             );
         }
+        (_, true) if !known_tool(&services, agent, tool.as_ref()) => {
+            let tool = tool.as_ref().map(ToString::to_string).unwrap_or_default();
+            return Err(Failure::new(
+                NOT_SO,
+                format!("the agent `{agent}` has no plugin with the tool `{tool}`"),
+            )
+            .help("leave --tool out to see all of its tools"));
+        }
         ([grant], true) if *json => print::json(&grant.to_json())?,
         ([grant], true) => print::out(&grant.explain_text())?,
         (grants, _) if *json => print::json(&all_json(grants))?,
         (grants, _) => print::out(&all_text(grants))?,
     }
     Ok(0)
+}
+
+/// Whether `tool` may be one of `agent`'s: its plugin is one that the agent names.
+fn known_tool(services: &runtime::Services, agent: &str, tool: Option<&ToolName>) -> bool {
+    let Some(agent) = services.house.agents.get(agent) else {
+        return true;
+    };
+    tool.is_none_or(|tool| {
+        agent
+            .plugins
+            .iter()
+            .any(|plugin| plugin.as_str() == tool.plugin())
+    })
 }
 
 /// One grant for all tools: only the verdicts differ between them.

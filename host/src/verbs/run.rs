@@ -6,7 +6,7 @@ use crate::progress::Progress;
 use crate::{open, print};
 use definitions::House;
 use runtime::{CauseKind, Observer, RunEnd, RunEvent, RunRequest, Status};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use types::{ProviderConfig, ProviderKind};
 
 pub fn run(options: &Run) -> Result<u8, Failure> {
@@ -26,12 +26,20 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
         free: matches!(provider.kind, ProviderKind::Scripted { .. }),
     };
     let progress = (!options.json).then(|| Arc::new(Progress::new()));
+    let unheard = Arc::new(Mutex::new(None));
     let observer: Observer = match progress.clone() {
         Some(progress) => Arc::new(move |event: &RunEvent| progress.see(event)),
-        None => Arc::new(|event: &RunEvent| {
+        None => {
+            let unheard = unheard.clone();
             // A reader that has gone away does not stop the run; whatever it missed is in the journal.
-            let _ = print::json(event);
-        }),
+            Arc::new(move |event: &RunEvent| {
+                if let Err(failure) = print::json(event)
+                    && let Ok(mut first) = unheard.lock()
+                {
+                    first.get_or_insert(failure);
+                }
+            })
+        }
     };
     let end = open::block_on(async {
         let interrupted = interrupted();
@@ -40,7 +48,10 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
     if let Some(progress) = progress {
         progress.finish(&end, &store);
     }
-    Ok(exit_code(&end))
+    match unheard.lock().map(|mut first| first.take()) {
+        Ok(Some(failure)) => Err(failure),
+        _ => Ok(exit_code(&end)),
+    }
 }
 
 /// The provider to ask: named on the command line, or the agent's own.

@@ -3,6 +3,7 @@
 //! This file knows the course of one request: look up the key, send, repeat where the server asks for patience, read the stream. What the
 //! bytes mean stands in the rooms beside it: [`encode`], [`sse`], [`decode`], and [`trouble`] for everything that goes wrong.
 
+mod clean;
 mod decode;
 mod encode;
 mod sse;
@@ -11,6 +12,7 @@ mod trouble;
 use crate::Settings;
 use crate::http::Http;
 use crate::secret::Key;
+use clean::CleanSink;
 use decode::{Assembly, DecodeError};
 use encode::LimitField;
 use reqwest::header::{
@@ -90,7 +92,9 @@ impl OpenAi {
         };
         let (response, sent) = self.send(payload, model, key.as_ref(), &trouble).await?;
         let id = request_id(&response);
-        let assembly = self.read(response, sink, &trouble).await?;
+        let mut clean = CleanSink::new(sink, key.as_ref());
+        let assembly = self.read(response, &mut clean, &trouble).await?;
+        clean.end();
         let turn = payload
             .items
             .iter()

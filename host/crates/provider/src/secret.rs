@@ -97,6 +97,13 @@ impl Key {
         }
     }
 
+    /// How many bytes at the end of `text` may be the beginning of the key.
+    pub fn begins_at_the_end_of(&self, text: &str) -> usize {
+        let longest = self.0.len().saturating_sub(1).min(text.len());
+        let matches = |length: &usize| text.as_bytes().ends_with(&self.0.as_bytes()[..*length]);
+        (1..=longest).rev().find(matches).unwrap_or(0)
+    }
+
     /// How many bytes at the start of `text` stand somewhere in the key; 0 when they are fewer than `shortest`.
     fn longest_match(&self, text: &[u8], shortest: usize) -> usize {
         let key = self.0.as_bytes();

@@ -345,18 +345,28 @@ impl<'a> Run<'a> {
                 data,
                 ..
             } => self.send(&event, &target, &data),
-            chart::Effect::Log { label, value } => self.show(RunEvent::Log {
-                source: label.unwrap_or_else(|| self.bundle.chart.name().into()),
-                message: value
-                    .as_text()
-                    .map_or_else(|| value.to_string(), str::to_owned),
-            }),
+            chart::Effect::Log { label, value } => self.log(label, &value),
             // No activity of this version takes events while it runs; the others are done already.
             chart::Effect::Forward { .. }
             | chart::Effect::Raise { .. }
             | chart::Effect::Schedule { .. }
             | chart::Effect::Cancel { .. } => {}
         }
+    }
+
+    /// A line that the chart logs: a fixed text, a value, or a value with a label.
+    fn log(&self, label: Option<Arc<str>>, value: &Value) {
+        let chart: Arc<str> = self.bundle.chart.name().into();
+        let said = match value {
+            Value::Text(text) => text.to_string(),
+            value => value.to_string(),
+        };
+        let (source, message) = match (label, value) {
+            (Some(text), Value::Null) => (chart, text.to_string()),
+            (Some(label), _) => (label, said),
+            (None, _) => (chart, said),
+        };
+        self.show(RunEvent::Log { source, message });
     }
 
     fn take(&mut self, done: Done) -> Result<(), RuntimeError> {

@@ -14,7 +14,7 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use types::{
-    Cost, Item, ModelError, ModelSink, Price, Provenance, Purpose, Reply, StopReason, Tokens,
+    Cost, Item, ModelError, ModelSink, Price, Provenance, Purpose, Reply, Role, StopReason, Tokens,
     ToolResult, Value,
 };
 
@@ -36,6 +36,7 @@ impl Run<'_> {
             return;
         }
         self.answer_open_calls();
+        self.say_where(id);
         let plan = self.plan();
         let asker = Asker {
             services: self.services,
@@ -330,6 +331,24 @@ impl Run<'_> {
             "usd_per_day",
         );
         true
+    }
+
+    /// A new activity that follows an answer begins with a word of the host's: many models want speakers to take turns, and all of them do better when the
+    /// conversation says where one task ended and the next began.
+    fn say_where(&mut self, id: &Arc<str>) {
+        let first = self.activities.get(id).is_some_and(|a| a.thoughts == 0);
+        let answered = self.history.last().is_some_and(
+            |last| matches!(&*last.item, Item::Assistant { calls, .. } if calls.is_empty()),
+        );
+        if first && answered {
+            let text = format!("[The state is now `{}`.]", self.state_of(id));
+            self.remember(Item::Text {
+                role: Role::User,
+                text: text.into(),
+                provenance: Provenance::House,
+                labels: Vec::new(),
+            });
+        }
     }
 
     /// Providers refuse a conversation in which a call has no result; calls that no `act` ran get one that says so.
