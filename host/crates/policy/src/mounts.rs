@@ -75,21 +75,27 @@ pub(crate) fn merge(request: &Request<'_>, ledger: &mut Reasons) -> Vec<Mount> {
     mounts
 }
 
-/// Hide what `inner` entries give less access to in the mounts around them.
+/// Hide in each mount the guest paths inside it that have less access, whether by the layers' word or after the ceiling's: so that a ceiling never brings
+/// to light what the layers alone would hide.
 fn mask_inner(merged: &[Merged<'_>], mounts: &mut [Mount], ledger: &mut Reasons) {
-    let access_of: Vec<(&Merged<'_>, Access)> = merged
+    let settled = |guest: &str, mounts: &[Mount]| {
+        let found = mounts.iter().find(|mount| mount.guest == guest);
+        found.map_or(Access::None, |mount| mount.access)
+    };
+    let inner: Vec<(&Merged<'_>, Access)> = merged
         .iter()
-        .map(|inner| {
-            let settled = mounts.iter().find(|mount| mount.guest == inner.guest);
-            (inner, settled.map_or(Access::None, |mount| mount.access))
-        })
+        .map(|inner| (inner, settled(&inner.guest, mounts)))
         .collect();
     for outer in mounts {
-        for (inner, access) in &access_of {
+        let wanted = merged
+            .iter()
+            .find(|merged| merged.guest == outer.guest)
+            .map_or(outer.access, Merged::wanted);
+        for (inner, access) in &inner {
             let Some(rest) = paths::inside(Path::new(&inner.guest), Path::new(&outer.guest)) else {
                 continue;
             };
-            if rest.is_empty() || *access >= outer.access {
+            if rest.is_empty() || (*access >= outer.access && inner.wanted() >= wanted) {
                 continue;
             }
             let (place, layer) = inner
@@ -217,6 +223,15 @@ impl<'a> Merged<'a> {
             hide,
             within: bounds.within,
         })
+    }
+
+    /// The access that the layers alone would give.
+    fn wanted(&self) -> Access {
+        match (self.from, self.access) {
+            (None, _) => Access::None,
+            (_, Some((access, _))) => access.value,
+            (_, None) => defaults::ACCESS,
+        }
     }
 
     fn settle_access(&self, bounds: &Bounds<'_>, ledger: &mut Reasons) -> Option<Access> {

@@ -167,10 +167,6 @@ impl Run<'_> {
             plan.assemble(&texts, &self.history, &tools, &ESTIMATOR)
                 .map_err(|error| error.to_string())
         });
-        let assembled = assembled.and_then(|assembled| match assembled.payload.items.is_empty() {
-            true => Err("there is nothing to say to the model: give a PROMPT, or a chunk of text in the agent's context".to_owned()),
-            false => Ok(assembled),
-        });
         let assembled = match assembled {
             Ok(assembled) => assembled,
             Err(why) => return self.no_payload(id, &why),
@@ -333,14 +329,14 @@ impl Run<'_> {
         true
     }
 
-    /// A new activity that follows an answer begins with a word of the host's: many models want speakers to take turns, and all of them do better when the
+    /// A new activity that follows an answer, or begins a conversation in which nobody has spoken, begins with a word of the host's: many models want speakers to take turns, and all of them do better when the
     /// conversation says where one task ended and the next began.
     fn say_where(&mut self, id: &Arc<str>) {
         let first = self.activities.get(id).is_some_and(|a| a.thoughts == 0);
         let answered = self.history.last().is_some_and(
             |last| matches!(&*last.item, Item::Assistant { calls, .. } if calls.is_empty()),
         );
-        if first && answered {
+        if first && (answered || self.history.is_empty()) {
             let text = format!("[The state is now `{}`.]", self.state_of(id));
             self.remember(Item::Text {
                 role: Role::User,

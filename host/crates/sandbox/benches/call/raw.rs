@@ -91,13 +91,13 @@ impl Raw {
         })
     }
 
-    /// Call `tool` and answer its one text.
+    /// Call `tool` and answer the text that its answer begins with.
     pub async fn call(&self, tool: &str, arguments: &str) -> String {
         let parts = self.parts(tool, arguments).await;
         match parts.unwrap_or_else(|error| panic!("{error:#}")) {
-            Ok(mut parts) => match parts.pop() {
-                Some(Part::Text(text) | Part::Json(text)) => text,
-                other => panic!("not a text: {other:?}"),
+            Ok(parts) => match parts.into_iter().next() {
+                Some(Part::Text(text)) => text,
+                other => panic!("no text: {other:?}"),
             },
             Err(failure) => panic!("{failure:?}"),
         }
