@@ -51,7 +51,10 @@ pub fn run() -> Result<()> {
     let mut facts = machine::facts()?;
     facts.push((
         "configuration",
-        "release profile (`opt-level = 3`, fat LTO, one codegen unit, unwinding), glibc's allocator, warm page cache, code cache filled by `charthouse init`".into(),
+        format!(
+            "release profile ({}), glibc's allocator, warm page cache, code cache filled by `charthouse init`",
+            profile()?
+        ),
     ));
     let guests = guests::tests()?;
     let host = demo::build_host()?;
@@ -76,6 +79,20 @@ pub fn run() -> Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))?;
     println!("\nwritten: {}", path.display());
     Ok(())
+}
+
+/// The release profile as the workspace's manifest has it.
+fn profile() -> Result<String> {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml"))?;
+    let section = manifest
+        .lines()
+        .skip_while(|line| *line != "[profile.release]");
+    let settings: Vec<&str> = section
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .filter(|line| !line.is_empty())
+        .collect();
+    Ok(settings.join(", "))
 }
 
 /// `cargo bench` for all parts together, always: for another set of packages cargo would choose other features and compile the libraries again.

@@ -9,6 +9,8 @@ use super::server::{Answer, Server};
 use crate::shell;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
+use std::fs::File;
+use std::io::Write;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,6 +23,8 @@ const RUNS: usize = 41;
 const MEMORY_RUNS: usize = 7;
 /// How long a waiting program is left alone before its memory is read.
 const SETTLE: Duration = Duration::from_millis(300);
+/// What a commit writes: four pages of the store.
+const COMMIT: usize = 16 << 10;
 /// The answer that makes a conversation long.
 const LONG_ANSWER: usize = 512 << 10;
 
@@ -78,6 +82,7 @@ impl Bench {
         let mut figures = self.starts()?;
         figures.extend(self.memory()?);
         figures.push(self.check());
+        figures.push(self.synchronise()?);
         figures.extend(scale());
         Ok(figures)
     }
@@ -263,9 +268,31 @@ impl Bench {
             },
         }
     }
+
+    /// What the disk asks for one durable commit: the program cannot be quicker than the commits that it waits for.
+    fn synchronise(&self) -> Result<Figure> {
+        let path = self.house.join(".charthouse/synchronise.bench");
+        let mut file = File::create(&path)?;
+        let mut times = Vec::with_capacity(RUNS);
+        for _ in 0..RUNS {
+            let started = Instant::now();
+            file.write_all(&[7; COMMIT])?;
+            file.sync_all()?;
+            times.push(milliseconds(started.elapsed()));
+        }
+        std::fs::remove_file(&path)?;
+        Ok(Figure {
+            what: "16 KiB appended to a file and synchronised".into(),
+            value: median(times),
+            unit: "ms".into(),
+            floor: None,
+            goal: None,
+            note: "For scale: what this disk, as busy as it was, asks each time something must be durable.".into(),
+        })
+    }
 }
 
-/// Other ways to call a tool, for scale.
+/// Other ways to call a tool.
 fn scale() -> Vec<Figure> {
     let figure = |what: &str, value: f64| Figure {
         what: what.into(),
