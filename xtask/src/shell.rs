@@ -22,6 +22,10 @@ pub fn target() -> PathBuf {
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    // The host's build script looks for the components in `target/plugins`; elsewhere it has to be told.
+    if std::env::var_os("CARGO_TARGET_DIR").is_some() {
+        command.env("CHARTHOUSE_PLUGINS", target().join("plugins"));
+    }
     command
 }
 
