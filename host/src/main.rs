@@ -16,6 +16,15 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Warnings of the parts (damaged code that is made again, a key sent over plain HTTP) are for the operator.
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .log_internal_errors(false)
+        .init();
     let arguments = cli::Arguments::parse();
     let result = verbs::dispatch(arguments);
     match result {
