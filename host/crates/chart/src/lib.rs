@@ -29,6 +29,7 @@ mod set;
 mod sim;
 mod snapshot;
 mod state;
+mod trace;
 
 pub use chart::Chart;
 pub use compile::{Compiled, Mode, STATES_MAX, compile, compile_with};
@@ -41,3 +42,4 @@ pub use save::{RestoreError, SavedSnapshot};
 pub use sim::{InputError, InputLine, Line, Simulation};
 pub use snapshot::{Due, Snapshot};
 pub use state::{StateId, StateInfo, StateType};
+pub use trace::{Trace, TransitionId, TransitionInfo};

@@ -12,6 +12,7 @@ use crate::program::{Beginning, Domain, Program};
 use crate::queue::{EventKind, Queued};
 use crate::set::StateSet;
 use crate::snapshot::{Slow, Snapshot, Target};
+use crate::trace::Trace;
 use crate::{Mode, program::Payload};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub(crate) struct Working {
     pub exit: StateSet,
     /// States entered in this macrostep and still active, whose invocations start at its end.
     pub to_invoke: StateSet,
+    /// What has been gone through, where somebody wants to know.
+    pub trace: Option<Box<Trace>>,
 }
 
 /// What one step of the whole family of charts may still do.

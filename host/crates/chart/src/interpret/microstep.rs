@@ -6,6 +6,7 @@ use crate::effect::Effect;
 use crate::program::{Domain, EntryPlan, Program, Shape};
 use crate::queue::{EventKind, Queued};
 use crate::snapshot::{Delayed, Waiting};
+use crate::trace::TransitionId;
 use std::sync::Arc;
 use types::Value;
 
@@ -26,6 +27,10 @@ impl<'a> Machine<'a> {
         }
         self.leave_states()?;
         let enabled = std::mem::take(&mut self.working.enabled);
+        if let Some(trace) = &mut self.working.trace {
+            let taken = enabled.iter().map(|(number, _)| TransitionId::new(*number));
+            trace.taken.extend(taken);
+        }
         for (number, _) in &enabled {
             self.run_block(&program.transitions[*number as usize].actions)?;
         }
@@ -137,6 +142,9 @@ impl<'a> Machine<'a> {
         let program: &'a Program = self.program;
         let content = program.content(state);
         self.snapshot.active.insert(state);
+        if let Some(trace) = &mut self.working.trace {
+            trace.entered.push(state);
+        }
         if !content.invokes.is_empty() {
             self.working.to_invoke.insert(state);
         }

@@ -145,6 +145,9 @@ fn run(
         Err(error) => {
             undo.restore(snapshot);
             effects.list.truncate(before);
+            if let Some(trace) = &mut working.trace {
+                trace.clear();
+            }
             Err(error)
         }
     }
