@@ -12,10 +12,10 @@ mod transitions;
 mod tree;
 
 use crate::chart::{Chart, Library};
-use crate::def::{ChartDef, DataValue};
+use crate::def::{ChartDef, DataValue, ExprText};
 use crate::entry::plan;
-use crate::expr::{DataName, DataNames, Names, Type};
-use crate::hash::content_hash;
+use crate::expr::{DataName, DataNames, Expr, Names, Type};
+use crate::hash::{chart_hash, content_hash};
 use crate::program::{Beginning, EntryPlan, Program};
 use crate::state::StateId;
 use content::Contents;
@@ -83,6 +83,23 @@ pub fn compile_with(
             warnings: findings,
         }),
         _ => Err(findings),
+    }
+}
+
+/// Compile an expression over the data and the states of a compiled chart.
+pub(crate) fn expression(text: &ExprText, program: &Program) -> Result<Expr, Vec<Finding>> {
+    let mut reports = Reports::new(program.mode);
+    let names = Names {
+        mode: program.mode,
+        data: &program.data,
+        states: &program.ids,
+    };
+    let (expr, _) = reports.expression(text, &names);
+    let findings = reports.sorted();
+    if findings.is_empty() {
+        Ok(expr)
+    } else {
+        Err(findings)
     }
 }
 
@@ -159,6 +176,7 @@ impl Compiler {
             missing,
             start: EntryPlan::Dynamic,
             activities,
+            content_hash: (depth > 0).then(|| chart_hash(def)),
             signals: signals.into_iter().collect(),
             data,
         };
