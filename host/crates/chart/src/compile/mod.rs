@@ -86,6 +86,14 @@ pub fn compile_with(
     }
 }
 
+/// What is wrong with an expression whatever names it is read with.
+pub(crate) fn misspelt(text: &ExprText) -> Option<Finding> {
+    let problem = crate::expr::misspelt(text)?;
+    let mut reports = Reports::new(Mode::Strict);
+    reports.problem(text, problem);
+    reports.sorted().pop()
+}
+
 /// Compile an expression over the data and the states of a compiled chart.
 pub(crate) fn expression(text: &ExprText, program: &Program) -> Result<Expr, Vec<Finding>> {
     let mut reports = Reports::new(program.mode);

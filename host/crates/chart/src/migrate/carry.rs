@@ -14,7 +14,12 @@ use std::sync::Arc;
 use types::{Finding, Value};
 
 /// A chart that has ended stays ended.
-pub(super) fn ended(to: &Chart, mapping: &Mapping<'_>, snapshot: &Snapshot) -> Snapshot {
+pub(super) fn ended(
+    from: &Chart,
+    to: &Chart,
+    mapping: &Mapping<'_>,
+    snapshot: &Snapshot,
+) -> Snapshot {
     let program = &*to.program;
     let mut arrived = Snapshot::empty(program, to.hash);
     for state in snapshot.active.iter() {
@@ -29,6 +34,15 @@ pub(super) fn ended(to: &Chart, mapping: &Mapping<'_>, snapshot: &Snapshot) -> S
             arrived.data[slot] = value.clone();
         }
     }
+    // It is only looked at from now on: what does not fit begins as the new chart says.
+    for (name, value) in from.program.data.keys().zip(&snapshot.data) {
+        if let Some((slot, _, entry)) = program.data.get_full(name)
+            && let Ok(value) = fit(entry.kind, value.clone())
+        {
+            arrived.data[slot] = value;
+        }
+    }
+    arrived.slow.missing.clear();
     arrived.done = true;
     arrived.output = snapshot.output.clone();
     arrived.next_order = snapshot.next_order;

@@ -2,6 +2,7 @@
 
 use super::report::Change;
 use crate::chart::Chart;
+use crate::compile::misspelt;
 use crate::def::ExprText;
 use crate::nearest::did_you_mean;
 use crate::program::{Program, Shape};
@@ -28,8 +29,8 @@ pub struct MigrateDef {
     pub policy: ReloadPolicy,
     /// Old state to new state. Names are ids, or paths such as `work/act`.
     pub renamed: Vec<(Marked<String>, Marked<String>)>,
-    /// Old state that is gone to the new state where the chart goes on.
-    pub removed: Vec<(Marked<String>, Marked<String>)>,
+    /// Old state that is gone to the new state where the chart goes on; without one, it goes on at the initial state of what is left around it.
+    pub removed: Vec<(Marked<String>, Option<Marked<String>>)>,
     /// Entry of the new chart's data to an expression over the old chart's data.
     pub data: Vec<(Marked<String>, ExprText)>,
 }
@@ -38,7 +39,11 @@ impl MigrateDef {
     /// What can be said of it without the chart it leads from: whether the names of the new chart exist.
     pub fn check(&self, to: &Chart) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for (_, new) in self.renamed.iter().chain(&self.removed) {
+        let targets = self
+            .removed
+            .iter()
+            .filter_map(|(_, target)| target.as_ref());
+        for new in self.renamed.iter().map(|(_, new)| new).chain(targets) {
             if let Err(finding) = find_new(&to.program, new) {
                 findings.push(finding);
             }
@@ -61,6 +66,8 @@ impl MigrateDef {
                 findings.push(Finding::error(&name.place, message, help));
             }
         }
+        let expressions = self.data.iter().map(|(_, text)| text);
+        findings.extend(expressions.filter_map(misspelt));
         findings
     }
 }
@@ -72,6 +79,8 @@ pub(super) struct Mapping<'d> {
     pub states: Vec<Option<StateId>>,
     /// Where a state that is gone leads, by old state.
     pub targets: Vec<Option<StateId>>,
+    /// Whether `migrate` names it as gone, by old state.
+    pub removed: Vec<bool>,
 }
 
 impl<'d> Mapping<'d> {
@@ -80,6 +89,7 @@ impl<'d> Mapping<'d> {
         let (old, new) = (&*from.program, &*to.program);
         let mut renamed: Vec<Option<StateId>> = vec![None; old.nodes.len()];
         let mut targets: Vec<Option<StateId>> = vec![None; old.nodes.len()];
+        let mut removed = vec![false; old.nodes.len()];
         let mut taken: Vec<Option<&str>> = vec![None; new.nodes.len()];
         for (name, target) in &def.renamed {
             // A name that the old chart does not have is one of an even older version: it concerns nobody any more.
@@ -96,10 +106,11 @@ impl<'d> Mapping<'d> {
             renamed[state.index()] = Some(target_state);
         }
         for (name, target) in &def.removed {
-            let (Some(state), Ok(target)) = (find(old, name), find_new(new, target)) else {
+            let Some(state) = find(old, name) else {
                 continue;
             };
-            targets[state.index()] = Some(target);
+            removed[state.index()] = true;
+            targets[state.index()] = target.as_ref().and_then(|t| find_new(new, t).ok());
         }
         if !findings.is_empty() {
             return Err(findings);
@@ -114,10 +125,10 @@ impl<'d> Mapping<'d> {
                 let free = taken[same.index()].is_none();
                 (new.node(same).parent == parent && free).then_some(same)
             };
-            let found = match (renamed[index], targets[index]) {
+            let found = match (renamed[index], removed[index]) {
                 (Some(state), _) => Some(state),
-                (None, Some(_)) => None,
-                (None, None) => by_name(),
+                (None, true) => None,
+                (None, false) => by_name(),
             };
             let alike = |found: &StateId| is_history(new, *found) == is_history(old, state);
             states.push(found.filter(alike));
@@ -126,6 +137,7 @@ impl<'d> Mapping<'d> {
             def,
             states,
             targets,
+            removed,
         })
     }
 
@@ -134,7 +146,7 @@ impl<'d> Mapping<'d> {
         let active = snapshot.configuration().filter_map(|state| {
             let name = from.program.name_of(state);
             let moved = *to.program.ids.get(name)?;
-            let gone = self.states[state.index()].is_none() && self.targets[state.index()].is_none();
+            let gone = self.states[state.index()].is_none() && !self.removed[state.index()];
             gone.then(|| Change::Note {
                 text: format!(
                     "`{}` stands at `{}` now, which is another path: write `renamed: {{ {name}: {name} }}` if it is the same state",

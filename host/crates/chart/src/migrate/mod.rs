@@ -96,7 +96,7 @@ fn carry_over(
     let mapping = Mapping::of(from, to, def).map_err(MigrateError::Mapping)?;
     migration.changes.extend(mapping.notes(from, to, snapshot));
     if snapshot.done {
-        return Ok(carry::ended(to, &mapping, snapshot));
+        return Ok(carry::ended(from, to, &mapping, snapshot));
     }
     let mut arrival = arrive::arrival(&from.program, &to.program, &mapping, snapshot);
     let mut limits = Limits::new(snapshot.next_order);

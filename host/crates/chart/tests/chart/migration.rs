@@ -11,6 +11,7 @@ fn marked(text: &str) -> Marked<String> {
 
 /// `{"renamed": {…}, "removed": {…}, "data": {…}}`.
 fn mapping(json: &Json) -> MigrateDef {
+    let removed = json["removed"].as_object().into_iter().flatten();
     let pairs = |key: &str| {
         let map = json[key].as_object();
         map.into_iter()
@@ -21,7 +22,9 @@ fn mapping(json: &Json) -> MigrateDef {
     MigrateDef {
         policy: ReloadPolicy::Migrate,
         renamed: pairs("renamed"),
-        removed: pairs("removed"),
+        removed: removed
+            .map(|(old, new)| (marked(old), new.as_str().map(marked)))
+            .collect(),
         data: pairs("data"),
     }
 }
@@ -572,6 +575,11 @@ fn what_migrate_says_is_checked() {
             json!({"renamed": {"a": "z"}, "removed": {"a": "work"}}),
             "says twice what becomes of `a`",
         ),
+        (
+            json!({"data": {"n": "1 +"}}),
+            "a value is expected here, not the end",
+        ),
+        (json!({"removed": {"a": null}}), "it moves"),
         (
             json!({"data": {"m": "1"}}),
             "the chart has no data entry `m`",
