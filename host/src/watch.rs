@@ -10,7 +10,7 @@ use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use runtime::{Reload, Reloads};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -61,7 +61,7 @@ impl Watch {
                 return read(&self.root);
             }
             sleep(BEFORE_WATCHING).await;
-            match Watching::begin(&self.root) {
+            match Watching::begin(&self.root, self.saved_meanwhile()) {
                 Ok(watching) => self.watching = Some(watching),
                 Err(error) => {
                     print::err(&format!(
@@ -71,16 +71,16 @@ impl Watch {
                     return std::future::pending().await;
                 }
             }
-            if self.saved_meanwhile() {
-                return read(&self.root);
-            }
         }
     }
 
-    /// Whether a definition was saved before the watching began.
+    /// Whether a definition was saved before the watching began, or one was added to a folder.
     fn saved_meanwhile(&self) -> bool {
-        self.files.iter().any(|file| {
-            let time = std::fs::metadata(self.root.join(&**file)).and_then(|data| data.modified());
+        let files = self.files.iter().map(|file| self.root.join(&**file));
+        let folders = FOLDERS.iter().map(|folder| self.root.join(folder));
+        let mut paths = files.chain(folders.filter(|folder| folder.exists()));
+        paths.any(|path| {
+            let time = std::fs::metadata(path).and_then(|data| data.modified());
             // Times of files are coarser than the clock: a little too much is read rather than too little.
             time.map_or(true, |time| time + Duration::from_millis(20) >= self.since)
         })
@@ -88,8 +88,12 @@ impl Watch {
 }
 
 impl Watching {
-    fn begin(root: &std::path::Path) -> notify::Result<Self> {
+    /// Begin; `behind`: something has been saved already.
+    fn begin(root: &Path, behind: bool) -> notify::Result<Self> {
         let (sender, saved) = unbounded_channel();
+        if behind {
+            let _ = sender.send(());
+        }
         let mut watcher = notify::recommended_watcher(move |event| heard(&sender, event))?;
         watcher.watch(root, RecursiveMode::NonRecursive)?;
         let mut watching = Watching {
@@ -102,7 +106,7 @@ impl Watching {
     }
 
     /// Watch the folders that are there by now.
-    fn folders(&mut self, root: &std::path::Path) {
+    fn folders(&mut self, root: &Path) {
         for folder in FOLDERS {
             let path = root.join(folder);
             if !path.is_dir() {
@@ -156,7 +160,7 @@ fn heard(sender: &UnboundedSender<()>, event: notify::Result<Event>) {
 }
 
 /// What was saved may be a definition or a folder of them; an editor's own files and what a run writes are neither.
-fn is_definition(path: &std::path::Path) -> bool {
+fn is_definition(path: &Path) -> bool {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("yaml" | "yml") => true,
         Some(_) => false,
@@ -164,7 +168,7 @@ fn is_definition(path: &std::path::Path) -> bool {
     }
 }
 
-fn read(root: &std::path::Path) -> Reload {
+fn read(root: &Path) -> Reload {
     match definitions::load(root) {
         Ok(house) => Reload::Ready(Box::new(house)),
         Err(report) => Reload::Broken(report.render(false)),
