@@ -50,14 +50,22 @@ pub(super) type Acted = Result<(), Halt>;
 
 impl<'a> Machine<'a> {
     /// Run actions that an error ends together.
+    #[inline]
     pub(super) fn run_block(&mut self, block: &'a [Action]) -> Step {
         match self.run_actions(block) {
             Ok(()) => Ok(()),
-            Err(Halt::Failed { message, send_id }) => {
+            Err(halt) => self.end_block(halt),
+        }
+    }
+
+    #[cold]
+    fn end_block(&mut self, halt: Halt) -> Step {
+        match halt {
+            Halt::Failed { message, send_id } => {
                 self.raise_error(&message, send_id);
                 Ok(())
             }
-            Err(Halt::Stop(error)) => Err(error),
+            Halt::Stop(error) => Err(error),
         }
     }
 
@@ -225,8 +233,7 @@ impl<'a> Machine<'a> {
     fn cancel(&mut self, id: &Arc<str>) {
         let is_it =
             |what: &Waiting| matches!(what, Waiting::Send { id: Some(own), .. } if own == id);
-        if self.snapshot.slow.delayed.iter().any(|d| is_it(&d.what)) {
-            self.slow().delayed.retain(|d| !is_it(&d.what));
+        if self.unschedule(is_it) {
             self.effects.push(Effect::Cancel { id: id.clone() });
         }
     }

@@ -5,6 +5,7 @@
 //! snapshot and effects as they were. Names follow the Recommendation where it has one.
 
 mod actions;
+mod changes;
 mod invoke;
 mod machine;
 mod microstep;
@@ -17,7 +18,7 @@ pub(crate) use select::accepts;
 
 use crate::chart::Chart;
 use crate::effect::Effects;
-use crate::queue::{EventKind, Incoming, Queued};
+use crate::queue::Incoming;
 use crate::snapshot::Snapshot;
 use machine::{Limits, Machine};
 
@@ -66,9 +67,7 @@ pub struct StepInfo {
 /// Start a chart at the time `now_ms`: set its data, enter its initial states, and run until it rests.
 pub fn start(chart: &Chart, now_ms: i64, effects: &mut Effects) -> Result<Snapshot, StepError> {
     let mut snapshot = Snapshot::empty(&chart.program, chart.hash);
-    run(chart, &mut snapshot, now_ms, effects, |machine| {
-        machine.begin(&[])
-    })?;
+    run(chart, &mut snapshot, now_ms, effects, Work::Begin)?;
     Ok(snapshot)
 }
 
@@ -89,27 +88,19 @@ pub fn step<'e>(
     if snapshot.done {
         return Ok(StepInfo::default());
     }
-    let mut queued = Queued {
-        event: incoming.event.clone(),
-        kind: EventKind::External,
-        send_id: None,
-        origin: None,
-        invoke: incoming.invoke.map(Into::into),
-    };
     run(
         chart,
         snapshot,
         incoming.event.time,
         effects,
-        |machine| match incoming.due {
-            None => machine.external_event(queued),
-            Some(due) => {
-                queued.send_id.clone_from(&due.send_id);
-                queued.origin.clone_from(&due.origin);
-                machine.due(&due.path, due.target.clone(), queued)
-            }
-        },
+        Work::Take(incoming),
     )
+}
+
+/// What a machine is to do.
+enum Work<'e> {
+    Begin,
+    Take(Incoming<'e>),
 }
 
 /// Run `work` on a machine over `snapshot`; an error undoes all it did.
@@ -118,7 +109,7 @@ fn run(
     snapshot: &mut Snapshot,
     now: i64,
     effects: &mut Effects,
-    work: impl FnOnce(&mut Machine<'_>) -> Result<(), StepError>,
+    work: Work<'_>,
 ) -> Result<StepInfo, StepError> {
     let before = effects.list.len();
     let Scratch { undo, working } = &mut effects.scratch;
@@ -134,7 +125,10 @@ fn run(
         now,
     );
     machine.undo = Some(undo);
-    let result = work(&mut machine);
+    let result = match work {
+        Work::Begin => machine.begin(&[]),
+        Work::Take(incoming) => machine.take_incoming(incoming),
+    };
     let taken = machine.taken;
     snapshot.next_order = limits.next_order;
     match result {
