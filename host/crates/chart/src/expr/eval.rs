@@ -3,7 +3,7 @@
 
 use super::ast::Operator;
 use super::node::{Expr, Node, SystemName};
-use super::{NODES_MAX, VALUE_DEPTH_MAX, ops};
+use super::{NODES_MAX, VALUE_DEPTH_MAX, ops, quick};
 use crate::queue::{EventKind, Seen};
 use crate::set::StateSet;
 use std::borrow::Cow;
@@ -161,6 +161,11 @@ fn holds(node: &Node, scope: &Scope<'_>) -> Result<bool, EvalError> {
                 _ => Err(error),
             },
         },
+        Node::Binary(operator, left, right)
+            if let Some(answer) = quick::comparison(*operator, left, right, scope) =>
+        {
+            Ok(answer)
+        }
         Node::Binary(Operator::Equal, left, right) => {
             let left = evaluate(left, scope)?;
             Ok(ops::equal(&left, &*evaluate(right, scope)?))
@@ -177,6 +182,9 @@ fn holds(node: &Node, scope: &Scope<'_>) -> Result<bool, EvalError> {
             ))),
         },
         _ => {
+            if let Some(answer) = quick::truth(node, scope) {
+                return Ok(answer);
+            }
             let value = evaluate(node, scope)?;
             value.as_bool().ok_or_else(|| {
                 EvalError::new(format!(

@@ -77,6 +77,12 @@ impl<'a> Machine<'a> {
         self.count_work(1)?;
         match action {
             Action::Assign { location, expr } => {
+                if self.takes_int(location)
+                    && let Some(number) = expr.int(&self.scope())
+                {
+                    self.set_int(location.slot, number);
+                    return Ok(());
+                }
                 let value = self.named_value(expr)?;
                 self.assign(location, value, false)
             }
@@ -118,6 +124,14 @@ impl<'a> Machine<'a> {
             Action::Foreach(foreach) => self.run_foreach(foreach),
             Action::Fail(message) => Err(Halt::failed(&**message)),
         }
+    }
+
+    /// Whether a whole number can go to `location` as it is.
+    #[inline]
+    fn takes_int(&self, location: &Location) -> bool {
+        matches!(location.kind, Type::Int | Type::Dynamic)
+            && location.path.is_empty()
+            && self.snapshot.slow.missing.is_empty()
     }
 
     /// The value of an expression; an error names the expression.
@@ -198,6 +212,18 @@ impl<'a> Machine<'a> {
         let old = std::mem::replace(&mut self.snapshot.data[usize::from(slot)], value);
         if let Some(undo) = &mut self.undo {
             undo.keep(slot, old);
+        }
+    }
+
+    /// [`set_slot`](Self::set_slot) for a counter: a number on a number is written in its place.
+    #[inline]
+    fn set_int(&mut self, slot: u16, number: i64) {
+        let Value::Int(at) = &mut self.snapshot.data[usize::from(slot)] else {
+            return self.set_slot(slot, Value::Int(number));
+        };
+        let old = std::mem::replace(at, number);
+        if let Some(undo) = &mut self.undo {
+            undo.keep_int(slot, old);
         }
     }
 

@@ -286,24 +286,36 @@ impl<'a> Machine<'a> {
         self.rests(self.limits.events)
     }
 
+    #[inline]
     fn rests(&self, count: u32) -> Step {
         if count <= MICROSTEPS_MAX {
             return Ok(());
         }
-        Err(StepError::NeverRests {
-            states: self.leaf_names(),
-        })
+        Err(self.never_rests())
     }
 
+    #[cold]
+    fn never_rests(&self) -> StepError {
+        StepError::NeverRests {
+            states: self.leaf_names(),
+        }
+    }
+
+    #[inline]
     pub(super) fn count_work(&mut self, amount: usize) -> Step {
         let amount = u32::try_from(amount).unwrap_or(u32::MAX);
         self.limits.actions = self.limits.actions.saturating_add(amount);
-        if self.limits.actions > ACTIONS_MAX {
-            return Err(StepError::TooMuchWork {
-                states: self.leaf_names(),
-            });
+        if self.limits.actions <= ACTIONS_MAX {
+            return Ok(());
         }
-        Ok(())
+        Err(self.too_much_work())
+    }
+
+    #[cold]
+    fn too_much_work(&self) -> StepError {
+        StepError::TooMuchWork {
+            states: self.leaf_names(),
+        }
     }
 
     fn leaf_names(&self) -> String {
@@ -321,6 +333,7 @@ impl<'a> Machine<'a> {
         self.limits.next_order
     }
 
+    #[inline]
     pub(super) fn scope(&self) -> Scope<'_> {
         Scope {
             data: &self.snapshot.data,

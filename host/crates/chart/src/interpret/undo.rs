@@ -12,6 +12,10 @@ pub(crate) struct Undo {
     active: StateSet,
     next_order: u64,
     data: Vec<(u16, Value)>,
+    /// Those that held whole numbers: counters are written most, and a bare number is kept at a fraction of the cost of a value.
+    ints: Vec<(u16, i64)>,
+    /// The slots in `data` and `ints`, each as one bit, which it shares with every 64th slot: most often this says that a slot is new.
+    slots: u64,
     /// In the order in which they were made.
     changes: Vec<Change>,
     /// Lists that a history once remembered, for the next one: a step that leaves a history behind need not allocate.
@@ -38,6 +42,8 @@ impl Undo {
         self.active.copy_from(&snapshot.active);
         self.next_order = snapshot.next_order;
         self.data.clear();
+        self.ints.clear();
+        self.slots = 0;
         if !self.changes.is_empty() {
             self.forget_changes();
         }
@@ -53,12 +59,33 @@ impl Undo {
     }
 
     /// The data entry `slot` is about to be overwritten and held `old`.
-    #[inline]
     pub fn keep(&mut self, slot: u16, old: Value) {
-        // Charts have few entries that one step writes; the first old value is the one to go back to.
-        if !self.data.iter().any(|(kept, _)| *kept == slot) {
+        if self.is_first(slot) {
             self.data.push((slot, old));
         }
+    }
+
+    /// [`keep`](Self::keep) of a whole number.
+    #[inline]
+    pub fn keep_int(&mut self, slot: u16, old: i64) {
+        if self.is_first(slot) {
+            self.ints.push((slot, old));
+        }
+    }
+
+    /// Whether nothing is kept of `slot` yet: the first old value is the one to go back to.
+    #[inline]
+    fn is_first(&mut self, slot: u16) -> bool {
+        let bit = 1 << (slot % 64);
+        let first = self.slots & bit == 0 || !self.is_kept(slot);
+        self.slots |= bit;
+        first
+    }
+
+    /// A walk, because charts have few entries that one step writes.
+    fn is_kept(&self, slot: u16) -> bool {
+        self.data.iter().any(|(kept, _)| *kept == slot)
+            || self.ints.iter().any(|(kept, _)| *kept == slot)
     }
 
     /// Anything in the slow part is about to be changed.
@@ -109,6 +136,9 @@ impl Undo {
         snapshot.external.clear();
         for (slot, value) in self.data.drain(..) {
             snapshot.data[usize::from(slot)] = value;
+        }
+        for (slot, number) in self.ints.drain(..) {
+            snapshot.data[usize::from(slot)] = Value::Int(number);
         }
         let slow = &mut snapshot.slow;
         for change in self.changes.drain(..).rev() {
