@@ -5,6 +5,7 @@
 
 use super::ast::Operator;
 use super::eval::Scope;
+use super::functions::Function;
 use super::node::{Expr, Node, SystemName};
 use super::ops;
 use types::Value;
@@ -29,6 +30,11 @@ fn int(node: &Node, scope: &Scope<'_>) -> Option<i64> {
             };
             calculate(int(left, scope)?, int(right, scope)?)
         }
+        Node::Call(Function::Size, arguments) => match place(arguments.first()?, scope)? {
+            Value::List(items) => i64::try_from(items.len()).ok(),
+            Value::Map(map) => i64::try_from(map.len()).ok(),
+            _ => None,
+        },
         node => place(node, scope)?.as_int(),
     }
 }
@@ -40,7 +46,21 @@ fn place<'a>(node: &'a Node, scope: &Scope<'a>) -> Option<&'a Value> {
         Node::Data(slot) => Some(&scope.data[usize::from(*slot)]),
         Node::System(SystemName::EventData) => Some(&scope.event?.event.data),
         Node::Select(inner, key) => place(inner, scope)?.get(key),
+        Node::Index(inner, index) => match (place(inner, scope)?, place(index, scope)?) {
+            (Value::List(items), Value::Int(n)) => items.get(usize::try_from(*n).ok()?),
+            (Value::Map(map), Value::Text(key)) => map.get(key),
+            _ => None,
+        },
         _ => None,
+    }
+}
+
+/// Whether the value lies in data or event if it is anywhere: where [`place`] finds none, there is none.
+fn is_path(node: &Node) -> bool {
+    match node {
+        Node::Data(_) | Node::System(SystemName::EventData) => true,
+        Node::Select(inner, _) => is_path(inner),
+        _ => false,
     }
 }
 
@@ -52,9 +72,26 @@ fn text<'a>(node: &'a Node, scope: &Scope<'a>) -> Option<&'a str> {
     }
 }
 
-/// A truth value that lies somewhere.
+/// A truth value that is found without ado.
 pub(super) fn truth(node: &Node, scope: &Scope<'_>) -> Option<bool> {
-    place(node, scope)?.as_bool()
+    match node {
+        Node::Has(inner, key) if is_path(inner) => {
+            Some(place(inner, scope).is_some_and(|value| value.get(key).is_some()))
+        }
+        Node::Call(function, arguments) => {
+            let [whole, part] = &**arguments else {
+                return None;
+            };
+            let (whole, part) = (text(whole, scope)?, text(part, scope)?);
+            match function {
+                Function::Contains => Some(whole.contains(part)),
+                Function::StartsWith => Some(whole.starts_with(part)),
+                Function::EndsWith => Some(whole.ends_with(part)),
+                _ => None,
+            }
+        }
+        node => place(node, scope)?.as_bool(),
+    }
 }
 
 /// What a comparison says.
@@ -77,12 +114,26 @@ pub(super) fn comparison(
             _ => None,
         };
     }
-    if !matches!(operator, Operator::Equal | Operator::NotEqual) {
-        return None;
+    match operator {
+        Operator::Equal | Operator::NotEqual => {}
+        Operator::In => return contains(right, left, scope),
+        _ => return None,
     }
     let equal = match (text(left, scope), text(right, scope)) {
         (Some(a), Some(b)) => a == b,
         _ => ops::equal(place(left, scope)?, place(right, scope)?),
     };
     Some(equal == (operator == Operator::Equal))
+}
+
+/// Whether a list that lies somewhere contains what lies or is said elsewhere.
+fn contains(list: &Node, item: &Node, scope: &Scope<'_>) -> Option<bool> {
+    let Value::List(items) = place(list, scope)? else {
+        return None;
+    };
+    if let Some(item) = text(item, scope) {
+        return Some(items.iter().any(|value| value.as_text() == Some(item)));
+    }
+    let item = place(item, scope)?;
+    Some(items.iter().any(|value| ops::equal(item, value)))
 }

@@ -1,6 +1,7 @@
 //! Which transitions are taken: `selectTransitions`, `selectEventlessTransitions`, `removeConflictingTransitions`.
 
 use super::machine::Machine;
+use crate::StateId;
 use crate::entry::{domain, effective_targets};
 use crate::program::{Domain, Listener, Node, Program, Transition};
 use crate::snapshot::Snapshot;
@@ -100,24 +101,25 @@ impl Machine<'_> {
     }
 
     /// `getTransitionDomain`.
-    fn domain_of(&self, transition: &Transition) -> Domain {
-        if transition.domain != Domain::Dynamic {
-            return transition.domain;
+    #[inline]
+    fn domain_of(&mut self, transition: &Transition) -> Domain {
+        match transition.domain {
+            Domain::Dynamic => Domain::State(self.dynamic_domain(transition)),
+            known => known,
         }
+    }
+
+    fn dynamic_domain(&mut self, transition: &Transition) -> StateId {
         let history = &self.snapshot.slow.history;
-        let mut effective = Vec::new();
+        let effective = &mut self.working.entry.effective;
+        effective.clear();
         effective_targets(
             self.program,
             &transition.targets,
             &mut |number| history[usize::from(number)].as_deref(),
-            &mut effective,
+            effective,
         );
-        Domain::State(domain(
-            self.program,
-            transition.source,
-            transition.stays,
-            &effective,
-        ))
+        domain(self.program, transition.source, transition.stays, effective)
     }
 
     /// Of two transitions that would leave the same state, the one from inside the other's source wins, else the earlier one.
