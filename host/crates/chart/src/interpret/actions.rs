@@ -258,7 +258,7 @@ impl<'a> Machine<'a> {
 
     fn cancel(&mut self, id: &Arc<str>) {
         let is_it =
-            |what: &Waiting| matches!(what, Waiting::Send { id: Some(own), .. } if own == id);
+            |what: &Waiting| matches!(what, Waiting::Send(send) if send.id.as_ref() == Some(id));
         if self.unschedule(is_it) {
             self.effects.push(Effect::Cancel { id: id.clone() });
         }

@@ -6,7 +6,7 @@ use crate::Mode;
 use crate::effect::Effect;
 use crate::program::{Delay, SendSpec};
 use crate::queue::{EventKind, PROCESSOR, Queued};
-use crate::snapshot::{Delayed, Running, Target, Waiting};
+use crate::snapshot::{Delayed, Running, Sending, Target, Waiting};
 use std::sync::Arc;
 use types::{Value, parse_duration};
 
@@ -89,7 +89,7 @@ impl Machine<'_> {
         self.schedule(Delayed {
             due,
             order,
-            what: Waiting::Send { id, target, queued },
+            what: Waiting::Send(Box::new(Sending { id, target, queued })),
         });
         Ok(())
     }

@@ -41,7 +41,9 @@ impl Undo {
     pub fn begin(&mut self, snapshot: &Snapshot) {
         self.active.copy_from(&snapshot.active);
         self.next_order = snapshot.next_order;
-        self.data.clear();
+        if !self.data.is_empty() {
+            self.data.clear();
+        }
         self.ints.clear();
         self.slots = 0;
         if !self.changes.is_empty() {
