@@ -23,6 +23,14 @@ impl Descriptor {
         Descriptor::Prefix(text.into())
     }
 
+    /// The leading tokens that it asks for; `None` for `*`.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Descriptor::Any => None,
+            Descriptor::Prefix(text) => Some(text),
+        }
+    }
+
     /// Whether the event `name` is meant.
     pub fn matches(&self, name: &str) -> bool {
         match self {

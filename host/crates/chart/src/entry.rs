@@ -15,6 +15,8 @@ pub(crate) struct EntrySet {
     pub default: StateSet,
     /// History states whose default is taken: their actions run after the entry of their parent.
     pub histories: Vec<StateId>,
+    /// Working memory for [`effective_targets`].
+    pub effective: Vec<StateId>,
 }
 
 impl EntrySet {
@@ -46,11 +48,13 @@ impl EntrySet {
         for target in targets {
             self.add_descendants(program, *target, remembered);
         }
-        let mut effective = Vec::new();
+        let mut effective = std::mem::take(&mut self.effective);
+        effective.clear();
         effective_targets(program, targets, remembered, &mut effective);
-        for target in effective {
-            self.add_ancestors(program, target, domain, remembered);
+        for target in &effective {
+            self.add_ancestors(program, *target, domain, remembered);
         }
+        self.effective = effective;
     }
 
     fn add_descendants<'h>(

@@ -31,6 +31,7 @@ mod sim;
 mod snapshot;
 mod state;
 mod trace;
+mod vocabulary;
 
 pub use chart::Chart;
 pub use compile::{Compiled, Mode, STATES_MAX, compile, compile_with};

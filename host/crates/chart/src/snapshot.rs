@@ -57,12 +57,17 @@ pub(crate) struct Delayed {
 pub(crate) enum Waiting {
     /// Belongs to a state and ends with it.
     Timer { state: StateId, event: Arc<str> },
-    /// Outlives the state that sent it.
-    Send {
-        id: Option<Arc<str>>,
-        target: Target,
-        queued: Queued,
-    },
+    /// Outlives the state that sent it. It is much larger than a timer and much rarer.
+    Send(Box<Sending>),
+}
+
+/// A send that waits.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sending {
+    /// What `cancel` knows it by.
+    pub id: Option<Arc<str>>,
+    pub target: Target,
+    pub queued: Queued,
 }
 
 /// Where an event goes.
@@ -295,16 +300,16 @@ impl Snapshot {
                     send_id: None,
                     origin: None,
                 },
-                Waiting::Send { target, queued, .. } => Due {
+                Waiting::Send(sending) => Due {
                     event: Event {
                         time: now,
-                        ..queued.event
+                        ..sending.queued.event
                     },
                     due: delayed.due,
-                    target,
+                    target: sending.target,
                     path: Vec::new(),
-                    send_id: queued.send_id,
-                    origin: queued.origin,
+                    send_id: sending.queued.send_id,
+                    origin: sending.queued.origin,
                 },
             });
         }

@@ -16,7 +16,7 @@ use crate::def::{ChartDef, DataValue, ExprText};
 use crate::entry::plan;
 use crate::expr::{DataName, DataNames, Expr, Names, Type};
 use crate::hash::{chart_hash, content_hash};
-use crate::program::{Beginning, EntryPlan, Program};
+use crate::program::{Beginning, EntryPlan, Program, Tables};
 use crate::state::StateId;
 use content::Contents;
 use reports::Reports;
@@ -174,7 +174,7 @@ impl Compiler {
             kind: def.kind,
             mode: self.reports.mode,
             infos: tree.infos(),
-            has_always: nodes.iter().any(|node| !node.always.is_empty()),
+            tables: Tables::default(),
             nodes,
             contents: all_contents,
             ids: tree.ids.clone(),

@@ -3,8 +3,8 @@
 
 use super::ast::Operator;
 use super::node::{Expr, Node, SystemName};
-use super::{NODES_MAX, VALUE_DEPTH_MAX, ops};
-use crate::queue::{EventKind, Queued};
+use super::{NODES_MAX, VALUE_DEPTH_MAX, ops, quick};
+use crate::queue::{EventKind, Seen};
 use crate::set::StateSet;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(crate) struct Scope<'a> {
     /// The active states.
     pub active: &'a StateSet,
     /// The event being processed; none before the first.
-    pub event: Option<&'a Queued>,
+    pub event: Option<Seen<'a>>,
     /// The time of this step in milliseconds.
     pub now: i64,
     /// The session's id.
@@ -161,6 +161,11 @@ fn holds(node: &Node, scope: &Scope<'_>) -> Result<bool, EvalError> {
                 _ => Err(error),
             },
         },
+        Node::Binary(operator, left, right)
+            if let Some(answer) = quick::comparison(*operator, left, right, scope) =>
+        {
+            Ok(answer)
+        }
         Node::Binary(Operator::Equal, left, right) => {
             let left = evaluate(left, scope)?;
             Ok(ops::equal(&left, &*evaluate(right, scope)?))
@@ -177,6 +182,9 @@ fn holds(node: &Node, scope: &Scope<'_>) -> Result<bool, EvalError> {
             ))),
         },
         _ => {
+            if let Some(answer) = quick::truth(node, scope) {
+                return Ok(answer);
+            }
             let value = evaluate(node, scope)?;
             value.as_bool().ok_or_else(|| {
                 EvalError::new(format!(
@@ -236,13 +244,12 @@ fn map<'a>(entries: &'a [(Node, Node)], scope: &Scope<'a>) -> Answer<'a> {
 
 fn system<'a>(name: SystemName, scope: &Scope<'a>) -> Answer<'a> {
     let text = |text: &Arc<str>| Ok(Cow::Owned(Value::Text(text.clone())));
-    let optional = |text: &Option<Arc<str>>| {
+    let optional = |text: Option<&Arc<str>>| {
         Ok(Cow::Owned(
-            text.as_ref()
-                .map_or(Value::Null, |t| Value::Text(t.clone())),
+            text.map_or(Value::Null, |t| Value::Text(t.clone())),
         ))
     };
-    let Some(queued) = scope.event else {
+    let Some(seen) = scope.event else {
         return match name {
             SystemName::SessionId => text(scope.session),
             SystemName::ChartName => text(scope.name),
@@ -252,27 +259,27 @@ fn system<'a>(name: SystemName, scope: &Scope<'a>) -> Answer<'a> {
         };
     };
     match name {
-        SystemName::EventName => text(&queued.event.name),
-        SystemName::EventData => Ok(Cow::Borrowed(&queued.event.data)),
-        SystemName::EventTime => owned(queued.event.time),
-        SystemName::EventType => owned(queued.kind.name()),
-        SystemName::EventSendId => optional(&queued.send_id),
-        SystemName::EventOrigin => optional(&queued.origin),
+        SystemName::EventName => text(&seen.event.name),
+        SystemName::EventData => Ok(Cow::Borrowed(&seen.event.data)),
+        SystemName::EventTime => owned(seen.event.time),
+        SystemName::EventType => owned(seen.kind().name()),
+        SystemName::EventSendId => optional(seen.send_id()),
+        SystemName::EventOrigin => optional(seen.origin()),
         SystemName::EventOriginType => {
-            if queued.kind == EventKind::External && queued.origin.is_some() {
+            if seen.kind() == EventKind::External && seen.origin().is_some() {
                 owned(crate::queue::PROCESSOR)
             } else {
                 Ok(Cow::Owned(Value::Null))
             }
         }
-        SystemName::EventInvokeId => optional(&queued.invoke),
-        SystemName::Event => whole_event(queued, scope),
+        SystemName::EventInvokeId => optional(seen.invoke()),
+        SystemName::Event => whole_event(seen, scope),
         SystemName::SessionId => text(scope.session),
         SystemName::ChartName => text(scope.name),
     }
 }
 
-fn whole_event<'a>(queued: &Queued, scope: &Scope<'a>) -> Answer<'a> {
+fn whole_event<'a>(seen: Seen<'_>, scope: &Scope<'a>) -> Answer<'a> {
     let fields = [
         ("name", SystemName::EventName),
         ("type", SystemName::EventType),
@@ -281,7 +288,7 @@ fn whole_event<'a>(queued: &Queued, scope: &Scope<'a>) -> Answer<'a> {
         ("origintype", SystemName::EventOriginType),
         ("invokeid", SystemName::EventInvokeId),
     ];
-    let mut entries = vec![("data", queued.event.data.clone())];
+    let mut entries = vec![("data", seen.event.data.clone())];
     for (key, name) in fields {
         entries.push((key, system(name, scope)?.into_owned()));
     }

@@ -14,6 +14,7 @@ mod functions;
 mod node;
 mod ops;
 mod parse;
+mod quick;
 mod token;
 
 pub(crate) use check::{DataName, DataNames, Names, Type, compile, failing, misspelt};

@@ -82,7 +82,7 @@ impl World {
             data: &self.values,
             missing: &[],
             active: &self.active,
-            event: Some(&self.event),
+            event: Some((&self.event).into()),
             now: 77,
             session: text,
             name: text,

@@ -130,6 +130,8 @@ impl<'a> Machine<'a> {
             Running::Child { snapshot, .. } => snapshot,
             Running::Activity(_) => return Ok(()),
         };
+        let session: Arc<str> = format!("{}/{id}", self.session).into();
+        let address: Arc<str> = format!("#_scxml_{session}").into();
         let mut working = Working::default();
         let mut child = Machine::new(
             program,
@@ -140,9 +142,9 @@ impl<'a> Machine<'a> {
             &mut working,
             self.now,
         );
-        child.session = format!("{}/{id}", self.session).into();
-        child.address = format!("#_scxml_{}", child.session).into();
-        child.parent_session = Some(self.session.clone());
+        child.session = &session;
+        child.address = &address;
+        child.parent_session = Some(self.session);
         let result = work(&mut child);
         let outbox = std::mem::take(&mut child.outbox);
         let ended = snapshot.done.then(|| snapshot.output.clone());
@@ -174,16 +176,26 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// If this event ends an invocation, its id: a child chart is done, or an activity has answered.
-    pub(super) fn answered(&self, queued: &Queued) -> Option<Arc<str>> {
-        let id = queued.invoke.as_ref()?;
-        let invocation = self
-            .snapshot
-            .slow
-            .invocations
-            .iter()
-            .find(|i| i.id == *id)?;
-        let name = &*queued.event.name;
+    /// An external event has been taken: those invocations that it concerns are told first, and one that it ends is over.
+    pub(super) fn tell_invocations(&mut self) -> Step {
+        if self.snapshot.slow.invocations.is_empty() {
+            return Ok(());
+        }
+        let ended = self.answered();
+        self.finalize_and_forward()?;
+        if let Some(id) = ended {
+            self.slow().invocations.retain(|i| i.id != id);
+        }
+        Ok(())
+    }
+
+    /// If the event ends an invocation, its id: a child chart is done, or an activity has answered.
+    fn answered(&self) -> Option<Arc<str>> {
+        let seen = self.event.seen()?;
+        let id = seen.invoke()?;
+        let mut invocations = self.snapshot.slow.invocations.iter();
+        let invocation = invocations.find(|i| i.id == *id)?;
+        let name = &*seen.event.name;
         let is_done = name.strip_prefix("done.invoke.") == Some(&**id);
         let ends = match &invocation.running {
             Running::Child { .. } => is_done,
@@ -198,13 +210,11 @@ impl<'a> Machine<'a> {
     }
 
     /// `applyFinalize` and `autoforward` for the external event that has just been taken.
-    pub(super) fn finalize_and_forward(&mut self) -> Step {
-        if self.snapshot.slow.invocations.is_empty() {
-            return Ok(());
-        }
-        let Some(queued) = self.event.clone() else {
+    fn finalize_and_forward(&mut self) -> Step {
+        let Some(seen) = self.event.seen() else {
             return Ok(());
         };
+        let queued = seen.to_queued();
         let program = self.program;
         let invocations = self.snapshot.slow.invocations.iter();
         let mut order: Vec<(StateId, u16, Arc<str>)> = invocations
