@@ -3,14 +3,17 @@
 use crate::suggest;
 use crate::walk::Walk;
 use ::chart::{InvokeWhat, StateDef, StateKind, event_matches};
-use types::Marked;
+use types::{Marked, Place};
 
 /// Activities that end by themselves, each with `<name>.done`. A question ends when a person answers, which is an event of its own.
-const ENDING: [&str; 4] = ["turn", "think", "act", "plugin"];
+pub(super) const ENDING: [&str; 4] = ["turn", "think", "act", "plugin"];
 
-/// Warn of every activity in the chart `root` whose end no state around it listens to.
-pub(super) fn look(walk: &mut Walk, root: &StateDef) {
-    visit(walk, root, &mut Vec::new(), root);
+/// Warn of every activity in the chart `root` whose end no state around it listens to. What is returned are the places of events that were said to be
+/// slips.
+pub(super) fn look(walk: &mut Walk, root: &StateDef) -> Vec<Place> {
+    let mut slips = Vec::new();
+    visit(walk, root, &mut Vec::new(), root, &mut slips);
+    slips
 }
 
 fn visit<'d>(
@@ -18,17 +21,18 @@ fn visit<'d>(
     state: &'d StateDef,
     around: &mut Vec<&'d StateDef>,
     root: &'d StateDef,
+    slips: &mut Vec<Place>,
 ) {
     for invoke in &state.invoke {
         if let InvokeWhat::Activity(name) = &invoke.what
             && ENDING.contains(&name.as_str())
         {
-            judge(walk, name, state, around, root);
+            slips.extend(judge(walk, name, state, around, root));
         }
     }
     around.push(state);
     for child in &state.states {
-        visit(walk, child, around, root);
+        visit(walk, child, around, root, slips);
     }
     around.pop();
 }
@@ -39,7 +43,7 @@ fn judge(
     state: &StateDef,
     around: &[&StateDef],
     root: &StateDef,
-) {
+) -> Option<Place> {
     let done = format!("{}.done", activity.value);
     // Another region may be the one that listens.
     let beside = around.iter().any(|above| above.kind == StateKind::Parallel);
@@ -52,7 +56,7 @@ fn judge(
         || anywhere(state, &done)
         || (beside && anywhere(root, &done));
     if heard {
-        return;
+        return None;
     }
     let said = || {
         let near = std::iter::once(state).chain(around.iter().copied());
@@ -82,6 +86,7 @@ fn judge(
             format!("say what comes next: `on: {{ {done}: NEXT }}`"),
         ),
     }
+    slip.map(|event| event.place.clone())
 }
 
 fn listens(state: &StateDef, event: &str) -> bool {

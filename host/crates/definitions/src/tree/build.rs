@@ -263,6 +263,14 @@ impl Builder {
             } => match key.take() {
                 None => *key = Some(as_key(node, lines, &mut self.findings)),
                 Some((_, Fate::Complained)) => {}
+                Some((key, Fate::Kept)) if is_glued(&key, &node) => {
+                    let (name, value) = key.text.split_once(':').unwrap_or_default();
+                    let message =
+                        format!("there is no space after the `:` of `{}`", shown(&key.text));
+                    let help = format!("write `{}: {}`", shown(name), shown(value));
+                    self.findings
+                        .push(Finding::error(&key.place, message, help));
+                }
                 Some((key, Fate::Kept)) => {
                     // A missing value has no place of its own: its key's is where one would look.
                     if node.is_null() && node.scalar().is_some_and(|s| s.text.is_empty()) {
@@ -277,7 +285,7 @@ impl Builder {
 
     fn scalar(
         &mut self,
-        text: Cow<'_, str>,
+        mut text: Cow<'_, str>,
         style: ScalarStyle,
         tag: Option<&Tag>,
         span: &Span,
@@ -304,10 +312,14 @@ impl Builder {
                         | (Some("int"), Typed::Int(_))
                         | (Some("float"), Typed::Float(_) | Typed::Int(_))
                 );
-                if !fits {
+                if fits {
+                    typed
+                } else {
                     self.complain_of_tag(tag, span);
+                    // It was meant as text that begins so, as `!data.ready` is.
+                    text = format!("{}{text}", tag.original()).into();
+                    Typed::Text
                 }
-                typed
             }
         };
         let lines = span.end.line().saturating_sub(span.start.line()) + 1;
@@ -333,9 +345,21 @@ impl Builder {
         self.findings.push(Finding::error(
             &self.place(&at),
             format!("the tag `{}` means nothing here", shown(&tag.original())),
-            "remove the tag; to make a value text, put it in quotes",
+            "in YAML `!` begins a tag: an expression or a text that begins with it needs quotes",
         ));
     }
+}
+
+/// Whether this is `{ key:value }`, which YAML takes for one long key without a value.
+fn is_glued(key: &Key, value: &Node) -> bool {
+    let missing =
+        matches!(&value.kind, Kind::Scalar(s) if s.value == Typed::Null && s.text.is_empty());
+    // A URL or a quoted key that ends in nothing stays what it is.
+    missing
+        && key.plain
+        && key.text.contains(':')
+        && !key.text.contains("//")
+        && !key.text.ends_with(':')
 }
 
 /// A node in the place of a key; duplicates and keys that are no text are reported.
@@ -349,7 +373,13 @@ fn as_key(
         Kind::Scalar(scalar) if scalar.value != Typed::Null => scalar.text.clone(),
         _ => "".into(),
     };
-    let complaint = if text.is_empty() {
+    let complaint = if node.is_null() && node.scalar().is_some_and(|s| !s.text.is_empty()) {
+        let word = node.scalar().map_or("", |s| &*s.text);
+        Some((
+            format!("a key must be a name, and a bare `{word}` is nothing in YAML"),
+            "put it in quotes, or choose another name",
+        ))
+    } else if text.is_empty() {
         Some((
             format!("a key must be a name, and this is {}", node.describe()),
             "write `name: value`; a text that begins with `{`, `[` or `*` needs quotes",
@@ -378,7 +408,8 @@ fn as_key(
             Fate::Kept
         }
     };
-    (Key { text, place }, fate)
+    let plain = node.scalar().is_some_and(|s| s.style == Style::Plain);
+    (Key { text, place, plain }, fate)
 }
 
 #[cfg(test)]
