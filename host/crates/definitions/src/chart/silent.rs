@@ -1,8 +1,9 @@
 //! Activities whose end nothing hears: `on: { turn_done: act }` is a valid event of somebody's, and a run that waits for it stands still without a word.
 
+use super::unraised::{means, plain};
 use crate::suggest;
 use crate::walk::Walk;
-use ::chart::{InvokeWhat, StateDef, StateKind, event_matches};
+use ::chart::{InvokeWhat, StateDef, StateKind};
 use types::{Marked, Place};
 
 /// Activities that end by themselves, each with `<name>.done`. A question ends when a person answers, which is an event of its own.
@@ -12,7 +13,8 @@ pub(super) const ENDING: [&str; 4] = ["turn", "think", "act", "plugin"];
 /// slips.
 pub(super) fn look(walk: &mut Walk, root: &StateDef) -> Vec<Place> {
     let mut slips = Vec::new();
-    visit(walk, root, &mut Vec::new(), root, &mut slips);
+    let heard = ENDING.map(|activity| anywhere(root, &format!("{activity}.done")));
+    visit(walk, root, &mut Vec::new(), heard, &mut slips);
     slips
 }
 
@@ -20,19 +22,19 @@ fn visit<'d>(
     walk: &mut Walk,
     state: &'d StateDef,
     around: &mut Vec<&'d StateDef>,
-    root: &'d StateDef,
+    heard: [bool; 4],
     slips: &mut Vec<Place>,
 ) {
     for invoke in &state.invoke {
         if let InvokeWhat::Activity(name) = &invoke.what
-            && ENDING.contains(&name.as_str())
+            && let Some(known) = ENDING.iter().position(|ending| *ending == name.as_str())
         {
-            slips.extend(judge(walk, name, state, around, root));
+            slips.extend(judge(walk, name, state, around, heard[known]));
         }
     }
     around.push(state);
     for child in &state.states {
-        visit(walk, child, around, root, slips);
+        visit(walk, child, around, heard, slips);
     }
     around.pop();
 }
@@ -42,7 +44,7 @@ fn judge(
     activity: &Marked<String>,
     state: &StateDef,
     around: &[&StateDef],
-    root: &StateDef,
+    heard_anywhere: bool,
 ) -> Option<Place> {
     let done = format!("{}.done", activity.value);
     // Another region may be the one that listens.
@@ -54,7 +56,7 @@ fn judge(
             .iter()
             .any(|above| listens(above, &done) || timed(above))
         || anywhere(state, &done)
-        || (beside && anywhere(root, &done));
+        || (beside && heard_anywhere);
     if heard {
         return None;
     }
@@ -94,7 +96,7 @@ fn listens(state: &StateDef, event: &str) -> bool {
         .transitions
         .iter()
         .flat_map(|transition| &transition.events)
-        .any(|descriptor| event_matches(descriptor, event))
+        .any(|descriptor| descriptor.as_str() == "*" || means(plain(descriptor), event))
 }
 
 fn anywhere(state: &StateDef, event: &str) -> bool {

@@ -8,8 +8,8 @@
 use super::silent::ENDING;
 use crate::suggest::shown;
 use crate::walk::Walk;
-use ::chart::{ActionDef, ChartDef, ChartKind, InvokeWhat, StateDef, TextOrExpr, event_matches};
-use std::collections::BTreeSet;
+use ::chart::{ActionDef, ChartDef, ChartKind, InvokeWhat, StateDef, TextOrExpr};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use types::{Marked, Place};
 
 /// What the host raises in a chart of either kind.
@@ -43,34 +43,37 @@ pub(super) fn look(walk: &mut Walk, def: &ChartDef, said: &[Place]) {
         .iter()
         .map(|name| format!("{name}.done"))
         .collect();
-    let unheard: Vec<&str> = names
-        .raised
-        .iter()
-        .copied()
-        .filter(|name| {
-            !names.computed && !names.heard.iter().any(|event| event_matches(event, name))
-        })
+    let host = HOST.iter().chain(own).copied();
+    let ends = ends.iter().map(String::as_str);
+    let known: Vec<Known<'_>> = host
+        .chain(ends)
+        .chain(names.unheard())
+        .map(Known::of)
         .collect();
-    let known: Vec<&str> = HOST
-        .iter()
-        .chain(own)
-        .copied()
-        .chain(ends.iter().map(String::as_str))
-        .chain(unheard)
-        .collect();
+    // The same name is judged once, wherever it stands.
+    let mut judged: HashMap<&str, Option<Complaint>> = HashMap::new();
     for event in &names.heard {
-        if said.contains(&event.place) || names.raises(event) {
-            continue;
-        }
-        let plain = event.strip_suffix(".*").unwrap_or(event);
-        if let Some((message, help)) = names
-            .reserved(plain)
-            .or_else(|| other_kind(plain, def.kind, other))
-            .or_else(|| slip(plain, &known))
+        let plain = plain(event);
+        let complaint = judged.entry(plain).or_insert_with(|| {
+            if names.raises(plain) {
+                return None;
+            }
+            names
+                .reserved(plain)
+                .or_else(|| other_kind(plain, def.kind, other))
+                .or_else(|| slip(plain, &known))
+        });
+        if let Some((message, help)) = complaint
+            && !said.contains(&event.place)
         {
-            walk.warning(&event.place, message, help);
+            walk.warning(&event.place, message.as_str(), help.as_str());
         }
     }
+}
+
+/// A descriptor without the `.*` at its end, which says nothing more.
+pub(super) fn plain(event: &str) -> &str {
+    event.strip_suffix(".*").unwrap_or(event)
 }
 
 type Complaint = (String, String);
@@ -95,30 +98,53 @@ fn other_kind(plain: &str, kind: ChartKind, other: &[&str]) -> Option<Complaint>
 }
 
 /// A name that looks like a known one with a slip in it.
-fn slip(plain: &str, known: &[&str]) -> Option<Complaint> {
+fn slip(plain: &str, known: &[Known<'_>]) -> Option<Complaint> {
     // Whatever means a known event as well is no slip.
-    if known.iter().any(|name| event_matches(plain, name)) {
+    if known.iter().any(|known| means(plain, known.name)) {
         return None;
     }
-    let meant = known.iter().find(|name| is_slip(plain, name))?;
+    let folded = fold(plain);
+    let meant = known.iter().find(|known| is_slip(&folded, &known.folded))?;
     Some((
         format!("nothing raises `{}`", shown(plain)),
-        format!("did you mean `{}`?", shown(meant)),
+        format!("did you mean `{}`?", shown(meant.name)),
     ))
 }
 
-/// Whether `name` is `meant` with other signs between the words, other capitals, one letter too many, one too few or two in the wrong order. A
-/// letter in the place of another is not taken for a slip (`step.a` and `step.b` are two names), nor is a wrong first letter.
-fn is_slip(name: &str, meant: &str) -> bool {
+/// Whether the descriptor `plain` means the event `name`.
+pub(super) fn means(plain: &str, name: &str) -> bool {
+    name.strip_prefix(plain)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// A name that something raises, ready to be compared.
+struct Known<'n> {
+    name: &'n str,
+    folded: Vec<char>,
+}
+
+impl<'n> Known<'n> {
+    fn of(name: &'n str) -> Self {
+        Known {
+            name,
+            folded: fold(name),
+        }
+    }
+}
+
+/// A name without what tells apart only how it is written: capitals, and the signs between its words.
+fn fold(name: &str) -> Vec<char> {
+    let joined = name.chars().map(|c| match c {
+        '_' | '-' => '.',
+        c => c,
+    });
+    joined.flat_map(char::to_lowercase).collect()
+}
+
+/// Whether `name` is `meant` with one letter too many, one too few or two in the wrong order, both folded. A letter in the place of another is not
+/// taken for a slip (`step.a` and `step.b` are two names), nor is a wrong first letter.
+fn is_slip(name: &[char], meant: &[char]) -> bool {
     const SHORTEST: usize = 5;
-    let fold = |text: &str| -> Vec<char> {
-        let joined = text.chars().map(|c| match c {
-            '_' | '-' => '.',
-            c => c,
-        });
-        joined.flat_map(char::to_lowercase).collect()
-    };
-    let (name, meant) = (fold(name), fold(meant));
     if name == meant {
         return true;
     }
@@ -127,8 +153,8 @@ fn is_slip(name: &str, meant: &str) -> bool {
         return false;
     }
     let (short, long) = match name.len() < meant.len() {
-        true => (&name, &meant),
-        false => (&meant, &name),
+        true => (name, meant),
+        false => (meant, name),
     };
     if short.len() + 1 < SHORTEST || long.len() - short.len() > 1 {
         return false;
@@ -221,9 +247,29 @@ impl<'d> Names<'d> {
         }
     }
 
-    /// Whether this chart itself may raise what `event` listens to.
-    fn raises(&self, event: &str) -> bool {
-        self.raised.iter().any(|name| event_matches(event, name))
+    /// Whether this chart itself raises what `plain` means.
+    fn raises(&self, plain: &str) -> bool {
+        let inner = format!("{plain}.");
+        let next = self.raised.range(inner.as_str()..).next();
+        self.raised.contains(plain) || next.is_some_and(|name| name.starts_with(&inner))
+    }
+
+    /// What the chart raises and no transition listens to: whoever misspelt it meant that. A name that is computed could be any of them.
+    fn unheard(&self) -> impl Iterator<Item = &'d str> {
+        /// A chart that raises more for nobody is not read by its author either.
+        const MOST: usize = 64;
+        let heard: HashSet<&str> = self.heard.iter().map(|event| plain(event)).collect();
+        let is_heard = move |name: &str| {
+            let dots = name.match_indices('.').map(|(dot, _)| dot);
+            dots.chain([name.len()])
+                .any(|end| heard.contains(&name[..end]))
+        };
+        let raised = self.raised.iter().copied().filter(|_| !self.computed);
+        raised
+            .filter(move |name| !is_heard(name))
+            .take(MOST)
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// An event in a namespace of the host's that it never raises.
@@ -266,7 +312,11 @@ impl<'d> Names<'d> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_slip;
+    use super::{fold, is_slip};
+
+    fn slipped(name: &str, meant: &str) -> bool {
+        is_slip(&fold(name), &fold(meant))
+    }
 
     #[test]
     fn a_slip_is_told_from_a_name_of_its_own() {
@@ -279,10 +329,10 @@ mod tests {
             "turn.don",
             "turn.donee",
         ] {
-            assert!(is_slip(name, "turn.done"), "{name}");
+            assert!(slipped(name, "turn.done"), "{name}");
         }
-        assert!(is_slip("eror", "error") && is_slip("errors", "error"));
-        assert!(is_slip("role.doen", "role.done"));
+        assert!(slipped("eror", "error") && slipped("errors", "error"));
+        assert!(slipped("role.doen", "role.done"));
         for (name, other) in [
             ("step.a", "step.b"),
             ("human.paid", "human.said"),
@@ -291,7 +341,7 @@ mod tests {
             ("turn.left", "turn.done"),
             ("terror", "error"),
         ] {
-            assert!(!is_slip(name, other), "{name} {other}");
+            assert!(!slipped(name, other), "{name} {other}");
         }
     }
 }

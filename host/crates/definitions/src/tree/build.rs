@@ -82,8 +82,39 @@ enum Content {
     Map {
         entries: Vec<Entry>,
         key: Option<(Key, Fate)>,
-        lines: HashMap<Rc<str>, u32>,
+        lines: Lines,
     },
+}
+
+/// Where each key of a map stands. Few maps have many keys: those of the others are looked through.
+#[derive(Default)]
+struct Lines(HashMap<Rc<str>, u32>);
+
+impl Lines {
+    /// From so many keys on, they are kept here too.
+    const MANY: usize = 24;
+
+    /// The line of the entry among `entries` with the key `name`.
+    fn of(&self, entries: &[Entry], name: &str) -> Option<u32> {
+        if entries.len() >= Self::MANY {
+            return self.0.get(name).copied();
+        }
+        let found = entries.iter().find(|entry| &*entry.key.text == name);
+        found.map(|entry| entry.key.place.line)
+    }
+
+    /// Another entry has come to `entries`.
+    fn note(&mut self, entries: &[Entry]) {
+        let new = match entries.len() {
+            few if few < Self::MANY => return,
+            Self::MANY => entries,
+            _ => &entries[entries.len() - 1..],
+        };
+        let keys = new
+            .iter()
+            .map(|entry| (entry.key.text.clone(), entry.key.place.line));
+        self.0.extend(keys);
+    }
 }
 
 struct Builder {
@@ -135,7 +166,7 @@ impl Builder {
                 let content = Content::Map {
                     entries: Vec::new(),
                     key: None,
-                    lines: HashMap::new(),
+                    lines: Lines::default(),
                 };
                 self.begin(content, anchor, span)
             }
@@ -261,7 +292,7 @@ impl Builder {
                 key,
                 lines,
             } => match key.take() {
-                None => *key = Some(as_key(node, lines, &mut self.findings)),
+                None => *key = Some(as_key(node, entries, lines, &mut self.findings)),
                 Some((_, Fate::Complained)) => {}
                 Some((key, Fate::Kept)) if is_glued(&key, &node) => {
                     let (name, value) = key.text.split_once(':').unwrap_or_default();
@@ -277,6 +308,7 @@ impl Builder {
                         node.place = key.place.clone();
                     }
                     entries.push(Entry { key, value: node });
+                    lines.note(entries);
                 }
             },
         }
@@ -365,7 +397,8 @@ fn is_glued(key: &Key, value: &Node) -> bool {
 /// A node in the place of a key; duplicates and keys that are no text are reported.
 fn as_key(
     node: Node,
-    lines: &mut HashMap<Rc<str>, u32>,
+    entries: &[Entry],
+    lines: &Lines,
     findings: &mut Vec<Finding>,
 ) -> (Key, Fate) {
     let place = node.place.clone();
@@ -390,7 +423,7 @@ fn as_key(
             "merge keys belong to older YAML and are not read here: write the entries out",
         ))
     } else {
-        lines.get(&text).map(|line| {
+        lines.of(entries, &text).map(|line| {
             let name = shown(&text);
             (
                 format!("the key `{name}` stands here a second time; the first is on line {line}"),
@@ -403,10 +436,7 @@ fn as_key(
             findings.push(Finding::error(&place, message, help));
             Fate::Complained
         }
-        None => {
-            lines.insert(text.clone(), place.line);
-            Fate::Kept
-        }
+        None => Fate::Kept,
     };
     let plain = node.scalar().is_some_and(|s| s.style == Style::Plain);
     (Key { text, place, plain }, fate)
