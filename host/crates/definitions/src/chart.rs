@@ -12,6 +12,7 @@ mod roles;
 mod silent;
 mod state;
 mod transition;
+mod unraised;
 
 use crate::agent::{doc, version};
 use crate::tree::Node;
@@ -88,10 +89,10 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         Some(n) => state::children(walk, &mut scope, n),
         None => Vec::new(),
     };
-    let root = StateDef {
+    let mut root = StateDef {
         id: Marked::new(String::new(), node.place.clone()),
-        doc: None,
-        tags: Vec::new(),
+        doc: doc.clone(),
+        tags: state::tags(walk, &mut fields),
         kind: StateKind::Normal,
         initial: state::initial(walk, &mut fields, &states),
         entry: Vec::new(),
@@ -102,11 +103,21 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         data: Vec::new(),
         states,
     };
+    if node.get("type").is_some() {
+        // Nobody gives a parallel chart an `initial`.
+        root.initial = root.initial.take().or_else(|| state::first(&root.states));
+    }
     fields.finish_with(walk, "a chart", |key| match key {
-        "context" | "policy" | "role" | "entry" | "exit" | "invoke" | "always" | "after"
-        | "tags" => Some(format!(
+        "context" if node.get("data").is_none() => Some("what the model is told is the `context` of a state, and what the chart remembers is `data`".into()),
+        "context" | "policy" | "role" | "entry" | "exit" | "invoke" | "always" | "after" | "output" => Some(format!(
             "`{key}` belongs to a state: put it into one below `states`"
         )),
+        "type" => Some("the chart itself has no type; for regions write `states: { all: { type: parallel, states: { … } } }`".into()),
+        "id" | "name" | "title" => Some("the chart's name stands after `chart:`".into()),
+        "description" | "comment" => Some("did you mean `doc`?".into()),
+        "variables" | "vars" | "datamodel" => Some("did you mean `data`?".into()),
+        "transitions" | "events" => Some("did you mean `on`?".into()),
+        "start" => Some("did you mean `initial`?".into()),
         _ => None,
     });
     roles::check_use(walk, &roles, &scope);

@@ -418,13 +418,6 @@ impl<'d> Contents<'_, 'd> {
             let message = format!("`{event}` is no event");
             let help = "write words joined by dots; `*` alone means every event, `error` means all that begin with `error.`";
             reports.error(&event.place, message, help);
-        } else if let Some(state) = plain.strip_prefix("done.state.")
-            && !self.tree.ids.contains_key(state)
-        {
-            let known = self.tree.ids.keys().map(|id| &**id);
-            let help = did_you_mean(state, known, "done.state.").unwrap_or_default();
-            let message = format!("`{plain}` never happens: there is no state `{state}`");
-            reports.warning(&event.place, message, help);
         }
     }
 }

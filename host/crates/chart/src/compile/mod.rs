@@ -200,7 +200,7 @@ impl Compiler {
         (self.reports.errors() == errors_before).then_some(program)
     }
 
-    /// Find all data entries: the chart's, those of its states, and those that a suite's `foreach` makes.
+    /// Find all data entries: the chart's, those of its states, and those that a `foreach` makes when it first runs.
     fn declare(&mut self, def: &ChartDef, tree: &Tree<'_>, data: &mut DataNames) {
         let deferred = self.reports.mode == Mode::Deferred;
         let of_states = tree.states.iter().flat_map(|s| &s.def.data);
@@ -222,14 +222,12 @@ impl Compiler {
             let known = DataName { kind, maybe: false };
             data.entry(name.as_str().into()).or_insert(known);
         }
-        if deferred {
-            for name in tree.foreach_names() {
-                let made = DataName {
-                    kind: Type::Dynamic,
-                    maybe: true,
-                };
-                data.entry(name.into()).or_insert(made);
-            }
+        for name in tree.foreach_names() {
+            let made = DataName {
+                kind: Type::Dynamic,
+                maybe: true,
+            };
+            data.entry(name.into()).or_insert(made);
         }
         if data.len() > DATA_MAX {
             let message = format!("the chart has more than {DATA_MAX} data entries");

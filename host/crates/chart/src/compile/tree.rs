@@ -130,6 +130,12 @@ impl<'d> Tree<'d> {
                 if state.children.is_empty() {
                     let message = format!("the parallel state `{name}` has no regions");
                     reports.error(place, message, "give it states, or remove its `type`");
+                } else if let [only] = &*state.children {
+                    let only = &self.def(*only).id;
+                    let message =
+                        format!("the parallel state `{name}` has one region only, `{only}`");
+                    let help = "remove `type: parallel`, or put the other regions beside it";
+                    reports.warning(place, message, help);
                 }
             }
             StateKind::Final => {
