@@ -3,11 +3,8 @@
 //! `cargo run -p conformance [FOLDER…]`. It names each failure with what was expected and what came, and ends with the line
 //! `N passed, N failed, N skipped`; the exit code is 1 if anything failed. Folders that are absent are said and skipped.
 
-mod case;
-mod convert;
-mod script;
-
 use anyhow::{Context, Result};
+use conformance::case;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
