@@ -3,6 +3,7 @@
 
 use crate::descriptor::Descriptor;
 use crate::expr::{DataNames, Expr, Type};
+use crate::shown::Shown;
 use crate::{ChartKind, Mode, StateId, StateInfo};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -42,6 +43,8 @@ pub(crate) struct Program {
     pub activities: Vec<(Arc<str>, Place)>,
     /// Concrete `signal.*` events that something listens to, sorted.
     pub signals: Vec<Arc<str>>,
+    /// The words of each state, for pictures; no step reads them.
+    pub shown: Vec<Shown>,
 }
 
 /// What sort of state, as the interpreter tells them apart.

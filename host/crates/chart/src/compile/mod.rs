@@ -19,6 +19,7 @@ use crate::hash::content_hash;
 use crate::program::{Beginning, EntryPlan, Program};
 use crate::state::StateId;
 use content::Contents;
+pub(crate) use content::written;
 use reports::Reports;
 use std::sync::Arc;
 use tree::Tree;
@@ -161,7 +162,9 @@ impl Compiler {
             activities,
             signals: signals.into_iter().collect(),
             data,
+            shown: Vec::new(),
         };
+        program.shown = tree.shown(&program);
         transitions::precompute(&mut program);
         program.start = plan(
             &program,
