@@ -2,7 +2,7 @@
 
 use super::super::scene::{Scene, Shape};
 use super::order::{self, Order};
-use super::place::{Placing, Pull, place};
+use super::place::{Meet, PORTS, Placing, Port, Pull, place};
 use super::plan::{Item, Plan, Side};
 use super::tracks::{Run, lanes};
 use super::Flow;
@@ -42,8 +42,8 @@ pub struct Piece {
 
 /// The room between a border and what is inside.
 const PADDING: i32 = 14;
-/// The least distance between two ports.
-const PORTS: i32 = 14;
+/// How far a port is from the corners.
+const PORT_MARGIN: i32 = 10;
 /// How far an arrow from a state to itself stands out.
 pub const LOOP: i32 = 18;
 
@@ -146,6 +146,8 @@ struct Step {
     link: usize,
     /// Where it meets them; `None` until their ports are spread.
     at: (Option<i32>, Option<i32>),
+    /// The ports there that may still be moved.
+    ports: (Option<usize>, Option<usize>),
 }
 
 struct Inside<'s> {
@@ -155,6 +157,8 @@ struct Inside<'s> {
     flow: Flow,
     laid: &'s [Laid],
     hints: &'s Hints,
+    /// Whether the state's own text stands above everything and not on the first layer, past which lines come down through its border.
+    header_above: bool,
     /// The plan's items and the bends.
     items: Vec<Item>,
     /// Length along and breadth across the flow.
@@ -195,7 +199,9 @@ impl<'s> Inside<'s> {
                 laid[region].outer.0 = length;
             }
         }
+        let entered = plan.items.iter().any(|item| matches!(item, Item::Port(_, Side::Start)));
         let mut inside = Inside {
+            header_above: flow == Flow::Right || !entered,
             scene,
             node,
             plan,
@@ -216,9 +222,9 @@ impl<'s> Inside<'s> {
         match item {
             Item::Header => {
                 let block = &self.scene.nodes[self.node].block;
-                match self.flow {
-                    Flow::Down => (block.height, block.width - PADDING),
-                    Flow::Right => (0, 0),
+                match self.header_above {
+                    false => (block.height, block.width - PADDING),
+                    true => (0, 0),
                 }
             }
             Item::Child(child) => self.laid[child].outer,
@@ -258,6 +264,7 @@ impl<'s> Inside<'s> {
                     lower: bend,
                     link: index,
                     at: (start, Some(0)),
+                    ports: (None, None),
                 });
                 upper = bend;
             }
@@ -267,14 +274,15 @@ impl<'s> Inside<'s> {
                 lower: link.lower,
                 link: index,
                 at: (start, ends.1),
+                ports: (None, None),
             });
         }
     }
 
     fn lay_out(mut self, found: &mut Hints) -> Laid {
         let layers = self.ordered();
-        self.spread(&layers);
-        let across = self.across(&layers);
+        let ports = self.spread(&layers);
+        let across = self.across(&layers, &ports);
         self.note(&across, found);
         self.route(&layers, &across)
     }
@@ -336,14 +344,14 @@ impl<'s> Inside<'s> {
                 stack.extend(down[item].iter().rev());
             }
         }
-        if self.flow == Flow::Right {
+        if self.header_above {
             layers.iter_mut().for_each(|layer| layer.retain(|item| self.items[*item] != Item::Header));
         }
         layers
     }
 
-    /// Give the steps that meet a side anywhere a place on it, in the order of where they come from.
-    fn spread(&mut self, layers: &[Vec<usize>]) {
+    /// Give the steps that meet a side anywhere a port on it, in the order of where they come from.
+    fn spread(&mut self, layers: &[Vec<usize>]) -> Vec<Port> {
         let mut position = vec![0; self.items.len()];
         for layer in layers {
             layer.iter().enumerate().for_each(|(p, item)| position[*item] = p);
@@ -354,6 +362,7 @@ impl<'s> Inside<'s> {
             sides.entry((step.upper, true)).or_default().push(index);
             sides.entry((step.lower, false)).or_default().push(index);
         }
+        let mut ports = Vec::new();
         for ((item, lower_side), steps) in sides {
             let own = |step: &Step| if lower_side { step.at.0 } else { step.at.1 };
             let taken: Vec<i32> = steps.iter().filter_map(|s| own(&self.steps[*s])).collect();
@@ -369,30 +378,60 @@ impl<'s> Inside<'s> {
                 };
                 (position[other], at, *s)
             });
-            let breadth = match self.items[item] {
-                Item::Child(child) => self.laid[child].breadth,
-                _ => self.sizes[item].1,
-            };
+            let breadth = self.side(item);
             let places = spread(breadth, &taken, free.len());
-            for (step, at) in free.into_iter().zip(places) {
-                match lower_side {
-                    true => self.steps[step].at.0 = Some(at),
-                    false => self.steps[step].at.1 = Some(at),
+            let count = free.len() as i32;
+            let room = breadth - 2 * PORT_MARGIN - PORTS * (count - 1);
+            let fixed = !taken.is_empty() || room < 0 || !self.is_box(item);
+            for (number, (step, best)) in free.into_iter().zip(places).enumerate() {
+                let step = &mut self.steps[step];
+                let (at, port) = match lower_side {
+                    true => (&mut step.at.0, &mut step.ports.0),
+                    false => (&mut step.at.1, &mut step.ports.1),
+                };
+                *at = Some(best);
+                if fixed {
+                    continue;
                 }
+                *port = Some(ports.len());
+                let least = PORT_MARGIN + PORTS * number as i32;
+                ports.push(Port {
+                    item,
+                    best,
+                    range: (least, least + room),
+                    followed: number as i32 + 1 < count,
+                });
             }
+        }
+        ports
+    }
+
+    /// How broad the side of an item is at which lines meet it.
+    fn side(&self, item: usize) -> i32 {
+        match self.items[item] {
+            Item::Child(child) => self.laid[child].breadth,
+            _ => self.sizes[item].1,
         }
     }
 
+    fn is_box(&self, item: usize) -> bool {
+        matches!(self.items[item], Item::Child(child)
+            if matches!(self.scene.nodes[child].shape, Shape::Box { .. } | Shape::Final | Shape::Fork))
+    }
+
     /// Where each item begins, across the flow.
-    fn across(&self, layers: &[Vec<usize>]) -> Vec<i32> {
+    fn across(&mut self, layers: &[Vec<usize>], ports: &[Port]) -> Vec<i32> {
         let bends = |item: usize| !matches!(self.items[item], Item::Child(_) | Item::Label(_));
+        let meet = |item: usize, at: Option<i32>, port: Option<usize>| match port {
+            Some(port) => Meet::Port(port),
+            None => Meet::At(item, at.unwrap_or(0)),
+        };
         let pulls: Vec<Pull> = self
             .steps
             .iter()
             .map(|step| Pull {
-                upper: step.upper,
-                lower: step.lower,
-                at: (step.at.0.unwrap_or(0), step.at.1.unwrap_or(0)),
+                upper: meet(step.upper, step.at.0, step.ports.0),
+                lower: meet(step.lower, step.at.1, step.ports.1),
                 weight: match (bends(step.upper), bends(step.lower)) {
                     (true, true) => 8,
                     (false, false) => 3,
@@ -402,12 +441,18 @@ impl<'s> Inside<'s> {
             .collect();
         let breadth: Vec<i32> = self.sizes.iter().map(|size| size.1).collect();
         let gap = |a: usize, b: usize| self.gap(a, b);
-        let mut at = place(&Placing {
+        let (mut at, ports) = place(&Placing {
             layers,
             breadth: &breadth,
             gap: &gap,
             pulls: &pulls,
+            ports,
         });
+        for step in &mut self.steps {
+            for (at, port) in [(&mut step.at.0, step.ports.0), (&mut step.at.1, step.ports.1)] {
+                *at = port.map(|port| ports[port]).or(*at);
+            }
+        }
         // The header stands first in its layer and nothing pulls it.
         for (item, at) in at.iter_mut().enumerate() {
             if self.items[item] == Item::Header {
@@ -477,9 +522,11 @@ impl<'s> Inside<'s> {
         let ports_only = |layer: &Vec<usize>| {
             layer.iter().all(|item| matches!(self.items[*item], Item::Port(..)))
         };
+        let above = if self.header_above { node.block.height } else { 0 };
         let mut at = match (self.flow, layers.first()) {
             (Flow::Right, Some(first)) if !first.is_empty() && !ports_only(first) => PADDING,
-            _ => 0,
+            (Flow::Right, _) => 0,
+            (Flow::Down, _) => above,
         };
         for (layer, items) in layers.iter().enumerate() {
             starts[layer] = at;
@@ -501,6 +548,7 @@ impl<'s> Inside<'s> {
             }
             if layer + 1 < layers.len() {
                 at += match (count as i32, gaps[layer].is_empty(), items.is_empty()) {
+                    (_, _, true) if self.flow == Flow::Down => 2,
                     (_, _, true) => PADDING,
                     (0, true, _) => 8,
                     (0, false, _) => 22,
@@ -515,7 +563,7 @@ impl<'s> Inside<'s> {
         };
         let lead = match self.flow {
             Flow::Down => PADDING,
-            Flow::Right => node.block.height.max(PADDING),
+            Flow::Right => above.max(PADDING),
         };
         let breadth = layers
             .iter()

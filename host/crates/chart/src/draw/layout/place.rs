@@ -16,37 +16,97 @@ pub struct Placing<'p> {
     pub gap: &'p dyn Fn(usize, usize) -> i32,
     /// The lines.
     pub pulls: &'p [Pull],
+    /// The ports they meet.
+    pub ports: &'p [Port],
+}
+
+/// Where a line meets an item.
+#[derive(Clone, Copy, Debug)]
+pub enum Meet {
+    /// At this distance from the item's beginning.
+    At(usize, i32),
+    /// At the port with this number.
+    Port(usize),
+}
+
+/// A place on an item's side that may be moved along it.
+#[derive(Clone, Copy, Debug)]
+pub struct Port {
+    pub item: usize,
+    /// Where it would best be, and the least and most it may be, from the item's beginning.
+    pub best: i32,
+    pub range: (i32, i32),
+    /// The port after it on the same side is the next in the list, and must keep its distance.
+    pub followed: bool,
 }
 
 /// A line that wants to be straight.
 #[derive(Clone, Copy, Debug)]
 pub struct Pull {
-    pub upper: usize,
-    pub lower: usize,
-    /// Where it meets them, from their beginning.
-    pub at: (i32, i32),
+    pub upper: Meet,
+    pub lower: Meet,
     pub weight: i64,
 }
+
+/// The distance between ports.
+pub const PORTS: i32 = 14;
 
 /// Above so many items and lines the graph is swept.
 const SIMPLEX_MAX: usize = 4_000;
 /// How often.
 const SWEEPS: usize = 10;
 
-/// Where each item begins; the least is 0.
-pub fn place(placing: &Placing<'_>) -> Vec<i32> {
+/// Where each item begins, the least being 0, and where each port is, from its item's beginning.
+pub fn place(placing: &Placing<'_>) -> (Vec<i32>, Vec<i32>) {
     let count = placing.breadth.len();
-    let mut at = match count + placing.pulls.len() {
+    let (mut at, mut ports) = match count + placing.pulls.len() {
         ..=SIMPLEX_MAX => by_simplex(placing),
-        _ => by_sweeps(placing),
+        _ => (by_sweeps(placing), best(placing)),
     };
     let placed = placing.layers.iter().flatten();
     let least = placed.map(|item| at[*item]).min().unwrap_or(0);
     at.iter_mut().for_each(|position| *position -= least);
-    at
+    centre(placing, &at, &mut ports);
+    (at, ports)
 }
 
-fn by_simplex(placing: &Placing<'_>) -> Vec<i32> {
+fn best(placing: &Placing<'_>) -> Vec<i32> {
+    placing.ports.iter().map(|port| port.best).collect()
+}
+
+/// A port whose line is not straight anyway goes back to where it looks best, as far as its neighbours let it.
+fn centre(placing: &Placing<'_>, at: &[i32], ports: &mut [i32]) {
+    let meets = |meet: Meet, ports: &[i32]| match meet {
+        Meet::At(item, offset) => at[item] + offset,
+        Meet::Port(port) => at[placing.ports[port].item] + ports[port],
+    };
+    let mut bent = vec![false; ports.len()];
+    for pull in placing.pulls {
+        if meets(pull.upper, ports) != meets(pull.lower, ports) {
+            for meet in [pull.upper, pull.lower] {
+                if let Meet::Port(port) = meet {
+                    bent[port] = true;
+                }
+            }
+        }
+    }
+    for _ in 0..2 {
+        for port in 0..ports.len() {
+            let spec = &placing.ports[port];
+            if !bent[port] {
+                continue;
+            }
+            let follows = port > 0 && placing.ports[port - 1].followed;
+            let least = if follows { ports[port - 1] + PORTS } else { spec.range.0 };
+            let most = if spec.followed { ports[port + 1] - PORTS } else { spec.range.1 };
+            if least <= most {
+                ports[port] = spec.best.clamp(least, most);
+            }
+        }
+    }
+}
+
+fn by_simplex(placing: &Placing<'_>) -> (Vec<i32>, Vec<i32>) {
     let count = placing.breadth.len();
     // Two more ends hold everything together and keep the whole narrow.
     let (left, right) = (count, count + 1);
@@ -67,28 +127,48 @@ fn by_simplex(placing: &Placing<'_>) -> Vec<i32> {
             arcs.push(arc(last, right, placing.breadth[last], 0));
         }
     }
+    let first_port = count + 2;
+    for (index, port) in placing.ports.iter().enumerate() {
+        let end = first_port + index;
+        arcs.push(arc(port.item, end, port.range.0, 0));
+        arcs.push(arc(end, port.item, -port.range.1, 0));
+        if port.followed {
+            arcs.push(arc(end, end + 1, PORTS, 0));
+        }
+    }
+    let first_line = first_port + placing.ports.len();
     for (index, pull) in placing.pulls.iter().enumerate() {
         // The end of the line is no further than either of the things it joins.
-        let end = count + 2 + index;
-        arcs.push(arc(end, pull.upper, -pull.at.0, pull.weight * 4));
-        arcs.push(arc(end, pull.lower, -pull.at.1, pull.weight * 4));
+        let end = first_line + index;
+        for meet in [pull.upper, pull.lower] {
+            let (other, offset) = match meet {
+                Meet::At(item, offset) => (item, offset),
+                Meet::Port(port) => (first_port + port, 0),
+            };
+            arcs.push(arc(end, other, -offset, pull.weight * 4));
+        }
     }
     // Items of no layer hang on the left.
     let mut placed = vec![false; count];
     placing.layers.iter().flatten().for_each(|i| placed[*i] = true);
     let unplaced = (0..count).filter(|item| !placed[*item]);
     arcs.extend(unplaced.map(|item| arc(left, item, 0, 0)));
-    let mut at = simplex::solve(count + 2 + placing.pulls.len(), &arcs);
-    at.truncate(count);
-    at
+    let at = simplex::solve(first_line + placing.pulls.len(), &arcs);
+    let ports = placing.ports.iter().enumerate();
+    let ports = ports.map(|(index, port)| at[first_port + index] - at[port.item]);
+    (at[..count].to_vec(), ports.collect())
 }
 
 fn by_sweeps(placing: &Placing<'_>) -> Vec<i32> {
     let mut near: Vec<Vec<(usize, i32, i64)>> = vec![Vec::new(); placing.breadth.len()];
+    let meets = |meet: Meet| match meet {
+        Meet::At(item, offset) => (item, offset),
+        Meet::Port(port) => (placing.ports[port].item, placing.ports[port].best),
+    };
     for pull in placing.pulls {
-        let offset = pull.at.0 - pull.at.1;
-        near[pull.upper].push((pull.lower, -offset, pull.weight));
-        near[pull.lower].push((pull.upper, offset, pull.weight));
+        let ((upper, from), (lower, to)) = (meets(pull.upper), meets(pull.lower));
+        near[upper].push((lower, to - from, pull.weight));
+        near[lower].push((upper, from - to, pull.weight));
     }
     let mut at = vec![0; placing.breadth.len()];
     for sweep in 0..SWEEPS {
@@ -150,24 +230,24 @@ mod tests {
     fn both_ways_keep_distances_and_straighten_a_chain() {
         let layers = vec![vec![0, 1], vec![2, 3], vec![4]];
         let breadth = [100, 20, 0, 60, 40];
-        let pull = |upper, lower, at, weight| Pull {
+        let pull = |upper, lower, weight| Pull {
             upper,
             lower,
-            at,
             weight,
         };
         let pulls = [
-            pull(0, 3, (50, 30), 1),
-            pull(1, 2, (10, 0), 1),
-            pull(3, 4, (30, 20), 8),
+            pull(Meet::At(0, 50), Meet::At(3, 30), 1),
+            pull(Meet::At(1, 10), Meet::At(2, 0), 1),
+            pull(Meet::At(3, 30), Meet::At(4, 20), 8),
         ];
         let placing = Placing {
             layers: &layers,
             breadth: &breadth,
             gap: &|_, _| 10,
             pulls: &pulls,
+            ports: &[],
         };
-        for at in [by_simplex(&placing), by_sweeps(&placing)] {
+        for at in [by_simplex(&placing).0, by_sweeps(&placing)] {
             for layer in &layers {
                 for pair in layer.windows(2) {
                     assert!(at[pair[1]] - at[pair[0]] >= breadth[pair[0]] + 10, "{at:?}");

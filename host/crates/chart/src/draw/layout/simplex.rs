@@ -14,6 +14,11 @@ pub struct Arc {
 }
 
 impl Arc {
+    /// An arc back that only bounds how far its head may lie behind its tail.
+    fn is_bound(&self) -> bool {
+        self.least < 0 && self.weight == 0
+    }
+
     fn slack(&self, at: &[i32]) -> i32 {
         at[self.head] - at[self.tail] - self.least
     }
@@ -22,7 +27,8 @@ impl Arc {
 /// How much work one call may do, in arcs looked at. What has been reached then is still right, only not the best.
 const WORK: usize = 30_000_000;
 
-/// Numbers for `count` ends. The arcs must hang together and must not lead in a circle; the least number is 0.
+/// Numbers for `count` ends; the least is 0. The arcs must hang together. Those without weight and with a negative least length are bounds, which
+/// the least numbers for all the others must keep already; the others must not lead in a circle.
 pub fn solve(count: usize, arcs: &[Arc]) -> Vec<i32> {
     let mut at = longest_paths(count, arcs);
     if count > 1 {
@@ -43,7 +49,7 @@ pub fn solve(count: usize, arcs: &[Arc]) -> Vec<i32> {
 fn longest_paths(count: usize, arcs: &[Arc]) -> Vec<i32> {
     let mut waiting = vec![0usize; count];
     let mut out = vec![Vec::new(); count];
-    for (index, arc) in arcs.iter().enumerate() {
+    for (index, arc) in arcs.iter().enumerate().filter(|(_, arc)| !arc.is_bound()) {
         waiting[arc.head] += 1;
         out[arc.tail].push(index);
     }
