@@ -6,7 +6,7 @@ use super::block::Run;
 use crate::state::StateId;
 
 /// A point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Point {
     /// To the right.
     pub x: i32,

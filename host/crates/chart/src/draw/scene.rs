@@ -217,14 +217,14 @@ impl Scene {
 impl Label {
     fn of_transition(transition: &ShownTransition) -> Self {
         let mut parts = vec![("trigger", transition.trigger.clone())];
-        if transition.reenter {
-            parts[0].1.push_str(" ↻");
-        }
         if let Some(guard) = &transition.guard {
             parts.push(("guard", format!("[{guard}]")));
         }
         if !transition.actions.is_empty() {
             parts.push(("", format!("/ {}", transition.actions.join("; "))));
+        }
+        if transition.reenter {
+            parts.push(("", "(re-enters)".into()));
         }
         Label::of(&parts)
     }

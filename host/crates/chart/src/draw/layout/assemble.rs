@@ -3,7 +3,7 @@
 use super::super::picture::{LabelBox, Line, Picture, Point, Rect, Shape, ShapeKind};
 use super::super::scene::{self, Reason, Scene};
 use super::super::block::{Block, Run};
-use super::inside::{LOOP, Laid, Piece, Spot, loop_length};
+use super::laid::{LOOP, Laid, Piece, loop_length};
 use super::plan::AFTER_LABEL;
 use super::Flow;
 use crate::state::StateId;
@@ -15,19 +15,30 @@ const MARGIN: i32 = 12;
 pub fn assemble(
     scene: &Scene,
     laid: &[Laid],
-    flow: Flow,
+    flows: &[Flow],
     active: &dyn Fn(StateId) -> bool,
 ) -> Picture {
-    let turn = Turn { flow };
-    let mut corners: Vec<Spot> = vec![(MARGIN, MARGIN); scene.nodes.len()];
+    let margin = Point {
+        x: MARGIN,
+        y: MARGIN,
+    };
+    let mut corners: Vec<Point> = vec![margin; scene.nodes.len()];
     for node in 0..scene.nodes.len() {
-        for &(child, spot) in &laid[node].children {
-            corners[child] = (corners[node].0 + spot.0, corners[node].1 + spot.1);
+        for &(child, point) in &laid[node].children {
+            corners[child] = plus(corners[node], point);
         }
     }
-    let rects: Vec<Rect> = (0..scene.nodes.len())
-        .map(|node| turn.rect(corners[node], (laid[node].length, laid[node].breadth)))
-        .collect();
+    let rect = |node: usize| {
+        let outside = flows[scene.nodes[node].parent];
+        let size = outside.point((laid[node].length, laid[node].breadth));
+        Rect {
+            x: corners[node].x,
+            y: corners[node].y,
+            width: size.x,
+            height: size.y,
+        }
+    };
+    let rects: Vec<Rect> = (0..scene.nodes.len()).map(rect).collect();
     let shapes: Vec<Shape> = scene
         .nodes
         .iter()
@@ -39,18 +50,18 @@ pub fn assemble(
             parent: node.parent,
             depth: node.depth,
             rect: *rect,
-            runs: placed(&node.block, *rect, node),
+            runs: placed(&node.block, *rect, node, laid[index].header),
             active: index > 0 && active(node.state) && is_state(node),
         })
         .collect();
-    let mut lines = arrows(scene, laid, &corners, &turn);
+    let mut lines = arrows(scene, laid, &corners);
     for (index, node) in scene.nodes.iter().enumerate() {
-        loops(index, node, rects[index], flow, &mut lines);
+        loops(index, node, rects[index], flows[node.parent], &mut lines);
     }
-    let outer = turn.rect((0, 0), laid[0].outer);
+    let outer = flows[0].point(laid[0].outer);
     Picture {
-        width: outer.width + 2 * MARGIN,
-        height: outer.height + 2 * MARGIN,
+        width: outer.x + 2 * MARGIN,
+        height: outer.y + 2 * MARGIN,
         separators: separators(scene, &rects),
         shapes,
         lines,
@@ -74,8 +85,8 @@ fn kind(index: usize, node: &scene::Node) -> ShapeKind {
 }
 
 /// The text of a box; where the box is larger than its text and has nothing else in it, the text stands in the middle.
-fn placed(block: &Block, rect: Rect, node: &scene::Node) -> Vec<Run> {
-    let (mut x, mut y) = (rect.x, rect.y);
+fn placed(block: &Block, rect: Rect, node: &scene::Node, header: Point) -> Vec<Run> {
+    let (mut x, mut y) = (rect.x + header.x, rect.y + header.y);
     if node.children.is_empty() {
         x += (rect.width - block.width) / 2;
         y += (rect.height - block.height) / 2;
@@ -92,58 +103,32 @@ fn moved(block: &Block, x: i32, y: i32) -> Vec<Run> {
     block.runs.iter().map(run).collect()
 }
 
-/// Along and across the flow to right and down.
-struct Turn {
-    flow: Flow,
-}
-
-impl Turn {
-    fn point(&self, (along, across): Spot) -> Point {
-        match self.flow {
-            Flow::Down => Point {
-                x: across,
-                y: along,
-            },
-            Flow::Right => Point {
-                x: along,
-                y: across,
-            },
-        }
-    }
-
-    fn rect(&self, corner: Spot, size: Spot) -> Rect {
-        let (corner, size) = (self.point(corner), self.point(size));
-        Rect {
-            x: corner.x,
-            y: corner.y,
-            width: size.x,
-            height: size.y,
-        }
+fn plus(a: Point, b: Point) -> Point {
+    Point {
+        x: a.x + b.x,
+        y: a.y + b.y,
     }
 }
 
-fn arrows(scene: &Scene, laid: &[Laid], corners: &[Spot], turn: &Turn) -> Vec<Line> {
-    let mut pieces: Vec<Vec<(&Piece, Spot)>> = vec![Vec::new(); scene.arrows.len()];
-    let mut labels: Vec<Option<Spot>> = vec![None; scene.arrows.len()];
+fn arrows(scene: &Scene, laid: &[Laid], corners: &[Point]) -> Vec<Line> {
+    let mut pieces: Vec<Vec<(&Piece, Point)>> = vec![Vec::new(); scene.arrows.len()];
+    let mut labels: Vec<Option<Point>> = vec![None; scene.arrows.len()];
     for (laid, corner) in laid.iter().zip(corners) {
         for piece in &laid.pieces {
             pieces[piece.arrow].push((piece, *corner));
         }
-        for (arrow, spot) in &laid.labels {
-            labels[*arrow] = Some((corner.0 + spot.0, corner.1 + spot.1));
+        for (arrow, point) in &laid.labels {
+            labels[*arrow] = Some(plus(*corner, *point));
         }
     }
-    let joined = |mut pieces: Vec<(&Piece, Spot)>, split: bool| {
+    let joined = |mut pieces: Vec<(&Piece, Point)>, split: bool| {
         pieces.sort_by_key(|(piece, _)| piece.part);
         let mut parts = vec![Vec::new()];
         for (piece, corner) in pieces {
             if split && piece.part == AFTER_LABEL {
                 parts.push(Vec::new());
             }
-            let points = piece
-                .spots
-                .iter()
-                .map(|spot| turn.point((spot.0 + corner.0, spot.1 + corner.1)));
+            let points = piece.points.iter().map(|point| plus(*point, corner));
             if let Some(part) = parts.last_mut() {
                 part.extend(points);
             }
@@ -160,10 +145,7 @@ fn arrows(scene: &Scene, laid: &[Laid], corners: &[Spot], turn: &Turn) -> Vec<Li
                 parts: joined(std::mem::take(&mut pieces[index]), labels[index].is_some()),
                 head: scene.nodes[arrow.to].shape != scene::Shape::Fork,
                 default: arrow.reason == Reason::Default,
-                label: label.map(|(label, corner)| {
-                    let corner = turn.point(corner);
-                    label_at(label, corner.x, corner.y)
-                }),
+                label: label.map(|(label, corner)| label_at(label, corner.x, corner.y)),
             }
         })
         .collect()
