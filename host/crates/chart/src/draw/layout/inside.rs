@@ -143,8 +143,18 @@ impl<'s> Inside<'s> {
             nodes.into_iter().for_each(|region| laid[region].stretch(length, flow));
         }
         let entered = plan.items.iter().any(|item| matches!(item, Item::Port(_, Side::Start)));
+        let header_above = flow == Flow::Right || !entered || frame.turns();
+        if !header_above {
+            // Beside the header there are only ports: it may be broad.
+            let before = |item: &Item| matches!(item, Item::Header | Item::Port(_, Side::Start));
+            let moved = plan.items.iter().zip(&mut layer);
+            moved.filter(|(item, _)| !before(item)).for_each(|(_, layer)| *layer += 1);
+            if layer.iter().zip(&plan.items).all(|(layer, item)| *layer != 1 || before(item)) {
+                layer.iter_mut().filter(|layer| **layer > 1).for_each(|layer| *layer -= 1);
+            }
+        }
         let mut inside = Inside {
-            header_above: flow == Flow::Right || !entered || frame.turns(),
+            header_above,
             frame,
             laid,
             hints,
@@ -252,7 +262,9 @@ impl<'s> Inside<'s> {
             }
         }
         let part = |at: Option<i32>, item: usize| match at {
-            Some(at) if self.sizes[item].1 > 0 => at as f32 / self.sizes[item].1 as f32,
+            Some(at) if matches!(self.items[item], Item::Child(_)) => {
+                at as f32 / self.sizes[item].1.max(1) as f32
+            }
             _ => 0.5,
         };
         let lines: Vec<order::Line> = self

@@ -144,7 +144,7 @@ impl Flowing {
         ends.reverse();
         let room = |count: usize| match count {
             0 => 0,
-            count => LANE * count as i32 + 6,
+            count => LANE * count as i32 + LANE,
         };
         let (before, after) = (room(starts.len()), room(ends.len()));
         let inner_end = self.length + before;
@@ -157,7 +157,7 @@ impl Flowing {
         let end_lane: BTreeMap<usize, i32> = ends
             .iter()
             .enumerate()
-            .map(|(rank, (_, arrow))| (*arrow, inner_end + LANE * (rank as i32 + 1) - 3))
+            .map(|(rank, (_, arrow))| (*arrow, inner_end + LANE * (rank as i32 + 1) - 4))
             .collect();
         for piece in &mut self.pieces {
             piece.spots.iter_mut().for_each(|spot| spot.0 += before);
@@ -166,8 +166,6 @@ impl Flowing {
                 && let Some(first) = piece.spots.first_mut()
             {
                 first.0 = lane;
-                let across = first.1;
-                debug_assert!(across >= 0);
                 piece.spots.insert(0, (lane, 0));
             }
             if piece.ends
