@@ -8,18 +8,24 @@
 //! It knows nothing of files, terminals or houses; what stands beside a chart (a workflow's roles) is given in [`Options`].
 
 mod block;
+mod dot;
 mod layout;
+mod mermaid;
 mod options;
 mod picture;
 mod scene;
 mod svg;
 mod text;
+mod tree;
 
 pub use block::{Role, Run};
+pub use dot::dot;
+pub use mermaid::mermaid;
 pub use options::Options;
 pub use picture::{LabelBox, Line, Picture, Point, Rect, Shape, ShapeKind};
 pub use svg::svg;
 pub use text::Font;
+pub use tree::{TreeStyle, tree};
 
 use crate::chart::Chart;
 
