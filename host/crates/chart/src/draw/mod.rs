@@ -7,6 +7,7 @@
 //! [`scene`] says what there is to draw, `layout` where it goes, [`svg`] how it looks. All of it is pure: the same chart gives the same bytes.
 //! It knows nothing of files, terminals or houses; what stands beside a chart (a workflow's roles) is given in [`Options`].
 
+mod at;
 mod block;
 mod dot;
 mod layout;
@@ -18,6 +19,7 @@ mod svg;
 mod text;
 mod tree;
 
+pub use at::{AtError, active};
 pub use block::{Role, Run};
 pub use dot::dot;
 pub use mermaid::mermaid;
