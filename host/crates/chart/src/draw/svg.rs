@@ -316,7 +316,7 @@ text{font-family:Helvetica,Arial,"Liberation Sans","Nimbus Sans",sans-serif;font
 .box,.final{fill:#ffffff;stroke:#8b97a8}
 .outer{fill:#f4f6f9;stroke:#a9b4c3}
 .inner{fill:#e9edf3;stroke:#a0acbc}
-.region{fill:none;stroke:none}
+.region{fill:#8b97a8;fill-opacity:.09;stroke:none}
 .separator{stroke:#8b97a8;stroke-dasharray:5 4;fill:none}
 .dot{fill:#2b3440}
 .ring{fill:none;stroke:#2b3440;stroke-width:1.4}
@@ -325,6 +325,7 @@ text{font-family:Helvetica,Arial,"Liberation Sans","Nimbus Sans",sans-serif;font
 .arrow.default path{stroke:#2b3440}.arrow.default path.head{fill:#2b3440;stroke:none}
 .active>.box,.active>.final{fill:#d9eafd;stroke:#1668c7;stroke-width:2}
 .active>.outer,.active>.inner{stroke:#1668c7;stroke-width:2}
+.active>.region{fill:#1668c7;fill-opacity:.07}
 .active>.title{fill:#0d4a94}
 @media (prefers-color-scheme:dark){
 text{fill:#d3dae4}

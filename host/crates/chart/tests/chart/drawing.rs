@@ -150,3 +150,15 @@ fn nothing_overlaps_in_random_charts() {
     eprintln!("{on_lines} {lines}");
     assert!(on_lines * 100 <= lines, "{on_lines} of {lines} lines run on others");
 }
+
+#[test]
+fn zz_dump() {
+    std::fs::create_dir_all("/tmp/drawtool/random").unwrap();
+    for seed in 0..64 {
+        if let Some(chart) = random_chart(seed) {
+            std::fs::write(format!("/tmp/drawtool/random/{seed:02}.svg"), svg(&chart, &Options::default())).unwrap();
+            let p = picture(&chart, &Options::default());
+            eprintln!("{seed} {}x{} {} states {} lines; {:?}", p.width, p.height, chart.states().count(), p.lines.len(), p.faults());
+        }
+    }
+}

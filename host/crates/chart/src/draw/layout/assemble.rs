@@ -3,7 +3,7 @@
 use super::super::picture::{LabelBox, Line, Picture, Point, Rect, Shape, ShapeKind};
 use super::super::scene::{self, Reason, Scene};
 use super::super::block::{Block, Run};
-use super::laid::{LOOP, Laid, Piece, loop_length};
+use super::laid::{LOOP, Laid, Piece, Spot, loop_length};
 use super::plan::AFTER_LABEL;
 use super::Flow;
 use crate::state::StateId;
@@ -28,9 +28,8 @@ pub fn assemble(
             corners[child] = plus(corners[node], point);
         }
     }
-    let rect = |node: usize| {
-        let outside = flows[scene.nodes[node].parent];
-        let size = outside.point((laid[node].length, laid[node].breadth));
+    let rect = |node: usize, size: Spot| {
+        let size = flows[scene.nodes[node].parent].point(size);
         Rect {
             x: corners[node].x,
             y: corners[node].y,
@@ -38,7 +37,9 @@ pub fn assemble(
             height: size.y,
         }
     };
-    let rects: Vec<Rect> = (0..scene.nodes.len()).map(rect).collect();
+    let nodes = || laid.iter().enumerate();
+    let rects: Vec<Rect> = nodes().map(|(n, laid)| rect(n, (laid.length, laid.breadth))).collect();
+    let outer: Vec<Rect> = nodes().map(|(n, laid)| rect(n, laid.outer)).collect();
     let shapes: Vec<Shape> = scene
         .nodes
         .iter()
@@ -58,11 +59,10 @@ pub fn assemble(
     for (index, node) in scene.nodes.iter().enumerate() {
         loops(index, node, rects[index], flows[node.parent], &mut lines);
     }
-    let outer = flows[0].point(laid[0].outer);
     Picture {
-        width: outer.x + 2 * MARGIN,
-        height: outer.y + 2 * MARGIN,
-        separators: separators(scene, &rects),
+        width: outer[0].width + 2 * MARGIN,
+        height: outer[0].height + 2 * MARGIN,
+        separators: separators(scene, &outer),
         shapes,
         lines,
     }
@@ -223,7 +223,7 @@ fn loops(index: usize, node: &scene::Node, rect: Rect, flow: Flow, lines: &mut V
     }
 }
 
-/// The dashed lines between neighbouring regions.
+/// The dashed lines between neighbouring regions and what stands beside them.
 fn separators(scene: &Scene, rects: &[Rect]) -> Vec<(Point, Point)> {
     let mut lines = Vec::new();
     for (index, node) in scene.nodes.iter().enumerate() {

@@ -22,6 +22,7 @@ pub fn lay_out(
     plans: &[Option<Plan>],
     flows: &[Flow],
     hints: &Hints,
+    draft: bool,
 ) -> (Vec<Laid>, Hints) {
     let mut laid = vec![Laid::default(); scene.nodes.len()];
     let mut found = Hints::new();
@@ -37,6 +38,7 @@ pub fn lay_out(
                     plan,
                     flow: flows[node],
                     outside,
+                    draft,
                 };
                 Inside::new(frame, &mut laid, hints).lay_out(&mut found)
             }
@@ -70,6 +72,8 @@ pub struct Frame<'s> {
     pub plan: &'s Plan,
     pub flow: Flow,
     pub outside: Flow,
+    /// Whether only its size matters yet.
+    pub draft: bool,
 }
 
 impl Frame<'_> {
@@ -276,7 +280,7 @@ impl<'s> Inside<'s> {
                 at: (part(step.at.0, step.upper), part(step.at.1, step.lower)),
             })
             .collect();
-        Order::new(layers, self.items.len(), &lines, fixed).best()
+        Order::new(layers, self.items.len(), &lines, fixed).best(self.frame.draft)
     }
 
     /// The order of a walk along the links, which begins with the document's.
@@ -401,6 +405,7 @@ impl<'s> Inside<'s> {
             gap: &gap,
             pulls: &pulls,
             ports,
+            draft: self.frame.draft,
         });
         for step in &mut self.steps {
             for (at, port) in [(&mut step.at.0, step.ports.0), (&mut step.at.1, step.ports.1)] {

@@ -66,7 +66,7 @@ impl Flow {
 /// How often the layout is done anew with what the last one showed about where lines come from.
 const ROUNDS: usize = 3;
 /// How many nodes may be laid out in all while looking for better flows.
-const TRIED_MAX: usize = 6_000;
+const TRIED_MAX: usize = 3_000;
 
 /// The picture of `scene`.
 pub(super) fn picture(scene: &Scene, active: &dyn Fn(StateId) -> bool) -> Picture {
@@ -79,7 +79,7 @@ pub(super) fn picture(scene: &Scene, active: &dyn Fn(StateId) -> bool) -> Pictur
 /// The flow of each state: from all down and from all to the right, whichever single changes make the whole more like a page.
 fn flows(scene: &Scene, plans: &[Option<Plan>]) -> Vec<Flow> {
     let judge = |flows: &[Flow]| {
-        let (laid, _) = inside::lay_out(scene, plans, flows, &Hints::new());
+        let (laid, _) = inside::lay_out(scene, plans, flows, &Hints::new(), true);
         unsightly(&laid, flows[0])
     };
     let count = scene.nodes.len();
@@ -117,7 +117,7 @@ fn lay_out(scene: &Scene, plans: &[Option<Plan>], flows: &[Flow], rounds: usize)
     let mut hints = Hints::new();
     let mut laid = Vec::new();
     for _ in 0..rounds {
-        (laid, hints) = inside::lay_out(scene, plans, flows, &hints);
+        (laid, hints) = inside::lay_out(scene, plans, flows, &hints, false);
     }
     laid
 }

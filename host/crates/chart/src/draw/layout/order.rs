@@ -27,6 +27,7 @@ pub struct Order<'l> {
 
 /// How often the layers are swept.
 const SWEEPS: usize = 12;
+const DRAFT_SWEEPS: usize = 2;
 /// Above so many lines neighbours are not exchanged one by one.
 const EXCHANGED_MAX: usize = 1_500;
 /// How many lines are swept in all; a huge graph gets fewer sweeps.
@@ -50,11 +51,12 @@ impl<'l> Order<'l> {
         order
     }
 
-    /// The best order found.
-    pub fn best(mut self) -> Vec<Vec<usize>> {
+    /// The best order found; in a draft the search is short.
+    pub fn best(mut self, draft: bool) -> Vec<Vec<usize>> {
         let mut best = self.layers.clone();
         let mut least = self.crossings();
-        let sweeps = SWEEPS.min(SWEPT_MAX / self.lines.len().max(1) + 1);
+        let sweeps = if draft { DRAFT_SWEEPS } else { SWEEPS };
+        let sweeps = sweeps.min(SWEPT_MAX / self.lines.len().max(1) + 1);
         for sweep in 0..sweeps {
             if least == 0 {
                 break;
@@ -223,7 +225,7 @@ mod tests {
         let layers = vec![vec![0, 1, 2], vec![3, 4, 5]];
         let order = Order::new(layers, 6, &lines, vec![false; 6]);
         assert_eq!(order.crossings(), 3);
-        assert_eq!(order.best()[1], [5, 4, 3]);
+        assert_eq!(order.best(false)[1], [5, 4, 3]);
     }
 
     #[test]
@@ -231,7 +233,7 @@ mod tests {
         let lines = [line(0, 3), line(1, 2)];
         let layers = vec![vec![0, 1], vec![2, 3]];
         let fixed = vec![false, false, true, true];
-        let best = Order::new(layers, 4, &lines, fixed).best();
+        let best = Order::new(layers, 4, &lines, fixed).best(false);
         assert_eq!(best, [vec![1, 0], vec![2, 3]]);
     }
 }

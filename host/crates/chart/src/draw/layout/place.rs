@@ -18,6 +18,8 @@ pub struct Placing<'p> {
     pub pulls: &'p [Pull],
     /// The ports they meet.
     pub ports: &'p [Port],
+    /// Whether the simplex is not worth its time yet.
+    pub draft: bool,
 }
 
 /// Where a line meets an item.
@@ -60,7 +62,7 @@ const SWEEPS: usize = 10;
 pub fn place(placing: &Placing<'_>) -> (Vec<i32>, Vec<i32>) {
     let count = placing.breadth.len();
     let (mut at, mut ports) = match count + placing.pulls.len() {
-        ..=SIMPLEX_MAX => by_simplex(placing),
+        ..=SIMPLEX_MAX if !placing.draft => by_simplex(placing),
         _ => (by_sweeps(placing), best(placing)),
     };
     let placed = placing.layers.iter().flatten();
@@ -246,6 +248,7 @@ mod tests {
             gap: &|_, _| 10,
             pulls: &pulls,
             ports: &[],
+            draft: false,
         };
         for at in [by_simplex(&placing).0, by_sweeps(&placing)] {
             for layer in &layers {
