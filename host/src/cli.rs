@@ -39,7 +39,7 @@ pub enum Verb {
     /// Look at plugins, or call one of their tools
     #[command(subcommand)]
     Plugin(PluginVerb),
-    /// Run a chart by itself on a virtual clock
+    /// Draw a chart, or run it by itself on a virtual clock
     #[command(subcommand)]
     Chart(ChartVerb),
     /// See what the model sees
@@ -184,6 +184,42 @@ pub enum ChartVerb {
         #[arg(long, value_name = "FILE")]
         events: PathBuf,
     },
+    /// Draw a chart: as SVG, as Mermaid or DOT for other tools, or as a tree
+    ///
+    /// Without --format the name of the output decides (.svg, .mmd, .dot); otherwise it is a tree.
+    #[command(
+        after_help = "Examples:\n  charthouse chart show charts/cognition/deliberate.yaml\n  charthouse chart show deliberate --at act -o deliberate.svg\n  charthouse chart show charts/workflows/implement-review.yaml --format mermaid"
+    )]
+    Show(ChartShow),
+}
+
+#[derive(Args)]
+pub struct ChartShow {
+    /// A chart's file, or the name of a chart of the house
+    pub chart: PathBuf,
+    /// What to draw it as
+    #[arg(long, value_enum)]
+    pub format: Option<ChartFormat>,
+    /// The states to show as active; those around them and those entered with them are too
+    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    pub at: Vec<String>,
+    /// Where to write it; standard output by default
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub house: HouseOption,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum ChartFormat {
+    /// A picture, light or dark as its viewer prefers
+    Svg,
+    /// stateDiagram-v2
+    Mermaid,
+    /// Graphviz
+    Dot,
+    /// Text for the terminal
+    Tree,
 }
 
 #[derive(Subcommand)]

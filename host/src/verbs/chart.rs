@@ -1,4 +1,6 @@
-//! `chart run`: a chart by itself on a virtual clock. Activities are listed, not performed.
+//! Charts by themselves: `chart run` on a virtual clock, where activities are listed and not performed, and `chart show`.
+
+mod show;
 
 use crate::cli::ChartVerb;
 use crate::exit::{DEFINITIONS, Failure, NOT_SO, USAGE};
@@ -8,13 +10,19 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 pub fn run(verb: &ChartVerb) -> Result<u8, Failure> {
-    let ChartVerb::Run { chart, events } = verb;
+    match verb {
+        ChartVerb::Run { chart, events } => simulate(chart, events),
+        ChartVerb::Show(options) => show::run(options),
+    }
+}
+
+fn simulate(chart: &Path, events: &Path) -> Result<u8, Failure> {
     let (bundle, warnings) = definitions::load_chart(chart)
         .map_err(|report| Failure::report(DEFINITIONS, report.render(print::color_on_stderr())))?;
     print::err(&warnings.render(print::color_on_stderr()));
     let input = open(events)?;
     let (mut simulation, first) = Simulation::start(&bundle.chart);
-    if !show(&[first])? {
+    if !print_lines(&[first])? {
         return Ok(NOT_SO);
     }
     for (index, line) in input.lines().enumerate() {
@@ -27,7 +35,7 @@ pub fn run(verb: &ChartVerb) -> Result<u8, Failure> {
         let parsed =
             InputLine::parse(&line, index + 1).map_err(|error| Failure::new(USAGE, error))?;
         if let Some(input) = parsed
-            && !show(&simulation.feed(&input))?
+            && !print_lines(&simulation.feed(&input))?
         {
             return Ok(NOT_SO);
         }
@@ -50,7 +58,7 @@ fn open(events: &Path) -> Result<Box<dyn BufRead>, Failure> {
 }
 
 /// Print `lines`; false after an error, which is always the last.
-fn show(lines: &[Line]) -> Result<bool, Failure> {
+fn print_lines(lines: &[Line]) -> Result<bool, Failure> {
     for line in lines {
         print::json(line)?;
     }

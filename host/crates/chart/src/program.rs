@@ -4,6 +4,7 @@
 use crate::descriptor::Descriptor;
 use crate::expr::{DataNames, Expr, Type};
 use crate::set::StateSet;
+use crate::shown::Shown;
 use crate::vocabulary::{Meant, Vocabulary};
 use crate::{ChartKind, Mode, StateId, StateInfo};
 use std::collections::HashMap;
@@ -45,6 +46,8 @@ pub(crate) struct Program {
     pub content_hash: Option<ContentHash>,
     /// Concrete `signal.*` events that something listens to, sorted.
     pub signals: Vec<Arc<str>>,
+    /// The words of each state, for pictures; no step reads them.
+    pub shown: Vec<Shown>,
 }
 
 /// What the interpreter would otherwise have to find out again in every step.

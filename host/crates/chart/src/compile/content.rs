@@ -433,7 +433,7 @@ fn milliseconds(span: Duration) -> i64 {
 }
 
 /// A length of time as people write it: `10m`, `1h30m`, `250ms`.
-fn written(span: Duration) -> String {
+pub(crate) fn written(span: Duration) -> String {
     let mut rest = span.as_millis();
     let mut text = String::new();
     for (unit, length) in [

@@ -19,6 +19,7 @@ use crate::hash::{chart_hash, content_hash};
 use crate::program::{Beginning, EntryPlan, Program, Tables};
 use crate::state::StateId;
 use content::Contents;
+pub(crate) use content::written;
 use reports::Reports;
 use std::sync::Arc;
 use tree::Tree;
@@ -187,7 +188,9 @@ impl Compiler {
             content_hash: (depth > 0).then(|| chart_hash(def)),
             signals: signals.into_iter().collect(),
             data,
+            shown: Vec::new(),
         };
+        program.shown = tree.shown(&program);
         transitions::precompute(&mut program);
         program.start = plan(
             &program,

@@ -4,6 +4,8 @@
 use super::reports::Reports;
 use super::{Mode, STATES_MAX, is_name};
 use crate::def::{ActionDef, ChartDef, StateDef, StateKind};
+use crate::program::{Program, Shape};
+use crate::shown::Shown;
 use crate::state::{StateId, StateInfo, StateType};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -256,6 +258,19 @@ impl<'d> Tree<'d> {
             place: state.def.id.place.clone(),
         });
         infos.collect()
+    }
+
+    /// The words of each state, for pictures.
+    pub fn shown(&self, program: &Program) -> Vec<Shown> {
+        let find = |name: &str| self.ids.get(name).copied();
+        let states = self.states.iter().enumerate().map(|(index, state)| {
+            let initial = match program.nodes[index].shape {
+                Shape::History(number) => &program.histories[usize::from(number)].default,
+                _ => &program.contents[index].initial,
+            };
+            Shown::of(state.def, initial.clone(), find)
+        });
+        states.collect()
     }
 
     /// Names that some `foreach` puts its items and indexes into.
