@@ -23,6 +23,14 @@ impl Descriptor {
         Descriptor::Prefix(text.into())
     }
 
+    /// As an author writes it.
+    pub fn text(&self) -> &str {
+        match self {
+            Descriptor::Any => "*",
+            Descriptor::Prefix(prefix) => prefix,
+        }
+    }
+
     /// Whether the event `name` is meant.
     pub fn matches(&self, name: &str) -> bool {
         match self {

@@ -12,9 +12,9 @@ mod transitions;
 mod tree;
 
 use crate::chart::{Chart, Library};
-use crate::def::{ChartDef, DataValue};
+use crate::def::{ChartDef, DataValue, ExprText};
 use crate::entry::plan;
-use crate::expr::{DataName, DataNames, Names, Type};
+use crate::expr::{DataName, DataNames, Expr, Names, Type};
 use crate::hash::content_hash;
 use crate::program::{Beginning, EntryPlan, Program};
 use crate::state::StateId;
@@ -83,6 +83,23 @@ pub fn compile_with(
             warnings: findings,
         }),
         _ => Err(findings),
+    }
+}
+
+/// Compile one more condition for a chart that is compiled already.
+pub(crate) fn expression_of(program: &Program, text: &ExprText) -> Result<Expr, Vec<Finding>> {
+    let mut reports = Reports::new(program.mode);
+    let names = Names {
+        mode: program.mode,
+        data: &program.data,
+        states: &program.ids,
+    };
+    let expr = reports.guard(text, &names);
+    let findings = reports.sorted();
+    if findings.is_empty() {
+        Ok(expr)
+    } else {
+        Err(findings)
     }
 }
 
