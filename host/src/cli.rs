@@ -184,6 +184,35 @@ pub enum ChartVerb {
         #[arg(long, value_name = "FILE")]
         events: PathBuf,
     },
+    /// Play scenarios and say which states and transitions they never reached
+    ///
+    /// Exits with 1 where a case is not as expected or less is reached than --min-coverage asks for.
+    #[command(
+        after_help = "Examples:\n  charthouse chart test\n  charthouse chart test scenarios/deliberate.yaml --min-coverage 100\n  charthouse chart test scenarios --json"
+    )]
+    Test(ChartTest),
+}
+
+#[derive(Args)]
+pub struct ChartTest {
+    /// Scenario files, or folders of them
+    #[arg(value_name = "CASES", default_value = "scenarios")]
+    pub cases: Vec<PathBuf>,
+    /// Fail where less than this of the states or of the transitions of a chart is reached
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub min_coverage: Option<usize>,
+    /// Print {"ok", "cases": […], "coverage": […]}
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A whole percentage, with or without its sign.
+fn percent(text: &str) -> Result<usize, String> {
+    let digits = text.strip_suffix('%').unwrap_or(text).trim_end();
+    match digits.parse() {
+        Ok(percent) if percent <= 100 => Ok(percent),
+        _ => Err("write a whole number from 0 to 100, for instance `90`".into()),
+    }
 }
 
 #[derive(Subcommand)]

@@ -6,8 +6,16 @@ use std::io::{IsTerminal, Write};
 
 /// Whether diagnostics may be coloured.
 pub fn color_on_stderr() -> bool {
+    color_wanted() && std::io::stderr().is_terminal()
+}
+
+/// Whether what is printed may be coloured.
+pub fn color_on_stdout() -> bool {
+    color_wanted() && std::io::stdout().is_terminal()
+}
+
+fn color_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-        && std::io::stderr().is_terminal()
 }
 
 /// Write `text` to standard error. When nobody can read it there is nobody to tell, and what the program does must not depend on that.

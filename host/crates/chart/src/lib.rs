@@ -44,8 +44,8 @@ pub use interpret::{ACTIONS_MAX, MICROSTEPS_MAX, StepError, StepInfo, start, ste
 pub use queue::Incoming;
 pub use save::{RestoreError, SavedSnapshot};
 pub use scenario::{
-    Coverage, EFFECT_KINDS, EffectPattern, Expectation, Expected, Failed, Mismatch, Moved, Outcome,
-    Scenario, Share, Step,
+    Coverage, EFFECT_KINDS, EffectKind, EffectPattern, Expectation, Expected, Failed, Mismatch,
+    Moved, Outcome, Scenario, Share, Step,
 };
 pub use sim::{InputError, InputLine, Line, Simulation};
 pub use snapshot::{Due, Snapshot};

@@ -55,7 +55,7 @@ impl<'c> TransitionInfo<'c> {
     }
 
     /// What it listens to, as an author writes it; a timer's event for `after`, nothing for `always`.
-    pub fn events(&self) -> impl Iterator<Item = &'c str> {
+    pub fn events(&self) -> impl Iterator<Item = &'c str> + use<'c> {
         self.transition.descriptors.iter().map(Descriptor::text)
     }
 

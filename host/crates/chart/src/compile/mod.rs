@@ -261,3 +261,13 @@ pub(super) fn is_name(name: &str) -> bool {
         && characters.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
         && !WORDS.contains(&name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn a_name_is_what_an_expression_can_say() {
+        assert!(is_name("rounds") && !is_name("'x'") && !is_name("") && !is_name("1x"));
+    }
+}

@@ -8,7 +8,7 @@ mod pattern;
 mod play;
 
 pub use coverage::{Coverage, Share};
-pub use pattern::{EFFECT_KINDS, EffectPattern};
+pub use pattern::{EFFECT_KINDS, EffectKind, EffectPattern};
 pub use play::{Failed, Mismatch, Moved, Outcome};
 
 use crate::condition::Condition;

@@ -4,17 +4,36 @@ use crate::effect::Effect;
 use std::fmt;
 use types::{Place, Value};
 
-/// The kinds of effects, as `chart run` lists them, each with the field that says the most about it.
-pub const EFFECT_KINDS: [(&str, &str); 8] = [
-    ("invoke", "activity"),
-    ("cancel_invoke", "activity"),
-    ("send", "event"),
-    ("forward", "event"),
-    ("log", "value"),
-    ("raise", "event"),
-    ("schedule", "event"),
-    ("cancel", "id"),
+/// A kind of effect, as `chart run` lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EffectKind {
+    /// Its `type`.
+    pub name: &'static str,
+    /// The field that says the most about it.
+    pub main: &'static str,
+    /// Its other fields.
+    pub others: &'static [&'static str],
+}
+
+/// All kinds of effects.
+pub const EFFECT_KINDS: [EffectKind; 8] = [
+    kind("invoke", "activity", &["id", "state", "params"]),
+    kind("cancel_invoke", "activity", &["id", "state"]),
+    kind("send", "event", &["id", "target", "data"]),
+    kind("forward", "event", &["id", "data"]),
+    kind("log", "value", &["label"]),
+    kind("raise", "event", &["data"]),
+    kind("schedule", "event", &["id"]),
+    kind("cancel", "id", &[]),
 ];
+
+const fn kind(
+    name: &'static str,
+    main: &'static str,
+    others: &'static [&'static str],
+) -> EffectKind {
+    EffectKind { name, main, others }
+}
 
 /// An effect as far as it matters.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,8 +68,8 @@ pub(super) fn described(effect: &Effect) -> String {
 /// The fields of an effect, what says the most about it first; what is empty is left out.
 fn spelt(fields: &Value) -> String {
     let kind = fields.get("type").and_then(Value::as_text).unwrap_or("");
-    let main = EFFECT_KINDS.iter().find(|(name, _)| *name == kind);
-    let main = main.map_or("", |(_, field)| *field);
+    let known = EFFECT_KINDS.iter().find(|known| known.name == kind);
+    let main = known.map_or("", |known| known.main);
     let mut out = kind.to_owned();
     if let Some(value) = fields.get(main) {
         out.push(' ');

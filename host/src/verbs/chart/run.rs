@@ -1,14 +1,12 @@
 //! `chart run`: a chart by itself on a virtual clock. Activities are listed, not performed.
 
-use crate::cli::ChartVerb;
 use crate::exit::{DEFINITIONS, Failure, NOT_SO, USAGE};
 use crate::print;
 use chart::{InputLine, Line, Simulation};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-pub fn run(verb: &ChartVerb) -> Result<u8, Failure> {
-    let ChartVerb::Run { chart, events } = verb;
+pub fn run(chart: &Path, events: &Path) -> Result<u8, Failure> {
     let (bundle, warnings) = definitions::load_chart(chart)
         .map_err(|report| Failure::report(DEFINITIONS, report.render(print::color_on_stderr())))?;
     print::err(&warnings.render(print::color_on_stderr()));

@@ -1,0 +1,14 @@
+//! Charts by themselves: one file per verb. Nothing here runs an agent.
+
+mod run;
+mod test;
+
+use crate::cli::ChartVerb;
+use crate::exit::Failure;
+
+pub fn run(verb: &ChartVerb) -> Result<u8, Failure> {
+    match verb {
+        ChartVerb::Run { chart, events } => run::run(chart, events),
+        ChartVerb::Test(options) => test::run(options),
+    }
+}
