@@ -171,18 +171,19 @@ pub enum PluginVerb {
 
 #[derive(Subcommand)]
 pub enum ChartVerb {
-    /// Feed events to a chart and print what it does, as JSON lines
+    /// Try a chart out on a virtual clock: in conversation on a terminal, else with JSON lines
     ///
-    /// Each line of input is {"event": NAME, "data": …, "after_ms": N}; `after_ms` counts from the line before, on a virtual clock.
+    /// On a terminal it shows where the chart is and what can happen next, and asks for an event. Otherwise, and with --events, each line of input is {"event":
+    /// NAME, "data": …, "after_ms": N}, where `after_ms` counts from the line before, and each step is a line of output.
     #[command(
-        after_help = "Example:\n  echo '{\"event\":\"turn.done\"}' | charthouse chart run charts/cognition/deliberate.yaml --events -"
+        after_help = "Examples:\n  charthouse chart run charts/cognition/deliberate.yaml\n  echo '{\"event\":\"turn.done\"}' | charthouse chart run charts/cognition/deliberate.yaml --events -"
     )]
     Run {
         /// The chart's file
         chart: PathBuf,
         /// Events as JSON lines; `-` is standard input
         #[arg(long, value_name = "FILE")]
-        events: PathBuf,
+        events: Option<PathBuf>,
     },
     /// Play scenarios and say which states and transitions they never reached
     ///

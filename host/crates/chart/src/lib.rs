@@ -14,6 +14,7 @@
 //! what an author expects of a chart, played on the simulator.
 
 mod chart;
+mod choices;
 mod compile;
 mod condition;
 pub mod def;
@@ -35,6 +36,7 @@ mod state;
 mod trace;
 
 pub use chart::Chart;
+pub use choices::Listener;
 pub use compile::{Compiled, Mode, STATES_MAX, compile, compile_with};
 pub use condition::{Condition, GuardNow};
 pub use def::*;

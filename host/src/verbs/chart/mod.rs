@@ -2,13 +2,14 @@
 
 mod run;
 mod test;
+mod words;
 
 use crate::cli::ChartVerb;
 use crate::exit::Failure;
 
 pub fn run(verb: &ChartVerb) -> Result<u8, Failure> {
     match verb {
-        ChartVerb::Run { chart, events } => run::run(chart, events),
+        ChartVerb::Run { chart, events } => run::run(chart, events.as_deref()),
         ChartVerb::Test(options) => test::run(options),
     }
 }

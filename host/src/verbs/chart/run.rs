@@ -1,56 +1,32 @@
-//! `chart run`: a chart by itself on a virtual clock. Activities are listed, not performed.
+//! `chart run`: a chart by itself on a virtual clock. Activities are listed, not performed. On a terminal it is a conversation; everywhere else it
+//! reads and writes JSON lines.
 
-use crate::exit::{DEFINITIONS, Failure, NOT_SO, USAGE};
+mod command;
+mod lines;
+mod record;
+mod screen;
+mod session;
+mod story;
+
+use crate::exit::{DEFINITIONS, Failure, NOT_SO};
 use crate::print;
-use chart::{InputLine, Line, Simulation};
-use std::io::{BufRead, BufReader};
+use std::io::IsTerminal;
 use std::path::Path;
 
-pub fn run(chart: &Path, events: &Path) -> Result<u8, Failure> {
+pub fn run(chart: &Path, events: Option<&Path>) -> Result<u8, Failure> {
     let (bundle, warnings) = definitions::load_chart(chart)
         .map_err(|report| Failure::report(DEFINITIONS, report.render(print::color_on_stderr())))?;
     print::err(&warnings.render(print::color_on_stderr()));
-    let input = open(events)?;
-    let (mut simulation, first) = Simulation::start(&bundle.chart);
-    if !show(&[first])? {
-        return Ok(NOT_SO);
+    let talk = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    if events.is_some() || !talk {
+        return lines::run(&bundle.chart, events.unwrap_or(Path::new("-")));
     }
-    for (index, line) in input.lines().enumerate() {
-        let line = line.map_err(|error| {
-            Failure::new(
-                USAGE,
-                format!("cannot read line {} of the events: {error}", index + 1),
-            )
-        })?;
-        let parsed =
-            InputLine::parse(&line, index + 1).map_err(|error| Failure::new(USAGE, error))?;
-        if let Some(input) = parsed
-            && !show(&simulation.feed(&input))?
-        {
-            return Ok(NOT_SO);
+    let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    let paint = print::Paint::new(print::color_on_stdout());
+    match session::talk(&bundle, chart, paint, &mut input, &mut output) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(NOT_SO, format!("the session ended: {error}")))
         }
+        _ => Ok(0),
     }
-    Ok(0)
-}
-
-fn open(events: &Path) -> Result<Box<dyn BufRead>, Failure> {
-    if events.as_os_str() == "-" {
-        return Ok(Box::new(BufReader::new(std::io::stdin())));
-    }
-    match std::fs::File::open(events) {
-        Ok(file) => Ok(Box::new(BufReader::new(file))),
-        Err(error) => Err(Failure::new(
-            USAGE,
-            format!("cannot read {}: {error}", events.display()),
-        )
-        .help("give a file of JSON lines such as {\"event\":\"turn.done\"}, or `-` for standard input")),
-    }
-}
-
-/// Print `lines`; false after an error, which is always the last.
-fn show(lines: &[Line]) -> Result<bool, Failure> {
-    for line in lines {
-        print::json(line)?;
-    }
-    Ok(!lines.iter().any(|line| matches!(line, Line::Error { .. })))
 }

@@ -53,8 +53,8 @@ pub fn run(options: &ChartTest) -> Result<u8, Failure> {
     match options.json {
         true => print::json(&report::json(&tested, options.min_coverage))?,
         false => {
-            let color = print::color_on_stdout();
-            print::out(&report::text(&tested, options.min_coverage, color))?;
+            let paint = print::Paint::new(print::color_on_stdout());
+            print::out(&report::text(&tested, options.min_coverage, paint))?;
         }
     }
     match tested.is_ok(options.min_coverage) {

@@ -1,13 +1,14 @@
 //! Compares what is expected after a step with what is so, and says both in words.
 
-use super::pattern::{EffectPattern, contains, described};
+use super::pattern::{EffectPattern, contains};
 use super::play::Mismatch;
 use super::{Expectation, Expected};
 use crate::chart::Chart;
 use crate::effect::Effect;
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
-use types::Value;
+use std::time::Duration;
+use types::{Value, write_duration};
 
 /// Characters of a value that a message shows.
 const LONGEST: usize = 300;
@@ -102,7 +103,11 @@ fn differing(part: &Value, value: &Value, path: &str) -> Option<(String, String)
 fn effects(patterns: &[EffectPattern], actual: &[Effect]) -> Option<(String, String)> {
     let all = || match actual {
         [] => "no effects".to_owned(),
-        _ => actual.iter().map(described).collect::<Vec<_>>().join(", "),
+        _ => actual
+            .iter()
+            .map(Effect::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
     };
     if patterns.is_empty() {
         return (!actual.is_empty()).then(|| ("no effects".into(), all()));
@@ -111,7 +116,12 @@ fn effects(patterns: &[EffectPattern], actual: &[Effect]) -> Option<(String, Str
     let missing = patterns
         .iter()
         .find(|p| !rest.any(|effect| p.matches(effect)))?;
-    Some((format!("{missing}, in this order"), all()))
+    let order = if patterns.len() > 1 {
+        ", in this order"
+    } else {
+        ""
+    };
+    Some((format!("{missing}{order}"), all()))
 }
 
 fn waiting(timers: &[(Arc<str>, Option<i64>)], seen: &Seen<'_>) -> Option<(String, String)> {
@@ -131,7 +141,10 @@ fn waiting(timers: &[(Arc<str>, Option<i64>)], seen: &Seen<'_>) -> Option<(Strin
         return None;
     }
     let told = |event: &str, left: Option<i64>| match left {
-        Some(left) => format!("{event} in {left} ms"),
+        Some(left) => {
+            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+            format!("{event} in {}", write_duration(left))
+        }
         None => event.to_owned(),
     };
     let wanted: Vec<String> = timers.iter().map(|(e, left)| told(e, *left)).collect();

@@ -32,8 +32,8 @@ pub struct Scenario {
 pub struct Step {
     /// Where it stands.
     pub place: Place,
-    /// Milliseconds that pass before the event; every timer due in them fires.
-    pub after_ms: i64,
+    /// Milliseconds that pass before the event, where time is let pass at all; every timer due by then fires.
+    pub after_ms: Option<i64>,
     /// The event.
     pub event: Option<Arc<str>>,
     /// What it carries.
@@ -45,7 +45,7 @@ pub struct Step {
 impl Step {
     /// Whether it only looks: neither time nor an event.
     pub fn only_looks(&self) -> bool {
-        self.after_ms == 0 && self.event.is_none()
+        self.after_ms.is_none() && self.event.is_none()
     }
 }
 

@@ -57,11 +57,11 @@ impl fmt::Display for EffectPattern {
     }
 }
 
-/// An effect in a few words: `invoke turn`, `send work.done to workflow`.
-pub(super) fn described(effect: &Effect) -> String {
-    match serde_json::to_value(effect) {
-        Ok(json) => spelt(&Value::from(json)),
-        Err(_) => String::new(),
+/// An effect in a few words: `invoke turn id="act.1" state="act"`.
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let json = serde_json::to_value(self).map_err(|_| fmt::Error)?;
+        f.write_str(&spelt(&Value::from(json)))
     }
 }
 

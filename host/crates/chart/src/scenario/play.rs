@@ -128,11 +128,13 @@ impl Player<'_> {
             return Ok(());
         }
         self.effects.clear();
-        let until = self.simulation.now().saturating_add(step.after_ms);
-        while let Some(line) = self.simulation.fire(until) {
-            self.took(line)?;
+        if let Some(after) = step.after_ms {
+            let until = self.simulation.now().saturating_add(after);
+            while let Some(line) = self.simulation.fire(until) {
+                self.took(line)?;
+            }
+            self.simulation.advance(until);
         }
-        self.simulation.advance(until);
         match &step.event {
             Some(event) => match self.simulation.happen(event, step.data.clone()) {
                 Some(line) => self.took(line),

@@ -112,7 +112,7 @@ fn states(
         .map(|info| &*info.id)
         .collect();
     let what = match leaves {
-        true => "a state without states inside it",
+        true => "a leaf state of the chart",
         false => "a state of the chart",
     };
     let named = names(walk, node, key);

@@ -1,10 +1,10 @@
 //! One step of a case: an event, the time before it, and what is expected after it.
 
 use super::expect;
-use crate::suggest::{nearest, shown};
+use crate::suggest::shown;
 use crate::tree::{Node, Typed};
 use crate::walk::{Fields, Walk};
-use ::chart::{Chart, Step, event_matches};
+use ::chart::{Chart, Step};
 use std::sync::Arc;
 use types::{Place, Value, parse_duration};
 
@@ -14,13 +14,13 @@ const EXAMPLE: &str = "{ event: turn.done, data: { changed: true }, in: check }"
 pub(super) fn read(walk: &mut Walk, node: &Node, chart: &Chart) -> Option<Step> {
     let mut step = Step {
         place: node.place.clone(),
-        after_ms: 0,
+        after_ms: None,
         event: None,
         data: Value::Null,
         expected: Vec::new(),
     };
     if let Some(time) = node.scalar().and_then(|s| s.text.strip_prefix('+')) {
-        step.after_ms = duration(walk, node, time)?;
+        step.after_ms = Some(duration(walk, node, time)?);
         return Some(step);
     }
     if node.text().is_some() {
@@ -30,9 +30,7 @@ pub(super) fn read(walk: &mut Walk, node: &Node, chart: &Chart) -> Option<Step> 
     let mut fields = Fields::of(walk, node, "a step", EXAMPLE)?;
     if let Some(after) = fields.take("after") {
         let time = walk.as_written(after, "`after`");
-        step.after_ms = time
-            .and_then(|time| duration(walk, after, time))
-            .unwrap_or(0);
+        step.after_ms = time.and_then(|time| duration(walk, after, time));
     }
     let named = fields.take("event");
     step.event = named.and_then(|n| event(walk, n, chart));
@@ -97,19 +95,10 @@ fn event(walk: &mut Walk, node: &Node, chart: &Chart) -> Option<Arc<str>> {
 }
 
 fn suspect(walk: &mut Walk, place: &Place, name: &str, chart: &Chart) {
-    let known = || {
-        chart
-            .transitions()
-            .flat_map(|(_, transition)| transition.events())
-    };
-    if known().any(|descriptor| event_matches(descriptor, name)) {
-        return;
-    }
-    if let Some(near) = nearest(name, known()) {
-        walk.warning(
-            place,
-            format!("nothing in the chart listens to `{}`", shown(name)),
-            format!("did you mean `{}`?", shown(near)),
-        );
+    if !chart.hears(name)
+        && let Some(help) = chart.suggest_event(name)
+    {
+        let message = format!("nothing in the chart listens to `{}`", shown(name));
+        walk.warning(place, message, help);
     }
 }

@@ -27,8 +27,8 @@ pub fn scenarios_text(name: &str, chart: &str, cases: &[Scenario]) -> String {
 
 fn written(step: &Step) -> String {
     let mut fields = Vec::new();
-    if step.after_ms > 0 {
-        fields.push(format!("after: {}", time(step.after_ms)));
+    if let Some(after) = step.after_ms {
+        fields.push(format!("after: {}", time(after)));
     }
     if let Some(event) = &step.event {
         fields.push(format!("event: {}", quoted(event)));
@@ -52,7 +52,7 @@ fn written(step: &Step) -> String {
         }
     }
     fields.extend(step.expected.iter().filter_map(other));
-    if let ([], 0, Some(event)) = (step.expected.as_slice(), step.after_ms, &step.event)
+    if let ([], None, Some(event)) = (step.expected.as_slice(), step.after_ms, &step.event)
         && step.data == Value::Null
     {
         return quoted(event);

@@ -1,33 +1,26 @@
 //! What `chart test` prints: for people, and as JSON.
 
 use super::{Covered, PlayedFile, Tested};
+use crate::print::{BOLD, GREEN, Paint, RED, YELLOW};
+use crate::verbs::chart::words::arrow;
 use chart::{Chart, Failed, Scenario, Share, TransitionId};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;
 use types::{Place, write_duration};
 
-const RED: &str = "1;31";
-const GREEN: &str = "32";
-const YELLOW: &str = "33";
-const BOLD: &str = "1";
-
 /// The report for people.
-pub fn text(tested: &Tested, minimum: Option<usize>, color: bool) -> String {
-    let paint = |style: &str, text: &str| match color {
-        true => format!("\u{1b}[{style}m{text}\u{1b}[0m"),
-        false => text.to_owned(),
-    };
+pub fn text(tested: &Tested, minimum: Option<usize>, paint: Paint) -> String {
     let mut out = String::new();
     for file in &tested.files {
-        let _ = writeln!(out, "{}", paint(BOLD, &file.path));
+        let _ = writeln!(out, "{}", paint.with(BOLD, &file.path));
         for (case, outcome) in &file.cases {
             match &outcome.failed {
                 None => {
-                    let _ = writeln!(out, "  {}      {}", paint(GREEN, "ok"), case.name);
+                    let _ = writeln!(out, "  {}      {}", paint.with(GREEN, "ok"), case.name);
                 }
                 Some(failed) => {
-                    let _ = writeln!(out, "  {}  {}", paint(RED, "failed"), case.name);
+                    let _ = writeln!(out, "  {}  {}", paint.with(RED, "failed"), case.name);
                     failure(&mut out, &file.chart, failed);
                 }
             }
@@ -37,7 +30,7 @@ pub fn text(tested: &Tested, minimum: Option<usize>, color: bool) -> String {
         let _ = writeln!(
             out,
             "\n{} {}",
-            paint(BOLD, covered.chart.name()),
+            paint.with(BOLD, covered.chart.name()),
             covered.path
         );
         let (states, transitions) = (covered.coverage.states(), covered.coverage.transitions());
@@ -48,7 +41,7 @@ pub fn text(tested: &Tested, minimum: Option<usize>, color: bool) -> String {
             } else {
                 YELLOW
             };
-            let percent = paint(style, &percent);
+            let percent = paint.with(style, &percent);
             let _ = writeln!(
                 out,
                 "  {what:<12} {percent}  {}/{}",
@@ -65,13 +58,13 @@ pub fn text(tested: &Tested, minimum: Option<usize>, color: bool) -> String {
         if cases == 1 { "case" } else { "cases" }
     );
     let _ = match failed {
-        0 => writeln!(out, "{}", paint(GREEN, "all as expected")),
-        _ => writeln!(out, "{}", paint(RED, &format!("{failed} failed"))),
+        0 => writeln!(out, "{}", paint.with(GREEN, "all as expected")),
+        _ => writeln!(out, "{}", paint.with(RED, &format!("{failed} failed"))),
     };
     for covered in tested.charts.iter().filter(|c| !c.is_enough(minimum)) {
         let least = minimum.unwrap_or(0);
         let less = format!("{} is covered less than {least} %", covered.chart.name());
-        let _ = writeln!(out, "{}", paint(RED, &less));
+        let _ = writeln!(out, "{}", paint.with(RED, &less));
     }
     out
 }
@@ -124,22 +117,6 @@ fn never(out: &mut String, covered: &Covered) {
     }
     for (what, place) in lines {
         let _ = writeln!(out, "    {place}: {what}");
-    }
-}
-
-/// `orient → act`.
-fn arrow(chart: &Chart, transition: TransitionId) -> String {
-    let info = chart.transition(transition);
-    let source = match &*chart.state(info.source()).id {
-        "" => "(chart)",
-        id => id,
-    };
-    match info.targets() {
-        [] => format!("{source}, staying"),
-        targets => {
-            let targets: Vec<&str> = targets.iter().map(|t| &*chart.state(*t).id).collect();
-            format!("{source} → {}", targets.join(", "))
-        }
     }
 }
 
