@@ -176,10 +176,7 @@ fn read_case(walk: &mut Walk, node: &Node, chart: &Chart) -> Option<Scenario> {
         .and_then(|n| walk.list(n, "`steps`", "[turn.done, { in: act }]"))
         .unwrap_or_default();
     fields.finish(walk, "a case");
-    let steps = steps
-        .iter()
-        .filter_map(|item| step::read(walk, item, chart))
-        .collect();
+    let steps = step::all(walk, steps, chart);
     Some(Scenario {
         name: name?,
         doc,

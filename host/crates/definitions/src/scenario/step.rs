@@ -10,8 +10,59 @@ use types::{Place, Value, parse_duration};
 
 const EXAMPLE: &str = "{ event: turn.done, data: { changed: true }, in: check }";
 
+/// How many steps one case may have, repeated ones counted every time.
+const STEPS_MAX: usize = 10_000;
+
+/// Read a list of steps; `{ repeat: 3, steps: […] }` stands for its steps three times over.
+pub(super) fn all(walk: &mut Walk, items: &[Node], chart: &Chart) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for item in items {
+        if item.get("repeat").is_some() {
+            let (times, inner) = repeated(walk, item, chart);
+            let total = steps.len() + inner.len().saturating_mul(times);
+            if total > STEPS_MAX {
+                let message = format!("the case has more than {STEPS_MAX} steps");
+                walk.error(
+                    &item.place,
+                    message,
+                    "repeat less, or make several cases of it",
+                );
+                return steps;
+            }
+            steps.extend(std::iter::repeat_n(inner, times).flatten());
+        } else {
+            steps.extend(read(walk, item, chart));
+        }
+    }
+    steps
+}
+
+fn repeated(walk: &mut Walk, node: &Node, chart: &Chart) -> (usize, Vec<Step>) {
+    let example = "{ repeat: 3, steps: [turn.done] }";
+    let Some(mut fields) = Fields::of(walk, node, "a repetition", example) else {
+        return (0, Vec::new());
+    };
+    let times = fields
+        .take("repeat")
+        .and_then(|n| walk.whole(n, "`repeat`"));
+    let inner = fields
+        .need(walk, "steps", "this repetition", "steps: [turn.done]")
+        .and_then(|n| walk.list(n, "`steps`", "[turn.done]"))
+        .map_or_else(Vec::new, |items| all(walk, items, chart));
+    fields.finish_with(walk, "a repetition", |key| {
+        let of_step = [
+            "event", "data", "after", "in", "not_in", "expect", "effects",
+        ];
+        of_step
+            .contains(&key)
+            .then(|| "put it into a step of its own below `steps`".into())
+    });
+    let times = usize::try_from(times.unwrap_or(0)).unwrap_or(usize::MAX);
+    (times, inner)
+}
+
 /// Read one step: `turn.done`, `+10m`, or a map.
-pub(super) fn read(walk: &mut Walk, node: &Node, chart: &Chart) -> Option<Step> {
+fn read(walk: &mut Walk, node: &Node, chart: &Chart) -> Option<Step> {
     let mut step = Step {
         place: node.place.clone(),
         after_ms: None,

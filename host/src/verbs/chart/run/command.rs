@@ -35,8 +35,7 @@ pub enum Command {
 }
 
 /// What can be typed.
-pub const HELP: &str = "\
-  3                      the event with this number in the list
+pub const HELP: &str = "  3                      the event with this number in the list
   3 {\"changed\":true}     the same, with data (JSON)
   turn.done {…}          an event by its name
   event NAME {…}         any event, even one that is called like a word below
