@@ -87,14 +87,14 @@ pub fn compile_with(
 }
 
 /// Compile one more condition for a chart that is compiled already.
-pub(crate) fn expression_of(program: &Program, text: &ExprText) -> Result<Expr, Vec<Finding>> {
+pub(crate) fn condition_of(program: &Program, text: &ExprText) -> Result<Expr, Vec<Finding>> {
     let mut reports = Reports::new(program.mode);
     let names = Names {
         mode: program.mode,
         data: &program.data,
         states: &program.ids,
     };
-    let expr = reports.guard(text, &names);
+    let expr = reports.condition(text, &names, "a condition");
     let findings = reports.sorted();
     if findings.is_empty() {
         Ok(expr)

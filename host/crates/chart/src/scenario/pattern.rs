@@ -21,7 +21,7 @@ pub const EFFECT_KINDS: [EffectKind; 8] = [
     kind("cancel_invoke", "activity", &["id", "state"]),
     kind("send", "event", &["id", "target", "data"]),
     kind("forward", "event", &["id", "data"]),
-    kind("log", "value", &["label"]),
+    kind("log", "label", &["value"]),
     kind("raise", "event", &["data"]),
     kind("schedule", "event", &["id"]),
     kind("cancel", "id", &[]),

@@ -3,6 +3,7 @@
 
 mod findings;
 mod properties;
+mod scenarios;
 mod semantics;
 mod simulator;
 mod support;

@@ -29,6 +29,8 @@ pub(super) fn all(walk: &mut Walk, items: &[Node], chart: &Chart) -> Vec<Step> {
                 );
                 return steps;
             }
+            // Nothing, however often, is nothing; to go through it so often would take for ever.
+            let times = if inner.is_empty() { 0 } else { times };
             steps.extend(std::iter::repeat_n(inner, times).flatten());
         } else {
             steps.extend(read(walk, item, chart));
