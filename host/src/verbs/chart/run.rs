@@ -7,6 +7,8 @@ mod record;
 mod screen;
 mod session;
 mod story;
+#[cfg(test)]
+mod tests;
 
 use crate::exit::{DEFINITIONS, Failure, NOT_SO};
 use crate::print;

@@ -85,13 +85,14 @@ impl Coverage {
     /// States that were never entered, in document order.
     pub fn unreached_states(&self) -> impl Iterator<Item = StateId> {
         let states = self.states.iter().enumerate();
-        states.filter_map(|(index, reached)| (*reached == Some(false)).then(|| StateId::new(index)))
+        let left = states.filter(|(_, reached)| **reached == Some(false));
+        left.map(|(index, _)| StateId::new(index))
     }
 
     /// Transitions that were never taken, in document order.
     pub fn unreached_transitions(&self) -> impl Iterator<Item = TransitionId> {
         let transitions = self.transitions.iter().enumerate();
-        transitions
-            .filter_map(|(index, reached)| (!*reached).then(|| TransitionId::new(index as u32)))
+        let left = transitions.filter(|(_, reached)| !**reached);
+        left.map(|(index, _)| TransitionId::new(index as u32))
     }
 }

@@ -22,6 +22,10 @@ pub fn render(bundle: &ChartBundle, story: &Story, paint: Paint) -> String {
         out: String::from("\n"),
     };
     story.told.iter().for_each(|told| screen.told(told));
+    if story.told.is_empty() {
+        let text = format!("nothing happened until {}", time(story.now()));
+        screen.line("", &text);
+    }
     match story.snapshot() {
         Some(snapshot) => screen.snapshot(snapshot),
         None => screen.line(
@@ -177,7 +181,7 @@ impl Screen<'_> {
         let waiting = snapshot.waiting();
         let lines = waiting
             .iter()
-            .map(|(due, event)| format!("{event} in {}", time(due - self.story.now())));
+            .map(|(due, event)| format!("{} in {}", clean(event), time(due - self.story.now())));
         self.lines("timers", lines.collect());
     }
 
@@ -256,10 +260,8 @@ impl Screen<'_> {
             GuardNow::Depends => "depends on the event".to_owned(),
             GuardNow::Fails(why) => format!("false now: {why}"),
         };
-        format!(
-            "  if {text}  {}",
-            self.paint.with(DIM, &format!("({says})"))
-        )
+        let says = self.paint.with(DIM, &format!("({})", clean(&says)));
+        format!("  if {}  {says}", clean(text))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What `chart test` prints: for people, and as JSON.
 
 use super::{Covered, PlayedFile, Tested};
-use crate::print::{BOLD, GREEN, Paint, RED, YELLOW};
+use crate::print::{BOLD, GREEN, Paint, RED, YELLOW, plain};
 use crate::verbs::chart::words::arrow;
 use chart::{Chart, Failed, Scenario, Share, TransitionId};
 use serde_json::{Value, json};
@@ -17,10 +17,20 @@ pub fn text(tested: &Tested, minimum: Option<usize>, paint: Paint) -> String {
         for (case, outcome) in &file.cases {
             match &outcome.failed {
                 None => {
-                    let _ = writeln!(out, "  {}      {}", paint.with(GREEN, "ok"), case.name);
+                    let _ = writeln!(
+                        out,
+                        "  {}      {}",
+                        paint.with(GREEN, "ok"),
+                        plain(&case.name)
+                    );
                 }
                 Some(failed) => {
-                    let _ = writeln!(out, "  {}  {}", paint.with(RED, "failed"), case.name);
+                    let _ = writeln!(
+                        out,
+                        "  {}  {}",
+                        paint.with(RED, "failed"),
+                        plain(&case.name)
+                    );
                     failure(&mut out, &file.chart, failed);
                 }
             }
@@ -82,15 +92,15 @@ fn failure(out: &mut String, chart: &Chart, failed: &Failed) {
         time(failed.time)
     );
     for mismatch in &failed.mismatches {
-        let _ = writeln!(out, "      expected  {}", mismatch.expected);
-        let _ = writeln!(out, "      but       {}", mismatch.actual);
+        let _ = writeln!(out, "      expected  {}", plain(&mismatch.expected));
+        let _ = writeln!(out, "      but       {}", plain(&mismatch.actual));
     }
     match failed.path.len() {
         0 => out.push_str("      no transition was taken before\n"),
         _ => out.push_str("      how it got there:\n"),
     }
     for moved in &failed.path {
-        let event = moved.event.as_deref().unwrap_or("(start)");
+        let event = plain(moved.event.as_deref().unwrap_or("(start)"));
         let place = chart.transition(moved.transition).place().clone();
         let arrow = arrow(chart, moved.transition);
         let _ = writeln!(
@@ -116,7 +126,7 @@ fn never(out: &mut String, covered: &Covered) {
         out.push_str("  never reached:\n");
     }
     for (what, place) in lines {
-        let _ = writeln!(out, "    {place}: {what}");
+        let _ = writeln!(out, "    {place}: {}", plain(&what));
     }
 }
 
