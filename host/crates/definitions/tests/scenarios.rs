@@ -3,7 +3,7 @@
 mod common;
 
 use charthouse_definitions::{ScenarioFile, load_scenarios, scenarios_text};
-use common::fixtures;
+use common::{copy, fixtures};
 use std::path::Path;
 
 fn load(path: &Path) -> ScenarioFile {
@@ -29,7 +29,7 @@ fn what_is_written_reads_back_as_the_same() {
     let file = everything();
     let text = scenarios_text(&file.name, "flow.yaml", &file.cases);
     let directory = tempfile::tempdir().unwrap();
-    std::fs::copy(&file.chart_path, directory.path().join("flow.yaml")).unwrap();
+    copy(&fixtures().join("valid/scenario-everything"), directory.path());
     let path = directory.path().join("again.yaml");
     std::fs::write(&path, &text).unwrap();
     let again = load(&path);
