@@ -60,7 +60,7 @@ pub enum Verb {
 }
 
 /// Which house.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct HouseOption {
     /// The house; the current directory by default
     #[arg(long, value_name = "DIR", default_value = ".")]
@@ -101,7 +101,7 @@ pub struct Check {
     pub json: bool,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Run {
     /// The agent's name
     pub agent: String,

@@ -2,7 +2,7 @@
 //! guards hold before an event comes. A question changes nothing and never ends a run.
 
 use crate::chart::Chart;
-use crate::compile::condition_of;
+use crate::compile;
 use crate::def::ExprText;
 use crate::expr::{Expr, Scope};
 use crate::program::Program;
@@ -35,7 +35,7 @@ impl Condition {
     /// # Errors
     /// Everything that is wrong with it, at its place; looking at an event is wrong, because there is none between steps.
     pub fn compile(chart: &Chart, text: &ExprText) -> Result<Self, Vec<Finding>> {
-        let expr = condition_of(&chart.program, text)?;
+        let expr = compile::condition(text, &chart.program)?;
         if expr.reads_event() {
             let message = "a condition between events cannot look at one";
             let help = "ask for `data.NAME` or `In('STATE')`";

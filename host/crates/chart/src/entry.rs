@@ -118,6 +118,43 @@ impl EntrySet {
         }
     }
 
+    /// Become what `staying` (active already) and `targets` need to be a whole configuration, without `staying` itself. The answer: the
+    /// states of `staying` that have nothing left inside and begin anew.
+    pub fn fill<'h>(
+        &mut self,
+        program: &'h Program,
+        staying: &StateSet,
+        targets: &[StateId],
+        remembered: &mut dyn FnMut(u16) -> Option<&'h [StateId]>,
+    ) -> StateSet {
+        let states = program.nodes.len();
+        self.reset(states);
+        self.enter.copy_from(staying);
+        self.enter.insert(StateId::ROOT);
+        let mut wanted = self.enter.clone();
+        targets.iter().for_each(|target| wanted.insert(*target));
+        let mut begun = StateSet::with_room(states);
+        for state in staying.iter() {
+            let is_empty = !wanted.any_in(state.index() + 1, program.end(state));
+            if program.node(state).shape == Shape::Compound && is_empty {
+                begun.insert(state);
+                self.add_all(program, &program.content(state).initial, state, remembered);
+            }
+        }
+        self.add(program, targets, StateId::ROOT, remembered);
+        for state in staying.iter() {
+            self.add_ancestors(program, state, StateId::ROOT, remembered);
+            if program.node(state).shape == Shape::Parallel {
+                self.complete(program, state, remembered);
+            }
+        }
+        for state in staying.iter().chain([StateId::ROOT]) {
+            self.enter.remove(state);
+            self.default.remove(state);
+        }
+        begun
+    }
+
     /// Enter by default every region of a parallel state that nothing else enters.
     fn complete<'h>(
         &mut self,

@@ -26,6 +26,11 @@ pub(crate) fn content_hash(
     ContentHash::of(whole.to_string().as_bytes())
 }
 
+/// The hash of one chart without what it can invoke by a computed key.
+pub(crate) fn chart_hash(def: &ChartDef) -> ContentHash {
+    ContentHash::of(chart(def).to_string().as_bytes())
+}
+
 fn chart(def: &ChartDef) -> Json {
     json!({
         "name": *def.name,

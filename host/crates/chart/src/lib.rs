@@ -10,8 +10,8 @@
 //! come back. The same chart and the same events give the same trace, bit for bit.
 //!
 //! Rooms: [`def`] the tree as written · `compile` checks and tables · `expr` the language of guards · `interpret` Appendix D · `entry` which
-//! states are entered · `snapshot`, `save` what runs and how it is stored · `sim` the simulator behind `charthouse chart run` · `scenario`
-//! what an author expects of a chart, played on the simulator.
+//! states are entered · `migrate` the way to another version · `snapshot`, `save` what runs and how it is stored · `sim` the simulator behind
+//! `charthouse chart run` · `scenario` what an author expects of a chart, played on the simulator.
 
 mod chart;
 mod choices;
@@ -24,6 +24,7 @@ mod entry;
 mod expr;
 mod hash;
 mod interpret;
+mod migrate;
 mod nearest;
 mod program;
 mod queue;
@@ -43,6 +44,9 @@ pub use def::*;
 pub use descriptor::event_matches;
 pub use effect::{Effect, Effects};
 pub use interpret::{ACTIONS_MAX, MICROSTEPS_MAX, StepError, StepInfo, start, step};
+pub use migrate::{
+    Change, MigrateDef, MigrateError, Migration, PlaceError, ReloadPolicy, migrate, place,
+};
 pub use queue::Incoming;
 pub use save::{RestoreError, SavedSnapshot};
 pub use scenario::{

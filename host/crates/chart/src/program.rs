@@ -7,7 +7,7 @@ use crate::{ChartKind, Mode, StateId, StateInfo};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
-use types::{Place, Value};
+use types::{ContentHash, Place, Value};
 
 /// One chart, compiled.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub(crate) struct Program {
     pub has_always: bool,
     /// Activities that are invoked by name, with their places.
     pub activities: Vec<(Arc<str>, Place)>,
+    /// What a child chart does, as a hash; that of the chart itself is in [`Chart`](crate::Chart).
+    pub content_hash: Option<ContentHash>,
     /// Concrete `signal.*` events that something listens to, sorted.
     pub signals: Vec<Arc<str>>,
 }
@@ -231,6 +233,23 @@ pub(crate) enum What {
     Chart(Arc<str>),
     /// A child chart's key or an activity's name, computed.
     Expr(Expr),
+}
+
+impl Payload {
+    /// Whether both are written alike.
+    pub fn reads_like(&self, other: &Payload) -> bool {
+        match (self, other) {
+            (Payload::One(a), Payload::One(b)) => a.text == b.text,
+            (Payload::Map(a), Payload::Map(b)) => {
+                let pairs = a.iter().zip(b);
+                a.len() == b.len()
+                    && pairs.fold(true, |so_far, ((n, a), (m, b))| {
+                        so_far && n == m && a.text == b.text
+                    })
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Program {

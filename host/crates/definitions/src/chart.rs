@@ -7,6 +7,7 @@ mod action;
 mod bundle;
 mod expression;
 mod invoke;
+mod migrate;
 mod roles;
 mod silent;
 mod state;
@@ -15,7 +16,7 @@ mod transition;
 use crate::agent::{doc, version};
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
-use ::chart::{ChartDef, ChartKind, DataDef, DataValue, StateDef, StateKind};
+use ::chart::{ChartDef, ChartKind, DataDef, DataValue, MigrateDef, StateDef, StateKind};
 use context::ChunkDef;
 use indexmap::{IndexMap, IndexSet};
 use policy::Overlay;
@@ -40,6 +41,7 @@ pub(crate) struct Draft {
     pub def: ChartDef,
     pub doc: Option<String>,
     pub roles: IndexMap<Arc<str>, RoleDef>,
+    pub migrate: MigrateDef,
     pub extras: Vec<Extra>,
     /// Plugins that it names, with what for.
     pub uses: Vec<(Marked<String>, &'static str)>,
@@ -73,6 +75,10 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         .unwrap_or_default();
     let data = fields.take("data").map_or_else(Vec::new, |n| data(walk, n));
     let (roles, declared) = roles::read(walk, &mut fields, kind);
+    let migrate = fields
+        .take("migrate")
+        .map(|n| migrate::read(walk, n))
+        .unwrap_or_default();
     let mut scope = Scope {
         kind,
         roles: declared,
@@ -120,6 +126,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         name,
         doc,
         roles,
+        migrate,
         extras: scope.extras,
         uses: scope.uses,
         hash,

@@ -29,7 +29,10 @@ fn what_is_written_reads_back_as_the_same() {
     let file = everything();
     let text = scenarios_text(&file.name, "flow.yaml", &file.cases);
     let directory = tempfile::tempdir().unwrap();
-    copy(&fixtures().join("valid/scenario-everything"), directory.path());
+    copy(
+        &fixtures().join("valid/scenario-everything"),
+        directory.path(),
+    );
     let path = directory.path().join("again.yaml");
     std::fs::write(&path, &text).unwrap();
     let again = load(&path);

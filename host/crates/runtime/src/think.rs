@@ -39,7 +39,7 @@ impl Run<'_> {
         self.say_where(id);
         let plan = self.plan();
         let asker = Asker {
-            services: self.services,
+            services: &self.services,
             agent: &self.agent,
             bundle: &self.bundle,
             plugins: &self.plugins,
@@ -188,7 +188,7 @@ impl Run<'_> {
             state,
             tokens: assembled.report.total,
         });
-        let (model, clock) = (self.model.clone(), self.services.clock.clone());
+        let (model, clock) = (self.asked.model.clone(), self.services.clock.clone());
         let mut sink = Live(self.observer.clone());
         let invocation = id.clone();
         let payload = assembled.payload;
@@ -282,7 +282,7 @@ impl Run<'_> {
             output: reply.usage.output,
             reasoning: reply.usage.reasoning,
         };
-        let usd = if self.free {
+        let usd = if self.asked.free {
             Some(Decimal::ZERO)
         } else {
             let prices = self.services.house.prices.get(&self.parameters.name);

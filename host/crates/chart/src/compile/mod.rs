@@ -15,7 +15,7 @@ use crate::chart::{Chart, Library};
 use crate::def::{ChartDef, DataValue, ExprText};
 use crate::entry::plan;
 use crate::expr::{DataName, DataNames, Expr, Names, Type};
-use crate::hash::content_hash;
+use crate::hash::{chart_hash, content_hash};
 use crate::program::{Beginning, EntryPlan, Program};
 use crate::state::StateId;
 use content::Contents;
@@ -86,15 +86,38 @@ pub fn compile_with(
     }
 }
 
-/// Compile one more condition for a chart that is compiled already.
-pub(crate) fn condition_of(program: &Program, text: &ExprText) -> Result<Expr, Vec<Finding>> {
+/// What is wrong with an expression whatever names it is read with.
+pub(crate) fn misspelt(text: &ExprText) -> Option<Finding> {
+    let problem = crate::expr::misspelt(text)?;
+    let mut reports = Reports::new(Mode::Strict);
+    reports.problem(text, problem);
+    reports.sorted().pop()
+}
+
+/// Compile an expression over the data and the states of a compiled chart.
+pub(crate) fn expression(text: &ExprText, program: &Program) -> Result<Expr, Vec<Finding>> {
+    later(program, |reports, names| reports.expression(text, names).0)
+}
+
+/// The same for one that must be able to be true or false.
+pub(crate) fn condition(text: &ExprText, program: &Program) -> Result<Expr, Vec<Finding>> {
+    later(program, |reports, names| {
+        reports.condition(text, names, "a condition")
+    })
+}
+
+/// Compile something with the names of a compiled chart.
+fn later(
+    program: &Program,
+    compile: impl FnOnce(&mut Reports, &Names<'_>) -> Expr,
+) -> Result<Expr, Vec<Finding>> {
     let mut reports = Reports::new(program.mode);
     let names = Names {
         mode: program.mode,
         data: &program.data,
         states: &program.ids,
     };
-    let expr = reports.condition(text, &names, "a condition");
+    let expr = compile(&mut reports, &names);
     let findings = reports.sorted();
     if findings.is_empty() {
         Ok(expr)
@@ -176,6 +199,7 @@ impl Compiler {
             missing,
             start: EntryPlan::Dynamic,
             activities,
+            content_hash: (depth > 0).then(|| chart_hash(def)),
             signals: signals.into_iter().collect(),
             data,
         };

@@ -81,7 +81,7 @@ impl Reports {
         expr
     }
 
-    fn problem(&mut self, text: &ExprText, problem: Problem) {
+    pub fn problem(&mut self, text: &ExprText, problem: Problem) {
         let mut place = text.place.clone();
         // Where the text spans lines, YAML may have folded them: only the beginning is certain.
         if !text.contains('\n') && place.line > 0 {

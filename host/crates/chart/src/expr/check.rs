@@ -107,6 +107,11 @@ pub(crate) fn compile(text: &str, names: &Names<'_>) -> Result<(Expr, Type), Vec
     }
 }
 
+/// What is wrong with `text` whatever its names mean.
+pub(crate) fn misspelt(text: &str) -> Option<Problem> {
+    parse(text, false).err()
+}
+
 /// An expression that fails whenever it is evaluated.
 pub(crate) fn failing(text: &str, message: &str) -> Expr {
     Expr {

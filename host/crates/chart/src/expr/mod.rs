@@ -16,7 +16,7 @@ mod ops;
 mod parse;
 mod token;
 
-pub(crate) use check::{DataName, DataNames, Names, Type, compile, failing};
+pub(crate) use check::{DataName, DataNames, Names, Type, compile, failing, misspelt};
 pub(crate) use eval::{EvalError, Scope, weigh};
 pub(crate) use node::Expr;
 

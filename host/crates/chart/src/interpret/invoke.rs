@@ -31,7 +31,12 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn invoke(&mut self, state: StateId, number: u16, spec: &'a InvokeSpec) -> Result<(), Halt> {
+    pub(super) fn invoke(
+        &mut self,
+        state: StateId,
+        number: u16,
+        spec: &'a InvokeSpec,
+    ) -> Result<(), Halt> {
         self.count_work(1)?;
         if let Some(transport) = &spec.transport {
             let transport = self.text(transport, "the type of an invoke")?;
@@ -232,21 +237,24 @@ impl<'a> Machine<'a> {
             .filter(|i| i.state == state)
             .map(|i| i.id.clone())
             .collect();
-        for id in ids.drain(..) {
-            let before = self.snapshot.external.len();
-            self.with_child(&id, |child| child.exit_interpreter())?;
-            self.snapshot.external.truncate(before);
-            let slow = self.slow();
-            let Some(position) = slow.invocations.iter().position(|i| i.id == id) else {
-                continue;
-            };
-            if let Running::Activity(activity) = slow.invocations.remove(position).running {
-                self.effects.push(Effect::CancelInvoke {
-                    id,
-                    state: self.program.name_of(state).clone(),
-                    activity,
-                });
-            }
+        ids.drain(..).try_for_each(|id| self.cancel_invocation(id))
+    }
+
+    pub(super) fn cancel_invocation(&mut self, id: Arc<str>) -> Step {
+        let before = self.snapshot.external.len();
+        self.with_child(&id, |child| child.exit_interpreter())?;
+        self.snapshot.external.truncate(before);
+        let slow = self.slow();
+        let Some(position) = slow.invocations.iter().position(|i| i.id == id) else {
+            return Ok(());
+        };
+        let invocation = slow.invocations.remove(position);
+        if let Running::Activity(activity) = invocation.running {
+            self.effects.push(Effect::CancelInvoke {
+                id,
+                state: self.program.name_of(invocation.state).clone(),
+                activity,
+            });
         }
         Ok(())
     }

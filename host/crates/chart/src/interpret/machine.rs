@@ -127,7 +127,7 @@ impl<'a> Machine<'a> {
         self.run(false)
     }
 
-    fn begin_data(&mut self, given: &[(Arc<str>, Value)]) {
+    pub(super) fn begin_data(&mut self, given: &[(Arc<str>, Value)]) {
         let program = self.program;
         for (slot, beginning) in program.beginnings.iter().enumerate() {
             let name = program.data.get_index(slot).map(|(name, _)| name);
@@ -197,7 +197,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Eventless transitions and internal events until neither is left.
-    fn macrostep(&mut self) -> Step {
+    pub(super) fn macrostep(&mut self) -> Step {
         while self.running {
             self.select_eventless();
             if self.working.enabled.is_empty() {
@@ -324,7 +324,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    pub(super) fn value(&self, expr: &Expr) -> Result<Value, EvalError> {
+    pub(crate) fn value(&self, expr: &Expr) -> Result<Value, EvalError> {
         expr.evaluate(&self.scope()).map(Cow::into_owned)
     }
 

@@ -138,7 +138,12 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn enter_state(&mut self, state: StateId, default: bool, histories: &[StateId]) -> Step {
+    pub(super) fn enter_state(
+        &mut self,
+        state: StateId,
+        default: bool,
+        histories: &[StateId],
+    ) -> Step {
         let program: &'a Program = self.program;
         let content = program.content(state);
         self.snapshot.active.insert(state);
@@ -180,7 +185,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn start_timers(&mut self, state: StateId) {
+    pub(super) fn start_timers(&mut self, state: StateId) {
         for timer in &self.program.content(state).timers {
             let due = self.now.saturating_add(timer.milliseconds);
             let order = self.next_order();
@@ -200,7 +205,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn reach_final(&mut self, state: StateId) {
+    pub(super) fn reach_final(&mut self, state: StateId) {
         let program = self.program;
         let parent = program.node(state).parent;
         if parent == StateId::ROOT {

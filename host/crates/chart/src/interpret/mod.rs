@@ -10,16 +10,17 @@ mod machine;
 mod microstep;
 mod select;
 mod send;
+mod transfer;
 mod undo;
 
-pub(crate) use machine::Scratch;
+pub(crate) use machine::{Limits, Machine, Scratch, Working};
 pub(crate) use select::accepts;
+pub(crate) use transfer::Set;
 
 use crate::chart::Chart;
 use crate::effect::Effects;
 use crate::queue::{EventKind, Incoming, Queued};
 use crate::snapshot::Snapshot;
-use machine::{Limits, Machine};
 
 /// How many microsteps one step may take. A chart that needs more is in a loop that never ends: the longest run of the W3C suites takes a
 /// few hundred.

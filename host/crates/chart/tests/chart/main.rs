@@ -2,6 +2,8 @@
 //! simulator's lines, and invariants over random charts. The conformance suites (`tests/conformance`) hold the rest of the semantics.
 
 mod findings;
+mod migration;
+mod moving;
 mod properties;
 mod scenarios;
 mod semantics;

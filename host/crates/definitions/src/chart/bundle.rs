@@ -3,7 +3,7 @@
 use super::{Draft, silent};
 use crate::paths::Paths;
 use crate::walk::Walk;
-use ::chart::{Chart, StateId};
+use ::chart::{Chart, MigrateDef, StateId};
 use context::{ChunkDef, Source};
 use indexmap::IndexMap;
 use policy::Overlay;
@@ -23,6 +23,8 @@ pub struct ChartBundle {
     pub role: Vec<Option<Arc<str>>>,
     /// The roles of a workflow, in file order.
     pub roles: IndexMap<Arc<str>, RoleDef>,
+    /// How running instances of the version before become instances of this one.
+    pub migrate: MigrateDef,
     /// What the chart is for.
     pub doc: Option<String>,
     /// Where its file names it.
@@ -76,12 +78,14 @@ pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<Ch
         silent::look(walk, &draft.def.root);
     }
     let chart = compiled.chart;
+    walk.extend(draft.migrate.check(&chart).into_iter().map(with_help));
     let states = chart.states().count() + 1;
     let mut bundle = ChartBundle {
         context: vec![Vec::new(); states],
         policy: vec![None; states],
         role: vec![None; states],
         roles: draft.roles,
+        migrate: draft.migrate,
         doc: draft.doc,
         place: draft.name.place,
         hash: draft.hash,
