@@ -171,18 +171,19 @@ pub enum PluginVerb {
 
 #[derive(Subcommand)]
 pub enum ChartVerb {
-    /// Feed events to a chart and print what it does, as JSON lines
+    /// Try a chart out on a virtual clock: in conversation on a terminal, else with JSON lines
     ///
-    /// Each line of input is {"event": NAME, "data": …, "after_ms": N}; `after_ms` counts from the line before, on a virtual clock.
+    /// On a terminal it shows where the chart is and what can happen next, and asks for an event. Otherwise, and with --events, each line of input is {"event":
+    /// NAME, "data": …, "after_ms": N}, where `after_ms` counts from the line before, and each step is a line of output.
     #[command(
-        after_help = "Example:\n  echo '{\"event\":\"turn.done\"}' | charthouse chart run charts/cognition/deliberate.yaml --events -"
+        after_help = "Examples:\n  charthouse chart run charts/cognition/deliberate.yaml\n  echo '{\"event\":\"turn.done\"}' | charthouse chart run charts/cognition/deliberate.yaml --events -"
     )]
     Run {
         /// The chart's file
         chart: PathBuf,
         /// Events as JSON lines; `-` is standard input
         #[arg(long, value_name = "FILE")]
-        events: PathBuf,
+        events: Option<PathBuf>,
     },
     /// Draw a chart: as SVG, as Mermaid or DOT for other tools, or as a tree
     ///
@@ -191,6 +192,13 @@ pub enum ChartVerb {
         after_help = "Examples:\n  charthouse chart show charts/cognition/deliberate.yaml\n  charthouse chart show deliberate --at act -o deliberate.svg\n  charthouse chart show charts/workflows/implement-review.yaml --format mermaid"
     )]
     Show(ChartShow),
+    /// Play scenarios and say which states and transitions they never reached
+    ///
+    /// Exits with 1 where a case is not as expected or less is reached than --min-coverage asks for.
+    #[command(
+        after_help = "Examples:\n  charthouse chart test\n  charthouse chart test scenarios/deliberate.yaml --min-coverage 100\n  charthouse chart test scenarios --json"
+    )]
+    Test(ChartTest),
 }
 
 #[derive(Args)]
@@ -220,6 +228,28 @@ pub enum ChartFormat {
     Dot,
     /// Text for the terminal
     Tree,
+}
+
+#[derive(Args)]
+pub struct ChartTest {
+    /// Scenario files, or folders of them
+    #[arg(value_name = "CASES", default_value = "scenarios")]
+    pub cases: Vec<PathBuf>,
+    /// Fail where less than this of the states or of the transitions of a chart is reached
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub min_coverage: Option<usize>,
+    /// Print {"ok", "cases": […], "coverage": […]}
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A whole percentage, with or without its sign.
+fn percent(text: &str) -> Result<usize, String> {
+    let digits = text.strip_suffix('%').unwrap_or(text).trim_end();
+    match digits.parse() {
+        Ok(percent) if percent <= 100 => Ok(percent),
+        _ => Err("write a whole number from 0 to 100, for instance `90`".into()),
+    }
 }
 
 #[derive(Subcommand)]

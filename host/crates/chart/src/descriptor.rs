@@ -24,10 +24,18 @@ impl Descriptor {
     }
 
     /// The leading tokens that it asks for; `None` for `*`.
-    pub fn text(&self) -> Option<&str> {
+    pub fn prefix(&self) -> Option<&str> {
         match self {
             Descriptor::Any => None,
-            Descriptor::Prefix(text) => Some(text),
+            Descriptor::Prefix(prefix) => Some(prefix),
+        }
+    }
+
+    /// As an author writes it.
+    pub fn text(&self) -> &str {
+        match self {
+            Descriptor::Any => "*",
+            Descriptor::Prefix(prefix) => prefix,
         }
     }
 

@@ -10,10 +10,13 @@
 //! come back. The same chart and the same events give the same trace, bit for bit.
 //!
 //! Rooms: [`def`] the tree as written · `compile` checks and tables · `expr` the language of guards · `interpret` Appendix D · `entry` which
-//! states are entered · `migrate` the way to another version · `snapshot`, `save` what runs and how it is stored · `sim` the simulator behind `charthouse chart run`.
+//! states are entered · `migrate` the way to another version · `snapshot`, `save` what runs and how it is stored · `sim` the simulator behind
+//! `charthouse chart run` · `scenario` what an author expects of a chart, played on the simulator.
 
 mod chart;
+mod choices;
 mod compile;
+mod condition;
 pub mod def;
 mod descriptor;
 pub mod draw;
@@ -27,6 +30,7 @@ mod nearest;
 mod program;
 mod queue;
 mod save;
+mod scenario;
 mod set;
 mod shown;
 mod sim;
@@ -36,7 +40,9 @@ mod trace;
 mod vocabulary;
 
 pub use chart::Chart;
+pub use choices::Listener;
 pub use compile::{Compiled, Mode, STATES_MAX, compile, compile_with};
+pub use condition::{Condition, GuardNow};
 pub use def::*;
 pub use descriptor::event_matches;
 pub use effect::{Effect, Effects};
@@ -46,6 +52,10 @@ pub use migrate::{
 };
 pub use queue::Incoming;
 pub use save::{RestoreError, SavedSnapshot};
+pub use scenario::{
+    Coverage, EFFECT_KINDS, EffectKind, EffectPattern, Expectation, Expected, Failed, Mismatch,
+    Moved, Outcome, Scenario, Share, Step,
+};
 pub use sim::{InputError, InputLine, Line, Simulation};
 pub use snapshot::{Due, Snapshot};
 pub use state::{StateId, StateInfo, StateType};

@@ -3,13 +3,12 @@
 //! The interpreter's tables hold compiled slots and domains, and a transition of a state to itself is rewritten in them. Pictures need the
 //! words. They are kept beside the tables, so that what a step touches stays small.
 
-use crate::compile::written;
 use crate::def::{
     ActionDef, DataExpr, Delay, ExprText, InvokeDef, InvokeWhat, StateDef, TextOrExpr,
     TransitionDef,
 };
 use crate::state::StateId;
-use types::Marked;
+use types::{Marked, write_duration};
 
 /// The words of one state.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -73,7 +72,7 @@ impl Shown {
 
 fn trigger(def: &TransitionDef) -> String {
     if let Some(after) = def.after {
-        return format!("after {}", written(after));
+        return format!("after {}", write_duration(after));
     }
     if def.events.is_empty() {
         return "always".into();
@@ -124,7 +123,9 @@ fn action(action: &ActionDef) -> String {
                 text.push_str(&format!(" to {}", text_or_expr(target)));
             }
             match &send.delay {
-                Some(Delay::Fixed(span)) => text.push_str(&format!(" after {}", written(*span))),
+                Some(Delay::Fixed(span)) => {
+                    text.push_str(&format!(" after {}", write_duration(*span)))
+                }
                 Some(Delay::Expr(expr)) => text.push_str(&format!(" after {}", one_line(expr))),
                 None => {}
             }

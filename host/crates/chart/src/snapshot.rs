@@ -257,6 +257,18 @@ impl Snapshot {
             })
     }
 
+    /// Timers and delayed sends that wait, as (when they are due, the event they will be), the earliest first; those of child charts are not
+    /// among them.
+    pub fn waiting(&self) -> Vec<(i64, Arc<str>)> {
+        let mut waiting: Vec<&Delayed> = self.slow.delayed.iter().collect();
+        waiting.sort_by_key(|delayed| (delayed.due, delayed.order));
+        let event = |delayed: &'_ Delayed| match &delayed.what {
+            Waiting::Timer { event, .. } => event.clone(),
+            Waiting::Send(sending) => sending.queued.event.name.clone(),
+        };
+        waiting.iter().map(|d| (d.due, event(d))).collect()
+    }
+
     /// When the next timer or delayed send is due, in milliseconds; those of child charts count too.
     pub fn next_due(&self) -> Option<i64> {
         self.earliest().map(|(due, _)| due)

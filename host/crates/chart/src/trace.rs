@@ -2,6 +2,7 @@
 
 use crate::StateId;
 use crate::chart::Chart;
+use crate::descriptor::Descriptor;
 use crate::program::Transition;
 use types::Place;
 
@@ -53,6 +54,11 @@ impl<'c> TransitionInfo<'c> {
         &self.transition.targets
     }
 
+    /// What it listens to, as an author writes it; a timer's event for `after`, nothing for `always`.
+    pub fn events(&self) -> impl Iterator<Item = &'c str> + use<'c> {
+        self.transition.descriptors.iter().map(Descriptor::text)
+    }
+
     /// Its guard, as written.
     pub fn guard(&self) -> Option<&'c str> {
         self.transition.guard.as_ref().map(|guard| &*guard.text)
@@ -65,6 +71,15 @@ impl<'c> TransitionInfo<'c> {
 }
 
 impl Chart {
+    /// One transition.
+    ///
+    /// # Panics
+    /// If `id` comes from another chart that has more transitions.
+    pub fn transition(&self, id: TransitionId) -> TransitionInfo<'_> {
+        let transition = &self.program.transitions[id.index()];
+        TransitionInfo { transition }
+    }
+
     /// All transitions of the chart itself.
     pub fn transitions(&self) -> impl Iterator<Item = (TransitionId, TransitionInfo<'_>)> {
         let transitions = self.program.transitions.iter().enumerate();

@@ -25,12 +25,12 @@ impl Vocabulary {
     /// Number the words of `descriptors`, and say of each descriptor what it matches.
     pub fn of<'d>(descriptors: impl Iterator<Item = &'d Descriptor>) -> (Vocabulary, Vec<Meant>) {
         let descriptors: Vec<&Descriptor> = descriptors.collect();
-        let mut tree: Vec<&str> = descriptors.iter().filter_map(|d| d.text()).collect();
+        let mut tree: Vec<&str> = descriptors.iter().filter_map(|d| d.prefix()).collect();
         let by_tokens = |a: &&str, b: &&str| a.split('.').cmp(b.split('.'));
         tree.sort_unstable_by(by_tokens);
         tree.dedup();
         let meant = descriptors.iter().map(|descriptor| {
-            let Some(text) = descriptor.text() else {
+            let Some(text) = descriptor.prefix() else {
                 return (0, Word::MAX);
             };
             let start = tree.partition_point(|word| by_tokens(word, &text).is_lt());

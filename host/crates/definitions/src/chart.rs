@@ -26,6 +26,7 @@ use types::{ContentHash, Marked};
 
 pub use bundle::{ChartBundle, RoleDef};
 pub(crate) use bundle::{compile, resolve_files};
+pub(crate) use expression::expression;
 
 /// What a state says beside its chart.
 pub(crate) struct Extra {

@@ -19,7 +19,6 @@ use crate::hash::{chart_hash, content_hash};
 use crate::program::{Beginning, EntryPlan, Program, Tables};
 use crate::state::StateId;
 use content::Contents;
-pub(crate) use content::written;
 use reports::Reports;
 use std::sync::Arc;
 use tree::Tree;
@@ -97,13 +96,28 @@ pub(crate) fn misspelt(text: &ExprText) -> Option<Finding> {
 
 /// Compile an expression over the data and the states of a compiled chart.
 pub(crate) fn expression(text: &ExprText, program: &Program) -> Result<Expr, Vec<Finding>> {
+    later(program, |reports, names| reports.expression(text, names).0)
+}
+
+/// The same for one that must be able to be true or false.
+pub(crate) fn condition(text: &ExprText, program: &Program) -> Result<Expr, Vec<Finding>> {
+    later(program, |reports, names| {
+        reports.condition(text, names, "a condition")
+    })
+}
+
+/// Compile something with the names of a compiled chart.
+fn later(
+    program: &Program,
+    compile: impl FnOnce(&mut Reports, &Names<'_>) -> Expr,
+) -> Result<Expr, Vec<Finding>> {
     let mut reports = Reports::new(program.mode);
     let names = Names {
         mode: program.mode,
         data: &program.data,
         states: &program.ids,
     };
-    let (expr, _) = reports.expression(text, &names);
+    let expr = compile(&mut reports, &names);
     let findings = reports.sorted();
     if findings.is_empty() {
         Ok(expr)
@@ -270,4 +284,14 @@ pub(super) fn is_name(name: &str) -> bool {
         .is_some_and(|c| c.is_ascii_alphabetic() || c == '_' || c == '$')
         && characters.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
         && !WORDS.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn a_name_is_what_an_expression_can_say() {
+        assert!(is_name("rounds") && !is_name("'x'") && !is_name("") && !is_name("1x"));
+    }
 }

@@ -67,9 +67,14 @@ impl Reports {
 
     /// Compile a guard: it must be able to be true or false.
     pub fn guard(&mut self, text: &ExprText, names: &Names<'_>) -> Expr {
+        self.condition(text, names, "a guard")
+    }
+
+    /// Compile an expression that must be able to be true or false: `what`.
+    pub fn condition(&mut self, text: &ExprText, names: &Names<'_>, what: &str) -> Expr {
         let (expr, kind) = self.expression(text, names);
         if self.mode == Mode::Strict && !matches!(kind, Type::Bool | Type::Dynamic) {
-            let message = format!("a guard must be true or false, and this is {}", kind.name());
+            let message = format!("{what} must be true or false, and this is {}", kind.name());
             let help = "compare it with something, for instance `… > 0` or `… != ''`";
             self.error(&text.place, message, help);
         }

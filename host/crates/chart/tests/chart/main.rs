@@ -6,6 +6,7 @@ mod findings;
 mod migration;
 mod moving;
 mod properties;
+mod scenarios;
 mod semantics;
 mod simulator;
 mod support;

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use types::{Marked, Place};
 
 /// An expression. Its place is that of its first character, so that what is wrong inside it can be pointed at.
-pub(super) fn expression(walk: &mut Walk, node: &Node, what: &str) -> Option<ExprText> {
+pub(crate) fn expression(walk: &mut Walk, node: &Node, what: &str) -> Option<ExprText> {
     let text = match &node.kind {
         Kind::Scalar(scalar) if scalar.value == Typed::Text && scalar.text.trim().is_empty() => {
             None

@@ -1,28 +1,16 @@
-//! Charts by themselves: `chart run` on a virtual clock, where activities are listed and not performed, and `chart show`.
+//! JSON lines in, JSON lines out.
 
-mod show;
-
-use crate::cli::ChartVerb;
-use crate::exit::{DEFINITIONS, Failure, NOT_SO, USAGE};
+use crate::exit::{Failure, NOT_SO, USAGE};
 use crate::print;
-use chart::{InputLine, Line, Simulation};
+use chart::{Chart, InputLine, Line, Simulation};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-pub fn run(verb: &ChartVerb) -> Result<u8, Failure> {
-    match verb {
-        ChartVerb::Run { chart, events } => simulate(chart, events),
-        ChartVerb::Show(options) => show::run(options),
-    }
-}
-
-fn simulate(chart: &Path, events: &Path) -> Result<u8, Failure> {
-    let (bundle, warnings) = definitions::load_chart(chart)
-        .map_err(|report| Failure::report(DEFINITIONS, report.render(print::color_on_stderr())))?;
-    print::err(&warnings.render(print::color_on_stderr()));
+/// Feed the events of the file `events` (`-` is standard input) to `chart`.
+pub fn run(chart: &Chart, events: &Path) -> Result<u8, Failure> {
     let input = open(events)?;
-    let (mut simulation, first) = Simulation::start(&bundle.chart);
-    if !print_lines(&[first])? {
+    let (mut simulation, first) = Simulation::start(chart);
+    if !show(&[first])? {
         return Ok(NOT_SO);
     }
     for (index, line) in input.lines().enumerate() {
@@ -35,7 +23,7 @@ fn simulate(chart: &Path, events: &Path) -> Result<u8, Failure> {
         let parsed =
             InputLine::parse(&line, index + 1).map_err(|error| Failure::new(USAGE, error))?;
         if let Some(input) = parsed
-            && !print_lines(&simulation.feed(&input))?
+            && !show(&simulation.feed(&input))?
         {
             return Ok(NOT_SO);
         }
@@ -58,7 +46,7 @@ fn open(events: &Path) -> Result<Box<dyn BufRead>, Failure> {
 }
 
 /// Print `lines`; false after an error, which is always the last.
-fn print_lines(lines: &[Line]) -> Result<bool, Failure> {
+fn show(lines: &[Line]) -> Result<bool, Failure> {
     for line in lines {
         print::json(line)?;
     }
