@@ -199,6 +199,30 @@ pub enum ChartVerb {
         after_help = "Examples:\n  charthouse chart test\n  charthouse chart test scenarios/deliberate.yaml --min-coverage 100\n  charthouse chart test scenarios --json"
     )]
     Test(ChartTest),
+    /// Say what happens to a running instance when a chart is replaced by another version
+    #[command(
+        after_help = "Examples:\n  charthouse chart migrate --dry-run old.yaml new.yaml --at act\n  charthouse chart migrate --dry-run old.yaml new.yaml --at left2,right1 --json"
+    )]
+    Migrate(ChartMigrate),
+}
+
+#[derive(Args)]
+pub struct ChartMigrate {
+    /// The version that runs
+    #[arg(value_name = "A")]
+    pub from: PathBuf,
+    /// The version that it is to become
+    #[arg(value_name = "B")]
+    pub to: PathBuf,
+    /// The active states; where the chart begins by default
+    #[arg(long, value_name = "CONFIG", value_delimiter = ',')]
+    pub at: Vec<String>,
+    /// Only say what would happen; the only way so far
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print {"ok", "policy", "before", "after", "changes": […], "data", "effects": […]}
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]

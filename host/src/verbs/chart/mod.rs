@@ -1,5 +1,6 @@
 //! Charts by themselves: one file per verb. Nothing here runs an agent.
 
+mod migrate;
 mod run;
 mod show;
 mod test;
@@ -11,6 +12,7 @@ use crate::exit::Failure;
 pub fn run(verb: &ChartVerb) -> Result<u8, Failure> {
     match verb {
         ChartVerb::Run { chart, events } => run::run(chart, events.as_deref()),
+        ChartVerb::Migrate(options) => migrate::run(options),
         ChartVerb::Show(options) => show::run(options),
         ChartVerb::Test(options) => test::run(options),
     }
