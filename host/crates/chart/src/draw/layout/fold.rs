@@ -6,7 +6,7 @@
 use super::super::block::Block;
 use super::super::scene::{Node, Scene, Shape};
 use super::plan::{Item, Plan};
-use super::{Flow, inside, plan, unsightly};
+use super::{Flow, inside, is_huge, off_page, plan, unsightly};
 use std::borrow::Cow;
 
 /// A state with fewer layers of children than this is not folded.
@@ -16,14 +16,16 @@ const GROUPS: [usize; 10] = [2, 3, 4, 5, 6, 8, 11, 15, 20, 28];
 /// How many nodes may be laid out in all while trying.
 const TRIED_MAX: usize = 12_000;
 
-/// The scene with its long states folded, where that makes it more like a page, the flows it was judged with, and its plans.
+/// The scene with its long states folded, where that makes it more like a page, and its plans.
 pub fn folded<'s>(scene: &'s Scene, plans: Vec<Option<Plan>>) -> (Cow<'s, Scene>, Vec<Option<Plan>>) {
     let mut scene = Cow::Borrowed(scene);
     let mut plans = plans;
-    let mut tries = TRIED_MAX / scene.nodes.len() + 4;
+    let mut tries = TRIED_MAX / (scene.nodes.len() + scene.arrows.len()) + 1;
     let long: Vec<usize> = (0..scene.nodes.len())
         .filter(|node| plans[*node].as_ref().is_some_and(|plan| layers(plan).len() >= LAYERS_MIN))
         .filter(|node| !matches!(scene.nodes[*node].shape, Shape::Box { parallel: true, .. }))
+        // Of a huge chart there is only time for the outermost.
+        .filter(|node| *node == 0 || !is_huge(&scene))
         .collect();
     // From the inside out, so that numbers of those still to come stay the same: a folded scene has new nodes behind them only.
     for node in long.into_iter().rev() {
@@ -31,16 +33,23 @@ pub fn folded<'s>(scene: &'s Scene, plans: Vec<Option<Plan>>) -> (Cow<'s, Scene>
             continue;
         };
         let layers = layers(plan);
-        let mut least = judge(&scene, &plans, node);
+        let (mut least, off) = judge(&scene, &plans, node);
+        // So many groups bring the shape about right.
+        let wanted = off.exp().sqrt();
+        let mut counts = GROUPS;
+        counts.sort_by(|a, b| {
+            let off = |count: usize| (count as f64 / wanted).ln().abs();
+            off(*a).total_cmp(&off(*b))
+        });
         let mut best = None;
-        for count in GROUPS.into_iter().filter(|count| count * 2 <= layers.len()) {
+        for count in counts.into_iter().filter(|count| count * 2 <= layers.len()).take(4) {
             if tries == 0 {
                 break;
             }
             tries -= 1;
             let candidate = fold(&scene, node, &layers, count);
             let candidate_plans = plan::plans(&candidate);
-            let now = judge(&candidate, &candidate_plans, node);
+            let (now, _) = judge(&candidate, &candidate_plans, node);
             // A fold must be worth it: a straight chain is easier to follow.
             if now < least - 0.1 {
                 least = now;
@@ -67,16 +76,22 @@ fn layers(plan: &Plan) -> Vec<Vec<usize>> {
     layers
 }
 
-/// How the best of both flows of `node` looks, with its groups across it and everything else flowing as they do.
-fn judge(scene: &Scene, plans: &[Option<Plan>], node: usize) -> f64 {
+/// How the best of both flows of `node` looks, with its groups across it and everything else flowing as they do; and how far from a page.
+fn judge(scene: &Scene, plans: &[Option<Plan>], node: usize) -> (f64, f64) {
     let grouped = scene.nodes[node].children.iter().any(|child| scene.nodes[*child].shape == Shape::Group);
     let look = |flow: Flow| {
         let mut flows = vec![if grouped { flow.other() } else { flow }; scene.nodes.len()];
         flows[node] = flow;
         let (laid, _) = inside::lay_out(scene, plans, &flows, &inside::Hints::new(), true);
-        unsightly(&laid[node..], flows[scene.nodes[node].parent])
+        let outside = flows[scene.nodes[node].parent];
+        (unsightly(&laid[node..], outside), off_page(outside.point(laid[node].outer)))
     };
-    look(Flow::Down).min(look(Flow::Right))
+    let right = look(Flow::Right);
+    if is_huge(scene) {
+        return right;
+    }
+    let down = look(Flow::Down);
+    if down.0 < right.0 { down } else { right }
 }
 
 /// The scene with the children of `node`, which lie on `layers`, in so many groups.

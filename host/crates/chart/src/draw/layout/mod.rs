@@ -66,8 +66,8 @@ impl Flow {
 
 /// How often the layout is done anew with what the last one showed about where lines come from.
 const ROUNDS: usize = 3;
-/// Above so many nodes it is not.
-const HUGE: usize = 600;
+/// Above so many nodes and arrows it is not, and nothing is tried out.
+const HUGE: usize = 1_500;
 /// A picture further than this from the shape of a page (three and a half times as long one way) is folded.
 const STRETCHED: f64 = 0.9;
 /// How many nodes may be laid out in all while looking for better flows.
@@ -85,19 +85,27 @@ pub(super) fn picture(scene: &Scene, active: &dyn Fn(StateId) -> bool) -> Pictur
     finished(scene, &plans, &flows, active)
 }
 
+fn is_huge(scene: &Scene) -> bool {
+    scene.nodes.len() + scene.arrows.len() > HUGE
+}
+
 fn finished(
     scene: &Scene,
     plans: &[Option<Plan>],
     flows: &[Flow],
     active: &dyn Fn(StateId) -> bool,
 ) -> Picture {
-    let rounds = if scene.nodes.len() > HUGE { 1 } else { ROUNDS };
+    let rounds = if is_huge(scene) { 1 } else { ROUNDS };
     let laid = lay_out(scene, plans, flows, rounds);
     assemble::assemble(scene, &laid, flows, active)
 }
 
 /// The flow of each state: from all down and from all to the right, whichever single changes make the whole more like a page.
 fn flows(scene: &Scene, plans: &[Option<Plan>]) -> Vec<Flow> {
+    if is_huge(scene) {
+        let of = |node: &Node| if node.shape == Shape::Group { Flow::Down } else { Flow::Right };
+        return scene.nodes.iter().map(of).collect();
+    }
     let judge = |flows: &[Flow]| {
         let (laid, _) = inside::lay_out(scene, plans, flows, &Hints::new(), true);
         unsightly(&laid, flows[0])
