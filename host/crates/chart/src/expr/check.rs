@@ -230,6 +230,7 @@ impl Checker<'_> {
                 "_event" => (Node::System(SystemName::Event), Type::Dynamic),
                 "_sessionid" => (Node::System(SystemName::SessionId), Type::Dynamic),
                 "_name" => (Node::System(SystemName::ChartName), Type::Dynamic),
+                "_ioprocessors" => (Node::System(SystemName::Processors), Type::Dynamic),
                 _ => self.data_entry(at, name),
             };
         }

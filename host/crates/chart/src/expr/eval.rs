@@ -246,6 +246,7 @@ fn system<'a>(name: SystemName, scope: &Scope<'a>) -> Answer<'a> {
         return match name {
             SystemName::SessionId => text(scope.session),
             SystemName::ChartName => text(scope.name),
+            SystemName::Processors => Ok(Cow::Owned(processors(scope.session))),
             SystemName::EventTime => owned(scope.now),
             SystemName::EventName => owned(""),
             _ => Ok(Cow::Owned(Value::Null)),
@@ -269,7 +270,18 @@ fn system<'a>(name: SystemName, scope: &Scope<'a>) -> Answer<'a> {
         SystemName::Event => whole_event(queued, scope),
         SystemName::SessionId => text(scope.session),
         SystemName::ChartName => text(scope.name),
+        SystemName::Processors => Ok(Cow::Owned(processors(scope.session))),
     }
+}
+
+/// The one way in which events travel between charts, by its long name and its short one.
+fn processors(session: &str) -> Value {
+    let address = Value::text(format!("#_scxml_{session}"));
+    let processor = Value::map([("location", address)]);
+    Value::map([
+        (crate::queue::PROCESSOR, processor.clone()),
+        ("scxml", processor),
+    ])
 }
 
 fn whole_event<'a>(queued: &Queued, scope: &Scope<'a>) -> Answer<'a> {

@@ -29,6 +29,8 @@ pub(crate) enum SystemName {
     Event,
     SessionId,
     ChartName,
+    /// `_ioprocessors`: how events travel, and the address of this session.
+    Processors,
 }
 
 #[derive(Clone, Debug)]

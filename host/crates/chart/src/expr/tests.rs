@@ -306,6 +306,10 @@ fn suites_hear_of_it_when_it_is_evaluated() {
                 "_event.name + _event.type + _sessionid",
                 "\"turn.doneexternalhere\"",
             ),
+            (
+                "_ioprocessors['scxml'].location + _ioprocessors['http://www.w3.org/TR/scxml/#SCXMLEventProcessor'].location",
+                "\"#_scxml_here#_scxml_here\"",
+            ),
             ("In('nowhere')", "run: there is no state `nowhere`"),
             (
                 "JSON.stringify(_event)",
