@@ -18,7 +18,7 @@ pub(crate) use select::accepts;
 use crate::chart::Chart;
 use crate::effect::Effects;
 use crate::queue::{EventKind, Incoming, Queued};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Target};
 use machine::{Limits, Machine};
 
 /// How many microsteps one step may take. A chart that needs more is in a loop that never ends: the longest run of the W3C suites takes a
@@ -104,6 +104,9 @@ pub fn step<'e>(
         |machine| match incoming.due {
             None => machine.external_event(queued),
             Some(due) => {
+                if due.target == Target::Internal {
+                    queued.kind = EventKind::Internal;
+                }
                 queued.send_id.clone_from(&due.send_id);
                 queued.origin.clone_from(&due.origin);
                 machine.due(&due.path, due.target.clone(), queued)
