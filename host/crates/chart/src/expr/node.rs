@@ -2,6 +2,7 @@
 
 use super::ast::Operator;
 use super::functions::Function;
+use super::macros::Macro;
 use crate::StateId;
 use std::sync::Arc;
 use types::Value;
@@ -57,6 +58,20 @@ pub(super) enum Node {
     Map(Box<[(Node, Node)]>),
     Call(Function, Box<[Node]>),
     Matches(Box<Node>, Box<regex::Regex>),
+    /// The variable of the macro so many macros further out.
+    Local(u16),
+    Macro(Box<MacroNode>),
     /// Something wrong that the suites want reported at run time.
     Fail(Box<str>),
+}
+
+/// A macro over the items of a list or the keys of a map.
+#[derive(Clone, Debug)]
+pub(super) struct MacroNode {
+    pub kind: Macro,
+    pub over: Node,
+    /// What decides; of a plain `map` nothing does.
+    pub condition: Option<Node>,
+    /// What `map` makes of each item.
+    pub result: Option<Node>,
 }

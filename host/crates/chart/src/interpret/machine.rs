@@ -318,6 +318,7 @@ impl<'a> Machine<'a> {
             session: &self.session,
             name: &self.program.name,
             loose: self.program.mode == Mode::Deferred,
+            locals: None,
         }
     }
 
