@@ -268,6 +268,9 @@ fn system<'a>(name: SystemName, scope: &Scope<'a>) -> Answer<'a> {
             SystemName::SessionId => text(scope.session),
             SystemName::ChartName => text(scope.name),
             SystemName::Processors => Ok(Cow::Owned(processors(scope.session))),
+            SystemName::Event => Ok(Cow::Owned(Value::Null)),
+            // `_event` is unbound before the first event: its fields are no values in the suites.
+            _ if scope.loose => Err(EvalError::new("there is no event yet")),
             SystemName::EventTime => owned(scope.now),
             SystemName::EventName => owned(""),
             _ => Ok(Cow::Owned(Value::Null)),
