@@ -87,6 +87,7 @@ impl World {
             session: text,
             name: text,
             loose,
+            locals: None,
         }
     }
 
@@ -306,10 +307,118 @@ fn suites_hear_of_it_when_it_is_evaluated() {
                 "_event.name + _event.type + _sessionid",
                 "\"turn.doneexternalhere\"",
             ),
+            (
+                "_ioprocessors['scxml'].location + _ioprocessors['http://www.w3.org/TR/scxml/#SCXMLEventProcessor'].location",
+                "\"#_scxml_here#_scxml_here\"",
+            ),
             ("In('nowhere')", "run: there is no state `nowhere`"),
             (
                 "JSON.stringify(_event)",
                 "run: there is no function `stringify`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn macros() {
+    check(
+        Mode::Strict,
+        &[
+            (
+                "data.l.exists(x, x > 2) && !data.l.exists(x, x > 3)",
+                "true",
+            ),
+            (
+                "data.l.all(x, x > 0) && [].all(x, false) && ![].exists(x, true)",
+                "true",
+            ),
+            (
+                "data.l.exists_one(x, x == 2) && !data.l.exists_one(x, x > 1)",
+                "true",
+            ),
+            ("data.l.filter(x, x % 2 == 1)", "[1,3]"),
+            ("data.l.map(x, x * data.n)", "[3,6,9]"),
+            ("data.l.map(x, x > 1, [x])", "[[2],[3]]"),
+            ("data.m.map(k, k)", r#"["a","deep"]"#),
+            ("data.l.map(x, data.l.filter(y, y < x))", "[[],[1],[1,2]]"),
+            ("data.l.map(x, data.l.map(x, x)[0] + x)", "[2,3,4]"),
+            ("data.l.exists(x, [1, 0].exists(y, x / y == 3))", "true"),
+            ("[0, 1].all(x, 1 / x > 5)", "false"),
+            ("[0, 1].exists(x, 1 / x > 5)", "run: division by zero"),
+            ("[0].exists_one(x, 1 / x > 5)", "run: division by zero"),
+            (
+                "data.l.filter(x, has(event.data.ok) && x == event.data.k)",
+                "[2]",
+            ),
+            ("event.data.list.map(x, x)", "run: there is no entry `list`"),
+            ("event.data.k.map(x, x)", "run: map() does not take int"),
+            ("data.n.map(x, x)", "load: 5 map() does not take int"),
+            (
+                "data.l.map(1, 2)",
+                "load: 11 the first argument of map() is a name for the item",
+            ),
+            (
+                "data.l.all(x)",
+                "load: 7 all() takes a name and an expression, not 1 argument(s)",
+            ),
+            (
+                "data.l.all(x, 1)",
+                "load: 14 `all` needs true or false, and this is int",
+            ),
+            (
+                "data.l.all(data, true)",
+                "load: 11 `data` cannot be the name of an item",
+            ),
+            ("data.l.map(x, y)", "load: 14 `y` is not a name here"),
+            ("data.l.map(x, x) == x", "load: 20 `x` is not a name here"),
+            ("all(data.l, x)", "load: 0 there is no function `all`"),
+        ],
+    );
+}
+
+#[test]
+fn macros_visit_a_bounded_number_of_items() {
+    let ten = "[0,1,2,3,4,5,6,7,8,9]";
+    let nested = |depth: usize| {
+        let body = (0..depth).fold("1".to_owned(), |body, n| format!("{ten}.map(x{n}, {body})"));
+        world().answer(&body, Mode::Strict)
+    };
+    assert!(nested(3).starts_with("[[[1"));
+    assert!(
+        nested(5).contains("visit more than 10000 items"),
+        "{}",
+        nested(5)
+    );
+}
+
+#[test]
+fn texts_are_cut_joined_and_converted() {
+    check(
+        Mode::Strict,
+        &[
+            ("'a,b,,c'.split(',')", r#"["a","b","","c"]"#),
+            ("'hé'.split('')", r#"["h","é"]"#),
+            ("['a', 'b'].join('-') + [].join('-')", "\"a-b\""),
+            (
+                "[1].join('-')",
+                "run: join() takes a list of strings, and one item is int",
+            ),
+            (
+                "'AbÉ'.lowerAscii() + 'abé'.upperAscii() + ' x '.trim()",
+                "\"abÉABéx\"",
+            ),
+            ("bool('true') && !bool('0') && bool(true)", "true"),
+            ("bool('yes')", "run: 'yes' is neither 'true' nor 'false'"),
+            (
+                "duration('1h') - duration('10m') > duration('49m') && event.time + duration('1s') == 1077",
+                "true",
+            ),
+            ("b'x'", "load: 0 bytes do not exist here"),
+            ("1u", "load: 1 `u` cannot follow the number `1`"),
+            (
+                "timestamp('2026-01-01T00:00:00Z')",
+                "load: 0 there is no function `timestamp`",
             ),
         ],
     );

@@ -167,6 +167,9 @@ impl<'a> Machine<'a> {
             self.take_external(Current::Queued(queued))?;
             return self.run(false);
         };
+        if due.target == Target::Internal {
+            queued.kind = EventKind::Internal;
+        }
         queued.send_id.clone_from(&due.send_id);
         queued.origin.clone_from(&due.origin);
         self.due(&due.path, due.target.clone(), queued)
@@ -344,6 +347,7 @@ impl<'a> Machine<'a> {
             session: self.session,
             name: &self.program.name,
             loose: self.program.mode == Mode::Deferred,
+            locals: None,
         }
     }
 
