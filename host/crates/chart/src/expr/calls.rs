@@ -120,6 +120,7 @@ impl Checker<'_> {
             let help = match (Function::find(name, !method), method) {
                 (Some(_), false) => format!("call it on a value: `data.text.{name}(…)`"),
                 (Some(_), true) => format!("write `{name}(…)`"),
+                _ if ["length", "len", "count"].contains(&name) => "write `size(…)`".to_owned(),
                 _ => did_you_mean(name, functions::NAMES.into_iter(), "")
                     .unwrap_or_else(|| functions::KNOWN.into()),
             };
@@ -143,7 +144,12 @@ impl Checker<'_> {
                 self.mistyped(
                     argument.at,
                     format!("{name}() does not take {}", kind.name()),
-                    "",
+                    match (name, kind) {
+                        ("contains", Type::List | Type::Map) => {
+                            "for what is in a list or a map write `x in data.list`"
+                        }
+                        _ => "",
+                    },
                 );
             }
             nodes.push(node);
