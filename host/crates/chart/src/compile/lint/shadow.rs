@@ -58,19 +58,18 @@ fn crosses(program: &Program, transition: &Transition, reports: &mut Reports) {
         .filter(|state| program.node(*state).shape == Shape::Parallel);
     let is_history = matches!(program.node(target).shape, Shape::History(_));
     let inside = target == source || program.is_descendant(target, source);
-    if let Some(parallel) = common.filter(|_| !is_history && !(inside && transition.stays)) {
+    if let Some(parallel) = common.filter(|_| !(is_history || inside && transition.stays)) {
         let id = program.name_of(parallel);
-        let (where_to, help) = if inside || program.is_descendant(source, target) {
+        let (what, help) = if inside || program.is_descendant(source, target) {
             let help =
                 "to begin this region alone anew, name the state inside it, without `reenter`";
-            ("to its own region from outside it", help)
+            ("enters its own region from outside", help)
         } else {
             let help = "to move the other region alone, `raise` an event that it listens to";
-            ("from one region into another", help)
+            ("leads from one region into another", help)
         };
-        let message = format!(
-            "this leads {where_to}, so `{id}` is left with all its regions and begins anew"
-        );
+        let message =
+            format!("this {what}, so `{id}` is left with all its regions and begins anew");
         reports.warning(&transition.place, message, help);
     }
 }
