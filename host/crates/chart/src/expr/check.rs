@@ -257,6 +257,13 @@ impl Checker<'_> {
                 format!("`{name}` is not a name here"),
                 format!("did you mean `data.{name}`?"),
             ),
+            "True" | "TRUE" | "False" | "FALSE" | "None" | "nil" | "undefined" => {
+                let meant = match name.to_lowercase().as_str() {
+                    truth @ ("true" | "false") => truth.to_owned(),
+                    _ => "null".to_owned(),
+                };
+                self.wrong(at, format!("`{name}` is not a name here"), format!("did you mean `{meant}`?"))
+            }
             _ => self.wrong(
                 at,
                 format!("`{name}` is not a name here"),
@@ -315,7 +322,10 @@ impl Checker<'_> {
             self.mistyped(
                 at,
                 format!("`.{key}` needs a map, and this is {}", kind.name()),
-                "",
+                match key {
+                    "size" | "length" | "len" | "count" => "write `size(…)`",
+                    _ => "",
+                },
             );
         }
         (Node::Select(node, key.into()), Type::Dynamic)
