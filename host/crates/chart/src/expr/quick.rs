@@ -20,16 +20,25 @@ impl Expr {
 
 fn int(node: &Node, scope: &Scope<'_>) -> Option<i64> {
     match node {
-        Node::Binary(operator, left, right) => {
-            let calculate = match operator {
-                Operator::Add => i64::checked_add,
-                Operator::Subtract => i64::checked_sub,
-                Operator::Multiply => i64::checked_mul,
-                Operator::Remainder => i64::checked_rem,
-                _ => return None,
-            };
-            calculate(int(left, scope)?, int(right, scope)?)
+        Node::Binary(
+            operator @ (Operator::Add
+            | Operator::Subtract
+            | Operator::Multiply
+            | Operator::Remainder),
+            left,
+            right,
+        ) => {
+            let (left, right) = (int(left, scope)?, int(right, scope)?);
+            match operator {
+                Operator::Add => left.checked_add(right),
+                Operator::Subtract => left.checked_sub(right),
+                Operator::Multiply => left.checked_mul(right),
+                Operator::Remainder => left.checked_rem(right),
+                _ => None,
+            }
         }
+        Node::Constant(value) => value.as_int(),
+        Node::Data(slot) => scope.data[usize::from(*slot)].as_int(),
         Node::Call(Function::Size, arguments) => match place(arguments.first()?, scope)? {
             Value::List(items) => i64::try_from(items.len()).ok(),
             Value::Map(map) => i64::try_from(map.len()).ok(),
