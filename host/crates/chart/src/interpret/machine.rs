@@ -400,10 +400,12 @@ impl<'a> Machine<'a> {
     }
 
     /// Whether a guard holds; one that fails is false and raises an error.
+    #[inline]
     pub(super) fn holds(&mut self, guard: Option<&Expr>) -> bool {
-        let Some(guard) = guard else {
-            return true;
-        };
+        guard.is_none_or(|guard| self.guard_holds(guard))
+    }
+
+    fn guard_holds(&mut self, guard: &Expr) -> bool {
         match guard.holds(&self.scope()) {
             Ok(holds) => holds,
             Err(error) => {
