@@ -1,7 +1,7 @@
 //! Short cuts for what guards and assignments mostly are: comparing and counting whole numbers, and looking at what lies in data and event.
 //!
 //! A short cut answers without making a value or an error, or it says nothing (`None`), and then the walk in [`eval`](super::eval) answers. It may
-//! give no other answer than that walk would. None leads through a condition, so no part of an expression is walked more than twice.
+//! give no other answer than that walk would. None leads through a condition, so no part of an expression is walked more than a few times.
 
 use super::ast::Operator;
 use super::eval::Scope;
