@@ -1,5 +1,5 @@
-//! Transitions that do not do what they seem to. They lead across regions, or can never be taken: an earlier one of the same state always wins, the states inside always answer first, the state is left
-//! before any event is looked at, or the guard is written as `false`.
+//! Transitions that do not do what they seem to: they lead across regions, or can never be taken, because an earlier one of the same state always
+//! wins, the states inside always answer first, the state is left before any event is looked at, or the guard is written as `false`.
 
 use super::{all, is_certain, is_never, subtree, transitions};
 use crate::compile::reports::Reports;
