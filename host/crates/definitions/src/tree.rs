@@ -5,6 +5,7 @@
 //! more than a bounded amount of memory, whatever its nesting and its aliases.
 
 mod build;
+mod keys;
 mod scalar;
 mod syntax;
 

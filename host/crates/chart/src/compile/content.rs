@@ -6,7 +6,6 @@ use crate::def::{
     self, ActionDef, DataExpr, ExprText, InvokeDef, InvokeWhat, SendDef, StateKind, TextOrExpr,
 };
 use crate::expr::{self, Expr, Names, Type};
-use crate::nearest::did_you_mean;
 use crate::program::{
     Action, Block, Content, Delay, ForeachSpec, History, InvokeSpec, Location, Payload, SendSpec,
     Text, TimerSpec, What,
@@ -247,7 +246,10 @@ impl<'d> Contents<'_, 'd> {
         if self.strict() {
             let help = match name.strip_prefix("data.") {
                 Some(rest) if found.is_none() => format!("leave `data.` out: write `{rest}`"),
-                _ => did_you_mean(first, self.names.data.keys().map(|k| &**k), "")
+                _ => self
+                    .compiler
+                    .reports
+                    .did_you_mean(first, self.names.data.keys().map(|k| &**k), "")
                     .unwrap_or_else(|| "declare it under the chart's `data`".into()),
             };
             self.compiler.reports.error(&name.place, &*message, help);

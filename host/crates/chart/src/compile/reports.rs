@@ -3,11 +3,16 @@
 use super::Mode;
 use crate::def::ExprText;
 use crate::expr::{self, Expr, Names, Problem, Type};
-use types::{Finding, Place, Severity};
+use crate::nearest::did_you_mean;
+use types::{Finding, Place};
+
+/// Findings beyond this get no suggestion of a name: to look for one among thousands of names takes a while, and nobody reads so many.
+const SUGGESTIONS_MAX: usize = 50;
 
 pub(super) struct Reports {
     pub mode: Mode,
     findings: Vec<Finding>,
+    errors: usize,
 }
 
 impl Reports {
@@ -15,10 +20,12 @@ impl Reports {
         Reports {
             mode,
             findings: Vec::new(),
+            errors: 0,
         }
     }
 
     pub fn error(&mut self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
+        self.errors += 1;
         self.findings.push(Finding::error(place, message, help));
     }
 
@@ -31,10 +38,19 @@ impl Reports {
 
     /// How many errors there are so far.
     pub fn errors(&self) -> usize {
-        self.findings
-            .iter()
-            .filter(|f| f.severity == Severity::Error)
-            .count()
+        self.errors
+    }
+
+    /// [`did_you_mean`], while somebody may read it.
+    pub fn did_you_mean<'k>(
+        &self,
+        name: &str,
+        known: impl Iterator<Item = &'k str>,
+        prefix: &str,
+    ) -> Option<String> {
+        (self.findings.len() < SUGGESTIONS_MAX)
+            .then(|| did_you_mean(name, known, prefix))
+            .flatten()
     }
 
     /// All findings by place.

@@ -2,7 +2,6 @@
 
 use super::content::Contents;
 use crate::def::StateKind;
-use crate::nearest::did_you_mean;
 use crate::state::StateId;
 use types::Marked;
 
@@ -88,7 +87,10 @@ impl Contents<'_, '_> {
                 true => format!(
                     "ids are unique in a chart, so a state is named by its id alone: write `{last}`"
                 ),
-                false => did_you_mean(name, known, "")
+                false => self
+                    .compiler
+                    .reports
+                    .did_you_mean(name, known, "")
                     .unwrap_or_else(|| "add it under `states`, or name one that exists".into()),
             };
             let message = format!("there is no state `{name}`");

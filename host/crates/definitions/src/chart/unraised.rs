@@ -255,21 +255,20 @@ impl<'d> Names<'d> {
     }
 
     /// What the chart raises and no transition listens to: whoever misspelt it meant that. A name that is computed could be any of them.
-    fn unheard(&self) -> impl Iterator<Item = &'d str> {
+    fn unheard(&self) -> Vec<&'d str> {
         /// A chart that raises more for nobody is not read by its author either.
         const MOST: usize = 64;
+        if self.computed {
+            return Vec::new();
+        }
         let heard: HashSet<&str> = self.heard.iter().map(|event| plain(event)).collect();
-        let is_heard = move |name: &str| {
+        let is_heard = |name: &str| {
             let dots = name.match_indices('.').map(|(dot, _)| dot);
             dots.chain([name.len()])
                 .any(|end| heard.contains(&name[..end]))
         };
-        let raised = self.raised.iter().copied().filter(|_| !self.computed);
-        raised
-            .filter(move |name| !is_heard(name))
-            .take(MOST)
-            .collect::<Vec<_>>()
-            .into_iter()
+        let raised = self.raised.iter().copied();
+        raised.filter(|name| !is_heard(name)).take(MOST).collect()
     }
 
     /// An event in a namespace of the host's that it never raises.

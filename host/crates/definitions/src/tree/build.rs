@@ -1,5 +1,6 @@
 //! The parser's events put together into a tree, within the budgets.
 
+use super::keys::{self, Fate, Lines};
 use super::{Entry, Key, Kind, MAX_DEPTH, MAX_NODES, MAX_TEXT, Node, Scalar, Style, Tree, Typed};
 use super::{scalar, syntax};
 use crate::suggest::shown;
@@ -71,12 +72,6 @@ struct Open {
     height: usize,
 }
 
-/// Whether the entry under a key goes into the tree, or was reported and left out.
-enum Fate {
-    Kept,
-    Complained,
-}
-
 enum Content {
     List(Vec<Node>),
     Map {
@@ -84,37 +79,6 @@ enum Content {
         key: Option<(Key, Fate)>,
         lines: Lines,
     },
-}
-
-/// Where each key of a map stands. Few maps have many keys: those of the others are looked through.
-#[derive(Default)]
-struct Lines(HashMap<Rc<str>, u32>);
-
-impl Lines {
-    /// From so many keys on, they are kept here too.
-    const MANY: usize = 24;
-
-    /// The line of the entry among `entries` with the key `name`.
-    fn of(&self, entries: &[Entry], name: &str) -> Option<u32> {
-        if entries.len() >= Self::MANY {
-            return self.0.get(name).copied();
-        }
-        let found = entries.iter().find(|entry| &*entry.key.text == name);
-        found.map(|entry| entry.key.place.line)
-    }
-
-    /// Another entry has come to `entries`.
-    fn note(&mut self, entries: &[Entry]) {
-        let new = match entries.len() {
-            few if few < Self::MANY => return,
-            Self::MANY => entries,
-            _ => &entries[entries.len() - 1..],
-        };
-        let keys = new
-            .iter()
-            .map(|entry| (entry.key.text.clone(), entry.key.place.line));
-        self.0.extend(keys);
-    }
 }
 
 struct Builder {
@@ -292,17 +256,13 @@ impl Builder {
                 key,
                 lines,
             } => match key.take() {
-                None => *key = Some(as_key(node, entries, lines, &mut self.findings)),
+                None => *key = Some(keys::as_key(node, entries, lines, &mut self.findings)),
                 Some((_, Fate::Complained)) => {}
-                Some((key, Fate::Kept)) if is_glued(&key, &node) => {
-                    let (name, value) = key.text.split_once(':').unwrap_or_default();
-                    let message =
-                        format!("there is no space after the `:` of `{}`", shown(&key.text));
-                    let help = format!("write `{}: {}`", shown(name), shown(value));
-                    self.findings
-                        .push(Finding::error(&key.place, message, help));
-                }
                 Some((key, Fate::Kept)) => {
+                    if let Some(finding) = keys::glued(&key, &node) {
+                        self.findings.push(finding);
+                        return Ok(());
+                    }
                     // A missing value has no place of its own: its key's is where one would look.
                     if node.is_null() && node.scalar().is_some_and(|s| s.text.is_empty()) {
                         node.place = key.place.clone();
@@ -380,66 +340,6 @@ impl Builder {
             "in YAML `!` begins a tag: an expression or a text that begins with it needs quotes",
         ));
     }
-}
-
-/// Whether this is `{ key:value }`, which YAML takes for one long key without a value.
-fn is_glued(key: &Key, value: &Node) -> bool {
-    let missing =
-        matches!(&value.kind, Kind::Scalar(s) if s.value == Typed::Null && s.text.is_empty());
-    // A URL or a quoted key that ends in nothing stays what it is.
-    missing
-        && key.plain
-        && key.text.contains(':')
-        && !key.text.contains("//")
-        && !key.text.ends_with(':')
-}
-
-/// A node in the place of a key; duplicates and keys that are no text are reported.
-fn as_key(
-    node: Node,
-    entries: &[Entry],
-    lines: &Lines,
-    findings: &mut Vec<Finding>,
-) -> (Key, Fate) {
-    let place = node.place.clone();
-    let text = match &node.kind {
-        Kind::Scalar(scalar) if scalar.value != Typed::Null => scalar.text.clone(),
-        _ => "".into(),
-    };
-    let complaint = if node.is_null() && node.scalar().is_some_and(|s| !s.text.is_empty()) {
-        let word = node.scalar().map_or("", |s| &*s.text);
-        Some((
-            format!("a key must be a name, and a bare `{word}` is nothing in YAML"),
-            "put it in quotes, or choose another name",
-        ))
-    } else if text.is_empty() {
-        Some((
-            format!("a key must be a name, and this is {}", node.describe()),
-            "write `name: value`; a text that begins with `{`, `[` or `*` needs quotes",
-        ))
-    } else if &*text == "<<" && node.scalar().is_some_and(|s| s.style == Style::Plain) {
-        Some((
-            "unknown key `<<`".into(),
-            "merge keys belong to older YAML and are not read here: write the entries out",
-        ))
-    } else {
-        lines.of(entries, &text).map(|line| {
-            let name = shown(&text);
-            (
-                format!("the key `{name}` stands here a second time; the first is on line {line}"),
-                "keep one of the two",
-            )
-        })
-    };
-    let fate = match complaint {
-        Some((message, help)) => {
-            findings.push(Finding::error(&place, message, help));
-            Fate::Complained
-        }
-        None => Fate::Kept,
-    };
-    let plain = node.scalar().is_some_and(|s| s.style == Style::Plain);
-    (Key { text, place, plain }, fate)
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ use std::sync::Arc;
 /// How many microsteps a circle of raised events may have to be found, and how many events may wait in it.
 const CIRCLE_MAX: usize = 64;
 const QUEUE_MAX: usize = 16;
+/// How many circles of `always` are judged.
+const CIRCLES_MAX: usize = 100;
 
 pub(super) fn look(program: &Program, tree: &Tree<'_>, reports: &mut Reports) {
     always(program, tree, reports);
@@ -29,12 +31,17 @@ fn always(program: &Program, tree: &Tree<'_>, reports: &mut Reports) {
         .map(|t| follower(program, t))
         .collect();
     let mut colour = vec![0u32; next.len()];
+    let mut judged = 0;
     for start in 0..next.len() {
         let transition = &program.transitions[start];
         let certain = transition.descriptors.is_empty() && is_certain(transition);
         let mut at = certain.then_some(start);
         while let Some(number) = at {
+            if judged == CIRCLES_MAX {
+                return;
+            }
             if colour[number] == start as u32 + 1 {
+                judged += 1;
                 let transition = &program.transitions[number];
                 if !may_be_ended(program, transition.source) {
                     let id = &tree.def(transition.source).id;

@@ -6,7 +6,6 @@ use crate::compile::reports::Reports;
 use crate::compile::tree::Tree;
 use crate::def::{ActionDef, TextOrExpr};
 use crate::descriptor::Descriptor;
-use crate::nearest::did_you_mean;
 use crate::program::{Program, Shape};
 use crate::state::StateId;
 use std::collections::HashSet;
@@ -43,7 +42,7 @@ fn cancelled(tree: &Tree<'_>, reports: &mut Reports) {
         .into_iter()
         .filter(|id| !known.contains(id.as_str()))
     {
-        let help = did_you_mean(id, sent.iter().copied(), "").unwrap_or_else(|| {
+        let help = reports.did_you_mean(id, sent.iter().copied(), "").unwrap_or_else(|| {
             format!("give the `send` that it should stop this id: `send: {{ event: …, delay: …, id: {id} }}`")
         });
         reports.warning(&id.place, format!("no `send` has the id `{id}`"), help);
@@ -65,8 +64,9 @@ fn done(
             .filter(|(index, _)| *index > 0 && ends(program, StateId::new(*index)))
             .map(|(_, info)| &*info.id);
         let any = program.infos.iter().map(|info| &*info.id);
-        let help = did_you_mean(ended, can_end, "done.state.")
-            .or_else(|| did_you_mean(ended, any, "done.state."))
+        let help = reports
+            .did_you_mean(ended, can_end, "done.state.")
+            .or_else(|| reports.did_you_mean(ended, any, "done.state."))
             .unwrap_or_else(|| "name a state that has a final state inside".into());
         let message = format!("`{plain}` never happens: there is no state `{ended}`");
         return reports.warning(&event.place, message, help);
@@ -119,7 +119,7 @@ fn timer(program: &Program, event: &Marked<String>, plain: &str, reports: &mut R
     if set().any(|name| heard.matches(name)) {
         return;
     }
-    let help = did_you_mean(plain, set(), "").unwrap_or_else(|| {
+    let help = reports.did_you_mean(plain, set(), "").unwrap_or_else(|| {
         "write what happens after a while as `after: { 10m: TARGET }`, in the state that waits"
             .into()
     });

@@ -1,5 +1,5 @@
-//! Transitions that do not do what they seem to. They lead across regions, or can never be taken: an earlier one of the same state always wins, the states inside always answer first, the state is left
-//! before any event is looked at, or the guard is written as `false`.
+//! Transitions that do not do what they seem to: they lead across regions, or can never be taken, because an earlier one of the same state always
+//! wins, the states inside always answer first, the state is left before any event is looked at, or the guard is written as `false`.
 
 use super::{all, is_certain, is_never, subtree, transitions};
 use crate::compile::reports::Reports;
@@ -92,7 +92,10 @@ fn beaten(transitions: &[Transition], reports: &mut Reports) -> Vec<bool> {
                 "this transition is never taken: one before it has no guard and always wins";
             let bare =
                 |t: &Transition| t.guard.is_none() && t.actions.is_empty() && t.targets.len() == 1;
-            let help = if transitions.len() > 1 && transitions.iter().all(bare) {
+            let timed = |d: &Descriptor| matches!(d, Descriptor::Prefix(text) if text.starts_with("timer."));
+            let help = if transition.descriptors.iter().any(timed) {
+                "the time that is up is an event, which `*` takes too: write `after` before `on`"
+            } else if transitions.len() > 1 && transitions.iter().all(bare) {
                 "put it first, or give the other one a guard; several states at once are one transition: `{ target: [a, b] }`"
             } else {
                 "put it first, or give the other one a guard"
