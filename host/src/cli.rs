@@ -215,7 +215,7 @@ pub struct ChartMigrate {
     #[arg(value_name = "B")]
     pub to: PathBuf,
     /// The active states; where the chart begins by default
-    #[arg(long, value_name = "CONFIG", value_delimiter = ',')]
+    #[arg(long, value_name = "CONFIG")]
     pub at: Vec<String>,
     /// Only say what would happen; the only way so far
     #[arg(long)]

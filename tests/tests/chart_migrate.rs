@@ -64,6 +64,9 @@ fn what_cannot_be_moved_is_explained() {
     plan(OLD, NEW, &["--at", "drafd"])
         .expect(2)
         .complains(&["no state `drafd`", "did you mean `draft`?"]);
+    for form in ["work,draft", "work + draft", "[\"work\",\"draft\"]"] {
+        plan(OLD, NEW, &["--at", form]).expect(0);
+    }
     plan(OLD, NEW, &["--at", "draft,polish"])
         .expect(2)
         .complains(&["`polish` cannot be active together"]);

@@ -5,7 +5,8 @@
 
 use crate::live::{FileChange, RunEvent};
 use crate::record::Kind;
-use crate::run::{Asked, Run, load_plugins};
+use crate::request::Asked;
+use crate::run::{Run, load_plugins};
 use crate::{Services, money};
 use chart::{Effect, Migration, ReloadPolicy, Snapshot};
 use definitions::{AgentDef, ChartBundle, House};

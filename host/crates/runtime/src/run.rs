@@ -5,13 +5,14 @@ use crate::gather::Gathered;
 use crate::live::{Cause, CauseKind, RunEvent, Status};
 use crate::record::{Kind, Pending};
 use crate::reload::{Prepared, Reloads};
+use crate::request::{Ask, Asked, RunEnd, RunRequest};
 use crate::round::Activity;
 use crate::services::Observer;
 use crate::think::Answered;
-use crate::{RuntimeError, Services, money, offers};
+use crate::{RuntimeError, Services, money, offers, run_id};
 use chart::{Due, Effects, Snapshot};
 use context::HistoryItem;
-use definitions::{AgentDef, ChartBundle, House};
+use definitions::{AgentDef, ChartBundle};
 use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
@@ -24,68 +25,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use types::{
-    ContentHash, Event, Item, Model, ModelParameters, Provenance, Role, ToolName, ToolSpec, Value,
-};
+use types::{Event, Item, ModelParameters, Provenance, Role, ToolName, ToolSpec, Value};
 
 /// Activities that may fail one after another before the run is given up: a chart that tries again on every error must not do so for ever, because each
 /// try may cost money.
 const FAILURES_IN_A_ROW: u32 = 10;
 /// Events that may follow each other before something has to be done outside.
 const STEPS_WITHOUT_WAITING: u32 = 1_000;
-
-/// What is to be run.
-pub struct RunRequest {
-    /// The agent's name.
-    pub agent: String,
-    /// What a person says to it first.
-    pub prompt: Option<String>,
-    /// Whom to ask.
-    pub asked: Asked,
-    /// How to find out anew whom to ask, when definitions have changed.
-    pub ask: Ask,
-}
-
-/// Whom a run asks.
-#[derive(Clone)]
-pub struct Asked {
-    /// The model, opened already.
-    pub model: Arc<dyn Model>,
-    /// Its provider's name, for the record.
-    pub provider: Arc<str>,
-    /// The model's name, where it is not the one in the agent's definition.
-    pub model_name: Option<Arc<str>>,
-    /// Whether asking it costs nothing, as with a script.
-    pub free: bool,
-    /// What it was made of, so that one that has not changed is kept with its connections.
-    pub identity: ContentHash,
-}
-
-/// Whom to ask by the definitions of a house; `None` where it is still whom the run asks.
-pub type Ask = Box<dyn Fn(&House, &Asked) -> Result<Option<Asked>, String>>;
-
-impl Asked {
-    /// What `agent` asks it with.
-    pub(crate) fn parameters(&self, agent: &AgentDef) -> ModelParameters {
-        let name = self.model_name.as_ref().unwrap_or(&agent.model.name);
-        ModelParameters {
-            provider: self.provider.clone(),
-            name: name.clone(),
-            ..agent.model.clone()
-        }
-    }
-}
-
-/// How a run ended.
-#[derive(Clone, Debug)]
-pub struct RunEnd {
-    /// The run.
-    pub run: Arc<str>,
-    /// How.
-    pub status: Status,
-    /// What stopped it.
-    pub cause: Option<Cause>,
-}
 
 /// Something that was performed outside and has come back.
 pub(crate) enum Done {
@@ -232,7 +178,7 @@ impl<'a> Run<'a> {
         let (agent, bundle) = find_agent(services, &request.agent)?;
         let plugins = load_plugins(services, &agent).await?;
         let now = services.clock.now();
-        let id = new_run_id(services);
+        let id = run_id::new(services);
         let parameters = request.asked.parameters(&agent);
         let spent_today = match agent.budget.usd_per_day {
             Some(_) => money::spent_today(journal, &agent, now)?,
@@ -673,54 +619,4 @@ pub(crate) async fn load_plugins(
         );
     }
     Ok(plugins)
-}
-
-/// A run's id: when it began, so that ids sort, and enough chance that two never meet.
-fn new_run_id(services: &Services) -> Arc<str> {
-    let mut random = [0u8; 4];
-    services.rng.fill(&mut random);
-    let seconds = services.clock.now().0.div_euclid(1_000);
-    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, day) = civil(days);
-    format!(
-        "{year:04}{month:02}{day:02}-{:02}{:02}{:02}-{}",
-        rest / 3_600,
-        rest / 60 % 60,
-        rest % 60,
-        random
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect::<String>()
-    )
-    .into()
-}
-
-/// Year, month and day of a number of days since 1970-01-01: Howard Hinnant's `civil_from_days`.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let day_of_era = z.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_index = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 {
-        month_index + 3
-    } else {
-        month_index - 9
-    };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::civil;
-
-    #[test]
-    fn days_become_dates() {
-        assert_eq!(civil(0), (1970, 1, 1));
-        assert_eq!(civil(19_782), (2024, 2, 29));
-        assert_eq!(civil(20_777), (2026, 11, 20));
-    }
 }

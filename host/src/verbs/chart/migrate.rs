@@ -95,8 +95,11 @@ fn load(path: &Path) -> Result<ChartBundle, Failure> {
     Ok(bundle)
 }
 
+/// `at` as a person types it or as other verbs print it: `left2,right1`, `left2 + right1`, `["left2","right1"]`.
 fn place(bundle: &ChartBundle, at: &[String]) -> Result<Snapshot, Failure> {
-    let states: Vec<&str> = at.iter().map(String::as_str).collect();
+    let separates = |c: char| c.is_whitespace() || matches!(c, ',' | '+' | '[' | ']' | '"');
+    let states = at.iter().flat_map(|text| text.split(separates));
+    let states: Vec<&str> = states.filter(|state| !state.is_empty()).collect();
     chart::place(&bundle.chart, &states, 0, &mut Effects::new()).map_err(|error| match error {
         PlaceError::Step(_) => Failure::new(NOT_SO, error),
         _ => Failure::new(USAGE, error)
