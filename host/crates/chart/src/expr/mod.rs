@@ -54,4 +54,6 @@ impl Problem {
 }
 
 #[cfg(test)]
+mod against_cel;
+#[cfg(test)]
 mod tests;
