@@ -425,19 +425,10 @@ impl<'c, 'b> Generator<'c, 'b> {
                     "_name",
                 ];
                 let expr = exprs[self.choices.below(exprs.len())];
-                // A child that is cancelled has no event of its own to look at.
-                let expr = if label.starts_with('-') {
-                    "_name"
-                } else {
-                    expr
-                };
                 self.log(label, Some(expr.into()))
             }
             _ => {
-                let mut expr = self.expression();
-                if label.starts_with('-') && expr.contains("event") {
-                    expr = self.spelled("n");
-                }
+                let expr = self.expression();
                 self.log(label, Some(expr))
             }
         }

@@ -126,6 +126,7 @@ impl<'a> Machine<'a> {
             Running::Activity(_) => return Ok(()),
         };
         let mut working = Working::default();
+        let event = snapshot.slow.event.take();
         let mut child = Machine::new(
             program,
             self.library,
@@ -138,8 +139,11 @@ impl<'a> Machine<'a> {
         child.session = format!("{}/{id}", self.session).into();
         child.address = format!("#_scxml_{}", child.session).into();
         child.parent_session = Some(self.session.clone());
+        child.event = event;
         let result = work(&mut child);
         let outbox = std::mem::take(&mut child.outbox);
+        let event = child.event.take();
+        snapshot.slow.event = event.filter(|_| !snapshot.done);
         let ended = snapshot.done.then(|| snapshot.output.clone());
         result?;
         for outgoing in outbox {

@@ -410,3 +410,30 @@ fn the_timer_of_a_child_chart_reaches_the_child() {
         ("t", false)
     );
 }
+
+/// A child that its parent ends still has its last event, also after the snapshot was stored in between.
+#[test]
+fn a_child_that_is_ended_sees_its_last_event() {
+    let mut run = begin(json!({
+        "initial": "a",
+        "states": {
+            "a": {
+                "invoke": {"id": "kid", "autoforward": true, "chart": {
+                    "initial": "c", "states": {"c": {"exit": [{"log": "event.data.k"}], "on": {"go": {}}}}
+                }},
+                "on": {"leave": "b"}
+            },
+            "b": {}
+        }
+    }));
+    run.event("go", json!({"k": 4}));
+    let saved = serde_json::to_string(&run.snapshot.save(&run.chart)).expect("JSON");
+    let saved: SavedSnapshot = serde_json::from_str(&saved).expect("what was written");
+    run.snapshot = saved.restore(&run.chart).expect("its own chart");
+    run.event("leave", json!({"k": 5}));
+    assert!(
+        run.effects().contains(r#"{"type":"log","value":4}"#),
+        "{}",
+        run.effects()
+    );
+}
