@@ -230,6 +230,7 @@ impl Session {
                     Some(expr) => self.value(expr, family)?,
                     None => Value::Null,
                 };
+                fits(&value, 1)?;
                 let label = label.as_deref().unwrap_or("-");
                 family.say(format!("log {label} {value}"));
                 Ok(())

@@ -437,3 +437,19 @@ fn a_child_that_is_ended_sees_its_last_event() {
         run.effects()
     );
 }
+
+/// What is logged is bounded like what is kept: shared parts make a small value that is endless to write.
+#[test]
+fn a_log_line_that_would_be_endless_is_an_error() {
+    let many: Vec<i64> = (0..2_000).collect();
+    let run = begin(json!({
+        "data": {"l": many}, "initial": "a",
+        "states": {"a": {"entry": [{"log": "data.l.map(x, data.l)"}]}}
+    }));
+    let effects = run.effects();
+    assert!(
+        effects.contains("error.execution") && effects.len() < 1_000,
+        "{}",
+        effects.len()
+    );
+}
