@@ -1,6 +1,7 @@
 //! Turns the suites' neutral JSON into the tree that the engine compiles. What is not of the format is an error here with a name, never left
 //! out: a field nobody reads would make a case pass that was never run.
 
+use crate::fields::{each, fields, items, strings, text};
 use anyhow::{Context, Result, bail};
 use chart::{
     ActionDef, ChartDef, ChartKind, DataDef, DataExpr, DataValue, Delay, ExprText, InitialDef,
@@ -126,22 +127,6 @@ const CASE_FIELDS: [&str; 13] = [
 /// Fields that begin so are scripts of other schools.
 const OTHER_SCRIPTS: &str = "script_";
 
-/// Refuse whatever is not of the format.
-pub(crate) fn fields(json: &Json, what: &str, known: &[&str]) -> Result<()> {
-    let Some(map) = json.as_object() else {
-        bail!("{what} is no map");
-    };
-    for field in map.keys() {
-        if !known.contains(&field.as_str()) {
-            bail!(
-                "{what} has the field `{field}`, which is not of the format; known are {}",
-                known.join(", ")
-            );
-        }
-    }
-    Ok(())
-}
-
 fn place() -> Place {
     Place::built_in("case")
 }
@@ -150,37 +135,8 @@ fn marked(text: &str) -> Marked<String> {
     Marked::new(text.to_owned(), place())
 }
 
-/// A list of names; one alone needs no list.
-fn strings(json: &Json, what: &str) -> Result<Vec<String>> {
-    let name = |item: &Json| {
-        let name = item.as_str().map(str::to_owned);
-        name.with_context(|| format!("`{what}` holds {item}, which is no text"))
-    };
-    match json {
-        Json::String(text) => Ok(vec![text.clone()]),
-        json => items(json, what)?.iter().map(name).collect(),
-    }
-}
-
 fn marked_list(json: &Json, what: &str) -> Result<Vec<Marked<String>>> {
     Ok(strings(json, what)?.iter().map(|s| marked(s)).collect())
-}
-
-fn items<'j>(json: &'j Json, what: &str) -> Result<&'j [Json]> {
-    match json {
-        Json::Null => Ok(&[]),
-        Json::Array(items) => Ok(items),
-        other => bail!("`{what}` is {other}, and must be a list"),
-    }
-}
-
-/// The text under `key`; absent and `null` are the same.
-fn text<'j>(json: &'j Json, key: &str) -> Result<Option<&'j str>> {
-    match &json[key] {
-        Json::Null => Ok(None),
-        Json::String(text) => Ok(Some(text)),
-        other => bail!("`{key}` is {other}, and must be a text"),
-    }
 }
 
 fn expr(json: &Json) -> Option<ExprText> {
@@ -328,10 +284,6 @@ const STATE_FIELDS: [&str; 14] = [
     "donedata",
     "invoke",
 ];
-
-fn each<T>(json: &Json, what: &str, read: fn(&Json) -> Result<T>) -> Result<Vec<T>> {
-    items(json, what)?.iter().map(read).collect()
-}
 
 fn output(json: &Json) -> Result<Option<OutputDef>> {
     if json.is_null() {

@@ -4,6 +4,7 @@
 
 mod choices;
 mod compare;
+mod expressions;
 mod generate;
 mod replay;
 mod tree;
