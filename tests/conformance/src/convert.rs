@@ -1,7 +1,7 @@
 //! Turns the suites' neutral JSON into the tree that the engine compiles. What is not of the format is an error here with a name, never left
 //! out: a field nobody reads would make a case pass that was never run.
 
-use crate::fields::{each, fields, items, strings, text};
+use crate::fields::{INVOKE_FIELDS, SEND_FIELDS, STATE_FIELDS, each, fields, items, strings, text};
 use anyhow::{Context, Result, bail};
 use chart::{
     ActionDef, ChartDef, ChartKind, DataDef, DataExpr, DataValue, Delay, ExprText, InitialDef,
@@ -49,6 +49,7 @@ fn read_chart(json: &Json) -> Result<ChartDef> {
         states,
         late,
         placed: BTreeSet::new(),
+        depth: 0,
     };
     let children = reader.children(&json["root"], None)?;
     if let Some(lost) = states.keys().find(|id| !reader.placed.contains(*id)) {
@@ -185,18 +186,28 @@ fn initial(targets: &Json, of: &Json) -> Result<Option<InitialDef>> {
     Ok(Some(InitialDef { targets, actions }))
 }
 
+/// How deep states may nest; the engine allows fewer.
+const DEPTH_MAX: usize = 100;
+
 /// What one chart's states are read with.
 struct Reader<'j> {
     states: &'j States,
     late: bool,
     /// States that have found their place; each has one, or there would be no end.
     placed: BTreeSet<String>,
+    depth: usize,
 }
 
 impl Reader<'_> {
     fn children(&mut self, ids: &Json, parent: Option<&str>) -> Result<Vec<StateDef>> {
         let ids = strings(ids, "states")?;
-        ids.iter().map(|id| self.state(id, parent)).collect()
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            bail!("states are nested deeper than {DEPTH_MAX}");
+        }
+        let states = ids.iter().map(|id| self.state(id, parent)).collect();
+        self.depth -= 1;
+        states
     }
 
     fn state(&mut self, id: &str, parent: Option<&str>) -> Result<StateDef> {
@@ -267,23 +278,6 @@ impl Reader<'_> {
         })
     }
 }
-
-const STATE_FIELDS: [&str; 14] = [
-    "type",
-    "parent",
-    "states",
-    "initial",
-    "initial_actions",
-    "history",
-    "default",
-    "default_actions",
-    "onentry",
-    "onexit",
-    "transitions",
-    "data",
-    "donedata",
-    "invoke",
-];
 
 fn output(json: &Json) -> Result<Option<OutputDef>> {
     if json.is_null() {
@@ -384,21 +378,6 @@ fn text_or_expr(json: &Json, key: &str) -> Result<Option<TextOrExpr>> {
     Ok(fixed.or_else(|| expr(&json[format!("{key}_expr")]).map(TextOrExpr::Expr)))
 }
 
-const SEND_FIELDS: [&str; 12] = [
-    "event",
-    "event_expr",
-    "target",
-    "target_expr",
-    "delay",
-    "delay_expr",
-    "id",
-    "id_location",
-    "params",
-    "content_expr",
-    "type",
-    "type_expr",
-];
-
 fn send(json: &Json) -> Result<SendDef> {
     fields(json, "`send`", &SEND_FIELDS)?;
     let delay = match &json["delay"] {
@@ -441,20 +420,6 @@ fn payload(json: &Json) -> Result<Option<DataExpr>> {
     }
     Ok(expr(&json["content_expr"]).map(DataExpr::One))
 }
-
-const INVOKE_FIELDS: [&str; 11] = [
-    "id",
-    "id_location",
-    "chart",
-    "src",
-    "src_expr",
-    "type",
-    "type_expr",
-    "params",
-    "content_expr",
-    "autoforward",
-    "finalize",
-];
 
 fn invoke(json: &Json) -> Result<InvokeDef> {
     fields(json, "`invoke`", &INVOKE_FIELDS)?;

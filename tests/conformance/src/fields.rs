@@ -53,3 +53,52 @@ pub fn text<'j>(json: &'j Json, key: &str) -> Result<Option<&'j str>> {
 pub fn each<T>(json: &Json, what: &str, read: fn(&Json) -> Result<T>) -> Result<Vec<T>> {
     items(json, what)?.iter().map(read).collect()
 }
+
+/// What a state may have.
+pub const STATE_FIELDS: [&str; 14] = [
+    "type",
+    "parent",
+    "states",
+    "initial",
+    "initial_actions",
+    "history",
+    "default",
+    "default_actions",
+    "onentry",
+    "onexit",
+    "transitions",
+    "data",
+    "donedata",
+    "invoke",
+];
+
+/// What a `send` may have.
+pub const SEND_FIELDS: [&str; 12] = [
+    "event",
+    "event_expr",
+    "target",
+    "target_expr",
+    "delay",
+    "delay_expr",
+    "id",
+    "id_location",
+    "params",
+    "content_expr",
+    "type",
+    "type_expr",
+];
+
+/// What an `invoke` may have.
+pub const INVOKE_FIELDS: [&str; 11] = [
+    "id",
+    "id_location",
+    "chart",
+    "src",
+    "src_expr",
+    "type",
+    "type_expr",
+    "params",
+    "content_expr",
+    "autoforward",
+    "finalize",
+];

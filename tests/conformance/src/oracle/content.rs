@@ -328,7 +328,7 @@ impl Session {
             event.origin = Some(format!("#_scxml_{}", self.session_id));
         }
         if delay > 0 {
-            let due = family.now + delay;
+            let due = family.now.saturating_add(delay);
             let id = event.send_id.as_deref().unwrap_or("-");
             family.say(format!("schedule {id} {name} {due}"));
             family.order += 1;

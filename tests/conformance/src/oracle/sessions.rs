@@ -142,7 +142,7 @@ impl Session {
                 continue;
             }
             started.push(name.clone());
-            let due = family.now + after.as_millis() as i64;
+            let due = family.now.saturating_add(after.as_millis() as i64);
             family.say(format!("schedule - {name} {due}"));
             family.order += 1;
             self.delayed.push(Delayed {
