@@ -231,6 +231,8 @@ impl Reader<'_> {
         let written = text(json, "type")?.unwrap_or_default();
         let kind = match written {
             "atomic" | "compound" => StateKind::Normal,
+            // By the Recommendation a parallel state with nothing inside is atomic.
+            "parallel" if items(&json["states"], "states")?.is_empty() => StateKind::Normal,
             "parallel" => StateKind::Parallel,
             "final" => StateKind::Final,
             "history" => StateKind::History {
