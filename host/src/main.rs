@@ -10,6 +10,7 @@ mod print;
 mod progress;
 mod shipped;
 mod verbs;
+mod watch;
 mod world;
 
 use clap::Parser;

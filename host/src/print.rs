@@ -4,10 +4,47 @@ use crate::exit::{Failure, NOT_SO};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
+/// Styles, as terminals number them.
+pub const BOLD: &str = "1";
+pub const DIM: &str = "2";
+pub const RED: &str = "1;31";
+pub const GREEN: &str = "32";
+pub const YELLOW: &str = "33";
+pub const CYAN: &str = "36";
+
+/// Puts styles on text, or leaves it as it is.
+#[derive(Clone, Copy)]
+pub struct Paint {
+    color: bool,
+}
+
+impl Paint {
+    /// With styles, or without.
+    pub fn new(color: bool) -> Self {
+        Paint { color }
+    }
+
+    /// `text` in `style`.
+    pub fn with(self, style: &str, text: &str) -> String {
+        match self.color && !text.is_empty() {
+            true => format!("\u{1b}[{style}m{text}\u{1b}[0m"),
+            false => text.to_owned(),
+        }
+    }
+}
+
 /// Whether diagnostics may be coloured.
 pub fn color_on_stderr() -> bool {
+    color_wanted() && std::io::stderr().is_terminal()
+}
+
+/// Whether what is printed may be coloured.
+pub fn color_on_stdout() -> bool {
+    color_wanted() && std::io::stdout().is_terminal()
+}
+
+fn color_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-        && std::io::stderr().is_terminal()
 }
 
 /// Write `text` to standard error. When nobody can read it there is nobody to tell, and what the program does must not depend on that.

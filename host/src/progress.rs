@@ -121,6 +121,30 @@ impl Progress {
                 let text = format!("  asked: {question}");
                 self.line(&mut seen, &text);
             }
+            RunEvent::Reloaded {
+                files,
+                changes,
+                later,
+            } => {
+                let names: Vec<&str> = files.iter().map(|change| &*change.file).collect();
+                self.line(
+                    &mut seen,
+                    &format!("  reloaded: {}", plain(&names.join(", "))),
+                );
+                for change in changes {
+                    self.line(&mut seen, &format!("    {}", plain(change)));
+                }
+                for what in later {
+                    self.line(&mut seen, &format!("    not now: {}", plain(what)));
+                }
+            }
+            RunEvent::NotReloaded { why } => {
+                let what = "what was saved is not used, the definitions before go on:";
+                self.line(&mut seen, &format!("  {} {what}", self.paint("31", "✗")));
+                for line in why.lines() {
+                    self.line(&mut seen, &format!("    {}", plain(line)));
+                }
+            }
             RunEvent::Reasoning { .. } | RunEvent::Done { .. } => {}
         }
         self.status(&seen);

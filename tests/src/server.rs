@@ -123,10 +123,15 @@ impl ModelServer {
         let address = listener.local_addr().expect("a listener has an address");
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = asked.clone();
+        let model = Arc::new(Mutex::new(model));
         std::thread::spawn(move || {
             for (number, stream) in listener.incoming().flatten().enumerate() {
-                // A client that goes away is the test's affair, not the server's.
-                let _ = serve(stream, number, &model, &log);
+                // A client that is stopped may leave a connection behind that it never uses: nobody may have to wait for that one.
+                let (model, log) = (model.clone(), log.clone());
+                std::thread::spawn(move || {
+                    // A client that goes away is the test's affair, not the server's.
+                    let _ = serve(stream, number, &model, &log);
+                });
             }
         });
         ModelServer {
@@ -154,14 +159,18 @@ pub fn dead_address() -> String {
 fn serve(
     stream: TcpStream,
     number: usize,
-    model: &impl Fn(&Asked) -> Answer,
+    model: &Mutex<impl Fn(&Asked) -> Answer>,
     log: &Mutex<Vec<Asked>>,
 ) -> std::io::Result<()> {
     let asked = receive(&stream)?;
     log.lock()
         .expect("no server thread has failed")
         .push(asked.clone());
-    match model(&asked) {
+    let answer = {
+        let model = model.lock().expect("no model has failed");
+        model(&asked)
+    };
+    match answer {
         Answer::Say(said) => send_events(stream, &events(&said, number), true),
         Answer::Cut(said) => {
             let events = events(&said, number);

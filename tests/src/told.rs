@@ -43,6 +43,8 @@ impl Told {
             "outcome",
             "log",
             "ask",
+            "reloaded",
+            "not_reloaded",
         ];
         for event in &events {
             assert!(

@@ -40,6 +40,7 @@ fn a_new_house_checks_and_runs_at_once() {
         "charts",
         "policies",
         "plugins",
+        "scenarios",
         "scripts",
         ".charthouse",
     ] {
@@ -60,7 +61,14 @@ fn a_new_house_checks_and_runs_at_once() {
 #[test]
 fn every_shipped_agent_and_plugin_can_be_looked_at() {
     let house = House::init::<&str>(&[]);
-    for agent in ["surveyor", "coder"] {
+    for agent in [
+        "assistant",
+        "coder",
+        "editor",
+        "planner",
+        "reviewer",
+        "surveyor",
+    ] {
         house.run(["context", "show", agent]).expect(0);
         house.run(["policy", "explain", agent]).expect(0);
     }
@@ -319,10 +327,10 @@ fn the_mistakes_of_a_new_user_are_told_what_to_do() {
             .complains(&["no house.yaml", "charthouse init"]);
     }
     let house = House::init::<&str>(&[]);
-    house
-        .run(["run", "nobody"])
-        .expect(2)
-        .complains(&["`nobody`", "coder, surveyor"]);
+    house.run(["run", "nobody"]).expect(2).complains(&[
+        "`nobody`",
+        "assistant, coder, editor, planner, reviewer, surveyor",
+    ]);
     house
         .run(["run", "surveyor", "--provider", "clade"])
         .expect(2)
@@ -330,7 +338,10 @@ fn the_mistakes_of_a_new_user_are_told_what_to_do() {
     house
         .run(["context", "show", "nobody"])
         .expect(2)
-        .complains(&["`nobody`", "coder, surveyor"]);
+        .complains(&[
+            "`nobody`",
+            "assistant, coder, editor, planner, reviewer, surveyor",
+        ]);
     house
         .run(["context", "show", "coder", "--in", "nowhere"])
         .expect(2)

@@ -9,6 +9,10 @@ use std::path::Path;
 /// What the shipped files say of /workspace, and what `--workspace` puts in its place.
 const WORKSPACE: &str = "/workspace: { from: ., access: read-only";
 
+/// Where the shipped scenarios find the shipped charts, and where those of a house find the house's.
+const SHIPPED_CHARTS: &str = "chart: ../";
+const CHARTS: &str = "chart: ../charts/";
+
 pub fn run(options: &Init) -> Result<u8, Failure> {
     let house = &options.directory;
     if house.join("house.yaml").exists() {
@@ -23,11 +27,11 @@ pub fn run(options: &Init) -> Result<u8, Failure> {
     let workspace = workspace(options)?;
     refuse_to_overwrite(house)?;
     for shipped in shipped::DEFINITIONS {
-        write(
-            house,
-            shipped.path,
-            shipped.text.replace(WORKSPACE, &workspace).as_bytes(),
-        )?;
+        let mut text = shipped.text.replace(WORKSPACE, &workspace);
+        if shipped.path.starts_with("scenarios/") {
+            text = text.replace(SHIPPED_CHARTS, CHARTS);
+        }
+        write(house, shipped.path, text.as_bytes())?;
     }
     for (name, component) in shipped::COMPONENTS {
         write(house, &component_path(name), component)?;

@@ -208,6 +208,18 @@ fn line(record: &Record, first: i64) -> String {
             body["tokens"]["output"],
             word(&body["usd"])
         ),
+        "reloaded" => {
+            let files = body["files"].as_array().into_iter().flatten();
+            let files: Vec<String> = files.map(|change| word(&change["file"])).collect();
+            write!(text, "{}", excerpt(&files.join(", ").into()))
+        }
+        "not_reloaded" => write!(text, "{}", excerpt(&body["why"])),
+        "migrated" => write!(
+            text,
+            "{} → {}",
+            list(&body["migration"]["before"]),
+            list(&body["migration"]["after"]),
+        ),
         "ended" => write!(
             text,
             "{} {}",

@@ -3,27 +3,26 @@
 use crate::cli::Run;
 use crate::exit::{DENIED, Failure, NOT_SO, PROVIDER, USAGE};
 use crate::progress::Progress;
-use crate::{open, print};
+use crate::{open, print, watch};
 use definitions::House;
-use runtime::{CauseKind, Observer, RunEnd, RunEvent, RunRequest, Status};
+use runtime::{Ask, Asked, CauseKind, Observer, RunEnd, RunEvent, RunRequest, Status};
 use std::sync::{Arc, Mutex};
-use types::{ProviderConfig, ProviderKind};
+use types::{ContentHash, ModelError, ProviderConfig, ProviderKind};
 
 pub fn run(options: &Run) -> Result<u8, Failure> {
     let house = open::house(&options.house.house)?;
-    let provider = provider(&house, options)?.clone();
-    let model = provider::open(&provider, &provider::Settings::default())
+    let provider = provider(&house, options)?;
+    let asked = asked(provider, options, identity(provider))
         .map_err(|error| Failure::new(PROVIDER, error))?;
     let mut journal = open::journal(&house)?;
     let store = house.store.clone();
+    let reloads = watch::reloads(&house);
     let services = open::services(house);
     let request = RunRequest {
         agent: options.agent.clone(),
         prompt: options.prompt.clone(),
-        model,
-        provider: provider.name.clone(),
-        model_name: options.model.as_deref().map(Arc::from).or(provider.model),
-        free: matches!(provider.kind, ProviderKind::Scripted { .. }),
+        asked,
+        ask: ask_again(options.clone()),
     };
     let progress = (!options.json).then(|| Arc::new(Progress::new()));
     let unheard = Arc::new(Mutex::new(None));
@@ -43,7 +42,15 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
     };
     let end = open::block_on(async {
         let interrupted = interrupted();
-        runtime::run(&services, &mut journal, request, observer, interrupted).await
+        runtime::run(
+            &services,
+            &mut journal,
+            request,
+            observer,
+            reloads,
+            interrupted,
+        )
+        .await
     })??;
     if let Some(progress) = progress {
         progress.finish(&end, &store);
@@ -52,6 +59,44 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
         Ok(Some(failure)) => Err(failure),
         _ => Ok(exit_code(&end)),
     }
+}
+
+/// The model behind `provider`, opened.
+fn asked(
+    provider: &ProviderConfig,
+    options: &Run,
+    identity: ContentHash,
+) -> Result<Asked, ModelError> {
+    let named = options.model.as_deref().map(Arc::from);
+    Ok(Asked {
+        model: provider::open(provider, &provider::Settings::default())?,
+        provider: provider.name.clone(),
+        model_name: named.or_else(|| provider.model.clone()),
+        free: matches!(provider.kind, ProviderKind::Scripted { .. }),
+        identity,
+    })
+}
+
+/// What a model is made of: its provider's definition, and the script where it is one.
+fn identity(provider: &ProviderConfig) -> ContentHash {
+    let mut bytes = format!("{provider:?}").into_bytes();
+    if let ProviderKind::Scripted { file } = &provider.kind {
+        bytes.extend(std::fs::read(file).unwrap_or_default());
+    }
+    ContentHash::of(&bytes)
+}
+
+/// Whom to ask once definitions have changed; what the command line says stays.
+fn ask_again(options: Run) -> Ask {
+    Box::new(move |house, before| {
+        let provider = provider(house, &options).map_err(|failure| failure.message().to_owned())?;
+        let identity = identity(provider);
+        if identity == before.identity {
+            return Ok(None);
+        }
+        let asked = asked(provider, &options, identity).map_err(|error| error.to_string())?;
+        Ok(Some(asked))
+    })
 }
 
 /// The provider to ask: named on the command line, or the agent's own.

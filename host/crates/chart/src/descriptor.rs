@@ -23,6 +23,22 @@ impl Descriptor {
         Descriptor::Prefix(text.into())
     }
 
+    /// The leading tokens that it asks for; `None` for `*`.
+    pub fn prefix(&self) -> Option<&str> {
+        match self {
+            Descriptor::Any => None,
+            Descriptor::Prefix(prefix) => Some(prefix),
+        }
+    }
+
+    /// As an author writes it.
+    pub fn text(&self) -> &str {
+        match self {
+            Descriptor::Any => "*",
+            Descriptor::Prefix(prefix) => prefix,
+        }
+    }
+
     /// Whether the event `name` is meant.
     pub fn matches(&self, name: &str) -> bool {
         match self {

@@ -1,6 +1,7 @@
 //! Effects: what a step wants done outside, as data. The runtime journals and performs them; this part never does.
 
 use crate::interpret::Scratch;
+use crate::trace::Trace;
 use serde::Serialize;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -110,6 +111,19 @@ impl Effects {
     /// Take all effects out; the working memory stays.
     pub fn drain(&mut self) -> std::vec::Drain<'_, Effect> {
         self.list.drain(..)
+    }
+
+    /// From now on keep a [`Trace`] of what steps go through. It grows until it is taken.
+    pub fn watch(&mut self) {
+        self.scratch.working.trace.get_or_insert_default();
+    }
+
+    /// What the steps since the last call went through; empty unless [`Effects::watch`] was called.
+    pub fn take_trace(&mut self) -> Trace {
+        match &mut self.scratch.working.trace {
+            Some(trace) => std::mem::take(&mut **trace),
+            None => Trace::default(),
+        }
     }
 
     /// Forget all effects.

@@ -15,6 +15,8 @@ pub(crate) struct EntrySet {
     pub default: StateSet,
     /// History states whose default is taken: their actions run after the entry of their parent.
     pub histories: Vec<StateId>,
+    /// Working memory for [`effective_targets`].
+    pub effective: Vec<StateId>,
 }
 
 impl EntrySet {
@@ -46,11 +48,13 @@ impl EntrySet {
         for target in targets {
             self.add_descendants(program, *target, remembered);
         }
-        let mut effective = Vec::new();
+        let mut effective = std::mem::take(&mut self.effective);
+        effective.clear();
         effective_targets(program, targets, remembered, &mut effective);
-        for target in effective {
-            self.add_ancestors(program, target, domain, remembered);
+        for target in &effective {
+            self.add_ancestors(program, *target, domain, remembered);
         }
+        self.effective = effective;
     }
 
     fn add_descendants<'h>(
@@ -116,6 +120,43 @@ impl EntrySet {
                 self.complete(program, ancestor, remembered);
             }
         }
+    }
+
+    /// Become what `staying` (active already) and `targets` need to be a whole configuration, without `staying` itself. The answer: the
+    /// states of `staying` that have nothing left inside and begin anew.
+    pub fn fill<'h>(
+        &mut self,
+        program: &'h Program,
+        staying: &StateSet,
+        targets: &[StateId],
+        remembered: &mut dyn FnMut(u16) -> Option<&'h [StateId]>,
+    ) -> StateSet {
+        let states = program.nodes.len();
+        self.reset(states);
+        self.enter.copy_from(staying);
+        self.enter.insert(StateId::ROOT);
+        let mut wanted = self.enter.clone();
+        targets.iter().for_each(|target| wanted.insert(*target));
+        let mut begun = StateSet::with_room(states);
+        for state in staying.iter() {
+            let is_empty = !wanted.any_in(state.index() + 1, program.end(state));
+            if program.node(state).shape == Shape::Compound && is_empty {
+                begun.insert(state);
+                self.add_all(program, &program.content(state).initial, state, remembered);
+            }
+        }
+        self.add(program, targets, StateId::ROOT, remembered);
+        for state in staying.iter() {
+            self.add_ancestors(program, state, StateId::ROOT, remembered);
+            if program.node(state).shape == Shape::Parallel {
+                self.complete(program, state, remembered);
+            }
+        }
+        for state in staying.iter().chain([StateId::ROOT]) {
+            self.enter.remove(state);
+            self.default.remove(state);
+        }
+        begun
     }
 
     /// Enter by default every region of a parallel state that nothing else enters.

@@ -3,11 +3,14 @@
 
 use crate::descriptor::Descriptor;
 use crate::expr::{DataNames, Expr, Type};
+use crate::set::StateSet;
+use crate::shown::Shown;
+use crate::vocabulary::{Meant, Vocabulary};
 use crate::{ChartKind, Mode, StateId, StateInfo};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
-use types::{Place, Value};
+use types::{ContentHash, Place, Value};
 
 /// One chart, compiled.
 #[derive(Debug)]
@@ -36,12 +39,40 @@ pub(crate) struct Program {
     pub missing: Vec<u16>,
     /// The chart's own start.
     pub start: EntryPlan,
-    /// Whether any state has an `always` transition.
-    pub has_always: bool,
+    pub tables: Tables,
     /// Activities that are invoked by name, with their places.
     pub activities: Vec<(Arc<str>, Place)>,
+    /// What a child chart does, as a hash; that of the chart itself is in [`Chart`](crate::Chart).
+    pub content_hash: Option<ContentHash>,
     /// Concrete `signal.*` events that something listens to, sorted.
     pub signals: Vec<Arc<str>>,
+    /// The words of each state, for pictures; no step reads them.
+    pub shown: Vec<Shown>,
+}
+
+/// What the interpreter would otherwise have to find out again in every step.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    pub vocabulary: Vocabulary,
+    /// By state, in the order in which they are asked.
+    pub listeners: Vec<Listener>,
+    /// The states that can be leaves of a configuration.
+    pub leaves: StateSet,
+    /// States with `always` transitions.
+    pub always: StateSet,
+    /// States that do something when they are entered, besides becoming active.
+    pub entering: StateSet,
+    /// States that do something when they are left.
+    pub leaving: StateSet,
+    /// Whether any state invokes anything.
+    pub invokes: bool,
+}
+
+/// A transition and one of the descriptors that it listens by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listener {
+    pub meant: Meant,
+    pub transition: u32,
 }
 
 /// What sort of state, as the interpreter tells them apart.
@@ -63,6 +94,8 @@ pub(crate) struct Node {
     pub shape: Shape,
     /// Transitions with events, in document order.
     pub events: Range<u32>,
+    /// The same in [`Tables::listeners`].
+    pub listeners: Range<u32>,
     /// Transitions without.
     pub always: Range<u32>,
 }
@@ -231,6 +264,23 @@ pub(crate) enum What {
     Chart(Arc<str>),
     /// A child chart's key or an activity's name, computed.
     Expr(Expr),
+}
+
+impl Payload {
+    /// Whether both are written alike.
+    pub fn reads_like(&self, other: &Payload) -> bool {
+        match (self, other) {
+            (Payload::One(a), Payload::One(b)) => a.text == b.text,
+            (Payload::Map(a), Payload::Map(b)) => {
+                let pairs = a.iter().zip(b);
+                a.len() == b.len()
+                    && pairs.fold(true, |so_far, ((n, a), (m, b))| {
+                        so_far && n == m && a.text == b.text
+                    })
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Program {

@@ -61,6 +61,82 @@ impl Queued {
     }
 }
 
+/// The event that a chart is at.
+#[derive(Debug, Default)]
+pub(crate) enum Current<'e> {
+    /// None yet.
+    #[default]
+    None,
+    /// One from outside, where the caller has it: nothing is copied for the commonest case.
+    Lent(&'e Event),
+    /// One from a queue.
+    Queued(Queued),
+}
+
+impl Current<'_> {
+    /// To be looked at.
+    #[inline]
+    pub fn seen(&self) -> Option<Seen<'_>> {
+        match self {
+            Current::None => None,
+            Current::Lent(event) => Some(Seen {
+                event,
+                queued: None,
+            }),
+            Current::Queued(queued) => Some(queued.into()),
+        }
+    }
+}
+
+/// An event as expressions see it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen<'e> {
+    pub event: &'e Event,
+    /// Where it came from, if it says.
+    queued: Option<&'e Queued>,
+}
+
+impl<'e> From<&'e Queued> for Seen<'e> {
+    fn from(queued: &'e Queued) -> Self {
+        Seen {
+            event: &queued.event,
+            queued: Some(queued),
+        }
+    }
+}
+
+impl<'e> Seen<'e> {
+    pub fn kind(self) -> EventKind {
+        self.queued.map_or(EventKind::External, |q| q.kind)
+    }
+
+    pub fn send_id(self) -> Option<&'e Arc<str>> {
+        self.queued?.send_id.as_ref()
+    }
+
+    pub fn origin(self) -> Option<&'e Arc<str>> {
+        self.queued?.origin.as_ref()
+    }
+
+    pub fn invoke(self) -> Option<&'e Arc<str>> {
+        self.queued?.invoke.as_ref()
+    }
+
+    /// To be passed on.
+    pub fn to_queued(self) -> Queued {
+        match self.queued {
+            Some(queued) => queued.clone(),
+            None => Queued {
+                event: self.event.clone(),
+                kind: EventKind::External,
+                send_id: None,
+                origin: None,
+                invoke: None,
+            },
+        }
+    }
+}
+
 /// An event for `step`, with the invocation it came from if it came from one.
 #[derive(Clone, Debug)]
 pub struct Incoming<'a> {

@@ -5,7 +5,7 @@ use crate::chart::Chart;
 use crate::program::{Program, Shape};
 use crate::queue::Queued;
 use crate::set::StateSet;
-use crate::snapshot::{Delayed, Invocation, Running, Slow, Snapshot, Target, Waiting};
+use crate::snapshot::{Delayed, Invocation, Running, Sending, Slow, Snapshot, Target, Waiting};
 use crate::state::StateId;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -206,10 +206,10 @@ fn save_delayed(delayed: &Delayed, program: &Program) -> SavedDelayed {
                 state: program.name_of(*state).clone(),
                 event: event.clone(),
             },
-            Waiting::Send { id, target, queued } => SavedWaiting::Send {
-                id: id.clone(),
-                target: target.clone(),
-                queued: queued.clone(),
+            Waiting::Send(sending) => SavedWaiting::Send {
+                id: sending.id.clone(),
+                target: sending.target.clone(),
+                queued: sending.queued.clone(),
             },
         },
     }
@@ -327,11 +327,11 @@ fn restore_delayed(saved: &SavedDelayed, program: &Program) -> Result<Delayed, R
                 },
                 event: event.clone(),
             },
-            SavedWaiting::Send { id, target, queued } => Waiting::Send {
+            SavedWaiting::Send { id, target, queued } => Waiting::Send(Box::new(Sending {
                 id: id.clone(),
                 target: target.clone(),
                 queued: queued.clone(),
-            },
+            })),
         },
     })
 }

@@ -6,6 +6,7 @@ use crate::effect::{Effect, Effects};
 use crate::interpret::{StepError, start, step};
 use crate::queue::Incoming;
 use crate::snapshot::Snapshot;
+use crate::trace::Trace;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use types::{Event, Value};
@@ -89,18 +90,31 @@ pub struct Simulation {
     snapshot: Option<Snapshot>,
     effects: Effects,
     now: i64,
+    /// The instant at which timers fired last, and how many did then.
+    at_once: (i64, usize),
 }
 
 impl Simulation {
     /// Start the chart at the time 0: the simulation and its first line.
     pub fn start(chart: &Chart) -> (Self, Line) {
+        Simulation::begin(chart, Effects::new())
+    }
+
+    /// [`Simulation::start`], keeping a [`Trace`] from the first state on.
+    pub fn start_watched(chart: &Chart) -> (Self, Line) {
         let mut effects = Effects::new();
+        effects.watch();
+        Simulation::begin(chart, effects)
+    }
+
+    fn begin(chart: &Chart, mut effects: Effects) -> (Self, Line) {
         let started = start(chart, 0, &mut effects);
         let mut simulation = Simulation {
             chart: chart.clone(),
             snapshot: None,
             effects,
             now: 0,
+            at_once: (0, 0),
         };
         let line = match started {
             Ok(snapshot) => {
@@ -118,52 +132,52 @@ impl Simulation {
         let after = i64::try_from(input.after_ms).unwrap_or(i64::MAX);
         let until = self.now.saturating_add(after);
         let mut lines = self.advance(until);
-        let Some(mut snapshot) = self.snapshot.take() else {
-            return lines;
-        };
-        let event = Event::new(input.event.as_str(), input.data.clone(), self.now);
-        let invocation = self.invocation_of(&snapshot, &input.event);
+        lines.extend(self.happen(&input.event, input.data.clone()));
+        lines
+    }
+
+    /// Let an event happen now; nothing happens after an error.
+    pub fn happen(&mut self, event: &str, data: Value) -> Option<Line> {
+        let mut snapshot = self.snapshot.take()?;
+        let invocation = self.invocation_of(&snapshot, event);
+        let event = Event::new(event, data, self.now);
         let incoming = match &invocation {
             Some(id) => Incoming::from_invocation(&event, id),
             None => Incoming::from(&event),
         };
         let result = step(&self.chart, &mut snapshot, incoming, &mut self.effects);
-        lines.push(self.after(snapshot, event.name, result.err()));
-        lines
+        Some(self.after(snapshot, event.name, result.err()))
     }
 
     /// Move the clock to `until`, letting every timer fire on the way that is due by then.
     pub fn advance(&mut self, until: i64) -> Vec<Line> {
-        let mut lines = Vec::new();
-        let (mut before, mut at_once) = (self.now, 0);
-        while let Some(due) = self.snapshot.as_ref().and_then(Snapshot::next_due) {
-            if due > until {
-                break;
-            }
-            let Some(mut snapshot) = self.snapshot.take() else {
-                break;
-            };
-            self.now = self.now.max(due);
-            let Some(due) = snapshot.take_due(self.now) else {
-                break;
-            };
-            let result = step(&self.chart, &mut snapshot, &due, &mut self.effects);
-            let name = due.event.name.clone();
-            lines.push(self.after(snapshot, name, result.err()));
-            at_once += 1;
-            if self.now > before {
-                (before, at_once) = (self.now, 0);
-            }
-            if at_once > TIMERS_MAX {
-                self.snapshot = None;
-                let error = format!(
-                    "more than {TIMERS_MAX} timers fired at the same time; look for a timer of no length that sets itself again"
-                );
-                lines.push(Line::Error { error });
-            }
-        }
+        let lines = std::iter::from_fn(|| self.fire(until)).collect();
         self.now = self.now.max(until);
         lines
+    }
+
+    /// Move the clock to the next timer that is due by `until` and let it fire; where there is none, nothing happens and the clock stays.
+    pub fn fire(&mut self, until: i64) -> Option<Line> {
+        let due = self.next_due().filter(|due| *due <= until)?;
+        let mut snapshot = self.snapshot.take()?;
+        self.now = self.now.max(due);
+        let (instant, fired) = self.at_once;
+        let fired = if instant == self.now { fired + 1 } else { 1 };
+        self.at_once = (self.now, fired);
+        if fired > TIMERS_MAX {
+            let error = format!(
+                "more than {TIMERS_MAX} timers fired at the same time; look for a timer of no length that sets itself again"
+            );
+            return Some(Line::Error { error });
+        }
+        let due = snapshot.take_due(self.now)?;
+        let result = step(&self.chart, &mut snapshot, &due, &mut self.effects);
+        Some(self.after(snapshot, due.event.name.clone(), result.err()))
+    }
+
+    /// What has been gone through since this was asked last; empty unless watched from the start.
+    pub fn take_trace(&mut self) -> Trace {
+        self.effects.take_trace()
     }
 
     /// When the next timer is due on the virtual clock, in milliseconds since the start.

@@ -59,12 +59,17 @@ pub(crate) struct Delayed {
 pub(crate) enum Waiting {
     /// Belongs to a state and ends with it.
     Timer { state: StateId, event: Arc<str> },
-    /// Outlives the state that sent it.
-    Send {
-        id: Option<Arc<str>>,
-        target: Target,
-        queued: Queued,
-    },
+    /// Outlives the state that sent it. It is much larger than a timer and much rarer.
+    Send(Box<Sending>),
+}
+
+/// A send that waits.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sending {
+    /// What `cancel` knows it by.
+    pub id: Option<Arc<str>>,
+    pub target: Target,
+    pub queued: Queued,
 }
 
 /// Where an event goes.
@@ -254,6 +259,18 @@ impl Snapshot {
             })
     }
 
+    /// Timers and delayed sends that wait, as (when they are due, the event they will be), the earliest first; those of child charts are not
+    /// among them.
+    pub fn waiting(&self) -> Vec<(i64, Arc<str>)> {
+        let mut waiting: Vec<&Delayed> = self.slow.delayed.iter().collect();
+        waiting.sort_by_key(|delayed| (delayed.due, delayed.order));
+        let event = |delayed: &'_ Delayed| match &delayed.what {
+            Waiting::Timer { event, .. } => event.clone(),
+            Waiting::Send(sending) => sending.queued.event.name.clone(),
+        };
+        waiting.iter().map(|d| (d.due, event(d))).collect()
+    }
+
     /// When the next timer or delayed send is due, in milliseconds; those of child charts count too.
     pub fn next_due(&self) -> Option<i64> {
         self.earliest().map(|(due, _)| due)
@@ -297,16 +314,16 @@ impl Snapshot {
                     send_id: None,
                     origin: None,
                 },
-                Waiting::Send { target, queued, .. } => Due {
+                Waiting::Send(sending) => Due {
                     event: Event {
                         time: now,
-                        ..queued.event
+                        ..sending.queued.event
                     },
                     due: delayed.due,
-                    target,
+                    target: sending.target,
                     path: Vec::new(),
-                    send_id: queued.send_id,
-                    origin: queued.origin,
+                    send_id: sending.queued.send_id,
+                    origin: sending.queued.origin,
                 },
             });
         }

@@ -7,15 +7,17 @@ mod action;
 mod bundle;
 mod expression;
 mod invoke;
+mod migrate;
 mod roles;
 mod silent;
 mod state;
 mod transition;
+mod unraised;
 
 use crate::agent::{doc, version};
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
-use ::chart::{ChartDef, ChartKind, DataDef, DataValue, StateDef, StateKind};
+use ::chart::{ChartDef, ChartKind, DataDef, DataValue, MigrateDef, StateDef, StateKind};
 use context::ChunkDef;
 use indexmap::{IndexMap, IndexSet};
 use policy::Overlay;
@@ -24,6 +26,7 @@ use types::{ContentHash, Marked};
 
 pub use bundle::{ChartBundle, RoleDef};
 pub(crate) use bundle::{compile, resolve_files};
+pub(crate) use expression::expression;
 
 /// What a state says beside its chart.
 pub(crate) struct Extra {
@@ -39,6 +42,7 @@ pub(crate) struct Draft {
     pub def: ChartDef,
     pub doc: Option<String>,
     pub roles: IndexMap<Arc<str>, RoleDef>,
+    pub migrate: MigrateDef,
     pub extras: Vec<Extra>,
     /// Plugins that it names, with what for.
     pub uses: Vec<(Marked<String>, &'static str)>,
@@ -72,6 +76,10 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         .unwrap_or_default();
     let data = fields.take("data").map_or_else(Vec::new, |n| data(walk, n));
     let (roles, declared) = roles::read(walk, &mut fields, kind);
+    let migrate = fields
+        .take("migrate")
+        .map(|n| migrate::read(walk, n))
+        .unwrap_or_default();
     let mut scope = Scope {
         kind,
         roles: declared,
@@ -82,10 +90,10 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         Some(n) => state::children(walk, &mut scope, n),
         None => Vec::new(),
     };
-    let root = StateDef {
+    let mut root = StateDef {
         id: Marked::new(String::new(), node.place.clone()),
-        doc: None,
-        tags: Vec::new(),
+        doc: doc.clone(),
+        tags: state::tags(walk, &mut fields),
         kind: StateKind::Normal,
         initial: state::initial(walk, &mut fields, &states),
         entry: Vec::new(),
@@ -96,11 +104,21 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         data: Vec::new(),
         states,
     };
+    if node.get("type").is_some() {
+        // Nobody gives a parallel chart an `initial`.
+        root.initial = root.initial.take().or_else(|| state::first(&root.states));
+    }
     fields.finish_with(walk, "a chart", |key| match key {
-        "context" | "policy" | "role" | "entry" | "exit" | "invoke" | "always" | "after"
-        | "tags" => Some(format!(
+        "context" if node.get("data").is_none() => Some("what the model is told is the `context` of a state, and what the chart remembers is `data`".into()),
+        "context" | "policy" | "role" | "entry" | "exit" | "invoke" | "always" | "after" | "output" => Some(format!(
             "`{key}` belongs to a state: put it into one below `states`"
         )),
+        "type" => Some("the chart itself has no type; for regions write `states: { all: { type: parallel, states: { … } } }`".into()),
+        "id" | "name" | "title" => Some("the chart's name stands after `chart:`".into()),
+        "description" | "comment" => Some("did you mean `doc`?".into()),
+        "variables" | "vars" | "datamodel" => Some("did you mean `data`?".into()),
+        "transitions" | "events" => Some("did you mean `on`?".into()),
+        "start" => Some("did you mean `initial`?".into()),
         _ => None,
     });
     roles::check_use(walk, &roles, &scope);
@@ -119,6 +137,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         name,
         doc,
         roles,
+        migrate,
         extras: scope.extras,
         uses: scope.uses,
         hash,

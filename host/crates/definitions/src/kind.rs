@@ -86,7 +86,10 @@ pub(crate) fn kind(walk: &mut Walk, node: &Node) -> Option<Kind> {
             node.get(kind.key())
                 .is_some_and(|value| value.text().is_some())
         });
+        let scenarios =
+            "scenarios lie in the folder `scenarios`, and `charthouse chart test` runs them";
         let help = match (later, suggest::nearest(name, Kind::ALL.map(Kind::key))) {
+            _ if name == "scenarios" => scenarios.to_owned(),
             (Some(kind), _) => format!("move `{}` to the first line", kind.key()),
             (None, Some(best)) => format!("did you mean `{best}`?"),
             (None, None) => what.to_owned(),

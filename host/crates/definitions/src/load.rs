@@ -68,6 +68,7 @@ pub const OWN: &[&str] = &[
     "policies",
     "plugins",
     "scripts",
+    "scenarios",
     ".charthouse",
 ];
 
@@ -90,7 +91,7 @@ pub fn load(root: &Path) -> Result<House, Report> {
     }
 }
 
-fn has_errors(walk: &Walk) -> bool {
+pub(crate) fn has_errors(walk: &Walk) -> bool {
     walk.findings
         .iter()
         .any(|finding| finding.severity == types::Severity::Error)

@@ -42,6 +42,15 @@ impl Report {
         Report::new(findings, self.sources)
     }
 
+    /// This and what `other` found, each finding once.
+    pub fn join(self, other: Report) -> Self {
+        let mut sources = self.sources;
+        sources.extend(other.sources);
+        let mut findings = self.findings;
+        findings.extend(other.findings);
+        Report::new(findings, sources)
+    }
+
     /// Whether nothing is wrong; warnings do not count.
     pub fn is_ok(&self) -> bool {
         self.count(Severity::Error) == 0

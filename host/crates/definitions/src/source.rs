@@ -26,6 +26,11 @@ impl Sources {
         self.files.insert(file, text);
     }
 
+    pub(crate) fn extend(&mut self, other: Sources) {
+        self.files.extend(other.files);
+        self.masks.extend(other.masks);
+    }
+
     /// Never show what stands at `place`, for `lines` lines.
     pub(crate) fn mask(&mut self, place: &Place, lines: u32) {
         let first = self

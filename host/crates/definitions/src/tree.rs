@@ -74,6 +74,8 @@ pub(crate) struct Entry {
 pub(crate) struct Key {
     pub text: Rc<str>,
     pub place: Place,
+    /// Written without quotes.
+    pub plain: bool,
 }
 
 impl Node {

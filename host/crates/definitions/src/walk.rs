@@ -6,7 +6,6 @@
 use crate::source::Sources;
 use crate::suggest::{self, shown};
 use crate::tree::{Key, Kind, Node, Typed};
-use std::collections::HashSet;
 use types::{Finding, Marked, Place, UnitError};
 
 /// Findings beyond this are not collected: nobody reads them, and a file of a hundred thousand wrong keys must not take long.
@@ -258,7 +257,7 @@ impl<'n> Fields<'n> {
         Some(Fields {
             node,
             entries,
-            known: Vec::new(),
+            known: Vec::with_capacity(20),
         })
     }
 
@@ -314,10 +313,9 @@ impl<'n> Fields<'n> {
 
     /// Complain of every key that nobody took, with special help where `hint` has some.
     pub fn finish_with(self, walk: &mut Walk, what: &str, hint: impl Fn(&str) -> Option<String>) {
-        let known: HashSet<&str> = self.known.iter().copied().collect();
         for entry in self.entries {
             let name = &*entry.key.text;
-            if known.contains(name) {
+            if self.known.contains(&name) {
                 continue;
             }
             let help = hint(name).unwrap_or_else(|| {

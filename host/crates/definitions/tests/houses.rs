@@ -1,5 +1,5 @@
 //! Every folder below `tests/definitions` of the repository is a case. It holds only what differs from the small house in `base/`, or one
-//! `chart.yaml` or `policy.yaml` that is loaded by itself; `.remove` lists what the case takes out of the base.
+//! `chart.yaml`, `policy.yaml` or `scenarios.yaml` that is loaded by itself; `.remove` lists what the case takes out of the base.
 //!
 //! `invalid/` must fail and `warned/` must load, each with exactly the report in its `expected.txt`; `valid/` must load without a word.
 //! `UPDATE_EXPECT=1 cargo test -p charthouse-definitions` writes the reports anew: read every one of them as somebody who meets it for the first
@@ -7,7 +7,7 @@
 
 mod common;
 
-use charthouse_definitions::{Report, load, load_chart, load_policy};
+use charthouse_definitions::{Report, load, load_chart, load_policy, load_scenarios};
 use common::{copy, fixtures};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,10 @@ fn lay_out(case: &Path) -> TempDir {
 fn outcome(directory: &Path) -> (bool, Report) {
     let house = directory.join("house");
     let (chart, policy) = (house.join("chart.yaml"), house.join("policy.yaml"));
-    let result = if chart.is_file() {
+    let scenarios = house.join("scenarios.yaml");
+    let result = if scenarios.is_file() {
+        load_scenarios(&scenarios).map(|(_, warnings)| warnings)
+    } else if chart.is_file() {
         load_chart(&chart).map(|(_, warnings)| warnings)
     } else if policy.is_file() {
         load_policy(&policy).map(|(_, warnings)| warnings)

@@ -16,6 +16,7 @@ mod looking;
 mod money;
 mod offers;
 pub mod record;
+mod reload;
 mod round;
 mod run;
 mod send;
@@ -24,7 +25,8 @@ mod think;
 mod turn;
 
 pub use error::RuntimeError;
-pub use live::{Cause, CauseKind, RunEvent, Status};
+pub use live::{Cause, CauseKind, FileChange, RunEvent, Status};
 pub use looking::{Looking, explain, look};
-pub use run::{RunEnd, RunRequest, run};
+pub use reload::{Reload, Reloads};
+pub use run::{Ask, Asked, RunEnd, RunRequest, run};
 pub use services::{Observer, Services};

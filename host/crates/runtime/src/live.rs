@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use std::sync::Arc;
-use types::Usage;
+use types::{ContentHash, Usage};
 
 /// How a run ended, or why it stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -39,6 +39,19 @@ pub struct Cause {
     pub kind: CauseKind,
     /// What happened and what to do.
     pub message: String,
+}
+
+/// A definition file that was saved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileChange {
+    /// Relative to the house.
+    pub file: Arc<str>,
+    /// The hash of what it held; absent for a new file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old: Option<ContentHash>,
+    /// The hash of what it holds; absent for one that is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new: Option<ContentHash>,
 }
 
 /// One thing that happened, as `run --json` prints it.
@@ -124,6 +137,21 @@ pub enum RunEvent {
     Ask {
         /// The question's parameters.
         question: types::Value,
+    },
+    /// Definitions were saved and are in use from now on.
+    Reloaded {
+        /// The files.
+        files: Vec<FileChange>,
+        /// What is different for this run, in words.
+        changes: Vec<String>,
+        /// What cannot change while it runs.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        later: Vec<String>,
+    },
+    /// Definitions were saved and cannot be used: the ones before go on.
+    NotReloaded {
+        /// What is wrong and what to do.
+        why: String,
     },
     /// The run is over, or stands still. Always the last.
     Done {

@@ -24,6 +24,12 @@ pub enum Kind {
     Cost,
     /// An activity ended before it was done, and why.
     Stopped,
+    /// Definitions were exchanged: files with their hashes before and after, and who is affected.
+    Reloaded,
+    /// Definitions that were saved are not used, and why.
+    NotReloaded,
+    /// The chart moved to another version: both hashes, everything that changed, configuration, effects.
+    Migrated,
     /// The run is over or stands still.
     Ended,
 }
@@ -41,6 +47,9 @@ impl Kind {
             Kind::Outcome => "outcome",
             Kind::Cost => "cost",
             Kind::Stopped => "stopped",
+            Kind::Reloaded => "reloaded",
+            Kind::NotReloaded => "not_reloaded",
+            Kind::Migrated => "migrated",
             Kind::Ended => "ended",
         }
     }

@@ -4,13 +4,14 @@ use crate::act::Called;
 use crate::gather::Gathered;
 use crate::live::{Cause, CauseKind, RunEvent, Status};
 use crate::record::{Kind, Pending};
+use crate::reload::{Prepared, Reloads};
 use crate::round::Activity;
 use crate::services::Observer;
 use crate::think::Answered;
 use crate::{RuntimeError, Services, money, offers};
 use chart::{Due, Effects, Snapshot};
 use context::HistoryItem;
-use definitions::{AgentDef, ChartBundle};
+use definitions::{AgentDef, ChartBundle, House};
 use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
@@ -23,7 +24,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Event, Item, Model, ModelParameters, Provenance, Role, ToolName, ToolSpec, Value};
+use types::{
+    ContentHash, Event, Item, Model, ModelParameters, Provenance, Role, ToolName, ToolSpec, Value,
+};
 
 /// Activities that may fail one after another before the run is given up: a chart that tries again on every error must not do so for ever, because each
 /// try may cost money.
@@ -37,7 +40,16 @@ pub struct RunRequest {
     pub agent: String,
     /// What a person says to it first.
     pub prompt: Option<String>,
-    /// The model to ask, opened already.
+    /// Whom to ask.
+    pub asked: Asked,
+    /// How to find out anew whom to ask, when definitions have changed.
+    pub ask: Ask,
+}
+
+/// Whom a run asks.
+#[derive(Clone)]
+pub struct Asked {
+    /// The model, opened already.
     pub model: Arc<dyn Model>,
     /// Its provider's name, for the record.
     pub provider: Arc<str>,
@@ -45,6 +57,23 @@ pub struct RunRequest {
     pub model_name: Option<Arc<str>>,
     /// Whether asking it costs nothing, as with a script.
     pub free: bool,
+    /// What it was made of, so that one that has not changed is kept with its connections.
+    pub identity: ContentHash,
+}
+
+/// Whom to ask by the definitions of a house; `None` where it is still whom the run asks.
+pub type Ask = Box<dyn Fn(&House, &Asked) -> Result<Option<Asked>, String>>;
+
+impl Asked {
+    /// What `agent` asks it with.
+    pub(crate) fn parameters(&self, agent: &AgentDef) -> ModelParameters {
+        let name = self.model_name.as_ref().unwrap_or(&agent.model.name);
+        ModelParameters {
+            provider: self.provider.clone(),
+            name: name.clone(),
+            ..agent.model.clone()
+        }
+    }
 }
 
 /// How a run ended.
@@ -77,15 +106,15 @@ type Performance = Pin<Box<dyn Future<Output = Done>>>;
 
 /// A run under way.
 pub(crate) struct Run<'a> {
-    pub(crate) services: &'a Services,
+    pub(crate) services: Services,
     pub(crate) journal: &'a mut Journal,
     pub(crate) observer: Observer,
     pub(crate) id: Arc<str>,
     pub(crate) agent: Arc<AgentDef>,
     pub(crate) bundle: Arc<ChartBundle>,
-    pub(crate) model: Arc<dyn Model>,
+    pub(crate) asked: Asked,
+    pub(crate) ask: Ask,
     pub(crate) parameters: ModelParameters,
-    pub(crate) free: bool,
     pub(crate) plugins: Vec<Arc<Plugin>>,
     pub(crate) snapshot: Snapshot,
     pub(crate) effects: Effects,
@@ -105,6 +134,8 @@ pub(crate) struct Run<'a> {
     pub(crate) resuming: VecDeque<Arc<str>>,
     pub(crate) spent_today: Decimal,
     pub(crate) over_budget: bool,
+    /// Definitions that were saved and are being made ready.
+    pub(crate) preparing: Option<Pin<Box<dyn Future<Output = Prepared>>>>,
     next_effect: u64,
     pending: Vec<Pending>,
     /// Effects that are recorded with the next commit and begin after it.
@@ -114,7 +145,8 @@ pub(crate) struct Run<'a> {
     performing: FuturesUnordered<Abortable<Performance>>,
 }
 
-/// Run an agent until its chart ends, it stands still, or `cancelled` completes.
+/// Run an agent until its chart ends, it stands still, or `cancelled` completes. Definitions that come through `reloads` are exchanged between two
+/// macrosteps.
 ///
 /// Every front end calls this; what it shows of the run it hears through `observer`.
 pub async fn run(
@@ -122,6 +154,7 @@ pub async fn run(
     journal: &mut Journal,
     request: RunRequest,
     observer: Observer,
+    mut reloads: Reloads,
     cancelled: impl Future<Output = ()>,
 ) -> Result<RunEnd, RuntimeError> {
     let mut run = Run::new(services, journal, request, observer).await?;
@@ -159,6 +192,11 @@ pub async fn run(
         tokio::select! {
             biased;
             () = &mut cancelled => break Status::Cancelled,
+            Some(reload) = reloads.next() => run.prepare(reload),
+            prepared = ready(&mut run.preparing), if run.preparing.is_some() => {
+                run.preparing = None;
+                run.exchange(prepared);
+            }
             done = run.performing.next(), if !run.performing.is_empty() => {
                 if let Some(Ok(done)) = done {
                     run.take(done)?;
@@ -175,9 +213,17 @@ pub async fn run(
     run.end(end)
 }
 
+/// What is being made ready, once it is; asked only where there is something.
+async fn ready(preparing: &mut Option<Pin<Box<dyn Future<Output = Prepared>>>>) -> Prepared {
+    match preparing {
+        Some(preparing) => preparing.await,
+        None => std::future::pending().await,
+    }
+}
+
 impl<'a> Run<'a> {
     async fn new(
-        services: &'a Services,
+        services: &Services,
         journal: &'a mut Journal,
         request: RunRequest,
         observer: Observer,
@@ -187,13 +233,7 @@ impl<'a> Run<'a> {
         let plugins = load_plugins(services, &agent).await?;
         let now = services.clock.now();
         let id = new_run_id(services);
-        let parameters = ModelParameters {
-            provider: request.provider.clone(),
-            name: request
-                .model_name
-                .unwrap_or_else(|| agent.model.name.clone()),
-            ..agent.model.clone()
-        };
+        let parameters = request.asked.parameters(&agent);
         let spent_today = match agent.budget.usd_per_day {
             Some(_) => money::spent_today(journal, &agent, now)?,
             None => Decimal::ZERO,
@@ -202,13 +242,13 @@ impl<'a> Run<'a> {
         let snapshot = chart::start(&bundle.chart, now.0, &mut effects)
             .map_err(|error| RuntimeError::Chart(error.to_string()))?;
         let mut run = Run {
-            services,
+            services: services.clone(),
             journal,
             observer,
             id: id.clone(),
-            model: request.model,
+            asked: request.asked,
+            ask: request.ask,
             parameters,
-            free: request.free,
             plugins,
             snapshot,
             effects,
@@ -222,6 +262,7 @@ impl<'a> Run<'a> {
             resuming: VecDeque::new(),
             spent_today,
             over_budget: false,
+            preparing: None,
             next_effect: 1,
             pending: Vec::new(),
             starting: Vec::new(),
@@ -233,7 +274,7 @@ impl<'a> Run<'a> {
         run.show(RunEvent::Started {
             run: id,
             agent: run.agent.name.clone(),
-            provider: request.provider,
+            provider: run.parameters.provider.clone(),
             model: run.parameters.name.clone(),
         });
         let body = json!({
@@ -254,7 +295,7 @@ impl<'a> Run<'a> {
                 labels: Vec::new(),
             });
         }
-        run.stepped(None);
+        run.stepped(None, now.0);
         Ok(run)
     }
 
@@ -302,35 +343,45 @@ impl<'a> Run<'a> {
             &mut self.effects,
         )
         .map_err(|error| RuntimeError::Chart(error.to_string()))?;
-        self.stepped(Some(event));
+        let time = event.time;
+        self.stepped(Some(happened), time);
         Ok(())
     }
 
-    /// Record the macrostep that has just been made and begin what it asks for.
-    fn stepped(&mut self, event: Option<&Event>) {
-        let configuration: Vec<Arc<str>> = self
-            .snapshot
-            .leaves(&self.bundle.chart)
-            .into_iter()
-            .map(Arc::from)
-            .collect();
+    /// Record the macrostep that has just been made and begin what it asks for. The record holds all that the step was made of.
+    fn stepped(&mut self, happened: Option<&Happened>, time: i64) {
+        let configuration = self.configuration();
         let effects: Vec<chart::Effect> = self.effects.drain().collect();
-        let body = json!({
+        let event = happened.map(|happened| match happened {
+            Happened::Event(event, _) => event,
+            Happened::Due(due) => due.event(),
+        });
+        let mut body = json!({
             "event": event.map(|event| json!({ "name": event.name, "data": event.data })),
+            "time": time,
             "configuration": configuration,
             "effects": effects,
         });
+        match happened {
+            Some(Happened::Event(_, Some(invocation))) => body["invocation"] = json!(invocation),
+            Some(Happened::Due(due)) => body["due"] = json!(due),
+            _ => {}
+        }
         self.record(Kind::Step, &body);
         self.show(RunEvent::State {
             event: event.map(|event| event.name.clone()),
             configuration,
         });
-        for effect in effects {
-            self.dispatch(effect);
-        }
+        effects.into_iter().for_each(|effect| self.dispatch(effect));
     }
 
-    fn dispatch(&mut self, effect: chart::Effect) {
+    /// The active leaf states, sorted.
+    pub(crate) fn configuration(&self) -> Vec<Arc<str>> {
+        let leaves = self.snapshot.leaves(&self.bundle.chart);
+        leaves.into_iter().map(Arc::from).collect()
+    }
+
+    pub(crate) fn dispatch(&mut self, effect: chart::Effect) {
         match effect {
             chart::Effect::Invoke {
                 id,

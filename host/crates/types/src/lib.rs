@@ -33,6 +33,6 @@ pub use tool::{
     CallError, CallErrorKind, Effect, Outcome, Part, PluginName, Refusal, ToolName, ToolNameError,
     ToolSpec,
 };
-pub use units::{Bytes, Count, Energy, Percent, Span, UnitError, parse_duration};
+pub use units::{Bytes, Count, Energy, Percent, Span, UnitError, parse_duration, write_duration};
 pub use value::Value;
 pub use world::{Clock, Model, ModelFuture, ModelSink, Rng, State, Timestamp};

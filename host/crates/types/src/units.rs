@@ -91,6 +91,25 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     Ok(Duration::from_millis(total_ms.round() as u64))
 }
 
+/// A length of time as people write it: `10m`, `1h30m`, `250ms`. Reads back as the same whole number of milliseconds.
+pub fn write_duration(span: Duration) -> String {
+    let mut rest = span.as_millis();
+    let mut text = String::new();
+    for (unit, length) in [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1_000),
+        ("ms", 1),
+    ] {
+        if rest >= length {
+            text.push_str(&format!("{}{unit}", rest / length));
+            rest %= length;
+        }
+    }
+    if text.is_empty() { "0s".into() } else { text }
+}
+
 /// An amount of memory or of data.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -283,6 +302,19 @@ mod tests {
             ("0s", 0),
         ] {
             assert_eq!(parse_duration(text).unwrap().as_millis(), ms, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_length_of_time_is_written_as_people_do() {
+        for (milliseconds, text) in [
+            (600_000, "10m"),
+            (5_400_000, "1h30m"),
+            (250, "250ms"),
+            (172_800_000, "2d"),
+            (0, "0s"),
+        ] {
+            assert_eq!(write_duration(Duration::from_millis(milliseconds)), text);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::state::StateId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Marked, Place};
+use types::{Marked, Place, write_duration};
 
 pub(super) struct Contents<'c, 'd> {
     pub compiler: &'c mut Compiler,
@@ -109,7 +109,7 @@ impl<'d> Contents<'_, 'd> {
     pub fn timer_event(&self, id: StateId, after: Duration) -> Arc<str> {
         let id = self.tree.def(id).id.as_str();
         let id = if id.is_empty() { "chart" } else { id };
-        format!("timer.{id}.{}", written(after)).into()
+        format!("timer.{id}.{}", write_duration(after)).into()
     }
 
     pub fn block(&mut self, actions: &'d [ActionDef]) -> Block {
@@ -260,7 +260,7 @@ impl<'d> Contents<'_, 'd> {
             return;
         }
         let reports = &mut self.compiler.reports;
-        if event.is_empty() || event.contains(|c: char| c.is_whitespace() || c == '*') {
+        if !is_plain(event) {
             let message = format!("`{event}` is no name of an event");
             reports.error(
                 &event.place,
@@ -418,13 +418,6 @@ impl<'d> Contents<'_, 'd> {
             let message = format!("`{event}` is no event");
             let help = "write words joined by dots; `*` alone means every event, `error` means all that begin with `error.`";
             reports.error(&event.place, message, help);
-        } else if let Some(state) = plain.strip_prefix("done.state.")
-            && !self.tree.ids.contains_key(state)
-        {
-            let known = self.tree.ids.keys().map(|id| &**id);
-            let help = did_you_mean(state, known, "done.state.").unwrap_or_default();
-            let message = format!("`{plain}` never happens: there is no state `{state}`");
-            reports.warning(&event.place, message, help);
         }
     }
 }
@@ -437,43 +430,4 @@ fn is_plain(text: &str) -> bool {
 
 fn milliseconds(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// A length of time as people write it: `10m`, `1h30m`, `250ms`.
-fn written(span: Duration) -> String {
-    let mut rest = span.as_millis();
-    let mut text = String::new();
-    for (unit, length) in [
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1_000),
-        ("ms", 1),
-    ] {
-        if rest >= length {
-            text.push_str(&format!("{}{unit}", rest / length));
-            rest %= length;
-        }
-    }
-    if text.is_empty() { "0s".into() } else { text }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::is_name;
-    use super::*;
-
-    #[test]
-    fn a_length_of_time_is_written_as_people_do() {
-        for (milliseconds, text) in [
-            (600_000, "10m"),
-            (5_400_000, "1h30m"),
-            (250, "250ms"),
-            (172_800_000, "2d"),
-            (0, "0s"),
-        ] {
-            assert_eq!(written(Duration::from_millis(milliseconds)), text);
-        }
-        assert!(is_name("rounds") && !is_name("'x'") && !is_name("") && !is_name("1x"));
-    }
 }

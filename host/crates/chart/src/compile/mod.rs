@@ -12,11 +12,11 @@ mod transitions;
 mod tree;
 
 use crate::chart::{Chart, Library};
-use crate::def::{ChartDef, DataValue};
+use crate::def::{ChartDef, DataValue, ExprText};
 use crate::entry::plan;
-use crate::expr::{DataName, DataNames, Names, Type};
-use crate::hash::content_hash;
-use crate::program::{Beginning, EntryPlan, Program};
+use crate::expr::{DataName, DataNames, Expr, Names, Type};
+use crate::hash::{chart_hash, content_hash};
+use crate::program::{Beginning, EntryPlan, Program, Tables};
 use crate::state::StateId;
 use content::Contents;
 use reports::Reports;
@@ -86,6 +86,46 @@ pub fn compile_with(
     }
 }
 
+/// What is wrong with an expression whatever names it is read with.
+pub(crate) fn misspelt(text: &ExprText) -> Option<Finding> {
+    let problem = crate::expr::misspelt(text)?;
+    let mut reports = Reports::new(Mode::Strict);
+    reports.problem(text, problem);
+    reports.sorted().pop()
+}
+
+/// Compile an expression over the data and the states of a compiled chart.
+pub(crate) fn expression(text: &ExprText, program: &Program) -> Result<Expr, Vec<Finding>> {
+    later(program, |reports, names| reports.expression(text, names).0)
+}
+
+/// The same for one that must be able to be true or false.
+pub(crate) fn condition(text: &ExprText, program: &Program) -> Result<Expr, Vec<Finding>> {
+    later(program, |reports, names| {
+        reports.condition(text, names, "a condition")
+    })
+}
+
+/// Compile something with the names of a compiled chart.
+fn later(
+    program: &Program,
+    compile: impl FnOnce(&mut Reports, &Names<'_>) -> Expr,
+) -> Result<Expr, Vec<Finding>> {
+    let mut reports = Reports::new(program.mode);
+    let names = Names {
+        mode: program.mode,
+        data: &program.data,
+        states: &program.ids,
+    };
+    let expr = compile(&mut reports, &names);
+    let findings = reports.sorted();
+    if findings.is_empty() {
+        Ok(expr)
+    } else {
+        Err(findings)
+    }
+}
+
 /// Compiles a chart and the charts inside it.
 struct Compiler {
     reports: Reports,
@@ -149,7 +189,7 @@ impl Compiler {
             kind: def.kind,
             mode: self.reports.mode,
             infos: tree.infos(),
-            has_always: nodes.iter().any(|node| !node.always.is_empty()),
+            tables: Tables::default(),
             nodes,
             contents: all_contents,
             ids: tree.ids.clone(),
@@ -159,9 +199,12 @@ impl Compiler {
             missing,
             start: EntryPlan::Dynamic,
             activities,
+            content_hash: (depth > 0).then(|| chart_hash(def)),
             signals: signals.into_iter().collect(),
             data,
+            shown: Vec::new(),
         };
+        program.shown = tree.shown(&program);
         transitions::precompute(&mut program);
         program.start = plan(
             &program,
@@ -174,7 +217,7 @@ impl Compiler {
         (self.reports.errors() == errors_before).then_some(program)
     }
 
-    /// Find all data entries: the chart's, those of its states, and those that a suite's `foreach` makes.
+    /// Find all data entries: the chart's, those of its states, and those that a `foreach` makes when it first runs.
     fn declare(&mut self, def: &ChartDef, tree: &Tree<'_>, data: &mut DataNames) {
         let deferred = self.reports.mode == Mode::Deferred;
         let of_states = tree.states.iter().flat_map(|s| &s.def.data);
@@ -196,14 +239,12 @@ impl Compiler {
             let known = DataName { kind, maybe: false };
             data.entry(name.as_str().into()).or_insert(known);
         }
-        if deferred {
-            for name in tree.foreach_names() {
-                let made = DataName {
-                    kind: Type::Dynamic,
-                    maybe: true,
-                };
-                data.entry(name.into()).or_insert(made);
-            }
+        for name in tree.foreach_names() {
+            let made = DataName {
+                kind: Type::Dynamic,
+                maybe: true,
+            };
+            data.entry(name.into()).or_insert(made);
         }
         if data.len() > DATA_MAX {
             let message = format!("the chart has more than {DATA_MAX} data entries");
@@ -243,4 +284,14 @@ pub(super) fn is_name(name: &str) -> bool {
         .is_some_and(|c| c.is_ascii_alphabetic() || c == '_' || c == '$')
         && characters.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
         && !WORDS.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn a_name_is_what_an_expression_can_say() {
+        assert!(is_name("rounds") && !is_name("'x'") && !is_name("") && !is_name("1x"));
+    }
 }

@@ -67,16 +67,21 @@ impl Reports {
 
     /// Compile a guard: it must be able to be true or false.
     pub fn guard(&mut self, text: &ExprText, names: &Names<'_>) -> Expr {
+        self.condition(text, names, "a guard")
+    }
+
+    /// Compile an expression that must be able to be true or false: `what`.
+    pub fn condition(&mut self, text: &ExprText, names: &Names<'_>, what: &str) -> Expr {
         let (expr, kind) = self.expression(text, names);
         if self.mode == Mode::Strict && !matches!(kind, Type::Bool | Type::Dynamic) {
-            let message = format!("a guard must be true or false, and this is {}", kind.name());
+            let message = format!("{what} must be true or false, and this is {}", kind.name());
             let help = "compare it with something, for instance `… > 0` or `… != ''`";
             self.error(&text.place, message, help);
         }
         expr
     }
 
-    fn problem(&mut self, text: &ExprText, problem: Problem) {
+    pub fn problem(&mut self, text: &ExprText, problem: Problem) {
         let mut place = text.place.clone();
         // Where the text spans lines, YAML may have folded them: only the beginning is certain.
         if !text.contains('\n') && place.line > 0 {

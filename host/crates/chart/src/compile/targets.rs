@@ -23,7 +23,9 @@ impl Contents<'_, '_> {
             let Some(target) = self.resolve(name) else {
                 continue;
             };
-            let inside = self.tree.is_descendant(target, below);
+            // That there is nothing inside has been said.
+            let inside =
+                self.tree.is_descendant(target, below) || (!history && state.children.is_empty());
             // A default that is a history of the same state could lead in a circle.
             let circular = history && self.is_history_of(target, below);
             if inside && !circular {
@@ -81,8 +83,14 @@ impl Contents<'_, '_> {
         let found = self.tree.ids.get(name.as_str()).copied();
         if found.is_none() {
             let known = self.tree.ids.keys().map(|id| &**id);
-            let help = did_you_mean(name, known, "")
-                .unwrap_or_else(|| "add it under `states`, or name one that exists".into());
+            let last = name.rsplit(['.', '#', '/']).next().unwrap_or_default();
+            let help = match self.tree.ids.contains_key(last) {
+                true => format!(
+                    "ids are unique in a chart, so a state is named by its id alone: write `{last}`"
+                ),
+                false => did_you_mean(name, known, "")
+                    .unwrap_or_else(|| "add it under `states`, or name one that exists".into()),
+            };
             let message = format!("there is no state `{name}`");
             self.compiler.reports.error(&name.place, message, help);
         }

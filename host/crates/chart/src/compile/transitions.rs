@@ -5,8 +5,12 @@ use super::content::Contents;
 use crate::def::{StateKind, TransitionDef};
 use crate::descriptor::Descriptor;
 use crate::entry::{domain, plan};
-use crate::program::{Content, Domain, EntryPlan, Node, Program, Shape, Transition};
+use crate::program::{
+    Content, Domain, EntryPlan, Listener, Node, Program, Shape, Tables, Transition,
+};
+use crate::set::StateSet;
 use crate::state::StateId;
+use crate::vocabulary::Vocabulary;
 
 impl<'d> Contents<'_, 'd> {
     /// The nodes of all states, with their transitions: of each state first those with events, then `always`, each in document order.
@@ -42,6 +46,7 @@ impl<'d> Contents<'_, 'd> {
                 end: state.end as u16,
                 shape,
                 events: start..middle,
+                listeners: 0..0,
                 always: middle..transitions.len() as u32,
             });
         }
@@ -134,5 +139,56 @@ pub(super) fn precompute(program: &mut Program) {
         let transition = &mut program.transitions[number];
         transition.domain = reach;
         transition.entry = entry;
+    }
+    program.tables = tables(program);
+}
+
+/// What the interpreter looks up instead of working it out.
+fn tables(program: &mut Program) -> Tables {
+    let descriptors = program.transitions.iter().flat_map(|t| &t.descriptors);
+    let (vocabulary, meant) = Vocabulary::of(descriptors);
+    let mut meant = meant.into_iter();
+    let mut listeners = Vec::with_capacity(meant.len());
+    // Of each state first the transitions with events, then those without, which have no descriptors: the order of the descriptors is that of the states.
+    for node in &mut program.nodes {
+        let start = listeners.len() as u32;
+        for number in node.events.clone() {
+            let descriptors = program.transitions[number as usize].descriptors.len();
+            listeners.extend(meant.by_ref().take(descriptors).map(|meant| Listener {
+                meant,
+                transition: number,
+            }));
+        }
+        node.listeners = start..listeners.len() as u32;
+    }
+    let states_that = |does: &dyn Fn(&Node, &Content) -> bool| {
+        let mut set = StateSet::with_room(program.nodes.len());
+        for (index, (node, content)) in program.nodes.iter().zip(&program.contents).enumerate() {
+            if does(node, content) {
+                set.insert(StateId::new(index));
+            }
+        }
+        set
+    };
+    Tables {
+        vocabulary,
+        listeners,
+        leaves: states_that(&|node, _| matches!(node.shape, Shape::Atomic | Shape::Final)),
+        always: states_that(&|node, _| !node.always.is_empty()),
+        entering: states_that(&|node, content| {
+            !(content.entry.is_empty()
+                && content.initial_actions.is_empty()
+                && content.timers.is_empty()
+                && content.invokes.is_empty()
+                && content.late.is_empty())
+                || node.shape == Shape::Final
+        }),
+        leaving: states_that(&|_, content| {
+            !(content.exit.is_empty()
+                && content.timers.is_empty()
+                && content.invokes.is_empty()
+                && content.histories.is_empty())
+        }),
+        invokes: program.contents.iter().any(|c| !c.invokes.is_empty()),
     }
 }

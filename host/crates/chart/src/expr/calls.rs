@@ -127,6 +127,7 @@ impl Checker<'_> {
                 _ if Macro::find(name).is_some() => {
                     format!("call it on a list: `data.list.{name}(x, …)`")
                 }
+                _ if ["length", "len", "count"].contains(&name) => "write `size(…)`".to_owned(),
                 _ => explained(name).unwrap_or_else(|| {
                     let known = functions::NAMES.into_iter().chain(macros::NAMES);
                     did_you_mean(name, known, "").unwrap_or_else(|| functions::KNOWN.into())
@@ -152,7 +153,12 @@ impl Checker<'_> {
                 self.mistyped(
                     argument.at,
                     format!("{name}() does not take {}", kind.name()),
-                    "",
+                    match (name, kind) {
+                        ("contains", Type::List | Type::Map) => {
+                            "for what is in a list or a map write `x in data.list`"
+                        }
+                        _ => "",
+                    },
                 );
             }
             nodes.push(node);

@@ -108,6 +108,11 @@ pub(crate) fn compile(text: &str, names: &Names<'_>) -> Result<(Expr, Type), Vec
     }
 }
 
+/// What is wrong with `text` whatever its names mean.
+pub(crate) fn misspelt(text: &str) -> Option<Problem> {
+    parse(text, false).err()
+}
+
 /// An expression that fails whenever it is evaluated.
 pub(crate) fn failing(text: &str, message: &str) -> Expr {
     Expr {
@@ -252,6 +257,13 @@ impl Checker<'_> {
                 format!("`{name}` is not a name here"),
                 format!("did you mean `data.{name}`?"),
             ),
+            "True" | "TRUE" | "False" | "FALSE" | "None" | "nil" | "undefined" => {
+                let meant = match name.to_lowercase().as_str() {
+                    truth @ ("true" | "false") => truth.to_owned(),
+                    _ => "null".to_owned(),
+                };
+                self.wrong(at, format!("`{name}` is not a name here"), format!("did you mean `{meant}`?"))
+            }
             _ => self.wrong(
                 at,
                 format!("`{name}` is not a name here"),
@@ -310,7 +322,10 @@ impl Checker<'_> {
             self.mistyped(
                 at,
                 format!("`.{key}` needs a map, and this is {}", kind.name()),
-                "",
+                match key {
+                    "size" | "length" | "len" | "count" => "write `size(…)`",
+                    _ => "",
+                },
             );
         }
         (Node::Select(node, key.into()), Type::Dynamic)

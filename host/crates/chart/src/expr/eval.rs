@@ -4,8 +4,8 @@
 use super::ast::Operator;
 use super::macros::{self, Frame};
 use super::node::{Expr, Node, SystemName};
-use super::{NODES_MAX, VALUE_DEPTH_MAX, ops};
-use crate::queue::{EventKind, Queued};
+use super::{NODES_MAX, VALUE_DEPTH_MAX, ops, quick};
+use crate::queue::{EventKind, Seen};
 use crate::set::StateSet;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(crate) struct Scope<'a> {
     /// The active states.
     pub active: &'a StateSet,
     /// The event being processed; none before the first.
-    pub event: Option<&'a Queued>,
+    pub event: Option<Seen<'a>>,
     /// The time of this step in milliseconds.
     pub now: i64,
     /// The session's id.
@@ -188,6 +188,11 @@ pub(super) fn holds(node: &Node, scope: &Scope<'_>) -> Result<bool, EvalError> {
                 _ => Err(error),
             },
         },
+        Node::Binary(operator, left, right)
+            if let Some(answer) = quick::comparison(*operator, left, right, scope) =>
+        {
+            Ok(answer)
+        }
         Node::Binary(Operator::Equal, left, right) => {
             let (left, right) = (evaluate(left, scope)?, evaluate(right, scope)?);
             scope.charge(&left)?;
@@ -211,6 +216,9 @@ pub(super) fn holds(node: &Node, scope: &Scope<'_>) -> Result<bool, EvalError> {
             ))),
         },
         _ => {
+            if let Some(answer) = quick::truth(node, scope) {
+                return Ok(answer);
+            }
             let value = evaluate(node, scope)?;
             value.as_bool().ok_or_else(|| {
                 EvalError::new(format!(
@@ -270,13 +278,12 @@ fn map<'a>(entries: &'a [(Node, Node)], scope: &Scope<'a>) -> Answer<'a> {
 
 fn system<'a>(name: SystemName, scope: &Scope<'a>) -> Answer<'a> {
     let text = |text: &Arc<str>| Ok(Cow::Owned(Value::Text(text.clone())));
-    let optional = |text: &Option<Arc<str>>| {
+    let optional = |text: Option<&Arc<str>>| {
         Ok(Cow::Owned(
-            text.as_ref()
-                .map_or(Value::Null, |t| Value::Text(t.clone())),
+            text.map_or(Value::Null, |t| Value::Text(t.clone())),
         ))
     };
-    let Some(queued) = scope.event else {
+    let Some(seen) = scope.event else {
         return match name {
             SystemName::SessionId => text(scope.session),
             SystemName::ChartName => text(scope.name),
@@ -290,21 +297,21 @@ fn system<'a>(name: SystemName, scope: &Scope<'a>) -> Answer<'a> {
         };
     };
     match name {
-        SystemName::EventName => text(&queued.event.name),
-        SystemName::EventData => Ok(Cow::Borrowed(&queued.event.data)),
-        SystemName::EventTime => owned(queued.event.time),
-        SystemName::EventType => owned(queued.kind.name()),
-        SystemName::EventSendId => optional(&queued.send_id),
-        SystemName::EventOrigin => optional(&queued.origin),
+        SystemName::EventName => text(&seen.event.name),
+        SystemName::EventData => Ok(Cow::Borrowed(&seen.event.data)),
+        SystemName::EventTime => owned(seen.event.time),
+        SystemName::EventType => owned(seen.kind().name()),
+        SystemName::EventSendId => optional(seen.send_id()),
+        SystemName::EventOrigin => optional(seen.origin()),
         SystemName::EventOriginType => {
-            if queued.kind == EventKind::External && queued.origin.is_some() {
+            if seen.kind() == EventKind::External && seen.origin().is_some() {
                 owned(crate::queue::PROCESSOR)
             } else {
                 Ok(Cow::Owned(Value::Null))
             }
         }
-        SystemName::EventInvokeId => optional(&queued.invoke),
-        SystemName::Event => whole_event(queued, scope),
+        SystemName::EventInvokeId => optional(seen.invoke()),
+        SystemName::Event => whole_event(seen, scope),
         SystemName::SessionId => text(scope.session),
         SystemName::ChartName => text(scope.name),
         SystemName::Processors => Ok(Cow::Owned(processors(scope.session))),
@@ -321,7 +328,7 @@ fn processors(session: &str) -> Value {
     ])
 }
 
-fn whole_event<'a>(queued: &Queued, scope: &Scope<'a>) -> Answer<'a> {
+fn whole_event<'a>(seen: Seen<'_>, scope: &Scope<'a>) -> Answer<'a> {
     let fields = [
         ("name", SystemName::EventName),
         ("type", SystemName::EventType),
@@ -330,7 +337,7 @@ fn whole_event<'a>(queued: &Queued, scope: &Scope<'a>) -> Answer<'a> {
         ("origintype", SystemName::EventOriginType),
         ("invokeid", SystemName::EventInvokeId),
     ];
-    let mut entries = vec![("data", queued.event.data.clone())];
+    let mut entries = vec![("data", seen.event.data.clone())];
     for (key, name) in fields {
         entries.push((key, system(name, scope)?.into_owned()));
     }

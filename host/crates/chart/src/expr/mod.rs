@@ -15,9 +15,10 @@ mod macros;
 mod node;
 mod ops;
 mod parse;
+mod quick;
 mod token;
 
-pub(crate) use check::{DataName, DataNames, Names, Type, compile, failing};
+pub(crate) use check::{DataName, DataNames, Names, Type, compile, failing, misspelt};
 pub(crate) use eval::{EvalError, Scope, weigh};
 pub(crate) use node::Expr;
 

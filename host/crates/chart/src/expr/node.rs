@@ -65,6 +65,52 @@ pub(super) enum Node {
     Fail(Box<str>),
 }
 
+impl Expr {
+    /// Whether the value can depend on the event that is being processed.
+    pub fn reads_event(&self) -> bool {
+        self.node.reads_event()
+    }
+}
+
+impl Node {
+    fn reads_event(&self) -> bool {
+        match self {
+            Node::System(name) => !matches!(
+                name,
+                SystemName::SessionId | SystemName::ChartName | SystemName::Processors
+            ),
+            Node::Constant(_)
+            | Node::Data(_)
+            | Node::MaybeData(_)
+            | Node::Active(_)
+            | Node::Local(_)
+            | Node::Fail(_) => false,
+            Node::Select(inner, _)
+            | Node::Has(inner, _)
+            | Node::Defined(inner)
+            | Node::Not(inner)
+            | Node::Negate(inner)
+            | Node::Matches(inner, _) => inner.reads_event(),
+            Node::Index(left, right)
+            | Node::Binary(_, left, right)
+            | Node::And(left, right)
+            | Node::Or(left, right) => left.reads_event() || right.reads_event(),
+            Node::Choice(condition, yes, no) => {
+                condition.reads_event() || yes.reads_event() || no.reads_event()
+            }
+            Node::List(items) | Node::Call(_, items) => items.iter().any(Node::reads_event),
+            Node::Map(entries) => {
+                let reads = |(key, value): &(Node, Node)| key.reads_event() || value.reads_event();
+                entries.iter().any(reads)
+            }
+            Node::Macro(node) => {
+                let parts = std::iter::once(&node.over).chain(&node.condition);
+                parts.chain(&node.result).any(Node::reads_event)
+            }
+        }
+    }
+}
+
 /// A macro over the items of a list or the keys of a map.
 #[derive(Clone, Debug)]
 pub(super) struct MacroNode {

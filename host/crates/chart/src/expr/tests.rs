@@ -82,7 +82,7 @@ impl World {
             data: &self.values,
             missing: &[],
             active: &self.active,
-            event: Some(&self.event),
+            event: Some((&self.event).into()),
             now: 77,
             session: text,
             name: text,
@@ -458,6 +458,48 @@ fn a_value_that_doubles_is_refused_before_it_is_large() {
     }
     assert!(refused);
     assert_eq!(weigh(&Value::list([Value::Int(1), Value::Null])), Ok(3));
+}
+
+/// A choice is no short cut's business: behind one, operands take the long way.
+#[test]
+fn short_cuts_say_what_the_long_way_says() {
+    const OPERANDS: &str = "n; x; t; l; yes; any; m.a; m.deep.b; m.none; n.a; l[0]; l[9]; m['a']; 1; 2.5; 'c'; 'turn.done'; true; null; \
+        [1, 2, 3]; 9223372036854775807; _event.name; _event.data; _event.data.ok; _event.data.none.below; size(l); size(m); size(n); \
+        n + 1; n * 9223372036854775807; n % 2; n % 0";
+    const OPERATORS: &[&str] = &["==", "!=", "<", "<=", ">", ">=", "in", "-", "*", "%"];
+    let world = world();
+    let name = "here".into();
+    let scope = world.scope(&name, false);
+    let compiled = |text: &str| world.compile(text, Mode::Deferred).expect("deferred").0;
+    let same = |short: &str, long: &str| {
+        let (short_cut, long_way) = (compiled(short), compiled(long));
+        assert_eq!(short_cut.holds(&scope), long_way.holds(&scope), "{short}");
+        let value = long_way.evaluate(&scope).ok().and_then(|v| v.as_int());
+        let int = short_cut.int(&scope);
+        assert!(int.is_none() || int == value, "{short}: {int:?} {value:?}");
+    };
+    for left in OPERANDS.split("; ") {
+        same(left, &format!("(yes ? {left} : {left})"));
+        same(
+            &format!("has(({left}).a)"),
+            &format!("has((yes ? {left} : {left}).a)"),
+        );
+        for right in OPERANDS.split("; ") {
+            let hidden = |of: &str| format!("(yes ? {of} : {of})");
+            for operator in OPERATORS {
+                same(
+                    &format!("({left}) {operator} ({right})"),
+                    &format!("{} {operator} {}", hidden(left), hidden(right)),
+                );
+            }
+            for method in ["contains", "startsWith", "endsWith"] {
+                same(
+                    &format!("({left}).{method}({right})"),
+                    &format!("{}.{method}({})", hidden(left), hidden(right)),
+                );
+            }
+        }
+    }
 }
 
 proptest::proptest! {

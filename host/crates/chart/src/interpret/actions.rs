@@ -50,14 +50,22 @@ pub(super) type Acted = Result<(), Halt>;
 
 impl<'a> Machine<'a> {
     /// Run actions that an error ends together.
+    #[inline]
     pub(super) fn run_block(&mut self, block: &'a [Action]) -> Step {
         match self.run_actions(block) {
             Ok(()) => Ok(()),
-            Err(Halt::Failed { message, send_id }) => {
+            Err(halt) => self.end_block(halt),
+        }
+    }
+
+    #[cold]
+    fn end_block(&mut self, halt: Halt) -> Step {
+        match halt {
+            Halt::Failed { message, send_id } => {
                 self.raise_error(&message, send_id);
                 Ok(())
             }
-            Err(Halt::Stop(error)) => Err(error),
+            Halt::Stop(error) => Err(error),
         }
     }
 
@@ -69,6 +77,12 @@ impl<'a> Machine<'a> {
         self.count_work(1)?;
         match action {
             Action::Assign { location, expr } => {
+                if self.takes_int(location)
+                    && let Some(number) = expr.int(&self.scope())
+                {
+                    self.set_int(location.slot, number);
+                    return Ok(());
+                }
                 let value = self.named_value(expr)?;
                 self.assign(location, value, false)
             }
@@ -113,6 +127,14 @@ impl<'a> Machine<'a> {
             Action::Foreach(foreach) => self.run_foreach(foreach),
             Action::Fail(message) => Err(Halt::failed(&**message)),
         }
+    }
+
+    /// Whether a whole number can go to `location` as it is.
+    #[inline]
+    fn takes_int(&self, location: &Location) -> bool {
+        matches!(location.kind, Type::Int | Type::Dynamic)
+            && location.path.is_empty()
+            && self.snapshot.slow.missing.is_empty()
     }
 
     /// The value of an expression; an error names the expression.
@@ -196,6 +218,18 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// [`set_slot`](Self::set_slot) for a counter: a number on a number is written in its place.
+    #[inline]
+    fn set_int(&mut self, slot: u16, number: i64) {
+        let Value::Int(at) = &mut self.snapshot.data[usize::from(slot)] else {
+            return self.set_slot(slot, Value::Int(number));
+        };
+        let old = std::mem::replace(at, number);
+        if let Some(undo) = &mut self.undo {
+            undo.keep_int(slot, old);
+        }
+    }
+
     fn assign_inside(&mut self, location: &Location, value: Value) -> Acted {
         let mut whole = self.snapshot.data[usize::from(location.slot)].clone();
         let Some((last, path)) = location.path.split_last() else {
@@ -227,9 +261,8 @@ impl<'a> Machine<'a> {
 
     fn cancel(&mut self, id: &Arc<str>) {
         let is_it =
-            |what: &Waiting| matches!(what, Waiting::Send { id: Some(own), .. } if own == id);
-        if self.snapshot.slow.delayed.iter().any(|d| is_it(&d.what)) {
-            self.slow().delayed.retain(|d| !is_it(&d.what));
+            |what: &Waiting| matches!(what, Waiting::Send(send) if send.id.as_ref() == Some(id));
+        if self.unschedule(is_it) {
             self.effects.push(Effect::Cancel { id: id.clone() });
         }
     }

@@ -6,7 +6,7 @@ use super::machine::{Machine, Step, Working};
 use super::send::is_scxml;
 use crate::effect::Effect;
 use crate::program::{InvokeSpec, What};
-use crate::queue::{EventKind, Queued};
+use crate::queue::{Current, EventKind, Queued};
 use crate::snapshot::{Invocation, Running, Snapshot};
 use crate::{Mode, StateId};
 use std::sync::Arc;
@@ -31,7 +31,12 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn invoke(&mut self, state: StateId, number: u16, spec: &'a InvokeSpec) -> Result<(), Halt> {
+    pub(super) fn invoke(
+        &mut self,
+        state: StateId,
+        number: u16,
+        spec: &'a InvokeSpec,
+    ) -> Result<(), Halt> {
         self.count_work(1)?;
         if let Some(transport) = &spec.transport {
             let transport = self.text(transport, "the type of an invoke")?;
@@ -125,6 +130,8 @@ impl<'a> Machine<'a> {
             Running::Child { snapshot, .. } => snapshot,
             Running::Activity(_) => return Ok(()),
         };
+        let session: Arc<str> = format!("{}/{id}", self.session).into();
+        let address: Arc<str> = format!("#_scxml_{session}").into();
         let mut working = Working::default();
         let event = snapshot.slow.event.take();
         let mut child = Machine::new(
@@ -136,13 +143,17 @@ impl<'a> Machine<'a> {
             &mut working,
             self.now,
         );
-        child.session = format!("{}/{id}", self.session).into();
-        child.address = format!("#_scxml_{}", child.session).into();
-        child.parent_session = Some(self.session.clone());
-        child.event = event;
+        child.session = &session;
+        child.address = &address;
+        child.parent_session = Some(self.session);
+        child.event = event.map_or(Current::None, Current::Queued);
         let result = work(&mut child);
         let outbox = std::mem::take(&mut child.outbox);
-        let event = child.event.take();
+        // What comes to a child comes by its queue.
+        let event = match std::mem::take(&mut child.event) {
+            Current::Queued(queued) => Some(queued),
+            Current::None | Current::Lent(_) => None,
+        };
         snapshot.slow.event = event.filter(|_| !snapshot.done);
         let ended = snapshot.done.then(|| snapshot.output.clone());
         result?;
@@ -173,16 +184,26 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// If this event ends an invocation, its id: a child chart is done, or an activity has answered.
-    pub(super) fn answered(&self, queued: &Queued) -> Option<Arc<str>> {
-        let id = queued.invoke.as_ref()?;
-        let invocation = self
-            .snapshot
-            .slow
-            .invocations
-            .iter()
-            .find(|i| i.id == *id)?;
-        let name = &*queued.event.name;
+    /// An external event has been taken: those invocations that it concerns are told first, and one that it ends is over.
+    pub(super) fn tell_invocations(&mut self) -> Step {
+        if self.snapshot.slow.invocations.is_empty() {
+            return Ok(());
+        }
+        let ended = self.answered();
+        self.finalize_and_forward()?;
+        if let Some(id) = ended {
+            self.slow().invocations.retain(|i| i.id != id);
+        }
+        Ok(())
+    }
+
+    /// If the event ends an invocation, its id: a child chart is done, or an activity has answered.
+    fn answered(&self) -> Option<Arc<str>> {
+        let seen = self.event.seen()?;
+        let id = seen.invoke()?;
+        let mut invocations = self.snapshot.slow.invocations.iter();
+        let invocation = invocations.find(|i| i.id == *id)?;
+        let name = &*seen.event.name;
         let is_done = name.strip_prefix("done.invoke.") == Some(&**id);
         let ends = match &invocation.running {
             Running::Child { .. } => is_done,
@@ -197,13 +218,11 @@ impl<'a> Machine<'a> {
     }
 
     /// `applyFinalize` and `autoforward` for the external event that has just been taken.
-    pub(super) fn finalize_and_forward(&mut self) -> Step {
-        if self.snapshot.slow.invocations.is_empty() {
-            return Ok(());
-        }
-        let Some(queued) = self.event.clone() else {
+    fn finalize_and_forward(&mut self) -> Step {
+        let Some(seen) = self.event.seen() else {
             return Ok(());
         };
+        let queued = seen.to_queued();
         let program = self.program;
         let invocations = self.snapshot.slow.invocations.iter();
         let mut order: Vec<(StateId, u16, Arc<str>)> = invocations
@@ -236,21 +255,24 @@ impl<'a> Machine<'a> {
             .filter(|i| i.state == state)
             .map(|i| i.id.clone())
             .collect();
-        for id in ids.drain(..) {
-            let before = self.snapshot.external.len();
-            self.with_child(&id, |child| child.exit_interpreter())?;
-            self.snapshot.external.truncate(before);
-            let slow = self.slow();
-            let Some(position) = slow.invocations.iter().position(|i| i.id == id) else {
-                continue;
-            };
-            if let Running::Activity(activity) = slow.invocations.remove(position).running {
-                self.effects.push(Effect::CancelInvoke {
-                    id,
-                    state: self.program.name_of(state).clone(),
-                    activity,
-                });
-            }
+        ids.drain(..).try_for_each(|id| self.cancel_invocation(id))
+    }
+
+    pub(super) fn cancel_invocation(&mut self, id: Arc<str>) -> Step {
+        let before = self.snapshot.external.len();
+        self.with_child(&id, |child| child.exit_interpreter())?;
+        self.snapshot.external.truncate(before);
+        let slow = self.slow();
+        let Some(position) = slow.invocations.iter().position(|i| i.id == id) else {
+            return Ok(());
+        };
+        let invocation = slow.invocations.remove(position);
+        if let Running::Activity(activity) = invocation.running {
+            self.effects.push(Effect::CancelInvoke {
+                id,
+                state: self.program.name_of(invocation.state).clone(),
+                activity,
+            });
         }
         Ok(())
     }

@@ -9,9 +9,10 @@ use crate::effect::Effect;
 use crate::entry::EntrySet;
 use crate::expr::{EvalError, Expr, Scope, weigh};
 use crate::program::{Beginning, Domain, Program};
-use crate::queue::{EventKind, Queued};
+use crate::queue::{Current, EventKind, Incoming, Queued};
 use crate::set::StateSet;
-use crate::snapshot::{Slow, Snapshot, Target};
+use crate::snapshot::{Snapshot, Target};
+use crate::trace::Trace;
 use crate::{Mode, program::Payload};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub(crate) struct Working {
     pub exit: StateSet,
     /// States entered in this macrostep and still active, whose invocations start at its end.
     pub to_invoke: StateSet,
+    /// What has been gone through, where somebody wants to know.
+    pub trace: Option<Box<Trace>>,
 }
 
 /// What one step of the whole family of charts may still do.
@@ -71,11 +74,11 @@ pub(crate) struct Machine<'a> {
     /// Only the outermost machine keeps what is undone: child charts live in its slow part.
     pub(super) undo: Option<&'a mut Undo>,
     pub(super) now: i64,
-    pub(super) session: Arc<str>,
+    pub(super) session: &'a Arc<str>,
     /// Where answers to this chart's events go: `#_scxml_<session>`.
-    pub(super) address: Arc<str>,
-    pub(super) parent_session: Option<Arc<str>>,
-    pub(super) event: Option<Queued>,
+    pub(super) address: &'a Arc<str>,
+    pub(super) parent_session: Option<&'a Arc<str>>,
+    pub(super) event: Current<'a>,
     pub(super) running: bool,
     pub(super) taken: bool,
     pub(super) outbox: Vec<Outgoing>,
@@ -99,8 +102,8 @@ impl<'a> Machine<'a> {
         working.to_invoke.reset(states);
         Machine {
             running: !snapshot.done,
-            session: program.session.clone(),
-            address: program.address.clone(),
+            session: &program.session,
+            address: &program.address,
             program,
             library,
             snapshot,
@@ -110,7 +113,7 @@ impl<'a> Machine<'a> {
             undo: None,
             now,
             parent_session: None,
-            event: None,
+            event: Current::None,
             taken: false,
             outbox: Vec::new(),
         }
@@ -124,7 +127,7 @@ impl<'a> Machine<'a> {
         self.run(false)
     }
 
-    fn begin_data(&mut self, given: &[(Arc<str>, Value)]) {
+    pub(super) fn begin_data(&mut self, given: &[(Arc<str>, Value)]) {
         let program = self.program;
         for (slot, beginning) in program.beginnings.iter().enumerate() {
             let name = program.data.get_index(slot).map(|(name, _)| name);
@@ -147,21 +150,40 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Process one event from outside and all that follows.
-    pub fn external_event(&mut self, queued: Queued) -> Step {
-        self.take_external(queued)?;
-        self.run(false)
+    /// Process one event that the host brings and all that follows.
+    pub fn take_incoming(&mut self, incoming: Incoming<'a>) -> Step {
+        if incoming.due.is_none() && incoming.invoke.is_none() {
+            self.take_external(Current::Lent(incoming.event))?;
+            return self.run(false);
+        }
+        let mut queued = Queued {
+            event: incoming.event.clone(),
+            kind: EventKind::External,
+            send_id: None,
+            origin: None,
+            invoke: incoming.invoke.map(Into::into),
+        };
+        let Some(due) = incoming.due else {
+            self.take_external(Current::Queued(queued))?;
+            return self.run(false);
+        };
+        if due.target == Target::Internal {
+            queued.kind = EventKind::Internal;
+        }
+        queued.send_id.clone_from(&due.send_id);
+        queued.origin.clone_from(&due.origin);
+        self.due(&due.path, due.target.clone(), queued)
     }
 
     /// Process a timer or delayed send of this chart, or of a child chart at the end of `path`.
-    pub fn due(&mut self, path: &[Arc<str>], target: Target, queued: Queued) -> Step {
+    fn due(&mut self, path: &[Arc<str>], target: Target, queued: Queued) -> Step {
         if let Some((child, rest)) = path.split_first() {
             self.with_child(child, |machine| machine.due(rest, target, queued))?;
             return self.run(true);
         }
         match target {
             Target::Own => {
-                self.take_external(queued)?;
+                self.take_external(Current::Queued(queued))?;
                 self.run(false)
             }
             target => {
@@ -180,13 +202,15 @@ impl<'a> Machine<'a> {
             if !self.running {
                 break;
             }
-            self.start_invocations()?;
-            self.run_children()?;
+            if self.program.tables.invokes {
+                self.start_invocations()?;
+                self.run_children()?;
+            }
             if !self.snapshot.internal.is_empty() {
                 continue;
             }
             match self.snapshot.external.pop_front() {
-                Some(queued) => self.take_external(queued)?,
+                Some(queued) => self.take_external(Current::Queued(queued))?,
                 None => return Ok(()),
             }
         }
@@ -194,7 +218,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Eventless transitions and internal events until neither is left.
-    fn macrostep(&mut self) -> Step {
+    pub(super) fn macrostep(&mut self) -> Step {
         while self.running {
             self.select_eventless();
             if self.working.enabled.is_empty() {
@@ -202,7 +226,7 @@ impl<'a> Machine<'a> {
                     return Ok(());
                 };
                 self.count_event()?;
-                self.event = Some(queued);
+                self.event = Current::Queued(queued);
                 self.select_for_event();
             }
             if !self.working.enabled.is_empty() {
@@ -213,13 +237,11 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn take_external(&mut self, queued: Queued) -> Step {
+    fn take_external(&mut self, event: Current<'a>) -> Step {
         self.count_event()?;
-        let ended = self.answered(&queued);
-        self.event = Some(queued);
-        self.finalize_and_forward()?;
-        if let Some(id) = ended {
-            self.slow().invocations.retain(|i| i.id != id);
+        self.event = event;
+        if self.program.tables.invokes {
+            self.tell_invocations()?;
         }
         self.select_for_event();
         if self.working.enabled.is_empty() {
@@ -246,7 +268,9 @@ impl<'a> Machine<'a> {
             self.snapshot.active.insert(state);
             self.snapshot.output = output;
         }
-        self.slow().delayed.clear();
+        if !self.snapshot.slow.delayed.is_empty() {
+            self.slow().delayed.clear();
+        }
         self.snapshot.internal.clear();
         self.snapshot.external.clear();
         self.snapshot.done = true;
@@ -265,24 +289,36 @@ impl<'a> Machine<'a> {
         self.rests(self.limits.events)
     }
 
+    #[inline]
     fn rests(&self, count: u32) -> Step {
         if count <= MICROSTEPS_MAX {
             return Ok(());
         }
-        Err(StepError::NeverRests {
-            states: self.leaf_names(),
-        })
+        Err(self.never_rests())
     }
 
+    #[cold]
+    fn never_rests(&self) -> StepError {
+        StepError::NeverRests {
+            states: self.leaf_names(),
+        }
+    }
+
+    #[inline]
     pub(super) fn count_work(&mut self, amount: usize) -> Step {
         let amount = u32::try_from(amount).unwrap_or(u32::MAX);
         self.limits.actions = self.limits.actions.saturating_add(amount);
-        if self.limits.actions > ACTIONS_MAX {
-            return Err(StepError::TooMuchWork {
-                states: self.leaf_names(),
-            });
+        if self.limits.actions <= ACTIONS_MAX {
+            return Ok(());
         }
-        Ok(())
+        Err(self.too_much_work())
+    }
+
+    #[cold]
+    fn too_much_work(&self) -> StepError {
+        StepError::TooMuchWork {
+            states: self.leaf_names(),
+        }
     }
 
     fn leaf_names(&self) -> String {
@@ -295,34 +331,27 @@ impl<'a> Machine<'a> {
         format!("`{}`", names.join("`, `"))
     }
 
-    /// The part of the snapshot that most steps leave alone, about to be changed.
-    pub(super) fn slow(&mut self) -> &mut Slow {
-        if let Some(undo) = &mut self.undo {
-            undo.keep_slow(&self.snapshot.slow);
-        }
-        &mut self.snapshot.slow
-    }
-
     pub(super) fn next_order(&mut self) -> u64 {
         self.limits.next_order += 1;
         self.limits.next_order
     }
 
+    #[inline]
     pub(super) fn scope(&self) -> Scope<'_> {
         Scope {
             data: &self.snapshot.data,
             missing: &self.snapshot.slow.missing,
             active: &self.snapshot.active,
-            event: self.event.as_ref(),
+            event: self.event.seen(),
             now: self.now,
-            session: &self.session,
+            session: self.session,
             name: &self.program.name,
             loose: self.program.mode == Mode::Deferred,
             locals: None,
         }
     }
 
-    pub(super) fn value(&self, expr: &Expr) -> Result<Value, EvalError> {
+    pub(crate) fn value(&self, expr: &Expr) -> Result<Value, EvalError> {
         expr.evaluate(&self.scope()).map(Cow::into_owned)
     }
 
@@ -371,10 +400,12 @@ impl<'a> Machine<'a> {
     }
 
     /// Whether a guard holds; one that fails is false and raises an error.
+    #[inline]
     pub(super) fn holds(&mut self, guard: Option<&Expr>) -> bool {
-        let Some(guard) = guard else {
-            return true;
-        };
+        guard.is_none_or(|guard| self.guard_holds(guard))
+    }
+
+    fn guard_holds(&mut self, guard: &Expr) -> bool {
         match guard.holds(&self.scope()) {
             Ok(holds) => holds,
             Err(error) => {

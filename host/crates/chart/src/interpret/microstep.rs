@@ -6,6 +6,7 @@ use crate::effect::Effect;
 use crate::program::{Domain, EntryPlan, Program, Shape};
 use crate::queue::{EventKind, Queued};
 use crate::snapshot::{Delayed, Waiting};
+use crate::trace::TransitionId;
 use std::sync::Arc;
 use types::Value;
 
@@ -14,31 +15,57 @@ impl<'a> Machine<'a> {
     pub(super) fn microstep(&mut self) -> Step {
         self.count_microstep()?;
         let program = self.program;
-        self.working.exit.clear();
-        for (_, domain) in &self.working.enabled {
+        let working = &mut *self.working;
+        working.exit.clear();
+        for (_, domain) in &working.enabled {
             if let Domain::State(domain) = domain {
-                let inside = self
-                    .snapshot
-                    .active
-                    .range(domain.index() + 1, program.end(*domain));
-                inside.for_each(|state| self.working.exit.insert(state));
+                let inside = domain.index() + 1..program.end(*domain);
+                let active = &self.snapshot.active;
+                working.exit.insert_range(active, inside.start, inside.end);
             }
         }
         self.leave_states()?;
-        let enabled = std::mem::take(&mut self.working.enabled);
-        for (number, _) in &enabled {
-            self.run_block(&program.transitions[*number as usize].actions)?;
+        if let Some(trace) = &mut self.working.trace {
+            let enabled = self.working.enabled.iter();
+            let taken = enabled.map(|(number, _)| TransitionId::new(*number));
+            trace.taken.extend(taken);
+        }
+        let mut planned = true;
+        // By index: what a transition does can change the machine, but not what is enabled.
+        for index in 0..self.working.enabled.len() {
+            let (number, _) = self.working.enabled[index];
+            let transition = &program.transitions[number as usize];
+            planned &= matches!(transition.entry, EntryPlan::Fixed(_));
+            self.run_block(&transition.actions)?;
+        }
+        if planned {
+            return self.enter_planned();
         }
         self.working.entry.reset(program.nodes.len());
-        for (number, domain) in &enabled {
-            let Domain::State(domain) = domain else {
+        for index in 0..self.working.enabled.len() {
+            let (number, Domain::State(domain)) = self.working.enabled[index] else {
                 continue;
             };
-            let transition = &program.transitions[*number as usize];
-            self.plan_entry(&transition.entry, &transition.targets, *domain);
+            let transition = &program.transitions[number as usize];
+            self.plan_entry(&transition.entry, &transition.targets, domain);
         }
-        self.working.enabled = enabled;
         self.enter_states()
+    }
+
+    /// Enter what was known at load. Enabled transitions stand in the order of their leaves and their domains have nothing in common, so that one
+    /// plan after the other is document order.
+    fn enter_planned(&mut self) -> Step {
+        let program = self.program;
+        for index in 0..self.working.enabled.len() {
+            let (number, _) = self.working.enabled[index];
+            let EntryPlan::Fixed(states) = &program.transitions[number as usize].entry else {
+                continue;
+            };
+            for (state, default) in states {
+                self.enter_state(*state, *default, &[])?;
+            }
+        }
+        Ok(())
     }
 
     /// The microstep that enters the chart's initial states.
@@ -73,54 +100,49 @@ impl<'a> Machine<'a> {
 
     /// Leave the states of `working.exit`, inside first.
     pub(super) fn leave_states(&mut self) -> Step {
+        let tables = &self.program.tables;
+        if tables.invokes {
+            self.working.to_invoke.remove_all(&self.working.exit);
+        }
+        if self.working.exit.meets(&tables.leaving) {
+            return self.leave_acting();
+        }
+        self.snapshot.active.remove_all(&self.working.exit);
+        Ok(())
+    }
+
+    /// [`leave_states`](Self::leave_states) where something happens on the way.
+    fn leave_acting(&mut self) -> Step {
         let program = self.program;
+        let tables = &program.tables;
         let exit = std::mem::take(&mut self.working.exit);
-        for state in exit.iter() {
-            self.working.to_invoke.remove(state);
+        if !program.histories.is_empty() {
             // Before anything is left: what history remembers is the configuration as it was.
-            for history in &program.content(state).histories {
-                self.remember(state, *history);
+            for state in exit.iter() {
+                for history in &program.content(state).histories {
+                    self.remember(state, *history);
+                }
             }
         }
         for state in exit.iter().rev() {
-            let content = program.content(state);
-            for block in &content.exit {
-                self.run_block(block)?;
-            }
-            if !content.invokes.is_empty() {
-                self.cancel_invocations(state)?;
-            }
-            if !content.timers.is_empty() {
-                self.slow().delayed.retain(
-                    |d| !matches!(&d.what, Waiting::Timer { state: owner, .. } if *owner == state),
-                );
+            if tables.leaving.contains(state) {
+                let content = program.content(state);
+                for block in &content.exit {
+                    self.run_block(block)?;
+                }
+                if !content.invokes.is_empty() {
+                    self.cancel_invocations(state)?;
+                }
+                if !content.timers.is_empty() {
+                    self.unschedule(
+                        |what| matches!(what, Waiting::Timer { state: owner, .. } if *owner == state),
+                    );
+                }
             }
             self.snapshot.active.remove(state);
         }
         self.working.exit = exit;
         Ok(())
-    }
-
-    fn remember(&mut self, parent: StateId, history: StateId) {
-        let program = self.program;
-        let Shape::History(number) = program.node(history).shape else {
-            return;
-        };
-        let deep = program.histories[usize::from(number)].deep;
-        let inside = self
-            .snapshot
-            .active
-            .range(parent.index() + 1, program.end(parent));
-        let states: Vec<StateId> = inside
-            .filter(|s| {
-                if deep {
-                    program.is_leaf(*s)
-                } else {
-                    program.node(*s).parent == parent
-                }
-            })
-            .collect();
-        self.slow().history[usize::from(number)] = Some(states);
     }
 
     /// Enter the states of `working.entry`, outside first.
@@ -133,10 +155,26 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn enter_state(&mut self, state: StateId, default: bool, histories: &[StateId]) -> Step {
+    #[inline]
+    pub(super) fn enter_state(
+        &mut self,
+        state: StateId,
+        default: bool,
+        histories: &[StateId],
+    ) -> Step {
+        self.snapshot.active.insert(state);
+        if let Some(trace) = &mut self.working.trace {
+            trace.entered.push(state);
+        }
+        if histories.is_empty() && !self.program.tables.entering.contains(state) {
+            return Ok(());
+        }
+        self.act_on_entry(state, default, histories)
+    }
+
+    fn act_on_entry(&mut self, state: StateId, default: bool, histories: &[StateId]) -> Step {
         let program: &'a Program = self.program;
         let content = program.content(state);
-        self.snapshot.active.insert(state);
         if !content.invokes.is_empty() {
             self.working.to_invoke.insert(state);
         }
@@ -172,11 +210,11 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn start_timers(&mut self, state: StateId) {
+    pub(super) fn start_timers(&mut self, state: StateId) {
         for timer in &self.program.content(state).timers {
             let due = self.now.saturating_add(timer.milliseconds);
             let order = self.next_order();
-            self.slow().delayed.push(Delayed {
+            self.schedule(Delayed {
                 due,
                 order,
                 what: Waiting::Timer {
@@ -192,7 +230,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn reach_final(&mut self, state: StateId) {
+    pub(super) fn reach_final(&mut self, state: StateId) {
         let program = self.program;
         let parent = program.node(state).parent;
         if parent == StateId::ROOT {

@@ -5,21 +5,23 @@
 //! snapshot and effects as they were. Names follow the Recommendation where it has one.
 
 mod actions;
+mod changes;
 mod invoke;
 mod machine;
 mod microstep;
 mod select;
 mod send;
+mod transfer;
 mod undo;
 
-pub(crate) use machine::Scratch;
+pub(crate) use machine::{Limits, Machine, Scratch, Working};
 pub(crate) use select::accepts;
+pub(crate) use transfer::Set;
 
 use crate::chart::Chart;
 use crate::effect::Effects;
-use crate::queue::{EventKind, Incoming, Queued};
-use crate::snapshot::{Snapshot, Target};
-use machine::{Limits, Machine};
+use crate::queue::Incoming;
+use crate::snapshot::Snapshot;
 
 /// How many microsteps one step may take. A chart that needs more is in a loop that never ends: the longest run of the W3C suites takes a
 /// few hundred.
@@ -66,9 +68,7 @@ pub struct StepInfo {
 /// Start a chart at the time `now_ms`: set its data, enter its initial states, and run until it rests.
 pub fn start(chart: &Chart, now_ms: i64, effects: &mut Effects) -> Result<Snapshot, StepError> {
     let mut snapshot = Snapshot::empty(&chart.program, chart.hash);
-    run(chart, &mut snapshot, now_ms, effects, |machine| {
-        machine.begin(&[])
-    })?;
+    run(chart, &mut snapshot, now_ms, effects, Work::Begin)?;
     Ok(snapshot)
 }
 
@@ -89,30 +89,19 @@ pub fn step<'e>(
     if snapshot.done {
         return Ok(StepInfo::default());
     }
-    let mut queued = Queued {
-        event: incoming.event.clone(),
-        kind: EventKind::External,
-        send_id: None,
-        origin: None,
-        invoke: incoming.invoke.map(Into::into),
-    };
     run(
         chart,
         snapshot,
         incoming.event.time,
         effects,
-        |machine| match incoming.due {
-            None => machine.external_event(queued),
-            Some(due) => {
-                if due.target == Target::Internal {
-                    queued.kind = EventKind::Internal;
-                }
-                queued.send_id.clone_from(&due.send_id);
-                queued.origin.clone_from(&due.origin);
-                machine.due(&due.path, due.target.clone(), queued)
-            }
-        },
+        Work::Take(incoming),
     )
+}
+
+/// What a machine is to do.
+enum Work<'e> {
+    Begin,
+    Take(Incoming<'e>),
 }
 
 /// Run `work` on a machine over `snapshot`; an error undoes all it did.
@@ -121,7 +110,7 @@ fn run(
     snapshot: &mut Snapshot,
     now: i64,
     effects: &mut Effects,
-    work: impl FnOnce(&mut Machine<'_>) -> Result<(), StepError>,
+    work: Work<'_>,
 ) -> Result<StepInfo, StepError> {
     let before = effects.list.len();
     let Scratch { undo, working } = &mut effects.scratch;
@@ -137,7 +126,10 @@ fn run(
         now,
     );
     machine.undo = Some(undo);
-    let result = work(&mut machine);
+    let result = match work {
+        Work::Begin => machine.begin(&[]),
+        Work::Take(incoming) => machine.take_incoming(incoming),
+    };
     let taken = machine.taken;
     snapshot.next_order = limits.next_order;
     match result {
@@ -148,6 +140,9 @@ fn run(
         Err(error) => {
             undo.restore(snapshot);
             effects.list.truncate(before);
+            if let Some(trace) = &mut working.trace {
+                trace.clear();
+            }
             Err(error)
         }
     }

@@ -3,107 +3,127 @@
 use super::machine::Machine;
 use crate::StateId;
 use crate::entry::{domain, effective_targets};
-use crate::program::{Domain, Program, Transition};
+use crate::program::{Domain, Listener, Node, Program, Transition};
 use crate::snapshot::Snapshot;
+use crate::vocabulary::Word;
+
+impl Listener {
+    /// Whether it listens to the events that `word` stands for.
+    #[inline]
+    fn hears(&self, word: Word) -> bool {
+        let (from, to) = self.meant;
+        from <= word && word < to
+    }
+}
 
 /// Whether some active state has a transition that listens to `name`; guards are not asked.
 pub(crate) fn accepts(program: &Program, snapshot: &Snapshot, name: &str) -> bool {
+    let tables = &program.tables;
+    let word = tables.vocabulary.find(name);
     snapshot.active.iter().any(|state| {
-        let events = &program.node(state).events;
-        program.transitions[events.start as usize..events.end as usize]
+        let listeners = &program.node(state).listeners;
+        tables.listeners[listeners.start as usize..listeners.end as usize]
             .iter()
-            .any(|t| listens(t, name))
+            .any(|listener| listener.hears(word))
     })
-}
-
-fn listens(transition: &Transition, name: &str) -> bool {
-    transition.descriptors.iter().any(|d| d.matches(name))
 }
 
 impl Machine<'_> {
     pub(super) fn select_eventless(&mut self) {
         self.working.enabled.clear();
-        if self.program.has_always {
-            self.select(None);
+        let tables = &self.program.tables;
+        if self.snapshot.active.meets(&tables.always) {
+            self.select(|machine, node| machine.first_enabled(node.always.clone()));
         }
     }
 
     pub(super) fn select_for_event(&mut self) {
         self.working.enabled.clear();
-        // Taken out so that guards, which may raise errors, can borrow the machine.
-        if let Some(queued) = self.event.clone() {
-            self.select(Some(&queued.event.name));
-        }
+        let Some(seen) = self.event.seen() else {
+            return;
+        };
+        let tables = &self.program.tables;
+        let word = tables.vocabulary.find(&seen.event.name);
+        self.select(|machine, node| {
+            let range = node.listeners.start as usize..node.listeners.end as usize;
+            // A transition that listens by several descriptors is asked once.
+            let mut last = None;
+            let heard = tables.listeners[range].iter().filter(|listener| {
+                listener.hears(word)
+                    && last.replace(listener.transition) != Some(listener.transition)
+            });
+            machine.first_enabled(heard.map(|listener| listener.transition))
+        });
     }
 
-    fn select(&mut self, event: Option<&str>) {
+    /// From each leaf outwards, the first state where `enables` finds an enabled transition ends the search.
+    #[inline]
+    fn select(&mut self, enables: impl Fn(&mut Self, &Node) -> bool) {
         let program = self.program;
         // Selection does not change the configuration, and guards do not select: walking by number needs no copy.
         let mut next = 0;
-        loop {
-            let following = self.snapshot.active.range(next, program.nodes.len()).next();
-            let Some(state) = following else { break };
-            next = state.index() + 1;
-            if program.is_leaf(state) {
-                self.select_from(state, event);
+        while let Some(leaf) = self
+            .snapshot
+            .active
+            .next_common(&program.tables.leaves, next)
+        {
+            next = leaf.index() + 1;
+            let mut state = leaf;
+            loop {
+                let node = program.node(state);
+                if enables(self, node) || state == node.parent {
+                    break;
+                }
+                state = node.parent;
             }
         }
-        self.remove_conflicting();
+        if self.working.enabled.len() > 1 {
+            self.remove_conflicting();
+        }
     }
 
-    /// The first enabled transition of `leaf` or the states around it, from the inside out.
-    fn select_from(&mut self, leaf: StateId, event: Option<&str>) {
-        let program = self.program;
-        for state in std::iter::once(leaf).chain(program.ancestors(leaf)) {
-            let node = program.node(state);
-            let range = match event {
-                Some(_) => node.events.clone(),
-                None => node.always.clone(),
-            };
-            for number in range {
-                let transition = &program.transitions[number as usize];
-                if event.is_some_and(|name| !listens(transition, name)) {
-                    continue;
-                }
-                // Found through another leaf already: guards are pure, it holds again.
-                if self.working.enabled.iter().any(|(n, _)| *n == number) {
-                    return;
-                }
-                if self.holds(transition.guard.as_ref()) {
-                    let domain = self.domain_of(transition);
-                    self.working.enabled.push((number, domain));
-                    return;
-                }
+    /// Enable the first of these transitions whose guard holds.
+    #[inline]
+    fn first_enabled(&mut self, mut candidates: impl Iterator<Item = u32>) -> bool {
+        candidates.any(|number| {
+            let transition = &self.program.transitions[number as usize];
+            // Found through another leaf already: guards are pure, it holds again.
+            if self.working.enabled.iter().any(|(n, _)| *n == number) {
+                return true;
             }
-        }
+            let holds = self.holds(transition.guard.as_ref());
+            if holds {
+                let domain = self.domain_of(transition);
+                self.working.enabled.push((number, domain));
+            }
+            holds
+        })
     }
 
     /// `getTransitionDomain`.
-    fn domain_of(&self, transition: &Transition) -> Domain {
-        if transition.domain != Domain::Dynamic {
-            return transition.domain;
+    #[inline]
+    fn domain_of(&mut self, transition: &Transition) -> Domain {
+        match transition.domain {
+            Domain::Dynamic => Domain::State(self.dynamic_domain(transition)),
+            known => known,
         }
+    }
+
+    fn dynamic_domain(&mut self, transition: &Transition) -> StateId {
         let history = &self.snapshot.slow.history;
-        let mut effective = Vec::new();
+        let effective = &mut self.working.entry.effective;
+        effective.clear();
         effective_targets(
             self.program,
             &transition.targets,
             &mut |number| history[usize::from(number)].as_deref(),
-            &mut effective,
+            effective,
         );
-        Domain::State(domain(
-            self.program,
-            transition.source,
-            transition.stays,
-            &effective,
-        ))
+        domain(self.program, transition.source, transition.stays, effective)
     }
 
     /// Of two transitions that would leave the same state, the one from inside the other's source wins, else the earlier one.
     fn remove_conflicting(&mut self) {
-        if self.working.enabled.len() < 2 {
-            return;
-        }
         let program = self.program;
         let mut filtered = std::mem::take(&mut self.working.filtered);
         filtered.clear();

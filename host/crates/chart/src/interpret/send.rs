@@ -6,7 +6,7 @@ use crate::Mode;
 use crate::effect::Effect;
 use crate::program::{Delay, SendSpec};
 use crate::queue::{EventKind, PROCESSOR, Queued};
-use crate::snapshot::{Delayed, Running, Target, Waiting};
+use crate::snapshot::{Delayed, Running, Sending, Target, Waiting};
 use std::sync::Arc;
 use types::{Value, parse_duration};
 
@@ -86,10 +86,10 @@ impl Machine<'_> {
             event: queued.event.name.clone(),
             due,
         });
-        self.slow().delayed.push(Delayed {
+        self.schedule(Delayed {
             due,
             order,
-            what: Waiting::Send { id, target, queued },
+            what: Waiting::Send(Box::new(Sending { id, target, queued })),
         });
         Ok(())
     }
@@ -154,14 +154,17 @@ impl Machine<'_> {
     }
 
     fn session_target(&self, session: &str) -> Option<Target> {
-        if session == &*self.session {
+        if session == &**self.session {
             return Some(Target::Own);
         }
-        if self.parent_session.as_deref() == Some(session) {
+        if self
+            .parent_session
+            .is_some_and(|parent| **parent == *session)
+        {
             return Some(Target::Parent);
         }
         // A child's session is its parent's with the invocation's id behind it.
-        let id = session.strip_prefix(&*self.session)?.strip_prefix('/')?;
+        let id = session.strip_prefix(&**self.session)?.strip_prefix('/')?;
         let invocation = self
             .snapshot
             .slow

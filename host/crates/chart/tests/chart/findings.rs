@@ -137,9 +137,9 @@ fn what_is_probably_not_meant() {
             }
         }),
         "Warning: `timer.x` looks like an event that the host raises (choose another name if it is the chart's own)
-         Warning: `done.state.bb` never happens: there is no state `bb` (did you mean `done.state.b`?)
-         Warning: nothing leads to the state `lonely` (make a transition to it, or remove it)
-         Warning: this transition is never taken: one before it has no guard and always wins (put it first, or give the other one a guard)",
+         Warning: nothing leads to the state `lonely` (make a transition to it, for instance `on: { EVENT: lonely }`, or remove it)
+         Warning: this transition is never taken: one before it has no guard and always wins (put it first, or give the other one a guard)
+         Warning: `done.state.bb` never happens: there is no state `bb` (did you mean `done.state.b`?)",
     );
 }
 

@@ -8,9 +8,9 @@ use serde_json::{Map, Value as Json, json};
 use types::{Event, Value};
 
 /// Choices for a chart, read off random bytes; when they run out, the simplest choice is made, so that shrinking shortens the chart.
-struct Choices<'b> {
-    bytes: std::slice::Iter<'b, u8>,
-    states: usize,
+pub struct Choices<'b> {
+    pub bytes: std::slice::Iter<'b, u8>,
+    pub states: usize,
 }
 
 impl Choices<'_> {
@@ -18,7 +18,7 @@ impl Choices<'_> {
         usize::from(self.bytes.next().copied().unwrap_or(0)) % limit
     }
 
-    fn chart(&mut self) -> Json {
+    pub fn chart(&mut self) -> Json {
         let mut chart = self.state(0, false);
         chart["data"] = json!({"n": 0, "t": "", "l": [1], "any": null});
         chart
@@ -128,7 +128,7 @@ impl Choices<'_> {
 }
 
 /// Give every placeholder the name of a state that exists.
-fn name_states(json: &mut Json, states: usize) {
+pub fn name_states(json: &mut Json, states: usize) {
     let name = |text: &str| {
         let number: usize = text.strip_prefix('?')?.parse().ok()?;
         Some(format!("s{}", number % states))
@@ -164,7 +164,7 @@ fn random_chart(bytes: &[u8]) -> Option<Chart> {
 }
 
 /// Each active state with its parent, one child of each compound state, all of each parallel one.
-fn is_legal(chart: &Chart, snapshot: &Snapshot) -> bool {
+pub fn is_legal(chart: &Chart, snapshot: &Snapshot) -> bool {
     let active: Vec<StateId> = snapshot.configuration().collect();
     if snapshot.is_done() {
         return active.len() == 1 && chart.state(active[0]).kind == StateType::Final;
@@ -190,7 +190,7 @@ fn is_legal(chart: &Chart, snapshot: &Snapshot) -> bool {
         })
 }
 
-fn event(choice: u8, time: i64) -> Event {
+pub fn event(choice: u8, time: i64) -> Event {
     let name = ["A", "B", "C.x", "C.y", "D", "turn.done"][usize::from(choice) % 6];
     let data = if choice < 128 {
         Value::Null
@@ -201,7 +201,7 @@ fn event(choice: u8, time: i64) -> Event {
 }
 
 /// Through JSON and back.
-fn stored(chart: &Chart, snapshot: &Snapshot) -> Snapshot {
+pub fn stored(chart: &Chart, snapshot: &Snapshot) -> Snapshot {
     let text = serde_json::to_string(&snapshot.save(chart)).expect("JSON");
     let saved: SavedSnapshot = serde_json::from_str(&text).expect("what was written");
     saved.restore(chart).expect("the chart that wrote it")

@@ -453,3 +453,38 @@ fn a_log_line_that_would_be_endless_is_an_error() {
         effects.len()
     );
 }
+
+#[test]
+fn a_watched_step_tells_what_it_went_through() {
+    let chart = chart(json!({
+        "initial": "a",
+        "states": {
+            "a": {"on": {"go": "b"}},
+            "b": {"initial": "c", "states": {"c": {"always": "d"}, "d": {}}},
+        },
+    }));
+    let mut effects = Effects::new();
+    effects.watch();
+    let mut snapshot = start(&chart, 0, &mut effects).unwrap();
+    assert_eq!(effects.take_trace().entered.len(), 1);
+    step(
+        &chart,
+        &mut snapshot,
+        &Event::new("go", Value::Null, 1),
+        &mut effects,
+    )
+    .unwrap();
+    let trace = effects.take_trace();
+    let entered: Vec<&str> = trace.entered.iter().map(|s| &*chart.state(*s).id).collect();
+    assert_eq!(entered, ["b", "c", "d"]);
+    let sources: Vec<&str> = trace
+        .taken
+        .iter()
+        .map(|t| {
+            let (_, info) = chart.transitions().nth(t.index()).unwrap();
+            &*chart.state(info.source()).id
+        })
+        .collect();
+    assert_eq!(sources, ["a", "c"]);
+    assert_eq!(effects.take_trace(), Trace::default());
+}

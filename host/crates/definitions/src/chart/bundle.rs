@@ -1,9 +1,9 @@
 //! A compiled chart together with what its states say beside it.
 
-use super::{Draft, silent};
+use super::{Draft, silent, unraised};
 use crate::paths::Paths;
 use crate::walk::Walk;
-use ::chart::{Chart, StateId};
+use ::chart::{Chart, MigrateDef, StateId};
 use context::{ChunkDef, Source};
 use indexmap::IndexMap;
 use policy::Overlay;
@@ -23,6 +23,8 @@ pub struct ChartBundle {
     pub role: Vec<Option<Arc<str>>>,
     /// The roles of a workflow, in file order.
     pub roles: IndexMap<Arc<str>, RoleDef>,
+    /// How running instances of the version before become instances of this one.
+    pub migrate: MigrateDef,
     /// What the chart is for.
     pub doc: Option<String>,
     /// Where its file names it.
@@ -73,15 +75,19 @@ pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<Ch
     let compiled = compiled?;
     if clean {
         walk.extend(compiled.warnings);
-        silent::look(walk, &draft.def.root);
+        let said = silent::look(walk, &draft.def.root);
+        unraised::look(walk, &draft.def, &said);
     }
     let chart = compiled.chart;
+    walk.extend(draft.migrate.check(&chart).into_iter().map(with_help));
+    begins(walk, &chart, &draft.name.place);
     let states = chart.states().count() + 1;
     let mut bundle = ChartBundle {
         context: vec![Vec::new(); states],
         policy: vec![None; states],
         role: vec![None; states],
         roles: draft.roles,
+        migrate: draft.migrate,
         doc: draft.doc,
         place: draft.name.place,
         hash: draft.hash,
@@ -96,6 +102,15 @@ pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<Ch
         bundle.role[index] = extra.role.map(|role| role.as_str().into());
     }
     Some(bundle)
+}
+
+/// A start depends on nothing outside: whether it comes to rest can be tried.
+fn begins(walk: &mut Walk, chart: &Chart, place: &Place) {
+    if let Err(error) = ::chart::start(chart, 0, &mut ::chart::Effects::new()) {
+        let said = error.to_string();
+        let (message, help) = said.split_once("; ").unwrap_or((&said, "make it shorter"));
+        walk.error(place, format!("this cannot start: {message}"), help);
+    }
 }
 
 /// Errors inside expressions say what is wrong and not always what would be right.

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use types::{Marked, Place};
 
 /// An expression. Its place is that of its first character, so that what is wrong inside it can be pointed at.
-pub(super) fn expression(walk: &mut Walk, node: &Node, what: &str) -> Option<ExprText> {
+pub(crate) fn expression(walk: &mut Walk, node: &Node, what: &str) -> Option<ExprText> {
     let text = match &node.kind {
         Kind::Scalar(scalar) if scalar.value == Typed::Text && scalar.text.trim().is_empty() => {
             None
@@ -19,16 +19,32 @@ pub(super) fn expression(walk: &mut Walk, node: &Node, what: &str) -> Option<Exp
     };
     let Some(text) = text else {
         let help = match &node.kind {
-            Kind::List(_) => "write the list inside quotes: \"[1, 2, data.rounds]\"",
-            Kind::Map(_) => "write the map inside quotes: \"{'rounds': data.rounds}\"",
+            Kind::List(_) if matches!(what, "`guard`" | "`if`") => {
+                "write several conditions as one: \"data.rounds < 3 && data.open\"".into()
+            }
+            Kind::List(_) => quoted_whole(node, "list", "[1, 2, data.rounds]"),
+            Kind::Map(_) => quoted_whole(node, "map", "{'rounds': data.rounds}"),
             Kind::Scalar(_) => {
-                "write for instance `data.rounds + 1`; text inside an expression has quotes of its own: \"'done'\""
+                "write for instance `data.rounds + 1`; text inside an expression has quotes of its own: \"'done'\"".into()
             }
         };
-        walk.expected(node, what, "an expression", help);
+        walk.expected(node, what, "an expression", &help);
         return None;
     };
     Some(Marked::new(text, first_character(node)))
+}
+
+/// How to write `node`, a list or a map, as an expression: itself where that is short.
+fn quoted_whole(node: &Node, what: &str, otherwise: &str) -> String {
+    const LONGEST: usize = 60;
+    let text = literal(node);
+    // What looks like an expression inside was not meant as text.
+    let computed = ["'data.", "'event."]
+        .iter()
+        .any(|start| text.contains(start));
+    let plain = text.chars().count() <= LONGEST && !text.contains(['"', '\\']) && !computed;
+    let text = if plain { text.as_str() } else { otherwise };
+    format!("write the {what} inside quotes, texts in it too: \"{text}\"")
 }
 
 fn first_character(node: &Node) -> Place {

@@ -1,6 +1,7 @@
 //! `invoke`: the activities that the host runs while a state is active.
 
 use super::{Scope, action, expression};
+use crate::agent::doc;
 use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
@@ -63,9 +64,18 @@ fn one(walk: &mut Walk, scope: &mut Scope, node: &Node) -> Option<InvokeDef> {
         return Some(def);
     }
     let mut fields = Fields::of(walk, node, "`invoke`", "turn")?;
-    let activity = fields
-        .need(walk, "activity", "this `invoke`", "activity: turn")
-        .and_then(|n| Some((activity(walk, scope, n)?, walk.marked(n, "an activity")?)));
+    // For readers of the file.
+    doc(walk, &mut fields);
+    // Whoever writes these means an activity, and hears how it is written.
+    let meant = [
+        "plugin", "ask", "turn", "think", "act", "tool", "question", "chart", "src", "name", "type",
+    ];
+    let named = match meant.iter().any(|key| node.get(key).is_some()) {
+        true => fields.take("activity"),
+        false => fields.need(walk, "activity", "this `invoke`", "activity: turn"),
+    };
+    let activity =
+        named.and_then(|n| Some((activity(walk, scope, n)?, walk.marked(n, "an activity")?)));
     if let Some(n) = fields.take("id") {
         def.id = walk.name(n, "an invoke's id").map(|id| id.value);
     }
@@ -77,10 +87,24 @@ fn one(walk: &mut Walk, scope: &mut Scope, node: &Node) -> Option<InvokeDef> {
     }
     let params = fields.take_entry("params");
     fields.finish_with(walk, "`invoke`", |key| match key {
+        "tool" if node.get("activity").is_none() => {
+            Some(format!("a tool is called so: `{EXAMPLE}`"))
+        }
         "tool" | "arguments" | "question" => {
             Some(format!("put it below `params`: `params: {{ {key}: … }}`"))
         }
-        "plugin" | "turn" | "think" | "act" | "ask" => Some(format!("write `activity: {key}`")),
+        "plugin" => Some(format!("a tool is called so: `{EXAMPLE}`")),
+        "ask" => Some("write `{ activity: ask, params: { question: … } }`".into()),
+        "turn" | "think" | "act" => Some(format!("write `activity: {key}`")),
+        "chart" | "src" | "workflow" => Some(
+            "a chart in YAML invokes activities, not other charts; states can nest instead".into(),
+        ),
+        "type" | "name" => Some("did you mean `activity`?".into()),
+        "onDone" | "onError" | "on" => Some(
+            "what comes back is an event of the state: `on: { turn.done: TARGET, error: TARGET }`"
+                .into(),
+        ),
+        "input" | "data" | "args" => Some("did you mean `params`?".into()),
         _ => None,
     });
     let (activity, name) = activity?;
@@ -109,6 +133,17 @@ fn activity(walk: &mut Walk, scope: &Scope, node: &Node) -> Option<Activity> {
             &node.place,
             format!("the activity `{name}` is not available in this version"),
             "use `turn`, `think`, `act`, `plugin` or `ask`",
+        );
+        return None;
+    }
+    if let Some(name) = node.text().filter(|name| ToolName::parse(name).is_ok()) {
+        walk.error(
+            &node.place,
+            format!("`{}` is a tool, not an activity", shown(name)),
+            format!(
+                "call it so: `{{ activity: plugin, params: {{ tool: {}, arguments: {{ … }} }} }}`",
+                shown(name)
+            ),
         );
         return None;
     }

@@ -1,6 +1,7 @@
 //! Roles of a workflow, and which of them one agent must not hold both.
 
 use super::{RoleDef, Scope};
+use crate::agent::doc;
 use crate::suggest::shown;
 use crate::tree::{Entry, Node};
 use crate::walk::{Fields, Walk, check_name};
@@ -35,7 +36,10 @@ pub(super) fn read(
             "a map from names to roles",
             &format!("write it as `{EXAMPLE}`"),
         );
-        return Default::default();
+        // That states name them is right.
+        let named = node.list().unwrap_or_default().iter();
+        let named = named.filter_map(|item| item.text().map(str::to_owned));
+        return (IndexMap::new(), named.collect());
     };
     let declared: IndexSet<String> = entries.iter().map(|e| e.key.text.to_string()).collect();
     let roles = entries
@@ -74,6 +78,7 @@ fn role(walk: &mut Walk, entry: &Entry, declared: &IndexSet<String>) -> Option<R
             role.never.extend(never(walk, item, name, declared));
         }
     }
+    doc(walk, &mut fields);
     fields.finish(walk, "a role");
     Some(role)
 }

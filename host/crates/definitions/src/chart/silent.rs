@@ -1,34 +1,40 @@
 //! Activities whose end nothing hears: `on: { turn_done: act }` is a valid event of somebody's, and a run that waits for it stands still without a word.
 
+use super::unraised::{means, plain};
 use crate::suggest;
 use crate::walk::Walk;
-use ::chart::{InvokeWhat, StateDef, StateKind, event_matches};
-use types::Marked;
+use ::chart::{InvokeWhat, StateDef, StateKind};
+use types::{Marked, Place};
 
 /// Activities that end by themselves, each with `<name>.done`. A question ends when a person answers, which is an event of its own.
-const ENDING: [&str; 4] = ["turn", "think", "act", "plugin"];
+pub(super) const ENDING: [&str; 4] = ["turn", "think", "act", "plugin"];
 
-/// Warn of every activity in the chart `root` whose end no state around it listens to.
-pub(super) fn look(walk: &mut Walk, root: &StateDef) {
-    visit(walk, root, &mut Vec::new(), root);
+/// Warn of every activity in the chart `root` whose end no state around it listens to. What is returned are the places of events that were said to be
+/// slips.
+pub(super) fn look(walk: &mut Walk, root: &StateDef) -> Vec<Place> {
+    let mut slips = Vec::new();
+    let heard = ENDING.map(|activity| anywhere(root, &format!("{activity}.done")));
+    visit(walk, root, &mut Vec::new(), heard, &mut slips);
+    slips
 }
 
 fn visit<'d>(
     walk: &mut Walk,
     state: &'d StateDef,
     around: &mut Vec<&'d StateDef>,
-    root: &'d StateDef,
+    heard: [bool; 4],
+    slips: &mut Vec<Place>,
 ) {
     for invoke in &state.invoke {
         if let InvokeWhat::Activity(name) = &invoke.what
-            && ENDING.contains(&name.as_str())
+            && let Some(known) = ENDING.iter().position(|ending| *ending == name.as_str())
         {
-            judge(walk, name, state, around, root);
+            slips.extend(judge(walk, name, state, around, heard[known]));
         }
     }
     around.push(state);
     for child in &state.states {
-        visit(walk, child, around, root);
+        visit(walk, child, around, heard, slips);
     }
     around.pop();
 }
@@ -38,8 +44,8 @@ fn judge(
     activity: &Marked<String>,
     state: &StateDef,
     around: &[&StateDef],
-    root: &StateDef,
-) {
+    heard_anywhere: bool,
+) -> Option<Place> {
     let done = format!("{}.done", activity.value);
     // Another region may be the one that listens.
     let beside = around.iter().any(|above| above.kind == StateKind::Parallel);
@@ -50,9 +56,9 @@ fn judge(
             .iter()
             .any(|above| listens(above, &done) || timed(above))
         || anywhere(state, &done)
-        || (beside && anywhere(root, &done));
+        || (beside && heard_anywhere);
     if heard {
-        return;
+        return None;
     }
     let said = || {
         let near = std::iter::once(state).chain(around.iter().copied());
@@ -82,6 +88,7 @@ fn judge(
             format!("say what comes next: `on: {{ {done}: NEXT }}`"),
         ),
     }
+    slip.map(|event| event.place.clone())
 }
 
 fn listens(state: &StateDef, event: &str) -> bool {
@@ -89,7 +96,7 @@ fn listens(state: &StateDef, event: &str) -> bool {
         .transitions
         .iter()
         .flat_map(|transition| &transition.events)
-        .any(|descriptor| event_matches(descriptor, event))
+        .any(|descriptor| descriptor.as_str() == "*" || means(plain(descriptor), event))
 }
 
 fn anywhere(state: &StateDef, event: &str) -> bool {

@@ -62,8 +62,12 @@ fn state(walk: &mut Walk, scope: &mut Scope, entry: &Entry) -> StateDef {
     if entry.value.is_null() {
         return def;
     }
-    let Some(mut fields) = Fields::of(walk, &entry.value, "a state", "{ on: { turn.done: done } }")
-    else {
+    let example = match entry.value.text() {
+        Some("final") => "{ type: final }",
+        Some("parallel") => "{ type: parallel, states: { … } }",
+        _ => "{ on: { turn.done: done } }",
+    };
+    let Some(mut fields) = Fields::of(walk, &entry.value, "a state", example) else {
         return def;
     };
     def.doc = doc(walk, &mut fields);
@@ -92,24 +96,50 @@ fn state(walk: &mut Walk, scope: &mut Scope, entry: &Entry) -> StateDef {
         def.output = expression::data(walk, n, "`output`").map(|data| OutputDef { data });
     }
     extra(walk, scope, &mut fields, &def.id);
-    fields.finish_with(walk, "a state", |key| match key {
-        "target" => Some("a target belongs to a transition: `on: { EVENT: TARGET }`; of its own it has only a history state".into()),
-        "actions" => Some("actions of a state are `entry` and `exit`".into()),
-        "data" => Some("data belongs to the whole chart".into()),
-        "tools" | "mounts" | "limits" | "net" | "env" => Some(format!("put it below `policy`: `policy: {{ {key}: … }}`")),
-        "transitions" | "events" => Some("did you mean `on`?".into()),
-        "final" | "parallel" => Some(format!("write `type: {key}`")),
-        _ => None,
-    });
+    let id = def.id.as_str();
+    fields.finish_with(walk, "a state", |key| hint(key, shown(id)));
     def
 }
 
-fn tags(walk: &mut Walk, fields: &mut Fields<'_>) -> Vec<String> {
+/// What somebody means who writes `key` in the state `id`.
+fn hint(key: &str, id: String) -> Option<String> {
+    let help = match key {
+        "target" => "a target belongs to a transition: `on: { EVENT: TARGET }`; of its own it has only a history state".into(),
+        "actions" => "actions of a state are `entry` and `exit`".into(),
+        "data" => "data belongs to the whole chart".into(),
+        "tools" | "mounts" | "limits" | "net" | "env" => {
+            format!("put it below `policy`: `policy: {{ {key}: … }}`")
+        }
+        "text" | "prompt" | "instructions" => {
+            "what the model is told is `context: [{ text: … }]`".into()
+        }
+        "transitions" | "events" | "transition" => "did you mean `on`?".into(),
+        "final" | "parallel" => format!("write `type: {key}`"),
+        "onDone" | "on_done" | "done" => format!("write `on: {{ done.state.{id}: TARGET }}`"),
+        "onEntry" | "on_entry" | "onentry" | "enter" | "do" => "did you mean `entry`?".into(),
+        "onExit" | "on_exit" | "onexit" | "leave" => "did you mean `exit`?".into(),
+        "timeout" | "delay" | "timer" => "write `after: { 10m: TARGET }`".into(),
+        "default" => "the default of a history state is its `target`, the first of a state with states is its `initial`".into(),
+        "guard" | "cond" | "when" | "if" => {
+            "a guard belongs to a transition: `on: { EVENT: { guard: …, target: … } }`".into()
+        }
+        "activity" | "activities" | "run" => "did you mean `invoke`?".into(),
+        "raise" | "send" | "assign" | "log" => {
+            format!("an action of a state stands below `entry` or `exit`: `entry: [{{ {key}: … }}]`")
+        }
+        "description" | "comment" | "title" => "did you mean `doc`?".into(),
+        _ => return None,
+    };
+    Some(help)
+}
+
+pub(super) fn tags(walk: &mut Walk, fields: &mut Fields<'_>) -> Vec<String> {
     let Some(node) = fields.take("tags") else {
         return Vec::new();
     };
-    walk.list(node, "`tags`", "[needs-human]")
-        .unwrap_or_default()
+    let one = std::slice::from_ref(node);
+    node.list()
+        .unwrap_or(one)
         .iter()
         .filter_map(|item| walk.text(item, "a tag").map(str::to_owned))
         .collect()
@@ -129,7 +159,14 @@ fn kind(walk: &mut Walk, fields: &mut Fields<'_>) -> StateKind {
         ("history", Type::History),
     ];
     let written = fields.take("type");
-    let word = written.map(|n| walk.word(n, "a type of state", &words));
+    let word = written.map(|n| match n.text().and_then(other_type) {
+        Some(help) => {
+            let word = shown(n.text().unwrap_or_default());
+            walk.error(&n.place, format!("`{word}` is not a type of state"), help);
+            None
+        }
+        None => walk.word(n, "a type of state", &words),
+    });
     let depth = fields.take_entry("history");
     if let Some(Some(Type::History)) = word {
         let words = [("shallow", false), ("deep", true)];
@@ -153,6 +190,27 @@ fn kind(walk: &mut Walk, fields: &mut Fields<'_>) -> StateKind {
     }
 }
 
+/// What to write for types that other notations have.
+fn other_type(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "atomic" | "simple" | "normal" | "basic" | "state" | "compound" | "composite" => {
+            "leave `type` out: a state is compound when it has `states`"
+        }
+        "initial" | "start" => {
+            "leave `type` out, and name it as the `initial` of the state around it"
+        }
+        "end" | "terminal" | "stop" => "did you mean `final`?",
+        "choice" | "junction" | "condition" | "decision" => {
+            "leave `type` out: a state that only decides has `always: [{ guard: …, target: … }, OTHERWISE]`"
+        }
+        "deep" | "deep-history" | "deepHistory" => "write `type: history` and `history: deep`",
+        "shallow" | "shallow-history" => {
+            "write `type: history`; it is shallow unless it says `history: deep`"
+        }
+        _ => return None,
+    })
+}
+
 /// `initial`: a state's id, a list of them across regions, or a map with actions.
 pub(super) fn initial(
     walk: &mut Walk,
@@ -173,6 +231,7 @@ pub(super) fn initial(
             let actions = fields
                 .take("actions")
                 .map_or_else(Vec::new, |n| action::list(walk, n, "`actions`"));
+            doc(walk, &mut fields);
             fields.finish(walk, "`initial`");
             InitialDef { targets, actions }
         }
@@ -181,6 +240,11 @@ pub(super) fn initial(
         return Some(def);
     }
     // What is wrong has been said; that the state begins nowhere need not be said as well.
+    first(states)
+}
+
+/// A start at the first of `states`, for where it has been said already what is wrong with it.
+pub(super) fn first(states: &[StateDef]) -> Option<InitialDef> {
     states.first().map(|first| InitialDef {
         targets: vec![first.id.clone()],
         actions: Vec::new(),

@@ -1,6 +1,7 @@
 //! Transitions: `on`, `always` and `after`, in all their short forms.
 
 use super::{action, expression::expression};
+use crate::agent::doc;
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use ::chart::TransitionDef;
@@ -162,16 +163,35 @@ fn one(walk: &mut Walk, node: &Node, trigger: &Trigger, what: &str) -> Option<Tr
     if let Some(n) = fields.take("reenter") {
         transition.reenter = walk.bool(n, "`reenter`").unwrap_or(false);
     }
-    fields.finish_with(walk, "a transition", |key| match key {
-        "cond" | "if" | "when" => Some("a transition's condition is its `guard`".into()),
-        "to" => Some("did you mean `target`?".into()),
-        _ => None,
-    });
+    // For readers of the file.
+    doc(walk, &mut fields);
+    fields.finish_with(walk, "a transition", hint);
     match guard {
         Some(guard) => transition.guard = Some(guard?),
         None => transition.guard = None,
     }
     Some(transition)
+}
+
+/// What somebody means who writes `key` in a transition.
+fn hint(key: &str) -> Option<String> {
+    let help = match key {
+        "cond" | "if" | "when" | "condition" => "a transition's condition is its `guard`".into(),
+        "to" | "goto" | "next" => "did you mean `target`?".into(),
+        "do" | "then" | "effect" | "effects" => "did you mean `actions`?".into(),
+        "event" | "on" => "the event is the key: `on: { EVENT: { target: … } }`".into(),
+        "after" | "delay" => "time is a key of the state: `after: { 10m: TARGET }`".into(),
+        "internal" | "external" | "type" => {
+            "a transition to the state itself or into it stays inside, unless it says `reenter: true`".into()
+        }
+        "assign" | "raise" | "send" | "cancel" | "log" | "foreach" | "entry" => {
+            format!("put it below `actions`: `actions: [{{ {} }}]`", if key == "entry" { "…".into() } else { format!("{key}: …") })
+        }
+        "description" | "comment" => "did you mean `doc`?".into(),
+        "tags" => "tags belong to states".into(),
+        _ => return None,
+    };
+    Some(help)
 }
 
 /// One target, or several that lie in parallel regions.

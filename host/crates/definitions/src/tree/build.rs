@@ -82,8 +82,39 @@ enum Content {
     Map {
         entries: Vec<Entry>,
         key: Option<(Key, Fate)>,
-        lines: HashMap<Rc<str>, u32>,
+        lines: Lines,
     },
+}
+
+/// Where each key of a map stands. Few maps have many keys: those of the others are looked through.
+#[derive(Default)]
+struct Lines(HashMap<Rc<str>, u32>);
+
+impl Lines {
+    /// From so many keys on, they are kept here too.
+    const MANY: usize = 24;
+
+    /// The line of the entry among `entries` with the key `name`.
+    fn of(&self, entries: &[Entry], name: &str) -> Option<u32> {
+        if entries.len() >= Self::MANY {
+            return self.0.get(name).copied();
+        }
+        let found = entries.iter().find(|entry| &*entry.key.text == name);
+        found.map(|entry| entry.key.place.line)
+    }
+
+    /// Another entry has come to `entries`.
+    fn note(&mut self, entries: &[Entry]) {
+        let new = match entries.len() {
+            few if few < Self::MANY => return,
+            Self::MANY => entries,
+            _ => &entries[entries.len() - 1..],
+        };
+        let keys = new
+            .iter()
+            .map(|entry| (entry.key.text.clone(), entry.key.place.line));
+        self.0.extend(keys);
+    }
 }
 
 struct Builder {
@@ -135,7 +166,7 @@ impl Builder {
                 let content = Content::Map {
                     entries: Vec::new(),
                     key: None,
-                    lines: HashMap::new(),
+                    lines: Lines::default(),
                 };
                 self.begin(content, anchor, span)
             }
@@ -261,14 +292,23 @@ impl Builder {
                 key,
                 lines,
             } => match key.take() {
-                None => *key = Some(as_key(node, lines, &mut self.findings)),
+                None => *key = Some(as_key(node, entries, lines, &mut self.findings)),
                 Some((_, Fate::Complained)) => {}
+                Some((key, Fate::Kept)) if is_glued(&key, &node) => {
+                    let (name, value) = key.text.split_once(':').unwrap_or_default();
+                    let message =
+                        format!("there is no space after the `:` of `{}`", shown(&key.text));
+                    let help = format!("write `{}: {}`", shown(name), shown(value));
+                    self.findings
+                        .push(Finding::error(&key.place, message, help));
+                }
                 Some((key, Fate::Kept)) => {
                     // A missing value has no place of its own: its key's is where one would look.
                     if node.is_null() && node.scalar().is_some_and(|s| s.text.is_empty()) {
                         node.place = key.place.clone();
                     }
                     entries.push(Entry { key, value: node });
+                    lines.note(entries);
                 }
             },
         }
@@ -277,7 +317,7 @@ impl Builder {
 
     fn scalar(
         &mut self,
-        text: Cow<'_, str>,
+        mut text: Cow<'_, str>,
         style: ScalarStyle,
         tag: Option<&Tag>,
         span: &Span,
@@ -304,10 +344,14 @@ impl Builder {
                         | (Some("int"), Typed::Int(_))
                         | (Some("float"), Typed::Float(_) | Typed::Int(_))
                 );
-                if !fits {
+                if fits {
+                    typed
+                } else {
                     self.complain_of_tag(tag, span);
+                    // It was meant as text that begins so, as `!data.ready` is.
+                    text = format!("{}{text}", tag.original()).into();
+                    Typed::Text
                 }
-                typed
             }
         };
         let lines = span.end.line().saturating_sub(span.start.line()) + 1;
@@ -333,15 +377,28 @@ impl Builder {
         self.findings.push(Finding::error(
             &self.place(&at),
             format!("the tag `{}` means nothing here", shown(&tag.original())),
-            "remove the tag; to make a value text, put it in quotes",
+            "in YAML `!` begins a tag: an expression or a text that begins with it needs quotes",
         ));
     }
+}
+
+/// Whether this is `{ key:value }`, which YAML takes for one long key without a value.
+fn is_glued(key: &Key, value: &Node) -> bool {
+    let missing =
+        matches!(&value.kind, Kind::Scalar(s) if s.value == Typed::Null && s.text.is_empty());
+    // A URL or a quoted key that ends in nothing stays what it is.
+    missing
+        && key.plain
+        && key.text.contains(':')
+        && !key.text.contains("//")
+        && !key.text.ends_with(':')
 }
 
 /// A node in the place of a key; duplicates and keys that are no text are reported.
 fn as_key(
     node: Node,
-    lines: &mut HashMap<Rc<str>, u32>,
+    entries: &[Entry],
+    lines: &Lines,
     findings: &mut Vec<Finding>,
 ) -> (Key, Fate) {
     let place = node.place.clone();
@@ -349,7 +406,13 @@ fn as_key(
         Kind::Scalar(scalar) if scalar.value != Typed::Null => scalar.text.clone(),
         _ => "".into(),
     };
-    let complaint = if text.is_empty() {
+    let complaint = if node.is_null() && node.scalar().is_some_and(|s| !s.text.is_empty()) {
+        let word = node.scalar().map_or("", |s| &*s.text);
+        Some((
+            format!("a key must be a name, and a bare `{word}` is nothing in YAML"),
+            "put it in quotes, or choose another name",
+        ))
+    } else if text.is_empty() {
         Some((
             format!("a key must be a name, and this is {}", node.describe()),
             "write `name: value`; a text that begins with `{`, `[` or `*` needs quotes",
@@ -360,7 +423,7 @@ fn as_key(
             "merge keys belong to older YAML and are not read here: write the entries out",
         ))
     } else {
-        lines.get(&text).map(|line| {
+        lines.of(entries, &text).map(|line| {
             let name = shown(&text);
             (
                 format!("the key `{name}` stands here a second time; the first is on line {line}"),
@@ -373,12 +436,10 @@ fn as_key(
             findings.push(Finding::error(&place, message, help));
             Fate::Complained
         }
-        None => {
-            lines.insert(text.clone(), place.line);
-            Fate::Kept
-        }
+        None => Fate::Kept,
     };
-    (Key { text, place }, fate)
+    let plain = node.scalar().is_some_and(|s| s.style == Style::Plain);
+    (Key { text, place, plain }, fate)
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ fn clamp(text: &str, line: usize, column: usize) -> (u32, u32) {
 
 /// Message and help for an error in `line`.
 fn words(error: &ScanError, line: &str) -> (String, &'static str) {
+    let before: String = line.chars().take(error.marker().col()).collect();
+    let here = line.chars().nth(error.marker().col());
     // The parser often trips over the consequence of a tab before it trips over the tab itself.
     let indented_by_tab = line.trim_start_matches(' ').starts_with('\t');
     // Where the `:` is the first one of its line, nobody meant it as text: the line itself stands wrong.
@@ -50,6 +52,23 @@ fn words(error: &ScanError, line: &str) -> (String, &'static str) {
         | TabAtBlockScalarStart
         | TabInPlainScalar => ("a tab is used as indentation", TABS),
         _ if indented_by_tab => ("a tab is used as indentation", TABS),
+        ExpectedFlowMappingSeparator | ExpectedFlowSequenceSeparator
+            if matches!(here, Some('[' | '{' | '"' | '\''))
+                && !before.trim_end().ends_with([',', '}', ']']) =>
+        {
+            (
+                "this character ends the value that stands before it",
+                "inside `{…}` and `[…]`, a value with `[`, `]`, `{`, `}` or `,` in it needs quotes around the whole: \"data.files + [event.data.name]\"",
+            )
+        }
+        ExpectedFlowMappingSeparator if here == Some(':') => (
+            "a second `:` stands in one entry",
+            "one `key: value` inside another needs braces of its own: `after: { 10s: next }`; text with `: ` in it needs quotes",
+        ),
+        UnknownAnchor | MissingAnchorOrAliasName if here == Some('*') && line.contains("*:") => (
+            "`*` begins an alias in YAML",
+            "for a transition that takes every event, put it in quotes: `\"*\": TARGET`",
+        ),
         MissingAnchorOrAliasName => (
             "`*` begins an alias and `&` an anchor, and no name follows",
             "if it is meant as text, put it in quotes: \"*\"",

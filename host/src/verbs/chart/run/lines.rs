@@ -1,19 +1,15 @@
-//! `chart run`: a chart by itself on a virtual clock. Activities are listed, not performed.
+//! JSON lines in, JSON lines out.
 
-use crate::cli::ChartVerb;
-use crate::exit::{DEFINITIONS, Failure, NOT_SO, USAGE};
+use crate::exit::{Failure, NOT_SO, USAGE};
 use crate::print;
-use chart::{InputLine, Line, Simulation};
+use chart::{Chart, InputLine, Line, Simulation};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-pub fn run(verb: &ChartVerb) -> Result<u8, Failure> {
-    let ChartVerb::Run { chart, events } = verb;
-    let (bundle, warnings) = definitions::load_chart(chart)
-        .map_err(|report| Failure::report(DEFINITIONS, report.render(print::color_on_stderr())))?;
-    print::err(&warnings.render(print::color_on_stderr()));
+/// Feed the events of the file `events` (`-` is standard input) to `chart`.
+pub fn run(chart: &Chart, events: &Path) -> Result<u8, Failure> {
     let input = open(events)?;
-    let (mut simulation, first) = Simulation::start(&bundle.chart);
+    let (mut simulation, first) = Simulation::start(chart);
     if !show(&[first])? {
         return Ok(NOT_SO);
     }

@@ -1,0 +1,194 @@
+//! Pictures, measured: nothing overlaps, no line passes through what is not its own, whatever the chart.
+
+use crate::support::{chart, def};
+use charthouse_chart::draw::{
+    FaultKind, Options, Picture, TreeStyle, active, dot, mermaid, picture, svg, tree,
+};
+use charthouse_chart::*;
+use serde_json::{Map, Value as Json, json};
+
+/// A small generator of numbers, the same everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit
+    }
+}
+
+const EVENTS: [&str; 8] = [
+    "turn.done",
+    "error",
+    "human.said",
+    "signal.flawed",
+    "tool.done.with.a.rather.long.name",
+    "x",
+    "budget.exhausted",
+    "done.state.s1",
+];
+const GUARDS: [&str; 4] = [
+    "data.n < 3",
+    "data.n > 0 && (data.any == null || data.n % 7 == 3) && data.t != 'a long text that nobody would read'",
+    "event.data.ok",
+    "data.t == \"<&>\"",
+];
+
+/// A chart as people make them: most transitions lead to a neighbour, some far away.
+fn random(seed: u64) -> Json {
+    let mut dice = Dice(seed);
+    let mut names = Vec::new();
+    let mut chart = inside(&mut dice, 0, &mut names);
+    chart["data"] = json!({"n": 0, "t": "", "any": null});
+    let count = names.len();
+    connect(&mut dice, &mut chart, "", count);
+    if dice.below(3) == 0 {
+        chart["on"] = json!({"signal.abort": (format!("s{}", dice.below(count)))});
+    }
+    chart
+}
+
+fn inside(dice: &mut Dice, depth: usize, names: &mut Vec<()>) -> Json {
+    let count = [3 + dice.below(4), 2 + dice.below(3), 1 + dice.below(3), 1][depth.min(3)];
+    let parallel = depth > 0 && count > 1 && dice.below(3) == 0;
+    let mut states = Map::new();
+    let mut first = None;
+    for _ in 0..count {
+        let name = format!("s{}", names.len());
+        names.push(());
+        let nested = depth < 3 && dice.below(3) == 0;
+        let state = match nested {
+            true => inside(dice, depth + 1, names),
+            false => leaf(dice, depth, parallel),
+        };
+        first.get_or_insert_with(|| name.clone());
+        states.insert(name, state);
+    }
+    let first = first.unwrap_or_default();
+    if depth > 0 && dice.below(3) == 0 {
+        let history = ["deep", "shallow"][dice.below(2)];
+        states.insert(
+            format!("s{}", names.len()),
+            json!({"type": "history", "history": history, "target": first}),
+        );
+        names.push(());
+    }
+    let mut state = json!({"states": states});
+    match parallel {
+        true => state["type"] = "parallel".into(),
+        false => state["initial"] = first.into(),
+    }
+    state
+}
+
+fn leaf(dice: &mut Dice, depth: usize, region: bool) -> Json {
+    if depth > 0 && !region && dice.below(5) == 0 {
+        return json!({"type": "final"});
+    }
+    let mut state = json!({"on": {}});
+    if dice.below(3) == 0 {
+        state["entry"] = json!([{"assign": {"n": "data.n + 1"}}, {"log": "'entered'"}]);
+    }
+    if dice.below(3) == 0 {
+        state["invoke"] = "turn".into();
+    }
+    if dice.below(4) == 0 {
+        state["tags"] = json!(["needs-human", "busy"]);
+    }
+    state
+}
+
+fn connect(dice: &mut Dice, json: &mut Json, id: &str, count: usize) {
+    let plain = json["type"] != "final" && json["type"] != "history";
+    if !id.is_empty() && plain {
+        let own: usize = id[1..].parse().expect("a number");
+        for _ in 0..dice.below(4) {
+            let target = match dice.below(5) {
+                0 => dice.below(count),
+                1 => own,
+                _ => (own + 1 + dice.below(3)) % count,
+            };
+            let mut transition =
+                json!({"target": (format!("s{target}")), "reenter": (dice.below(4) == 0)});
+            match dice.below(5) {
+                0 | 1 => transition["guard"] = GUARDS[dice.below(GUARDS.len())].into(),
+                2 => transition = json!({"actions": [{"raise": "x"}]}),
+                3 => transition["actions"] = json!([{"assign": {"n": "0"}}]),
+                _ => {}
+            }
+            json["on"][EVENTS[dice.below(EVENTS.len())]] = transition;
+        }
+        if dice.below(5) == 0 {
+            json["after"] = json!({"90s": (format!("s{}", dice.below(count)))});
+        }
+    }
+    if let Some(states) = json["states"].as_object_mut() {
+        for (id, state) in states {
+            connect(dice, state, id, count);
+        }
+    }
+}
+
+/// A random chart that compiles; a few do not, where two targets exclude each other.
+fn random_chart(seed: u64) -> Option<Chart> {
+    let compiled = compile(&def(&random(seed)), Mode::Strict);
+    compiled.ok().map(|compiled| compiled.chart)
+}
+
+/// Nothing overlaps; returns how often lines run on each other, which cannot always be helped.
+#[track_caller]
+fn check(picture: &Picture, name: &str) -> usize {
+    let (on_lines, others): (Vec<_>, Vec<_>) = picture
+        .faults()
+        .into_iter()
+        .partition(|fault| fault.kind == FaultKind::LineOnLine);
+    assert!(others.is_empty(), "{name}: {others:#?}");
+    on_lines.len()
+}
+
+#[test]
+fn nothing_overlaps_in_random_charts() {
+    let mut charts = 0;
+    let mut on_lines = 0;
+    let mut lines = 0;
+    for seed in 0..64 {
+        if let Some(chart) = random_chart(seed) {
+            let picture = picture(&chart, &Options::default());
+            on_lines += check(&picture, &format!("seed {seed}"));
+            lines += picture.lines.len();
+            charts += 1;
+        }
+    }
+    assert!(charts > 40, "only {charts} random charts compile");
+    eprintln!("{on_lines} {lines}");
+    assert!(
+        on_lines * 100 <= lines,
+        "{on_lines} of {lines} lines run on others"
+    );
+}
+
+#[test]
+fn zz_dump() {
+    std::fs::create_dir_all("/tmp/drawtool/random").unwrap();
+    for seed in 0..64 {
+        if let Some(chart) = random_chart(seed) {
+            std::fs::write(
+                format!("/tmp/drawtool/random/{seed:02}.svg"),
+                svg(&chart, &Options::default()),
+            )
+            .unwrap();
+            let p = picture(&chart, &Options::default());
+            eprintln!(
+                "{seed} {}x{} {} states {} lines; {:?}",
+                p.width,
+                p.height,
+                chart.states().count(),
+                p.lines.len(),
+                p.faults()
+            );
+        }
+    }
+}

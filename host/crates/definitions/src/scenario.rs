@@ -1,0 +1,203 @@
+//! Scenario files: what an author expects of one chart. `scenarios: NAME` is the first key, and the files lie in a folder of their own
+//! (`scenarios/`), because they are no definitions: no agent needs them, and a house starts without reading them.
+//!
+//! What a scenario means, and how it is played, is `chart`'s business.
+
+mod expect;
+mod step;
+mod write;
+
+pub use write::scenarios_text;
+
+use crate::agent::doc;
+use crate::chart::{self, ChartBundle};
+use crate::files::shown_path;
+use crate::kind::{Kind, kind, parse};
+use crate::load::has_errors;
+use crate::paths::Paths;
+use crate::report::Report;
+use crate::suggest::shown;
+use crate::tree::Node;
+use crate::walk::{Fields, Walk};
+use ::chart::{Chart, Scenario};
+use std::path::{Component, Path, PathBuf};
+use types::{Marked, Place};
+
+/// The scenarios of one file, and the chart that they are of.
+#[derive(Clone, Debug)]
+pub struct ScenarioFile {
+    /// Its name.
+    pub name: Marked<String>,
+    /// What it shows.
+    pub doc: Option<String>,
+    /// The chart.
+    pub chart: ChartBundle,
+    /// The chart's file, as the scenarios name it.
+    pub chart_path: PathBuf,
+    /// The cases, in file order.
+    pub cases: Vec<Scenario>,
+}
+
+/// Load the scenario file at `path` with its chart. The report that comes with it holds warnings only.
+///
+/// # Errors
+/// Everything that is wrong with it or with its chart.
+pub fn load_scenarios(path: &Path) -> Result<(ScenarioFile, Report), Report> {
+    let mut walk = Walk::default();
+    let file = parse(&mut walk, path, &shown_path(path))
+        .and_then(|(node, _)| read(&mut walk, &node, path));
+    let failed = has_errors(&walk);
+    let report = Report::new(walk.findings, walk.sources);
+    match file {
+        Some(file) if !failed => Ok((file, report)),
+        _ => Err(report),
+    }
+}
+
+fn read(walk: &mut Walk, node: &Node, path: &Path) -> Option<ScenarioFile> {
+    let first = node.map().and_then(<[_]>::first);
+    if first.is_none_or(|first| &*first.key.text != "scenarios") {
+        let (place, what) = match first {
+            Some(first) => (
+                &first.key.place,
+                format!("begins with `{}`", shown(&first.key.text)),
+            ),
+            None => (&node.place, format!("is {}", node.describe())),
+        };
+        walk.error(
+            place,
+            format!("this is no scenario file: it {what}"),
+            "begin it with `scenarios: NAME`, then `chart: PATH` and `cases: […]`",
+        );
+        return None;
+    }
+    let mut fields = Fields::of(walk, node, "a scenario file", "scenarios: NAME")?;
+    let name = fields
+        .take("scenarios")
+        .and_then(|n| walk.name(n, "the scenarios' name"));
+    let doc = doc(walk, &mut fields);
+    let named = fields
+        .need(
+            walk,
+            "chart",
+            "this scenario file",
+            "chart: ../charts/cognition/deliberate.yaml",
+        )
+        .and_then(|n| walk.marked(n, "`chart`"));
+    let example = "cases: [{ name: it ends, steps: [turn.done] }]";
+    let cases = fields.need(walk, "cases", "this scenario file", example);
+    fields.finish(walk, "a scenario file");
+    let named = named?;
+    let chart_path = beside(path, &named);
+    let chart = chart_at(walk, &chart_path, &named)?;
+    let cases = read_cases(walk, cases?, &chart.chart, example);
+    Some(ScenarioFile {
+        name: name?,
+        doc,
+        chart,
+        chart_path,
+        cases,
+    })
+}
+
+/// The chart that the scenarios name, compiled.
+fn chart_at(walk: &mut Walk, path: &Path, named: &Marked<String>) -> Option<ChartBundle> {
+    if !path.is_file() {
+        walk.error(
+            &named.place,
+            format!(
+                "there is no chart file `{}`",
+                shown(&path.to_string_lossy())
+            ),
+            "name a chart's file, relative to this one",
+        );
+        return None;
+    }
+    let (node, hash) = parse(walk, path, &shown_path(path))?;
+    if kind(walk, &node)? != Kind::Chart {
+        walk.error(
+            &named.place,
+            format!("`{}` defines no chart", shown(named)),
+            "name a file that begins with `chart: NAME`",
+        );
+        return None;
+    }
+    let draft = chart::read(walk, &node, hash)?;
+    chart::compile(walk, draft, &Paths::around(path))
+}
+
+fn read_cases(walk: &mut Walk, node: &Node, chart: &Chart, example: &str) -> Vec<Scenario> {
+    let Some(items) = walk.list(node, "`cases`", example) else {
+        return Vec::new();
+    };
+    if items.is_empty() {
+        walk.error(
+            &node.place,
+            "there are no cases",
+            format!("write `{example}`"),
+        );
+    }
+    let mut names: Vec<(String, Place)> = Vec::new();
+    let mut cases = Vec::new();
+    for item in items {
+        let Some(case) = read_case(walk, item, chart) else {
+            continue;
+        };
+        match names.iter().find(|(name, _)| *name == case.name.value) {
+            Some((_, other)) => walk.error(
+                &case.name.place,
+                format!(
+                    "two cases are called `{}`; the other is at {other}",
+                    shown(&case.name)
+                ),
+                "say what is different about this one",
+            ),
+            None => names.push((case.name.value.clone(), case.name.place.clone())),
+        }
+        cases.push(case);
+    }
+    cases
+}
+
+fn read_case(walk: &mut Walk, node: &Node, chart: &Chart) -> Option<Scenario> {
+    let example = "{ name: it ends, steps: [turn.done] }";
+    let mut fields = Fields::of(walk, node, "a case", example)?;
+    let name = fields
+        .need(walk, "name", "this case", "name: it asks when it is stuck")
+        .and_then(|n| walk.marked(n, "a case's name"));
+    let doc = doc(walk, &mut fields);
+    let steps = fields
+        .need(
+            walk,
+            "steps",
+            "this case",
+            "steps: [turn.done, { in: act }]",
+        )
+        .and_then(|n| walk.list(n, "`steps`", "[turn.done, { in: act }]"))
+        .unwrap_or_default();
+    fields.finish(walk, "a case");
+    let steps = step::all(walk, steps, chart);
+    Some(Scenario {
+        name: name?,
+        doc,
+        steps,
+    })
+}
+
+/// `named`, relative to the directory of `file`, without detours where the path alone tells: `scenarios/../charts` is `charts`.
+fn beside(file: &Path, named: &str) -> PathBuf {
+    let mut path = PathBuf::new();
+    let joined = file.parent().unwrap_or(Path::new("")).join(named);
+    for component in joined.components() {
+        let known = matches!(path.components().next_back(), Some(Component::Normal(_)));
+        match component {
+            // A link would lead `..` elsewhere than back.
+            Component::ParentDir if known && !path.is_symlink() => {
+                path.pop();
+            }
+            Component::CurDir => {}
+            other => path.push(other),
+        }
+    }
+    path
+}

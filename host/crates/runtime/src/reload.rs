@@ -1,0 +1,334 @@
+//! Definitions that change while a run is under way: all files that were saved together are one transaction, and it happens between two macrosteps.
+//!
+//! A front end notices the change and checks the whole house ([`Reload`]); here it is made ready (plugins that were added), and then exchanged at once
+//! or not at all. What is under way goes on with what it began with. Nothing here watches files.
+
+use crate::live::{FileChange, RunEvent};
+use crate::record::Kind;
+use crate::run::{Asked, Run, load_plugins};
+use crate::{Services, money};
+use chart::{Effect, Migration, ReloadPolicy, Snapshot};
+use definitions::{AgentDef, ChartBundle, House};
+use futures_util::Stream;
+use rust_decimal::Decimal;
+use sandbox::Plugin;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// What a front end found when it read the definitions again.
+pub enum Reload {
+    /// All of them are in order.
+    Ready(Box<House>),
+    /// Something is wrong with them, in words for a person.
+    Broken(String),
+}
+
+/// Definitions as they are saved. One that never ends and never yields is a house that does not change.
+pub type Reloads = Pin<Box<dyn Stream<Item = Reload>>>;
+
+/// Definitions with everything loaded that they need.
+pub(crate) struct Prepared {
+    house: Arc<House>,
+    /// `None` where they are the same as before.
+    plugins: Result<Option<Vec<Arc<Plugin>>>, String>,
+}
+
+/// What a run will run with, worked out completely before anything is exchanged.
+struct Generation {
+    house: Arc<House>,
+    agent: Arc<AgentDef>,
+    bundle: Arc<ChartBundle>,
+    plugins: Option<Vec<Arc<Plugin>>>,
+    asked: Option<Asked>,
+    spent_today: Option<Decimal>,
+    moved: Option<Moved>,
+    files: Vec<FileChange>,
+    affected: Vec<Arc<str>>,
+    changes: Vec<String>,
+    later: Vec<String>,
+}
+
+struct Moved {
+    snapshot: Snapshot,
+    migration: Migration,
+    effects: Vec<Effect>,
+}
+
+impl Run<'_> {
+    /// Something was saved: make it ready. What was being made ready before is out of date.
+    pub(crate) fn prepare(&mut self, reload: Reload) {
+        let house: Arc<House> = match reload {
+            Reload::Ready(house) => Arc::from(house),
+            Reload::Broken(why) => {
+                self.preparing = None;
+                self.refuse(why);
+                return;
+            }
+        };
+        let before = self.services.house.clone();
+        let services = Services {
+            house: house.clone(),
+            ..self.services.clone()
+        };
+        let agent = house.agents.get(&self.agent.name).cloned();
+        let old = self.agent.clone();
+        self.preparing = Some(Box::pin(async move {
+            let plugins = match agent {
+                Some(agent) if !same_plugins(&before, &old, &house, &agent) => {
+                    let loaded = load_plugins(&services, &agent).await;
+                    loaded.map(Some).map_err(|error| error.to_string())
+                }
+                _ => Ok(None),
+            };
+            Prepared { house, plugins }
+        }));
+    }
+
+    /// Exchange the definitions, or say why not.
+    pub(crate) fn exchange(&mut self, prepared: Prepared) {
+        match self.work_out(prepared) {
+            Ok(Some(generation)) => self.publish(generation),
+            Ok(None) => {}
+            Err(why) => self.refuse(why),
+        }
+    }
+
+    /// The definitions go on as they were.
+    fn refuse(&mut self, why: String) {
+        self.record(Kind::NotReloaded, &json!({ "why": why }));
+        self.show(RunEvent::NotReloaded { why });
+    }
+
+    /// Everything that follows from new definitions, with nothing changed yet; `None` where nothing does.
+    fn work_out(&mut self, prepared: Prepared) -> Result<Option<Generation>, String> {
+        let Prepared { house, plugins } = prepared;
+        let files = changed_files(&self.services.house, &house);
+        let asked = (self.ask)(&house, &self.asked)?;
+        if files.is_empty() && asked.is_none() {
+            return Ok(None);
+        }
+        let name = &self.agent.name;
+        let agent = house.agents.get(name).cloned().ok_or_else(|| {
+            format!("the house has no agent `{name}` any more, and this run is its: it goes on with the definitions before")
+        })?;
+        let mut generation = Generation {
+            affected: affected(&self.services.house, &house),
+            plugins: plugins?,
+            spent_today: None,
+            moved: None,
+            bundle: self.bundle.clone(),
+            changes: Vec::new(),
+            later: Vec::new(),
+            house,
+            agent,
+            asked,
+            files,
+        };
+        self.plan_chart(&mut generation)?;
+        self.plan_rest(&mut generation)?;
+        Ok(Some(generation))
+    }
+
+    fn plan_chart(&self, generation: &mut Generation) -> Result<(), String> {
+        let running = self.bundle.chart.name();
+        if generation.agent.cognition != self.agent.cognition {
+            generation.later.push(format!(
+                "the cognition `{}`: this run goes on with `{running}`",
+                generation.agent.cognition
+            ));
+        }
+        let Some(bundle) = generation.house.charts.get(running).cloned() else {
+            let what = format!("the chart `{running}` is gone: this run goes on with it");
+            generation.later.push(what);
+            return Ok(());
+        };
+        if bundle.hash == self.bundle.hash {
+            generation.bundle = bundle;
+            return Ok(());
+        }
+        let (old, new) = (self.bundle.chart.version(), bundle.chart.version());
+        match bundle.migrate.policy {
+            ReloadPolicy::Pin => {
+                generation.later.push(format!(
+                    "the chart `{running}` {new} says `migrate: pin`: this run goes on with {old}"
+                ));
+                return Ok(());
+            }
+            ReloadPolicy::Refuse => {
+                return Err(format!(
+                    "the chart `{running}` says `migrate: refuse`, and this run is in it: end the run first, or write `migrate: migrate` or `migrate: pin`"
+                ));
+            }
+            ReloadPolicy::Migrate => {}
+        }
+        if bundle.chart.hash() == self.bundle.chart.hash() {
+            let what = format!("what the states of `{running}` say of context, policy and roles");
+            generation.changes.push(what);
+        } else {
+            let mut effects = chart::Effects::new();
+            let now = self.services.clock.now().0;
+            let (from, to) = (&self.bundle.chart, &bundle.chart);
+            let moved =
+                chart::migrate(from, to, &bundle.migrate, &self.snapshot, now, &mut effects);
+            let (snapshot, migration) = moved.map_err(|error| {
+                format!("the chart `{running}` cannot move from {old} to {new}: {error}")
+            })?;
+            let version = match old == new {
+                true => format!("the chart `{running}` is another one"),
+                false => format!("the chart `{running}` moves from {old} to {new}"),
+            };
+            generation.changes.push(version);
+            let steps = migration.changes.iter().map(ToString::to_string);
+            generation.changes.extend(steps);
+            generation.moved = Some(Moved {
+                snapshot,
+                migration,
+                effects: effects.drain().collect(),
+            });
+        }
+        generation.bundle = bundle;
+        Ok(())
+    }
+
+    fn plan_rest(&self, generation: &mut Generation) -> Result<(), String> {
+        let (old, new) = (&self.services.house, &generation.house);
+        if old.store != new.store {
+            let what = format!(
+                "the store {}: it is opened at the start",
+                new.store.display()
+            );
+            generation.later.push(what);
+        }
+        if generation.agent.hash != self.agent.hash {
+            let what = format!("the agent `{}`", generation.agent.name);
+            generation.changes.push(what);
+        }
+        if generation.plugins.is_some() {
+            generation.changes.push("its plugins".into());
+        }
+        if let Some(asked) = &generation.asked {
+            generation
+                .changes
+                .push(format!("it asks `{}`", asked.provider));
+        }
+        if old.hash != new.hash {
+            generation
+                .changes
+                .push("house.yaml: ceiling, prices and defaults".into());
+        }
+        let limited = generation.agent.budget.usd_per_day.is_some();
+        if limited && self.agent.budget.usd_per_day.is_none() {
+            let spent = money::spent_today(self.journal, &self.agent, self.services.clock.now());
+            generation.spent_today = Some(spent.map_err(|error| error.to_string())?);
+        }
+        Ok(())
+    }
+
+    /// Use `generation` from now on. Nothing here can fail.
+    fn publish(&mut self, generation: Generation) {
+        let body = json!({
+            "files": generation.files,
+            "affected": generation.affected,
+            "changes": generation.changes,
+            "later": generation.later,
+            "agent": { "version": generation.agent.version, "hash": generation.agent.hash },
+            "chart": { "name": generation.bundle.chart.name(), "version": generation.bundle.chart.version(), "hash": generation.bundle.chart.hash() },
+        });
+        self.record(Kind::Reloaded, &body);
+        self.show(RunEvent::Reloaded {
+            files: generation.files,
+            changes: generation.changes,
+            later: generation.later,
+        });
+        self.services.house = generation.house;
+        self.agent = generation.agent;
+        self.bundle = generation.bundle;
+        if let Some(plugins) = generation.plugins {
+            self.plugins = plugins;
+        }
+        if let Some(asked) = generation.asked {
+            self.asked = asked;
+        }
+        self.parameters = self.asked.parameters(&self.agent);
+        if let Some(spent) = generation.spent_today {
+            self.spent_today = spent;
+        }
+        let limit = self.agent.budget.usd_per_day.as_deref();
+        self.over_budget &= limit.is_some_and(|limit| self.spent_today >= *limit);
+        if let Some(moved) = generation.moved {
+            self.arrive(moved);
+        }
+    }
+
+    /// The chart is in another version now: record it as a step of its own, and begin what it asks for.
+    fn arrive(&mut self, moved: Moved) {
+        self.snapshot = moved.snapshot;
+        // Activities that go on belong to states that may have other names.
+        for (id, state, _) in self.snapshot.activities(&self.bundle.chart) {
+            if let Some(activity) = self.activities.get_mut(id) {
+                activity.state = state.into();
+            }
+        }
+        let configuration = self.configuration();
+        let body = json!({
+            "time": self.services.clock.now().0,
+            "migration": moved.migration,
+            "configuration": configuration,
+            "effects": moved.effects,
+        });
+        self.record(Kind::Migrated, &body);
+        if moved.migration.before != moved.migration.after {
+            self.show(RunEvent::State {
+                event: None,
+                configuration,
+            });
+        }
+        let effects = moved.effects.into_iter();
+        effects.for_each(|effect| self.dispatch(effect));
+    }
+}
+
+/// Whether the agent's plugins are the same components under the same names.
+fn same_plugins(before: &House, old: &AgentDef, after: &House, new: &AgentDef) -> bool {
+    old.plugins == new.plugins
+        && new.plugins.iter().all(|name| {
+            let of = |house: &House| {
+                let plugin = house.plugins.get(name)?;
+                Some((plugin.component.clone(), plugin.trusted))
+            };
+            of(before) == of(after)
+        })
+}
+
+/// The files that are not what they were, by name.
+fn changed_files(before: &House, after: &House) -> Vec<FileChange> {
+    let old: BTreeMap<_, _> = before.files.iter().cloned().collect();
+    let new: BTreeMap<_, _> = after.files.iter().cloned().collect();
+    let names: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).cloned().collect();
+    let changes = names.into_iter().map(|file| FileChange {
+        old: old.get(&file).copied(),
+        new: new.get(&file).copied(),
+        file,
+    });
+    changes.filter(|change| change.old != change.new).collect()
+}
+
+/// The agents for which something is different, by name.
+fn affected(before: &House, after: &House) -> Vec<Arc<str>> {
+    let everyone = before.hash != after.hash || before.default_policy != after.default_policy;
+    let chart =
+        |house: &House, agent: &AgentDef| house.charts.get(&agent.cognition).map(|c| c.hash);
+    let agents = after.agents.iter().filter(|(name, agent)| {
+        everyone
+            || before.agents.get(*name).is_none_or(|old| {
+                old.hash != agent.hash || chart(before, old) != chart(after, agent)
+            })
+    });
+    let gone = before
+        .agents
+        .keys()
+        .filter(|name| !after.agents.contains_key(*name));
+    agents.map(|(name, _)| name).chain(gone).cloned().collect()
+}
