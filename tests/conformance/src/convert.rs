@@ -1,6 +1,7 @@
 //! Turns the suites' neutral JSON into the tree that the engine compiles. What is not of the format is an error here with a name, never left
 //! out: a field nobody reads would make a case pass that was never run.
 
+use crate::fields::{INVOKE_FIELDS, SEND_FIELDS, STATE_FIELDS, each, fields, items, strings, text};
 use anyhow::{Context, Result, bail};
 use chart::{
     ActionDef, ChartDef, ChartKind, DataDef, DataExpr, DataValue, Delay, ExprText, InitialDef,
@@ -48,6 +49,7 @@ fn read_chart(json: &Json) -> Result<ChartDef> {
         states,
         late,
         placed: BTreeSet::new(),
+        depth: 0,
     };
     let children = reader.children(&json["root"], None)?;
     if let Some(lost) = states.keys().find(|id| !reader.placed.contains(*id)) {
@@ -126,22 +128,6 @@ const CASE_FIELDS: [&str; 13] = [
 /// Fields that begin so are scripts of other schools.
 const OTHER_SCRIPTS: &str = "script_";
 
-/// Refuse whatever is not of the format.
-pub(crate) fn fields(json: &Json, what: &str, known: &[&str]) -> Result<()> {
-    let Some(map) = json.as_object() else {
-        bail!("{what} is no map");
-    };
-    for field in map.keys() {
-        if !known.contains(&field.as_str()) {
-            bail!(
-                "{what} has the field `{field}`, which is not of the format; known are {}",
-                known.join(", ")
-            );
-        }
-    }
-    Ok(())
-}
-
 fn place() -> Place {
     Place::built_in("case")
 }
@@ -150,37 +136,8 @@ fn marked(text: &str) -> Marked<String> {
     Marked::new(text.to_owned(), place())
 }
 
-/// A list of names; one alone needs no list.
-fn strings(json: &Json, what: &str) -> Result<Vec<String>> {
-    let name = |item: &Json| {
-        let name = item.as_str().map(str::to_owned);
-        name.with_context(|| format!("`{what}` holds {item}, which is no text"))
-    };
-    match json {
-        Json::String(text) => Ok(vec![text.clone()]),
-        json => items(json, what)?.iter().map(name).collect(),
-    }
-}
-
 fn marked_list(json: &Json, what: &str) -> Result<Vec<Marked<String>>> {
     Ok(strings(json, what)?.iter().map(|s| marked(s)).collect())
-}
-
-fn items<'j>(json: &'j Json, what: &str) -> Result<&'j [Json]> {
-    match json {
-        Json::Null => Ok(&[]),
-        Json::Array(items) => Ok(items),
-        other => bail!("`{what}` is {other}, and must be a list"),
-    }
-}
-
-/// The text under `key`; absent and `null` are the same.
-fn text<'j>(json: &'j Json, key: &str) -> Result<Option<&'j str>> {
-    match &json[key] {
-        Json::Null => Ok(None),
-        Json::String(text) => Ok(Some(text)),
-        other => bail!("`{key}` is {other}, and must be a text"),
-    }
 }
 
 fn expr(json: &Json) -> Option<ExprText> {
@@ -229,18 +186,28 @@ fn initial(targets: &Json, of: &Json) -> Result<Option<InitialDef>> {
     Ok(Some(InitialDef { targets, actions }))
 }
 
+/// How deep states may nest; the engine allows fewer.
+const DEPTH_MAX: usize = 100;
+
 /// What one chart's states are read with.
 struct Reader<'j> {
     states: &'j States,
     late: bool,
     /// States that have found their place; each has one, or there would be no end.
     placed: BTreeSet<String>,
+    depth: usize,
 }
 
 impl Reader<'_> {
     fn children(&mut self, ids: &Json, parent: Option<&str>) -> Result<Vec<StateDef>> {
         let ids = strings(ids, "states")?;
-        ids.iter().map(|id| self.state(id, parent)).collect()
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            bail!("states are nested deeper than {DEPTH_MAX}");
+        }
+        let states = ids.iter().map(|id| self.state(id, parent)).collect();
+        self.depth -= 1;
+        states
     }
 
     fn state(&mut self, id: &str, parent: Option<&str>) -> Result<StateDef> {
@@ -264,6 +231,8 @@ impl Reader<'_> {
         let written = text(json, "type")?.unwrap_or_default();
         let kind = match written {
             "atomic" | "compound" => StateKind::Normal,
+            // By the Recommendation a parallel state with nothing inside is atomic.
+            "parallel" if items(&json["states"], "states")?.is_empty() => StateKind::Normal,
             "parallel" => StateKind::Parallel,
             "final" => StateKind::Final,
             "history" => StateKind::History {
@@ -310,27 +279,6 @@ impl Reader<'_> {
             kind,
         })
     }
-}
-
-const STATE_FIELDS: [&str; 14] = [
-    "type",
-    "parent",
-    "states",
-    "initial",
-    "initial_actions",
-    "history",
-    "default",
-    "default_actions",
-    "onentry",
-    "onexit",
-    "transitions",
-    "data",
-    "donedata",
-    "invoke",
-];
-
-fn each<T>(json: &Json, what: &str, read: fn(&Json) -> Result<T>) -> Result<Vec<T>> {
-    items(json, what)?.iter().map(read).collect()
 }
 
 fn output(json: &Json) -> Result<Option<OutputDef>> {
@@ -432,21 +380,6 @@ fn text_or_expr(json: &Json, key: &str) -> Result<Option<TextOrExpr>> {
     Ok(fixed.or_else(|| expr(&json[format!("{key}_expr")]).map(TextOrExpr::Expr)))
 }
 
-const SEND_FIELDS: [&str; 12] = [
-    "event",
-    "event_expr",
-    "target",
-    "target_expr",
-    "delay",
-    "delay_expr",
-    "id",
-    "id_location",
-    "params",
-    "content_expr",
-    "type",
-    "type_expr",
-];
-
 fn send(json: &Json) -> Result<SendDef> {
     fields(json, "`send`", &SEND_FIELDS)?;
     let delay = match &json["delay"] {
@@ -489,20 +422,6 @@ fn payload(json: &Json) -> Result<Option<DataExpr>> {
     }
     Ok(expr(&json["content_expr"]).map(DataExpr::One))
 }
-
-const INVOKE_FIELDS: [&str; 11] = [
-    "id",
-    "id_location",
-    "chart",
-    "src",
-    "src_expr",
-    "type",
-    "type_expr",
-    "params",
-    "content_expr",
-    "autoforward",
-    "finalize",
-];
 
 fn invoke(json: &Json) -> Result<InvokeDef> {
     fields(json, "`invoke`", &INVOKE_FIELDS)?;

@@ -3,6 +3,7 @@
 
 pub mod case;
 pub mod convert;
+mod fields;
 pub mod oracle;
 pub mod player;
 pub mod script;

@@ -1,6 +1,6 @@
 //! Plays a case's script on a virtual clock and compares where the chart is after each line with where it should be.
 
-use crate::convert::fields;
+use crate::fields::fields;
 use crate::player::Player;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value as Json;

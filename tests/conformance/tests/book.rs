@@ -149,6 +149,71 @@ fn what_is_not_of_the_format_is_refused_by_name() {
     }
 }
 
+/// Every place of a value inside `json`, as pointers.
+fn places(json: &Json, here: String, all: &mut Vec<String>) {
+    all.push(here.clone());
+    match json {
+        Json::Array(items) => {
+            for (number, item) in items.iter().enumerate() {
+                places(item, format!("{here}/{number}"), all);
+            }
+        }
+        Json::Object(map) => {
+            for (key, item) in map {
+                places(item, format!("{here}/{key}"), all);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whatever stands where something else should: a failure with a name or a chart that runs, never a panic.
+#[test]
+fn no_damaged_case_panics() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    cases_below(&here.join("cases"), &mut files);
+    files.sort();
+    let wrong = [
+        json!(null),
+        json!(7),
+        json!("a"),
+        json!([]),
+        json!({}),
+        json!([["a"]]),
+        json!({"x": 1}),
+        json!("1 / 0"),
+    ];
+    let mut seed = 7usize;
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a case");
+        let whole: Json = serde_json::from_str(&text).expect("JSON");
+        let mut all = Vec::new();
+        places(&whole, String::new(), &mut all);
+        for _ in 0..12 {
+            // Knuth's multiplier; any spread will do.
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let place = &all[(seed >> 33) % all.len()];
+            let mut damaged = whole.clone();
+            if let Some(value) = damaged.pointer_mut(place) {
+                *value = wrong[(seed >> 20) % wrong.len()].clone();
+            }
+            if let Ok(case) = case::parse(&damaged) {
+                // Passing or failing, it comes to an end.
+                let _ended = case::play(&case);
+            }
+        }
+    }
+    let mut deep = changed("/suite", json!("own"));
+    for n in 0..5_000 {
+        deep["states"][format!("d{n}")] =
+            json!({"type": "compound", "states": [format!("d{}", n + 1)]});
+    }
+    deep["root"] = json!(["d0"]);
+    let error = case::parse(&deep).err().map(|e| format!("{e:#}"));
+    assert!(error.is_some_and(|e| e.contains("nested deeper")));
+}
+
 #[test]
 fn remarks_at_the_case_itself_are_named_and_do_not_fail_it() {
     let case = case::parse(&changed("/author", json!("someone"))).expect("a case");

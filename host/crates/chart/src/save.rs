@@ -34,6 +34,9 @@ pub struct SavedSnapshot {
     external: VecDeque<Queued>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     initialised: Vec<Arc<str>>,
+    /// Of a child chart, the last event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event: Option<Queued>,
     next_order: u64,
     next_id: u64,
     /// Whether the chart has ended.
@@ -186,6 +189,7 @@ fn save(snapshot: &Snapshot, program: &Program, chart: &Chart) -> SavedSnapshot 
         internal: snapshot.internal.clone(),
         external: snapshot.external.clone(),
         initialised: slow.initialised.iter().map(name).collect(),
+        event: slow.event.clone(),
         next_order: snapshot.next_order,
         next_id: slow.next_id,
         done: snapshot.done,
@@ -288,6 +292,7 @@ fn restore(
         missing,
         initialised: initialised?,
         next_id: saved.next_id,
+        event: saved.event.clone(),
     };
     snapshot.internal.clone_from(&saved.internal);
     snapshot.external.clone_from(&saved.external);

@@ -43,6 +43,8 @@ pub(crate) struct Slow {
     pub initialised: Vec<StateId>,
     /// Counts generated ids.
     pub next_id: u64,
+    /// Of a child chart, the last event: its exit actions can see it when its parent ends it.
+    pub event: Option<Queued>,
 }
 
 /// A timer, or a send that waits.

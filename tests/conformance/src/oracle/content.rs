@@ -2,7 +2,8 @@
 
 use super::document::State;
 use super::interpreter::Session;
-use super::language::{self, World};
+use super::language;
+use super::seen::Seen;
 use super::sessions::{Addressee, Delayed, What};
 use super::{Family, Happening};
 use chart::{ActionDef, DataExpr, DataValue, Delay, ExprText, SendDef, TextOrExpr};
@@ -22,92 +23,6 @@ impl From<String> for Failed {
 }
 
 type Acted = Result<(), Failed>;
-
-/// A session's view for expressions.
-struct Seen<'s> {
-    session: &'s Session,
-    strict: bool,
-    now: i64,
-}
-
-impl World for Seen<'_> {
-    fn name(&self, name: &str) -> Result<Value, String> {
-        let session = self.session;
-        let data = || session.datamodel.clone().into_iter();
-        match (self.strict, name) {
-            (true, "data") => Ok(Value::map(data())),
-            (true, "event") => Ok(match &session.event {
-                Some(event) => Value::map([
-                    ("name", Value::Text(event.name.clone())),
-                    ("data", event.data.clone()),
-                    ("time", Value::Int(event.time)),
-                ]),
-                None => Value::map([
-                    ("name", Value::text("")),
-                    ("data", Value::Null),
-                    ("time", Value::Int(self.now)),
-                ]),
-            }),
-            (false, "_sessionid") => Ok(Value::text(session.session_id.as_str())),
-            (false, "_name") => Ok(Value::text(session.doc.def.name.as_str())),
-            (false, "_ioprocessors") => {
-                let address = Value::text(format!("#_scxml_{}", session.session_id));
-                let entry = Value::map([("location", address)]);
-                Ok(Value::map([
-                    (
-                        "http://www.w3.org/TR/scxml/#SCXMLEventProcessor",
-                        entry.clone(),
-                    ),
-                    ("scxml", entry),
-                ]))
-            }
-            (false, "_event") if session.event.is_none() => Ok(Value::Null),
-            (false, "_event") => {
-                let text = |t: &Option<String>| t.as_deref().map_or(Value::Null, Value::text);
-                let event = session.event.as_ref();
-                let of = |field: fn(&Happening) -> Value| event.map_or(Value::Null, field);
-                Ok(Value::map([
-                    (
-                        "name",
-                        event.map_or(Value::text(""), |e| Value::Text(e.name.clone())),
-                    ),
-                    ("data", of(|e| e.data.clone())),
-                    ("type", of(|e| Value::text(e.kind))),
-                    ("sendid", event.map_or(Value::Null, |e| text(&e.send_id))),
-                    (
-                        "invokeid",
-                        event.map_or(Value::Null, |e| text(&e.invoke_id)),
-                    ),
-                    ("origin", event.map_or(Value::Null, |e| text(&e.origin))),
-                    (
-                        "origintype",
-                        of(|e| match (&e.origin, e.kind) {
-                            (Some(_), "external") => {
-                                Value::text("http://www.w3.org/TR/scxml/#SCXMLEventProcessor")
-                            }
-                            _ => Value::Null,
-                        }),
-                    ),
-                ]))
-            }
-            (false, name) => session
-                .datamodel
-                .get(name)
-                .cloned()
-                .ok_or(format!("`{name}` is not declared")),
-            _ => Err(format!("`{name}` means nothing")),
-        }
-    }
-
-    fn is_in(&self, id: &str) -> Result<bool, String> {
-        let state = self.session.doc.find(id).ok_or("no such state")?;
-        Ok(self.session.configuration.is_member(state))
-    }
-
-    fn loose(&self) -> bool {
-        !self.strict
-    }
-}
 
 impl Session {
     fn seen(&self, family: &Family) -> Seen<'_> {
@@ -230,6 +145,7 @@ impl Session {
                     Some(expr) => self.value(expr, family)?,
                     None => Value::Null,
                 };
+                fits(&value, 1)?;
                 let label = label.as_deref().unwrap_or("-");
                 family.say(format!("log {label} {value}"));
                 Ok(())
@@ -412,7 +328,7 @@ impl Session {
             event.origin = Some(format!("#_scxml_{}", self.session_id));
         }
         if delay > 0 {
-            let due = family.now + delay;
+            let due = family.now.saturating_add(delay);
             let id = event.send_id.as_deref().unwrap_or("-");
             family.say(format!("schedule {id} {name} {due}"));
             family.order += 1;

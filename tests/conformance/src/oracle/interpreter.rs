@@ -2,6 +2,7 @@
 //! entry sets. Procedures stand in the order of the Recommendation and keep its names.
 
 use super::document::{Document, ROOT, State};
+use super::entry::EntrySets;
 use super::ordered::OrderedSet;
 use super::sessions::{Delayed, Invoked};
 use super::{Endless, Family, Happening};
@@ -285,13 +286,13 @@ impl Session {
     }
 
     /// A YAML transition of a state to itself does not leave it: its inside begins anew.
-    fn stays_itself(&self, t: Transition, family: &Family) -> bool {
+    pub(super) fn stays_itself(&self, t: Transition, family: &Family) -> bool {
         let (def, targets) = &self.doc.elements[t.0].transitions[t.1];
         family.strict && !def.reenter && *targets == [t.0]
     }
 
     /// The targets of a transition.
-    fn targets(&self, t: Transition, family: &Family) -> Vec<State> {
+    pub(super) fn targets(&self, t: Transition, family: &Family) -> Vec<State> {
         if self.stays_itself(t, family) {
             return if self.doc.is_parallel(t.0) {
                 self.doc.child_states(t.0)
@@ -386,82 +387,6 @@ impl Session {
         }
     }
 
-    /// `computeEntrySet`.
-    fn compute_entry_set(
-        &self,
-        transitions: &[Transition],
-        entry: &mut EntrySets,
-        family: &Family,
-    ) {
-        for t in transitions {
-            let targets = self.targets(*t, family);
-            for s in &targets {
-                self.add_descendant_states_to_enter(*s, entry);
-            }
-            if targets.is_empty() {
-                continue;
-            }
-            let ancestor = self.get_transition_domain(*t, family);
-            for s in self.get_effective_target_states(&targets).to_list() {
-                self.add_ancestor_states_to_enter(s, ancestor, entry);
-            }
-        }
-    }
-
-    /// `addDescendantStatesToEnter`.
-    fn add_descendant_states_to_enter(&self, state: State, entry: &mut EntrySets) {
-        let doc = &self.doc;
-        if doc.is_history(state) {
-            let parent = doc.elements[state].parent.unwrap_or(ROOT);
-            let next = match self.history_value.get(&state) {
-                Some(remembered) => remembered.clone(),
-                None => {
-                    entry.default_history_content.insert(parent, state);
-                    doc.elements[state].initial.clone()
-                }
-            };
-            for s in &next {
-                self.add_descendant_states_to_enter(*s, entry);
-            }
-            for s in &next {
-                self.add_ancestor_states_to_enter(*s, parent, entry);
-            }
-            return;
-        }
-        entry.states_to_enter.add(state);
-        if doc.is_compound(state) {
-            entry.states_for_default_entry.add(state);
-            let initial = doc.elements[state].initial.clone();
-            for s in &initial {
-                self.add_descendant_states_to_enter(*s, entry);
-            }
-            for s in &initial {
-                self.add_ancestor_states_to_enter(*s, state, entry);
-            }
-        } else if doc.is_parallel(state) {
-            self.add_regions(state, entry);
-        }
-    }
-
-    /// `addAncestorStatesToEnter`.
-    fn add_ancestor_states_to_enter(&self, state: State, ancestor: State, entry: &mut EntrySets) {
-        for anc in self.doc.proper_ancestors(state, Some(ancestor)) {
-            entry.states_to_enter.add(anc);
-            if self.doc.is_parallel(anc) {
-                self.add_regions(anc, entry);
-            }
-        }
-    }
-
-    fn add_regions(&self, parallel: State, entry: &mut EntrySets) {
-        for child in self.doc.child_states(parallel) {
-            let doc = &self.doc;
-            if !entry.states_to_enter.some(|s| doc.is_descendant(s, child)) {
-                self.add_descendant_states_to_enter(child, entry);
-            }
-        }
-    }
-
     /// `isInFinalState`.
     fn is_in_final_state(&self, s: State) -> bool {
         let doc = &self.doc;
@@ -476,54 +401,6 @@ impl Session {
             false
         }
     }
-
-    /// `getTransitionDomain`.
-    fn get_transition_domain(&self, t: Transition, family: &Family) -> State {
-        if self.stays_itself(t, family) {
-            return t.0;
-        }
-        let doc = &self.doc;
-        let tstates = self.get_effective_target_states(&self.targets(t, family));
-        let internal = !doc.elements[t.0].transitions[t.1].0.reenter;
-        if internal && doc.is_compound(t.0) && tstates.every(|s| doc.is_descendant(s, t.0)) {
-            return t.0;
-        }
-        // `findLCCA`.
-        let around = doc.proper_ancestors(t.0, None);
-        around
-            .into_iter()
-            .filter(|anc| doc.is_compound(*anc))
-            .find(|anc| tstates.every(|s| doc.is_descendant(s, *anc)))
-            .unwrap_or(ROOT)
-    }
-
-    /// `getEffectiveTargetStates`.
-    fn get_effective_target_states(&self, targets: &[State]) -> OrderedSet<State> {
-        let mut effective = OrderedSet::default();
-        for s in targets {
-            if !self.doc.is_history(*s) {
-                effective.add(*s);
-                continue;
-            }
-            match self.history_value.get(s) {
-                Some(remembered) => remembered.iter().for_each(|s| effective.add(*s)),
-                None => {
-                    let default = &self.doc.elements[*s].initial;
-                    effective.union(&self.get_effective_target_states(default));
-                }
-            }
-        }
-        effective
-    }
-}
-
-/// What `computeEntrySet` fills.
-#[derive(Default)]
-struct EntrySets {
-    states_to_enter: OrderedSet<State>,
-    states_for_default_entry: OrderedSet<State>,
-    /// By parent: the history whose default content runs after its entry.
-    default_history_content: HashMap<State, State>,
 }
 
 /// Whether a descriptor means an event: token by token from the left.

@@ -5,14 +5,17 @@
 
 mod content;
 mod document;
+mod entry;
 mod interpreter;
 mod language;
 mod ordered;
+mod outermost;
+mod seen;
 mod sessions;
 
 pub use document::Document;
 pub use interpreter::Session;
-pub use sessions::Oracle;
+pub use outermost::Oracle;
 
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -6,7 +6,7 @@ use super::document::{Document, State};
 use super::interpreter::Session;
 use super::ordered::OrderedSet;
 use super::{Endless, Family, Happening};
-use chart::{ChartDef, InvokeDef, InvokeWhat};
+use chart::{InvokeDef, InvokeWhat};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
@@ -80,7 +80,7 @@ pub enum Running {
 }
 
 impl Session {
-    fn new(doc: Rc<Document>, session_id: String, parent: Option<String>) -> Self {
+    pub(super) fn new(doc: Rc<Document>, session_id: String, parent: Option<String>) -> Self {
         Session {
             doc,
             configuration: OrderedSet::default(),
@@ -105,7 +105,7 @@ impl Session {
     }
 
     /// `interpret`.
-    fn interpret(
+    pub(super) fn interpret(
         &mut self,
         given: &BTreeMap<std::sync::Arc<str>, Value>,
         family: &mut Family,
@@ -142,7 +142,7 @@ impl Session {
                 continue;
             }
             started.push(name.clone());
-            let due = family.now + after.as_millis() as i64;
+            let due = family.now.saturating_add(after.as_millis() as i64);
             family.say(format!("schedule - {name} {due}"));
             family.order += 1;
             self.delayed.push(Delayed {
@@ -376,7 +376,7 @@ impl Session {
         Ok(())
     }
 
-    fn earliest(&self) -> Option<(i64, u64)> {
+    pub(super) fn earliest(&self) -> Option<(i64, u64)> {
         let own = self.delayed.iter().map(|d| (d.due, d.order));
         let children = self.invoked.iter().filter_map(|i| match &i.running {
             Running::Child(child) => child.earliest(),
@@ -385,7 +385,7 @@ impl Session {
         own.chain(children).min()
     }
 
-    fn fire(&mut self, which: (i64, u64), family: &mut Family) -> Result<(), Endless> {
+    pub(super) fn fire(&mut self, which: (i64, u64), family: &mut Family) -> Result<(), Endless> {
         let own = self.delayed.iter().position(|d| (d.due, d.order) == which);
         if let Some(position) = own {
             let now = family.now;
@@ -413,113 +413,5 @@ impl Session {
             self.with_child(position, family, |child, family| child.fire(which, family))?;
         }
         self.main_event_loop(family, true)
-    }
-}
-
-/// A chart that runs by the book.
-#[derive(Clone, Debug)]
-pub struct Oracle {
-    /// The outermost session.
-    pub session: Session,
-    /// What it shares with its children.
-    pub family: Family,
-}
-
-impl Oracle {
-    /// `def` before its start; `strict` reads names as in YAML charts.
-    pub fn new(def: &ChartDef, resources: &[(String, ChartDef)], strict: bool) -> Self {
-        let resources = resources.iter();
-        let resources = resources.map(|(key, def)| (key.clone(), Rc::new(Document::of(def))));
-        Oracle {
-            session: Session::new(Rc::new(Document::of(def)), "session".into(), None),
-            family: Family {
-                now: 0,
-                strict,
-                resources: resources.collect(),
-                trace: Vec::new(),
-                microsteps: 0,
-                events: 0,
-                order: 0,
-            },
-        }
-    }
-
-    /// Start it at the time 0.
-    pub fn start(&mut self) -> Result<(), Endless> {
-        self.attempt(|oracle| {
-            let given = BTreeMap::new();
-            oracle.session.interpret(&given, &mut oracle.family)
-        })
-    }
-
-    /// An event from outside at `now`, or the answer of the invocation `invoke_id`.
-    pub fn event(
-        &mut self,
-        name: &str,
-        data: Value,
-        now: i64,
-        invoke_id: Option<String>,
-    ) -> Result<(), Endless> {
-        self.attempt(|oracle| {
-            if !oracle.session.running {
-                return Ok(());
-            }
-            oracle.family.now = now;
-            let mut event = Happening::new(name, data, "external", now);
-            event.invoke_id = invoke_id;
-            oracle.session.external_queue.push_back(event);
-            oracle.session.main_event_loop(&mut oracle.family, true)
-        })
-    }
-
-    /// When the next thing is due.
-    pub fn next_due(&self) -> Option<i64> {
-        self.session.earliest().map(|(due, _)| due)
-    }
-
-    /// Let the earliest thing happen, at `now`. An error leaves it undone but taken.
-    pub fn fire(&mut self, now: i64) -> Result<(), Endless> {
-        let Some(which) = self.session.earliest() else {
-            return Ok(());
-        };
-        self.attempt(|oracle| {
-            oracle.family.now = now;
-            oracle.session.fire(which, &mut oracle.family)
-        })
-    }
-
-    /// A step that fails leaves everything as it was.
-    fn attempt(
-        &mut self,
-        work: impl FnOnce(&mut Self) -> Result<(), Endless>,
-    ) -> Result<(), Endless> {
-        let before = self.clone();
-        self.family.microsteps = 0;
-        self.family.events = 0;
-        let result = work(self);
-        if result.is_err() {
-            *self = before;
-        }
-        result
-    }
-
-    /// The ids of all active states in document order; of an ended chart only where it ended.
-    pub fn configuration(&self) -> Vec<String> {
-        let doc = &self.session.doc;
-        let active = match self.session.ended_in {
-            Some(state) => vec![state],
-            None => self.session.configuration.in_document_order(),
-        };
-        let active = active.into_iter().filter(|s| *s != super::document::ROOT);
-        active.map(|s| doc.id(s).to_owned()).collect()
-    }
-
-    /// The ids of the active leaves, sorted.
-    pub fn leaves(&self) -> Vec<String> {
-        let doc = &self.session.doc;
-        let mut leaves = self.configuration();
-        leaves.retain(|id| doc.find(id).is_some_and(|s| doc.is_atomic(s)));
-        leaves.sort();
-        leaves
     }
 }

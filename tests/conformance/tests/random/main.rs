@@ -4,7 +4,9 @@
 
 mod choices;
 mod compare;
+mod expressions;
 mod generate;
+mod replay;
 mod tree;
 
 use chart::ChartDef;
@@ -12,6 +14,7 @@ use choices::Choices;
 use compare::{Ended, Happens, compare};
 use generate::{EVENTS, Generator};
 use proptest::prelude::*;
+use replay::replay;
 use types::Value;
 
 /// A chart that random charts can invoke by the name `shared`, and the chart itself.
@@ -39,11 +42,11 @@ fn happens(bytes: &[u8; 4]) -> Happens {
 }
 
 /// Modest by default; the environment decides how long to look.
-fn config() -> ProptestConfig {
+fn config(few: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
     let cases = match std::env::var_os("PROPTEST_CASES") {
         Some(_) => default.cases,
-        None => 300,
+        None => few,
     };
     ProptestConfig {
         cases,
@@ -54,7 +57,7 @@ fn config() -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(200))]
 
     #[test]
     fn the_engine_does_what_the_book_says(
@@ -64,6 +67,23 @@ proptest! {
         let (chart, shared, strict) = charts(&bytes);
         let script: Vec<Happens> = script.iter().map(happens).collect();
         if let Err(difference) = compare(&chart, &shared, strict, &script) {
+            prop_assert!(false, "{difference}\nscript {script:#?}\nstrict {strict}\n{}", outline(&chart));
+        }
+    }
+
+}
+
+proptest! {
+    #![proptest_config(config(60))]
+
+    #[test]
+    fn a_run_is_the_same_every_time_and_survives_being_stored(
+        bytes in prop::collection::vec(any::<u8>(), 0..500),
+        script in prop::collection::vec(any::<[u8; 4]>(), 1..10),
+    ) {
+        let (chart, shared, strict) = charts(&bytes);
+        let script: Vec<Happens> = script.iter().map(happens).collect();
+        if let Err(difference) = replay(&chart, &shared, strict, &script) {
             prop_assert!(false, "{difference}\nscript {script:#?}\nstrict {strict}\n{}", outline(&chart));
         }
     }
@@ -112,7 +132,7 @@ fn most_random_charts_are_played_to_the_end() {
     };
     let mut played = 0;
     let (mut broken, mut endless) = (0, 0);
-    for _ in 0..100 {
+    for _ in 0..50 {
         let bytes: Vec<u8> = (0..400).map(|_| byte()).collect();
         let (chart, shared, strict) = charts(&bytes);
         let script: Vec<Happens> = (0..4)
@@ -125,7 +145,7 @@ fn most_random_charts_are_played_to_the_end() {
         }
     }
     assert!(
-        played > 60,
+        played > 30,
         "{played} played, {broken} do not load, {endless} do not rest"
     );
 }

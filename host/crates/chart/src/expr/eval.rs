@@ -131,6 +131,8 @@ pub(super) fn evaluate<'a>(node: &'a Node, scope: &Scope<'a>) -> Answer<'a> {
         Node::Binary(operator, left, right) => {
             let left = evaluate(left, scope)?;
             let right = evaluate(right, scope)?;
+            scope.charge(&left)?;
+            scope.charge(&right)?;
             ops::apply(*operator, &left, &right, scope.loose).map(Cow::Owned)
         }
         Node::List(items) => {
@@ -147,6 +149,10 @@ pub(super) fn evaluate<'a>(node: &'a Node, scope: &Scope<'a>) -> Answer<'a> {
                 Some(argument) => Some(evaluate(argument, scope)?),
                 None => None,
             };
+            scope.charge(&first)?;
+            second
+                .as_ref()
+                .map_or(Ok(()), |second| scope.charge(second))?;
             function.call(&first, second.as_deref()).map(Cow::Owned)
         }
         Node::Local(out) => {
@@ -188,15 +194,22 @@ pub(super) fn holds(node: &Node, scope: &Scope<'_>) -> Result<bool, EvalError> {
             Ok(answer)
         }
         Node::Binary(Operator::Equal, left, right) => {
-            let left = evaluate(left, scope)?;
-            Ok(ops::equal(&left, &*evaluate(right, scope)?))
+            let (left, right) = (evaluate(left, scope)?, evaluate(right, scope)?);
+            scope.charge(&left)?;
+            scope.charge(&right)?;
+            Ok(ops::equal(&left, &right))
         }
         Node::Binary(Operator::NotEqual, left, right) => {
-            let left = evaluate(left, scope)?;
-            Ok(!ops::equal(&left, &*evaluate(right, scope)?))
+            let (left, right) = (evaluate(left, scope)?, evaluate(right, scope)?);
+            scope.charge(&left)?;
+            scope.charge(&right)?;
+            Ok(!ops::equal(&left, &right))
         }
         Node::Matches(text, pattern) => match &*evaluate(text, scope)? {
-            Value::Text(text) => Ok(pattern.is_match(text)),
+            text @ Value::Text(of) => {
+                scope.charge(text)?;
+                Ok(pattern.is_match(of))
+            }
             other => Err(EvalError::new(format!(
                 "matches() does not take {}",
                 other.type_name()

@@ -74,6 +74,55 @@ impl Frame<'_> {
     }
 }
 
+impl Scope<'_> {
+    /// Inside a macro, what is done with a large value counts as visits: ten thousand comparisons of long lists would take seconds.
+    pub(super) fn charge(&self, value: &Value) -> Result<(), EvalError> {
+        let Some(frame) = self.locals else {
+            return Ok(());
+        };
+        // Eight values or 64 bytes are worth one visit.
+        let mut room = u64::from(frame.left.get()) * 8;
+        let before = room;
+        if !spend(value, &mut room) {
+            return Err(too_many());
+        }
+        let spent = u32::try_from((before - room) / 8).unwrap_or(u32::MAX);
+        frame.left.set(frame.left.get().saturating_sub(spent));
+        Ok(())
+    }
+}
+
+/// Take what `value` weighs off `room`; false where there is not enough.
+fn spend(value: &Value, room: &mut u64) -> bool {
+    let own = match value {
+        Value::Text(text) => text.len() as u64 / 8,
+        Value::List(_) | Value::Map(_) => 1,
+        _ => 0,
+    };
+    let Some(rest) = room.checked_sub(own) else {
+        return false;
+    };
+    *room = rest;
+    let mut inner = |v: &Value| match room.checked_sub(1) {
+        Some(rest) => {
+            *room = rest;
+            spend(v, room)
+        }
+        None => false,
+    };
+    match value {
+        Value::List(items) => items.iter().all(&mut inner),
+        Value::Map(map) => map.values().all(&mut inner),
+        _ => true,
+    }
+}
+
+fn too_many() -> EvalError {
+    EvalError::new(format!(
+        "the macros of the expression visit more than {VISITS_MAX} items"
+    ))
+}
+
 impl Checker<'_> {
     pub(super) fn macro_call(
         &mut self,
@@ -159,9 +208,7 @@ pub(super) fn run(node: &MacroNode, scope: &Scope<'_>) -> Result<Value, EvalErro
     };
     let mut visit = |value: &Value| -> Result<bool, EvalError> {
         let Some(rest) = left.get().checked_sub(1) else {
-            return Err(EvalError::new(format!(
-                "the macros of the expression visit more than {VISITS_MAX} items"
-            )));
+            return Err(too_many());
         };
         left.set(rest);
         let frame = Frame {

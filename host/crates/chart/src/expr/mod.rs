@@ -55,4 +55,6 @@ impl Problem {
 }
 
 #[cfg(test)]
+mod against_cel;
+#[cfg(test)]
 mod tests;

@@ -8,15 +8,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use types::Value;
 
-struct World {
-    data: DataNames,
-    values: Vec<Value>,
-    states: HashMap<Arc<str>, StateId>,
+pub(super) struct World {
+    pub data: DataNames,
+    pub values: Vec<Value>,
+    pub states: HashMap<Arc<str>, StateId>,
     active: StateSet,
-    event: Queued,
+    pub event: Queued,
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     let entries = [
         ("n", Value::Int(3)),
         ("x", Value::Float(1.5)),
@@ -66,7 +66,7 @@ fn world() -> World {
 }
 
 impl World {
-    fn compile(&self, text: &str, mode: Mode) -> Result<(Expr, Type), Vec<Problem>> {
+    pub fn compile(&self, text: &str, mode: Mode) -> Result<(Expr, Type), Vec<Problem>> {
         compile(
             text,
             &Names {
@@ -77,7 +77,7 @@ impl World {
         )
     }
 
-    fn scope<'a>(&'a self, text: &'a Arc<str>, loose: bool) -> Scope<'a> {
+    pub fn scope<'a>(&'a self, text: &'a Arc<str>, loose: bool) -> Scope<'a> {
         Scope {
             data: &self.values,
             missing: &[],

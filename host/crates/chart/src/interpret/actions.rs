@@ -107,6 +107,9 @@ impl<'a> Machine<'a> {
                     Some(expr) => self.named_value(expr)?,
                     None => Value::Null,
                 };
+                // A value that shares its parts is small here and endless for whoever writes the log.
+                let weight = weigh(&value)?;
+                self.count_work(weight / 16)?;
                 self.effects.push(Effect::Log {
                     label: label.clone(),
                     value,

@@ -6,7 +6,7 @@ use super::machine::{Machine, Step, Working};
 use super::send::is_scxml;
 use crate::effect::Effect;
 use crate::program::{InvokeSpec, What};
-use crate::queue::{EventKind, Queued};
+use crate::queue::{Current, EventKind, Queued};
 use crate::snapshot::{Invocation, Running, Snapshot};
 use crate::{Mode, StateId};
 use std::sync::Arc;
@@ -133,6 +133,7 @@ impl<'a> Machine<'a> {
         let session: Arc<str> = format!("{}/{id}", self.session).into();
         let address: Arc<str> = format!("#_scxml_{session}").into();
         let mut working = Working::default();
+        let event = snapshot.slow.event.take();
         let mut child = Machine::new(
             program,
             self.library,
@@ -145,8 +146,15 @@ impl<'a> Machine<'a> {
         child.session = &session;
         child.address = &address;
         child.parent_session = Some(self.session);
+        child.event = event.map_or(Current::None, Current::Queued);
         let result = work(&mut child);
         let outbox = std::mem::take(&mut child.outbox);
+        // What comes to a child comes by its queue.
+        let event = match std::mem::take(&mut child.event) {
+            Current::Queued(queued) => Some(queued),
+            Current::None | Current::Lent(_) => None,
+        };
+        snapshot.slow.event = event.filter(|_| !snapshot.done);
         let ended = snapshot.done.then(|| snapshot.output.clone());
         result?;
         for outgoing in outbox {

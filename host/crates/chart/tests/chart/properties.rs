@@ -249,7 +249,7 @@ fn trace(chart: &Chart, events: &[u8], restoring: bool) -> Result<Vec<String>, T
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn charts_run_legally_and_alike_every_time(

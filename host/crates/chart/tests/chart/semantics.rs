@@ -411,6 +411,49 @@ fn the_timer_of_a_child_chart_reaches_the_child() {
     );
 }
 
+/// A child that its parent ends still has its last event, also after the snapshot was stored in between.
+#[test]
+fn a_child_that_is_ended_sees_its_last_event() {
+    let mut run = begin(json!({
+        "initial": "a",
+        "states": {
+            "a": {
+                "invoke": {"id": "kid", "autoforward": true, "chart": {
+                    "initial": "c", "states": {"c": {"exit": [{"log": "event.data.k"}], "on": {"go": {}}}}
+                }},
+                "on": {"leave": "b"}
+            },
+            "b": {}
+        }
+    }));
+    run.event("go", json!({"k": 4}));
+    let saved = serde_json::to_string(&run.snapshot.save(&run.chart)).expect("JSON");
+    let saved: SavedSnapshot = serde_json::from_str(&saved).expect("what was written");
+    run.snapshot = saved.restore(&run.chart).expect("its own chart");
+    run.event("leave", json!({"k": 5}));
+    assert!(
+        run.effects().contains(r#"{"type":"log","value":4}"#),
+        "{}",
+        run.effects()
+    );
+}
+
+/// What is logged is bounded like what is kept: shared parts make a small value that is endless to write.
+#[test]
+fn a_log_line_that_would_be_endless_is_an_error() {
+    let many: Vec<i64> = (0..2_000).collect();
+    let run = begin(json!({
+        "data": {"l": many}, "initial": "a",
+        "states": {"a": {"entry": [{"log": "data.l.map(x, data.l)"}]}}
+    }));
+    let effects = run.effects();
+    assert!(
+        effects.contains("error.execution") && effects.len() < 1_000,
+        "{}",
+        effects.len()
+    );
+}
+
 #[test]
 fn a_watched_step_tells_what_it_went_through() {
     let chart = chart(json!({
