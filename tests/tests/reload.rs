@@ -240,6 +240,13 @@ fn agents_policies_and_the_house_are_exchanged_too_and_together() {
     assert_eq!(asked[0].json["model"], "test-model");
     assert_eq!(asked[1].json["model"], "better");
     assert!(asked_with(&asked[1], "Be brief."));
+    let costs = house.journal("cost");
+    let models: Vec<&Value> = costs
+        .iter()
+        .map(|record| &record["body"]["model"])
+        .filter(|model| !model.is_null())
+        .collect();
+    assert_eq!(models, ["test-model", "better"], "who was asked is paid");
     let outcome = &house.journal("outcome")[0]["body"];
     assert!(
         outcome.to_string().contains("agents/tester.yaml"),

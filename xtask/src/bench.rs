@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Benches inside the parts: package, bench, title, how.
-const PARTS: [(&str, &str, &str, &str); 4] = [
+const PARTS: [(&str, &str, &str, &str); 5] = [
     (
         "charthouse-sandbox",
         "call",
@@ -30,7 +30,13 @@ const PARTS: [(&str, &str, &str, &str); 4] = [
         "charthouse-chart",
         "step",
         "Charts",
-        "*flat*: two states and an event that changes between them. *par*: four levels (chart, compound, parallel with two regions, eight states in each); every event moves both regions on and counts in four actions. The floor is the same machine written by hand as a `match` over the event's name.",
+        "*flat*: two states and an event that changes between them. *par*: four levels (chart, compound, parallel with two regions, eight states in each); every event moves both regions on and counts in four actions. *mix*: *par*, where every eighth event leaves the parallel state and enters it again. Their floor is the same machine written by hand as a `match` over the event's name. *timer* and *history*: steps that also change what waits and what is remembered. A guard's time is what asking it adds to an event.",
+    ),
+    (
+        "charthouse-definitions",
+        "load",
+        "Loading a chart",
+        "From the file to a chart that can run: read, parse, walk, resolve names, compile expressions, work out entry sets, look for what never happens, hash. The floor is `serde-saphyr` reading the same YAML into a `serde_json::Value`.",
     ),
     (
         "charthouse-context",

@@ -5,20 +5,34 @@ use anyhow::{Context, Result, bail};
 use std::fmt::Write;
 use std::process::Command;
 
-/// Write `docs/cli.md`, or (with `check`) fail when it is not what would be written.
+/// Write `docs/cli.md` and the picture of the README, or (with `check`) fail when one is not what would be written.
 pub fn run(check: bool) -> Result<()> {
     shell::run(cargo().args(["build", "--locked", "--package", "charthouse"]))?;
-    let text = cli()?;
-    let path = root().join("docs/cli.md");
-    if check {
-        let there = std::fs::read_to_string(&path).unwrap_or_default();
-        if there != text {
-            bail!("docs/cli.md is not what the program says; run `cargo xtask docs` and commit it");
-        }
-        return Ok(());
-    }
     std::fs::create_dir_all(root().join("docs"))?;
-    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    for (file, text) in [("docs/cli.md", cli()?), ("docs/deliberate.svg", picture()?)] {
+        let path = root().join(file);
+        if !check {
+            std::fs::write(&path, text)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        } else if std::fs::read_to_string(&path).unwrap_or_default() != text {
+            bail!("{file} is not what the program says; run `cargo xtask docs` and commit it");
+        }
+    }
+    Ok(())
+}
+
+/// A shipped chart as the program draws it.
+fn picture() -> Result<String> {
+    let output = Command::new(target().join("debug/charthouse"))
+        .current_dir(root())
+        .args(["chart", "show", "charts/cognition/deliberate.yaml"])
+        .args(["--at", "act", "--format", "svg"])
+        .output()
+        .context("cannot start target/debug/charthouse")?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn cli() -> Result<String> {

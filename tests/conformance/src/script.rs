@@ -1,42 +1,68 @@
 //! Plays a case's script on a virtual clock and compares where the chart is after each line with where it should be.
 
+use crate::convert::fields;
+use crate::player::Player;
 use anyhow::{Context, Result, bail, ensure};
-use chart::{Chart, Effects, Snapshot, StepError, start, step};
 use serde_json::Value as Json;
-use types::{Event, Value};
+use types::Value;
 
 /// How many timers a run to the end may take before it counts as endless.
 const TIMERS_MAX: usize = 100_000;
 
-/// Play `script` on `chart`.
-pub fn run(chart: &Chart, script: &Json) -> Result<()> {
-    let mut player = Player {
-        chart,
-        snapshot: None,
-        effects: Effects::new(),
-        now: 0,
-    };
+/// Refuse a script that is not of the format.
+pub fn check(script: &Json) -> Result<()> {
     let lines = script.as_array().context("the case has no script")?;
     ensure!(!lines.is_empty(), "the script is empty");
     for (number, line) in lines.iter().enumerate() {
+        check_line(line, number == 0)
+            .with_context(|| format!("line {} of the script", number + 1))?;
+    }
+    Ok(())
+}
+
+fn check_line(line: &Json, first: bool) -> Result<()> {
+    let known = ["event", "data", "after_ms", "expect", "expect_final"];
+    fields(line, "a line", &known)?;
+    match &line["event"] {
+        Json::Null => {}
+        Json::String(_) if !first => {}
+        Json::String(name) => bail!("the first line is the start, and it has the event `{name}`"),
+        other => bail!("`event` is {other}, and must be a text or null"),
+    }
+    let after = &line["after_ms"];
+    ensure!(
+        after.is_null() || after.as_i64().is_some_and(|ms| ms >= 0),
+        "`after_ms` is {after}, and must be a number of milliseconds"
+    );
+    match (&line["expect"], &line["expect_final"]) {
+        (Json::Null, Json::String(_)) => Ok(()),
+        (Json::String(error), Json::Null) if error == "error" => Ok(()),
+        (Json::Array(states), Json::Null) if states.iter().all(Json::is_string) => Ok(()),
+        (Json::Null, Json::Null) => bail!("the line expects nothing"),
+        _ => bail!("a line expects a list of states, `error`, or one final state"),
+    }
+}
+
+/// Play `script`, which has been checked.
+pub fn run(player: &mut dyn Player, script: &Json) -> Result<()> {
+    let mut clock = Clock { player, now: 0 };
+    for (number, line) in script.as_array().into_iter().flatten().enumerate() {
         let name = line["event"].as_str().unwrap_or("the start");
-        player
-            .play(line)
+        clock
+            .play(line, number == 0)
             .with_context(|| format!("line {} of the script ({name})", number + 1))?;
     }
     Ok(())
 }
 
-struct Player<'c> {
-    chart: &'c Chart,
-    snapshot: Option<Snapshot>,
-    effects: Effects,
+struct Clock<'p> {
+    player: &'p mut dyn Player,
     now: i64,
 }
 
-impl Player<'_> {
-    fn play(&mut self, line: &Json) -> Result<()> {
-        let result = self.happen(line);
+impl Clock<'_> {
+    fn play(&mut self, line: &Json, first: bool) -> Result<()> {
+        let result = self.happen(line, first);
         if line["expect"] == "error" {
             ensure!(
                 result.is_err(),
@@ -45,76 +71,68 @@ impl Player<'_> {
             );
             return Ok(());
         }
-        result?;
+        result.map_err(anyhow::Error::msg)?;
         if let Some(last) = line["expect_final"].as_str() {
             self.run_to_the_end()?;
             return self.compare(vec![last.to_owned()]);
         }
-        let expected = line["expect"]
-            .as_array()
-            .context("the line expects nothing")?;
+        let expected = line["expect"].as_array().into_iter().flatten();
         let mut expected: Vec<String> = expected
-            .iter()
-            .map(|s| s.as_str().unwrap_or_default().to_owned())
+            .filter_map(|s| s.as_str().map(str::to_owned))
             .collect();
         expected.sort();
         self.compare(expected)
     }
 
-    fn happen(&mut self, line: &Json) -> Result<(), StepError> {
-        let Some(_) = self.snapshot else {
-            self.snapshot = Some(start(self.chart, self.now, &mut self.effects)?);
-            return Ok(());
-        };
-        self.advance(line["after_ms"].as_i64().unwrap_or(0))?;
-        if let (Some(name), Some(snapshot)) = (line["event"].as_str(), &mut self.snapshot) {
-            let event = Event::new(name, Value::from(&line["data"]), self.now);
-            step(self.chart, snapshot, &event, &mut self.effects)?;
+    fn happen(&mut self, line: &Json, first: bool) -> Result<(), String> {
+        if first {
+            self.player.start()?;
         }
-        Ok(())
+        self.advance(line["after_ms"].as_i64().unwrap_or(0))?;
+        match line["event"].as_str() {
+            Some(name) => self
+                .player
+                .event(name, Value::from(&line["data"]), self.now),
+            None => Ok(()),
+        }
     }
 
     /// Let `milliseconds` pass and everything happen that is due by then.
-    fn advance(&mut self, milliseconds: i64) -> Result<(), StepError> {
-        let until = self.now + milliseconds;
-        while let Some(snapshot) = &mut self.snapshot {
-            let Some(due) = snapshot.next_due().filter(|due| *due <= until) else {
-                break;
-            };
-            self.now = self.now.max(due);
-            let Some(due) = snapshot.take_due(self.now) else {
-                break;
-            };
-            step(self.chart, snapshot, &due, &mut self.effects)?;
+    fn advance(&mut self, milliseconds: i64) -> Result<(), String> {
+        let until = self.now.saturating_add(milliseconds);
+        for _ in 0..TIMERS_MAX {
+            match self.player.next_due().filter(|due| *due <= until) {
+                Some(due) => {
+                    self.now = self.now.max(due);
+                    self.player.fire(self.now)?;
+                }
+                None => {
+                    self.now = until;
+                    return Ok(());
+                }
+            }
         }
-        self.now = until;
-        Ok(())
+        Err(format!("more than {TIMERS_MAX} timers fired"))
     }
 
     fn run_to_the_end(&mut self) -> Result<()> {
         for _ in 0..TIMERS_MAX {
-            let next = self.snapshot.as_ref().and_then(Snapshot::next_due);
-            let Some(due) = next else { return Ok(()) };
-            self.advance((due - self.now).max(0))?;
+            let Some(due) = self.player.next_due() else {
+                return Ok(());
+            };
+            self.advance((due - self.now).max(0))
+                .map_err(anyhow::Error::msg)?;
         }
         bail!("the chart does not end: {}", self.configuration());
     }
 
-    fn leaves(&self) -> Vec<&str> {
-        self.snapshot
-            .as_ref()
-            .map(|s| s.leaves(self.chart))
-            .unwrap_or_default()
-    }
-
     fn configuration(&self) -> String {
-        format!("[{}]", self.leaves().join(", "))
+        format!("[{}]", self.player.leaves().join(", "))
     }
 
     fn compare(&self, expected: Vec<String>) -> Result<()> {
-        let actual = self.leaves();
         ensure!(
-            actual == expected,
+            self.player.leaves() == expected,
             "expected [{}], got {}",
             expected.join(", "),
             self.configuration()

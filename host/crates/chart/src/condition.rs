@@ -86,6 +86,7 @@ fn holds(expr: &Expr, program: &Program, snapshot: &Snapshot) -> Result<bool, St
         session: &program.session,
         name: &program.name,
         loose: program.mode == Mode::Deferred,
+        locals: None,
     };
     expr.holds(&scope).map_err(|error| error.to_string())
 }

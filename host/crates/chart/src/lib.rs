@@ -9,9 +9,10 @@
 //! YAML, files, clocks or chance: time comes with the events, timers live in the snapshot, and the host asks [`Snapshot::next_due`] when to
 //! come back. The same chart and the same events give the same trace, bit for bit.
 //!
-//! Rooms: [`def`] the tree as written · `compile` checks and tables · `expr` the language of guards · `interpret` Appendix D · `entry` which
-//! states are entered · `migrate` the way to another version · `snapshot`, `save` what runs and how it is stored · `sim` the simulator behind
-//! `charthouse chart run` · `scenario` what an author expects of a chart, played on the simulator.
+//! Rooms: [`def`] the tree as written · `compile` checks and tables · `vocabulary` events as numbers · `expr` the language of guards ·
+//! `interpret` Appendix D · `entry` which states are entered · `migrate` the way to another version · `snapshot`, `save` what runs and how it is
+//! stored · `sim` the simulator behind `charthouse chart run` · `scenario` what an author expects of a chart, played on the simulator · [`draw`]
+//! pictures of it.
 
 mod chart;
 mod choices;

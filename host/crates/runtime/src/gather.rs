@@ -2,6 +2,7 @@
 
 use crate::Services;
 use crate::grants;
+use crate::think::Whom;
 use chart::StateId;
 use context::{Gathered as Texts, GatheredText, Need, NeedKind};
 use definitions::{AgentDef, ChartBundle};
@@ -16,6 +17,7 @@ use types::{Outcome, Provenance, ToolName};
 pub(crate) struct Gathered {
     pub(crate) effect: u64,
     pub(crate) invocation: Arc<str>,
+    pub(crate) whom: Whom,
     pub(crate) plan: context::Plan,
     pub(crate) texts: Result<Texts, String>,
     /// What each context plugin that ran came to.

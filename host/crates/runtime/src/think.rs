@@ -5,7 +5,7 @@ use crate::live::{CauseKind, RunEvent};
 use crate::offers;
 use crate::record::Kind;
 use crate::round::ActivityKind;
-use crate::run::{Done, Run};
+use crate::run::{Asked, Done, Run};
 use crate::services::Observer;
 use context::{BytesEstimate, SlotChunks, Tools};
 use rust_decimal::Decimal;
@@ -14,8 +14,8 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use types::{
-    Cost, Item, ModelError, ModelSink, Price, Provenance, Purpose, Reply, Role, StopReason, Tokens,
-    ToolResult, Value,
+    Cost, Item, ModelError, ModelParameters, ModelSink, Price, Provenance, Purpose, Reply, Role,
+    StopReason, Tokens, ToolResult, Value,
 };
 
 /// How tokens are counted.
@@ -25,8 +25,17 @@ pub(crate) const ESTIMATOR: BytesEstimate = BytesEstimate;
 pub(crate) struct Answered {
     effect: u64,
     invocation: Arc<str>,
+    whom: Whom,
     result: Result<Reply, ModelError>,
     wall: Duration,
+}
+
+/// Whom an inference asks, and how. An inference keeps it from its beginning to its end, whatever is reloaded meanwhile: what it cost is booked on whoever
+/// was asked.
+#[derive(Clone)]
+pub(crate) struct Whom {
+    asked: Asked,
+    parameters: ModelParameters,
 }
 
 impl Run<'_> {
@@ -38,6 +47,10 @@ impl Run<'_> {
         self.answer_open_calls();
         self.say_where(id);
         let plan = self.plan();
+        let whom = Whom {
+            asked: self.asked.clone(),
+            parameters: self.parameters.clone(),
+        };
         let asker = Asker {
             services: &self.services,
             agent: &self.agent,
@@ -60,7 +73,7 @@ impl Run<'_> {
         }
         if gather::are_quick(&errands) {
             let texts = gather::read_all(&errands);
-            return self.assemble(id, effect, &plan, texts);
+            return self.assemble(id, effect, whom, &plan, texts);
         }
         let services = self.services.clone();
         let invocation = id.clone();
@@ -74,6 +87,7 @@ impl Run<'_> {
             Done::Gathered(Box::new(Gathered {
                 effect,
                 invocation,
+                whom,
                 plan,
                 texts,
                 provided,
@@ -107,6 +121,7 @@ impl Run<'_> {
         self.assemble(
             &gathered.invocation,
             gathered.effect,
+            gathered.whom,
             &gathered.plan,
             gathered.texts,
         );
@@ -150,6 +165,7 @@ impl Run<'_> {
         &mut self,
         id: &Arc<str>,
         effect: u64,
+        whom: Whom,
         plan: &context::Plan,
         texts: Result<context::Gathered, String>,
     ) {
@@ -179,8 +195,8 @@ impl Run<'_> {
         self.record(
             Kind::Think,
             &json!({
-                "effect": effect, "invocation": id, "state": state, "provider": self.parameters.provider,
-                "model": self.parameters.name, "items": assembled.payload.items.len(),
+                "effect": effect, "invocation": id, "state": state, "provider": whom.parameters.provider,
+                "model": whom.parameters.name, "items": assembled.payload.items.len(),
                 "tools": assembled.payload.tools.len(), "context": assembled.report,
             }),
         );
@@ -188,7 +204,7 @@ impl Run<'_> {
             state,
             tokens: assembled.report.total,
         });
-        let (model, clock) = (self.asked.model.clone(), self.services.clock.clone());
+        let (model, clock) = (whom.asked.model.clone(), self.services.clock.clone());
         let mut sink = Live(self.observer.clone());
         let invocation = id.clone();
         let payload = assembled.payload;
@@ -198,6 +214,7 @@ impl Run<'_> {
             Done::Answered(Box::new(Answered {
                 effect,
                 invocation,
+                whom,
                 result,
                 wall: clock.monotonic().saturating_sub(started),
             }))
@@ -230,7 +247,7 @@ impl Run<'_> {
             Kind::Reply,
             &json!({ "effect": answered.effect, "reply": reply }),
         );
-        self.book(&id, &reply, answered.wall);
+        self.book(&id, &answered.whom, &reply, answered.wall);
         self.show(RunEvent::Reply {
             text: reply.text.clone(),
             calls: reply.calls.len(),
@@ -259,7 +276,7 @@ impl Run<'_> {
                 CauseKind::Provider,
                 &format!(
                     "the model stopped at its limit of {} output tokens; raise `max_output` in the agent's definition",
-                    self.parameters.max_output
+                    answered.whom.parameters.max_output
                 ),
                 "length",
             ),
@@ -275,17 +292,17 @@ impl Run<'_> {
     }
 
     /// Put what the reply cost on the ledger.
-    fn book(&mut self, id: &Arc<str>, reply: &Reply, wall: Duration) {
+    fn book(&mut self, id: &Arc<str>, whom: &Whom, reply: &Reply, wall: Duration) {
         let tokens = Tokens {
             input: reply.usage.input,
             cached: reply.usage.cached,
             output: reply.usage.output,
             reasoning: reply.usage.reasoning,
         };
-        let usd = if self.asked.free {
+        let usd = if whom.asked.free {
             Some(Decimal::ZERO)
         } else {
-            let prices = self.services.house.prices.get(&self.parameters.name);
+            let prices = self.services.house.prices.get(&whom.parameters.name);
             prices
                 .and_then(|prices| Price::at(prices, self.services.clock.now()))
                 .and_then(|price| price.usd(&tokens))
@@ -296,7 +313,7 @@ impl Run<'_> {
             workflow: None,
             state: self.state_of(id),
             tool: None,
-            model: Some(self.parameters.name.clone()),
+            model: Some(whom.parameters.name.clone()),
             purpose: Purpose::Work,
             tokens,
             usd,

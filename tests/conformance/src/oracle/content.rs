@@ -50,6 +50,18 @@ impl World for Seen<'_> {
             }),
             (false, "_sessionid") => Ok(Value::text(session.session_id.as_str())),
             (false, "_name") => Ok(Value::text(session.doc.def.name.as_str())),
+            (false, "_ioprocessors") => {
+                let address = Value::text(format!("#_scxml_{}", session.session_id));
+                let entry = Value::map([("location", address)]);
+                Ok(Value::map([
+                    (
+                        "http://www.w3.org/TR/scxml/#SCXMLEventProcessor",
+                        entry.clone(),
+                    ),
+                    ("scxml", entry),
+                ]))
+            }
+            (false, "_event") if session.event.is_none() => Ok(Value::Null),
             (false, "_event") => {
                 let text = |t: &Option<String>| t.as_deref().map_or(Value::Null, Value::text);
                 let event = session.event.as_ref();
@@ -240,6 +252,9 @@ impl Session {
                     return Err("no list".to_owned().into());
                 };
                 for name in std::iter::once(item).chain(index) {
+                    if !is_name(name) {
+                        return Err(format!("`{name}` is no name").into());
+                    }
                     self.datamodel
                         .entry(name.value.clone())
                         .or_insert(Value::Null);
@@ -465,6 +480,13 @@ pub(super) fn is_scxml(transport: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("`{transport}` is no type"))
+}
+
+fn is_name(text: &str) -> bool {
+    let words = ["continue", "return", "in", "true", "false", "null", "for"];
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !words.contains(&text)
 }
 
 /// A length of time in milliseconds.

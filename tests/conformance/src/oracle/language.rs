@@ -63,7 +63,7 @@ struct Reader<'t> {
 const LEVELS: [&[&str]; 5] = [
     &["||"],
     &["&&"],
-    &["==", "!=", "<=", ">=", "<", ">"],
+    &["==", "!=", "<=", ">=", "<", ">", "in "],
     &["+", "-"],
     &["*", "/", "%"],
 ];
@@ -130,13 +130,17 @@ impl<'t> Reader<'t> {
                 if name.is_empty() {
                     return Err("a name is missing after `.`".into());
                 }
-                tree = Tree::Member(tree.into(), name);
+                tree = if self.take("(") {
+                    let mut arguments = self.items(")")?;
+                    arguments.insert(0, tree);
+                    Tree::Call(name, arguments)
+                } else {
+                    Tree::Member(tree.into(), name)
+                };
             } else if self.take("[") {
                 let index = self.choice()?;
                 self.need("]")?;
                 tree = Tree::Index(tree.into(), index.into());
-            } else if let (Tree::Member(_, name), true) = (&tree, self.take("(")) {
-                return Err(format!("no method `{name}`"));
             } else {
                 return Ok(tree);
             }
@@ -315,6 +319,19 @@ fn call(name: &str, arguments: &[Tree], world: &dyn World) -> Result<Value, Stri
             let known = value(inner, world).is_ok_and(|v| v != Value::Null);
             Ok(Value::Bool(known))
         }
+        ("size", [of]) => match value(of, world)? {
+            Value::Text(text) => Ok(Value::Int(text.chars().count() as i64)),
+            Value::List(items) => Ok(Value::Int(items.len() as i64)),
+            Value::Map(map) => Ok(Value::Int(map.len() as i64)),
+            _ => Err("size() of what has none".into()),
+        },
+        ("contains" | "startsWith", [of, part]) => match (value(of, world)?, value(part, world)?) {
+            (Value::Text(of), Value::Text(part)) if name == "contains" => {
+                Ok(Value::Bool(of.contains(&*part)))
+            }
+            (Value::Text(of), Value::Text(part)) => Ok(Value::Bool(of.starts_with(&*part))),
+            _ => Err(format!("{name}() of no text")),
+        },
         _ => Err(format!("no function `{name}`")),
     }
 }
@@ -350,6 +367,8 @@ fn two(operator: &str, left: Value, right: Value, loose: bool) -> Result<Value, 
                 _ => order.is_ge(),
             }))
         }
+        ("in ", _, List(items)) => Ok(Value::Bool(items.contains(&left))),
+        ("in ", Text(key), Value::Map(map)) => Ok(Value::Bool(map.contains_key(key))),
         ("+", Text(a), Text(b)) => Ok(Value::text(format!("{a}{b}"))),
         ("+", List(a), List(b)) => Ok(Value::list(a.iter().chain(b.iter()).cloned())),
         ("+", Text(a), _) if loose && number(&right).is_some() => {

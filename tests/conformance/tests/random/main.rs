@@ -48,7 +48,7 @@ fn config() -> ProptestConfig {
     ProptestConfig {
         cases,
         failure_persistence: None,
-        max_shrink_iters: 4_000,
+        max_shrink_iters: 400,
         ..default
     }
 }

@@ -260,7 +260,7 @@ impl<'d> Contents<'_, 'd> {
             return;
         }
         let reports = &mut self.compiler.reports;
-        if event.is_empty() || event.contains(|c: char| c.is_whitespace() || c == '*') {
+        if !is_plain(event) {
             let message = format!("`{event}` is no name of an event");
             reports.error(
                 &event.place,

@@ -276,6 +276,18 @@ impl<'d> Tree<'d> {
     /// Names that some `foreach` puts its items and indexes into.
     pub fn foreach_names(&self) -> Vec<&'d str> {
         let mut names = Vec::new();
+        self.each_action(&mut |action| {
+            if let ActionDef::Foreach { item, index, .. } = action {
+                names.push(item.as_str());
+                names.extend(index.iter().map(|index| index.as_str()));
+            }
+        });
+        names.retain(|name| is_name(name) && !name.starts_with('_'));
+        names
+    }
+
+    /// Every action of the chart, those inside others after them.
+    pub fn each_action(&self, look: &mut dyn FnMut(&'d ActionDef)) {
         for state in &self.states {
             let def = state.def;
             let blocks = def.entry.iter().chain(&def.exit).map(Vec::as_slice);
@@ -283,30 +295,20 @@ impl<'d> Tree<'d> {
             let initial = def.initial.iter().map(|i| i.actions.as_slice());
             let finalize = def.invoke.iter().map(|i| i.finalize.as_slice());
             for actions in blocks.chain(transitions).chain(initial).chain(finalize) {
-                foreach_names(actions, &mut names);
+                each_action(actions, look);
             }
         }
-        names.retain(|name| is_name(name) && !name.starts_with('_'));
-        names
     }
 }
 
-fn foreach_names<'d>(actions: &'d [ActionDef], names: &mut Vec<&'d str>) {
+fn each_action<'d>(actions: &'d [ActionDef], look: &mut dyn FnMut(&'d ActionDef)) {
     for action in actions {
+        look(action);
         match action {
-            ActionDef::Foreach {
-                item,
-                index,
-                actions,
-                ..
-            } => {
-                names.push(item);
-                names.extend(index.iter().map(|index| index.as_str()));
-                foreach_names(actions, names);
-            }
+            ActionDef::Foreach { actions, .. } => each_action(actions, look),
             ActionDef::If(branches) => {
                 for (_, actions) in branches {
-                    foreach_names(actions, names);
+                    each_action(actions, look);
                 }
             }
             _ => {}

@@ -85,6 +85,8 @@ pub enum ShapeKind {
     Initial,
     /// The bar where an arrow divides.
     Fork,
+    /// Nothing to see: a row or column of what stands in a state.
+    Group,
 }
 
 /// Something drawn as a shape.

@@ -11,6 +11,7 @@ use crate::shown::{Shown, ShownTransition};
 use crate::state::{StateId, StateType};
 
 /// Everything there is to draw.
+#[derive(Clone)]
 pub(super) struct Scene {
     /// Parents before children, in document order.
     pub nodes: Vec<Node>,
@@ -18,6 +19,7 @@ pub(super) struct Scene {
 }
 
 /// A shape.
+#[derive(Clone)]
 pub(super) struct Node {
     pub shape: Shape,
     /// The state it shows, or to which it belongs.
@@ -44,6 +46,8 @@ pub(super) enum Shape {
     Initial,
     /// The bar where an arrow divides.
     Fork,
+    /// Nothing to see: a row or column of what stands in a state.
+    Group,
 }
 
 /// Why an arrow is there.
@@ -56,6 +60,7 @@ pub(super) enum Reason {
 }
 
 /// A line from one node to another, with an arrowhead unless it ends at a fork.
+#[derive(Clone)]
 pub(super) struct Arrow {
     pub from: usize,
     pub to: usize,
@@ -64,6 +69,7 @@ pub(super) struct Arrow {
 }
 
 /// What stands at an arrow.
+#[derive(Clone)]
 pub(super) struct Label {
     pub block: Block,
     /// In full, for whoever points at it.

@@ -54,8 +54,20 @@ impl Paint<'_> {
         self.line(format_args!(
             r#"<rect class="canvas" width="{width}" height="{height}"/>"#
         ));
-        for shape in &picture.shapes {
-            self.shape(shape, picture);
+        let mut levels = vec![0; picture.shapes.len()];
+        let mut composite = vec![false; picture.shapes.len()];
+        for (index, shape) in picture.shapes.iter().enumerate().skip(1) {
+            let nests = picture.shapes[shape.parent].kind != ShapeKind::Group;
+            levels[index] = levels[shape.parent] + usize::from(nests);
+            composite[shape.parent] = true;
+        }
+        for (index, shape) in picture.shapes.iter().enumerate() {
+            let shade = match (composite[index], levels[index] % 2) {
+                (false, _) => "box",
+                (true, 1) => "outer",
+                (true, _) => "inner",
+            };
+            self.shape(shape, shade);
         }
         for (from, to) in &picture.separators {
             self.line(format_args!(
@@ -95,7 +107,7 @@ impl Paint<'_> {
         text
     }
 
-    fn shape(&mut self, shape: &Shape, picture: &Picture) {
+    fn shape(&mut self, shape: &Shape, shade: &str) {
         let rect = shape.rect;
         let (x, y) = (rect.x + rect.width / 2, rect.y + rect.height / 2);
         let active = if shape.active { " active" } else { "" };
@@ -114,6 +126,7 @@ impl Paint<'_> {
                 ));
                 return;
             }
+            ShapeKind::Group => return,
             _ => {}
         }
         self.line(format_args!(r#"<g class="state{active}">"#));
@@ -125,11 +138,6 @@ impl Paint<'_> {
             }
             self.line(format_args!("<title>{}</title>", escaped(&title)));
         }
-        let composite = picture.shapes.iter().any(|other| {
-            other.depth == shape.depth + 1
-                && rect.contains(&other.rect)
-                && shape.kind != ShapeKind::Frame
-        });
         match shape.kind {
             ShapeKind::Frame => self.boxed("frame", rect, 10),
             ShapeKind::Region => self.boxed("region", rect, 8),
@@ -148,15 +156,7 @@ impl Paint<'_> {
                 r#"<circle class="box" cx="{x}" cy="{y}" r="{}"/>"#,
                 rect.width / 2
             )),
-            _ if composite => {
-                let shade = if shape.depth % 2 == 1 {
-                    "outer"
-                } else {
-                    "inner"
-                };
-                self.boxed(shade, rect, 10);
-            }
-            _ => self.boxed("box", rect, 8),
+            _ => self.boxed(shade, rect, if shade == "box" { 8 } else { 10 }),
         }
         self.runs(&shape.runs);
         self.out.push_str("</g>\n");
@@ -333,7 +333,7 @@ text{font-family:Helvetica,Arial,"Liberation Sans","Nimbus Sans",sans-serif;font
 .box,.final{fill:#ffffff;stroke:#8b97a8}
 .outer{fill:#f4f6f9;stroke:#a9b4c3}
 .inner{fill:#e9edf3;stroke:#a0acbc}
-.region{fill:#8b97a8;fill-opacity:.09;stroke:none}
+.region{fill:#8b97a8;fill-opacity:.06;stroke:none}
 .separator{stroke:#8b97a8;stroke-dasharray:5 4;fill:none}
 .dot{fill:#2b3440}
 .ring{fill:none;stroke:#2b3440;stroke-width:1.4}

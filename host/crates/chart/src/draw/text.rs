@@ -135,8 +135,8 @@ mod tests {
 
     #[test]
     fn text_is_cut_and_broken_to_fit() {
-        assert_eq!(FONT.width("turn.done"), 40);
-        assert_eq!(FONT.clip("turn.done", 40), "turn.done");
+        assert_eq!(FONT.width("turn.done"), 43);
+        assert_eq!(FONT.clip("turn.done", 43), "turn.done");
         let cut = FONT.clip("turn.done and more", 50);
         assert!(cut.ends_with('…') && FONT.width(&cut) <= 50, "{cut}");
         assert_eq!(FONT.clip("wide", 1), "…");

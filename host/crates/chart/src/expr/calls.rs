@@ -3,6 +3,7 @@
 use super::ast::{Ast, Kind};
 use super::check::{Checked, Checker, Type};
 use super::functions::{self, Function};
+use super::macros::{self, Macro};
 use super::node::Node;
 use crate::nearest::did_you_mean;
 use types::Value;
@@ -111,6 +112,9 @@ impl Checker<'_> {
         if let ("matches", [pattern]) = (name, arguments) {
             return self.matches(receiver, pattern);
         }
+        if let Some(kind) = Macro::find(name) {
+            return self.macro_call(at, kind, receiver, arguments);
+        }
         let all: Vec<&Ast> = std::iter::once(receiver).chain(arguments).collect();
         self.function(at, name, &all, true)
     }
@@ -120,8 +124,14 @@ impl Checker<'_> {
             let help = match (Function::find(name, !method), method) {
                 (Some(_), false) => format!("call it on a value: `data.text.{name}(…)`"),
                 (Some(_), true) => format!("write `{name}(…)`"),
-                _ => did_you_mean(name, functions::NAMES.into_iter(), "")
-                    .unwrap_or_else(|| functions::KNOWN.into()),
+                _ if Macro::find(name).is_some() => {
+                    format!("call it on a list: `data.list.{name}(x, …)`")
+                }
+                _ if ["length", "len", "count"].contains(&name) => "write `size(…)`".to_owned(),
+                _ => explained(name).unwrap_or_else(|| {
+                    let known = functions::NAMES.into_iter().chain(macros::NAMES);
+                    did_you_mean(name, known, "").unwrap_or_else(|| functions::KNOWN.into())
+                }),
             };
             return self.wrong(at, format!("there is no function `{name}`"), help);
         };
@@ -143,11 +153,31 @@ impl Checker<'_> {
                 self.mistyped(
                     argument.at,
                     format!("{name}() does not take {}", kind.name()),
-                    "",
+                    match (name, kind) {
+                        ("contains", Type::List | Type::Map) => {
+                            "for what is in a list or a map write `x in data.list`"
+                        }
+                        _ => "",
+                    },
                 );
             }
             nodes.push(node);
         }
         (Node::Call(function, nodes.into()), function.result())
     }
+}
+
+/// What to do about functions that CEL has and this language does not.
+fn explained(name: &str) -> Option<String> {
+    let help = match name {
+        "timestamp" | "getFullYear" | "getMonth" | "getDate" | "getHours" | "getMinutes" => {
+            "times are whole numbers of milliseconds here: compare `event.time` and `duration('…')`"
+        }
+        "uint" => "unsigned numbers do not exist here: write int(…)",
+        "bytes" => "bytes do not exist here: use a text",
+        "type" => "types are checked when the chart loads; ask has(…) for an entry",
+        "dyn" => "leave it out: a `null` entry of the chart's data can hold anything",
+        _ => return None,
+    };
+    Some(help.to_owned())
 }

@@ -96,6 +96,7 @@ pub(crate) fn compile(text: &str, names: &Names<'_>) -> Result<(Expr, Type), Vec
     };
     let mut checker = Checker {
         names,
+        locals: Vec::new(),
         problems: Vec::new(),
     };
     let (node, kind) = checker.check(&ast);
@@ -122,6 +123,8 @@ pub(crate) fn failing(text: &str, message: &str) -> Expr {
 
 pub(super) struct Checker<'a> {
     pub(super) names: &'a Names<'a>,
+    /// Variables of the macros around, the innermost last.
+    pub(super) locals: Vec<String>,
     problems: Vec<Problem>,
 }
 
@@ -216,7 +219,7 @@ impl Checker<'_> {
         }
     }
 
-    fn condition(&mut self, of: &str, ast: &Ast) -> Box<Node> {
+    pub(super) fn condition(&mut self, of: &str, ast: &Ast) -> Box<Node> {
         let (node, kind) = self.boxed(ast);
         if !kind.may_be(Type::Bool) {
             let message = format!("`{of}` needs true or false, and this is {}", kind.name());
@@ -230,11 +233,15 @@ impl Checker<'_> {
     }
 
     fn name(&mut self, at: usize, name: &str) -> Checked {
+        if let Some(local) = self.local(name) {
+            return (local, Type::Dynamic);
+        }
         if self.deferred() {
             return match name {
                 "_event" => (Node::System(SystemName::Event), Type::Dynamic),
                 "_sessionid" => (Node::System(SystemName::SessionId), Type::Dynamic),
                 "_name" => (Node::System(SystemName::ChartName), Type::Dynamic),
+                "_ioprocessors" => (Node::System(SystemName::Processors), Type::Dynamic),
                 _ => self.data_entry(at, name),
             };
         }
@@ -250,6 +257,13 @@ impl Checker<'_> {
                 format!("`{name}` is not a name here"),
                 format!("did you mean `data.{name}`?"),
             ),
+            "True" | "TRUE" | "False" | "FALSE" | "None" | "nil" | "undefined" => {
+                let meant = match name.to_lowercase().as_str() {
+                    truth @ ("true" | "false") => truth.to_owned(),
+                    _ => "null".to_owned(),
+                };
+                self.wrong(at, format!("`{name}` is not a name here"), format!("did you mean `{meant}`?"))
+            }
             _ => self.wrong(
                 at,
                 format!("`{name}` is not a name here"),
@@ -308,7 +322,10 @@ impl Checker<'_> {
             self.mistyped(
                 at,
                 format!("`.{key}` needs a map, and this is {}", kind.name()),
-                "",
+                match key {
+                    "size" | "length" | "len" | "count" => "write `size(…)`",
+                    _ => "",
+                },
             );
         }
         (Node::Select(node, key.into()), Type::Dynamic)

@@ -1,7 +1,8 @@
 //! Walks a compiled expression. Values are borrowed where they lie and copied only where a result outlives the walk; conditions are answered
-//! without making values at all. Every walk ends: the tree is finite, nothing loops, and what is made is bounded.
+//! without making values at all. Every walk ends: the tree is finite, only macros loop, and what they visit and what is made is bounded.
 
 use super::ast::Operator;
+use super::macros::{self, Frame};
 use super::node::{Expr, Node, SystemName};
 use super::{NODES_MAX, VALUE_DEPTH_MAX, ops, quick};
 use crate::queue::{EventKind, Seen};
@@ -44,6 +45,21 @@ pub(crate) struct Scope<'a> {
     pub name: &'a Arc<str>,
     /// Whether text joins with numbers (the suites).
     pub loose: bool,
+    /// Variables of the macros around; none at first.
+    pub locals: Option<&'a Frame<'a>>,
+}
+
+impl<'a> Scope<'a> {
+    /// The same view from inside a macro.
+    pub(super) fn with<'f>(&self, frame: &'f Frame<'f>) -> Scope<'f>
+    where
+        'a: 'f,
+    {
+        Scope {
+            locals: Some(frame),
+            ..*self
+        }
+    }
 }
 
 type Answer<'a> = Result<Cow<'a, Value>, EvalError>;
@@ -64,7 +80,7 @@ fn owned<'a>(value: impl Into<Value>) -> Answer<'a> {
     Ok(Cow::Owned(value.into()))
 }
 
-fn evaluate<'a>(node: &'a Node, scope: &Scope<'a>) -> Answer<'a> {
+pub(super) fn evaluate<'a>(node: &'a Node, scope: &Scope<'a>) -> Answer<'a> {
     match node {
         Node::Constant(value) => Ok(Cow::Borrowed(value)),
         Node::Data(slot) => Ok(Cow::Borrowed(&scope.data[usize::from(*slot)])),
@@ -133,6 +149,11 @@ fn evaluate<'a>(node: &'a Node, scope: &Scope<'a>) -> Answer<'a> {
             };
             function.call(&first, second.as_deref()).map(Cow::Owned)
         }
+        Node::Local(out) => {
+            let found = scope.locals.and_then(|frame| frame.find(*out));
+            Ok(Cow::Owned(found.cloned().unwrap_or_default()))
+        }
+        Node::Macro(node) => macros::run(node, scope).map(Cow::Owned),
         Node::Active(_) | Node::Not(_) | Node::And(..) | Node::Or(..) | Node::Matches(..) => {
             owned(holds(node, scope)?)
         }
@@ -141,7 +162,7 @@ fn evaluate<'a>(node: &'a Node, scope: &Scope<'a>) -> Answer<'a> {
 }
 
 /// Conditions, with CEL's rule that an error on one side of `&&` or `||` does not matter where the other side decides.
-fn holds(node: &Node, scope: &Scope<'_>) -> Result<bool, EvalError> {
+pub(super) fn holds(node: &Node, scope: &Scope<'_>) -> Result<bool, EvalError> {
     match node {
         Node::Active(state) => Ok(scope.active.contains(*state)),
         Node::Not(inner) => holds(inner, scope).map(|b| !b),
@@ -253,6 +274,10 @@ fn system<'a>(name: SystemName, scope: &Scope<'a>) -> Answer<'a> {
         return match name {
             SystemName::SessionId => text(scope.session),
             SystemName::ChartName => text(scope.name),
+            SystemName::Processors => Ok(Cow::Owned(processors(scope.session))),
+            SystemName::Event => Ok(Cow::Owned(Value::Null)),
+            // `_event` is unbound before the first event: its fields are no values in the suites.
+            _ if scope.loose => Err(EvalError::new("there is no event yet")),
             SystemName::EventTime => owned(scope.now),
             SystemName::EventName => owned(""),
             _ => Ok(Cow::Owned(Value::Null)),
@@ -276,7 +301,18 @@ fn system<'a>(name: SystemName, scope: &Scope<'a>) -> Answer<'a> {
         SystemName::Event => whole_event(seen, scope),
         SystemName::SessionId => text(scope.session),
         SystemName::ChartName => text(scope.name),
+        SystemName::Processors => Ok(Cow::Owned(processors(scope.session))),
     }
+}
+
+/// The one way in which events travel between charts, by its long name and its short one.
+fn processors(session: &str) -> Value {
+    let address = Value::text(format!("#_scxml_{session}"));
+    let processor = Value::map([("location", address)]);
+    Value::map([
+        (crate::queue::PROCESSOR, processor.clone()),
+        ("scxml", processor),
+    ])
 }
 
 fn whole_event<'a>(seen: Seen<'_>, scope: &Scope<'a>) -> Answer<'a> {

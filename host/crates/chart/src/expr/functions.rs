@@ -2,6 +2,7 @@
 
 use super::check::Type;
 use super::eval::EvalError;
+use super::{NODES_MAX, TEXT_MAX};
 use types::{Value, parse_duration};
 
 /// A function of one or two values.
@@ -15,13 +16,19 @@ pub(super) enum Function {
     Double,
     Text,
     Duration,
+    Bool,
+    LowerAscii,
+    UpperAscii,
+    Trim,
+    Split,
+    Join,
 }
 
 /// Shown where an unknown function is called.
-pub(super) const KNOWN: &str = "known are In, has, size, matches, contains, startsWith, endsWith, int, double, string and duration";
+pub(super) const KNOWN: &str = "known are In, has, size, matches, contains, startsWith, endsWith, lowerAscii, upperAscii, trim, split, join, int, double, string, bool, duration, and the macros exists, all, exists_one, filter and map";
 
 /// Names for suggestions.
-pub(super) const NAMES: [&str; 11] = [
+pub(super) const NAMES: [&str; 17] = [
     "In",
     "has",
     "size",
@@ -33,6 +40,12 @@ pub(super) const NAMES: [&str; 11] = [
     "double",
     "string",
     "duration",
+    "bool",
+    "lowerAscii",
+    "upperAscii",
+    "trim",
+    "split",
+    "join",
 ];
 
 impl Function {
@@ -47,6 +60,12 @@ impl Function {
             ("double", false) => (Function::Double, 1),
             ("string", false) => (Function::Text, 1),
             ("duration", false) => (Function::Duration, 1),
+            ("bool", false) => (Function::Bool, 1),
+            ("lowerAscii", true) => (Function::LowerAscii, 1),
+            ("upperAscii", true) => (Function::UpperAscii, 1),
+            ("trim", true) => (Function::Trim, 1),
+            ("split", true) => (Function::Split, 2),
+            ("join", true) => (Function::Join, 2),
             _ => return None,
         })
     }
@@ -61,6 +80,12 @@ impl Function {
             Function::Double => "double",
             Function::Text => "string",
             Function::Duration => "duration",
+            Function::Bool => "bool",
+            Function::LowerAscii => "lowerAscii",
+            Function::UpperAscii => "upperAscii",
+            Function::Trim => "trim",
+            Function::Split => "split",
+            Function::Join => "join",
         }
     }
 
@@ -68,9 +93,16 @@ impl Function {
     pub fn result(self) -> Type {
         match self {
             Function::Size | Function::Int | Function::Duration => Type::Int,
-            Function::Contains | Function::StartsWith | Function::EndsWith => Type::Bool,
+            Function::Contains | Function::StartsWith | Function::EndsWith | Function::Bool => {
+                Type::Bool
+            }
             Function::Double => Type::Double,
-            Function::Text => Type::Text,
+            Function::Text
+            | Function::LowerAscii
+            | Function::UpperAscii
+            | Function::Trim
+            | Function::Join => Type::Text,
+            Function::Split => Type::List,
         }
     }
 
@@ -81,6 +113,8 @@ impl Function {
             (Function::Size, _) => &[Text, List, Map],
             (Function::Int | Function::Double, _) => &[Int, Double, Text],
             (Function::Text, _) => &[Int, Double, Text, Bool],
+            (Function::Bool, _) => &[Bool, Text],
+            (Function::Join, 0) => &[List],
             _ => &[Text],
         };
         argument == Type::Dynamic || allowed.contains(&argument)
@@ -137,7 +171,61 @@ impl Function {
                 let span = parse_duration(text).map_err(|e| EvalError::new(e.message))?;
                 Value::Int(span.as_millis() as i64)
             }
+            (Function::Bool, Value::Bool(b), _) => Value::Bool(*b),
+            (Function::Bool, Value::Text(text), _) => match &**text {
+                "true" | "True" | "TRUE" | "t" | "1" => Value::Bool(true),
+                "false" | "False" | "FALSE" | "f" | "0" => Value::Bool(false),
+                _ => {
+                    let message = format!("'{text}' is neither 'true' nor 'false'");
+                    return Err(EvalError::new(message));
+                }
+            },
+            (Function::LowerAscii, Value::Text(text), _) => Value::text(text.to_ascii_lowercase()),
+            (Function::UpperAscii, Value::Text(text), _) => Value::text(text.to_ascii_uppercase()),
+            (Function::Trim, Value::Text(text), _) => Value::text(text.trim()),
+            (Function::Split, Value::Text(text), Some(Value::Text(at))) => split(text, at)?,
+            (Function::Join, Value::List(items), Some(Value::Text(between))) => {
+                join(items, between)?
+            }
             _ => return Err(mismatch()),
         })
     }
+}
+
+fn split(text: &str, at: &str) -> Result<Value, EvalError> {
+    // An empty separator cuts between characters, as CEL's extension does.
+    let pieces: Vec<Value> = if at.is_empty() {
+        text.chars().map(|c| Value::text(c.to_string())).collect()
+    } else {
+        text.split(at)
+            .take(NODES_MAX + 1)
+            .map(Value::text)
+            .collect()
+    };
+    if pieces.len() > NODES_MAX {
+        return Err(EvalError::new("the list would become too long"));
+    }
+    Ok(Value::list(pieces))
+}
+
+fn join(items: &[Value], between: &str) -> Result<Value, EvalError> {
+    let mut joined = String::new();
+    for (number, item) in items.iter().enumerate() {
+        let Value::Text(text) = item else {
+            let message = format!(
+                "join() takes a list of strings, and one item is {}",
+                item.type_name()
+            );
+            return Err(EvalError::new(message));
+        };
+        if number > 0 {
+            joined.push_str(between);
+        }
+        joined.push_str(text);
+        if joined.len() > TEXT_MAX {
+            let message = format!("the text would become longer than {TEXT_MAX} bytes");
+            return Err(EvalError::new(message));
+        }
+    }
+    Ok(Value::text(joined))
 }

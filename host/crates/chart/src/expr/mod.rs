@@ -11,6 +11,7 @@ mod calls;
 mod check;
 mod eval;
 mod functions;
+mod macros;
 mod node;
 mod ops;
 mod parse;

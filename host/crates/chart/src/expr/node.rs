@@ -2,6 +2,7 @@
 
 use super::ast::Operator;
 use super::functions::Function;
+use super::macros::Macro;
 use crate::StateId;
 use std::sync::Arc;
 use types::Value;
@@ -29,6 +30,8 @@ pub(crate) enum SystemName {
     Event,
     SessionId,
     ChartName,
+    /// `_ioprocessors`: how events travel, and the address of this session.
+    Processors,
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +58,9 @@ pub(super) enum Node {
     Map(Box<[(Node, Node)]>),
     Call(Function, Box<[Node]>),
     Matches(Box<Node>, Box<regex::Regex>),
+    /// The variable of the macro so many macros further out.
+    Local(u16),
+    Macro(Box<MacroNode>),
     /// Something wrong that the suites want reported at run time.
     Fail(Box<str>),
 }
@@ -69,11 +75,15 @@ impl Expr {
 impl Node {
     fn reads_event(&self) -> bool {
         match self {
-            Node::System(name) => !matches!(name, SystemName::SessionId | SystemName::ChartName),
+            Node::System(name) => !matches!(
+                name,
+                SystemName::SessionId | SystemName::ChartName | SystemName::Processors
+            ),
             Node::Constant(_)
             | Node::Data(_)
             | Node::MaybeData(_)
             | Node::Active(_)
+            | Node::Local(_)
             | Node::Fail(_) => false,
             Node::Select(inner, _)
             | Node::Has(inner, _)
@@ -93,6 +103,21 @@ impl Node {
                 let reads = |(key, value): &(Node, Node)| key.reads_event() || value.reads_event();
                 entries.iter().any(reads)
             }
+            Node::Macro(node) => {
+                let parts = std::iter::once(&node.over).chain(&node.condition);
+                parts.chain(&node.result).any(Node::reads_event)
+            }
         }
     }
+}
+
+/// A macro over the items of a list or the keys of a map.
+#[derive(Clone, Debug)]
+pub(super) struct MacroNode {
+    pub kind: Macro,
+    pub over: Node,
+    /// What decides; of a plain `map` nothing does.
+    pub condition: Option<Node>,
+    /// What `map` makes of each item.
+    pub result: Option<Node>,
 }

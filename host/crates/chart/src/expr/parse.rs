@@ -23,6 +23,16 @@ pub(super) fn parse(text: &str, bare_keys: bool) -> Result<Ast, Problem> {
     if parser.peek() == &TokenKind::End {
         return Err(Problem::new(0, "the expression is empty", ""));
     }
+    let marked = ["${", "{{", "#{"]
+        .into_iter()
+        .find(|mark| text.trim_start().starts_with(mark));
+    if let Some(mark) = marked {
+        return Err(Problem::new(
+            text.len() - text.trim_start().len(),
+            format!("an expression stands by itself, without `{mark}`"),
+            "write for instance `data.rounds > 1`",
+        ));
+    }
     let ast = parser.expression()?;
     match parser.peek() {
         TokenKind::End => Ok(ast),
@@ -33,6 +43,7 @@ pub(super) fn parse(text: &str, bare_keys: bool) -> Result<Ast, Problem> {
                 // What Python and SQL write.
                 TokenKind::Name(name) if name.eq_ignore_ascii_case("and") => "write `&&`",
                 TokenKind::Name(name) if name.eq_ignore_ascii_case("or") => "write `||`",
+                _ if parser.after_not() => "for the opposite write `!`",
                 _ => "an operator is missing before it, or a bracket is closed twice",
             },
         )),
@@ -64,6 +75,12 @@ const PRODUCTS: [(&str, Operator); 3] = [
 ];
 
 impl Parser {
+    /// Whether what was read last is the word `not`.
+    fn after_not(&self) -> bool {
+        let before = self.position.checked_sub(1).map(|n| &self.tokens[n].kind);
+        matches!(before, Some(TokenKind::Name(name)) if name.eq_ignore_ascii_case("not"))
+    }
+
     fn peek(&self) -> &TokenKind {
         &self.tokens[self.position].kind
     }

@@ -20,16 +20,25 @@ impl Expr {
 
 fn int(node: &Node, scope: &Scope<'_>) -> Option<i64> {
     match node {
-        Node::Binary(operator, left, right) => {
-            let calculate = match operator {
-                Operator::Add => i64::checked_add,
-                Operator::Subtract => i64::checked_sub,
-                Operator::Multiply => i64::checked_mul,
-                Operator::Remainder => i64::checked_rem,
-                _ => return None,
-            };
-            calculate(int(left, scope)?, int(right, scope)?)
+        Node::Binary(
+            operator @ (Operator::Add
+            | Operator::Subtract
+            | Operator::Multiply
+            | Operator::Remainder),
+            left,
+            right,
+        ) => {
+            let (left, right) = (int(left, scope)?, int(right, scope)?);
+            match operator {
+                Operator::Add => left.checked_add(right),
+                Operator::Subtract => left.checked_sub(right),
+                Operator::Multiply => left.checked_mul(right),
+                Operator::Remainder => left.checked_rem(right),
+                _ => None,
+            }
         }
+        Node::Constant(value) => value.as_int(),
+        Node::Data(slot) => scope.data[usize::from(*slot)].as_int(),
         Node::Call(Function::Size, arguments) => match place(arguments.first()?, scope)? {
             Value::List(items) => i64::try_from(items.len()).ok(),
             Value::Map(map) => i64::try_from(map.len()).ok(),
@@ -94,6 +103,25 @@ pub(super) fn truth(node: &Node, scope: &Scope<'_>) -> Option<bool> {
     }
 }
 
+/// One side of a comparison.
+enum Operand<'a> {
+    Int(i64),
+    Text(&'a str),
+    Other(&'a Value),
+}
+
+fn operand<'a>(node: &'a Node, scope: &Scope<'a>) -> Option<Operand<'a>> {
+    match node {
+        Node::Binary(..) | Node::Call(..) => int(node, scope).map(Operand::Int),
+        Node::System(SystemName::EventName) => text(node, scope).map(Operand::Text),
+        node => place(node, scope).map(|value| match value {
+            Value::Int(number) => Operand::Int(*number),
+            Value::Text(text) => Operand::Text(text),
+            other => Operand::Other(other),
+        }),
+    }
+}
+
 /// What a comparison says.
 pub(super) fn comparison(
     operator: Operator,
@@ -101,29 +129,30 @@ pub(super) fn comparison(
     right: &Node,
     scope: &Scope<'_>,
 ) -> Option<bool> {
-    if let Some(a) = int(left, scope)
-        && let Some(b) = int(right, scope)
-    {
-        return match operator {
-            Operator::Equal => Some(a == b),
-            Operator::NotEqual => Some(a != b),
-            Operator::Less => Some(a < b),
-            Operator::LessEqual => Some(a <= b),
-            Operator::Greater => Some(a > b),
-            Operator::GreaterEqual => Some(a >= b),
-            _ => None,
-        };
+    if operator == Operator::In {
+        return contains(right, left, scope);
     }
-    match operator {
-        Operator::Equal | Operator::NotEqual => {}
-        Operator::In => return contains(right, left, scope),
+    let ordering = match (operand(left, scope)?, operand(right, scope)?) {
+        (Operand::Int(a), Operand::Int(b)) => a.cmp(&b),
+        (Operand::Text(a), Operand::Text(b)) => a.cmp(b),
+        (Operand::Other(a), Operand::Other(b)) => {
+            return match operator {
+                Operator::Equal => Some(ops::equal(a, b)),
+                Operator::NotEqual => Some(!ops::equal(a, b)),
+                _ => None,
+            };
+        }
         _ => return None,
-    }
-    let equal = match (text(left, scope), text(right, scope)) {
-        (Some(a), Some(b)) => a == b,
-        _ => ops::equal(place(left, scope)?, place(right, scope)?),
     };
-    Some(equal == (operator == Operator::Equal))
+    match operator {
+        Operator::Equal => Some(ordering.is_eq()),
+        Operator::NotEqual => Some(ordering.is_ne()),
+        Operator::Less => Some(ordering.is_lt()),
+        Operator::LessEqual => Some(ordering.is_le()),
+        Operator::Greater => Some(ordering.is_gt()),
+        Operator::GreaterEqual => Some(ordering.is_ge()),
+        _ => None,
+    }
 }
 
 /// Whether a list that lies somewhere contains what lies or is said elsewhere.

@@ -87,6 +87,7 @@ impl World {
             session: text,
             name: text,
             loose,
+            locals: None,
         }
     }
 
@@ -306,10 +307,118 @@ fn suites_hear_of_it_when_it_is_evaluated() {
                 "_event.name + _event.type + _sessionid",
                 "\"turn.doneexternalhere\"",
             ),
+            (
+                "_ioprocessors['scxml'].location + _ioprocessors['http://www.w3.org/TR/scxml/#SCXMLEventProcessor'].location",
+                "\"#_scxml_here#_scxml_here\"",
+            ),
             ("In('nowhere')", "run: there is no state `nowhere`"),
             (
                 "JSON.stringify(_event)",
                 "run: there is no function `stringify`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn macros() {
+    check(
+        Mode::Strict,
+        &[
+            (
+                "data.l.exists(x, x > 2) && !data.l.exists(x, x > 3)",
+                "true",
+            ),
+            (
+                "data.l.all(x, x > 0) && [].all(x, false) && ![].exists(x, true)",
+                "true",
+            ),
+            (
+                "data.l.exists_one(x, x == 2) && !data.l.exists_one(x, x > 1)",
+                "true",
+            ),
+            ("data.l.filter(x, x % 2 == 1)", "[1,3]"),
+            ("data.l.map(x, x * data.n)", "[3,6,9]"),
+            ("data.l.map(x, x > 1, [x])", "[[2],[3]]"),
+            ("data.m.map(k, k)", r#"["a","deep"]"#),
+            ("data.l.map(x, data.l.filter(y, y < x))", "[[],[1],[1,2]]"),
+            ("data.l.map(x, data.l.map(x, x)[0] + x)", "[2,3,4]"),
+            ("data.l.exists(x, [1, 0].exists(y, x / y == 3))", "true"),
+            ("[0, 1].all(x, 1 / x > 5)", "false"),
+            ("[0, 1].exists(x, 1 / x > 5)", "run: division by zero"),
+            ("[0].exists_one(x, 1 / x > 5)", "run: division by zero"),
+            (
+                "data.l.filter(x, has(event.data.ok) && x == event.data.k)",
+                "[2]",
+            ),
+            ("event.data.list.map(x, x)", "run: there is no entry `list`"),
+            ("event.data.k.map(x, x)", "run: map() does not take int"),
+            ("data.n.map(x, x)", "load: 5 map() does not take int"),
+            (
+                "data.l.map(1, 2)",
+                "load: 11 the first argument of map() is a name for the item",
+            ),
+            (
+                "data.l.all(x)",
+                "load: 7 all() takes a name and an expression, not 1 argument(s)",
+            ),
+            (
+                "data.l.all(x, 1)",
+                "load: 14 `all` needs true or false, and this is int",
+            ),
+            (
+                "data.l.all(data, true)",
+                "load: 11 `data` cannot be the name of an item",
+            ),
+            ("data.l.map(x, y)", "load: 14 `y` is not a name here"),
+            ("data.l.map(x, x) == x", "load: 20 `x` is not a name here"),
+            ("all(data.l, x)", "load: 0 there is no function `all`"),
+        ],
+    );
+}
+
+#[test]
+fn macros_visit_a_bounded_number_of_items() {
+    let ten = "[0,1,2,3,4,5,6,7,8,9]";
+    let nested = |depth: usize| {
+        let body = (0..depth).fold("1".to_owned(), |body, n| format!("{ten}.map(x{n}, {body})"));
+        world().answer(&body, Mode::Strict)
+    };
+    assert!(nested(3).starts_with("[[[1"));
+    assert!(
+        nested(5).contains("visit more than 10000 items"),
+        "{}",
+        nested(5)
+    );
+}
+
+#[test]
+fn texts_are_cut_joined_and_converted() {
+    check(
+        Mode::Strict,
+        &[
+            ("'a,b,,c'.split(',')", r#"["a","b","","c"]"#),
+            ("'hé'.split('')", r#"["h","é"]"#),
+            ("['a', 'b'].join('-') + [].join('-')", "\"a-b\""),
+            (
+                "[1].join('-')",
+                "run: join() takes a list of strings, and one item is int",
+            ),
+            (
+                "'AbÉ'.lowerAscii() + 'abé'.upperAscii() + ' x '.trim()",
+                "\"abÉABéx\"",
+            ),
+            ("bool('true') && !bool('0') && bool(true)", "true"),
+            ("bool('yes')", "run: 'yes' is neither 'true' nor 'false'"),
+            (
+                "duration('1h') - duration('10m') > duration('49m') && event.time + duration('1s') == 1077",
+                "true",
+            ),
+            ("b'x'", "load: 0 bytes do not exist here"),
+            ("1u", "load: 1 `u` cannot follow the number `1`"),
+            (
+                "timestamp('2026-01-01T00:00:00Z')",
+                "load: 0 there is no function `timestamp`",
             ),
         ],
     );
@@ -349,6 +458,48 @@ fn a_value_that_doubles_is_refused_before_it_is_large() {
     }
     assert!(refused);
     assert_eq!(weigh(&Value::list([Value::Int(1), Value::Null])), Ok(3));
+}
+
+/// A choice is no short cut's business: behind one, operands take the long way.
+#[test]
+fn short_cuts_say_what_the_long_way_says() {
+    const OPERANDS: &str = "n; x; t; l; yes; any; m.a; m.deep.b; m.none; n.a; l[0]; l[9]; m['a']; 1; 2.5; 'c'; 'turn.done'; true; null; \
+        [1, 2, 3]; 9223372036854775807; _event.name; _event.data; _event.data.ok; _event.data.none.below; size(l); size(m); size(n); \
+        n + 1; n * 9223372036854775807; n % 2; n % 0";
+    const OPERATORS: &[&str] = &["==", "!=", "<", "<=", ">", ">=", "in", "-", "*", "%"];
+    let world = world();
+    let name = "here".into();
+    let scope = world.scope(&name, false);
+    let compiled = |text: &str| world.compile(text, Mode::Deferred).expect("deferred").0;
+    let same = |short: &str, long: &str| {
+        let (short_cut, long_way) = (compiled(short), compiled(long));
+        assert_eq!(short_cut.holds(&scope), long_way.holds(&scope), "{short}");
+        let value = long_way.evaluate(&scope).ok().and_then(|v| v.as_int());
+        let int = short_cut.int(&scope);
+        assert!(int.is_none() || int == value, "{short}: {int:?} {value:?}");
+    };
+    for left in OPERANDS.split("; ") {
+        same(left, &format!("(yes ? {left} : {left})"));
+        same(
+            &format!("has(({left}).a)"),
+            &format!("has((yes ? {left} : {left}).a)"),
+        );
+        for right in OPERANDS.split("; ") {
+            let hidden = |of: &str| format!("(yes ? {of} : {of})");
+            for operator in OPERATORS {
+                same(
+                    &format!("({left}) {operator} ({right})"),
+                    &format!("{} {operator} {}", hidden(left), hidden(right)),
+                );
+            }
+            for method in ["contains", "startsWith", "endsWith"] {
+                same(
+                    &format!("({left}).{method}({right})"),
+                    &format!("{}.{method}({})", hidden(left), hidden(right)),
+                );
+            }
+        }
+    }
 }
 
 proptest::proptest! {

@@ -85,6 +85,9 @@ impl Cutter {
             self.number()?
         } else if first == '\'' || first == '"' {
             self.text(false)?
+        } else if matches!(first, 'b' | 'B') && matches!(self.peek(1), '\'' | '"') {
+            let help = "leave the `b` out: a text holds any characters";
+            return Err(Problem::new(at, "bytes do not exist here", help));
         } else if matches!(first, 'r' | 'R') && matches!(self.peek(1), '\'' | '"') {
             self.position += 1;
             self.text(true)?

@@ -167,6 +167,9 @@ impl<'a> Machine<'a> {
             self.take_external(Current::Queued(queued))?;
             return self.run(false);
         };
+        if due.target == Target::Internal {
+            queued.kind = EventKind::Internal;
+        }
         queued.send_id.clone_from(&due.send_id);
         queued.origin.clone_from(&due.origin);
         self.due(&due.path, due.target.clone(), queued)
@@ -344,6 +347,7 @@ impl<'a> Machine<'a> {
             session: self.session,
             name: &self.program.name,
             loose: self.program.mode == Mode::Deferred,
+            locals: None,
         }
     }
 
@@ -396,10 +400,12 @@ impl<'a> Machine<'a> {
     }
 
     /// Whether a guard holds; one that fails is false and raises an error.
+    #[inline]
     pub(super) fn holds(&mut self, guard: Option<&Expr>) -> bool {
-        let Some(guard) = guard else {
-            return true;
-        };
+        guard.is_none_or(|guard| self.guard_holds(guard))
+    }
+
+    fn guard_holds(&mut self, guard: &Expr) -> bool {
         match guard.holds(&self.scope()) {
             Ok(holds) => holds,
             Err(error) => {

@@ -225,8 +225,16 @@ fn delay(walk: &mut Walk, node: &Node) -> Option<Delay> {
 
 fn log(walk: &mut Walk, node: &Node) -> Option<ActionDef> {
     if node.map().is_none() {
+        let label = walk.as_written(node, "`log`")?;
+        if is_computed(label) {
+            walk.warning(
+                &node.place,
+                format!("this logs the words `{}` as they stand", shown(label)),
+                "to log a value write `{ log: { label: rounds, expr: data.rounds } }`",
+            );
+        }
         return Some(ActionDef::Log {
-            label: Some(walk.as_written(node, "`log`")?.to_owned()),
+            label: Some(label.to_owned()),
             expr: None,
         });
     }
@@ -248,6 +256,18 @@ fn log(walk: &mut Walk, node: &Node) -> Option<ActionDef> {
         label: label.map(str::to_owned),
         expr,
     })
+}
+
+/// Whether `text` is probably meant as an expression, or as one with text around it.
+fn is_computed(text: &str) -> bool {
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '[' | ']');
+    let path = ["data.", "event."]
+        .iter()
+        .any(|start| text.starts_with(start));
+    let filled = ["{data.", "{event.", "{ data.", "{ event."]
+        .iter()
+        .any(|mark| text.contains(mark));
+    filled || (path && text.chars().all(is_name) && !text.ends_with('.'))
 }
 
 fn foreach(walk: &mut Walk, node: &Node) -> Option<ActionDef> {

@@ -19,6 +19,9 @@ pub(crate) fn expression(walk: &mut Walk, node: &Node, what: &str) -> Option<Exp
     };
     let Some(text) = text else {
         let help = match &node.kind {
+            Kind::List(_) if matches!(what, "`guard`" | "`if`") => {
+                "write several conditions as one: \"data.rounds < 3 && data.open\"".into()
+            }
             Kind::List(_) => quoted_whole(node, "list", "[1, 2, data.rounds]"),
             Kind::Map(_) => quoted_whole(node, "map", "{'rounds': data.rounds}"),
             Kind::Scalar(_) => {

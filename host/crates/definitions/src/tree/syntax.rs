@@ -61,6 +61,10 @@ fn words(error: &ScanError, line: &str) -> (String, &'static str) {
                 "inside `{…}` and `[…]`, a value with `[`, `]`, `{`, `}` or `,` in it needs quotes around the whole: \"data.files + [event.data.name]\"",
             )
         }
+        ExpectedFlowMappingSeparator if here == Some(':') => (
+            "a second `:` stands in one entry",
+            "one `key: value` inside another needs braces of its own: `after: { 10s: next }`; text with `: ` in it needs quotes",
+        ),
         UnknownAnchor | MissingAnchorOrAliasName if here == Some('*') && line.contains("*:") => (
             "`*` begins an alias in YAML",
             "for a transition that takes every event, put it in quotes: `\"*\": TARGET`",

@@ -1,15 +1,19 @@
-//! Events that the chart itself would have to make and never does: the end of states that have none, timers that no `after` sets.
+//! Events that the chart itself would have to make and never does: the end of states that have none, timers that no `after` sets, delayed sends that
+//! are cancelled and never sent.
 
 use super::subtree;
 use crate::compile::reports::Reports;
 use crate::compile::tree::Tree;
+use crate::def::{ActionDef, TextOrExpr};
 use crate::descriptor::Descriptor;
 use crate::nearest::did_you_mean;
 use crate::program::{Program, Shape};
 use crate::state::StateId;
+use std::collections::HashSet;
 use types::Marked;
 
 pub(super) fn look(program: &Program, tree: &Tree<'_>, reports: &mut Reports) {
+    cancelled(tree, reports);
     for state in subtree(program, StateId::ROOT) {
         for transition in &tree.def(state).transitions {
             for event in &transition.events {
@@ -21,6 +25,28 @@ pub(super) fn look(program: &Program, tree: &Tree<'_>, reports: &mut Reports) {
                 }
             }
         }
+    }
+}
+
+/// Ids that a `cancel` names and no `send` has.
+fn cancelled(tree: &Tree<'_>, reports: &mut Reports) {
+    let (mut sent, mut cancelled) = (Vec::new(), Vec::new());
+    tree.each_action(&mut |action| match action {
+        ActionDef::Send(send) => sent.extend(send.id.as_deref()),
+        ActionDef::Cancel {
+            id: TextOrExpr::Text(id),
+        } => cancelled.push(id),
+        _ => {}
+    });
+    let known: HashSet<&str> = sent.iter().copied().collect();
+    for id in cancelled
+        .into_iter()
+        .filter(|id| !known.contains(id.as_str()))
+    {
+        let help = did_you_mean(id, sent.iter().copied(), "").unwrap_or_else(|| {
+            format!("give the `send` that it should stop this id: `send: {{ event: …, delay: …, id: {id} }}`")
+        });
+        reports.warning(&id.place, format!("no `send` has the id `{id}`"), help);
     }
 }
 

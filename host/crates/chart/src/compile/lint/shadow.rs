@@ -1,4 +1,4 @@
-//! Transitions that can never be taken: an earlier one of the same state always wins, the states inside always answer first, the state is left
+//! Transitions that do not do what they seem to. They lead across regions, or can never be taken: an earlier one of the same state always wins, the states inside always answer first, the state is left
 //! before any event is looked at, or the guard is written as `false`.
 
 use super::{all, is_certain, is_never, subtree, transitions};
@@ -39,6 +39,38 @@ pub(super) fn look(program: &Program, tree: &Tree<'_>, reports: &mut Reports) {
             inside.judge(state, transition, tree, reports);
         }
         left_at_once(program, state, tree, reports);
+        for transition in all(program, state) {
+            crosses(program, transition, reports);
+        }
+    }
+}
+
+/// A transition from one region of a parallel state into another: it leaves and enters again all of them, which nobody expects.
+fn crosses(program: &Program, transition: &Transition, reports: &mut Reports) {
+    let [target] = *transition.targets else {
+        // Who names a target for several regions knows it.
+        return;
+    };
+    let source = transition.source;
+    let common = program
+        .ancestors(source)
+        .find(|state| program.is_descendant(target, *state))
+        .filter(|state| program.node(*state).shape == Shape::Parallel);
+    let is_history = matches!(program.node(target).shape, Shape::History(_));
+    let inside = target == source || program.is_descendant(target, source);
+    if let Some(parallel) = common.filter(|_| !(is_history || inside && transition.stays)) {
+        let id = program.name_of(parallel);
+        let (what, help) = if inside || program.is_descendant(source, target) {
+            let help =
+                "to begin this region alone anew, name the state inside it, without `reenter`";
+            ("enters its own region from outside", help)
+        } else {
+            let help = "to move the other region alone, `raise` an event that it listens to";
+            ("leads from one region into another", help)
+        };
+        let message =
+            format!("this {what}, so `{id}` is left with all its regions and begins anew");
+        reports.warning(&transition.place, message, help);
     }
 }
 

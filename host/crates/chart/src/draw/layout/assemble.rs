@@ -83,6 +83,7 @@ fn kind(index: usize, node: &scene::Node) -> ShapeKind {
         scene::Shape::History => ShapeKind::History,
         scene::Shape::Initial => ShapeKind::Initial,
         scene::Shape::Fork => ShapeKind::Fork,
+        scene::Shape::Group => ShapeKind::Group,
     }
 }
 

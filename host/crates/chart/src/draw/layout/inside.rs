@@ -88,6 +88,14 @@ impl Frame<'_> {
         })
     }
 
+    /// The room between its border and what is inside.
+    pub fn padding(&self) -> i32 {
+        match self.scene.nodes[self.node].shape {
+            Shape::Group => 4,
+            _ => PADDING,
+        }
+    }
+
     /// Whether those lines turn a corner inside its border.
     pub fn turns(&self) -> bool {
         self.flow != self.outside && self.is_crossed()
@@ -193,7 +201,7 @@ impl<'s> Inside<'s> {
             Item::Header => {
                 let block = &self.frame.scene.nodes[self.frame.node].block;
                 match self.header_above {
-                    false => (block.height, block.width - PADDING),
+                    false => (block.height, (block.width - PADDING).max(0)),
                     true => (0, 0),
                 }
             }
@@ -403,7 +411,7 @@ impl<'s> Inside<'s> {
 
     fn is_box(&self, item: usize) -> bool {
         matches!(self.items[item], Item::Child(child)
-            if matches!(self.frame.scene.nodes[child].shape, Shape::Box { .. } | Shape::Final | Shape::Fork))
+            if !matches!(self.frame.scene.nodes[child].shape, Shape::Initial | Shape::History))
     }
 
     /// Where each item begins, across the flow.
@@ -413,6 +421,7 @@ impl<'s> Inside<'s> {
             Some(port) => Meet::Port(port),
             None => Meet::At(item, at.unwrap_or(0)),
         };
+        let is_group = |item: usize| matches!(self.items[item], Item::Child(child) if self.frame.scene.nodes[child].shape == Shape::Group);
         let pulls: Vec<Pull> = self
             .steps
             .iter()
@@ -420,6 +429,8 @@ impl<'s> Inside<'s> {
                 upper: meet(step.upper, step.at.0, step.ports.0),
                 lower: meet(step.lower, step.at.1, step.ports.1),
                 weight: match (bends(step.upper), bends(step.lower)) {
+                    // Rows begin at the margin, wherever the one above them ended.
+                    _ if is_group(step.upper) => 0,
                     (true, true) => 8,
                     (false, false) => 3,
                     _ => 2,
@@ -458,7 +469,7 @@ impl<'s> Inside<'s> {
         let rank = |item: usize| match self.items[item] {
             Item::Child(child) => match self.frame.scene.nodes[child].shape {
                 Shape::Box { region: true, .. } => 20,
-                Shape::Box { .. } | Shape::Final => 14,
+                Shape::Box { .. } | Shape::Final | Shape::Group => 14,
                 _ => 10,
             },
             Item::Header => 10,

@@ -4,11 +4,12 @@
 //! everything else. [`inside`] then lays out one state after another: [`order`] within layers, [`place`] across the flow, [`tracks`] for what
 //! runs between layers. A line therefore passes no box that is not its own. All of it works along and across the flow, which goes down or to
 //! the right; where a state's flow is not that of what it stands in, lines turn a corner inside its border ([`laid`]). Which way each state
-//! flows is tried out: the whole should be small and have the shape of a page.
+//! flows is tried out, and whether it is [`fold`]ed: the whole should be small and have the shape of a page.
 //!
 //! No library was found that lays out nested graphs with room for labels (Graphviz's algorithms, which the crates at hand follow, know no nested boxes).
 
 mod assemble;
+mod fold;
 mod inside;
 mod laid;
 mod order;
@@ -19,7 +20,7 @@ mod simplex;
 mod tracks;
 
 use super::picture::{Picture, Point};
-use super::scene::Scene;
+use super::scene::{Node, Scene, Shape};
 use crate::state::StateId;
 use inside::Hints;
 use laid::{Laid, Spot};
@@ -65,6 +66,10 @@ impl Flow {
 
 /// How often the layout is done anew with what the last one showed about where lines come from.
 const ROUNDS: usize = 3;
+/// Above so many nodes and arrows it is not, and nothing is tried out.
+const HUGE: usize = 1_500;
+/// A picture further than this from the shape of a page (three and a half times as long one way) is folded.
+const STRETCHED: f64 = 0.9;
 /// How many nodes may be laid out in all while looking for better flows.
 const TRIED_MAX: usize = 3_000;
 
@@ -72,12 +77,41 @@ const TRIED_MAX: usize = 3_000;
 pub(super) fn picture(scene: &Scene, active: &dyn Fn(StateId) -> bool) -> Picture {
     let plans = plan::plans(scene);
     let flows = flows(scene, &plans);
-    let laid = lay_out(scene, &plans, &flows, ROUNDS);
-    assemble::assemble(scene, &laid, &flows, active)
+    if is_stretched(scene, &plans, &flows) {
+        let (scene, plans) = fold::folded(scene, plans);
+        let flows = self::flows(&scene, &plans);
+        return finished(&scene, &plans, &flows, active);
+    }
+    finished(scene, &plans, &flows, active)
+}
+
+fn is_huge(scene: &Scene) -> bool {
+    scene.nodes.len() + scene.arrows.len() > HUGE
+}
+
+fn finished(
+    scene: &Scene,
+    plans: &[Option<Plan>],
+    flows: &[Flow],
+    active: &dyn Fn(StateId) -> bool,
+) -> Picture {
+    let rounds = if is_huge(scene) { 1 } else { ROUNDS };
+    let laid = lay_out(scene, plans, flows, rounds);
+    assemble::assemble(scene, &laid, flows, active)
 }
 
 /// The flow of each state: from all down and from all to the right, whichever single changes make the whole more like a page.
 fn flows(scene: &Scene, plans: &[Option<Plan>]) -> Vec<Flow> {
+    if is_huge(scene) {
+        let of = |node: &Node| {
+            if node.shape == Shape::Group {
+                Flow::Down
+            } else {
+                Flow::Right
+            }
+        };
+        return scene.nodes.iter().map(of).collect();
+    }
     let judge = |flows: &[Flow]| {
         let (laid, _) = inside::lay_out(scene, plans, flows, &Hints::new(), true);
         unsightly(&laid, flows[0])
@@ -86,7 +120,13 @@ fn flows(scene: &Scene, plans: &[Option<Plan>]) -> Vec<Flow> {
     let mut tries = TRIED_MAX / count;
     let mut best = (vec![Flow::Down; count], f64::INFINITY);
     for all in [Flow::Down, Flow::Right] {
-        let mut flows = vec![all; count];
+        // Groups lie across what they are groups of.
+        let group = |node: &Node| node.shape == Shape::Group;
+        let mut flows: Vec<Flow> = scene
+            .nodes
+            .iter()
+            .map(|node| if group(node) { all.other() } else { all })
+            .collect();
         let mut least = judge(&flows);
         let mut better = true;
         while better && tries > 0 {
@@ -122,6 +162,20 @@ fn lay_out(scene: &Scene, plans: &[Option<Plan>], flows: &[Flow], rounds: usize)
     laid
 }
 
+/// Whether the whole is much longer one way than the other.
+fn is_stretched(scene: &Scene, plans: &[Option<Plan>], flows: &[Flow]) -> bool {
+    let (laid, _) = inside::lay_out(scene, plans, flows, &Hints::new(), true);
+    laid.first()
+        .is_some_and(|frame| off_page(flows[0].point(frame.outer)) > STRETCHED)
+}
+
+/// How far a size is from the shape of a page, as a logarithm.
+fn off_page(size: Point) -> f64 {
+    (f64::from(size.x.max(1)) / f64::from(size.y.max(1)) / 1.4)
+        .ln()
+        .abs()
+}
+
 /// How far a layout is from a small one of the shape of a page.
 fn unsightly(laid: &[Laid], flow: Flow) -> f64 {
     let Some(frame) = laid.first() else {
@@ -129,7 +183,7 @@ fn unsightly(laid: &[Laid], flow: Flow) -> f64 {
     };
     let size = flow.point(frame.outer);
     let (width, height) = (f64::from(size.x), f64::from(size.y));
-    let off = (width / height / 1.4).ln().abs();
+    let off = off_page(size);
     let lines = laid.iter().flat_map(|laid| &laid.pieces);
     let length: i64 = lines.map(|piece| length(&piece.points)).sum();
     (width * height).ln() + off * off * 1.2 + 0.4 * (1.0 + length as f64).ln()

@@ -146,7 +146,14 @@ fn by_simplex(placing: &Placing<'_>) -> (Vec<i32>, Vec<i32>) {
             arcs.push(arc(end, end + 1, PORTS, 0));
         }
     }
-    let first_line = first_port + placing.ports.len();
+    // Other things equal a port is where it looks best, which keeps boxes in a row under each other.
+    let first_best = first_port + placing.ports.len();
+    for (index, port) in placing.ports.iter().enumerate() {
+        let end = first_best + index;
+        arcs.push(arc(end, first_port + index, 0, 1));
+        arcs.push(arc(end, port.item, -port.best, 1));
+    }
+    let first_line = first_best + placing.ports.len();
     for (index, pull) in placing.pulls.iter().enumerate() {
         // The end of the line is no further than either of the things it joins.
         let end = first_line + index;

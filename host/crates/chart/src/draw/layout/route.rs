@@ -2,7 +2,7 @@
 
 use super::super::scene::Shape;
 use super::Flow;
-use super::inside::{Inside, PADDING, Step};
+use super::inside::{Inside, Step};
 use super::laid::{Flowing, FlowingPiece, LANE, Laid, Spot};
 use super::plan::{Item, Side};
 use super::tracks::{Run, lanes};
@@ -26,8 +26,8 @@ pub fn route(inside: &Inside<'_>, layers: &[Vec<usize>], across: &[i32]) -> Laid
         lengths: Vec::with_capacity(layers.len()),
         lane_at: vec![0; inside.steps.len()],
         lead: match frame.flow {
-            Flow::Down => PADDING,
-            Flow::Right => above.max(PADDING),
+            Flow::Down => frame.padding(),
+            Flow::Right => above.max(frame.padding()),
         },
     };
     let end = router.layers(above);
@@ -75,13 +75,14 @@ impl Router<'_> {
 
     /// Put the layers one after another; the answer is where they end.
     fn layers(&mut self, above: i32) -> i32 {
+        let padding = self.inside.frame.padding();
         let steps = &self.inside.steps;
         let mut gaps: Vec<Vec<usize>> = vec![Vec::new(); self.layers.len()];
         for (index, step) in steps.iter().enumerate() {
             gaps[self.inside.layer[step.upper]].push(index);
         }
         let mut at = match (self.inside.frame.flow, self.layers.first()) {
-            (Flow::Right, Some(first)) if !self.is_ports_only(first) => PADDING,
+            (Flow::Right, Some(first)) if !self.is_ports_only(first) => padding,
             (Flow::Right, _) => 0,
             (Flow::Down, _) => above,
         };
@@ -106,7 +107,7 @@ impl Router<'_> {
                 // Before the first thing there is only the border.
                 (_, true) if items.is_empty() => match self.inside.frame.flow {
                     Flow::Down => 2,
-                    Flow::Right => PADDING - first,
+                    Flow::Right => padding - first,
                 },
                 (_, true) => 8,
                 (0, false) => STRAIGHT,
@@ -114,7 +115,7 @@ impl Router<'_> {
             };
         }
         let ends_in_ports = self.layers.last().is_some_and(|l| self.is_ports_only(l));
-        at + if ends_in_ports { 0 } else { PADDING }
+        at + if ends_in_ports { 0 } else { padding }
     }
 
     /// The state with its size and nothing in it.
@@ -123,7 +124,7 @@ impl Router<'_> {
         let breadth = items.map(|item| self.across[*item] + self.inside.sizes[*item].1);
         Flowing {
             length: end,
-            breadth: self.lead + breadth.max().unwrap_or(0) + PADDING,
+            breadth: self.lead + breadth.max().unwrap_or(0) + self.inside.frame.padding(),
             header: (0, 0),
             children: Vec::new(),
             labels: Vec::new(),
