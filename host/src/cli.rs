@@ -194,6 +194,11 @@ pub enum ChartVerb {
     Show(ChartShow),
     /// Play scenarios and say which states and transitions they never reached
     ///
+    /// A scenario file begins with `scenarios: NAME`, then has `chart: PATH` and `cases`, each with a `name` and `steps`. A step is an event (`turn.done`), a
+    /// time (`+10m`), or a map of `event`, `data`, `after` and of what must be so afterwards: `in`, `not_in`, `configuration` (states), `expect` (values of the
+    /// data, or a condition such as "data.rounds == 2 && In('act')"), `effects`, `running` (activities), `timers`, `open` (signals), `done`, `output`. `{ repeat:
+    /// 3, steps: […] }` stands for its steps three times over. A session of `chart run` writes such a file with `save`.
+    ///
     /// Exits with 1 where a case is not as expected or less is reached than --min-coverage asks for.
     #[command(
         after_help = "Examples:\n  charthouse chart test\n  charthouse chart test scenarios/deliberate.yaml --min-coverage 100\n  charthouse chart test scenarios --json"

@@ -170,7 +170,7 @@ fn welcome(house: &Path) -> String {
         false => format!("  cd {}\n", house.display()),
     };
     format!(
-        "A house is made in {}.\n\nNext:\n{enter}  charthouse check                  # every definition is explained where it is wrong\n  charthouse run surveyor           # no key and no network: surveys /workspace, writes out/survey.md\n  charthouse ledger --by tool       # what it took\n",
+        "A house is made in {}.\n\nNext:\n{enter}  charthouse check                  # every definition is explained where it is wrong\n  charthouse run surveyor           # no key and no network: surveys /workspace, writes out/survey.md\n  charthouse ledger --by tool       # what it took\n  charthouse chart run charts/cognition/deliberate.yaml    # try out how it thinks\n",
         house.display()
     )
 }

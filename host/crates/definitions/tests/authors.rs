@@ -1,9 +1,9 @@
 //! Charts as their authors write them. Every folder below `tests/charts` is one: what stands in `events.jsonl` happens to `chart.yaml`, and
 //! `expected.jsonl` is what `charthouse chart run` prints. `UPDATE_EXPECT=1 cargo test -p charthouse-definitions` writes it anew: read it as the
-//! author of the chart would. Every example of `docs/charts.md` is a chart too, and must load without a word.
+//! author of the chart would. Every example of `docs/charts.md` must load without a word too, and its scenarios must be met.
 
 use chart::{InputLine, Simulation};
-use charthouse_definitions::{ChartBundle, load_chart};
+use charthouse_definitions::{ChartBundle, load_chart, load_scenarios};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -64,17 +64,43 @@ fn charts_do_what_their_authors_expect() {
 #[test]
 fn the_examples_of_the_documentation_are_right() {
     let text = fs::read_to_string(root().join("docs/charts.md")).unwrap();
-    let directory = tempfile::tempdir().unwrap();
+    let house = tempfile::tempdir().unwrap();
+    let (charts, scenarios) = (house.path().join("charts"), house.path().join("scenarios"));
+    fs::create_dir(&charts).unwrap();
+    fs::create_dir(&scenarios).unwrap();
     let mut count = 0;
     for block in text.split("```yaml\n").skip(1) {
         let (example, _) = block.split_once("```").expect("an example ends");
         // Pieces of a chart show a key only.
-        if example.starts_with("chart:") {
-            let path = directory.path().join(format!("example-{count}.yaml"));
+        if let Some(named) = example.strip_prefix("chart: ") {
+            let name = named.split_whitespace().next().unwrap();
+            // A later version of a chart does not replace the first.
+            let first = charts.join(format!("{name}.yaml"));
+            let path = match first.exists() {
+                true => charts.join(format!("{name}-{count}.yaml")),
+                false => first,
+            };
             fs::write(&path, example).unwrap();
             without_a_word(&path);
             count += 1;
+        } else if example.starts_with("scenarios:") {
+            let path = scenarios.join("example.yaml");
+            fs::write(&path, example).unwrap();
+            plays(&path);
+            count += 1;
         }
     }
-    assert!(count >= 6, "{count} examples are too few");
+    assert!(count >= 7, "{count} examples are too few");
+}
+
+/// The scenarios at `path`, about which there must be nothing to say, are all met.
+fn plays(path: &Path) {
+    let file = match load_scenarios(path) {
+        Ok((file, warnings)) if warnings.findings.is_empty() => file,
+        Ok((_, report)) | Err(report) => panic!("{report}"),
+    };
+    for case in &file.cases {
+        let failed = case.play(&file.chart.chart).failed;
+        assert!(failed.is_none(), "{}: {failed:?}", case.name);
+    }
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use charthouse_definitions::{ScenarioFile, load_scenarios, scenarios_text};
+use charthouse_definitions::{ScenarioFile, load_chart, load_scenarios, scenarios_text};
 use common::{copy, fixtures};
 use std::path::Path;
 
@@ -53,4 +53,45 @@ fn the_chart_is_found_beside_its_scenarios_wherever_they_are_named_from() {
             .chart_path
             .ends_with("scenario-everything/flow.yaml")
     );
+}
+
+/// Every transition of the chart at `path`, as (from, events, guard, to).
+fn transitions(path: &Path) -> Vec<(String, Vec<String>, Option<String>, Vec<String>)> {
+    let bundle = match load_chart(path) {
+        Ok((bundle, _)) => bundle,
+        Err(report) => panic!("{report}"),
+    };
+    let chart = &bundle.chart;
+    let told = chart.transitions().map(|(_, transition)| {
+        let id = |state| chart.state(state).id.to_string();
+        (
+            id(transition.source()),
+            transition.events().map(str::to_owned).collect(),
+            transition.guard().map(str::to_owned),
+            transition
+                .targets()
+                .iter()
+                .map(|state| id(*state))
+                .collect(),
+        )
+    });
+    told.collect()
+}
+
+#[test]
+fn the_shipped_charts_keep_what_the_design_fixes() {
+    let design = fixtures().join("warned/design/charts");
+    let shipped = fixtures().join("../../charts");
+    for path in [
+        "cognition/deliberate.yaml",
+        "workflows/implement-review.yaml",
+    ] {
+        let shipped = transitions(&shipped.join(path));
+        for transition in transitions(&design.join(path)) {
+            assert!(
+                shipped.contains(&transition),
+                "{path} has lost {transition:?}"
+            );
+        }
+    }
 }

@@ -15,6 +15,9 @@ use types::Place;
 /// Transitions before a failure that are told.
 const PATH: usize = 6;
 
+/// How many timers one step may let fire: one that sets itself again every millisecond would keep a case of a year going for hours.
+const TIMERS_MAX: usize = 100_000;
+
 /// How a case went.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -130,8 +133,15 @@ impl Player<'_> {
         self.effects.clear();
         if let Some(after) = step.after_ms {
             let until = self.simulation.now().saturating_add(after);
+            let mut fired = 0;
             while let Some(line) = self.simulation.fire(until) {
                 self.took(line)?;
+                fired += 1;
+                if fired > TIMERS_MAX {
+                    return Err(format!(
+                        "more than {TIMERS_MAX} timers fired in this step; let less time pass"
+                    ));
+                }
             }
             self.simulation.advance(until);
         }

@@ -212,6 +212,17 @@ fn a_chart_that_cannot_take_a_step_fails_its_case() {
 }
 
 #[test]
+fn a_case_that_would_go_on_for_hours_is_stopped() {
+    let clock = chart(
+        json!({"initial": "s", "states": {"s": {"after": {"1ms": {"target": "s", "reenter": true}}}}}),
+    );
+    let failed = play(&clock, vec![step("+31536000000", vec![])])
+        .failed
+        .expect("a failure");
+    assert!(failed.mismatches[0].actual.contains("let less time pass"));
+}
+
+#[test]
 fn coverage_counts_what_can_be_reached_and_adds_up() {
     let chart = chart(json!({"initial": "a", "states": {
         "a": {"initial": "x", "states": {"x": {"on": {"e": "y"}}, "y": {}, "h": {"type": "history", "target": "x"}}, "on": {"out": "b"}},

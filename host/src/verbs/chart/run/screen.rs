@@ -12,6 +12,9 @@ use types::write_duration;
 /// Characters of what a chart says: with its label, a line fits a terminal of 100.
 const LONGEST: usize = 80;
 
+/// Events and effects of one step that are shown.
+const TOLD: usize = 20;
+
 /// Where `story` is.
 pub fn render(bundle: &ChartBundle, story: &Story, paint: Paint) -> String {
     let mut screen = Screen {
@@ -21,7 +24,14 @@ pub fn render(bundle: &ChartBundle, story: &Story, paint: Paint) -> String {
         paint,
         out: String::from("\n"),
     };
-    story.told.iter().for_each(|told| screen.told(told));
+    let before = story.told.len().saturating_sub(TOLD);
+    if before > 0 {
+        let text = format!("({before} timers before these)");
+        screen.line("", &text);
+    }
+    story.told[before..]
+        .iter()
+        .for_each(|told| screen.told(told));
     if story.told.is_empty() {
         let text = format!("nothing happened until {}", time(story.now()));
         screen.line("", &text);
@@ -160,7 +170,11 @@ impl Screen<'_> {
         let effects = self.story.told.iter().flat_map(|told| &told.effects);
         // Timers have a section of their own.
         let effects = effects.filter(|effect| !matches!(effect, Effect::Schedule { .. }));
-        let lines = effects.map(|effect| clean(&effect.to_string())).collect();
+        let mut lines: Vec<String> = effects.map(|effect| clean(&effect.to_string())).collect();
+        if lines.len() > TOLD {
+            let before = lines.len() - TOLD;
+            lines.splice(..before, [format!("({before} before these)")]);
+        }
         self.lines("effects", lines);
     }
 

@@ -193,3 +193,16 @@ fn a_chart_that_cannot_go_on_says_so_and_goes_back() {
         "{shown}"
     );
 }
+
+#[test]
+fn a_timer_that_always_sets_itself_again_does_not_hold_the_session() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("clock.yaml");
+    let text = "chart: clock\nversion: 1.0.0\ndata: { ticks: 0 }\ninitial: s\nstates:\n  s: { entry: [{ assign: { ticks: data.ticks + 1 } }, { log: tick }], after: { 1ms: { target: s, reenter: true } } }\n";
+    std::fs::write(&path, text).unwrap();
+    let shown = session_of(&path, false, "+365d\n+5ms\nback\n");
+    assert!(shown.contains("(980 timers before these)"), "{shown}");
+    assert!(shown.contains("ticks: 1001"), "{shown}");
+    assert!(shown.contains("ticks: 1006 (was 1001)"), "{shown}");
+    assert!(shown.len() < 20_000, "{} bytes", shown.len());
+}
