@@ -16,8 +16,8 @@ pub fn run(options: &ChartShow) -> Result<u8, Failure> {
     let bundle = find(&options.chart, &options.house.house)?;
     let chart = &bundle.chart;
     let at: Vec<&str> = options.at.iter().map(|name| name.trim()).collect();
-    let active = draw::active(chart, &at)
-        .map_err(|error| Failure::new(USAGE, &error).help(error.help()))?;
+    let active =
+        draw::active(chart, &at).map_err(|error| Failure::new(USAGE, &error).help(error.help()))?;
     let notes = chart.states().filter_map(|(state, _)| {
         let role = bundle.role_of(state)?;
         Some((state, vec![role.to_string()]))
@@ -27,7 +27,10 @@ pub fn run(options: &ChartShow) -> Result<u8, Failure> {
         active,
         notes: notes.collect(),
     };
-    let text = match options.format.unwrap_or_else(|| by_name(options.output.as_deref())) {
+    let text = match options
+        .format
+        .unwrap_or_else(|| by_name(options.output.as_deref()))
+    {
         ChartFormat::Svg => draw::svg(chart, &shown),
         ChartFormat::Mermaid => draw::mermaid(chart, &shown),
         ChartFormat::Dot => draw::dot(chart, &shown),
@@ -64,9 +67,9 @@ fn style(to_terminal: bool) -> TreeStyle {
 
 /// The chart in the file `chart` or, where there is none, the one of that name in the house.
 fn find(chart: &Path, house: &Path) -> Result<Arc<ChartBundle>, Failure> {
-    let name = chart.to_str().filter(|text| {
-        !chart.exists() && !text.contains(['/', '\\']) && !text.ends_with(".yaml")
-    });
+    let name = chart
+        .to_str()
+        .filter(|text| !chart.exists() && !text.contains(['/', '\\']) && !text.ends_with(".yaml"));
     let Some(name) = name else {
         let (bundle, warnings) = definitions::load_chart(chart).map_err(|report| {
             Failure::report(DEFINITIONS, report.render(print::color_on_stderr()))
@@ -75,7 +78,10 @@ fn find(chart: &Path, house: &Path) -> Result<Arc<ChartBundle>, Failure> {
         return Ok(Arc::new(bundle));
     };
     if !house.join("house.yaml").exists() {
-        let message = format!("there is no file `{name}`, and no house in {}", house.display());
+        let message = format!(
+            "there is no file `{name}`, and no house in {}",
+            house.display()
+        );
         return Err(Failure::new(USAGE, message)
             .help("name a chart's file, or a chart of the house that `--house DIR` names"));
     }

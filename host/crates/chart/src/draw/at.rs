@@ -26,7 +26,9 @@ pub enum AtError {
         name: String,
     },
     /// Two of them exclude each other.
-    #[error("`{first}` and `{second}` cannot be active together: only one state of {inside} is at a time")]
+    #[error(
+        "`{first}` and `{second}` cannot be active together: only one state of {inside} is at a time"
+    )]
     Exclusive {
         /// One of them.
         first: String,
@@ -89,7 +91,9 @@ pub fn active(chart: &Chart, names: &[&str]) -> Result<BTreeSet<StateId>, AtErro
                     match program.node(*target).shape {
                         Shape::History(number) => {
                             let default = &program.histories[usize::from(number)].default;
-                            default.iter().for_each(|target| add(chart, *target, &mut active));
+                            default
+                                .iter()
+                                .for_each(|target| add(chart, *target, &mut active));
                         }
                         _ => add(chart, *target, &mut active),
                     }

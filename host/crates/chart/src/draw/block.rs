@@ -264,7 +264,11 @@ impl Rows {
 
     fn lines<'t>(&mut self, before: &str, texts: impl ExactSizeIterator<Item = &'t str>) {
         let count = texts.len();
-        let shown = if count > LINES_MAX { LINES_MAX - 1 } else { count };
+        let shown = if count > LINES_MAX {
+            LINES_MAX - 1
+        } else {
+            count
+        };
         for text in texts.take(shown) {
             self.begin(Role::Body, &format!("{before}{text}"), LINE_MAX);
         }
@@ -288,6 +292,9 @@ pub(super) fn in_words(transition: &ShownTransition) -> String {
     }
     if !transition.actions.is_empty() {
         text.push_str(&format!(" / {}", transition.actions.join("; ")));
+    }
+    if transition.reenter && !transition.targets.is_empty() {
+        text.push_str(" (re-enters)");
     }
     text
 }

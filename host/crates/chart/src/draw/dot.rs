@@ -37,9 +37,17 @@ impl Writer<'_> {
     fn document(&mut self) {
         let name = quoted(&format!("{} {}", self.chart.name(), self.chart.version()));
         self.line(0, format_args!("digraph {} {{", quoted(self.chart.name())));
-        self.line(1, format_args!("compound=true; label={name}; labelloc=t; labeljust=l; fontname=\"Helvetica\";"));
+        self.line(
+            1,
+            format_args!(
+                "compound=true; label={name}; labelloc=t; labeljust=l; fontname=\"Helvetica\";"
+            ),
+        );
         self.line(1, format_args!("node [shape=box, style=\"rounded,filled\", fillcolor=white, fontname=\"Helvetica\", fontsize=11];"));
-        self.line(1, format_args!("edge [fontname=\"Helvetica\", fontsize=9];"));
+        self.line(
+            1,
+            format_args!("edge [fontname=\"Helvetica\", fontsize=9];"),
+        );
         self.inside(StateId::ROOT, 1);
         for index in 0..self.chart.program.shown.len() {
             self.arrows(StateId::new(index));
@@ -64,10 +72,14 @@ impl Writer<'_> {
             .collect();
         let index = state.index();
         let shown = &program.shown[index];
-        let whole = state == StateId::ROOT && shown.transitions.iter().any(|t| !t.targets.is_empty());
+        let whole =
+            state == StateId::ROOT && shown.transitions.iter().any(|t| !t.targets.is_empty());
         if state != StateId::ROOT || whole {
             // Arrows to a cluster need a node inside it.
-            self.line(depth, format_args!("a{index} [shape=point, style=invis, width=0, label=\"\"];"));
+            self.line(
+                depth,
+                format_args!("a{index} [shape=point, style=invis, width=0, label=\"\"];"),
+            );
         }
         if !shown.initial.is_empty() {
             self.line(depth, format_args!("i{index} [shape=circle, style=filled, fillcolor=black, width=0.12, label=\"\"];"));
@@ -88,7 +100,10 @@ impl Writer<'_> {
         let color = self.color(state);
         let label = self.label(state);
         self.line(depth, format_args!("subgraph cluster_{} {{", state.index()));
-        self.line(depth + 1, format_args!("label={label}; style={style}; color=\"{color}\"; labeljust=l;"));
+        self.line(
+            depth + 1,
+            format_args!("label={label}; style={style}; color=\"{color}\"; labeljust=l;"),
+        );
         self.inside(state, depth + 1);
         self.line(depth, format_args!("}}"));
     }
@@ -101,9 +116,19 @@ impl Writer<'_> {
             _ => "",
         };
         let color = self.color(state);
-        let fill = if self.options.active.contains(&state) { ", fillcolor=\"#d9eafd\"" } else { "" };
+        let fill = if self.options.active.contains(&state) {
+            ", fillcolor=\"#d9eafd\""
+        } else {
+            ""
+        };
         let label = self.label(state);
-        self.line(depth, format_args!("n{} [{shape}label={label}, color=\"{color}\"{fill}];", state.index()));
+        self.line(
+            depth,
+            format_args!(
+                "n{} [{shape}label={label}, color=\"{color}\"{fill}];",
+                state.index()
+            ),
+        );
     }
 
     fn color(&self, state: StateId) -> &'static str {
@@ -122,7 +147,12 @@ impl Writer<'_> {
         }
         let shown = &self.chart.program.shown[state.index()];
         let mut lines = vec![info.id.to_string()];
-        lines.extend(self.options.notes_of(state).iter().map(|note| format!("({note})")));
+        lines.extend(
+            self.options
+                .notes_of(state)
+                .iter()
+                .map(|note| format!("({note})")),
+        );
         lines.extend(info.tags.iter().map(|tag| format!("#{tag}")));
         for (before, texts) in [
             ("entry / ", &shown.entry),
@@ -180,7 +210,10 @@ impl Writer<'_> {
             }
             false => format!("n{}", target.index()),
         };
-        self.line(1, format_args!("{from} -> {to} [{}];", attributes.join(", ")));
+        self.line(
+            1,
+            format_args!("{from} -> {to} [{}];", attributes.join(", ")),
+        );
     }
 }
 

@@ -14,8 +14,20 @@ use std::fmt::Write;
 
 /// Words that mean something else at the beginning of a line.
 const WORDS: [&str; 14] = [
-    "state", "note", "end", "as", "class", "classDef", "direction", "title", "scale", "hide", "style", "click",
-    "accTitle", "accDescr",
+    "state",
+    "note",
+    "end",
+    "as",
+    "class",
+    "classDef",
+    "direction",
+    "title",
+    "scale",
+    "hide",
+    "style",
+    "click",
+    "accTitle",
+    "accDescr",
 ];
 
 /// The text of `chart`.
@@ -43,13 +55,21 @@ fn names(chart: &Chart) -> Vec<String> {
         if index > 0 && plain(id) {
             return id.to_owned();
         }
-        let mut name = if index == 0 { "anywhere".to_owned() } else { format!("s{index}") };
+        let mut name = if index == 0 {
+            "anywhere".to_owned()
+        } else {
+            format!("s{index}")
+        };
         while !taken.insert(name.clone()) {
             name.push('_');
         }
         name
     };
-    infos.iter().enumerate().map(|(index, info)| name((index, &info.id))).collect()
+    infos
+        .iter()
+        .enumerate()
+        .map(|(index, info)| name((index, &info.id)))
+        .collect()
 }
 
 struct Writer<'w> {
@@ -79,14 +99,23 @@ impl Writer<'_> {
 
     fn document(&mut self) {
         let title = quoted(&format!("{} {}", self.chart.name(), self.chart.version()));
-        self.line(0, format_args!("---\ntitle: \"{title}\"\n---\nstateDiagram-v2"));
+        self.line(
+            0,
+            format_args!("---\ntitle: \"{title}\"\n---\nstateDiagram-v2"),
+        );
         let histories = self.chart.states();
         if histories.into_iter().any(|(_, info)| is_history(info.kind)) {
             self.line(1, format_args!("%% Mermaid has no history states: they are drawn as states named H, or H* for deep ones."));
         }
         let whole = self.shown(StateId::ROOT).transitions.clone();
-        if whole.iter().any(|transition| !transition.targets.is_empty()) {
-            self.line(1, format_args!("%% Transitions of the chart as a whole leave the state `anywhere`."));
+        if whole
+            .iter()
+            .any(|transition| !transition.targets.is_empty())
+        {
+            self.line(
+                1,
+                format_args!("%% Transitions of the chart as a whole leave the state `anywhere`."),
+            );
             let name = self.name(StateId::ROOT);
             self.line(1, format_args!("state \"anywhere\" as {name}"));
         }
@@ -97,7 +126,12 @@ impl Writer<'_> {
             .map(|state| self.name(state))
             .collect();
         if !leaves.is_empty() {
-            self.line(1, format_args!("classDef active fill:#d9eafd,stroke:#1668c7,stroke-width:2px,color:#0d4a94"));
+            self.line(
+                1,
+                format_args!(
+                    "classDef active fill:#d9eafd,stroke:#1668c7,stroke-width:2px,color:#0d4a94"
+                ),
+            );
             self.line(1, format_args!("class {} active", leaves.join(",")));
         }
     }
@@ -142,7 +176,6 @@ impl Writer<'_> {
                 let kind = if deep { "Deep" } else { "Shallow" };
                 let note = quoted(&format!("{kind} history {}", info.id));
                 self.line(depth, format_args!("note right of {name} : {note}"));
-                return;
             }
             StateType::Atomic | StateType::Final => {
                 let text = quoted(&info.id);
@@ -212,15 +245,31 @@ impl Writer<'_> {
         for (index, shown) in program.shown.iter().enumerate() {
             let source = StateId::new(index);
             if matches!(program.infos[index].kind, StateType::History { .. }) {
-                for target in shown.initial.iter().filter(|target| belongs(source, **target)) {
+                for target in shown
+                    .initial
+                    .iter()
+                    .filter(|target| belongs(source, **target))
+                {
                     let label = label(&actions(&shown.initial_actions));
-                    lines.push(format!("{} --> {}{label}", self.name(source), self.name(*target)));
+                    lines.push(format!(
+                        "{} --> {}{label}",
+                        self.name(source),
+                        self.name(*target)
+                    ));
                 }
             }
             for transition in &shown.transitions {
-                for target in transition.targets.iter().filter(|target| belongs(source, **target)) {
+                for target in transition
+                    .targets
+                    .iter()
+                    .filter(|target| belongs(source, **target))
+                {
                     let label = label(&in_words(transition));
-                    lines.push(format!("{} --> {}{label}", self.name(source), self.name(*target)));
+                    lines.push(format!(
+                        "{} --> {}{label}",
+                        self.name(source),
+                        self.name(*target)
+                    ));
                 }
             }
         }

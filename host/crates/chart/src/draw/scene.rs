@@ -91,11 +91,8 @@ impl Scene {
                 .get(program.node(id).parent.index())
                 .copied()
                 .unwrap_or(0);
-            let region = index > 0
-                && matches!(
-                    scene.nodes[parent].shape,
-                    Shape::Box { parallel: true, .. }
-                );
+            let region =
+                index > 0 && matches!(scene.nodes[parent].shape, Shape::Box { parallel: true, .. });
             let kind = program.infos[index].kind;
             let shape = match kind {
                 StateType::Final => Shape::Final,

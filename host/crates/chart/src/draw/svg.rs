@@ -45,7 +45,7 @@ impl Paint<'_> {
             r#"<title id="title">Statechart {}</title>"#,
             escaped(self.chart.name())
         ));
-        let description = self.description(picture, options);
+        let description = self.description(options);
         self.line(format_args!(
             r#"<desc id="description">{}</desc>"#,
             escaped(&description)
@@ -86,13 +86,14 @@ impl Paint<'_> {
         self.out.push_str("</svg>\n");
     }
 
-    fn description(&self, picture: &Picture, options: &Options) -> String {
+    fn description(&self, options: &Options) -> String {
         let about = options.about.as_deref().unwrap_or_default().trim();
         let mut text = about.to_owned();
         if !text.is_empty() {
             text.push(' ');
         }
-        let transitions = picture.lines.iter().filter(|line| !line.default).count();
+        let shown = &self.chart.program.shown;
+        let transitions: usize = shown.iter().map(|state| state.transitions.len()).sum();
         let states = self.chart.states().count();
         let _ = write!(text, "{states} states, {transitions} transitions.");
         let active: Vec<&str> = options
@@ -145,8 +146,12 @@ impl Paint<'_> {
                 self.boxed("final", rect, rect.height / 2);
                 let (x, y) = (rect.x + 18, rect.y + 16);
                 let y = shape.runs.first().map_or(y, |run| run.y - 5);
-                self.line(format_args!(r#"<circle class="ring" cx="{x}" cy="{y}" r="7.5"/>"#));
-                self.line(format_args!(r#"<circle class="dot" cx="{x}" cy="{y}" r="4"/>"#));
+                self.line(format_args!(
+                    r#"<circle class="ring" cx="{x}" cy="{y}" r="7.5"/>"#
+                ));
+                self.line(format_args!(
+                    r#"<circle class="dot" cx="{x}" cy="{y}" r="4"/>"#
+                ));
             }
             ShapeKind::History => self.line(format_args!(
                 r#"<circle class="box" cx="{x}" cy="{y}" r="{}"/>"#,
@@ -190,7 +195,11 @@ impl Paint<'_> {
     }
 
     fn arrow(&mut self, line: &Line) {
-        let class = if line.default { "arrow default" } else { "arrow" };
+        let class = if line.default {
+            "arrow default"
+        } else {
+            "arrow"
+        };
         let title = match &line.label {
             Some(label) => format!("<title>{}</title>", escaped(&label.full)),
             None => String::new(),
@@ -267,7 +276,10 @@ fn rounded(points: &[Point], head: bool) -> String {
         let radius = CORNER
             .min(distance(before, point) / 2)
             .min(distance(point, after) / 2);
-        let (start, end) = (towards(point, before, radius), towards(point, after, radius));
+        let (start, end) = (
+            towards(point, before, radius),
+            towards(point, after, radius),
+        );
         let _ = write!(
             path,
             "L{} {}Q{} {} {} {}",

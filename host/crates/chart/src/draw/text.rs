@@ -46,11 +46,18 @@ impl Font {
             '…' | '→' | '←' | '↻' | '\u{fffd}' => 1000,
             '·' => 278,
             // Marks that stand on the letter before, and joiners.
-            '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5c7}' | '\u{64b}'..='\u{65f}' | '\u{200b}'..='\u{200f}'
+            '\u{300}'..='\u{36f}'
+            | '\u{591}'..='\u{5c7}'
+            | '\u{64b}'..='\u{65f}'
+            | '\u{200b}'..='\u{200f}'
             | '\u{fe00}'..='\u{fe0f}' => 0,
             // East Asian scripts and pictographs are as wide as they are high, and a little more.
-            '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
-            | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ffe6}' => 1000,
+            '\u{1100}'..='\u{115f}'
+            | '\u{2e80}'..='\u{a4cf}'
+            | '\u{ac00}'..='\u{d7a3}'
+            | '\u{f900}'..='\u{faff}'
+            | '\u{fe30}'..='\u{fe6f}'
+            | '\u{ff00}'..='\u{ffe6}' => 1000,
             '\u{2190}'..='\u{2bff}' | '\u{1f000}'..='\u{3ffff}' => 1250,
             _ if c.is_uppercase() => 740,
             _ => 640,
@@ -98,7 +105,9 @@ impl Font {
         if !row.is_empty() {
             done.push(row);
         }
-        done.iter().map(|row| self.clip(row, limit).into_owned()).collect()
+        done.iter()
+            .map(|row| self.clip(row, limit).into_owned())
+            .collect()
     }
 }
 
@@ -134,7 +143,10 @@ mod tests {
         assert_eq!(FONT.wrap("one two three", 40, 3), ["one two", "three"]);
         let rows = FONT.wrap("one two three four five", 40, 2);
         assert_eq!(rows.len(), 2);
-        assert!(rows[1].starts_with("three") && rows[1].ends_with('…'), "{rows:?}");
+        assert!(
+            rows[1].starts_with("three") && rows[1].ends_with('…'),
+            "{rows:?}"
+        );
         assert!(FONT.wrap("", 40, 2).is_empty());
     }
 

@@ -110,11 +110,14 @@ impl Writer<'_> {
         let active = self.options.active.contains(&id);
         if !self.options.active.is_empty() {
             let history = matches!(info.kind, StateType::History { .. });
-            row.put(if active { ACTIVE } else { DIM }, match (active, history) {
-                (_, true) => "  ",
-                (true, _) => "● ",
-                (false, _) => "○ ",
-            });
+            row.put(
+                if active { ACTIVE } else { DIM },
+                match (active, history) {
+                    (_, true) => "  ",
+                    (true, _) => "● ",
+                    (false, _) => "○ ",
+                },
+            );
         }
         row.put(if active { ACTIVE } else { BOLD }, &info.id);
         let mut words: Vec<String> = Vec::new();
@@ -139,7 +142,10 @@ impl Writer<'_> {
         self.end(row);
         let inside = format!("{before}{}", if last { "   " } else { "│  " });
         let has_children = program.end(id) > id.index() + 1;
-        self.details(id, &format!("{inside}{}", if has_children { "│ " } else { "  " }));
+        self.details(
+            id,
+            &format!("{inside}{}", if has_children { "│ " } else { "  " }),
+        );
         self.children(id, &inside);
     }
 
@@ -176,7 +182,10 @@ impl Writer<'_> {
     }
 
     fn targets(&self, targets: &[StateId]) -> String {
-        let names: Vec<&str> = targets.iter().map(|id| &*self.chart.state(*id).id).collect();
+        let names: Vec<&str> = targets
+            .iter()
+            .map(|id| &*self.chart.state(*id).id)
+            .collect();
         match names[..] {
             [] => String::new(),
             _ => format!(" → {}", names.join(", ")),

@@ -1,11 +1,11 @@
 //! From places inside each state to one picture: corners added up, the flow turned into left and down, the pieces of each arrow joined.
 
+use super::super::block::{Block, Run};
 use super::super::picture::{LabelBox, Line, Picture, Point, Rect, Shape, ShapeKind};
 use super::super::scene::{self, Reason, Scene};
-use super::super::block::{Block, Run};
+use super::Flow;
 use super::laid::{LOOP, Laid, Piece, Spot, loop_length};
 use super::plan::AFTER_LABEL;
-use super::Flow;
 use crate::state::StateId;
 
 /// The room around everything.
@@ -38,7 +38,9 @@ pub fn assemble(
         }
     };
     let nodes = || laid.iter().enumerate();
-    let rects: Vec<Rect> = nodes().map(|(n, laid)| rect(n, (laid.length, laid.breadth))).collect();
+    let rects: Vec<Rect> = nodes()
+        .map(|(n, laid)| rect(n, (laid.length, laid.breadth)))
+        .collect();
     let outer: Vec<Rect> = nodes().map(|(n, laid)| rect(n, laid.outer)).collect();
     let shapes: Vec<Shape> = scene
         .nodes
@@ -191,9 +193,8 @@ fn loops(index: usize, node: &scene::Node, rect: Rect, flow: Flow, lines: &mut V
         Flow::Down => rect.height,
         Flow::Right => rect.width,
     };
-    let length = |label: &scene::Label| {
-        loop_length(flow.along(label.block.width, label.block.height).0)
-    };
+    let length =
+        |label: &scene::Label| loop_length(flow.along(label.block.width, label.block.height).0);
     let needed: i32 = node.loops.iter().map(length).sum();
     let mut at = (side - needed) / 2;
     for label in &node.loops {

@@ -17,12 +17,19 @@ const GROUPS: [usize; 10] = [2, 3, 4, 5, 6, 8, 11, 15, 20, 28];
 const TRIED_MAX: usize = 12_000;
 
 /// The scene with its long states folded, where that makes it more like a page, and its plans.
-pub fn folded<'s>(scene: &'s Scene, plans: Vec<Option<Plan>>) -> (Cow<'s, Scene>, Vec<Option<Plan>>) {
+pub fn folded<'s>(
+    scene: &'s Scene,
+    plans: Vec<Option<Plan>>,
+) -> (Cow<'s, Scene>, Vec<Option<Plan>>) {
     let mut scene = Cow::Borrowed(scene);
     let mut plans = plans;
     let mut tries = TRIED_MAX / (scene.nodes.len() + scene.arrows.len()) + 1;
     let long: Vec<usize> = (0..scene.nodes.len())
-        .filter(|node| plans[*node].as_ref().is_some_and(|plan| layers(plan).len() >= LAYERS_MIN))
+        .filter(|node| {
+            plans[*node]
+                .as_ref()
+                .is_some_and(|plan| layers(plan).len() >= LAYERS_MIN)
+        })
         .filter(|node| !matches!(scene.nodes[*node].shape, Shape::Box { parallel: true, .. }))
         // Of a huge chart there is only time for the outermost.
         .filter(|node| *node == 0 || !is_huge(&scene))
@@ -42,7 +49,11 @@ pub fn folded<'s>(scene: &'s Scene, plans: Vec<Option<Plan>>) -> (Cow<'s, Scene>
             off(*a).total_cmp(&off(*b))
         });
         let mut best = None;
-        for count in counts.into_iter().filter(|count| count * 2 <= layers.len()).take(4) {
+        for count in counts
+            .into_iter()
+            .filter(|count| count * 2 <= layers.len())
+            .take(4)
+        {
             if tries == 0 {
                 break;
             }
@@ -78,13 +89,19 @@ fn layers(plan: &Plan) -> Vec<Vec<usize>> {
 
 /// How the best of both flows of `node` looks, with its groups across it and everything else flowing as they do; and how far from a page.
 fn judge(scene: &Scene, plans: &[Option<Plan>], node: usize) -> (f64, f64) {
-    let grouped = scene.nodes[node].children.iter().any(|child| scene.nodes[*child].shape == Shape::Group);
+    let grouped = scene.nodes[node]
+        .children
+        .iter()
+        .any(|child| scene.nodes[*child].shape == Shape::Group);
     let look = |flow: Flow| {
         let mut flows = vec![if grouped { flow.other() } else { flow }; scene.nodes.len()];
         flows[node] = flow;
         let (laid, _) = inside::lay_out(scene, plans, &flows, &inside::Hints::new(), true);
         let outside = flows[scene.nodes[node].parent];
-        (unsightly(&laid[node..], outside), off_page(outside.point(laid[node].outer)))
+        (
+            unsightly(&laid[node..], outside),
+            off_page(outside.point(laid[node].outer)),
+        )
     };
     let right = look(Flow::Right);
     if is_huge(scene) {
@@ -102,7 +119,9 @@ fn fold(scene: &Scene, node: usize, layers: &[Vec<usize>], groups: usize) -> Sce
     for group in 0..groups {
         parents.push(node);
         for layer in &layers[layers.len() * group / groups..layers.len() * (group + 1) / groups] {
-            layer.iter().for_each(|child| parents[*child] = count + group);
+            layer
+                .iter()
+                .for_each(|child| parents[*child] = count + group);
         }
         nodes.push(Node {
             shape: Shape::Group,
@@ -124,7 +143,10 @@ fn sorted(nodes: Vec<Node>, parents: Vec<usize>, scene: &Scene, node: usize) -> 
     order.extend(old..nodes.len());
     order.extend(node + 1..old);
     let mut place = vec![0; nodes.len()];
-    order.iter().enumerate().for_each(|(to, from)| place[*from] = to);
+    order
+        .iter()
+        .enumerate()
+        .for_each(|(to, from)| place[*from] = to);
     let mut sorted: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
     let mut result: Vec<Node> = Vec::with_capacity(order.len());
     for from in order {

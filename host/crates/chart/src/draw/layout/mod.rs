@@ -8,6 +8,7 @@
 //!
 //! No library was found that lays out nested graphs with room for labels (Graphviz's algorithms, which the crates at hand follow, know no nested boxes).
 
+mod across;
 mod assemble;
 mod fold;
 mod inside;
@@ -103,7 +104,13 @@ fn finished(
 /// The flow of each state: from all down and from all to the right, whichever single changes make the whole more like a page.
 fn flows(scene: &Scene, plans: &[Option<Plan>]) -> Vec<Flow> {
     if is_huge(scene) {
-        let of = |node: &Node| if node.shape == Shape::Group { Flow::Down } else { Flow::Right };
+        let of = |node: &Node| {
+            if node.shape == Shape::Group {
+                Flow::Down
+            } else {
+                Flow::Right
+            }
+        };
         return scene.nodes.iter().map(of).collect();
     }
     let judge = |flows: &[Flow]| {
@@ -159,12 +166,15 @@ fn lay_out(scene: &Scene, plans: &[Option<Plan>], flows: &[Flow], rounds: usize)
 /// Whether the whole is much longer one way than the other.
 fn is_stretched(scene: &Scene, plans: &[Option<Plan>], flows: &[Flow]) -> bool {
     let (laid, _) = inside::lay_out(scene, plans, flows, &Hints::new(), true);
-    laid.first().is_some_and(|frame| off_page(flows[0].point(frame.outer)) > STRETCHED)
+    laid.first()
+        .is_some_and(|frame| off_page(flows[0].point(frame.outer)) > STRETCHED)
 }
 
 /// How far a size is from the shape of a page, as a logarithm.
 fn off_page(size: Point) -> f64 {
-    (f64::from(size.x.max(1)) / f64::from(size.y.max(1)) / 1.4).ln().abs()
+    (f64::from(size.x.max(1)) / f64::from(size.y.max(1)) / 1.4)
+        .ln()
+        .abs()
 }
 
 /// How far a layout is from a small one of the shape of a page.

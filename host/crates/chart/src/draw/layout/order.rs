@@ -63,7 +63,11 @@ impl<'l> Order<'l> {
             }
             let downward = sweep % 2 == 0;
             for step in 1..self.layers.len() {
-                let layer = if downward { step } else { self.layers.len() - 1 - step };
+                let layer = if downward {
+                    step
+                } else {
+                    self.layers.len() - 1 - step
+                };
                 self.sweep(layer, downward);
             }
             if self.lines.len() <= EXCHANGED_MAX {
@@ -88,7 +92,11 @@ impl<'l> Order<'l> {
     fn sweep(&mut self, layer: usize, downward: bool) {
         let mut wanted: Vec<(usize, f32)> = Vec::with_capacity(self.layers[layer].len());
         for (position, &item) in self.layers[layer].iter().enumerate() {
-            let lines = if downward { &self.up[item] } else { &self.down[item] };
+            let lines = if downward {
+                &self.up[item]
+            } else {
+                &self.down[item]
+            };
             let sum: f32 = lines.iter().map(|line| self.wanted(*line, downward)).sum();
             let at = match lines.len() {
                 0 => position as f32,
@@ -97,7 +105,9 @@ impl<'l> Order<'l> {
             wanted.push((item, at));
         }
         // What has no lines on that side keeps its position among the others.
-        let free: Vec<usize> = (0..wanted.len()).filter(|p| !self.stays(wanted[*p].0, downward)).collect();
+        let free: Vec<usize> = (0..wanted.len())
+            .filter(|p| !self.stays(wanted[*p].0, downward))
+            .collect();
         let mut sorted: Vec<(usize, f32)> = free.iter().map(|position| wanted[*position]).collect();
         sorted.sort_by(|a, b| a.1.total_cmp(&b.1));
         for (position, (item, _)) in free.into_iter().zip(sorted) {
@@ -107,7 +117,11 @@ impl<'l> Order<'l> {
     }
 
     fn stays(&self, item: usize, downward: bool) -> bool {
-        let lines = if downward { &self.up[item] } else { &self.down[item] };
+        let lines = if downward {
+            &self.up[item]
+        } else {
+            &self.down[item]
+        };
         self.fixed[item] || lines.is_empty()
     }
 
@@ -126,7 +140,10 @@ impl<'l> Order<'l> {
             let mut better = false;
             for layer in 0..self.layers.len() {
                 for position in 1..self.layers[layer].len() {
-                    let (left, right) = (self.layers[layer][position - 1], self.layers[layer][position]);
+                    let (left, right) = (
+                        self.layers[layer][position - 1],
+                        self.layers[layer][position],
+                    );
                     if self.fixed[left] || self.fixed[right] {
                         continue;
                     }
@@ -161,7 +178,10 @@ impl<'l> Order<'l> {
 
     /// All crossings.
     fn crossings(&self) -> usize {
-        self.layers.iter().map(|layer| self.crossings_below(layer)).sum()
+        self.layers
+            .iter()
+            .map(|layer| self.crossings_below(layer))
+            .sum()
     }
 
     fn crossings_below(&self, layer: &[usize]) -> usize {

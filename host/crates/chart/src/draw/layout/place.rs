@@ -58,6 +58,9 @@ const SIMPLEX_MAX: usize = 4_000;
 /// How often.
 const SWEEPS: usize = 10;
 
+/// How much the whole wants to be narrow: not so much that the lightest line bends for it.
+const NARROW: i64 = 4;
+
 /// Where each item begins, the least being 0, and where each port is, from its item's beginning.
 pub fn place(placing: &Placing<'_>) -> (Vec<i32>, Vec<i32>) {
     let count = placing.breadth.len();
@@ -99,8 +102,16 @@ fn centre(placing: &Placing<'_>, at: &[i32], ports: &mut [i32]) {
                 continue;
             }
             let follows = port > 0 && placing.ports[port - 1].followed;
-            let least = if follows { ports[port - 1] + PORTS } else { spec.range.0 };
-            let most = if spec.followed { ports[port + 1] - PORTS } else { spec.range.1 };
+            let least = if follows {
+                ports[port - 1] + PORTS
+            } else {
+                spec.range.0
+            };
+            let most = if spec.followed {
+                ports[port + 1] - PORTS
+            } else {
+                spec.range.1
+            };
             if least <= most {
                 ports[port] = spec.best.clamp(least, most);
             }
@@ -118,7 +129,7 @@ fn by_simplex(placing: &Placing<'_>) -> (Vec<i32>, Vec<i32>) {
         least,
         weight,
     };
-    let mut arcs = vec![arc(left, right, 0, 1)];
+    let mut arcs = vec![arc(left, right, 0, NARROW)];
     for layer in placing.layers {
         for pair in layer.windows(2) {
             let least = placing.breadth[pair[0]] + (placing.gap)(pair[0], pair[1]);
@@ -159,7 +170,11 @@ fn by_simplex(placing: &Placing<'_>) -> (Vec<i32>, Vec<i32>) {
     }
     // Items of no layer hang on the left.
     let mut placed = vec![false; count];
-    placing.layers.iter().flatten().for_each(|i| placed[*i] = true);
+    placing
+        .layers
+        .iter()
+        .flatten()
+        .for_each(|i| placed[*i] = true);
     let unplaced = (0..count).filter(|item| !placed[*item]);
     arcs.extend(unplaced.map(|item| arc(left, item, 0, 0)));
     let at = simplex::solve(first_line + placing.pulls.len(), &arcs);

@@ -80,10 +80,10 @@ pub fn plans(scene: &Scene) -> Vec<Option<Plan>> {
     }
     let mut crossings = vec![Vec::new(); scene.nodes.len()];
     let mut plans = Vec::with_capacity(scene.nodes.len());
-    for node in 0..scene.nodes.len() {
+    for (node, arrows) in inside.iter().enumerate() {
         let has_children = !scene.nodes[node].children.is_empty();
         plans.push(has_children.then(|| {
-            let planner = Planner::new(scene, node, &inside[node]);
+            let planner = Planner::new(scene, node, arrows);
             planner.finish(&mut crossings)
         }));
     }
@@ -291,7 +291,13 @@ impl<'s> Planner<'s> {
     /// Which arrows lead back, seen from the start in document order: drawn upwards, they leave no circle.
     fn backward(&self, ends: &[(Option<usize>, Option<usize>)]) -> Vec<bool> {
         // All regions are active at once: they are one.
-        let one = |item: usize| if self.is_region(item) { self.items.len() } else { item };
+        let one = |item: usize| {
+            if self.is_region(item) {
+                self.items.len()
+            } else {
+                item
+            }
+        };
         let mut out = vec![Vec::new(); self.items.len() + 1];
         for (position, ends) in ends.iter().enumerate() {
             if let (Some(from), Some(to)) = *ends {
