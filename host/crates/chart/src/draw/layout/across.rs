@@ -84,7 +84,8 @@ impl Inside<'_> {
 
     /// Where each item begins, across the flow.
     pub fn across(&mut self, layers: &[Vec<usize>], ports: &[Port]) -> Vec<i32> {
-        let bends = |item: usize| !matches!(self.items[item], Item::Child(_) | Item::Label(_));
+        // A label on a long line should not make it bend.
+        let bends = |item: usize| !matches!(self.items[item], Item::Child(_));
         let meet = |item: usize, at: Option<i32>, port: Option<usize>| match port {
             Some(port) => Meet::Port(port),
             None => Meet::At(item, at.unwrap_or(0)),
