@@ -1,5 +1,6 @@
 //! Pictures, measured: nothing overlaps, no line passes through what is not its own, whatever the chart.
 
+use crate::properties;
 use crate::support::{chart, def};
 use charthouse_chart::draw::{FaultKind, Options, Picture, Point, picture};
 use charthouse_chart::*;
@@ -265,4 +266,20 @@ fn a_thousand_states_end_and_nothing_is_too_deep() {
             .count(),
         1000
     );
+}
+
+/// The engine's own random charts: transitions to several states at once, regions that are final, everything that is allowed and unusual.
+#[test]
+fn nothing_overlaps_in_unusual_charts() {
+    let mut dice = Dice(7);
+    let mut charts = 0;
+    for round in 0..64 {
+        let bytes: Vec<u8> = (0..400).map(|_| dice.below(256) as u8).collect();
+        if let Some(chart) = properties::random_chart(&bytes) {
+            let picture = picture(&chart, &Options::default());
+            check(&picture, &format!("round {round}"));
+            charts += usize::from(picture.lines.len() > 4);
+        }
+    }
+    assert!(charts > 20, "only {charts} random charts are worth it");
 }
