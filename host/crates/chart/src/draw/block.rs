@@ -293,5 +293,8 @@ pub(super) fn in_words(transition: &ShownTransition) -> String {
     if !transition.actions.is_empty() {
         text.push_str(&format!(" / {}", transition.actions.join("; ")));
     }
+    if transition.reenter && !transition.targets.is_empty() {
+        text.push_str(" (re-enters)");
+    }
     text
 }

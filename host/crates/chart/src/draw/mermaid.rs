@@ -176,7 +176,6 @@ impl Writer<'_> {
                 let kind = if deep { "Deep" } else { "Shallow" };
                 let note = quoted(&format!("{kind} history {}", info.id));
                 self.line(depth, format_args!("note right of {name} : {note}"));
-                return;
             }
             StateType::Atomic | StateType::Final => {
                 let text = quoted(&info.id);

@@ -45,7 +45,7 @@ impl Paint<'_> {
             r#"<title id="title">Statechart {}</title>"#,
             escaped(self.chart.name())
         ));
-        let description = self.description(picture, options);
+        let description = self.description(options);
         self.line(format_args!(
             r#"<desc id="description">{}</desc>"#,
             escaped(&description)
@@ -86,13 +86,14 @@ impl Paint<'_> {
         self.out.push_str("</svg>\n");
     }
 
-    fn description(&self, picture: &Picture, options: &Options) -> String {
+    fn description(&self, options: &Options) -> String {
         let about = options.about.as_deref().unwrap_or_default().trim();
         let mut text = about.to_owned();
         if !text.is_empty() {
             text.push(' ');
         }
-        let transitions = picture.lines.iter().filter(|line| !line.default).count();
+        let shown = &self.chart.program.shown;
+        let transitions: usize = shown.iter().map(|state| state.transitions.len()).sum();
         let states = self.chart.states().count();
         let _ = write!(text, "{states} states, {transitions} transitions.");
         let active: Vec<&str> = options

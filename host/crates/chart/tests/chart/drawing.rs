@@ -1,9 +1,8 @@
 //! Pictures, measured: nothing overlaps, no line passes through what is not its own, whatever the chart.
 
+use crate::properties;
 use crate::support::{chart, def};
-use charthouse_chart::draw::{
-    FaultKind, Options, Picture, TreeStyle, active, dot, mermaid, picture, svg, tree,
-};
+use charthouse_chart::draw::{FaultKind, Options, Picture, Point, picture};
 use charthouse_chart::*;
 use serde_json::{Map, Value as Json, json};
 
@@ -138,57 +137,149 @@ fn random_chart(seed: u64) -> Option<Chart> {
     compiled.ok().map(|compiled| compiled.chart)
 }
 
-/// Nothing overlaps; returns how often lines run on each other, which cannot always be helped.
+/// Nothing overlaps.
 #[track_caller]
-fn check(picture: &Picture, name: &str) -> usize {
-    let (on_lines, others): (Vec<_>, Vec<_>) = picture
-        .faults()
-        .into_iter()
-        .partition(|fault| fault.kind == FaultKind::LineOnLine);
-    assert!(others.is_empty(), "{name}: {others:#?}");
-    on_lines.len()
+fn check(picture: &Picture, name: &str) {
+    let faults = picture.faults();
+    assert!(faults.is_empty(), "{name}: {faults:#?}");
 }
 
 #[test]
 fn nothing_overlaps_in_random_charts() {
     let mut charts = 0;
-    let mut on_lines = 0;
-    let mut lines = 0;
     for seed in 0..64 {
         if let Some(chart) = random_chart(seed) {
-            let picture = picture(&chart, &Options::default());
-            on_lines += check(&picture, &format!("seed {seed}"));
-            lines += picture.lines.len();
+            check(
+                &picture(&chart, &Options::default()),
+                &format!("seed {seed}"),
+            );
             charts += 1;
         }
     }
     assert!(charts > 40, "only {charts} random charts compile");
-    eprintln!("{on_lines} {lines}");
+}
+
+#[test]
+fn a_long_chain_is_folded() {
+    let mut states = Map::new();
+    for number in 0..30 {
+        let next = format!("s{}", (number + 1) % 30);
+        states.insert(format!("s{number}"), json!({"on": {"go": next}}));
+    }
+    let picture = picture(
+        &chart(json!({"initial": "s0", "states": states})),
+        &Options::default(),
+    );
+    check(&picture, "chain");
+    let (width, height) = (picture.width, picture.height);
     assert!(
-        on_lines * 100 <= lines,
-        "{on_lines} of {lines} lines run on others"
+        width < 3 * height && height < 3 * width,
+        "{width} x {height}"
+    );
+}
+
+/// What the measure finds when something is wrong: a test of the tests.
+#[test]
+fn faults_are_found() {
+    let chart = chart(json!({
+        "initial": "a",
+        "states": {
+            "a": {"on": {"go": "b", "stop": "c"}},
+            "b": {"on": {"back": "a"}},
+            "c": {"type": "final"},
+        },
+    }));
+    let good = picture(&chart, &Options::default());
+    check(&good, "untouched");
+    let kinds = |change: &dyn Fn(&mut Picture)| {
+        let mut picture = good.clone();
+        change(&mut picture);
+        let mut kinds: Vec<FaultKind> = picture.faults().iter().map(|f| f.kind).collect();
+        kinds.sort();
+        kinds.dedup();
+        kinds
+    };
+    let labelled: Vec<usize> = (0..good.lines.len())
+        .filter(|line| good.lines[*line].label.is_some())
+        .collect();
+    let label = |picture: &Picture, line: usize| picture.lines[line].label.clone().expect("one");
+    assert!(
+        kinds(&|p| {
+            let first = label(p, labelled[0]);
+            p.lines[labelled[1]].label = Some(first);
+        })
+        .contains(&FaultKind::LabelOnLabel)
+    );
+    assert!(
+        kinds(&|p| {
+            let mut moved = label(p, labelled[0]);
+            moved.rect = p.shapes[1].rect;
+            p.lines[labelled[0]].label = Some(moved);
+        })
+        .contains(&FaultKind::LabelOnBox)
+    );
+    assert!(kinds(&|p| p.shapes[1].rect.x = -50).contains(&FaultKind::Outside));
+    assert!(kinds(&|p| p.shapes[1].rect = p.shapes[2].rect).contains(&FaultKind::Siblings));
+    assert!(
+        kinds(&|p| p.lines[labelled[0]].parts[0][0].x += 1).contains(&FaultKind::Loose),
+        "a slanted line"
+    );
+    assert!(
+        kinds(&|p| p.lines[labelled[1]].parts = p.lines[labelled[0]].parts.clone())
+            .contains(&FaultKind::LineOnLine)
+    );
+    assert!(
+        kinds(&|p| {
+            let rect = p.shapes[3].rect;
+            let (y, from, to) = (rect.y + 3, rect.x - 5, rect.right() + 5);
+            p.lines[labelled[0]].parts[0] = vec![Point { x: from, y }, Point { x: to, y }];
+        })
+        .contains(&FaultKind::LineThroughBox)
     );
 }
 
 #[test]
-fn zz_dump() {
-    std::fs::create_dir_all("/tmp/drawtool/random").unwrap();
-    for seed in 0..64 {
-        if let Some(chart) = random_chart(seed) {
-            std::fs::write(
-                format!("/tmp/drawtool/random/{seed:02}.svg"),
-                svg(&chart, &Options::default()),
-            )
-            .unwrap();
-            let p = picture(&chart, &Options::default());
-            eprintln!(
-                "{seed} {}x{} {} states {} lines; {:?}",
-                p.width,
-                p.height,
-                chart.states().count(),
-                p.lines.len(),
-                p.faults()
-            );
+fn a_thousand_states_end_and_nothing_is_too_deep() {
+    // Sixty levels, the deepest that a chart may have, and a thousand states beside each other.
+    let mut deep = json!({"on": {"up": "d0"}});
+    for level in (0..60).rev() {
+        deep = json!({"initial": (format!("d{level}")), "states": {(format!("d{level}")): deep}});
+    }
+    check(
+        &picture(&chart(deep), &Options::default()),
+        "sixty levels deep",
+    );
+    let mut states = Map::new();
+    for number in 0..1000 {
+        let next = format!("s{}", (number * 7 + 1) % 1000);
+        states.insert(
+            format!("s{number}"),
+            json!({"on": {"go": next, "x": {"actions": [{"raise": "go"}]}}}),
+        );
+    }
+    let wide = chart(json!({"initial": "s0", "states": states}));
+    assert_eq!(
+        picture(&wide, &Options::default())
+            .lines
+            .iter()
+            .filter(|l| !l.default)
+            .count(),
+        1000
+    );
+}
+
+/// The engine's own random charts: transitions to several states at once, regions that are final, everything that is allowed and unusual.
+#[test]
+fn nothing_overlaps_in_unusual_charts() {
+    let mut dice = Dice(7);
+    let mut charts = 0;
+    for round in 0..64 {
+        let bytes: Vec<u8> = (0..400).map(|_| dice.below(256) as u8).collect();
+        if let Some(chart) = properties::random_chart(&bytes) {
+            let picture = picture(&chart, &Options::default());
+            check(&picture, &format!("round {round}"));
+            charts += usize::from(picture.lines.len() > 4);
         }
     }
+    assert!(charts > 20, "only {charts} random charts are worth it");
 }

@@ -2,6 +2,7 @@
 //! simulator's lines, and invariants over random charts. The conformance suites (`tests/conformance`) hold the rest of the semantics.
 
 mod drawing;
+mod drawn;
 mod findings;
 mod migration;
 mod moving;

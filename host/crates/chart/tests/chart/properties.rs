@@ -151,7 +151,7 @@ pub fn name_states(json: &mut Json, states: usize) {
     }
 }
 
-fn random_chart(bytes: &[u8]) -> Option<Chart> {
+pub fn random_chart(bytes: &[u8]) -> Option<Chart> {
     let mut choices = Choices {
         bytes: bytes.iter(),
         states: 0,

@@ -34,8 +34,8 @@ pub struct Piece {
     pub part: usize,
     /// From its beginning.
     pub points: Vec<Point>,
-    /// Whether it meets the border at the end of the flow with its first point or (false) its last.
-    pub border: Option<bool>,
+    /// Whether it meets the far border with its first point or (false) its last, and in the direction of which flow.
+    pub border: Option<(bool, Flow)>,
 }
 
 /// How far an arrow from a state to itself stands out.
@@ -86,24 +86,31 @@ impl Laid {
     pub fn stretch(&mut self, length: i32, flow: Flow) {
         self.outer.0 += length - self.length;
         self.length = length;
-        for piece in &mut self.pieces {
-            let point = match piece.border {
-                Some(true) => piece.points.first_mut(),
-                Some(false) => piece.points.last_mut(),
-                None => None,
-            };
-            match (point, flow) {
-                (Some(point), Flow::Down) => point.y = length,
-                (Some(point), Flow::Right) => point.x = length,
-                (None, _) => {}
-            }
-        }
+        self.reach(length, flow);
     }
 
     /// Make it broader.
-    pub fn widen(&mut self, breadth: i32) {
+    pub fn widen(&mut self, breadth: i32, flow: Flow) {
         self.outer.1 += breadth - self.breadth;
         self.breadth = breadth;
+        self.reach(breadth, flow.other());
+    }
+
+    fn reach(&mut self, border: i32, flow: Flow) {
+        for piece in &mut self.pieces {
+            let Some((first, _)) = piece.border.filter(|(_, along)| *along == flow) else {
+                continue;
+            };
+            let point = match first {
+                true => piece.points.first_mut(),
+                false => piece.points.last_mut(),
+            };
+            match (point, flow) {
+                (Some(point), Flow::Down) => point.y = border,
+                (Some(point), Flow::Right) => point.x = border,
+                (None, _) => {}
+            }
+        }
     }
 }
 
@@ -116,6 +123,8 @@ pub struct Flowing {
     pub labels: Vec<(usize, Spot)>,
     pub pieces: Vec<FlowingPiece>,
     pub ports: BTreeMap<usize, (Side, i32)>,
+    /// Whether lines that cross its border turn a corner before.
+    pub turned: bool,
 }
 
 /// A part of an arrow in it.
@@ -134,6 +143,7 @@ impl Flowing {
     /// Let the lines that cross the border do so where the flow of the surroundings begins and ends: they turn the corner in lanes, the one
     /// nearest to the corner outermost. `header` is how long the part of the state is that its text takes, where that lies in their way.
     pub fn turn(&mut self, header: i32, moves_header: bool) {
+        self.turned = true;
         let lanes = |side: Side| {
             let ports = self.ports.iter().filter(move |(_, port)| port.0 == side);
             let mut ports: Vec<(i32, usize)> =
@@ -194,6 +204,7 @@ impl Flowing {
     /// As its surroundings see it, whose flow may be another than its own.
     pub fn seen(self, own: Flow, outside: Flow) -> Laid {
         let point = |spot: Spot| own.point(spot);
+        let along = if self.turned { own.other() } else { own };
         let (width, height) = own.along(self.length, self.breadth);
         let (length, breadth) = outside.along(width, height);
         let piece = |piece: FlowingPiece| {
@@ -205,7 +216,7 @@ impl Flowing {
                 arrow: piece.arrow,
                 part: piece.part,
                 points,
-                border: piece.ends.then_some(!piece.forward),
+                border: piece.ends.then_some((!piece.forward, along)),
             }
         };
         Laid {

@@ -8,6 +8,7 @@
 //!
 //! No library was found that lays out nested graphs with room for labels (Graphviz's algorithms, which the crates at hand follow, know no nested boxes).
 
+mod across;
 mod assemble;
 mod fold;
 mod inside;

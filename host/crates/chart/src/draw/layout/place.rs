@@ -58,6 +58,9 @@ const SIMPLEX_MAX: usize = 4_000;
 /// How often.
 const SWEEPS: usize = 10;
 
+/// How much the whole wants to be narrow: not so much that the lightest line bends for it.
+const NARROW: i64 = 4;
+
 /// Where each item begins, the least being 0, and where each port is, from its item's beginning.
 pub fn place(placing: &Placing<'_>) -> (Vec<i32>, Vec<i32>) {
     let count = placing.breadth.len();
@@ -126,7 +129,7 @@ fn by_simplex(placing: &Placing<'_>) -> (Vec<i32>, Vec<i32>) {
         least,
         weight,
     };
-    let mut arcs = vec![arc(left, right, 0, 1)];
+    let mut arcs = vec![arc(left, right, 0, NARROW)];
     for layer in placing.layers {
         for pair in layer.windows(2) {
             let least = placing.breadth[pair[0]] + (placing.gap)(pair[0], pair[1]);

@@ -80,10 +80,10 @@ pub fn plans(scene: &Scene) -> Vec<Option<Plan>> {
     }
     let mut crossings = vec![Vec::new(); scene.nodes.len()];
     let mut plans = Vec::with_capacity(scene.nodes.len());
-    for node in 0..scene.nodes.len() {
+    for (node, arrows) in inside.iter().enumerate() {
         let has_children = !scene.nodes[node].children.is_empty();
         plans.push(has_children.then(|| {
-            let planner = Planner::new(scene, node, &inside[node]);
+            let planner = Planner::new(scene, node, arrows);
             planner.finish(&mut crossings)
         }));
     }

@@ -5,7 +5,7 @@ use super::Flow;
 use super::inside::{Inside, Step};
 use super::laid::{Flowing, FlowingPiece, LANE, Laid, Spot};
 use super::plan::{Item, Side};
-use super::tracks::{Run, lanes};
+use super::tracks::{Run, lanes, turns};
 use std::collections::BTreeMap;
 
 /// Before the first lane, for lines to come out of a box; after the last, for arrowheads; and where no line needs a lane.
@@ -25,6 +25,7 @@ pub fn route(inside: &Inside<'_>, layers: &[Vec<usize>], across: &[i32]) -> Laid
         starts: Vec::with_capacity(layers.len()),
         lengths: Vec::with_capacity(layers.len()),
         lane_at: vec![0; inside.steps.len()],
+        turn_at: vec![None; inside.steps.len()],
         lead: match frame.flow {
             Flow::Down => frame.padding(),
             Flow::Right => above.max(frame.padding()),
@@ -54,6 +55,8 @@ struct Router<'r> {
     starts: Vec<i32>,
     lengths: Vec<i32>,
     lane_at: Vec<i32>,
+    /// Where a step changes to another lane, and to which.
+    turn_at: Vec<Option<Spot>>,
     /// Where the first item begins across the flow.
     lead: i32,
 }
@@ -92,14 +95,7 @@ impl Router<'_> {
             self.starts.push(at);
             self.lengths.push(length.unwrap_or(0));
             at += length.unwrap_or(0);
-            let ends = |step: &usize| self.ends(&steps[*step]);
-            let bent = gaps[layer].iter().copied();
-            let bent: Vec<usize> = bent.filter(|s| ends(s).0 != ends(s).1).collect();
-            let runs = bent.iter().map(ends).map(|(from, to)| Run { from, to });
-            let (lane, count) = lanes(&runs.collect::<Vec<_>>());
-            for (step, lane) in bent.iter().zip(lane) {
-                self.lane_at[*step] = at + BEFORE_LANES + LANE * lane as i32;
-            }
+            let count = self.lanes(&gaps[layer], at + BEFORE_LANES);
             if layer + 1 == self.layers.len() {
                 break;
             }
@@ -118,6 +114,34 @@ impl Router<'_> {
         at + if ends_in_ports { 0 } else { padding }
     }
 
+    /// Give the steps of one gap, whose first lane is at `first`, their lanes; the answer is how many there are.
+    fn lanes(&mut self, steps: &[usize], first: i32) -> usize {
+        let ends = |step: &usize| self.ends(&self.inside.steps[*step]);
+        let (steps, straight): (Vec<usize>, Vec<usize>) =
+            steps.iter().partition(|step| ends(step).0 != ends(step).1);
+        let run = |(line, (from, to))| Run { from, to, line };
+        let mut runs: Vec<Run> = steps.iter().map(ends).enumerate().map(run).collect();
+        let straight: Vec<i32> = straight.iter().map(|step| ends(step).0).collect();
+        let turns = turns(&runs, &straight);
+        // A run that turns once more is two.
+        for (line, turn) in turns.iter().enumerate() {
+            if let Some(at) = *turn {
+                let to = std::mem::replace(&mut runs[line].to, at);
+                runs.push(Run { from: at, to, line });
+            }
+        }
+        let (lane, count) = lanes(&runs);
+        let mut second = steps.len();
+        for (index, step) in steps.iter().enumerate() {
+            self.lane_at[*step] = first + LANE * lane[index] as i32;
+            if let Some(at) = turns[index] {
+                self.turn_at[*step] = Some((at, first + LANE * lane[second] as i32));
+                second += 1;
+            }
+        }
+        count
+    }
+
     /// The state with its size and nothing in it.
     fn flowing(&self, end: i32) -> Flowing {
         let items = self.layers.iter().flatten();
@@ -130,6 +154,7 @@ impl Router<'_> {
             labels: Vec::new(),
             pieces: Vec::new(),
             ports: BTreeMap::new(),
+            turned: false,
         }
     }
 
@@ -160,7 +185,13 @@ impl Router<'_> {
                 }
                 if from != to {
                     spots.push((self.lane_at[number], from));
-                    spots.push((self.lane_at[number], to));
+                    let mut lane = self.lane_at[number];
+                    if let Some((at, next)) = self.turn_at[number] {
+                        spots.push((lane, at + self.lead));
+                        spots.push((next, at + self.lead));
+                        lane = next;
+                    }
+                    spots.push((lane, to));
                 }
                 if step.lower == link.lower {
                     spots.push((along[step.lower], to));

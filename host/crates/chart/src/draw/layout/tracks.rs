@@ -6,6 +6,8 @@
 pub struct Run {
     pub from: i32,
     pub to: i32,
+    /// The line it belongs to; of two runs of a line the first in the list comes first.
+    pub line: usize,
 }
 
 impl Run {
@@ -24,9 +26,13 @@ impl Run {
         within(other, self.to) + within(self, other.from)
     }
 
-    /// Whether it would run on top of `other` for a while, if this were in a higher lane.
-    fn covers(self, other: Run) -> bool {
-        (self.to - other.from).abs() < NEAR
+    /// How much it would run on top of `other` or close to it, if this were in a higher lane.
+    fn covers(self, other: Run) -> i32 {
+        match (self.to - other.from).abs() {
+            0..2 => 400,
+            2..NEAR => 100,
+            _ => 0,
+        }
     }
 
     fn touches(self, other: Run) -> bool {
@@ -36,6 +42,28 @@ impl Run {
 
 /// Lines nearer than this look like one.
 const NEAR: i32 = 5;
+
+/// Where a run has to turn once more: two lines that swap their places cover each other in any two lanes, so one of them takes a lane on either
+/// side of the other's and changes between them at the returned place, clear of all others and of the `straight` lines.
+pub fn turns(runs: &[Run], straight: &[i32]) -> Vec<Option<i32>> {
+    let mut turns: Vec<Option<i32>> = vec![None; runs.len()];
+    for (index, run) in runs.iter().enumerate() {
+        let swapped =
+            |other: &Run| (run.from - other.to).abs() < 2 && (run.to - other.from).abs() < 2;
+        if !runs[..index].iter().any(swapped) {
+            continue;
+        }
+        let ends = runs.iter().flat_map(|run| [run.from, run.to]);
+        let taken: Vec<i32> = ends
+            .chain(straight.iter().copied())
+            .chain(turns.iter().flatten().copied())
+            .collect();
+        let middle = (run.from + run.to) / 2;
+        let mut around = (0..20 * NEAR).flat_map(|by| [middle - by, middle + by]);
+        turns[index] = around.find(|at| taken.iter().all(|other| (other - at).abs() >= NEAR));
+    }
+    turns
+}
 
 /// The lane of each run, and how many lanes there are.
 pub fn lanes(runs: &[Run]) -> (Vec<usize>, usize) {
@@ -54,8 +82,12 @@ pub fn lanes(runs: &[Run]) -> (Vec<usize>, usize) {
                 continue;
             }
             let cost = |upper: usize, lower: usize| {
+                let (first, second) = (upper, lower);
                 let (upper, lower) = (runs[upper], runs[lower]);
-                upper.crossings(lower) + 100 * i32::from(upper.covers(lower))
+                if upper.line == lower.line {
+                    return if first < second { 0 } else { 1_000 };
+                }
+                upper.crossings(lower) + upper.covers(lower)
             };
             let (first, second) = match cost(a, b) <= cost(b, a) {
                 true => (a, b),
@@ -116,7 +148,11 @@ mod tests {
     use super::*;
 
     fn run(from: i32, to: i32) -> Run {
-        Run { from, to }
+        Run {
+            from,
+            to,
+            line: (from * 1_000 + to) as usize,
+        }
     }
 
     #[test]
@@ -132,5 +168,9 @@ mod tests {
         assert_eq!(lanes(&[run(0, 20), run(60, 40)]).1, 1);
         let (lane, _) = lanes(&[run(0, 60), run(60, 0), run(30, 90)]);
         assert!(lane[0] != lane[1] && lane[1] != lane[2] && lane[0] != lane[2]);
+        assert_eq!(
+            turns(&[run(0, 60), run(60, 0), run(70, 90)], &[31]),
+            [None, Some(26), None]
+        );
     }
 }
