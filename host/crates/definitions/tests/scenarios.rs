@@ -55,8 +55,17 @@ fn the_chart_is_found_beside_its_scenarios_wherever_they_are_named_from() {
     );
 }
 
-/// Every transition of the chart at `path`, as (from, events, guard, to).
-fn transitions(path: &Path) -> Vec<(String, Vec<String>, Option<String>, Vec<String>)> {
+/// A transition as people read it.
+#[derive(Debug, PartialEq)]
+struct Told {
+    from: String,
+    events: Vec<String>,
+    guard: Option<String>,
+    to: Vec<String>,
+}
+
+/// Every transition of the chart at `path`.
+fn transitions(path: &Path) -> Vec<Told> {
     let bundle = match load_chart(path) {
         Ok((bundle, _)) => bundle,
         Err(report) => panic!("{report}"),
@@ -64,16 +73,16 @@ fn transitions(path: &Path) -> Vec<(String, Vec<String>, Option<String>, Vec<Str
     let chart = &bundle.chart;
     let told = chart.transitions().map(|(_, transition)| {
         let id = |state| chart.state(state).id.to_string();
-        (
-            id(transition.source()),
-            transition.events().map(str::to_owned).collect(),
-            transition.guard().map(str::to_owned),
-            transition
+        Told {
+            from: id(transition.source()),
+            events: transition.events().map(str::to_owned).collect(),
+            guard: transition.guard().map(str::to_owned),
+            to: transition
                 .targets()
                 .iter()
                 .map(|state| id(*state))
                 .collect(),
-        )
+        }
     });
     told.collect()
 }
