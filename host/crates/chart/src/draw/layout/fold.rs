@@ -14,7 +14,7 @@ const LAYERS_MIN: usize = 5;
 /// Into how many groups it is tried to fold one.
 const GROUPS: [usize; 10] = [2, 3, 4, 5, 6, 8, 11, 15, 20, 28];
 /// How many arrows may lead from one group to others.
-const BETWEEN_MAX: usize = 3;
+const BETWEEN_MAX: usize = 9;
 /// How many nodes may be laid out in all while trying.
 const TRIED_MAX: usize = 12_000;
 
