@@ -10,8 +10,7 @@
 //! come back. The same chart and the same events give the same trace, bit for bit.
 //!
 //! Rooms: [`def`] the tree as written · `compile` checks and tables · `expr` the language of guards · `interpret` Appendix D · `entry` which
-//! states are entered · `snapshot`, `save` what runs and how it is stored · `sim` the simulator behind `charthouse chart run` ·
-//! `shown` a chart's words, [`draw`] its pictures.
+//! states are entered · `snapshot`, `save` what runs and how it is stored · `sim` the simulator behind `charthouse chart run`.
 
 mod chart;
 mod compile;
