@@ -99,7 +99,7 @@ impl Inside<'_> {
                 lower: meet(step.lower, step.at.1, step.ports.1),
                 weight: match (bends(step.upper), bends(step.lower)) {
                     // Rows begin at the margin, wherever the one above them ended.
-                    _ if is_group(step.upper) => 0,
+                    _ if is_group(step.upper) || is_group(step.lower) => 0,
                     (true, true) => 8,
                     (false, false) => 3,
                     _ => 2,
@@ -108,12 +108,16 @@ impl Inside<'_> {
             .collect();
         let breadth: Vec<i32> = self.sizes.iter().map(|size| size.1).collect();
         let gap = |a: usize, b: usize| self.gap(a, b);
+        let first: Vec<usize> = (0..self.items.len())
+            .filter(|item| is_group(*item))
+            .collect();
         let (mut at, ports) = place(&Placing {
             layers,
             breadth: &breadth,
             gap: &gap,
             pulls: &pulls,
             ports,
+            first: &first,
             draft: self.frame.draft,
         });
         for step in &mut self.steps {

@@ -4,7 +4,7 @@
 //! through the group's border and comes in through that of the next.
 
 use super::super::block::Block;
-use super::super::scene::{Node, Scene, Shape};
+use super::super::scene::{Arrow, Node, Scene, Shape};
 use super::plan::{Item, Plan};
 use super::{Flow, inside, is_huge, off_page, plan, unsightly};
 use std::borrow::Cow;
@@ -13,6 +13,8 @@ use std::borrow::Cow;
 const LAYERS_MIN: usize = 5;
 /// Into how many groups it is tried to fold one.
 const GROUPS: [usize; 10] = [2, 3, 4, 5, 6, 8, 11, 15, 20, 28];
+/// How many arrows may lead from one group to others.
+const BETWEEN_MAX: usize = 9;
 /// How many nodes may be laid out in all while trying.
 const TRIED_MAX: usize = 12_000;
 
@@ -59,6 +61,9 @@ pub fn folded<'s>(
             }
             tries -= 1;
             let candidate = fold(&scene, node, &layers, count);
+            if !is_huge(&scene) && is_tangled(&candidate, node, count) {
+                continue;
+            }
             let candidate_plans = plan::plans(&candidate);
             let (now, _) = judge(&candidate, &candidate_plans, node);
             // A fold must be worth it: a straight chain is easier to follow.
@@ -73,6 +78,15 @@ pub fn folded<'s>(
         }
     }
     (scene, plans)
+}
+
+/// Whether so many arrows lead from group to group that a fold would hide where they go.
+fn is_tangled(scene: &Scene, node: usize, groups: usize) -> bool {
+    let between = |arrow: &&Arrow| {
+        let ends = [arrow.from, arrow.to];
+        !ends.contains(&node) && scene.common(arrow.from, arrow.to) == node
+    };
+    scene.arrows.iter().filter(between).count() > BETWEEN_MAX * (groups - 1)
 }
 
 /// The children on each layer that has any.

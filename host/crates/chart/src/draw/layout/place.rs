@@ -18,6 +18,8 @@ pub struct Placing<'p> {
     pub pulls: &'p [Pull],
     /// The ports they meet.
     pub ports: &'p [Port],
+    /// Items that want to be at the beginning, wherever their lines lead: rows begin at the margin.
+    pub first: &'p [usize],
     /// Whether the simplex is not worth its time yet.
     pub draft: bool,
 }
@@ -58,6 +60,8 @@ const SIMPLEX_MAX: usize = 4_000;
 /// How often.
 const SWEEPS: usize = 10;
 
+/// How much what wants to be at the beginning wants it.
+const FIRST: i64 = 100;
 /// How much the whole wants to be narrow: not so much that the lightest line bends for it.
 const NARROW: i64 = 4;
 
@@ -130,6 +134,7 @@ fn by_simplex(placing: &Placing<'_>) -> (Vec<i32>, Vec<i32>) {
         weight,
     };
     let mut arcs = vec![arc(left, right, 0, NARROW)];
+    arcs.extend(placing.first.iter().map(|item| arc(left, *item, 0, FIRST)));
     for layer in placing.layers {
         for pair in layer.windows(2) {
             let least = placing.breadth[pair[0]] + (placing.gap)(pair[0], pair[1]);
@@ -219,7 +224,12 @@ fn settle(placing: &Placing<'_>, layer: &[usize], near: &[Vec<(usize, i32, i64)>
             before += placing.breadth[left] + (placing.gap)(left, item);
         }
         starts.push(before);
-        let weight: i64 = near[item].iter().map(|(_, _, weight)| weight).sum();
+        let first = if placing.first.contains(&item) {
+            FIRST
+        } else {
+            0
+        };
+        let weight: i64 = first + near[item].iter().map(|(_, _, weight)| weight).sum::<i64>();
         let wanted: i64 = near[item]
             .iter()
             .map(|(other, offset, weight)| i64::from(at[*other] + offset) * weight)
@@ -270,6 +280,7 @@ mod tests {
             gap: &|_, _| 10,
             pulls: &pulls,
             ports: &[],
+            first: &[],
             draft: false,
         };
         for at in [by_simplex(&placing).0, by_sweeps(&placing)] {

@@ -290,6 +290,14 @@ impl<'s> Planner<'s> {
 
     /// Which arrows lead back, seen from the start in document order: drawn upwards, they leave no circle.
     fn backward(&self, ends: &[(Option<usize>, Option<usize>)]) -> Vec<bool> {
+        let is_group = |child: &usize| self.scene.nodes[*child].shape == Shape::Group;
+        if self.scene.nodes[self.node].children.iter().any(is_group) {
+            // Rows are in order already.
+            let back = |(from, to): &(Option<usize>, Option<usize>)| {
+                from.is_some() && to.is_some() && from > to
+            };
+            return ends.iter().map(back).collect();
+        }
         // All regions are active at once: they are one.
         let one = |item: usize| {
             if self.is_region(item) {
