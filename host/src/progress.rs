@@ -126,7 +126,10 @@ impl Progress {
                 changes,
                 later,
             } => {
-                let names: Vec<&str> = files.iter().map(|change| &*change.file).collect();
+                let mut names: Vec<&str> = files.iter().map(|change| &*change.file).collect();
+                if names.is_empty() {
+                    names.push("a script");
+                }
                 self.line(
                     &mut seen,
                     &format!("  reloaded: {}", plain(&names.join(", "))),
@@ -142,7 +145,8 @@ impl Progress {
                 let what = "what was saved is not used, the definitions before go on:";
                 self.line(&mut seen, &format!("  {} {what}", self.paint("31", "✗")));
                 for line in why.lines() {
-                    self.line(&mut seen, &format!("    {}", plain(line)));
+                    let text = format!("    {}", plain(line));
+                    self.line(&mut seen, text.trim_end());
                 }
             }
             RunEvent::Reasoning { .. } | RunEvent::Done { .. } => {}

@@ -21,11 +21,18 @@ fn main() {
     let directory = tempfile::tempdir().expect("a directory can be made");
     let path = directory.path().join("chart.yaml");
     print(
-        "a chart of 1,000 states loaded",
+        "a full chart of 1,000 states loaded",
         &path,
         &chart(20, Detail::Full),
         10.0,
         "Read, parse, walk, resolve names, type-check 3,700 expressions, work out entry sets, look for what never happens, hash.",
+    );
+    print(
+        "a plain chart of 1,000 states loaded",
+        &path,
+        &chart(20, Detail::Short),
+        10.0,
+        "The same states with two transitions for each step, without guards and actions.",
     );
     print(
         "a chart of 10,000 states loaded",

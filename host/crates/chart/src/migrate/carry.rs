@@ -427,6 +427,7 @@ pub(super) fn timers(
             migration.changes.push(Change::TimerSet {
                 event: event.clone(),
                 due,
+                left: due.saturating_sub(now),
             });
             set.push(Set {
                 state: *same,

@@ -8,7 +8,8 @@ use crate::state::StateId;
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
-use types::{ContentHash, Value};
+use std::time::Duration;
+use types::{ContentHash, Value, write_duration};
 
 /// A running chart's way to another version.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -95,6 +96,8 @@ pub enum Change {
         event: Arc<str>,
         /// When it is due, in milliseconds on the clock of the events.
         due: i64,
+        /// How long that is from now, in milliseconds.
+        left: i64,
     },
     /// An activity of a state that stays is stopped: its invoke is gone or reads otherwise.
     ActivityStopped {
@@ -202,8 +205,10 @@ impl fmt::Display for Change {
                 write!(f, "data `{name}` is gone; it was {value}")
             }
             Change::TimerDropped { event } => write!(f, "the timer `{event}` is gone"),
-            Change::TimerSet { event, due } => {
-                write!(f, "the timer `{event}` is set, due at {due} ms")
+            Change::TimerSet { event, left, .. } => {
+                let left = Duration::from_millis(left.unsigned_abs());
+                let left = write_duration(left);
+                write!(f, "the timer `{event}` is set, due in {left}")
             }
             Change::ActivityStopped { id } => write!(f, "the activity `{id}` is stopped"),
             Change::ActivityStarted { state } => write!(f, "`{state}` starts an activity"),

@@ -382,7 +382,7 @@ fn a_timer_whose_length_changed_counts_from_when_its_state_was_entered() {
         after.changes(),
         [
             "the timer `timer.a.10s` is gone",
-            "the timer `timer.a.20s` is set, due at 20000 ms"
+            "the timer `timer.a.20s` is set, due in 18s"
         ]
     );
     let mut shorter = moved(version("10s"), &["x"], version("1s"), json!({}));
