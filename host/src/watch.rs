@@ -9,7 +9,6 @@ use futures_util::stream;
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use runtime::{Reload, Reloads};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -48,7 +47,6 @@ struct Watch {
 
 struct Watching {
     watcher: RecommendedWatcher,
-    watched: BTreeSet<&'static str>,
     saved: UnboundedReceiver<()>,
 }
 
@@ -96,26 +94,18 @@ impl Watching {
         }
         let mut watcher = notify::recommended_watcher(move |event| heard(&sender, event))?;
         watcher.watch(root, RecursiveMode::NonRecursive)?;
-        let mut watching = Watching {
-            watcher,
-            watched: BTreeSet::new(),
-            saved,
-        };
+        let mut watching = Watching { watcher, saved };
         watching.folders(root);
         Ok(watching)
     }
 
-    /// Watch the folders that are there by now.
+    /// Watch the folders that are there by now. One that was removed and made again looks the same and is another one, so all are watched anew; those that
+    /// are watched already stay so.
     fn folders(&mut self, root: &Path) {
-        for folder in FOLDERS {
-            let path = root.join(folder);
-            if !path.is_dir() {
-                // One that is made again is another one.
-                self.watched.remove(folder);
-            } else if !self.watched.contains(folder)
-                && self.watcher.watch(&path, RecursiveMode::Recursive).is_ok()
-            {
-                self.watched.insert(folder);
+        let folders = FOLDERS.iter().map(|folder| root.join(folder));
+        for folder in folders.filter(|folder| folder.is_dir()) {
+            if let Err(error) = self.watcher.watch(&folder, RecursiveMode::Recursive) {
+                tracing::warn!("{} is not watched: {error}", folder.display());
             }
         }
     }

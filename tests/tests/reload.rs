@@ -319,6 +319,34 @@ fn an_agent_that_is_gone_keeps_its_run() {
 }
 
 #[test]
+fn a_folder_that_is_made_again_is_watched_again() {
+    let model = held();
+    let house = house(&model);
+    let mut run = begin(&house);
+    run.until("think");
+    fs::remove_dir_all(house.root.join("charts")).unwrap();
+    run.until("not_reloaded");
+    house.write("charts/think.yaml", LONGER);
+    run.until("reloaded");
+    replace(
+        &house,
+        "charts/think.yaml",
+        &LONGER.replace("1.1.0", "1.2.0"),
+    );
+    let reloaded = run.until("reloaded");
+    assert!(
+        reloaded["changes"]
+            .to_string()
+            .contains("from 1.1.0 to 1.2.0"),
+        "{reloaded}"
+    );
+    model.say("First.");
+    run.until("think");
+    model.say("Second.");
+    run.ended("done");
+}
+
+#[test]
 fn a_storm_of_saves_harms_nothing() {
     let model = ModelServer::start(|asked| {
         std::thread::sleep(Duration::from_millis(30));
