@@ -145,7 +145,10 @@ impl EntrySet {
                 self.add_all(program, &program.content(state).initial, state, remembered);
             }
         }
-        self.add(program, targets, StateId::ROOT, remembered);
+        // A target around what is there already, or around another target, is entered with that and not by default.
+        let innermost = |target: &StateId| !wanted.any_in(target.index() + 1, program.end(*target));
+        let targets: Vec<StateId> = targets.iter().copied().filter(innermost).collect();
+        self.add(program, &targets, StateId::ROOT, remembered);
         for state in staying.iter() {
             self.add_ancestors(program, state, StateId::ROOT, remembered);
             if program.node(state).shape == Shape::Parallel {

@@ -649,6 +649,23 @@ fn a_snapshot_of_another_chart_is_refused() {
 }
 
 #[test]
+fn a_target_around_what_stays_is_not_entered_by_default() {
+    let old = json!({"initial": "s", "states": {"s": noisy("s", json!({"initial": "a", "states": {"a": noisy("a", json!({}))}}))}});
+    let new = json!({"initial": "s", "states": {"s": {"initial": "z", "states": {"z": {}}}, "t": noisy("t", json!({
+        "initial": "b", "states": {"b": noisy("b", json!({})), "c": noisy("c", json!({}))}}))}});
+    let after = moved(
+        old,
+        &[],
+        new,
+        json!({"renamed": {"a": "c"}, "removed": {"s": "t"}}),
+    );
+    assert_eq!(
+        (after.leaves().as_str(), after.log().as_str()),
+        ("c", "out:s in:t")
+    );
+}
+
+#[test]
 fn a_chart_can_be_placed_in_a_configuration() {
     let chart = chart(regions(
         json!({"l": region("l", &["l1", "l2"]), "r": region("r", &["r1"])}),
