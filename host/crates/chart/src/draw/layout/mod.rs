@@ -6,7 +6,7 @@
 //! the right; where a state's flow is not that of what it stands in, lines turn a corner inside its border ([`laid`]). Which way each state
 //! flows is tried out, and whether it is [`fold`]ed: the whole should be small and have the shape of a page.
 //!
-//! No library was found that lays out nested graphs with room for labels (Graphviz's algorithms, which the crates at hand follow, know no nested boxes).
+//! No well-kept library known to us lays out nested graphs with room for labels: those at hand follow Graphviz, whose layers know no nested boxes.
 
 mod across;
 mod assemble;
