@@ -76,8 +76,9 @@ pub fn journal(house: &House) -> Result<Journal, Failure> {
 
 /// The journal of the house in `directory`, for reading; `None` before the first run, when there is nothing to read.
 pub fn journal_to_read(directory: &Path) -> Result<Option<Journal>, Failure> {
-    let house = house(directory)?;
-    match Journal::open_read_only(&house.store) {
+    let store = definitions::load_store(directory)
+        .map_err(|report| Failure::report(DEFINITIONS, report.render(print::color_on_stderr())))?;
+    match Journal::open_read_only(&store) {
         Ok(journal) => Ok(Some(journal)),
         Err(JournalError::Missing { .. }) => Ok(None),
         Err(error) => Err(error.into()),

@@ -59,7 +59,7 @@ impl Watch {
                 return read(&self.root);
             }
             sleep(BEFORE_WATCHING).await;
-            match Watching::begin(&self.root, self.saved_meanwhile()) {
+            match Watching::begin(&self.root, || self.saved_meanwhile()) {
                 Ok(watching) => self.watching = Some(watching),
                 Err(error) => {
                     print::err(&format!(
@@ -86,16 +86,18 @@ impl Watch {
 }
 
 impl Watching {
-    /// Begin; `behind`: something has been saved already.
-    fn begin(root: &Path, behind: bool) -> notify::Result<Self> {
+    /// Begin; `behind`, asked once nothing more is missed: whether something has been saved already.
+    fn begin(root: &Path, behind: impl Fn() -> bool) -> notify::Result<Self> {
         let (sender, saved) = unbounded_channel();
-        if behind {
-            let _ = sender.send(());
-        }
+        let late = sender.clone();
         let mut watcher = notify::recommended_watcher(move |event| heard(&sender, event))?;
         watcher.watch(root, RecursiveMode::NonRecursive)?;
         let mut watching = Watching { watcher, saved };
         watching.folders(root);
+        if behind() {
+            // The other end is in `watching`.
+            let _ = late.send(());
+        }
         Ok(watching)
     }
 

@@ -299,7 +299,6 @@ fn nothing_runs_in_a_house_that_is_wrong() {
         &["context", "show", "surveyor"],
         &["policy", "explain", "surveyor"],
         &["plugin", "list"],
-        &["ledger"],
     ] {
         house.run(arguments).expect(3).complains(&[
             "charts/cognition/deliberate.yaml",
@@ -311,6 +310,25 @@ fn nothing_runs_in_a_house_that_is_wrong() {
         !house.root.join(".charthouse/journal.db").exists(),
         "nothing was begun"
     );
+}
+
+#[test]
+fn what_happened_can_be_read_in_a_house_that_is_wrong() {
+    let house = House::init::<&str>(&[]);
+    house.run(["run", "surveyor"]).expect(0);
+    house.edit(
+        "charts/cognition/deliberate.yaml",
+        "initial: orient",
+        "initial: oreint",
+    );
+    house.run(["ledger"]).expect(0);
+    house.run(["journal", "show", "latest"]).expect(0);
+    house.verify();
+    house.edit("house.yaml", "store: sqlite:", "store: sqlit:");
+    house
+        .run(["ledger"])
+        .expect(3)
+        .complains(&["house.yaml:", "store"]);
 }
 
 #[test]

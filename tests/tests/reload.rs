@@ -386,7 +386,8 @@ fn a_storm_of_saves_harms_nothing() {
         std::thread::sleep(Duration::from_millis(saves as u64 % 7));
         saves += 1;
     }
-    house.write("charts/think.yaml", CHART);
+    // What happened can be read whatever is broken now.
+    house.write("charts/think.yaml", "chart: [");
     assert!(saves > 20, "the run was too short for a storm: {saves}");
     run.ended("done");
     assert!(!house.journal("reloaded").is_empty());

@@ -29,7 +29,7 @@ mod walk;
 pub use crate::agent::{AgentDef, Budget};
 pub use crate::chart::{ChartBundle, RoleDef};
 pub use crate::house::PluginDef;
-pub use crate::load::{House, OWN, load, load_chart, load_policy};
+pub use crate::load::{House, OWN, load, load_chart, load_policy, load_store};
 pub use crate::prices::Prices;
 pub use crate::report::Report;
 pub use crate::scenario::{ScenarioFile, load_scenarios, scenarios_text};

@@ -97,9 +97,27 @@ pub(crate) fn has_errors(walk: &Walk) -> bool {
         .any(|finding| finding.severity == types::Severity::Error)
 }
 
-fn load_with(walk: &mut Walk, root: &Path) -> Option<House> {
-    let root = match root.canonicalize() {
-        Ok(real) if real.is_dir() => real,
+/// Where the house in the directory `root` keeps its records: all that reading them needs. Only `house.yaml` must be in order, because what happened can be
+/// read whatever somebody is writing now.
+///
+/// # Errors
+/// What is wrong with `house.yaml`.
+pub fn load_store(root: &Path) -> Result<PathBuf, Report> {
+    let mut walk = Walk::default();
+    let house = directory(&mut walk, root).and_then(|root| {
+        let mut definitions = Definitions::default();
+        read_house(&mut walk, &Paths::new(root), &mut definitions)
+    });
+    match house {
+        Some((house, _)) if !has_errors(&walk) => Ok(house.store),
+        _ => Err(Report::new(walk.findings, walk.sources)),
+    }
+}
+
+/// The canonical directory of a house.
+fn directory(walk: &mut Walk, root: &Path) -> Option<PathBuf> {
+    match root.canonicalize() {
+        Ok(real) if real.is_dir() => Some(real),
         other => {
             let why = other.map_or_else(|error| reason(&error), |_| "it is no directory".into());
             walk.error(
@@ -107,9 +125,13 @@ fn load_with(walk: &mut Walk, root: &Path) -> Option<House> {
                 format!("there is no house here: {why}"),
                 "name the directory of a house, or run `charthouse init DIR` to make one",
             );
-            return None;
+            None
         }
-    };
+    }
+}
+
+fn load_with(walk: &mut Walk, root: &Path) -> Option<House> {
+    let root = directory(walk, root)?;
     let paths = Paths::new(root);
     let mut definitions = Definitions::default();
     let house_file = read_house(walk, &paths, &mut definitions);
