@@ -3,7 +3,7 @@
 use super::options::Options;
 use super::text::{Font, harmless};
 use crate::chart::Chart;
-use crate::shown::ShownTransition;
+use crate::shown::{Shown, ShownTransition};
 use crate::state::StateId;
 
 /// What a run of text is, which decides its font and its colour.
@@ -282,6 +282,21 @@ impl Rows {
         self.block.height = self.next + bottom;
         self.block
     }
+}
+
+/// What happens in a state and leads nowhere else, a line each.
+pub(super) fn says(shown: &Shown) -> impl Iterator<Item = String> {
+    let content = [
+        ("entry / ", &shown.entry),
+        ("exit / ", &shown.exit),
+        ("invoke ", &shown.invoke),
+    ];
+    let content = content
+        .into_iter()
+        .flat_map(|(before, texts)| texts.iter().map(move |text| format!("{before}{text}")));
+    let output = shown.output.iter().map(|text| format!("output {text}"));
+    let internal = shown.transitions.iter().filter(|t| t.targets.is_empty());
+    content.chain(output).chain(internal.map(in_words))
 }
 
 /// A transition in one line.

@@ -1,11 +1,10 @@
 //! A chart as DOT, for Graphviz: states that hold others are clusters, and arrows to them end at their border.
 
-use super::block::in_words;
+use super::block::{in_words, says};
 use super::options::Options;
-use super::text::harmless;
+use super::text::{harmless, push_line};
 use crate::chart::Chart;
 use crate::state::{StateId, StateInfo, StateType};
-use std::fmt::Write;
 
 /// The text of `chart`.
 pub fn dot(chart: &Chart, options: &Options) -> String {
@@ -26,12 +25,7 @@ struct Writer<'w> {
 
 impl Writer<'_> {
     fn line(&mut self, depth: usize, text: std::fmt::Arguments<'_>) {
-        for _ in 0..depth {
-            self.out.push_str("  ");
-        }
-        // Writing to a string does not fail.
-        let _ = self.out.write_fmt(text);
-        self.out.push('\n');
+        push_line(&mut self.out, "  ", depth, text);
     }
 
     fn document(&mut self) {
@@ -154,15 +148,7 @@ impl Writer<'_> {
                 .map(|note| format!("({note})")),
         );
         lines.extend(info.tags.iter().map(|tag| format!("#{tag}")));
-        for (before, texts) in [
-            ("entry / ", &shown.entry),
-            ("exit / ", &shown.exit),
-            ("invoke ", &shown.invoke),
-        ] {
-            lines.extend(texts.iter().map(|text| format!("{before}{text}")));
-        }
-        let internal = shown.transitions.iter().filter(|t| t.targets.is_empty());
-        lines.extend(internal.map(in_words));
+        lines.extend(says(shown));
         quoted(&lines.join("\n"))
     }
 

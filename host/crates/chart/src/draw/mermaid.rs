@@ -3,9 +3,9 @@
 //! Mermaid knows no history states and no transitions of the chart as a whole: a history becomes a state named `H` or `H*` with a note, the chart
 //! a state named `anywhere`; comments in the text say so.
 
-use super::block::in_words;
+use super::block::{in_words, says};
 use super::options::Options;
-use super::text::harmless;
+use super::text::{harmless, push_line};
 use crate::chart::Chart;
 use crate::shown::Shown;
 use crate::state::{StateId, StateType};
@@ -81,12 +81,7 @@ struct Writer<'w> {
 
 impl Writer<'_> {
     fn line(&mut self, depth: usize, text: std::fmt::Arguments<'_>) {
-        for _ in 0..depth {
-            self.out.push_str("    ");
-        }
-        // Writing to a string does not fail.
-        let _ = self.out.write_fmt(text);
-        self.out.push('\n');
+        push_line(&mut self.out, "    ", depth, text);
     }
 
     fn shown(&self, state: StateId) -> &Shown {
@@ -211,15 +206,7 @@ impl Writer<'_> {
         let info = self.chart.state(state);
         let mut lines: Vec<String> = self.options.notes_of(state).to_vec();
         lines.extend(info.tags.iter().map(|tag| format!("tag {tag}")));
-        for (before, texts) in [
-            ("entry / ", &shown.entry),
-            ("exit / ", &shown.exit),
-            ("invoke ", &shown.invoke),
-        ] {
-            lines.extend(texts.iter().map(|text| format!("{before}{text}")));
-        }
-        let internal = shown.transitions.iter().filter(|t| t.targets.is_empty());
-        lines.extend(internal.map(in_words));
+        lines.extend(says(shown));
         lines
     }
 

@@ -4,6 +4,7 @@
 //! Sans, which share its metrics) are in a table; the SVG then asks for that font and states each text's length.
 
 use std::borrow::Cow;
+use std::fmt::{self, Write};
 
 /// Widths of `' '..='~'` in thousandths of the font's size, from Adobe's font metrics of Helvetica.
 const REGULAR: [u16; 95] = [
@@ -22,6 +23,14 @@ const BOLD: [u16; 95] = [
     667, 611, 333, 278, 333, 584, 556, 333, 556, 611, 556, 611, 556, 333, 611, 611, 278, 278, 556,
     278, 889, 611, 611, 611, 611, 389, 556, 333, 611, 556, 778, 556, 556, 500, 389, 280, 389, 584,
 ];
+
+/// A line of text, indented `depth` times.
+pub(super) fn push_line(out: &mut String, indent: &str, depth: usize, text: fmt::Arguments<'_>) {
+    out.push_str(&indent.repeat(depth));
+    // Writing to a string does not fail.
+    let _ = out.write_fmt(text);
+    out.push('\n');
+}
 
 /// A face and size of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
