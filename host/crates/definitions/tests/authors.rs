@@ -63,7 +63,8 @@ fn charts_do_what_their_authors_expect() {
 
 #[test]
 fn the_examples_of_the_documentation_are_right() {
-    let text = fs::read_to_string(root().join("docs/charts.md")).unwrap();
+    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+    let text = read("docs/charts.md") + &read("README.md");
     let house = tempfile::tempdir().unwrap();
     let (charts, scenarios) = (house.path().join("charts"), house.path().join("scenarios"));
     fs::create_dir(&charts).unwrap();
