@@ -108,6 +108,7 @@ fn parameters() -> ModelParameters {
         context_length: 200_000,
         max_output: 8_192,
         temperature: None,
+        reasoning: None,
     }
 }
 
@@ -152,6 +153,7 @@ fn map() -> ContextMap {
             chunk("history", Role::User, Source::History, None, Trim::Oldest),
             chunk("nudge", Role::User, next, Some("1%"), Trim::Tail),
         ],
+        ..ContextMap::default()
     }
 }
 
@@ -221,14 +223,14 @@ fn whole_text(items: &[Arc<Item>]) -> String {
     let mut whole = String::new();
     for item in items {
         match &**item {
-            Item::Text { text, .. } => whole.push_str(text),
+            Item::Text { text, .. } => whole.push_str(&text.plain()),
             Item::Assistant { text, calls, .. } => {
-                whole.push_str(text);
+                whole.push_str(&text.plain());
                 for call in calls {
-                    whole.push_str(&call.arguments);
+                    whole.push_str(&call.arguments.plain());
                 }
             }
-            Item::Result(result) => whole.push_str(&result.text),
+            Item::Result(result) => whole.push_str(&result.text.plain()),
         }
     }
     whole

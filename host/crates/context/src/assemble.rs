@@ -67,6 +67,7 @@ impl Plan {
             items: Vec::new(),
             tools: Vec::new(),
             parameters: self.parameters.clone(),
+            breakpoints: Vec::new(),
         };
         let mut notice = None;
         for chunk in chunks {

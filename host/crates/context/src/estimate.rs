@@ -28,7 +28,7 @@ pub trait Estimator: Send + Sync {
     /// Tokens of a whole item of the conversation.
     fn item(&self, item: &Item) -> u64 {
         let inside = match item {
-            Item::Text { text, .. } => self.tokens(text),
+            Item::Text { text, .. } => self.tokens(&text.plain()),
             Item::Assistant {
                 text,
                 reasoning,
@@ -37,18 +37,25 @@ pub trait Estimator: Send + Sync {
             } => {
                 let reasoning = reasoning
                     .as_ref()
-                    .map_or(0, |reasoning| self.tokens(reasoning));
+                    .map_or(0, |reasoning| match &reasoning.kept {
+                        Some(kept) => self.tokens(&kept.json),
+                        None => self.tokens(&reasoning.text.plain()),
+                    });
                 let calls: u64 = calls.iter().map(|call| self.call(call)).sum();
-                self.tokens(text) + reasoning + calls
+                self.tokens(&text.plain()) + reasoning + calls
             }
-            Item::Result(result) => TOOL + self.tokens(&result.call) + self.tokens(&result.text),
+            Item::Result(result) => {
+                TOOL + self.tokens(&result.call) + self.tokens(&result.text.plain())
+            }
         };
         self.message() + inside
     }
 
     /// Tokens of one call that the model made.
     fn call(&self, call: &ToolCall) -> u64 {
-        TOOL + self.tokens(&call.id) + self.tokens(&call.name) + self.tokens(&call.arguments)
+        TOOL + self.tokens(&call.id)
+            + self.tokens(&call.name)
+            + self.tokens(&call.arguments.plain())
     }
 
     /// Tokens of one tool's schema.

@@ -22,7 +22,10 @@ pub use error::AssembleError;
 pub use estimate::{BytesEstimate, Estimator};
 pub use gather::{Gathered, GatheredText};
 pub use history::HistoryItem;
-pub use map::{Budget, ChunkDef, ContextMap, Slot, Source, ToolsMode, Trim};
+pub use map::{
+    Budget, ChunkDef, ContextMap, DEFAULT_DEADLINE, Depends, MemoryLayer, Sections, Slot, Source,
+    SummaryDef, Template, ToolsMode, Trim,
+};
 pub use plan::{Need, NeedId, NeedKind, Plan, SlotChunks, plan};
 pub use report::{ChunkReport, MapReport};
 pub use tools::{ToolOffer, Tools};

@@ -1,6 +1,6 @@
 //! The first step: what a map will hold, and what has to be fetched for it.
 
-use crate::{Budget, ChunkDef, ContextMap, Slot, Source, ToolsMode, Trim};
+use crate::{Budget, ChunkDef, ContextMap, MemoryLayer, Slot, Source, Template, ToolsMode, Trim};
 use std::sync::Arc;
 use types::{CacheClass, Marked, ModelParameters, Place, Role, Value};
 
@@ -197,7 +197,11 @@ impl Planner<'_> {
                         .collect(),
                 )
             }
-            Source::Text(_) | Source::File(_) | Source::Plugin { .. } => {
+            Source::Text(_)
+            | Source::File(_)
+            | Source::Template(_)
+            | Source::Memory(_)
+            | Source::Plugin { .. } => {
                 let limit = self.tokens(chunk.budget.as_ref());
                 Content::Pieces(self.piece(chunk, limit).into_iter().collect())
             }
@@ -222,7 +226,7 @@ impl Planner<'_> {
         let origin = match &chunk.source {
             Source::Text(text) => Origin::Fixed(text.clone()),
             Source::File(path) => self.need(chunk, NeedKind::File(path.clone())),
-            Source::Plugin { name, params } => {
+            Source::Plugin { name, params, .. } => {
                 let kind = NeedKind::Plugin {
                     name: name.clone(),
                     params: params.clone(),
@@ -230,7 +234,11 @@ impl Planner<'_> {
                 };
                 self.need(chunk, kind)
             }
-            Source::Tools(_) | Source::History | Source::Slot(_) => return None,
+            Source::Template(_)
+            | Source::Memory(_)
+            | Source::Tools(_)
+            | Source::History
+            | Source::Slot(_) => return None,
         };
         Some(Piece {
             id: chunk.id.value.clone(),
@@ -264,6 +272,11 @@ fn source_name(source: &Source) -> String {
     match source {
         Source::Text(_) => "text".into(),
         Source::File(path) => format!("file:{path}"),
+        Source::Template(Template::Inline(_)) => "template".into(),
+        Source::Template(Template::File(path)) => format!("template:{path}"),
+        Source::Memory(MemoryLayer::Episodes) => "memory:episodes".into(),
+        Source::Memory(MemoryLayer::Facts) => "memory:facts".into(),
+        Source::Memory(MemoryLayer::Skills) => "memory:skills".into(),
         Source::Tools(ToolsMode::Allowed) => "tools:allowed".into(),
         Source::Tools(ToolsMode::Declared) => "tools:declared".into(),
         Source::History => "history".into(),

@@ -75,7 +75,7 @@ impl TextBody {
         self.segments.iter().map(move |segment| {
             Arc::new(Item::Text {
                 role,
-                text: segment.text.clone(),
+                text: (&segment.text).into(),
                 provenance: segment.provenance.clone(),
                 labels: segment.labels.clone(),
             })

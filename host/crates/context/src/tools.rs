@@ -117,7 +117,7 @@ impl<'a> ToolsBody<'a> {
         self.notice.as_ref().map(|text| {
             Arc::new(Item::Text {
                 role: Role::User,
-                text: text.clone(),
+                text: text.into(),
                 provenance: Provenance::House,
                 labels: Vec::new(),
             })

@@ -204,6 +204,7 @@ fn model(walk: &mut Walk, node: &Node) -> Option<(ModelParameters, Place)> {
         context_length,
         max_output,
         temperature,
+        reasoning: None,
     };
     Some((parameters, provider.place))
 }

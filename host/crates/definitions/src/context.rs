@@ -22,7 +22,10 @@ pub(crate) fn map(walk: &mut Walk, node: &Node) -> ContextMap {
         .iter()
         .filter_map(|item| chunk(walk, item, None))
         .collect();
-    let map = ContextMap { chunks };
+    let map = ContextMap {
+        chunks,
+        ..ContextMap::default()
+    };
     unique_ids(walk, &map);
     one_flexible(walk, &map);
     // A chunk that could not be read may have been the history.
@@ -220,9 +223,12 @@ fn source(walk: &mut Walk, fields: &mut Fields<'_>, of_state: bool) -> Option<So
             }
             None => types::Value::map::<&str>([]),
         };
-        return walk
-            .marked(node, "`plugin`")
-            .map(|name| Source::Plugin { name, params });
+        return walk.marked(node, "`plugin`").map(|name| Source::Plugin {
+            name,
+            params,
+            expires: None,
+            depends: context::Depends::default(),
+        });
     }
     let node = memory?;
     walk.error(

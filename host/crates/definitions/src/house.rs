@@ -66,7 +66,13 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         ) {
             let name: Arc<str> = entry.key.text.as_ref().into();
             if let Some((kind, model)) = provider(walk, &entry.value, paths) {
-                providers.insert(name.clone(), ProviderConfig { name, model, kind });
+                providers.insert(
+                    name.clone(),
+                    ProviderConfig {
+                        model,
+                        ..ProviderConfig::new(name, kind)
+                    },
+                );
             }
         }
     }
@@ -216,7 +222,8 @@ fn provider(
                 .take("model")
                 .and_then(|n| walk.text(n, "`model`"))
                 .map(Arc::from);
-            let kind = base_url.map(|base_url| ProviderKind::OpenAi {
+            let kind = base_url.map(|base_url| ProviderKind::Http {
+                dialect: types::Dialect::ChatCompletions,
                 base_url,
                 key: key.flatten().map(|reference| paths.secret(reference)),
             });

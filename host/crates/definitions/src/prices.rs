@@ -65,6 +65,9 @@ fn price(walk: &mut Walk, node: &Node) -> Option<Price> {
     let cached = fields
         .take("cached")
         .and_then(|n| money(walk, n, "`cached`"));
+    let cache_write = fields
+        .take("cache_write")
+        .and_then(|n| money(walk, n, "`cache_write`"));
     let per = fields.take("per").map_or(Some(1_000_000), |n| {
         let per = walk.unit(n, "`per`", Count::parse)?;
         if per.0 == 0 {
@@ -88,6 +91,7 @@ fn price(walk: &mut Walk, node: &Node) -> Option<Price> {
         input: input?,
         output: output?,
         cached,
+        cache_write,
         per: per?,
     })
 }
@@ -181,6 +185,7 @@ mod tests {
             input: input.into(),
             output: 0.into(),
             cached: None,
+            cache_write: None,
             per: 1,
         };
         let prices = [price(10, 1), price(20, 2)];

@@ -43,7 +43,8 @@ fn the_house_is_as_written_with_paths_made_absolute() {
     assert_eq!(local.model.as_deref(), Some("small"));
     assert_eq!(
         local.kind,
-        ProviderKind::OpenAi {
+        ProviderKind::Http {
+            dialect: types::Dialect::ChatCompletions,
             base_url: "http://127.0.0.1:11434/v1".into(),
             key: Some(SecretRef::File(root.join("secrets/key"))),
         }

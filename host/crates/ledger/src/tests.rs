@@ -16,9 +16,11 @@ fn model_call(agent: &str, state: &str, usd: Option<&str>, input: u64) -> Cost {
         tokens: Tokens {
             input,
             cached: input / 2,
+            cache_write: 0,
             output: 10,
             reasoning: 3,
         },
+        expected_cached: 0,
         usd: usd.map(|text| text.parse().unwrap()),
         wall_us: 1_500_000,
         fuel: 0,
@@ -171,9 +173,11 @@ fn any_cost() -> impl Strategy<Value = Cost> {
                     tokens: Tokens {
                         input,
                         cached: input / 3,
+                        cache_write: 0,
                         output,
                         reasoning: output / 2,
                     },
+                    expected_cached: 0,
                     usd: usd.map(|(digits, decimals)| Decimal::new(digits, decimals)),
                     wall_us,
                     fuel: 0,

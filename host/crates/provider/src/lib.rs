@@ -52,12 +52,23 @@ impl Default for Settings {
 /// [`types::ModelErrorKind::Rejected`] when the base URL or the script is not one that can be used.
 pub fn open(config: &ProviderConfig, settings: &Settings) -> Result<Arc<dyn Model>, ModelError> {
     match &config.kind {
-        ProviderKind::OpenAi { base_url, key } => Ok(Arc::new(openai::OpenAi::open(
+        ProviderKind::Http {
+            dialect: types::Dialect::ChatCompletions,
+            base_url,
+            key,
+        } => Ok(Arc::new(openai::OpenAi::open(
             config,
             base_url,
             key.as_ref(),
             settings,
         )?)),
+        ProviderKind::Http { .. } | ProviderKind::Replay { .. } => Err(ModelError::new(
+            types::ModelErrorKind::Rejected,
+            format!(
+                "provider `{}` speaks a dialect that this build does not",
+                config.name
+            ),
+        )),
         ProviderKind::Scripted { file } => Ok(Arc::new(scripted::Scripted::open(config, file)?)),
     }
 }

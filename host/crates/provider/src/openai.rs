@@ -28,7 +28,7 @@ use tokio::time::timeout;
 use trouble::{Refusal, Trouble};
 use types::{
     Item, Model, ModelError, ModelErrorKind, ModelFuture, ModelSink, Payload, ProviderConfig,
-    Reply, SecretRef, ToolCall,
+    Reply, SecretRef, Text, ToolCall,
 };
 
 pub use encode::encode_item;
@@ -367,15 +367,27 @@ fn scrub_reply(reply: &mut Reply, key: &Key) {
     };
     scrub(&mut reply.text);
     scrub(&mut reply.model);
-    reply.reasoning.as_mut().map(scrub);
     reply.request.as_mut().map(scrub);
+    if let Some(reasoning) = &mut reply.reasoning {
+        scrub_text(&mut reasoning.text, key);
+        if let Some(kept) = &mut reasoning.kept {
+            scrub(&mut kept.json);
+        }
+    }
     for ToolCall {
         id,
         name,
         arguments,
     } in &mut reply.calls
     {
-        [id, name, arguments].into_iter().for_each(scrub);
+        [id, name].into_iter().for_each(scrub);
+        scrub_text(arguments, key);
+    }
+}
+
+fn scrub_text(text: &mut Text, key: &Key) {
+    if let Cow::Owned(clean) = key.scrub_whole(&text.plain()) {
+        *text = clean.into();
     }
 }
 

@@ -201,7 +201,7 @@ fn size_of(payload: &Payload) -> usize {
             reasoning,
             calls: made,
             ..
-        } => text.len() + reasoning.as_ref().map_or(0, |text| text.len()) + calls(made),
+        } => text.len() + reasoning.as_ref().map_or(0, |thought| thought.text.len()) + calls(made),
         Item::Result(result) => result.text.len(),
     });
     let tools = payload

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use types::{
-    Item, Model, ModelError, ModelErrorKind, ModelParameters, ModelSink, Payload, Provenance,
-    ProviderConfig, ProviderKind, Reply, Role, SecretRef, StopReason, ToolSchema, Usage,
+    Dialect, Item, Model, ModelError, ModelErrorKind, ModelParameters, ModelSink, Payload,
+    Provenance, ProviderConfig, ProviderKind, Reply, Role, SecretRef, StopReason, ToolSchema,
+    Usage,
 };
 
 const KEY: &str = "sk-very-secret-0123456789";
@@ -24,15 +25,16 @@ fn settings() -> provider::Settings {
 }
 
 fn open(base_url: &str, key: Option<SecretRef>, settings: &provider::Settings) -> Arc<dyn Model> {
-    let config = ProviderConfig {
-        name: "local".into(),
-        model: None,
-        kind: ProviderKind::OpenAi {
-            base_url: base_url.to_owned(),
-            key,
-        },
-    };
+    let config = ProviderConfig::new("local", chat_completions(base_url, key));
     provider::open(&config, settings).unwrap()
+}
+
+fn chat_completions(base_url: &str, key: Option<SecretRef>) -> ProviderKind {
+    ProviderKind::Http {
+        dialect: Dialect::ChatCompletions,
+        base_url: base_url.to_owned(),
+        key,
+    }
 }
 
 fn payload() -> Payload {
@@ -54,7 +56,9 @@ fn payload() -> Payload {
             context_length: 1000,
             max_output: 100,
             temperature: None,
+            reasoning: None,
         },
+        breakpoints: vec![],
     }
 }
 
@@ -123,8 +127,14 @@ async fn a_stream_is_understood_wherever_it_is_cut() {
                 .await
                 .unwrap();
             assert_eq!(
-                (&*reply.text, reply.reasoning.as_deref()),
-                ("Grüße 🦀", Some("Hm é")),
+                (
+                    &*reply.text,
+                    reply
+                        .reasoning
+                        .as_ref()
+                        .map(|thought| thought.text.to_string())
+                ),
+                ("Grüße 🦀", Some("Hm é".to_owned())),
                 "pieces of {size}"
             );
             assert_eq!(
@@ -134,13 +144,13 @@ async fn a_stream_is_understood_wherever_it_is_cut() {
             let calls: Vec<_> = reply
                 .calls
                 .iter()
-                .map(|c| (&*c.id, &*c.name, &*c.arguments))
+                .map(|c| (&*c.id, &*c.name, c.arguments.to_string()))
                 .collect();
             assert_eq!(
                 calls,
                 [
-                    ("a", "fs.read", "{\"path\":\"/a\\\"ü\"}"),
-                    ("b", "made up", "{}")
+                    ("a", "fs.read", "{\"path\":\"/a\\\"ü\"}".to_owned()),
+                    ("b", "made up", "{}".to_owned())
                 ]
             );
             assert_eq!(reply.stop, StopReason::ToolCalls);
@@ -149,6 +159,7 @@ async fn a_stream_is_understood_wherever_it_is_cut() {
                 Usage {
                     input: 11,
                     cached: 5,
+                    cache_write: 0,
                     output: 7,
                     reasoning: 2,
                     reported: true
@@ -189,12 +200,8 @@ async fn the_request_is_a_chat_completion() {
 async fn the_houses_model_name_wins_over_the_agents() {
     let server = Server::start(vec![whole(answer("200 OK", &[], &events("\n", &STREAM)))]).await;
     let config = ProviderConfig {
-        name: "local".into(),
         model: Some("the-only-one".into()),
-        kind: ProviderKind::OpenAi {
-            base_url: server.base_url.clone(),
-            key: None,
-        },
+        ..ProviderConfig::new("local", chat_completions(&server.base_url, None))
     };
     let model = provider::open(&config, &settings()).unwrap();
     model.complete(&payload(), &mut ()).await.unwrap();

@@ -180,7 +180,7 @@ impl Run<'_> {
         self.show(RunEvent::Call {
             id: effect_id.clone(),
             tool: call.name.clone(),
-            arguments: call.arguments.clone(),
+            arguments: call.arguments.plain().into(),
         });
         match self.allow(id, call) {
             Err(refusal) => {
@@ -201,7 +201,7 @@ impl Run<'_> {
                 self.start(effect, id, async move {
                     let request = ToolRequest {
                         tool: allowed.tool.tool(),
-                        arguments: &arguments,
+                        arguments: &arguments.plain(),
                         id: &effect_id,
                         grant: &allowed.grant,
                     };
@@ -311,6 +311,7 @@ impl Run<'_> {
                 model: None,
                 purpose: Purpose::Work,
                 tokens: types::Tokens::default(),
+                expected_cached: 0,
                 usd: Some(rust_decimal::Decimal::ZERO),
                 wall_us: outcome.wall_us,
                 fuel: outcome.fuel,
@@ -411,7 +412,7 @@ impl Run<'_> {
         } = finished;
         match error {
             None => {
-                let data = Value::map([("text", Value::text(result.text)), ("json", json)]);
+                let data = Value::map([("text", Value::text(&*result.text.plain())), ("json", json)]);
                 self.finish(id, data);
             }
             Some(kind) => {
@@ -419,7 +420,7 @@ impl Run<'_> {
                     CallErrorKind::Denied => CauseKind::Denied,
                     _ => CauseKind::Other,
                 };
-                self.finish_failed(id, "error.plugin", cause, &result.text, kind.as_str());
+                self.finish_failed(id, "error.plugin", cause, &result.text.plain(), kind.as_str());
             }
         }
     }
@@ -433,7 +434,7 @@ impl Run<'_> {
             .map(str::to_owned)
             .collect();
         let arguments: serde_json::Value =
-            serde_json::from_str(&call.arguments).unwrap_or_default();
+            serde_json::from_str(&call.arguments.plain()).unwrap_or_default();
         let event = arguments["event"].as_str().unwrap_or_default();
         let accepted = open.iter().any(|name| name == event);
         let text = if accepted {

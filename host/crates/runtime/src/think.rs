@@ -144,6 +144,7 @@ impl Run<'_> {
             model: None,
             purpose: Purpose::Work,
             tokens: Tokens::default(),
+            expected_cached: 0,
             usd: Some(Decimal::ZERO),
             wall_us: run.wall_us,
             fuel: run.fuel,
@@ -255,7 +256,7 @@ impl Run<'_> {
             usage: reply.usage,
         });
         let said = Item::Assistant {
-            text: reply.text.clone(),
+            text: (&reply.text).into(),
             reasoning: reply.reasoning.clone(),
             calls: reply.calls.clone(),
             provenance: Provenance::Model(reply.model.clone()),
@@ -297,6 +298,7 @@ impl Run<'_> {
         let tokens = Tokens {
             input: reply.usage.input,
             cached: reply.usage.cached,
+            cache_write: reply.usage.cache_write,
             output: reply.usage.output,
             reasoning: reply.usage.reasoning,
         };
@@ -317,6 +319,7 @@ impl Run<'_> {
             model: Some(whom.parameters.name.clone()),
             purpose: Purpose::Work,
             tokens,
+            expected_cached: 0,
             usd,
             wall_us: wall.as_micros() as u64,
             fuel: 0,

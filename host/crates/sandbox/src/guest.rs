@@ -157,6 +157,7 @@ impl model::Host for Guest {
                 text(Role::User, request.prompt),
             ],
             tools: Vec::new(),
+            breakpoints: Vec::new(),
             parameters: ModelParameters {
                 max_output: parameters.max_output.min(u64::from(request.max_output)),
                 ..parameters

@@ -41,6 +41,9 @@ pub struct Tokens {
     pub input: u64,
     /// Input that was cached.
     pub cached: u64,
+    /// Input that was put into the cache, where the provider charges for that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_write: u64,
     /// All output, reasoning included.
     pub output: u64,
     /// Output spent on reasoning.
@@ -51,6 +54,7 @@ impl AddAssign for Tokens {
     fn add_assign(&mut self, other: Self) {
         self.input += other.input;
         self.cached += other.cached;
+        self.cache_write += other.cache_write;
         self.output += other.output;
         self.reasoning += other.reasoning;
     }
@@ -77,6 +81,9 @@ pub struct Cost {
     /// Tokens of a model call.
     #[serde(default)]
     pub tokens: Tokens,
+    /// Input tokens that the host expected to be cached: those of the longest beginning that the request before it had too.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub expected_cached: u64,
     /// Money, in US dollars; absent when no price is known for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usd: Option<Decimal>,
@@ -85,4 +92,8 @@ pub struct Cost {
     /// Fuel burnt in the sandbox.
     #[serde(default)]
     pub fuel: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -12,6 +12,7 @@ mod payload;
 mod place;
 mod price;
 mod provider;
+mod text;
 mod tool;
 mod units;
 mod value;
@@ -23,12 +24,13 @@ pub use finding::Finding;
 pub use hash::ContentHash;
 pub use marked::Marked;
 pub use payload::{
-    CacheClass, Item, Label, ModelError, ModelErrorKind, ModelParameters, Payload, Provenance,
-    Reply, Role, StopReason, ToolCall, ToolResult, ToolSchema, Usage,
+    CacheClass, Effort, Item, Kept, Label, ModelError, ModelErrorKind, ModelParameters, Payload,
+    Provenance, Reasoning, Reply, Role, StopReason, ToolCall, ToolResult, ToolSchema, Usage,
 };
 pub use place::{Place, Severity};
 pub use price::{MONEY_DECIMALS, Price};
-pub use provider::{ProviderConfig, ProviderKind, SecretRef};
+pub use provider::{Dialect, Patience, ProviderConfig, ProviderKind, RateLimits, SecretRef};
+pub use text::Text;
 pub use tool::{
     CallError, CallErrorKind, Effect, Outcome, Part, PluginName, Refusal, ToolName, ToolNameError,
     ToolSpec,

@@ -3,6 +3,7 @@
 //! `context` assembles payloads, `provider` encodes them, `runtime` keeps the history they are made of. Items are shared, never copied: a
 //! payload of a long history is a list of pointers.
 
+use crate::Text;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -60,7 +61,7 @@ pub enum Item {
         /// Who speaks.
         role: Role,
         /// What is said.
-        text: Arc<str>,
+        text: Text,
         /// Where it came from.
         provenance: Provenance,
         /// Labels put on it.
@@ -70,10 +71,10 @@ pub enum Item {
     /// What the model answered, kept as it was.
     Assistant {
         /// Visible text; empty when it only called tools.
-        text: Arc<str>,
-        /// Reasoning that the provider wants back unchanged.
+        text: Text,
+        /// Reasoning that came before it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        reasoning: Option<Arc<str>>,
+        reasoning: Option<Reasoning>,
         /// The calls it made, in order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         calls: Vec<ToolCall>,
@@ -92,7 +93,36 @@ pub struct ToolCall {
     /// The dotted name where it is a known spelling of one, else what the model wrote.
     pub name: Arc<str>,
     /// JSON text exactly as the model wrote it.
-    pub arguments: Arc<str>,
+    pub arguments: Text,
+}
+
+/// What a model thought before it answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reasoning {
+    /// Its readable text; empty where the provider gives none.
+    pub text: Text,
+    /// The provider's own form of it, which some APIs want back unchanged with the calls that followed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
+}
+
+impl Reasoning {
+    /// Reasoning that is text alone.
+    pub fn text(text: impl Into<Text>) -> Self {
+        Reasoning {
+            text: text.into(),
+            kept: None,
+        }
+    }
+}
+
+/// Something in one dialect's own JSON, sent back as it came and only in that dialect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The dialect whose JSON it is.
+    pub dialect: Arc<str>,
+    /// The JSON, to the byte.
+    pub json: Arc<str>,
 }
 
 /// What a call came to, as the model reads it.
@@ -103,7 +133,7 @@ pub struct ToolResult {
     /// The tool's dotted name.
     pub name: Arc<str>,
     /// Text for the model.
-    pub text: Arc<str>,
+    pub text: Text,
     /// Whether the call failed.
     pub failed: bool,
     /// The plugin that answered, or the house for a denial.
@@ -138,6 +168,21 @@ pub struct ModelParameters {
     /// Sampling temperature; the provider's default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
+    /// How long it may think before it answers; the provider's default when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<Effort>,
+}
+
+/// How long a model may think before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effort {
+    /// Briefly.
+    Low,
+    /// As long as most tasks need.
+    Medium,
+    /// Long.
+    High,
 }
 
 /// One request: what to say, which tools to offer, how to sample.
@@ -149,6 +194,10 @@ pub struct Payload {
     pub tools: Vec<ToolSchema>,
     /// Model and sampling.
     pub parameters: ModelParameters,
+    /// Where prefixes end that will be sent again, as numbers of items from the front, ascending: a provider that wants to be told what to cache is told
+    /// these, from the longest-lived (the first) on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breakpoints: Vec<usize>,
 }
 
 /// Why the model stopped.
@@ -174,6 +223,9 @@ pub struct Usage {
     pub input: u64,
     /// Input tokens that the provider had cached.
     pub cached: u64,
+    /// Input tokens that the provider has put into its cache, where it charges for that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_write: u64,
     /// All output tokens, reasoning included.
     pub output: u64,
     /// Output tokens spent on reasoning.
@@ -187,9 +239,9 @@ pub struct Usage {
 pub struct Reply {
     /// Visible text.
     pub text: Arc<str>,
-    /// Reasoning text, when the provider gives it.
+    /// Reasoning, when the provider gives it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reasoning: Option<Arc<str>>,
+    pub reasoning: Option<Reasoning>,
     /// Calls in order.
     pub calls: Vec<ToolCall>,
     /// Why it stopped.
@@ -233,6 +285,15 @@ pub struct ModelError {
     pub kind: ModelErrorKind,
     /// What happened and what to do about it. Never holds a secret.
     pub message: String,
+    /// The HTTP status, where the server refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The provider's own word for it, such as `overloaded_error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Arc<str>>,
+    /// The provider's id for the request, where it gave one: its support asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Arc<str>>,
 }
 
 impl ModelError {
@@ -241,6 +302,13 @@ impl ModelError {
         ModelError {
             kind,
             message: message.into(),
+            status: None,
+            code: None,
+            request: None,
         }
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -17,6 +17,8 @@ pub struct Price {
     pub output: Decimal,
     /// For `per` tokens of cached input; the price of other input where there is none.
     pub cached: Option<Decimal>,
+    /// For `per` tokens of input put into the cache; the price of other input where there is none.
+    pub cache_write: Option<Decimal>,
     /// The number of tokens that the prices are for.
     pub per: u64,
 }
@@ -30,9 +32,11 @@ impl Price {
     /// What `tokens` cost, to [`MONEY_DECIMALS`]; `None` only for amounts that no decimal holds, or for a price per no tokens at all.
     pub fn usd(&self, tokens: &Tokens) -> Option<Decimal> {
         let cached = tokens.cached.min(tokens.input);
-        let fresh = tokens.input - cached;
+        let written = tokens.cache_write.min(tokens.input - cached);
+        let fresh = tokens.input - cached - written;
         [
             (fresh, self.input),
+            (written, self.cache_write.unwrap_or(self.input)),
             (cached, self.cached.unwrap_or(self.input)),
             (tokens.output, self.output),
         ]
@@ -59,6 +63,7 @@ mod tests {
             input: decimal("0.20"),
             output: decimal("0.80"),
             cached: None,
+            cache_write: None,
             per: 1_000_000,
         }
     }
@@ -68,6 +73,7 @@ mod tests {
         let tokens = Tokens {
             input: 1_000,
             cached: 400,
+            cache_write: 0,
             output: 10,
             reasoning: 10,
         };
@@ -77,6 +83,15 @@ mod tests {
             ..price(0)
         };
         assert_eq!(cheaper.usd(&tokens), Some(decimal("0.000148")));
+        let writing = Price {
+            cache_write: Some(decimal("0.25")),
+            ..cheaper
+        };
+        let written = Tokens {
+            cache_write: 100,
+            ..tokens
+        };
+        assert_eq!(writing.usd(&written), Some(decimal("0.000153")));
         assert_eq!(price(0).usd(&Tokens::default()), Some(Decimal::ZERO));
     }
 
@@ -85,6 +100,7 @@ mod tests {
         let most = Tokens {
             input: u64::MAX,
             cached: u64::MAX,
+            cache_write: u64::MAX,
             output: u64::MAX,
             reasoning: 0,
         };

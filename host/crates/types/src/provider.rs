@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A reference to a secret. The value is looked up at the moment of use and goes nowhere else: not into a journal, a log, an error or a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,16 +43,38 @@ pub struct ProviderConfig {
     pub model: Option<Arc<str>>,
     /// What it speaks.
     pub kind: ProviderKind,
+    /// How much it may be asked, by all agents together.
+    pub limits: RateLimits,
+    /// How long it may take, and how often it is asked again.
+    pub patience: Patience,
+    /// The cassette on which what it answers is recorded; absolute.
+    pub record: Option<PathBuf>,
+}
+
+impl ProviderConfig {
+    /// A provider of `kind` with nothing said about limits, patience and recording.
+    pub fn new(name: impl Into<Arc<str>>, kind: ProviderKind) -> Self {
+        ProviderConfig {
+            name: name.into(),
+            model: None,
+            kind,
+            limits: RateLimits::default(),
+            patience: Patience::default(),
+            record: None,
+        }
+    }
 }
 
 /// The dialect of a provider and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProviderKind {
-    /// Chat completions as OpenAI's servers and many others speak them.
-    OpenAi {
+    /// A server.
+    Http {
+        /// What it speaks.
+        dialect: Dialect,
         /// For instance `http://127.0.0.1:11434/v1`.
         base_url: String,
-        /// The key, sent as a bearer token.
+        /// The key.
         key: Option<SecretRef>,
     },
     /// Replies out of a YAML script: no network, no cost.
@@ -59,4 +82,47 @@ pub enum ProviderKind {
         /// The script; absolute.
         file: PathBuf,
     },
+    /// Replies off a cassette that was recorded before: no network, no cost.
+    Replay {
+        /// The cassette; absolute.
+        file: PathBuf,
+    },
+}
+
+/// What a server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Chat completions, as OpenAI's servers and many others speak them.
+    ChatCompletions,
+    /// OpenAI's Responses.
+    Responses {
+        /// Whether the server is to hold the conversation, so that a turn sends only what is new.
+        held: bool,
+    },
+    /// Anthropic's Messages.
+    Messages,
+}
+
+/// How much a provider may be asked, by all agents together. What would go beyond waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateLimits {
+    /// Requests in a minute.
+    pub requests_per_minute: Option<u64>,
+    /// Tokens in a minute, sent and received.
+    pub tokens_per_minute: Option<u64>,
+    /// Requests at the same time.
+    pub concurrent: Option<u32>,
+}
+
+/// How long a provider may take, and how often it is asked again. Absent means the host's own default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Patience {
+    /// Longest wait for a connection.
+    pub connect: Option<Duration>,
+    /// Longest wait for the next byte.
+    pub idle: Option<Duration>,
+    /// Longest time for one answer, repetitions not counted.
+    pub total: Option<Duration>,
+    /// How often a request is repeated after an answer that asks for patience.
+    pub retries: Option<u32>,
 }

@@ -43,6 +43,10 @@ pub trait ModelSink: Send {
     fn text(&mut self, delta: &str);
     /// Some more reasoning.
     fn reasoning(&mut self, delta: &str);
+    /// A line for the operator: why it takes longer, for instance.
+    fn note(&mut self, line: &str) {
+        let _ = line;
+    }
 }
 
 impl ModelSink for () {

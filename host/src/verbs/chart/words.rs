@@ -25,6 +25,9 @@ pub fn source_text(source: &Source) -> String {
     match source {
         Source::Text(text) => text.to_string(),
         Source::File(file) => format!("the file {file}"),
+        Source::Template(context::Template::Inline(text)) => text.to_string(),
+        Source::Template(context::Template::File(file)) => format!("the template {file}"),
+        Source::Memory(_) => "what is remembered".into(),
         Source::Plugin { name, .. } => format!("what the plugin {name} provides"),
         Source::Tools(_) => "the tools".into(),
         Source::History => "the conversation".into(),

@@ -24,6 +24,8 @@ fn the_plan_says_what_to_gather_and_with_which_budget() {
     let plugin = |name: &str| Source::Plugin {
         name: mark(name.to_owned()),
         params: Value::Null,
+        expires: None,
+        depends: Depends::default(),
     };
     let map = ContextMap {
         chunks: vec![
@@ -33,6 +35,7 @@ fn the_plan_says_what_to_gather_and_with_which_budget() {
             chunk("slot", Source::Slot(Slot::Cognition), Trim::Tail).tokens(50),
             chunk("free", plugin("notes"), Trim::Tail),
         ],
+        ..ContextMap::default()
     };
     let in_state = chunk("in-state", plugin("hints"), Trim::Tail);
     let slots = SlotChunks {
@@ -111,6 +114,7 @@ fn slots_hold_the_texts_of_the_states_with_their_provenance() {
     let file = chunk("c", Source::File(mark("c.md".into())), Trim::Tail);
     let map = ContextMap {
         chunks: vec![chunk("slot", Source::Slot(Slot::Workflow), Trim::Tail)],
+        ..ContextMap::default()
     };
     let slots = SlotChunks {
         cognition: &[],
@@ -146,6 +150,7 @@ fn a_states_own_budget_trims_its_own_chunk() {
     let other = text("b", "short", Trim::Tail);
     let map = ContextMap {
         chunks: vec![chunk("slot", Source::Slot(Slot::Cognition), Trim::Tail)],
+        ..ContextMap::default()
     };
     let slots = SlotChunks {
         cognition: &[&long, &other],

@@ -72,6 +72,7 @@ pub fn model(context_length: u64, max_output: u64) -> ModelParameters {
         context_length,
         max_output,
         temperature: None,
+        reasoning: None,
     }
 }
 
@@ -137,6 +138,7 @@ pub fn assemble(
 ) -> Result<Assembled, AssembleError> {
     let map = ContextMap {
         chunks: chunks.to_vec(),
+        ..ContextMap::default()
     };
     plan(&map, &SlotChunks::default(), model).assemble(
         &Gathered::new(),

@@ -6,7 +6,7 @@
 use super::encode::house_name;
 use serde::Deserialize;
 use serde_json::Value;
-use types::{ModelSink, Reply, StopReason, ToolCall, Usage};
+use types::{ModelSink, Reasoning, Reply, StopReason, ToolCall, Usage};
 
 /// Most bytes of text and arguments in one reply. No model writes as much; a server that does would fill the memory.
 const LARGEST_REPLY: usize = 32 << 20;
@@ -164,7 +164,7 @@ impl Assembly {
         };
         Reply {
             text: self.text.into(),
-            reasoning: (!self.reasoning.is_empty()).then(|| self.reasoning.into()),
+            reasoning: (!self.reasoning.is_empty()).then(|| Reasoning::text(self.reasoning)),
             calls: name_calls(self.calls, turn),
             stop,
             usage,
@@ -188,6 +188,7 @@ impl Assembly {
         Usage {
             input: tokens(sent),
             cached: 0,
+            cache_write: 0,
             output: tokens(self.text.len() + self.reasoning.len() + self.argument_bytes()),
             reasoning: tokens(self.reasoning.len()),
             reported: false,
@@ -321,6 +322,7 @@ fn read_usage(usage: &Value) -> Option<Usage> {
         input,
         // A part is never more than its whole, whatever a server says: money is computed from the difference.
         cached: cached.unwrap_or(0).min(input),
+        cache_write: 0,
         output,
         reasoning: reasoning.unwrap_or(0).min(output),
         reported: true,
@@ -374,11 +376,14 @@ mod tests {
         let calls: Vec<_> = reply
             .calls
             .iter()
-            .map(|c| (&*c.id, &*c.name, &*c.arguments))
+            .map(|c| (&*c.id, &*c.name, c.arguments.to_string()))
             .collect();
         assert_eq!(
             calls,
-            [("a", "fs.read", "{\"p\":1}"), ("b", "signal", "{}")]
+            [
+                ("a", "fs.read", "{\"p\":1}".to_owned()),
+                ("b", "signal", "{}".to_owned())
+            ]
         );
         assert_eq!(reply.stop, StopReason::ToolCalls);
     }
@@ -429,6 +434,7 @@ mod tests {
             Usage {
                 input: 10,
                 cached: 10,
+                cache_write: 0,
                 output: 7,
                 reasoning: 3,
                 reported: true
@@ -444,6 +450,7 @@ mod tests {
             Usage {
                 input: 100,
                 cached: 0,
+                cache_write: 0,
                 output: 3,
                 reasoning: 1,
                 reported: false
@@ -460,10 +467,10 @@ mod tests {
                 "finish_reason": "tool_calls"}],
         })]);
         assert_eq!(
-            (&*reply.text, reply.reasoning.as_deref()),
-            ("ab", Some("why"))
+            (&*reply.text, reply.reasoning),
+            ("ab", Some(Reasoning::text("why")))
         );
-        assert_eq!(&*reply.calls[0].arguments, r#"{"path":"/"}"#);
+        assert_eq!(reply.calls[0].arguments, r#"{"path":"/"}"#);
         assert_eq!(
             (&*reply.model, reply.request.as_deref()),
             ("m-2", Some("r1"))

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use types::{Item, Payload, Role, ToolCall, ToolName, ToolSchema};
+use types::{Item, Payload, Reasoning, Role, Text, ToolCall, ToolName, ToolSchema};
 
 /// How the text of a system message begins; the text follows as the inside of a JSON string, and [`TEXT_END`] follows that.
 const SYSTEM_BEGIN: &[u8] = br#"{"role":"system","content":""#;
@@ -97,9 +97,9 @@ pub fn encode_item(item: &Item) -> Vec<u8> {
     let mut bytes = Vec::new();
     match item {
         Item::Text { role, text, .. } => {
-            bytes.reserve(text.len() + 40);
+            bytes.reserve(text.wire().len() + 40);
             bytes.extend_from_slice(text_begin(*role));
-            push_inside_of_string(&mut bytes, text);
+            bytes.extend_from_slice(text.wire());
             bytes.extend_from_slice(TEXT_END);
         }
         Item::Assistant {
@@ -107,29 +107,35 @@ pub fn encode_item(item: &Item) -> Vec<u8> {
             reasoning,
             calls,
             ..
-        } => encode_assistant(&mut bytes, text, reasoning.as_deref(), calls),
+        } => encode_assistant(&mut bytes, text, reasoning.as_ref(), calls),
         Item::Result(result) => {
-            bytes.reserve(result.text.len() + 64);
+            bytes.reserve(result.text.wire().len() + 64);
             bytes.extend_from_slice(br#"{"role":"tool","tool_call_id":"#);
             write(&mut bytes, &result.call);
             bytes.extend_from_slice(br#","content":"#);
-            write(&mut bytes, &result.text);
+            push_text(&mut bytes, &result.text);
             bytes.push(b'}');
         }
     }
     bytes
 }
 
-fn encode_assistant(bytes: &mut Vec<u8>, text: &str, reasoning: Option<&str>, calls: &[ToolCall]) {
+fn encode_assistant(
+    bytes: &mut Vec<u8>,
+    text: &Text,
+    reasoning: Option<&Reasoning>,
+    calls: &[ToolCall],
+) {
     bytes.extend_from_slice(br#"{"role":"assistant","content":"#);
-    match text {
-        // An answer without calls must have some content, if only an empty one.
-        "" if !calls.is_empty() => bytes.extend_from_slice(b"null"),
-        text => write(bytes, text),
+    // An answer without calls must have some content, if only an empty one.
+    if text.is_empty() && !calls.is_empty() {
+        bytes.extend_from_slice(b"null");
+    } else {
+        push_text(bytes, text);
     }
     if let Some(reasoning) = reasoning {
         bytes.extend_from_slice(br#","reasoning_content":"#);
-        write(bytes, reasoning);
+        push_text(bytes, &reasoning.text);
     }
     if !calls.is_empty() {
         bytes.extend_from_slice(br#","tool_calls":["#);
@@ -142,7 +148,7 @@ fn encode_assistant(bytes: &mut Vec<u8>, text: &str, reasoning: Option<&str>, ca
             bytes.extend_from_slice(br#","type":"function","function":{"name":"#);
             write(bytes, &wire_name(&call.name));
             bytes.extend_from_slice(br#","arguments":"#);
-            write(bytes, &wire_arguments(&call.arguments));
+            write(bytes, &wire_arguments(&call.arguments.plain()));
             bytes.extend_from_slice(b"}}");
         }
         bytes.push(b']');
@@ -219,12 +225,10 @@ fn text_begin(role: Role) -> &'static [u8] {
     }
 }
 
-/// `text` as JSON writes it, without the quotation marks.
-fn push_inside_of_string(bytes: &mut Vec<u8>, text: &str) {
-    let start = bytes.len();
-    write(bytes, text);
-    bytes.pop();
-    bytes.remove(start);
+fn push_text(bytes: &mut Vec<u8>, text: &Text) {
+    bytes.push(b'"');
+    bytes.extend_from_slice(text.wire());
+    bytes.push(b'"');
 }
 
 fn write<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) {
@@ -257,7 +261,7 @@ mod tests {
     fn assistant(text: &str, reasoning: Option<&str>, calls: Vec<ToolCall>) -> Item {
         Item::Assistant {
             text: text.into(),
-            reasoning: reasoning.map(Into::into),
+            reasoning: reasoning.map(Reasoning::text),
             calls,
             provenance: Provenance::Model("m".into()),
         }
@@ -352,7 +356,9 @@ mod tests {
                 context_length: 1000,
                 max_output: 64,
                 temperature: Some(0.5),
+                reasoning: None,
             },
+            breakpoints: vec![],
         };
         let body = body(&payload, "m", LimitField::MaxTokens);
         let json: Value = serde_json::from_slice(&body).unwrap();
@@ -382,7 +388,9 @@ mod tests {
                 context_length: 1000,
                 max_output: 9,
                 temperature: None,
+                reasoning: None,
             },
+            breakpoints: vec![],
         };
         let body = body(&payload, "m", LimitField::MaxCompletionTokens);
         assert_eq!(

@@ -63,7 +63,9 @@ fn payload(items: Vec<Item>) -> Payload {
             context_length: 1000,
             max_output: 100,
             temperature: None,
+            reasoning: None,
         },
+        breakpoints: vec![],
     }
 }
 
@@ -78,7 +80,7 @@ fn said(text: &str, provenance: Provenance) -> Item {
 
 fn assistant(reply: &Reply) -> Item {
     Item::Assistant {
-        text: reply.text.clone(),
+        text: (&reply.text).into(),
         reasoning: None,
         calls: reply.calls.clone(),
         provenance: Provenance::Model(reply.model.clone()),
@@ -107,16 +109,16 @@ fn a_script_plays_a_whole_conversation() {
     assert_eq!(&*first.text, "Survey it: fs.read, signal");
     assert_eq!(first.stop, StopReason::ToolCalls);
     assert_eq!(
-        &*first.calls[0].arguments,
+        first.calls[0].arguments,
         r#"{"path":"/workspace","by":"language","deep":true,"limit":5}"#
     );
     assert_eq!(
         (
             &*first.calls[0].id,
             &*first.calls[1].id,
-            &*first.calls[1].arguments
+            first.calls[1].arguments.to_string()
         ),
-        ("call_0_0", "call_0_1", "{}")
+        ("call_0_0", "call_0_1", "{}".to_owned())
     );
 
     items.push(assistant(&first));
@@ -124,7 +126,8 @@ fn a_script_plays_a_whole_conversation() {
     items.push(result(&first.calls[0], counted, false));
     items.push(result(&first.calls[1], "a b", false));
     let second = model.answer(&payload(items.clone()), &mut ()).unwrap();
-    let arguments: serde_json::Value = serde_json::from_str(&second.calls[0].arguments).unwrap();
+    let arguments: serde_json::Value =
+        serde_json::from_str(&second.calls[0].arguments.plain()).unwrap();
     assert_eq!(
         arguments,
         serde_json::json!({
@@ -299,11 +302,7 @@ fn files_are_checked_without_being_played() {
     std::fs::write(&file, SURVEY).unwrap();
     assert_eq!(check_script(&file, "scripts/s.yaml"), []);
     std::fs::write(&file, "script: s\nreplies: [{ text: \"{{ nope }}\" }]").unwrap();
-    let config = ProviderConfig {
-        name: "script".into(),
-        model: None,
-        kind: ProviderKind::Scripted { file: file.clone() },
-    };
+    let config = ProviderConfig::new("script", ProviderKind::Scripted { file: file.clone() });
     let error = crate::open(&config, &crate::Settings::default())
         .err()
         .unwrap();

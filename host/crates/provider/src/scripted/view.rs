@@ -20,7 +20,7 @@ use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
-use types::{Item, Payload, Provenance, Role, ToolCall, ToolResult};
+use types::{Item, Payload, Provenance, Role, Text, ToolCall, ToolResult};
 
 /// Every name that a script can use.
 pub const NAMES: [&str; 10] = [
@@ -77,7 +77,7 @@ impl View {
                     if !view.system.is_empty() {
                         view.system.push_str("\n\n");
                     }
-                    view.system.push_str(text);
+                    view.system.push_str(&text.plain());
                 }
                 Item::Text {
                     role: Role::User,
@@ -86,7 +86,7 @@ impl View {
                     ..
                 } => {
                     if *provenance == Provenance::Human {
-                        view.prompt = Some(text.clone());
+                        view.prompt = Some(text.plain().into());
                     }
                 }
                 Item::Assistant { calls: made, .. } => {
@@ -200,7 +200,7 @@ impl View {
                 "; last answer: {}{} said `{}`",
                 result.name,
                 if result.failed { " failed and" } else { "" },
-                shorten(&result.text)
+                shorten(&result.text.plain())
             ),
         };
         let prompt = self
@@ -252,7 +252,7 @@ fn shorten(text: &str) -> String {
 #[derive(Debug)]
 struct Answer {
     result: ToolResult,
-    arguments: Option<Arc<str>>,
+    arguments: Option<Text>,
     json: OnceLock<Value>,
 }
 
@@ -261,16 +261,16 @@ impl Object for Answer {
         match key.as_str()? {
             "tool" => Some(Value::from(self.result.name.clone())),
             "failed" => Some(Value::from(self.result.failed)),
-            "text" => Some(Value::from(self.result.text.clone())),
+            "text" => Some(Value::from(self.result.text.plain())),
             "arguments" => Some(
                 self.arguments
-                    .as_deref()
-                    .and_then(parse)
+                    .as_ref()
+                    .and_then(|arguments| parse(&arguments.plain()))
                     .unwrap_or(Value::from(())),
             ),
             "json" => Some(
                 self.json
-                    .get_or_init(|| read_json(&self.result.text))
+                    .get_or_init(|| read_json(&self.result.text.plain()))
                     .clone(),
             ),
             _ => None,

@@ -1,0 +1,208 @@
+//! Text in the form in which every provider's dialect sends it, made once.
+//!
+//! All dialects put a text into a JSON string, and all of them escape it the same way. So the conversation keeps each text as the inside of such a string:
+//! a request then shares those bytes and copies nothing, however long the history is, and the text is in memory once and not twice. Whoever needs the
+//! text itself (a guard, a summary, a person) asks for [`Text::plain`].
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+/// A text, kept as the inside of a JSON string. Two are equal when their texts are: there is one way to escape.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Text(Bytes);
+
+impl Text {
+    /// The inside of the JSON string: UTF-8 without the quotation marks.
+    pub fn wire(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// The text itself; borrowed where nothing in it had to be escaped.
+    pub fn plain(&self) -> Cow<'_, str> {
+        // Escaping gives UTF-8; nothing else makes a `Text`.
+        let wire = std::str::from_utf8(&self.0).unwrap_or_default();
+        match wire.find('\\') {
+            None => Cow::Borrowed(wire),
+            Some(first) => Cow::Owned(unescape(wire, first)),
+        }
+    }
+
+    /// The length of the text itself, in bytes.
+    pub fn len(&self) -> usize {
+        let mut length = self.0.len();
+        let mut at = 0;
+        while let Some(found) = self.0[at..].iter().position(|byte| *byte == b'\\') {
+            // `\n` for one byte, `\u001f` for one byte.
+            let escape = if self.0.get(at + found + 1) == Some(&b'u') {
+                6
+            } else {
+                2
+            };
+            length -= escape - 1;
+            at += found + escape;
+        }
+        length
+    }
+
+    /// Whether there is no text.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// `text` as JSON writes it inside a string.
+fn escape(text: &str) -> Bytes {
+    let needs = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
+    if !text.as_bytes().iter().any(|byte| needs(byte)) {
+        return Bytes::copy_from_slice(text.as_bytes());
+    }
+    let escapes = text.bytes().filter(|byte| needs(byte)).count();
+    let mut wire = Vec::with_capacity(text.len() + escapes + 2);
+    // Writing into memory does not fail.
+    let _ = serde_json::to_writer(&mut wire, text);
+    wire.pop();
+    wire.remove(0);
+    // What is kept for months holds no spare room.
+    wire.shrink_to_fit();
+    wire.into()
+}
+
+/// The text of which `wire` is the inside of a JSON string, whose first escape stands at `first`.
+fn unescape(wire: &str, first: usize) -> String {
+    let mut text = String::with_capacity(wire.len());
+    text.push_str(&wire[..first]);
+    let mut rest = &wire[first..];
+    while let Some(at) = rest.find('\\') {
+        text.push_str(&rest[..at]);
+        let mut escape = rest[at + 1..].chars();
+        match escape.next() {
+            Some('n') => text.push('\n'),
+            Some('t') => text.push('\t'),
+            Some('r') => text.push('\r'),
+            Some('b') => text.push('\u{8}'),
+            Some('f') => text.push('\u{c}'),
+            Some('u') => {
+                // Only control characters are written so: always four digits, never a surrogate.
+                let digits = escape.as_str().get(..4).unwrap_or_default();
+                text.extend(
+                    u32::from_str_radix(digits, 16)
+                        .ok()
+                        .and_then(char::from_u32),
+                );
+                escape = escape.as_str().get(4..).unwrap_or_default().chars();
+            }
+            Some(other) => text.push(other),
+            None => {}
+        }
+        rest = escape.as_str();
+    }
+    text.push_str(rest);
+    text
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Text(escape(text))
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<&String> for Text {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<Arc<str>> for Text {
+    fn from(text: Arc<str>) -> Self {
+        (&*text).into()
+    }
+}
+
+impl From<&Arc<str>> for Text {
+    fn from(text: &Arc<str>) -> Self {
+        (&**text).into()
+    }
+}
+
+impl From<Cow<'_, str>> for Text {
+    fn from(text: Cow<'_, str>) -> Self {
+        (&*text).into()
+    }
+}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.plain() == other
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.plain() == *other
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.plain())
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.plain(), f)
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.plain())
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<str>::deserialize(deserializer).map(Text::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_text_comes_back_as_it_was_and_its_wire_form_is_json(text in "[\u{0}-\u{7f}\\\\\"\u{80}-\u{10ffff}]{0,40}") {
+            let kept = Text::from(&*text);
+            prop_assert_eq!(&*kept.plain(), &*text);
+            prop_assert_eq!(kept.len(), text.len());
+            let mut json = vec![b'"'];
+            json.extend_from_slice(kept.wire());
+            json.push(b'"');
+            prop_assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), text.clone());
+            let journalled = serde_json::to_string(&kept).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Text>(&journalled).unwrap(), kept);
+        }
+    }
+
+    #[test]
+    fn every_control_character_survives() {
+        let all: String = (0..0x20u8)
+            .map(char::from)
+            .chain("\"\\/\u{7f}é🦀".chars())
+            .collect();
+        assert_eq!(Text::from(&*all).plain(), all);
+        assert_eq!(Text::from("plain").wire(), "plain");
+        assert!(Text::from("").is_empty());
+    }
+}
