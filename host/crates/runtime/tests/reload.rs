@@ -158,7 +158,6 @@ fn play(
             concurrency: 1,
             clock: clock.clone(),
             state: None,
-            model: None,
         })),
         house: Arc::new(house),
         clock,

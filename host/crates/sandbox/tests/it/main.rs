@@ -6,4 +6,5 @@ mod boundaries;
 mod common;
 mod limits;
 mod loading;
+mod summaries;
 mod worlds;
