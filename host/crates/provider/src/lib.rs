@@ -4,16 +4,21 @@
 //! typed error comes out. Opening a provider costs microseconds, because nothing is connected, loaded or verified before the first request:
 //! a house with ten providers must start as fast as one with none.
 
+mod chat;
+mod dialect;
+mod draft;
 mod http;
-mod openai;
+mod rope;
 mod scripted;
 mod secret;
+mod spelling;
+mod transport;
 
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Model, ModelError, ProviderConfig, ProviderKind};
+use types::{Model, ModelError, Payload, ProviderConfig, ProviderKind};
 
-pub use openai::encode_item;
+pub use rope::Rope;
 pub use scripted::check_script;
 
 /// How patient the host is with a provider. Times are wall-clock.
@@ -53,22 +58,41 @@ impl Default for Settings {
 pub fn open(config: &ProviderConfig, settings: &Settings) -> Result<Arc<dyn Model>, ModelError> {
     match &config.kind {
         ProviderKind::Http {
-            dialect: types::Dialect::ChatCompletions,
+            dialect,
             base_url,
             key,
-        } => Ok(Arc::new(openai::OpenAi::open(
-            config,
-            base_url,
-            key.as_ref(),
-            settings,
-        )?)),
-        ProviderKind::Http { .. } | ProviderKind::Replay { .. } => Err(ModelError::new(
-            types::ModelErrorKind::Rejected,
-            format!(
-                "provider `{}` speaks a dialect that this build does not",
-                config.name
-            ),
-        )),
+        } => {
+            let dialect = speak(*dialect)
+                .ok_or_else(|| unknown(config, "speaks a dialect that this build does not"))?;
+            let server =
+                transport::Server::open(config, base_url, key.as_ref(), settings, dialect)?;
+            Ok(Arc::new(server))
+        }
         ProviderKind::Scripted { file } => Ok(Arc::new(scripted::Scripted::open(config, file)?)),
+        ProviderKind::Replay { .. } => Err(unknown(config, "is a cassette")),
     }
+}
+
+/// The body that the provider of `config` would be sent for `payload`; `None` where nothing is sent.
+pub fn body_of(config: &ProviderConfig, payload: &Payload) -> Option<Rope> {
+    let ProviderKind::Http { dialect, .. } = &config.kind else {
+        return None;
+    };
+    let model = config.model.as_deref().unwrap_or(&payload.parameters.name);
+    Some(speak(*dialect)?.exchange(payload, model).body())
+}
+
+/// The dialect, with nothing learnt yet of the server it will be spoken with.
+fn speak(dialect: types::Dialect) -> Option<Box<dyn dialect::Dialect>> {
+    match dialect {
+        types::Dialect::ChatCompletions => Some(Box::<chat::Chat>::default()),
+        types::Dialect::Responses { .. } | types::Dialect::Messages => None,
+    }
+}
+
+fn unknown(config: &ProviderConfig, what: &str) -> ModelError {
+    ModelError::new(
+        types::ModelErrorKind::Rejected,
+        format!("provider `{}` {what}", config.name),
+    )
 }

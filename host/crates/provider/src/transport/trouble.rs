@@ -1,8 +1,8 @@
 //! Everything that can go wrong with a server, in words that say what to do next.
 //!
-//! All errors of this dialect are made here, because this is where the key is taken out of them: servers echo it.
+//! All errors of servers are made here, because this is where the key is taken out of them: servers echo it.
 
-use super::decode::beginning_of;
+use crate::dialect::{Words, beginning_of};
 use crate::secret::Key;
 use serde_json::Value;
 use std::error::Error;
@@ -34,6 +34,8 @@ pub struct Trouble<'a> {
     pub url: &'a str,
     /// The model asked for.
     pub model: &'a str,
+    /// What things are called in the dialect.
+    pub words: &'static Words,
     /// The key's reference, never its value.
     pub reference: Option<&'a SecretRef>,
     /// The key, to be kept out of the texts.
@@ -134,15 +136,21 @@ impl Trouble<'_> {
         )
     }
 
-    /// The answer is not a chat completion.
+    /// The answer is none of this dialect.
     pub fn not_protocol(&self, what: &str) -> ModelError {
-        let Trouble { provider, url, .. } = self;
+        let Trouble {
+            provider,
+            url,
+            words,
+            ..
+        } = self;
         self.error(
             ModelErrorKind::Protocol,
             &format!(
-                "provider `{provider}`: what {url} answers is not a chat completion: {}: check that `base_url` is that of an \
-                 OpenAI-compatible API (it usually ends in `/v1`)",
-                self.scrub(what)
+                "provider `{provider}`: what {url} answers is not {}: {}: check that `base_url` is {}",
+                words.answer,
+                self.scrub(what),
+                words.base_url
             ),
         )
     }
@@ -274,11 +282,6 @@ pub fn is_worth_repeating(refusal: &Refusal) -> bool {
     matches!(refusal.status, 429 | 502 | 503 | 504) && !refusal.body.contains("insufficient_quota")
 }
 
-/// Whether the server wants `max_completion_tokens` in place of `max_tokens`.
-pub fn wants_other_limit(refusal: &Refusal) -> bool {
-    refusal.status == 400 && refusal.body.contains("max_completion_tokens")
-}
-
 /// The message in an error body, in the shapes of OpenAI, Ollama, FastAPI and Google.
 fn server_message(body: &str) -> String {
     let Ok(json) = serde_json::from_str::<Value>(body) else {
@@ -323,6 +326,11 @@ mod tests {
         provider: "local",
         url: "http://127.0.0.1:1/v1/chat/completions",
         model: "m",
+        words: &Words {
+            answer: "an answer",
+            base_url: "right",
+            example: "http://127.0.0.1/v1",
+        },
         reference: None,
         key: None,
     };

@@ -186,6 +186,10 @@ async fn the_request_is_a_chat_completion() {
         head.contains("content-type: application/json\r\n") && !head.contains("authorization"),
         "{head}"
     );
+    assert!(
+        head.contains("content-length: ") && !head.contains("transfer-encoding"),
+        "{head}"
+    );
     assert_eq!(
         server.body(0),
         serde_json::json!({
@@ -267,9 +271,9 @@ async fn what_is_no_chat_completion_says_so() {
             "<html><body>Welcome to nginx</body></html>",
             "Welcome to nginx",
         ),
-        ("hello", "it holds no choice"),
+        ("hello", "it holds no answer"),
         ("", "the body is empty"),
-        (r#"{"status":"ok"}"#, "it holds no choice"),
+        (r#"{"status":"ok"}"#, "it holds no answer"),
         ("data: {\"choices\": 7}\n\n", "invalid type"),
     ] {
         let error = ask_for(vec![whole(answer("200 OK", &[], body))])
