@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use types::{ContentHash, Timestamp};
 
+/// Whose the values are that the host keeps for itself among those of the plugins: no plugin can have this name.
+const HOST: &str = "host:";
+
 /// How many runs an error lists at most.
 const MOST_LISTED: usize = 10;
 
@@ -110,11 +113,38 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`]; what the records announce must then not be done.
     pub fn append(&mut self, records: &[NewRecord<'_>]) -> Result<Vec<RecordId>, JournalError> {
-        if records.is_empty() {
+        self.append_keeping(records, &[])
+    }
+
+    /// Append `records`, and in the same commit keep `values` under their names for [`Journal::kept`]: what the host has learnt and can learn again, which
+    /// is no part of the record.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn append_keeping(
+        &mut self,
+        records: &[NewRecord<'_>],
+        values: &[(String, Vec<u8>)],
+    ) -> Result<Vec<RecordId>, JournalError> {
+        if records.is_empty() && values.is_empty() {
             return Ok(Vec::new());
         }
         let path = &self.path;
-        append(&mut self.connection, records).map_err(|source| JournalError::of(path, source))
+        append(&mut self.connection, records, values)
+            .map_err(|source| JournalError::of(path, source))
+    }
+
+    /// What was kept under `name`, if anything was.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT value FROM state WHERE plugin = ?1 AND key = ?2")?
+                .query_row([HOST, name], |row| row.get(0))
+                .optional()
+        })
     }
 
     /// Hand each record of `which` to `visit`, in order, without holding them all.
@@ -280,6 +310,7 @@ impl Journal {
 fn append(
     connection: &mut Connection,
     records: &[NewRecord<'_>],
+    values: &[(String, Vec<u8>)],
 ) -> rusqlite::Result<Vec<RecordId>> {
     // Immediate: the head is read under the write lock, so that no other process can append between the reading and the writing.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -318,6 +349,11 @@ fn append(
         transaction
             .prepare_cached("UPDATE head SET seq = ?1, hash = ?2")?
             .execute(params![signed(seq), hash.as_bytes()])?;
+        for (name, value) in values {
+            transaction
+                .prepare_cached("INSERT INTO state VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value")?
+                .execute(params![HOST, name, value])?;
+        }
     }
     transaction.commit()?;
     Ok(ids)

@@ -66,6 +66,24 @@ fn record(run: &str, time: i64) -> NewRecord<'_> {
 }
 
 #[test]
+fn what_the_host_keeps_is_there_with_the_commit_and_is_no_record() {
+    let house = House::new();
+    let mut journal = house.journal();
+    assert_eq!(journal.kept("tokens/m").unwrap(), None);
+    let value = |text: &str| vec![("tokens/m".to_owned(), text.as_bytes().to_vec())];
+    journal
+        .append_keeping(&[record("run-a", 1)], &value("one"))
+        .unwrap();
+    journal.append_keeping(&[], &value("two")).unwrap();
+    drop(journal);
+    let journal = Journal::open_read_only(&house.path()).unwrap();
+    assert_eq!(journal.kept("tokens/m").unwrap(), Some(b"two".to_vec()));
+    assert_eq!(journal.kept("tokens/other").unwrap(), None);
+    assert_eq!(journal.verify().unwrap().records, 1);
+    assert_eq!(house.first_bad(), None);
+}
+
+#[test]
 fn what_was_appended_comes_back_in_order_after_reopening() {
     let house = House::new();
     let cost = NewRecord {
