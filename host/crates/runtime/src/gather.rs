@@ -135,6 +135,7 @@ impl Asker<'_> {
     }
 
     fn how(&self, need: &Need) -> Result<How, String> {
+<<<<<<< HEAD
         let root = &self.services.house.root;
         Ok(match &need.kind {
             NeedKind::File(path) => How::Read(root.join(&path.value)),
@@ -163,6 +164,20 @@ impl Asker<'_> {
         } = &need.kind
         else {
             return Err(format!("chunk `{}` asks no plugin", need.chunk));
+=======
+        let house = &self.services.house;
+        let (name, params, budget) = match &need.kind {
+            NeedKind::File(path) => return Ok(How::Read(house.root.join(&path.value))),
+            NeedKind::Plugin {
+                name,
+                params,
+                budget,
+                ..
+            } => (name, params, budget),
+            NeedKind::Template(_) | NeedKind::Memory { .. } => {
+                return Err("templates and memories cannot be gathered yet".to_owned());
+            }
+>>>>>>> assembly
         };
         let plugin = self
             .plugins

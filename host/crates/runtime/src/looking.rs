@@ -6,8 +6,12 @@ use crate::run::{find_agent, load_guards, load_plugins};
 use crate::tokens::Counting;
 use crate::{RuntimeError, Services, grants, memories, offers, values};
 use chart::{Effects, Snapshot, StateId};
+<<<<<<< HEAD
 use context::{Assembled, HistoryItem, MapReport, Said, Shape, SlotChunks, Tools};
 use journal::Journal;
+=======
+use context::{Assembled, HistoryItem, Said, SlotChunks, Tools};
+>>>>>>> assembly
 use policy::Grant;
 use sandbox::CallContext;
 use std::sync::Arc;
@@ -106,6 +110,7 @@ pub async fn look(
             counting.measured(item)
         })
         .collect();
+<<<<<<< HEAD
     let said = Said {
         items: &history,
         summary: None,
@@ -175,6 +180,24 @@ pub fn turns(journal: &Journal, run: &str) -> Result<Turns, RuntimeError> {
         Ok::<_, RuntimeError>(())
     })?;
     Ok(read)
+=======
+    let offers = offers::offers(
+        &services.house,
+        &agent,
+        &bundle,
+        &plugins,
+        &states,
+        &offers::signals(&bundle, &snapshot),
+        &ESTIMATOR,
+    );
+    plan.assemble(
+        &texts,
+        &Said::new(&history),
+        &Tools { offers: &offers },
+        &ESTIMATOR,
+    )
+    .map_err(|error| RuntimeError::Context(error.to_string()))
+>>>>>>> assembly
 }
 
 /// What the agent is granted for `tool`, or for each tool of its plugins. Behind `policy explain`.
