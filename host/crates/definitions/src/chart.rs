@@ -25,7 +25,7 @@ use std::sync::Arc;
 use types::{ContentHash, Marked};
 
 pub use bundle::{ChartBundle, RoleDef};
-pub(crate) use bundle::{compile, resolve_files};
+pub(crate) use bundle::{compile, file_of, resolve_files};
 pub(crate) use expression::expression;
 
 /// What a state says beside its chart.

@@ -118,6 +118,12 @@ pub(crate) struct Text {
     pub broken: Option<Finding>,
 }
 
+/// The text of a file of the house that is no definition, where it can be read within the same limits.
+pub(crate) fn read_text(path: &Path) -> Option<String> {
+    let text = read(path, &Arc::from("")).ok()?;
+    Some(text.text.to_string())
+}
+
 fn decode(bytes: &[u8], shown: &Arc<str>) -> Result<Text, Finding> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(Finding::error(

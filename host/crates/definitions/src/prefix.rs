@@ -1,0 +1,287 @@
+//! What makes a provider read a payload anew: providers cache what a payload begins with, up to the first byte that is not as it was the last time.
+//!
+//! Only warnings: a map that changes early is dear and slow, not wrong. What a chart, a policy or a template does is not known here, only how often what they
+//! say can change.
+
+use crate::agent::AgentDef;
+use crate::chart;
+use crate::source::read_text;
+use crate::walk::Walk;
+use ::chart::{StateDef, StateKind};
+use context::{ChunkDef, Slot, Source, Template, ToolsMode};
+use std::collections::BTreeSet;
+use std::path::Path;
+use types::{CacheClass, Marked};
+
+/// What a template can name that changes from turn to turn.
+const CHANGING: [&str; 5] = ["now", "states", "data", "prompt", "tools"];
+
+/// Warn of what `agent`, which thinks by `chart`, throws away. Templates lie below `root`.
+pub(crate) fn look(walk: &mut Walk, agent: &AgentDef, chart: Option<&chart::Draft>, root: &Path) {
+    let chunks = &agent.context.chunks;
+    let chart = chart.map(Changes::of);
+    for (index, chunk) in chunks.iter().enumerate() {
+        let later = &chunks[index + 1..];
+        if !slot(walk, chunk, later, chart.as_ref()) {
+            stable_first(walk, chunk, later);
+        }
+        if let (Source::Tools(ToolsMode::Allowed), Some(chart)) = (&chunk.source, &chart) {
+            allowed_tools(walk, chunk, chart);
+        }
+        claimed_stable(walk, chunk, root);
+    }
+}
+
+/// How often what the states of a chart say can change.
+struct Changes<'a> {
+    name: &'a str,
+    /// States that an agent can be in for a while.
+    states: usize,
+    /// Of these, those that add to the slot, and whether the slot's text can change.
+    adding: (usize, bool),
+    /// Of these, those that name tools in their policy, and whether the tools can change.
+    opening: (usize, bool),
+}
+
+impl<'a> Changes<'a> {
+    fn of(draft: &'a chart::Draft) -> Self {
+        let extra = |state: &StateDef| {
+            let id = state.id.as_str();
+            draft.extras.iter().find(|extra| extra.state == id)
+        };
+        let context = |state: &StateDef| {
+            let chunks = &extra(state)?.context;
+            (!chunks.is_empty()).then(|| state.id.value.clone())
+        };
+        let tools = |state: &StateDef| {
+            let rules = &extra(state)?.policy.as_ref()?.tools;
+            (!rules.is_empty()).then(|| format!("{rules:?}"))
+        };
+        let root = &draft.def.root;
+        Changes {
+            name: &draft.name,
+            states: count(root, &|_| true),
+            adding: (
+                count(root, &|state| context(state).is_some()),
+                variants(root, &context).len() > 1,
+            ),
+            opening: (
+                count(root, &|state| tools(state).is_some()),
+                variants(root, &tools).len() > 1,
+            ),
+        }
+    }
+}
+
+/// Whether an agent can be in `state` for a while.
+fn lasts(state: &StateDef) -> bool {
+    !matches!(state.kind, StateKind::Final | StateKind::History { .. })
+}
+
+/// The states below `state` that last and that `counts`.
+fn count(state: &StateDef, counts: &impl Fn(&StateDef) -> bool) -> usize {
+    let below = state.states.iter().filter(|state| lasts(state));
+    below
+        .map(|state| usize::from(counts(state)) + count(state, counts))
+        .sum()
+}
+
+/// What the active states can say together, as far as two of its forms: more than one is all that matters.
+fn variants(state: &StateDef, says: &impl Fn(&StateDef) -> Option<String>) -> BTreeSet<String> {
+    let own = says(state).unwrap_or_default();
+    let below: Vec<BTreeSet<String>> = state
+        .states
+        .iter()
+        .filter(|state| lasts(state))
+        .map(|state| variants(state, says))
+        .collect();
+    let said: BTreeSet<String> = if state.kind == StateKind::Parallel {
+        // Regions change by themselves: one that says two things makes two of the whole.
+        let pick = |last: bool| -> String {
+            let of_region = |said: &BTreeSet<String>| {
+                let one = if last { said.last() } else { said.first() };
+                one.cloned().unwrap_or_default()
+            };
+            below.iter().map(of_region).collect()
+        };
+        BTreeSet::from([pick(false), pick(true)])
+    } else {
+        below.into_iter().flatten().collect()
+    };
+    if said.is_empty() {
+        return BTreeSet::from([own]);
+    }
+    said.into_iter()
+        .take(2)
+        .map(|said| format!("{own}\n{said}"))
+        .collect()
+}
+
+/// Warn of a slot that changes in most states and stands before what does not; whether it did.
+fn slot(
+    walk: &mut Walk,
+    chunk: &ChunkDef,
+    later: &[ChunkDef],
+    chart: Option<&Changes<'_>>,
+) -> bool {
+    let Some(chart) = chart.filter(|_| chunk.source == Source::Slot(Slot::Cognition)) else {
+        return false;
+    };
+    let (adding, changes) = chart.adding;
+    let history = later.iter().find(|chunk| chunk.source == Source::History);
+    let stable = later
+        .iter()
+        .rfind(|chunk| chunk.cache == CacheClass::Stable);
+    let (Some(before), true) = (history.or(stable), changes && 2 * adding >= chart.states) else {
+        return false;
+    };
+    walk.warning(
+        &chunk.place,
+        format!(
+            "`{}` changes with the state and stands before `{}`: {adding} of the {} states of `{}` add to it, and at each change everything after it is sent anew",
+            *chunk.id, *before.id, chart.states, chart.name
+        ),
+        "move it behind the history: what follows a change is not cached",
+    );
+    true
+}
+
+fn stable_first(walk: &mut Walk, chunk: &ChunkDef, later: &[ChunkDef]) {
+    let stable = later
+        .iter()
+        .rfind(|chunk| chunk.cache == CacheClass::Stable);
+    if let (CacheClass::Volatile, Some(stable)) = (chunk.cache, stable) {
+        walk.warning(
+            &chunk.place,
+            format!(
+                "`{}` may change from turn to turn and stands before `{}`, which is stable: whatever follows a change is not cached",
+                *chunk.id, *stable.id
+            ),
+            "move the stable chunks to the front, or mark this one `cache: stable` if its text never changes",
+        );
+    }
+}
+
+fn allowed_tools(walk: &mut Walk, chunk: &ChunkDef, chart: &Changes<'_>) {
+    let (opening, changes) = chart.opening;
+    if changes {
+        walk.warning(
+            &chunk.place,
+            format!(
+                "the tools change with the state ({opening} of the {} states of `{}` have rules for them), and tools stand in front of everything else that is sent: each change throws the whole cache away",
+                chart.states, chart.name
+            ),
+            "write `tools: declared`: all of them are sent always, and one line at the end says which are open",
+        );
+    }
+}
+
+/// Warn of a chunk that says it is stable and cannot be.
+fn claimed_stable(walk: &mut Walk, chunk: &ChunkDef, root: &Path) {
+    if chunk.cache != CacheClass::Stable {
+        return;
+    }
+    match &chunk.source {
+        Source::Plugin {
+            name,
+            expires: None,
+            ..
+        } => walk.warning(
+            &chunk.place,
+            format!(
+                "`{}` says `cache: stable`, and `{name}` is asked anew for every payload",
+                *chunk.id
+            ),
+            "say how long its answer stays good, for instance `expires: 1h`, or remove `cache: stable`",
+        ),
+        Source::Template(template) => {
+            if let Some(name) = template_text(template, root).as_deref().and_then(changing) {
+                walk.warning(
+                    &chunk.place,
+                    format!("`{}` says `cache: stable`, and its template uses `{name}`, which changes", *chunk.id),
+                    "remove `cache: stable`, and move the chunk behind those that are",
+                );
+            }
+        }
+        _ => {}
+    }
+}
+
+fn template_text(template: &Template, root: &Path) -> Option<String> {
+    match template {
+        Template::Inline(text) => Some(text.to_string()),
+        Template::File(Marked { value, .. }) => read_text(&root.join(value)),
+    }
+}
+
+/// The first of [`CHANGING`] that `template` names between its braces, not as a part of something else and not within quotes.
+fn changing(template: &str) -> Option<&'static str> {
+    let mut rest = template;
+    while let Some(start) = rest.find("{{").into_iter().chain(rest.find("{%")).min() {
+        let close = if rest[start..].starts_with("{{") {
+            "}}"
+        } else {
+            "%}"
+        };
+        let inside = &rest[start + 2..];
+        let end = inside.find(close).unwrap_or(inside.len());
+        if let Some(name) = named(&inside[..end]) {
+            return Some(name);
+        }
+        rest = &inside[end..];
+    }
+    None
+}
+
+fn named(expression: &str) -> Option<&'static str> {
+    let mut quote = None;
+    let mut before = ' ';
+    let mut start = 0;
+    let mut word = String::new();
+    let end = expression.len();
+    for (at, c) in expression.char_indices().chain([(end, ' ')]) {
+        if quote.is_some_and(|open| open == c) {
+            quote = None;
+        } else if quote.is_none() && (c.is_alphanumeric() || c == '_') {
+            if word.is_empty() {
+                start = at;
+            }
+            word.push(c);
+            continue;
+        } else if quote.is_none() && matches!(c, '\'' | '"') {
+            quote = Some(c);
+        }
+        let found = CHANGING.into_iter().find(|name| *name == word);
+        if found.is_some() && before != '.' && start < at {
+            return found;
+        }
+        word.clear();
+        if !c.is_whitespace() {
+            before = c;
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_that_is_used_makes_a_template_change() {
+        for (template, name) in [
+            ("now, states and data in words", None),
+            ("Today is {{ now }}.", Some("now")),
+            ("{% if 'act' in states %}Act.{% endif %}", Some("states")),
+            ("{{ agent.data }} {{ model.tools }}", None),
+            ("{{ agent . data }}", None),
+            ("{{ 'now' }} {{ \"tools\" }}", None),
+            ("{{ nowhere }}{{ data.rounds }}", Some("data")),
+            ("{{ agent", None),
+            ("{{ now", Some("now")),
+            ("{{ x|default(prompt) }}", Some("prompt")),
+        ] {
+            assert_eq!(changing(template), name, "{template}");
+        }
+    }
+}
