@@ -6,6 +6,7 @@
 mod asking;
 mod cli;
 mod exit;
+mod interrupt;
 mod open;
 mod print;
 mod progress;

@@ -75,7 +75,8 @@ pub fn run(verb: &JournalVerb) -> Result<u8, Failure> {
             for record in journal.records(&run)? {
                 if *json {
                     print::json(&whole(&record))?;
-                } else {
+                } else if record.kind != "item" {
+                    // What is in the conversation was said, answered or returned: the story has it already.
                     let first = *first.get_or_insert(record.time.0);
                     print::out(&line(&record, first))?;
                 }
@@ -219,6 +220,27 @@ fn line(record: &Record, first: i64) -> String {
             "{} → {}",
             list(&body["migration"]["before"]),
             list(&body["migration"]["after"]),
+        ),
+        "guard" => {
+            let opinions = body["opinions"].as_array().into_iter().flatten();
+            let opinions: Vec<String> = opinions
+                .map(|opinion| format!("{} {}", word(&opinion["guard"]), word(&opinion["verdict"])))
+                .collect();
+            write!(text, "{}: {}", word(&body["subject"]), opinions.join(", "))
+        }
+        "summary" if body["summary"].is_null() => write!(text, "none: {}", excerpt(&body["why"])),
+        "summary" => write!(
+            text,
+            "the first {} items: {}",
+            body["summary"]["upto"],
+            excerpt(&body["summary"]["text"])
+        ),
+        "interrupted" => write!(text, "by a person"),
+        "rested" => write!(
+            text,
+            "{} {}",
+            word(&body["status"]),
+            excerpt(&body["cause"]["message"])
         ),
         "ended" => write!(
             text,

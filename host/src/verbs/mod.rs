@@ -1,6 +1,7 @@
 //! One file per verb.
 
 mod chart;
+mod chat;
 mod check;
 mod compile;
 mod context;
@@ -20,6 +21,7 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Init(options) => init::run(&options),
         Verb::Check(options) => check::run(&options),
         Verb::Run(options) => run::run(&options),
+        Verb::Chat(options) => chat::run(&options),
         Verb::Plugin(verb) => plugin::run(&verb),
         Verb::Chart(verb) => chart::run(&verb),
         Verb::Context(verb) => context::run(&verb),

@@ -3,6 +3,7 @@
 use crate::cli::Run;
 use crate::asking::Asking;
 use crate::exit::{DENIED, Failure, NOT_SO, PROVIDER};
+use crate::interrupt::Interrupts;
 use crate::progress::Progress;
 use crate::{open, print, watch};
 use runtime::{CauseKind, Observer, RunEnd, RunEvent, RunRequest, Status};
@@ -45,16 +46,19 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
         }
     };
     let end = open::block_on(async {
-        let interrupted = interrupted();
-        runtime::run(
+        let mut interrupts = Interrupts::listen()?;
+        let interrupted = async move {
+            interrupts.next().await;
+        };
+        let run = runtime::run(
             &services,
             &mut journal,
             request,
             observer,
             reloads,
             interrupted,
-        )
-        .await
+        );
+        Ok::<_, Failure>(run.await?)
     })??;
     if let Some(progress) = progress {
         progress.finish(&end, &store);
@@ -62,23 +66,6 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
     match unheard.lock().map(|mut first| first.take()) {
         Ok(Some(failure)) => Err(failure),
         _ => Ok(exit_code(&end)),
-    }
-}
-
-/// Completes when the person presses Ctrl-C or the system asks the program to end. It listens from now on, not from when it is first waited for: a signal
-/// on the way there would kill the program, and the record would not say that it was stopped.
-fn interrupted() -> impl Future<Output = ()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let interrupt = signal(SignalKind::interrupt());
-    let terminate = signal(SignalKind::terminate());
-    async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
     }
 }
 

@@ -378,7 +378,7 @@ impl Run<'_> {
     }
 
     /// A tool's answer as it joins the conversation: it cannot open or close a section of the map.
-    fn readable(&self, text: String) -> Text {
+    pub(crate) fn readable(&self, text: String) -> Text {
         let map = &self.agent.context;
         match self.asked.iter().any(|asked| map.has_sections(&asked.parameters)) {
             true => context::neutralise(&text, map).into(),

@@ -9,7 +9,7 @@ use crate::guards::{Guards, Inspected, labels_of};
 use crate::think::Whom;
 use crate::{Services, memories};
 use chart::StateId;
-use context::{Gathered as Texts, GatheredText, Need, NeedKind, Trim};
+use context::{Gathered as Texts, GatheredText, Need, NeedKind};
 use definitions::{AgentDef, ChartBundle};
 use futures_util::future::join_all;
 use policy::Grant;
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use types::{ContentHash, Outcome, Provenance, Timestamp};
+use types::{ContentHash, Marked, Outcome, Place, Provenance, Timestamp};
 
 /// What was gathered for the payload of an invocation.
 pub(crate) struct Gathered {
@@ -76,8 +76,6 @@ impl Served {
 pub(crate) struct Errand {
     need: Need,
     how: How,
-    /// Whether the payload cannot do without it.
-    must: bool,
 }
 
 enum How {
@@ -92,7 +90,7 @@ enum How {
 }
 
 enum Template {
-    Inline(Arc<str>),
+    Inline(Marked<Arc<str>>),
     File(PathBuf),
 }
 
@@ -127,7 +125,6 @@ impl Asker<'_> {
             .map(|need| {
                 Ok(Errand {
                     how: self.how(need)?,
-                    must: need.trim == Trim::Never,
                     need: need.clone(),
                 })
             })
@@ -140,7 +137,7 @@ impl Asker<'_> {
         Ok(match &need.kind {
             NeedKind::File(path) => How::Read(root.join(&path.value)),
             NeedKind::Template(context::Template::Inline(text)) => How::Fill {
-                template: Template::Inline(text.value.clone()),
+                template: Template::Inline(text.clone()),
                 values: self.values.clone(),
             },
             NeedKind::Template(context::Template::File(path)) => How::Fill {
@@ -276,7 +273,7 @@ pub(crate) async fn run(
         found
             .guarded
             .extend(guarded.map(|inspected| (chunk.clone(), inspected)));
-        put(&mut found.texts, errand, fetched.texts, fetched.note);
+        put(&mut found.texts, errand, fetched.got);
     }
     found
 }
@@ -285,7 +282,7 @@ pub(crate) async fn run(
 pub(crate) fn run_quick(errands: &[Errand]) -> Result<Texts, String> {
     let mut texts = Ok(Texts::new());
     for errand in errands {
-        put(&mut texts, errand, at_once(&errand.need, &errand.how), None);
+        put(&mut texts, errand, at_once(&errand.how));
     }
     texts
 }
@@ -293,26 +290,33 @@ pub(crate) fn run_quick(errands: &[Errand]) -> Result<Texts, String> {
 fn put(
     texts: &mut Result<Texts, String>,
     errand: &Errand,
-    fetched: Result<Vec<GatheredText>, String>,
-    note: Option<String>,
+    got: Result<Got, String>,
 ) {
     let Ok(all) = texts else {
         return;
     };
-    match fetched {
-        Ok(fetched) => {
+    match got {
+        Ok(Got::Texts(fetched)) => all.put(errand.need.id, fetched),
+        Ok(Got::Stale(fetched, note)) => {
             all.put(errand.need.id, fetched);
-            if let Some(note) = note {
-                all.note(errand.need.id, note);
-            }
+            all.note(errand.need.id, note);
         }
+        Ok(Got::Nothing(why)) => all.missing(errand.need.id, why),
         Err(why) => *texts = Err(format!("chunk `{}`: {why}", errand.need.chunk)),
     }
 }
 
+/// What an errand brought.
+enum Got {
+    Texts(Vec<GatheredText>),
+    /// What there was the last time, and why not what there is now.
+    Stale(Vec<GatheredText>, String),
+    /// Nothing, and why.
+    Nothing(String),
+}
+
 struct Fetched {
-    texts: Result<Vec<GatheredText>, String>,
-    note: Option<String>,
+    got: Result<Got, String>,
     provided: Option<Provided>,
     guarded: Vec<Inspected>,
 }
@@ -327,13 +331,12 @@ async fn fetch(
     let mut fetched = match &errand.how {
         How::Ask(question) => ask(services, errand, question, deadline, context).await,
         how => Fetched {
-            texts: at_once(&errand.need, how),
-            note: None,
+            got: at_once(how),
             provided: None,
             guarded: Vec::new(),
         },
     };
-    if let Ok(texts) = &mut fetched.texts {
+    if let Ok(Got::Texts(texts) | Got::Stale(texts, _)) = &mut fetched.got {
         fetched.guarded = inspect(texts, guards, context).await;
     }
     fetched
@@ -397,8 +400,7 @@ async fn ask(
             provided.run = Some(outcome);
             provided.keep = Some((question.key, texts.clone()));
             return Fetched {
-                texts: Ok(texts),
-                note: None,
+                got: Ok(Got::Texts(texts)),
                 provided: Some(provided),
                 guarded: Vec::new(),
             };
@@ -409,54 +411,48 @@ async fn ask(
         }
         Err(_) => format!("{plugin} missed the payload's deadline of {deadline:?}"),
     };
-    let (texts, note) = match (&question.before, errand.must) {
-        (Some((texts, age)), _) => (
-            Ok(texts.clone()),
-            Some(format!("stale, {} s old: {failed}", age.as_secs())),
+    let got = match &question.before {
+        Some((texts, age)) => Got::Stale(
+            texts.clone(),
+            format!("stale, {} s old: {failed}", age.as_secs()),
         ),
-        (None, true) => (Err(failed), None),
-        (None, false) => (Ok(Vec::new()), Some(format!("left out: {failed}"))),
+        None => Got::Nothing(failed),
     };
     Fetched {
-        texts,
-        note,
+        got: Ok(got),
         provided: Some(provided),
         guarded: Vec::new(),
     }
 }
 
 /// What can be had without waiting.
-fn at_once(need: &Need, how: &How) -> Result<Vec<GatheredText>, String> {
+fn at_once(how: &How) -> Result<Got, String> {
     match how {
-        How::Read(path) => Ok(vec![GatheredText {
+        How::Read(path) => Ok(Got::Texts(vec![GatheredText {
             text: read(path)?.into(),
             provenance: Provenance::File(path.to_string_lossy().into()),
             labels: Vec::new(),
-        }]),
-        How::Have(texts) => Ok(texts.clone()),
-        How::Fill { template, values } => fill(need, template, values).map(|text| vec![text]),
+        }])),
+        How::Have(texts) => Ok(Got::Texts(texts.clone())),
+        How::Fill { template, values } => Ok(Got::Texts(vec![fill(template, values)?])),
         How::Ask(_) => Err("a plugin cannot be asked at once".into()),
     }
 }
 
-fn fill(
-    need: &Need,
-    template: &Template,
-    values: &serde_json::Value,
-) -> Result<GatheredText, String> {
-    let (text, name, provenance) = match template {
+fn fill(template: &Template, values: &serde_json::Value) -> Result<GatheredText, String> {
+    let (text, place, provenance) = match template {
         Template::Inline(text) => (
-            text.to_string(),
-            need.place.file.to_string(),
+            text.value.to_string(),
+            text.place.clone(),
             Provenance::House,
         ),
         Template::File(path) => {
-            let shown = path.to_string_lossy();
-            (read(path)?, shown.to_string(), Provenance::File(shown.into()))
+            let shown: Arc<str> = path.to_string_lossy().into();
+            let place = Place::new(shown.clone(), 1, 1);
+            (read(path)?, place, Provenance::File(shown))
         }
     };
-    let place = matches!(template, Template::Inline(_)).then_some(&need.place);
-    let text = context::render_template(&text, &name, place, values)
+    let text = context::render_template(&text, &place.file, &place, values)
         .map_err(|error| error.to_string())?;
     Ok(GatheredText {
         text: text.into(),

@@ -46,6 +46,7 @@ pub(crate) struct Heard {
 impl Run<'_> {
     /// A message has come.
     pub(crate) fn hear(&mut self, message: Message) {
+        self.resting = false;
         match message {
             Message::Interrupt => self.interrupt(),
             Message::Said(text) => {

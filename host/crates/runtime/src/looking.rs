@@ -48,8 +48,7 @@ pub async fn look(
         cognition: &cognition,
         workflow: &[],
     };
-    let plan = context::plan(&agent.context, &slots, &agent.model)
-        .counted_by(counting.scale(&agent.model));
+    let plan = context::plan(&agent.context, &slots, &agent.model);
     let now = services.clock.now();
     let find_offers = || {
         offers::offers(
@@ -111,17 +110,10 @@ pub async fn look(
         })
         .collect();
 <<<<<<< HEAD
-    let said = Said {
-        items: &history,
-        summary: None,
-        since: 0,
-    };
+    let said = Said::new(&history);
     let tools = Tools { offers: &offers };
-    let mut assembled = plan
-        .assemble(&texts, &said, &tools, counting.estimator())
-        .map_err(|error| RuntimeError::Context(error.to_string()))?;
-    counting.describe(&agent.model, &mut assembled.report);
-    Ok(assembled)
+    plan.assemble(&texts, &said, &tools, &counting.calibrated(&agent.model))
+        .map_err(|error| RuntimeError::Context(error.to_string()))
 }
 
 /// One request that a run has sent: its account, and what it consisted of.

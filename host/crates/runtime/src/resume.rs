@@ -6,7 +6,7 @@
 use crate::RuntimeError;
 use crate::record::Kind;
 use chart::{SavedSnapshot, Snapshot};
-use context::Summary;
+use crate::summarise::Written;
 use definitions::{AgentDef, ChartBundle};
 use journal::{Journal, Record};
 use rust_decimal::Decimal;
@@ -20,7 +20,7 @@ pub(crate) struct Resumed {
     pub(crate) items: Vec<Item>,
     /// The chart where it stood; `None` where it is another chart by now, or none was kept.
     pub(crate) snapshot: Option<Snapshot>,
-    pub(crate) summary: Option<Summary>,
+    pub(crate) summary: Option<Written>,
     pub(crate) prompt: Arc<str>,
     pub(crate) next_effect: u64,
     pub(crate) spent: Decimal,

@@ -12,7 +12,7 @@ use crate::resume::Resumed;
 use crate::round::Activity;
 use crate::services::Observer;
 use crate::summarise::{Summarised, Summing};
-use crate::think::{Answered, Sent};
+use crate::think::Answered;
 use crate::tokens::Counting;
 use crate::{RuntimeError, Services, grants, money, offers, resume, run_id};
 use chart::{Due, Effects, Snapshot};
@@ -78,7 +78,7 @@ pub(crate) struct Run<'a> {
     /// How tokens are counted, and what has been learnt of the models' own counting.
     pub(crate) counting: Counting,
     /// The last request that was sent, for telling what of the next one is cached.
-    pub(crate) sent: Option<Sent>,
+    pub(crate) sent: Option<context::Shape>,
     /// What context plugins provided, as long as it is good.
     pub(crate) served: Served,
     pub(crate) prompt: Arc<str>,
@@ -464,6 +464,9 @@ impl<'a> Run<'a> {
         if self.is_busy() || !self.events.is_empty() {
             return None;
         }
+        if self.interrupted && self.activities.is_empty() {
+            return Some(Status::Waiting);
+        }
         if self.snapshot.has_tag(&self.bundle.chart, "needs-human")
             || self
                 .activities
@@ -603,7 +606,9 @@ impl<'a> Run<'a> {
     /// Go on where an earlier run stopped; `false` where its chart is another by now and begins anew with the conversation kept.
     fn go_on(&mut self, resumed: Resumed) -> bool {
         self.history = resumed.items.into_iter().map(|item| self.counting.measured(item)).collect();
-        self.summing.resume(resumed.summary);
+        if let Some(written) = resumed.summary {
+            self.summing.take(written, self.counting.estimator());
+        }
         self.next_effect = resumed.next_effect;
         self.prompt = resumed.prompt;
         self.spent = resumed.spent;

@@ -10,15 +10,17 @@ use crate::request::Asked;
 use crate::run::{Done, Run, load_plugin};
 use crate::think::Whom;
 use crate::{Services, grants, money};
-use context::{Assembled, Summary, SummaryWanted};
+use crate::guards::labels_of;
+use context::{Assembled, Estimator, Summary, SummaryWanted};
 use definitions::AgentDef;
 use rust_decimal::Decimal;
 use sandbox::{CallContext, GuestModel, SummaryRequest, SummaryTurn};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use types::{
-    Clock, Cost, Item, Model, ModelError, ModelErrorKind, ModelFuture, ModelSink, Outcome, Payload,
+    Clock, Cost, Item, Label, Model, ModelError, ModelErrorKind, ModelFuture, ModelSink, Outcome, Payload,
     PluginName, Price, Provenance, Purpose, Usage,
 };
 
@@ -28,11 +30,13 @@ pub(crate) const OWNER: &str = "summary";
 /// How far summing up has come.
 #[derive(Default)]
 pub(crate) struct Summing {
+    written: Option<Written>,
+    /// The same, ready to be sent.
     summary: Option<Summary>,
     /// The effect that is under way.
     under_way: Option<u64>,
-    /// Inferences since the last summary.
-    since: u64,
+    /// Inferences since the last summary was begun.
+    inferences: u64,
     /// Invocations that wait for the one under way.
     waiting: Vec<Arc<str>>,
     /// What of the day's allowance is spent; read when it is first needed.
@@ -47,22 +51,40 @@ impl Summing {
         self.summary.as_ref()
     }
 
-    /// Inferences since the last one.
-    pub(crate) fn since(&self) -> u64 {
-        self.since
+    /// Inferences since the last one was begun.
+    pub(crate) fn inferences(&self) -> u64 {
+        self.inferences
     }
 
-    /// Go on with what an earlier run had.
-    pub(crate) fn resume(&mut self, summary: Option<Summary>) {
-        self.summary = summary;
+    /// Use `written` from now on.
+    pub(crate) fn take(&mut self, written: Written, estimator: &dyn Estimator) {
+        self.summary = Some(Summary::measured(
+            &written.text,
+            written.upto,
+            written.provenance.clone(),
+            written.labels.clone(),
+            estimator,
+        ));
+        self.written = Some(written);
     }
+}
+
+/// A summary as it is kept on the record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Written {
+    text: String,
+    /// How many items of the conversation it covers.
+    upto: usize,
+    provenance: Provenance,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    labels: Vec<Label>,
 }
 
 /// Summing up is over.
 pub(crate) struct Summarised {
     effect: u64,
     upto: usize,
-    plugin: Option<(Arc<str>, Arc<str>)>,
+    author: Option<Author>,
     result: Result<String, String>,
     outcome: Option<Outcome>,
     asked: Asked,
@@ -78,7 +100,7 @@ impl Run<'_> {
         whom: &Whom,
         assembled: &Assembled,
     ) -> bool {
-        self.summing.since += 1;
+        self.summing.inferences += 1;
         let Some(wanted) = &assembled.summary else {
             return false;
         };
@@ -108,7 +130,7 @@ impl Run<'_> {
         let Ok(name) = PluginName::parse(&definition.plugin.value) else {
             return;
         };
-        let covered = self.summing.summary.as_ref().map_or(0, |summary| summary.upto);
+        let covered = self.summing.written.as_ref().map_or(0, |written| written.upto);
         let leaving = self.history.get(covered..wanted.upto).unwrap_or_default();
         if leaving.is_empty() {
             return;
@@ -116,9 +138,9 @@ impl Run<'_> {
         let request = SummaryRequest {
             earlier: self
                 .summing
-                .summary
+                .written
                 .as_ref()
-                .map(|summary| summary.text.to_string()),
+                .map(|written| written.text.clone()),
             said: leaving.iter().flat_map(|item| turns(&item.item)).collect(),
             budget: u32::try_from(wanted.budget).unwrap_or(u32::MAX),
         };
@@ -157,9 +179,9 @@ impl Run<'_> {
         );
         let upto = wanted.upto;
         self.summing.under_way = Some(effect);
-        self.summing.since = 0;
+        self.summing.inferences = 0;
         self.start(effect, &OWNER.into(), async move {
-            let (plugin, result, outcome) =
+            let (author, result, outcome) =
                 ask_plugin(&services, &agent, &bundle, &name, &request, &context).await;
             let inferences = std::mem::take(
                 &mut *meter.said.lock().unwrap_or_else(PoisonError::into_inner),
@@ -167,7 +189,7 @@ impl Run<'_> {
             Done::Summarised(Box::new(Summarised {
                 effect,
                 upto,
-                plugin,
+                author,
                 result,
                 outcome,
                 asked,
@@ -218,28 +240,25 @@ impl Run<'_> {
         self.book_plugin(&summarised, state);
         match summarised.result {
             Ok(text) if !text.trim().is_empty() => {
-                let provenance = match summarised.plugin {
-                    Some((name, generation)) => Provenance::Plugin { name, generation },
-                    None => Provenance::House,
+                let (provenance, labels) = match summarised.author {
+                    Some(author) => (author.provenance, author.labels),
+                    None => (Provenance::House, Vec::new()),
                 };
-                let summary = Summary::measured(
-                    text.into(),
-                    summarised.upto,
+                let written = Written {
+                    text: self.readable(text).to_string(),
+                    upto: summarised.upto,
                     provenance,
-                    self.counting.estimator(),
-                );
+                    labels,
+                };
                 self.record(
                     Kind::Summary,
-                    &json!({ "effect": summarised.effect, "summary": summary }),
+                    &json!({ "effect": summarised.effect, "summary": written }),
                 );
                 self.show(RunEvent::Log {
                     source: OWNER.into(),
-                    message: format!(
-                        "summed up {} items in {} tokens",
-                        summary.upto, summary.tokens
-                    ),
+                    message: format!("summed up the first {} items", written.upto),
                 });
-                self.summing.summary = Some(summary);
+                self.summing.take(written, self.counting.estimator());
                 self.summing.failed_at = None;
             }
             failed => {
@@ -267,7 +286,7 @@ impl Run<'_> {
         let Some(outcome) = &summarised.outcome else {
             return;
         };
-        let name = summarised.plugin.as_ref().map_or("", |(name, _)| name);
+        let name = summarised.author.as_ref().map_or("", |author| &author.name);
         let tool: Arc<str> = format!("{name}.summarise").into();
         self.record(
             Kind::Outcome,
@@ -307,11 +326,14 @@ impl Run<'_> {
     }
 }
 
-type Asking = (
-    Option<(Arc<str>, Arc<str>)>,
-    Result<String, String>,
-    Option<Outcome>,
-);
+/// The plugin that wrote a summary.
+struct Author {
+    name: Arc<str>,
+    provenance: Provenance,
+    labels: Vec<Label>,
+}
+
+type Asking = (Option<Author>, Result<String, String>, Option<Outcome>);
 
 async fn ask_plugin(
     services: &Services,
@@ -325,23 +347,29 @@ async fn ask_plugin(
         Ok(plugin) => plugin,
         Err(error) => return (None, Err(error.to_string()), None),
     };
-    let identity = (
-        plugin.shared_name().clone(),
-        Arc::from(plugin.info().hash.short()),
-    );
+    let author = Some(Author {
+        name: plugin.shared_name().clone(),
+        provenance: Provenance::Plugin {
+            name: plugin.shared_name().clone(),
+            generation: plugin.info().hash.short().into(),
+        },
+        labels: labels_of(&plugin),
+    });
     let mut grant =
         match grants::for_component(&services.house, agent, bundle, [], &plugin, "summarise") {
             Ok(grant) => grant,
-            Err(why) => return (Some(identity), Err(why), None),
+            Err(why) => return (author, Err(why), None),
         };
     // It waits for a model, which is not the plugin's fault; a ceiling that says less still holds.
-    grant.limits.deadline = grant.limits.deadline.max(PATIENCE);
+    let ceiling = services.house.ceiling.as_ref();
+    let most = ceiling.and_then(|ceiling| ceiling.limits.deadline.as_deref());
+    grant.limits.deadline = PATIENCE.min(most.copied().unwrap_or(PATIENCE));
     let (result, outcome) = services
         .sandbox
         .summarise(&plugin, request, &grant, context)
         .await;
     (
-        Some(identity),
+        author,
         result.map_err(|error| error.to_string()),
         Some(outcome),
     )

@@ -11,7 +11,7 @@ use crate::round::ActivityKind;
 use crate::run::{Done, Run};
 use crate::services::Observer;
 use crate::{memories, offers, values};
-use context::{Assembled, Said, Shape, SlotChunks, Tools};
+use context::{Assembled, Said, SlotChunks, Tools};
 use rust_decimal::Decimal;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -56,13 +56,6 @@ impl Whom {
     pub(crate) fn asked(&self) -> &Asked {
         &self.asked
     }
-}
-
-/// A request that was sent: what it consisted of and who was asked.
-pub(crate) struct Sent {
-    provider: Arc<str>,
-    model: Arc<str>,
-    shape: Shape,
 }
 
 /// What of a request was expected, for comparing with what the provider reports.
@@ -186,7 +179,6 @@ impl Run<'_> {
             },
             &whom.asked.parameters,
         );
-        let plan = plan.counted_by(self.counting.scale(&whom.asked.parameters));
         match whom.room {
             Some(room) => plan.tightened(room),
             None => plan,
@@ -285,9 +277,10 @@ impl Run<'_> {
             let said = Said {
                 items: &self.history,
                 summary: self.summing.summary(),
-                since: self.summing.since(),
+                inferences: self.summing.inferences(),
             };
-            plan.assemble(&texts, &said, &tools, self.counting.estimator())
+            let estimator = self.counting.calibrated(&whom.asked.parameters);
+            plan.assemble(&texts, &said, &tools, &estimator)
                 .map_err(|error| error.to_string())
         });
         let assembled = match assembled {
@@ -305,21 +298,25 @@ impl Run<'_> {
         id: &Arc<str>,
         effect: u64,
         whom: Whom,
-        assembled: Assembled,
+        mut assembled: Assembled,
     ) {
+        if let Some(earlier) = &self.sent {
+            assembled.follow(earlier, |range| {
+                let items = self.history.get(range).unwrap_or_default();
+                items.iter().map(|item| item.tokens).sum()
+            });
+        }
         let Assembled {
-            mut payload,
-            mut report,
+            payload,
+            report,
             shape,
-            raw,
             ..
         } = assembled;
         let parameters = whom.asked.parameters.clone();
         let expected = Expected {
-            raw,
-            cached: self.compare(&parameters, &mut payload, &mut report, &shape),
+            raw: shape.tokens(),
+            cached: report.cached,
         };
-        self.counting.describe(&parameters, &mut report);
         let Some(activity) = self.activities.get_mut(id) else {
             return;
         };
@@ -340,11 +337,7 @@ impl Run<'_> {
             state,
             tokens: report.total,
         });
-        self.sent = Some(Sent {
-            provider: parameters.provider.clone(),
-            model: parameters.name.clone(),
-            shape,
-        });
+        self.sent = Some(shape);
         let (model, clock) = (whom.asked.model.clone(), self.services.clock.clone());
         let (guards, context) = (self.guards.clone(), self.call_context(effect));
         let mut sink = Live {
@@ -371,32 +364,6 @@ impl Run<'_> {
                 wall,
             }))
         });
-    }
-
-    /// Tell what of the payload the provider should have cached, by the request before it.
-    fn compare(
-        &self,
-        parameters: &types::ModelParameters,
-        payload: &mut types::Payload,
-        report: &mut context::MapReport,
-        shape: &Shape,
-    ) -> u64 {
-        let earlier = self
-            .sent
-            .as_ref()
-            .filter(|sent| sent.provider == parameters.provider && sent.model == parameters.name)
-            .map(|sent| &sent.shape);
-        payload.breakpoints = shape.breakpoints(earlier);
-        let Some(earlier) = earlier else {
-            return 0;
-        };
-        let tokens_of = |range: std::ops::Range<usize>| {
-            let items = self.history.get(range).unwrap_or_default();
-            items.iter().map(|item| item.tokens).sum()
-        };
-        let shared = shape.shared(earlier, tokens_of);
-        report.expect_cached(&shared);
-        report.cached
     }
 
     pub(crate) fn no_payload(&mut self, id: &Arc<str>, why: &str) {

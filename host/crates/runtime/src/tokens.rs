@@ -4,7 +4,7 @@
 //! store, so that the next run begins with it.
 
 use crate::RuntimeError;
-use context::{Calibration, Counting as How, Estimator, HistoryItem, MapReport, Scale};
+use context::{Calibrated, Calibration, Counting as How, Estimator, HistoryItem, Vocabulary};
 use definitions::AgentDef;
 use journal::Journal;
 use std::collections::BTreeMap;
@@ -17,6 +17,23 @@ pub(crate) struct Counting {
     learnt: BTreeMap<String, Calibration>,
     /// Models of which something was learnt since it was last kept.
     changed: Vec<String>,
+}
+
+/// How `agent` wants tokens counted.
+fn how(agent: &AgentDef) -> Result<How, RuntimeError> {
+    let vocabulary = match &agent.counting {
+        definitions::Counting::Estimate => return Ok(How::Estimate),
+        definitions::Counting::Exact => Vocabulary::of_model(&agent.model.name),
+        definitions::Counting::Named(name) => Vocabulary::parse(name),
+    };
+    let known = vocabulary.map(How::Exact);
+    known.ok_or_else(|| RuntimeError::Incomplete {
+        agent: agent.name.to_string(),
+        message: format!(
+            "the vocabulary of `{}` is not known, so its tokens cannot be counted exactly; write `tokens: estimate`, or name one: `tokens: o200k_base`",
+            agent.model.name
+        ),
+    })
 }
 
 /// Under which name a model's calibration is kept: the estimator's is part of it, because a factor holds for one only.
@@ -36,7 +53,7 @@ impl Counting {
         agent: &AgentDef,
         asked: impl IntoIterator<Item = &'p ModelParameters>,
     ) -> Result<Self, RuntimeError> {
-        let estimator = context::counter(How::of(agent.counting, &agent.model.name));
+        let estimator = context::counter(how(agent)?);
         let mut learnt = BTreeMap::new();
         for parameters in asked {
             let key = key(parameters, estimator);
@@ -65,19 +82,12 @@ impl Counting {
         HistoryItem::measured(Arc::new(item), self.estimator)
     }
 
-    fn of(&self, parameters: &ModelParameters) -> Calibration {
-        let known = self.learnt.get(&key(parameters, self.estimator));
-        known.cloned().unwrap_or_default()
-    }
-
-    /// How the model's tokens relate to the estimator's.
-    pub(crate) fn scale(&self, parameters: &ModelParameters) -> Scale {
-        self.of(parameters).scale()
-    }
-
-    /// Say in `report` what counted, and how well so far.
-    pub(crate) fn describe(&self, parameters: &ModelParameters, report: &mut MapReport) {
-        report.calibrated(&self.of(parameters));
+    /// Counts tokens as the model does, as far as is known.
+    pub(crate) fn calibrated(&self, parameters: &ModelParameters) -> Calibrated<'static> {
+        match self.learnt.get(&key(parameters, self.estimator)) {
+            Some(known) => Calibrated::new(self.estimator, known),
+            None => Calibrated::new(self.estimator, &Calibration::new()),
+        }
     }
 
     /// The model counted `reported` where the estimator had `raw`.
