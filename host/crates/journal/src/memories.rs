@@ -266,6 +266,18 @@ impl MemoryWriter<'_> {
         })
     }
 
+    /// How many memories the index has.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn count(&self) -> Result<u64, JournalError> {
+        self.run(|transaction| {
+            transaction.query_row("SELECT count(*) FROM memory", [], |row| {
+                row.get(0).map(unsigned)
+            })
+        })
+    }
+
     /// Empty the index, to make it anew from the records.
     ///
     /// # Errors
