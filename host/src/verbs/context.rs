@@ -27,7 +27,10 @@ fn show(options: &ContextShow) -> Result<u8, Failure> {
         std::fs::write(file, report.html(&title)).map_err(|error| {
             Failure::new(
                 USAGE,
-                format!("the picture cannot be written to {}: {error}", file.display()),
+                format!(
+                    "the picture cannot be written to {}: {error}",
+                    file.display()
+                ),
             )
         })?;
     }
@@ -66,7 +69,10 @@ fn sent(options: &ContextShow, run: &str) -> Result<(MapReport, String), Failure
     let (run, read) = turns(&options.house.house, run)?;
     let number = options.turn.unwrap_or(read.turns.len());
     let turn = take(&run, read.turns, number)?;
-    let title = format!("{}, run {run}, request {number}, in {}", options.agent, turn.state);
+    let title = format!(
+        "{}, run {run}, request {number}, in {}",
+        options.agent, turn.state
+    );
     Ok((turn.report, title))
 }
 
@@ -90,7 +96,9 @@ fn take(run: &str, turns: Vec<Turn>, number: usize) -> Result<Turn, Failure> {
         let what = match count {
             0 => format!("the run {run} has sent no request"),
             1 => format!("the run {run} has sent one request: there is no request {number}"),
-            _ => format!("the run {run} has sent the requests 1 to {count}: there is no request {number}"),
+            _ => format!(
+                "the run {run} has sent the requests 1 to {count}: there is no request {number}"
+            ),
         };
         Failure::new(NOT_SO, what)
     })

@@ -1,7 +1,7 @@
 //! `run`: one agent, from its chart's beginning until it ends or stands still.
 
-use crate::cli::Run;
 use crate::asking::Asking;
+use crate::cli::Run;
 use crate::exit::{DENIED, Failure, NOT_SO, PROVIDER};
 use crate::interrupt::Interrupts;
 use crate::progress::Progress;

@@ -27,8 +27,8 @@ pub use estimate::{BytesEstimate, Estimator};
 pub use gather::{Gathered, GatheredText};
 pub use history::{HistoryItem, Said};
 pub use map::{
-    Budget, ChunkDef, ContextMap, DEFAULT_DEADLINE, Depends, MemoryLayer, Sections, Slot, Source,
-    SummaryDef, Template, ToolsMode, Trim,
+    Budget, ChunkDef, ContextMap, DEFAULT_DEADLINE, Depends, Sections, Slot, Source, SummaryDef,
+    Template, ToolsMode, Trim,
 };
 pub use plan::{Need, NeedId, NeedKind, Plan, SlotChunks, plan};
 pub use report::{ChunkReport, MapReport};

@@ -1,11 +1,9 @@
 //! The first step: what a map will hold, and what has to be fetched for it.
 
-use crate::{
-    Budget, ChunkDef, ContextMap, Depends, MemoryLayer, Slot, Source, Template, ToolsMode, Trim,
-};
+use crate::{Budget, ChunkDef, ContextMap, Depends, Slot, Source, Template, ToolsMode, Trim};
 use std::sync::Arc;
 use std::time::Duration;
-use types::{CacheClass, Marked, ModelParameters, Percent, Place, Role, Value};
+use types::{CacheClass, Marked, MemoryLayer, ModelParameters, Percent, Place, Role, Value};
 
 /// The chunks that active states put into the map's slots, in the order of the states.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,8 +1,8 @@
 //! Lines that a person types: edited on a terminal, read as they are from a pipe.
 
 use crate::print;
-use rustyline::error::ReadlineError;
 use rustyline::DefaultEditor;
+use rustyline::error::ReadlineError;
 use std::io::{BufRead, IsTerminal};
 
 /// What `/help` says.
@@ -62,8 +62,13 @@ impl Lines {
                 Typed::Line(line) if line.trim().is_empty() => {}
                 Typed::Line(line) if line.trim() == "/help" => print::err(HELP),
                 Typed::Line(line) if matches!(line.trim(), "/quit" | "/exit") => return Typed::End,
-                Typed::Line(line) if line.starts_with('/') && !line.contains(char::is_whitespace) => {
-                    print::err(&format!("there is no `{}`; /help lists what there is\n", line.trim()));
+                Typed::Line(line)
+                    if line.starts_with('/') && !line.contains(char::is_whitespace) =>
+                {
+                    print::err(&format!(
+                        "there is no `{}`; /help lists what there is\n",
+                        line.trim()
+                    ));
                 }
                 typed => return typed,
             }

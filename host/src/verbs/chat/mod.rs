@@ -156,5 +156,8 @@ fn both(typed: Inbox, interrupts: Pin<Box<dyn Stream<Item = Message>>>) -> Inbox
         .map(Some)
         .chain(stream::once(std::future::ready(None)));
     let all = stream::select(typed, interrupts.map(Some));
-    Box::pin(all.take_while(|message| std::future::ready(message.is_some())).filter_map(std::future::ready))
+    Box::pin(
+        all.take_while(|message| std::future::ready(message.is_some()))
+            .filter_map(std::future::ready),
+    )
 }

@@ -2,9 +2,9 @@
 
 use crate::tree::{Key, Node};
 use crate::walk::{Fields, Walk};
-use context::{Depends, MemoryLayer, Slot, Source, Template, ToolsMode};
+use context::{Depends, Slot, Source, Template, ToolsMode};
 use std::sync::Arc;
-use types::{Marked, Value, parse_duration};
+use types::{Marked, MemoryLayer, Value, parse_duration};
 
 /// What only an agent's own map can hold.
 const OF_MAPS: [&str; 3] = ["tools", "history", "slot"];
