@@ -10,13 +10,15 @@
 
 use crate::history::{Conversation, Kept};
 use crate::plan::{Content, Origin, Piece, Planned};
+use crate::report::Provenances;
 use crate::text::{TextBody, TextCut};
 use crate::tools::ToolsBody;
 use crate::{
     AssembleError, ChunkReport, Estimator, Gathered, GatheredText, HistoryItem, MapReport,
-    NeedKind, Plan, Tools, Trim,
+    NeedKind, Plan, ProvenanceShare, Scale, Shape, Shared, Tools, Trim, breakpoints,
 };
-use types::{Payload, Provenance};
+use std::ops::Range;
+use types::{CacheClass, Item, Payload, Provenance};
 
 /// A payload and the account of how it was filled.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,11 +27,26 @@ pub struct Assembled {
     pub payload: Payload,
     /// What each chunk holds of it.
     pub report: MapReport,
+    /// What it is made of, to compare the next one with.
+    pub shape: Shape,
+    /// From the raw units of the shape to tokens.
+    pub scale: Scale,
+}
+
+impl Assembled {
+    /// Say what of it was sent before, with the `earlier` payload of the same run: the report learns what can be cached, the payload where its prefixes end.
+    /// `tokens_of` counts a stretch of the run's conversation by the sizes that its items were measured with.
+    pub fn follow(&mut self, earlier: &Shape, tokens_of: impl Fn(Range<usize>) -> u64) -> Shared {
+        let shared = self.shape.shared(earlier, tokens_of).scaled(self.scale);
+        self.report.note_cached(&shared);
+        self.payload.breakpoints = breakpoints(&self.shape, Some(earlier));
+        shared
+    }
 }
 
 impl Plan {
-    /// Make the payload from what was gathered, the conversation so far and the tools.
-    pub fn assemble(
+    /// The payload, with room, budgets and report in the raw units of `estimator`.
+    pub(crate) fn assemble_raw(
         &self,
         gathered: &Gathered,
         history: &[HistoryItem],
@@ -59,38 +76,66 @@ impl Plan {
         within_budgets(&mut chunks, estimator)?;
         share_the_rest(&mut chunks, room, estimator)?;
         rebalance(&mut chunks, room, estimator)?;
-        Ok(self.emit(&chunks, estimator))
+        Ok(self.emit(&chunks, history, estimator))
     }
 
-    fn emit(&self, chunks: &[Chunk<'_>], estimator: &dyn Estimator) -> Assembled {
+    fn emit(
+        &self,
+        chunks: &[Chunk<'_>],
+        history: &[HistoryItem],
+        estimator: &dyn Estimator,
+    ) -> Assembled {
         let mut payload = Payload {
             items: Vec::new(),
             tools: Vec::new(),
             parameters: self.parameters.clone(),
             breakpoints: Vec::new(),
         };
+        let mut shape = Shape::new(&self.parameters);
         let mut notice = None;
         for chunk in chunks {
+            let id = &*chunk.planned.id;
+            let stable = chunk.planned.cache == CacheClass::Stable;
             match &chunk.sent {
-                Sent::Text(cut) => payload.items.extend(cut.body.items(chunk.planned.role)),
+                Sent::Text(cut) => {
+                    let items = cut.body.items(chunk.planned.role);
+                    for (item, (_, tokens)) in items.zip(cut.body.shares(estimator)) {
+                        shape.put_item(id, stable, &item, tokens);
+                        payload.items.push(item);
+                    }
+                }
                 Sent::History(conversation, kept) => {
-                    payload.items.extend(conversation.items(*kept))
+                    let start = payload.items.len();
+                    payload.items.extend(conversation.items(*kept));
+                    shape.put_history(id, &payload.items[start..], history, estimator);
                 }
                 Sent::Tools(body) => {
                     payload.tools.extend(body.schemas());
-                    notice = body.notice();
+                    shape.put_tools(id, stable, body.offers());
+                    notice = body.notice().map(|item| (id, body.notice_tokens(), item));
                 }
             }
         }
-        payload.items.extend(notice);
+        if let Some((id, tokens, item)) = notice {
+            shape.put_item(id, false, &item, tokens);
+            payload.items.push(item);
+        }
+        payload.breakpoints = breakpoints(&shape, None);
         let report = MapReport {
             limit: self.parameters.context_length,
             reserve: self.parameters.max_output,
             total: total(chunks),
+            cached: 0,
             estimator: estimator.name().to_owned(),
-            chunks: chunks.iter().map(Chunk::report).collect(),
+            calibration: estimator.calibration(),
+            chunks: chunks.iter().map(|chunk| chunk.report(estimator)).collect(),
         };
-        Assembled { payload, report }
+        Assembled {
+            payload,
+            report,
+            shape,
+            scale: Scale::ONE,
+        }
     }
 }
 
@@ -279,7 +324,7 @@ impl<'a> Chunk<'a> {
         })
     }
 
-    fn report(&self) -> ChunkReport {
+    fn report(&self, estimator: &dyn Estimator) -> ChunkReport {
         let trimmed = match (&self.whole, &self.sent) {
             (Whole::History(conversation), Sent::History(_, kept)) => conversation.trimmed(*kept),
             (Whole::Tools(whole), Sent::Tools(kept)) => whole.trimmed(kept),
@@ -293,9 +338,45 @@ impl<'a> Chunk<'a> {
             tokens: self.tokens,
             budget: self.planned.budget,
             trimmed,
+            cached: 0,
             cache: self.planned.cache,
             priority: self.planned.priority,
+            provenance: self.provenance(estimator),
         }
+    }
+
+    fn provenance(&self, estimator: &dyn Estimator) -> Vec<ProvenanceShare> {
+        let mut from = Provenances::default();
+        match &self.sent {
+            Sent::Text(cut) => {
+                for (provenance, tokens) in cut.body.shares(estimator) {
+                    from.add(provenance, tokens);
+                }
+            }
+            Sent::History(conversation, kept) => {
+                for entry in conversation.entries(*kept) {
+                    from.add(provenance_of(&entry.item), entry.tokens);
+                }
+            }
+            Sent::Tools(body) => {
+                for offer in body.offers() {
+                    let plugin = offer.schema.name.split_once('.');
+                    let plugin = plugin.map(|(plugin, _)| format!("plugin:{plugin}"));
+                    from.add_named(plugin.as_deref().unwrap_or("house"), offer.tokens);
+                }
+                if body.notice_tokens() > 0 {
+                    from.add_named("house", body.notice_tokens());
+                }
+            }
+        }
+        from.shares()
+    }
+}
+
+fn provenance_of(item: &Item) -> &Provenance {
+    match item {
+        Item::Text { provenance, .. } | Item::Assistant { provenance, .. } => provenance,
+        Item::Result(result) => &result.provenance,
     }
 }
 

@@ -133,13 +133,15 @@ impl<'a> Conversation<'a> {
         last(|provenance| *provenance == Provenance::Human).or_else(|| last(|_| true))
     }
 
+    /// The items to send, with their sizes.
+    pub fn entries(&self, kept: Kept) -> impl Iterator<Item = &'a HistoryItem> {
+        let prompt = kept.prompt.map(|at| &self.items[at]);
+        prompt.into_iter().chain(&self.items[kept.from..])
+    }
+
     /// The items to send.
     pub fn items(&self, kept: Kept) -> impl Iterator<Item = Arc<Item>> {
-        let prompt = kept.prompt.map(|at| &self.items[at]);
-        prompt
-            .into_iter()
-            .chain(&self.items[kept.from..])
-            .map(|entry| entry.item.clone())
+        self.entries(kept).map(|entry| entry.item.clone())
     }
 
     /// Tokens that are not sent.
