@@ -65,7 +65,7 @@ pub struct Plan {
     pub(crate) parameters: ModelParameters,
     pub(crate) summary: Option<SummaryTerms>,
     /// Tokens that may be sent.
-    room: u64,
+    pub(crate) room: u64,
     /// Whether the room was made smaller after a server had refused.
     pub(crate) tightened: bool,
     needs: Vec<Need>,

@@ -3,4 +3,6 @@
 mod cases;
 mod common;
 mod properties;
+mod scaled;
+mod shapes;
 mod summaries;
