@@ -76,10 +76,13 @@ impl Display for Failure {
 impl From<RuntimeError> for Failure {
     fn from(error: RuntimeError) -> Self {
         let code = match &error {
-            RuntimeError::UnknownAgent { .. } | RuntimeError::UnknownState { .. } => USAGE,
+            RuntimeError::UnknownAgent { .. }
+            | RuntimeError::UnknownState { .. }
+            | RuntimeError::OtherAgent { .. } => USAGE,
             RuntimeError::Incomplete { .. } => DEFINITIONS,
             RuntimeError::Plugin(_) | RuntimeError::Chart(_) | RuntimeError::Context(_) => NOT_SO,
-            RuntimeError::Journal(_) => STORE,
+            RuntimeError::NoSuchRun { .. } => NOT_SO,
+            RuntimeError::Journal(_) | RuntimeError::Damaged { .. } => STORE,
         };
         Failure::new(code, error)
     }

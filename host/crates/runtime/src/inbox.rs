@@ -71,8 +71,7 @@ impl Run<'_> {
         let text = self.let_in(heard.effect, "said", heard.text, heard.inspected);
         self.said(&text);
         self.all_well();
-        let accepted =
-            !self.snapshot.is_done() && self.snapshot.accepts(&self.bundle.chart, SAID);
+        let accepted = !self.snapshot.is_done() && self.snapshot.accepts(&self.bundle.chart, SAID);
         if accepted {
             self.happen(SAID, Value::map([("text", Value::text(text))]), None);
         } else if self.activities.is_empty()

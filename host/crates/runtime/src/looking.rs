@@ -6,12 +6,8 @@ use crate::run::{find_agent, load_guards, load_plugins};
 use crate::tokens::Counting;
 use crate::{RuntimeError, Services, grants, memories, offers, values};
 use chart::{Effects, Snapshot, StateId};
-<<<<<<< HEAD
 use context::{Assembled, HistoryItem, MapReport, Said, Shape, SlotChunks, Tools};
 use journal::Journal;
-=======
-use context::{Assembled, HistoryItem, Said, SlotChunks, Tools};
->>>>>>> assembly
 use policy::Grant;
 use sandbox::CallContext;
 use std::sync::Arc;
@@ -109,7 +105,6 @@ pub async fn look(
             counting.measured(item)
         })
         .collect();
-<<<<<<< HEAD
     let said = Said::new(&history);
     let tools = Tools { offers: &offers };
     plan.assemble(&texts, &said, &tools, &counting.calibrated(&agent.model))
@@ -172,24 +167,6 @@ pub fn turns(journal: &Journal, run: &str) -> Result<Turns, RuntimeError> {
         Ok::<_, RuntimeError>(())
     })?;
     Ok(read)
-=======
-    let offers = offers::offers(
-        &services.house,
-        &agent,
-        &bundle,
-        &plugins,
-        &states,
-        &offers::signals(&bundle, &snapshot),
-        &ESTIMATOR,
-    );
-    plan.assemble(
-        &texts,
-        &Said::new(&history),
-        &Tools { offers: &offers },
-        &ESTIMATOR,
-    )
-    .map_err(|error| RuntimeError::Context(error.to_string()))
->>>>>>> assembly
 }
 
 /// What the agent is granted for `tool`, or for each tool of its plugins. Behind `policy explain`.

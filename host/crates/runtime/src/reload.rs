@@ -3,9 +3,9 @@
 //! A front end notices the change and checks the whole house ([`Reload`]); here it is made ready (plugins that were added), and then exchanged at once
 //! or not at all. What is under way goes on with what it began with. Nothing here watches files.
 
+use crate::guards::Guards;
 use crate::live::{FileChange, RunEvent};
 use crate::record::Kind;
-use crate::guards::Guards;
 use crate::request::Asked;
 use crate::run::{Run, load_guards, load_plugins};
 use crate::{Services, money};

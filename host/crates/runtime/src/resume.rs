@@ -5,8 +5,8 @@
 
 use crate::RuntimeError;
 use crate::record::Kind;
-use chart::{SavedSnapshot, Snapshot};
 use crate::summarise::Written;
+use chart::{SavedSnapshot, Snapshot};
 use definitions::{AgentDef, ChartBundle};
 use journal::{Journal, Record};
 use rust_decimal::Decimal;

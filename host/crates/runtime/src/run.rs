@@ -219,10 +219,13 @@ impl<'a> Run<'a> {
             Some(run) => run.as_str().into(),
             None => run_id::new(services),
         };
-        let first = request.asked.first().ok_or_else(|| RuntimeError::Incomplete {
-            agent: agent.name.to_string(),
-            message: "nobody is there to be asked".into(),
-        })?;
+        let first = request
+            .asked
+            .first()
+            .ok_or_else(|| RuntimeError::Incomplete {
+                agent: agent.name.to_string(),
+                message: "nobody is there to be asked".into(),
+            })?;
         let all = request.asked.iter().map(|asked| &asked.parameters);
         let counting = Counting::new(Some(journal), &agent, all)?;
         let spent_today = match agent.budget.usd_per_day {
@@ -368,7 +371,7 @@ impl<'a> Run<'a> {
     }
 
     /// Record the macrostep that has just been made and begin what it asks for. The record holds all that the step was made of.
-    fn stepped(&mut self, happened: Option<&Happened>, time: i64) {
+    pub(crate) fn stepped(&mut self, happened: Option<&Happened>, time: i64) {
         let configuration = self.configuration();
         let effects: Vec<chart::Effect> = self.effects.drain().collect();
         let event = happened.map(|happened| match happened {
@@ -600,12 +603,18 @@ impl<'a> Run<'a> {
     /// The state in which the agent is, for what no single activity caused.
     pub(crate) fn leading_state(&self) -> Arc<str> {
         let leaves = self.snapshot.leaves(&self.bundle.chart);
-        leaves.first().map_or_else(|| "".into(), |leaf| (*leaf).into())
+        leaves
+            .first()
+            .map_or_else(|| "".into(), |leaf| (*leaf).into())
     }
 
     /// Go on where an earlier run stopped; `false` where its chart is another by now and begins anew with the conversation kept.
     fn go_on(&mut self, resumed: Resumed) -> bool {
-        self.history = resumed.items.into_iter().map(|item| self.counting.measured(item)).collect();
+        self.history = resumed
+            .items
+            .into_iter()
+            .map(|item| self.counting.measured(item))
+            .collect();
         if let Some(written) = resumed.summary {
             self.summing.take(written, self.counting.estimator());
         }
@@ -735,15 +744,14 @@ pub(crate) async fn load_plugin(
     agent: &AgentDef,
     name: &PluginName,
 ) -> Result<Arc<Plugin>, RuntimeError> {
-    let definition =
-        services
-            .house
-            .plugins
-            .get(name)
-            .ok_or_else(|| RuntimeError::Incomplete {
-                agent: agent.name.to_string(),
-                message: format!("the house has no plugin `{name}`"),
-            })?;
+    let definition = services
+        .house
+        .plugins
+        .get(name)
+        .ok_or_else(|| RuntimeError::Incomplete {
+            agent: agent.name.to_string(),
+            message: format!("the house has no plugin `{name}`"),
+        })?;
     let loading = services
         .sandbox
         .load(name.clone(), &definition.component, definition.trusted);
@@ -762,14 +770,16 @@ pub(crate) async fn load_guards(
         if !plugin.info().kinds.contains(&sandbox::Kind::Guard) {
             return Err(RuntimeError::Incomplete {
                 agent: agent.name.to_string(),
-                message: format!("the plugin `{name}` is no guard: it exports no charthouse:plugin/guard"),
+                message: format!(
+                    "the plugin `{name}` is no guard: it exports no charthouse:plugin/guard"
+                ),
             });
         }
         let grant = grants::for_component(&services.house, agent, bundle, [], &plugin, "inspect")
             .map_err(|message| RuntimeError::Incomplete {
-                agent: agent.name.to_string(),
-                message,
-            })?;
+            agent: agent.name.to_string(),
+            message,
+        })?;
         guards.push((plugin, grant));
     }
     Ok(Guards::new(services, guards))

@@ -4,13 +4,13 @@
 //! purpose `summary`, and refused once the day's allowance for summing up, or the agent's own, is spent. A turn waits for a summary only where the payload
 //! would lose what no summary covers yet, and once only.
 
+use crate::guards::labels_of;
 use crate::live::RunEvent;
 use crate::record::Kind;
 use crate::request::Asked;
 use crate::run::{Done, Run, load_plugin};
 use crate::think::Whom;
 use crate::{Services, grants, money};
-use crate::guards::labels_of;
 use context::{Assembled, Estimator, Summary, SummaryWanted};
 use definitions::AgentDef;
 use rust_decimal::Decimal;
@@ -20,8 +20,8 @@ use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use types::{
-    Clock, Cost, Item, Label, Model, ModelError, ModelErrorKind, ModelFuture, ModelSink, Outcome, Payload,
-    PluginName, Price, Provenance, Purpose, Usage,
+    Clock, Cost, Item, Label, Model, ModelError, ModelErrorKind, ModelFuture, ModelSink, Outcome,
+    Payload, PluginName, Price, Provenance, Purpose, Usage,
 };
 
 /// Whose effects these are: nobody's activity.
@@ -130,7 +130,11 @@ impl Run<'_> {
         let Ok(name) = PluginName::parse(&definition.plugin.value) else {
             return;
         };
-        let covered = self.summing.written.as_ref().map_or(0, |written| written.upto);
+        let covered = self
+            .summing
+            .written
+            .as_ref()
+            .map_or(0, |written| written.upto);
         let leaving = self.history.get(covered..wanted.upto).unwrap_or_default();
         if leaving.is_empty() {
             return;
@@ -183,9 +187,8 @@ impl Run<'_> {
         self.start(effect, &OWNER.into(), async move {
             let (author, result, outcome) =
                 ask_plugin(&services, &agent, &bundle, &name, &request, &context).await;
-            let inferences = std::mem::take(
-                &mut *meter.said.lock().unwrap_or_else(PoisonError::into_inner),
-            );
+            let inferences =
+                std::mem::take(&mut *meter.said.lock().unwrap_or_else(PoisonError::into_inner));
             Done::Summarised(Box::new(Summarised {
                 effect,
                 upto,
@@ -262,7 +265,9 @@ impl Run<'_> {
                 self.summing.failed_at = None;
             }
             failed => {
-                let why = failed.err().unwrap_or_else(|| "the summary is empty".into());
+                let why = failed
+                    .err()
+                    .unwrap_or_else(|| "the summary is empty".into());
                 self.record(
                     Kind::Summary,
                     &json!({ "effect": summarised.effect, "summary": null, "why": why }),

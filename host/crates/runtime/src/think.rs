@@ -129,11 +129,7 @@ impl Run<'_> {
         });
     }
 
-    fn errands(
-        &self,
-        plan: &context::Plan,
-        whom: &Whom,
-    ) -> Result<Vec<gather::Errand>, String> {
+    fn errands(&self, plan: &context::Plan, whom: &Whom) -> Result<Vec<gather::Errand>, String> {
         let states: Vec<chart::StateId> = self.snapshot.configuration().collect();
         let offers = || self.offers(&states);
         let asker = Asker {
@@ -227,7 +223,8 @@ impl Run<'_> {
     fn provided(&mut self, id: &Arc<str>, effect: u64, provided: &Provided) {
         let tool: Arc<str> = format!("{}.provide", provided.plugin).into();
         let Some(run) = &provided.run else {
-            let body = json!({ "effect": effect, "tool": tool, "chunk": provided.chunk, "late": true });
+            let body =
+                json!({ "effect": effect, "tool": tool, "chunk": provided.chunk, "late": true });
             self.record(Kind::Outcome, &body);
             return;
         };
@@ -293,13 +290,7 @@ impl Run<'_> {
         self.send_payload(id, effect, whom, assembled);
     }
 
-    fn send_payload(
-        &mut self,
-        id: &Arc<str>,
-        effect: u64,
-        whom: Whom,
-        mut assembled: Assembled,
-    ) {
+    fn send_payload(&mut self, id: &Arc<str>, effect: u64, whom: Whom, mut assembled: Assembled) {
         if let Some(earlier) = &self.sent {
             assembled.follow(earlier, |range| {
                 let items = self.history.get(range).unwrap_or_default();
