@@ -208,6 +208,15 @@ fn line(record: &Record, first: i64) -> String {
             body["tokens"]["output"],
             word(&body["usd"])
         ),
+        "memory" => write!(
+            text,
+            "{} {} {} of {}: {}",
+            word(&body["action"]),
+            word(&body["layer"]),
+            body["id"],
+            body["agent"].as_str().unwrap_or("the house"),
+            excerpt(&body["text"])
+        ),
         "reloaded" => {
             let files = body["files"].as_array().into_iter().flatten();
             let files: Vec<String> = files.map(|change| word(&change["file"])).collect();

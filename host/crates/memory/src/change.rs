@@ -96,7 +96,7 @@ fn check(change: &Change) -> Result<(), MemoryError> {
         return Err(MemoryError::Empty);
     }
     if text.len() > LONGEST_TEXT {
-        return Err(MemoryError::TooLong { bytes: text.len() });
+        return Err(MemoryError::TooLong);
     }
     // Not a number is no weight either.
     if !(weight.is_finite() && weight >= 0.0) {

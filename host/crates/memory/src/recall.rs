@@ -30,7 +30,7 @@ const MOST_WORDS: usize = 64;
 const QUERY_ENDS: usize = 16 * 1024;
 
 /// Entries of words that one query reads, the rarest words first. Words that so many memories have tell least.
-const MOST_POSTINGS: u64 = 200_000;
+const MOST_POSTINGS: u64 = 100_000;
 
 const DAY_MS: f64 = 86_400_000.0;
 
