@@ -77,6 +77,8 @@ fn add(options: &MemoryAdd) -> Result<u8, Failure> {
         labels: Vec::new(),
         weight: options.weight,
     };
+    // Before the journal is opened: a mistake begins none.
+    new.check()?;
     let id = Memory::of(&mut open::journal(&house)?).add(&person(), new)?;
     match options.json {
         true => print::json(&json!({ "id": id }))?,
