@@ -1,5 +1,9 @@
 //! What can be typed. Every verb has an example; `docs/cli.md` is generated from this.
 
+mod memory;
+
+pub use memory::{MemoryAdd, MemoryList, MemoryVerb};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -59,6 +63,9 @@ pub enum Verb {
     /// Read and verify the record of what happened
     #[command(subcommand)]
     Journal(JournalVerb),
+    /// See, add to and correct what agents remember
+    #[command(subcommand)]
+    Memory(MemoryVerb),
     /// Tokens, money and time, by whatever they were spent on
     #[command(after_help = "Examples:\n  charthouse ledger\n  charthouse ledger --by tool --json")]
     Ledger(Ledger),

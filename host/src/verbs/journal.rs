@@ -47,7 +47,12 @@ pub fn run(verb: &JournalVerb) -> Result<u8, Failure> {
                     false => nothing_yet(None),
                 };
             };
-            for run in &journal.runs()? {
+            let runs = journal.runs()?;
+            // A person may have added to memory before any agent ran.
+            if runs.is_empty() && !json {
+                return nothing_yet(None);
+            }
+            for run in &runs {
                 if *json {
                     print::json(&json!({
                         "run": run.run, "first": run.first, "last": run.last, "records": run.records,
@@ -208,6 +213,15 @@ fn line(record: &Record, first: i64) -> String {
             body["tokens"]["input"],
             body["tokens"]["output"],
             word(&body["usd"])
+        ),
+        "memory" => write!(
+            text,
+            "{} {} {} of {}: {}",
+            word(&body["action"]),
+            word(&body["layer"]),
+            body["id"],
+            body["agent"].as_str().unwrap_or("the house"),
+            excerpt(&body["text"])
         ),
         "reloaded" => {
             let files = body["files"].as_array().into_iter().flatten();

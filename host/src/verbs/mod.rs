@@ -8,6 +8,7 @@ mod context;
 mod init;
 mod journal;
 mod ledger;
+mod memory;
 mod plugin;
 mod policy;
 mod run;
@@ -27,6 +28,7 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Context(verb) => context::run(&verb),
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Journal(verb) => journal::run(&verb),
+        Verb::Memory(verb) => memory::run(&verb),
         Verb::Ledger(options) => ledger::run(&options),
         Verb::CompileComponent { input, output } => compile::run(&input, &output),
     }

@@ -84,26 +84,37 @@ pub(crate) fn apply(
     })
 }
 
-/// Refuse what can be refused without looking into the store.
-fn check(change: &Change) -> Result<(), MemoryError> {
-    let (text, weight) = match change {
-        Change::Add(NewMemory { text, weight, .. }) | Change::Replace { text, weight, .. } => {
-            (text, *weight)
+impl NewMemory {
+    /// Refuse what can be refused without looking into the store.
+    ///
+    /// # Errors
+    /// When the text is empty or too long, the weight no weight, or the agent's name empty.
+    pub fn check(&self) -> Result<(), MemoryError> {
+        if self.agent.as_deref() == Some("") {
+            return Err(MemoryError::Nameless);
         }
-        Change::Forget(_) => return Ok(()),
-    };
+        check_content(&self.text, self.weight)
+    }
+}
+
+fn check(change: &Change) -> Result<(), MemoryError> {
+    match change {
+        Change::Add(new) => new.check(),
+        Change::Replace { text, weight, .. } => check_content(text, *weight),
+        Change::Forget(_) => Ok(()),
+    }
+}
+
+fn check_content(text: &str, weight: f64) -> Result<(), MemoryError> {
     if text.trim().is_empty() {
         return Err(MemoryError::Empty);
     }
     if text.len() > LONGEST_TEXT {
-        return Err(MemoryError::TooLong { bytes: text.len() });
+        return Err(MemoryError::TooLong);
     }
-    // Not a number is no weight either.
+    // What is not a number is no weight either.
     if !(weight.is_finite() && weight >= 0.0) {
         return Err(MemoryError::BadWeight { weight });
-    }
-    if matches!(change, Change::Add(NewMemory { agent: Some(agent), .. }) if agent.is_empty()) {
-        return Err(MemoryError::Nameless);
     }
     Ok(())
 }

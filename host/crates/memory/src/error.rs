@@ -11,12 +11,9 @@ pub enum MemoryError {
     Empty,
     /// More than one memory holds.
     #[error(
-        "the text has {bytes} bytes, and a memory holds at most {LONGEST_TEXT}: make several memories of it, or keep it in a file and remember its name"
+        "the text is longer than the {LONGEST_TEXT} bytes of a memory: make several of it, or keep it in a file and remember where it lies"
     )]
-    TooLong {
-        /// Its length.
-        bytes: usize,
-    },
+    TooLong,
     /// Neither zero nor a positive number.
     #[error("a memory cannot weigh {weight}: write a number from 0 up, where 1 is usual")]
     BadWeight {

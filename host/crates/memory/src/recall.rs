@@ -30,7 +30,7 @@ const MOST_WORDS: usize = 64;
 const QUERY_ENDS: usize = 16 * 1024;
 
 /// Entries of words that one query reads, the rarest words first. Words that so many memories have tell least.
-const MOST_POSTINGS: u64 = 200_000;
+const MOST_POSTINGS: u64 = 100_000;
 
 const DAY_MS: f64 = 86_400_000.0;
 
@@ -155,13 +155,8 @@ fn relevance(
 ) -> Result<Vec<f64>, MemoryError> {
     let mut scores = vec![0.0; rows.len()];
     let average = rows.iter().map(|row| f64::from(row.words)).sum::<f64>() / rows.len() as f64;
-    let mut left = MOST_POSTINGS;
-    for (number, (count, word)) in known_words(journal, scopes, query)?.iter().enumerate() {
-        if number > 0 && *count > left {
-            // The words that follow are at least as frequent.
-            break;
-        }
-        left = left.saturating_sub(*count);
+    let known = known_words(journal, scopes, query)?;
+    for (count, word) in affordable(&known, MOST_POSTINGS) {
         // BM25's ln(1 + (n − count + ½) / (count + ½)). A word that has come into more memories since the rows were read is not held against them.
         let rarity = ((rows.len() as f64 + 1.0) / (*count as f64 + 0.5))
             .ln()
@@ -183,6 +178,17 @@ fn relevance(
         scores.iter_mut().for_each(|score| *score /= best);
     }
     Ok(scores)
+}
+
+/// The rarest of `known`, which are sorted by how many memories have them, with at most `most` entries in all; but one word in any case.
+fn affordable(known: &[(u64, String)], most: u64) -> &[(u64, String)] {
+    let mut total: u64 = 0;
+    let fits = known.iter().take_while(|(count, _)| {
+        total = total.saturating_add(*count);
+        total <= most
+    });
+    let end = fits.count().max(1).min(known.len());
+    &known[..end]
 }
 
 /// The words of `query` that some memory of `scopes` has, with how many have it, the rarest first.
@@ -233,6 +239,15 @@ mod tests {
     fn a_query_is_looked_up_by_its_distinct_words() {
         assert_eq!(query_words("Tea, tea & CUP"), ["tea", "cup"]);
         assert!(query_words("").is_empty());
+    }
+
+    #[test]
+    fn what_a_query_reads_is_bounded_and_never_nothing() {
+        let known: Vec<(u64, String)> = [3, 4, 5].map(|count| (count, "w".into())).into();
+        for (most, words) in [(0, 1), (3, 1), (6, 1), (7, 2), (11, 2), (12, 3), (99, 3)] {
+            assert_eq!(affordable(&known, most).len(), words, "{most}");
+        }
+        assert!(affordable(&[], 9).is_empty());
     }
 
     #[test]

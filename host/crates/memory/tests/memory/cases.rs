@@ -192,8 +192,7 @@ fn what_is_no_memory_is_refused_and_leaves_no_record() {
     let longer = memory.replace(&person(), id, format!("{long}!"), vec![], 1.0);
     assert_eq!(
         message(longer),
-        "the text has 65537 bytes, and a memory holds at most 65536: make several memories of it, or keep it in a file and \
-         remember its name"
+        "the text is longer than the 65536 bytes of a memory: make several of it, or keep it in a file and remember where it lies"
     );
     for weight in [-0.1, f64::NAN, f64::INFINITY] {
         let new = NewMemory {
