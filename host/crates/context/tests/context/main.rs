@@ -1,6 +1,8 @@
 //! Context maps as their users see them: cases, properties, and the picture.
 
+mod bad_input;
 mod cases;
 mod common;
 mod properties;
+mod sections;
 mod summaries;
