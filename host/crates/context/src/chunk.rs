@@ -145,13 +145,12 @@ impl<'a> Chunk<'a> {
     }
 
     fn note(&self) -> Option<String> {
-        let cut = match &self.sent {
-            Sent::History(conversation, kept) if self.planned.trim == Trim::Summary => {
-                conversation.note(*kept)
-            }
-            _ => None,
-        };
-        let notes: Vec<&str> = self.notes.iter().chain(&cut).map(String::as_str).collect();
+        let mut notes = self.notes.clone();
+        if let Sent::History(conversation, kept) = &self.sent
+            && self.planned.trim == Trim::Summary
+        {
+            notes.extend(conversation.notes(*kept));
+        }
         (!notes.is_empty()).then(|| notes.join("; "))
     }
 }

@@ -3,6 +3,8 @@
 mod bad_input;
 mod cases;
 mod common;
+mod promises;
 mod properties;
+mod runs;
 mod sections;
 mod summaries;
