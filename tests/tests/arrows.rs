@@ -50,7 +50,7 @@ const OWNED: [(&str, &[&str]); 9] = [
     ("reqwest", &["charthouse-provider"]),
     ("rustls", &["charthouse-provider"]),
     ("rusqlite", &["charthouse-journal"]),
-    ("minijinja", &["charthouse-provider"]),
+    ("minijinja", &["charthouse-context", "charthouse-provider"]),
     (
         "serde-saphyr",
         &["charthouse-definitions", "charthouse-provider"],

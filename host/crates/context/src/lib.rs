@@ -20,6 +20,7 @@ mod rebalance;
 mod render;
 mod report;
 mod scale;
+mod section;
 mod shape;
 mod shared;
 mod summary;
@@ -42,6 +43,7 @@ pub use map::{
 pub use plan::{Need, NeedId, NeedKind, Plan, SlotChunks, plan};
 pub use report::{ChunkReport, MapReport, ProvenanceShare};
 pub use scale::Scale;
+pub use section::neutralise;
 pub use shape::{Held, Shape, ShapePart};
 pub use shared::{Change, ChunkShare, Parting, Shared};
 pub use summary::{Summary, SummaryWanted};
