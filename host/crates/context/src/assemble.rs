@@ -341,6 +341,7 @@ impl<'a> Chunk<'a> {
             cached: 0,
             cache: self.planned.cache,
             priority: self.planned.priority,
+            note: None,
             provenance: self.provenance(estimator),
         }
     }

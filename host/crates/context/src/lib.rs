@@ -14,6 +14,7 @@ mod exact;
 mod gather;
 mod history;
 mod map;
+mod picture;
 mod plan;
 mod render;
 mod report;
