@@ -15,6 +15,7 @@ mod exact;
 mod gather;
 mod history;
 mod map;
+mod picture;
 mod plan;
 mod rebalance;
 mod render;
