@@ -71,6 +71,15 @@ impl<'a> Changes<'a> {
             ),
         }
     }
+
+    /// "2 of the 4 states of `deliberate` add".
+    fn share(&self, count: usize, does: &str, do_: &str) -> String {
+        let verb = if count == 1 { does } else { do_ };
+        format!(
+            "{count} of the {} states of `{}` {verb}",
+            self.states, self.name
+        )
+    }
 }
 
 /// Whether an agent can be in `state` for a while.
@@ -138,8 +147,8 @@ fn slot(
     walk.warning(
         &chunk.place,
         format!(
-            "`{}` changes with the state and stands before `{}`: {adding} of the {} states of `{}` add to it, and at each change everything after it is sent anew",
-            *chunk.id, *before.id, chart.states, chart.name
+            "`{}` changes with the state and stands before `{}`: {} to it, and at each change everything after it is sent anew",
+            *chunk.id, *before.id, chart.share(adding, "adds", "add")
         ),
         "move it behind the history: what follows a change is not cached",
     );
@@ -168,8 +177,8 @@ fn allowed_tools(walk: &mut Walk, chunk: &ChunkDef, chart: &Changes<'_>) {
         walk.warning(
             &chunk.place,
             format!(
-                "the tools change with the state ({opening} of the {} states of `{}` have rules for them), and tools stand in front of everything else that is sent: each change throws the whole cache away",
-                chart.states, chart.name
+                "the tools change with the state ({} rules for them), and tools stand in front of everything else that is sent: each change throws the whole cache away",
+                chart.share(opening, "has", "have")
             ),
             "write `tools: declared`: all of them are sent always, and one line at the end says which are open",
         );

@@ -175,15 +175,13 @@ impl Definitions {
             })
             .collect();
         if let Some((house, _)) = &house {
-            let files = self.files.iter().map(|(file, _)| file.to_string());
             let of_agents = agents.values().map(|agent| &agent.context.chunks);
             let of_states = charts.values().flat_map(|chart| &chart.context);
-            let named = of_agents
+            let texts = of_agents
                 .chain(of_states)
                 .flatten()
                 .filter_map(chart::file_of);
-            let used: Vec<String> = files.chain(named.cloned()).collect();
-            check_records(walk, house, &used, paths);
+            check_records(walk, house, texts, paths);
         }
         let policies: IndexMap<Arc<str>, Arc<Overlay>> = policies
             .into_iter()

@@ -39,6 +39,13 @@ pub(crate) fn look(walk: &mut Walk, draft: &Draft, root: &Path) {
         );
     }
     let together: u64 = fits.iter().map(|(_, tokens)| tokens).sum();
+    if let (Some((last, _)), true) = (fits.last(), together > room) {
+        walk.warning(
+            &last.place,
+            format!("up to here the texts that must never be trimmed take about {together} tokens, and the window has {room}: no payload could be made"),
+            "shorten them, or let some of them be trimmed",
+        );
+    }
     for (model, place) in agent.fallback.iter().zip(&draft.fallback) {
         let smaller = self::room(model);
         if smaller >= room {

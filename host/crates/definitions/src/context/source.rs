@@ -108,6 +108,12 @@ fn history(walk: &mut Walk, node: &Node) -> Option<Source> {
 /// A template's text, or the map that names its file.
 fn template(walk: &mut Walk, node: &Node) -> Option<Template> {
     if node.map().is_none() {
+        if node.text().is_none() {
+            let expected = "a template's text, or the map that names its file";
+            let help = "write `template: \"You are {{ agent.name }}.\"`, or `template: { file: briefing.j2 }`";
+            walk.expected(node, "`template`", expected, help);
+            return None;
+        }
         let text = walk.marked(node, "`template`")?;
         return Some(Template::Inline(Marked::new(
             Arc::from(text.value),

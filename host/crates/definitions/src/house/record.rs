@@ -34,8 +34,14 @@ pub(super) fn path(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<PathBu
     Some(path)
 }
 
-/// Complain of every cassette that would overwrite something: what `house` itself names, one of the `definitions` (relative to the house), or another cassette.
-pub(crate) fn check(walk: &mut Walk, house: &HouseFile, definitions: &[String], paths: &Paths) {
+/// Complain of every cassette that would overwrite something: what `house` itself names, one of the `texts` of chunks (relative to the house), or another
+/// cassette.
+pub(crate) fn check<'a>(
+    walk: &mut Walk,
+    house: &HouseFile,
+    texts: impl Iterator<Item = &'a String>,
+    paths: &Paths,
+) {
     if house.records.is_empty() {
         return;
     }
@@ -44,7 +50,7 @@ pub(crate) fn check(walk: &mut Walk, house: &HouseFile, definitions: &[String], 
         used.push((path.canonicalize().unwrap_or(path), what.to_owned()));
     };
     for name in ["house.yaml", "house.lock"] {
-        add(paths.root().join(name), "the house's own");
+        add(paths.root().join(name), "a definition");
     }
     for suffix in BESIDE_STORE {
         let mut store = house.store.clone().into_os_string();
@@ -54,8 +60,8 @@ pub(crate) fn check(walk: &mut Walk, house: &HouseFile, definitions: &[String], 
     for plugin in house.plugins.values() {
         add(plugin.component.clone(), "a plugin");
     }
-    for file in definitions {
-        add(paths.root().join(file), "a definition's");
+    for file in texts {
+        add(paths.root().join(file), "the text of a chunk");
     }
     for provider in house.providers.values() {
         if let ProviderKind::Scripted { file } | ProviderKind::Replay { file } = &provider.kind {
