@@ -6,14 +6,18 @@
 //! wire formats and of where a file lies, and has no clock: the same inputs give the same bytes.
 
 mod assemble;
+mod chunk;
 mod error;
 mod estimate;
 mod gather;
 mod history;
 mod map;
 mod plan;
+mod rebalance;
 mod render;
 mod report;
+mod summary;
+mod template;
 mod text;
 mod tools;
 
@@ -21,11 +25,13 @@ pub use assemble::Assembled;
 pub use error::AssembleError;
 pub use estimate::{BytesEstimate, Estimator};
 pub use gather::{Gathered, GatheredText};
-pub use history::HistoryItem;
+pub use history::{HistoryItem, Said};
 pub use map::{
     Budget, ChunkDef, ContextMap, DEFAULT_DEADLINE, Depends, MemoryLayer, Sections, Slot, Source,
     SummaryDef, Template, ToolsMode, Trim,
 };
 pub use plan::{Need, NeedId, NeedKind, Plan, SlotChunks, plan};
 pub use report::{ChunkReport, MapReport};
+pub use summary::{Summary, SummaryWanted};
+pub use template::{TEMPLATE_NAMES, TemplateError, check_template, render_template};
 pub use tools::{ToolOffer, Tools};

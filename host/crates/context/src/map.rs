@@ -131,6 +131,17 @@ pub enum MemoryLayer {
     Skills,
 }
 
+impl MemoryLayer {
+    /// Its name as definitions spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            MemoryLayer::Episodes => "episodes",
+            MemoryLayer::Facts => "facts",
+            MemoryLayer::Skills => "skills",
+        }
+    }
+}
+
 /// What an answer kept for later depends on beside plugin, parameters and budget: when one of these is another, it is asked for again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depends {

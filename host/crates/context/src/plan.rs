@@ -1,8 +1,11 @@
 //! The first step: what a map will hold, and what has to be fetched for it.
 
-use crate::{Budget, ChunkDef, ContextMap, MemoryLayer, Slot, Source, Template, ToolsMode, Trim};
+use crate::{
+    Budget, ChunkDef, ContextMap, Depends, MemoryLayer, Slot, Source, Template, ToolsMode, Trim,
+};
 use std::sync::Arc;
-use types::{CacheClass, Marked, ModelParameters, Place, Role, Value};
+use std::time::Duration;
+use types::{CacheClass, Marked, ModelParameters, Percent, Place, Role, Value};
 
 /// The chunks that active states put into the map's slots, in the order of the states.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,7 +36,16 @@ pub struct Need {
 pub enum NeedKind {
     /// A file, as written: relative to the file that its place names.
     File(Marked<String>),
-    /// What a context plugin provides.
+    /// A template, filled by [`render_template`](crate::render_template); its text is here, or in a file as [`NeedKind::File`] names one.
+    Template(Template),
+    /// What is remembered, the most important first.
+    Memory {
+        /// The layer.
+        layer: MemoryLayer,
+        /// Tokens it may fill; what it gives beyond them is trimmed.
+        budget: u64,
+    },
+    /// What a context plugin provides, the most important first.
     Plugin {
         /// The plugin.
         name: Marked<String>,
@@ -41,6 +53,10 @@ pub enum NeedKind {
         params: Value,
         /// Tokens it may fill; what it gives beyond them is trimmed.
         budget: u64,
+        /// How long its answer stays good.
+        expires: Option<Duration>,
+        /// What beside plugin, parameters and budget its answer depends on.
+        depends: Depends,
     },
 }
 
@@ -49,7 +65,20 @@ pub enum NeedKind {
 pub struct Plan {
     pub(crate) chunks: Vec<Planned>,
     pub(crate) parameters: ModelParameters,
+    pub(crate) summary: Option<SummaryTerms>,
+    /// Tokens that may be sent.
+    room: u64,
+    /// Whether the room was made smaller after a server had refused.
+    pub(crate) tightened: bool,
     needs: Vec<Need>,
+}
+
+/// When and how much of the conversation is summed up, in tokens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SummaryTerms {
+    pub at: Percent,
+    pub every: Option<u64>,
+    pub budget: u64,
 }
 
 /// One chunk of a plan.
@@ -96,8 +125,8 @@ pub(crate) enum Origin {
 
 /// Make `map` ready for one request to the model that `parameters` describe.
 ///
-/// A slot holds the texts of its states' chunks. A chunk in a slot may be a text, a file or a plugin; anything else has no text to give and is left out
-/// (`definitions` refuses it when it loads). Only the first `tools` and the first `history` chunk of a map hold anything.
+/// A slot holds the texts of its states' chunks. A chunk in a slot may be a text, a file, a template, a memory or a plugin; anything else has no text to
+/// give and is left out (`definitions` refuses it when it loads). Only the first `tools` and the first `history` chunk of a map hold anything.
 pub fn plan(map: &ContextMap, slots: &SlotChunks<'_>, parameters: &ModelParameters) -> Plan {
     let mut planner = Planner {
         slots,
@@ -124,8 +153,15 @@ pub fn plan(map: &ContextMap, slots: &SlotChunks<'_>, parameters: &ModelParamete
             .for_each(|chunk| chunk.flexible = true);
     }
     Plan {
+        summary: map.summary.as_ref().map(|summary| SummaryTerms {
+            at: summary.at,
+            every: summary.every,
+            budget: planner.in_tokens(summary.budget),
+        }),
         chunks,
         parameters: parameters.clone(),
+        room: planner.room,
+        tightened: false,
         needs: planner.needs,
     }
 }
@@ -146,11 +182,19 @@ impl Plan {
         &self.needs
     }
 
-    /// Tokens that may be sent: `context_length − max_output`.
+    /// Tokens that may be sent: `context_length − max_output`, or less where the plan was [`tightened`](Plan::tightened).
     pub fn room(&self) -> u64 {
-        self.parameters
-            .context_length
-            .saturating_sub(self.parameters.max_output)
+        self.room
+    }
+
+    /// The same plan with `room` tokens at most, for when a server counts more tokens than were estimated and refuses. Budgets stay as they are, so that
+    /// what was gathered still answers it; the conversation loses what is missing before anything else does.
+    pub fn tightened(self, room: u64) -> Self {
+        Plan {
+            room: self.room.min(room),
+            tightened: true,
+            ..self
+        }
     }
 
     pub(crate) fn need(&self, id: NeedId) -> Option<&Need> {
@@ -226,19 +270,28 @@ impl Planner<'_> {
         let origin = match &chunk.source {
             Source::Text(text) => Origin::Fixed(text.clone()),
             Source::File(path) => self.need(chunk, NeedKind::File(path.clone())),
-            Source::Plugin { name, params, .. } => {
+            Source::Template(template) => self.need(chunk, NeedKind::Template(template.clone())),
+            Source::Memory(layer) => {
+                let budget = limit.unwrap_or(self.room);
+                let layer = *layer;
+                self.need(chunk, NeedKind::Memory { layer, budget })
+            }
+            Source::Plugin {
+                name,
+                params,
+                expires,
+                depends,
+            } => {
                 let kind = NeedKind::Plugin {
+                    expires: *expires,
+                    depends: *depends,
                     name: name.clone(),
                     params: params.clone(),
                     budget: limit.unwrap_or(self.room),
                 };
                 self.need(chunk, kind)
             }
-            Source::Template(_)
-            | Source::Memory(_)
-            | Source::Tools(_)
-            | Source::History
-            | Source::Slot(_) => return None,
+            Source::Tools(_) | Source::History | Source::Slot(_) => return None,
         };
         Some(Piece {
             id: chunk.id.value.clone(),
@@ -258,12 +311,16 @@ impl Planner<'_> {
         Origin::Needed(id)
     }
 
-    /// A budget in tokens. Shares are of `context_length − max_output`.
     fn tokens(&self, budget: Option<&Marked<Budget>>) -> Option<u64> {
-        budget.map(|budget| match budget.value {
+        budget.map(|budget| self.in_tokens(budget.value))
+    }
+
+    /// A budget in tokens. Shares are of `context_length − max_output`.
+    fn in_tokens(&self, budget: Budget) -> u64 {
+        match budget {
             Budget::Share(percent) => percent.of(self.room),
             Budget::Tokens(tokens) => tokens,
-        })
+        }
     }
 }
 
@@ -274,9 +331,7 @@ fn source_name(source: &Source) -> String {
         Source::File(path) => format!("file:{path}"),
         Source::Template(Template::Inline(_)) => "template".into(),
         Source::Template(Template::File(path)) => format!("template:{path}"),
-        Source::Memory(MemoryLayer::Episodes) => "memory:episodes".into(),
-        Source::Memory(MemoryLayer::Facts) => "memory:facts".into(),
-        Source::Memory(MemoryLayer::Skills) => "memory:skills".into(),
+        Source::Memory(layer) => format!("memory:{}", layer.name()),
         Source::Tools(ToolsMode::Allowed) => "tools:allowed".into(),
         Source::Tools(ToolsMode::Declared) => "tools:declared".into(),
         Source::History => "history".into(),

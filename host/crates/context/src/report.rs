@@ -37,6 +37,9 @@ pub struct ChunkReport {
     pub cache: CacheClass,
     /// Its priority.
     pub priority: u8,
+    /// What else there is to know of it: that it is from an earlier turn, that a plugin was late, that something went without being summed up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl MapReport {

@@ -79,7 +79,11 @@ impl Asker<'_> {
                 name,
                 params,
                 budget,
+                ..
             } => (name, params, budget),
+            NeedKind::Template(_) | NeedKind::Memory { .. } => {
+                return Err("templates and memories cannot be gathered yet".to_owned());
+            }
         };
         let plugin = self
             .plugins

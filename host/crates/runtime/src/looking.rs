@@ -5,7 +5,7 @@ use crate::run::{find_agent, load_plugins};
 use crate::think::ESTIMATOR;
 use crate::{RuntimeError, Services, grants, offers};
 use chart::{Effects, Snapshot, StateId};
-use context::{Assembled, HistoryItem, SlotChunks, Tools};
+use context::{Assembled, HistoryItem, Said, SlotChunks, Tools};
 use policy::Grant;
 use sandbox::CallContext;
 use std::sync::Arc;
@@ -75,8 +75,13 @@ pub async fn look(services: &Services, looking: &Looking) -> Result<Assembled, R
         &offers::signals(&bundle, &snapshot),
         &ESTIMATOR,
     );
-    plan.assemble(&texts, &history, &Tools { offers: &offers }, &ESTIMATOR)
-        .map_err(|error| RuntimeError::Context(error.to_string()))
+    plan.assemble(
+        &texts,
+        &Said::new(&history),
+        &Tools { offers: &offers },
+        &ESTIMATOR,
+    )
+    .map_err(|error| RuntimeError::Context(error.to_string()))
 }
 
 /// What the agent is granted for `tool`, or for each tool of its plugins. Behind `policy explain`.

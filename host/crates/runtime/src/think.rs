@@ -8,7 +8,7 @@ use crate::request::Asked;
 use crate::round::ActivityKind;
 use crate::run::{Done, Run};
 use crate::services::Observer;
-use context::{BytesEstimate, SlotChunks, Tools};
+use context::{BytesEstimate, Said, SlotChunks, Tools};
 use rust_decimal::Decimal;
 use sandbox::CallContext;
 use serde_json::json;
@@ -182,7 +182,7 @@ impl Run<'_> {
         );
         let tools = Tools { offers: &offers };
         let assembled = texts.and_then(|texts| {
-            plan.assemble(&texts, &self.history, &tools, &ESTIMATOR)
+            plan.assemble(&texts, &Said::new(&self.history), &tools, &ESTIMATOR)
                 .map_err(|error| error.to_string())
         });
         let assembled = match assembled {

@@ -1,0 +1,167 @@
+//! One chunk of a payload in the making: all that it could hold, and what of it is sent so far.
+
+use crate::history::{Conversation, Kept};
+use crate::plan::Planned;
+use crate::text::TextCut;
+use crate::tools::ToolsBody;
+use crate::{AssembleError, ChunkReport, Estimator, Trim};
+
+/// A chunk with all it could hold, and what of it is sent.
+pub(crate) struct Chunk<'a> {
+    pub planned: &'a Planned,
+    whole: Whole<'a>,
+    pub sent: Sent<'a>,
+    /// Tokens sent.
+    pub tokens: u64,
+    /// What is to be known of what was gathered for it.
+    notes: Vec<String>,
+}
+
+/// All that it could hold.
+pub(crate) enum Whole<'a> {
+    /// With the tokens that states' own budgets have cut already.
+    Text(TextCut),
+    History(Conversation<'a>),
+    Tools(ToolsBody<'a>),
+}
+
+/// What of it is sent.
+pub(crate) enum Sent<'a> {
+    Text(TextCut),
+    History(Conversation<'a>, Kept),
+    Tools(ToolsBody<'a>),
+}
+
+impl<'a> Chunk<'a> {
+    /// The whole of it, with the notes of what was gathered for it.
+    pub fn new(
+        planned: &'a Planned,
+        whole: Whole<'a>,
+        notes: Vec<String>,
+        estimator: &dyn Estimator,
+    ) -> Self {
+        let sent = match &whole {
+            Whole::Text(whole) => Sent::Text(whole.clone()),
+            Whole::History(conversation) => Sent::History(*conversation, conversation.whole()),
+            Whole::Tools(body) => Sent::Tools(body.clone()),
+        };
+        let mut chunk = Chunk {
+            planned,
+            whole,
+            sent,
+            tokens: 0,
+            notes,
+        };
+        chunk.tokens = chunk.measure(estimator);
+        chunk
+    }
+
+    /// Whether it holds the conversation.
+    pub fn is_history(&self) -> bool {
+        matches!(self.whole, Whole::History(_))
+    }
+
+    fn measure(&self, estimator: &dyn Estimator) -> u64 {
+        match &self.sent {
+            Sent::Text(cut) => cut.body.tokens(estimator),
+            Sent::History(_, kept) => kept.tokens,
+            Sent::Tools(body) => body.tokens(),
+        }
+    }
+
+    /// The least that it can be trimmed to: asked only when something has to go.
+    pub fn least(&self, estimator: &dyn Estimator) -> u64 {
+        match &self.whole {
+            Whole::Text(whole) if self.planned.trim == Trim::Never => whole.body.tokens(estimator),
+            Whole::History(conversation) if self.planned.trim == Trim::Never => {
+                conversation.tokens()
+            }
+            Whole::Tools(body) if self.planned.trim == Trim::Never => body.tokens(),
+            Whole::Text(_) => 0,
+            Whole::History(conversation) => conversation.least().tokens,
+            Whole::Tools(body) => body.least(estimator).tokens(),
+        }
+    }
+
+    /// Trim the whole to `room`, which is at least [`Chunk::least`]. A history loses its oldest turns, everything else its end, whichever of `oldest` and
+    /// `tail` its definition says: only one of them has a meaning for each.
+    pub fn fit(&mut self, room: u64, estimator: &dyn Estimator) {
+        self.sent = match &self.whole {
+            Whole::Text(whole) => {
+                let TextCut { body, cut } = whole.body.tail_cut(room, estimator);
+                Sent::Text(TextCut {
+                    body,
+                    cut: whole.cut + cut,
+                })
+            }
+            Whole::History(conversation) => Sent::History(*conversation, conversation.fit(room)),
+            Whole::Tools(body) => Sent::Tools(body.tail_cut(room, estimator)),
+        };
+        self.tokens = self.measure(estimator);
+    }
+
+    /// Trim to `budget`, or say why it cannot be done.
+    pub fn fit_budget(
+        &mut self,
+        budget: u64,
+        estimator: &dyn Estimator,
+    ) -> Result<(), AssembleError> {
+        if self.tokens <= budget {
+            return Ok(());
+        }
+        let tokens = self.least(estimator);
+        if tokens <= budget {
+            self.fit(budget, estimator);
+            return Ok(());
+        }
+        let (chunk, place) = (self.planned.id.clone(), self.planned.place.clone());
+        Err(match &self.whole {
+            Whole::History(_) if self.planned.trim != Trim::Never => {
+                AssembleError::NewestOverBudget {
+                    chunk,
+                    tokens,
+                    budget,
+                    place,
+                }
+            }
+            _ => AssembleError::OverBudget {
+                chunk,
+                tokens,
+                budget,
+                place,
+            },
+        })
+    }
+
+    /// What it came to.
+    pub fn report(&self) -> ChunkReport {
+        let trimmed = match (&self.whole, &self.sent) {
+            (Whole::History(conversation), Sent::History(_, kept)) => conversation.trimmed(*kept),
+            (Whole::Tools(whole), Sent::Tools(kept)) => whole.trimmed(kept),
+            (_, Sent::Text(cut)) => cut.cut,
+            _ => 0,
+        };
+        ChunkReport {
+            id: self.planned.id.clone(),
+            role: self.planned.role,
+            source: self.planned.source.clone(),
+            tokens: self.tokens,
+            budget: self.planned.budget,
+            trimmed,
+            cache: self.planned.cache,
+            priority: self.planned.priority,
+            note: self.note(),
+        }
+    }
+
+    fn note(&self) -> Option<String> {
+        let cut = match &self.sent {
+            Sent::History(conversation, kept) if self.planned.trim == Trim::Summary => {
+                conversation.note(*kept)
+            }
+            _ => None,
+        };
+        let notes: Vec<&str> = self.notes.iter().chain(&cut).map(String::as_str).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
+    }
+}
