@@ -2,6 +2,7 @@
 
 use crate::agent;
 use crate::chart;
+use crate::context::{file_of, resolve_files};
 use crate::files::Found;
 use crate::house::{HouseFile, check_records};
 use crate::kind::{Kind, kind, parse};
@@ -162,7 +163,7 @@ impl Definitions {
         let agents: IndexMap<_, _> = agents
             .into_iter()
             .map(|mut draft| {
-                chart::resolve_files(walk, &mut draft.agent.context.chunks, paths);
+                resolve_files(walk, &mut draft.agent.context.chunks, paths);
                 advise(walk, &draft, &charts, paths);
                 (draft.agent.name.clone(), Arc::new(draft.agent))
             })
@@ -177,10 +178,7 @@ impl Definitions {
         if let Some((house, _)) = &house {
             let of_agents = agents.values().map(|agent| &agent.context.chunks);
             let of_states = charts.values().flat_map(|chart| &chart.context);
-            let texts = of_agents
-                .chain(of_states)
-                .flatten()
-                .filter_map(chart::file_of);
+            let texts = of_agents.chain(of_states).flatten().filter_map(file_of);
             check_records(walk, house, texts, paths);
         }
         let policies: IndexMap<Arc<str>, Arc<Overlay>> = policies

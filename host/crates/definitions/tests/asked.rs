@@ -33,7 +33,7 @@ fn every_source_of_a_chunk_arrives() {
         panic!("an inline template");
     };
     assert_eq!(&***text, "You are {{ agent.name }}.");
-    assert_eq!(text.place.to_string(), "agents/coder.yaml:18:42");
+    assert_eq!(text.place.to_string(), "agents/coder.yaml:18:43");
     let (Source::Template(Template::File(file)), Trim::Middle) = source(agent, "briefing") else {
         panic!("a template in a file");
     };
