@@ -44,6 +44,9 @@ fn template_file(walk: &mut Walk, file: &mut Marked<String>, paths: &Paths) {
         return;
     }
     let shown: Arc<str> = file.as_str().into();
+    if !walk.templates.insert(shown.clone()) {
+        return;
+    }
     let text = match source::read(&paths.root().join(file.as_str()), &shown) {
         Ok(text) => text,
         Err(finding) => {

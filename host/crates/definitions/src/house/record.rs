@@ -5,6 +5,8 @@ use crate::paths::Paths;
 use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::Walk;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use types::ProviderKind;
 
@@ -45,9 +47,10 @@ pub(crate) fn check<'a>(
     if house.records.is_empty() {
         return;
     }
-    let mut used: Vec<(PathBuf, String)> = Vec::new();
+    let mut used: HashMap<PathBuf, String> = HashMap::new();
     let mut add = |path: PathBuf, what: &str| {
-        used.push((path.canonicalize().unwrap_or(path), what.to_owned()));
+        let path = path.canonicalize().unwrap_or(path);
+        used.entry(path).or_insert_with(|| what.to_owned());
     };
     for name in ["house.yaml", "house.lock"] {
         add(paths.root().join(name), "a definition");
@@ -75,15 +78,20 @@ pub(crate) fn check<'a>(
         let Some(record) = house.providers.get(name).and_then(|p| p.record.as_ref()) else {
             continue;
         };
-        if let Some((_, what)) = used.iter().find(|(path, _)| path == record) {
-            let shown_record = shown_in(record, paths.root());
-            walk.error(
-                place,
-                format!("`{shown_record}` is {what}, and recording would overwrite it"),
-                "record onto another file, for instance `cassettes/local.jsonl`",
-            );
+        match used.entry(record.clone()) {
+            Entry::Occupied(used) => {
+                let cassette = shown_in(record, paths.root());
+                let what = used.get();
+                walk.error(
+                    place,
+                    format!("`{cassette}` is {what}, and recording would overwrite it"),
+                    "record onto another file, for instance `cassettes/local.jsonl`",
+                );
+            }
+            Entry::Vacant(free) => {
+                free.insert(format!("the cassette of `{}`", shown(name)));
+            }
         }
-        used.push((record.clone(), format!("the cassette of `{}`", shown(name))));
     }
 }
 
