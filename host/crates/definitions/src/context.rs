@@ -1,7 +1,10 @@
 //! Context maps and the chunks that states add. What becomes of them is `context`'s business.
 
+mod files;
 mod source;
 mod trim;
+
+pub(crate) use files::{file_of, resolve_files};
 
 use crate::suggest::shown;
 use crate::tree::Node;

@@ -9,31 +9,37 @@ use crate::source::read_text;
 use crate::walk::Walk;
 use ::chart::{StateDef, StateKind};
 use context::{ChunkDef, Slot, Source, Template, ToolsMode};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use types::{CacheClass, Marked};
+use types::CacheClass;
 
 /// What a template can name that changes from turn to turn.
 const CHANGING: [&str; 5] = ["now", "states", "data", "prompt", "tools"];
 
-/// Warn of what `agent`, which thinks by `chart`, throws away. Templates lie below `root`.
-pub(crate) fn look(walk: &mut Walk, agent: &AgentDef, chart: Option<&chart::Draft>, root: &Path) {
+/// Warn of what `agent`, whose chart changes as `chart` says, throws away. Templates lie below `root`.
+pub(crate) fn look(walk: &mut Walk, agent: &AgentDef, chart: Option<&Changes<'_>>, root: &Path) {
     let chunks = &agent.context.chunks;
-    let chart = chart.map(Changes::of);
+    let stable = chunks.iter().rposition(|c| c.cache == CacheClass::Stable);
+    let history = chunks.iter().rposition(|c| c.source == Source::History);
+    let mut templates = HashMap::new();
     for (index, chunk) in chunks.iter().enumerate() {
-        let later = &chunks[index + 1..];
-        if !slot(walk, chunk, later, chart.as_ref()) {
-            stable_first(walk, chunk, later);
+        let later = |position: Option<usize>| {
+            let position = position.filter(|position| *position > index)?;
+            chunks.get(position)
+        };
+        let (stable, history) = (later(stable), later(history));
+        if !slot(walk, chunk, history.or(stable), chart) {
+            stable_first(walk, chunk, stable);
         }
-        if let (Source::Tools(ToolsMode::Allowed), Some(chart)) = (&chunk.source, &chart) {
+        if let (Source::Tools(ToolsMode::Allowed), Some(chart)) = (&chunk.source, chart) {
             allowed_tools(walk, chunk, chart);
         }
-        claimed_stable(walk, chunk, root);
+        claimed_stable(walk, chunk, root, &mut templates);
     }
 }
 
 /// How often what the states of a chart say can change.
-struct Changes<'a> {
+pub(crate) struct Changes<'a> {
     name: &'a str,
     /// States that an agent can be in for a while.
     states: usize,
@@ -44,11 +50,13 @@ struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    fn of(draft: &'a chart::Draft) -> Self {
-        let extra = |state: &StateDef| {
-            let id = state.id.as_str();
-            draft.extras.iter().find(|extra| extra.state == id)
-        };
+    pub fn of(draft: &'a chart::Draft) -> Self {
+        let extras: HashMap<&str, &chart::Extra> = draft
+            .extras
+            .iter()
+            .map(|extra| (extra.state.as_str(), extra))
+            .collect();
+        let extra = |state: &StateDef| extras.get(state.id.as_str()).copied();
         let context = |state: &StateDef| {
             let chunks = &extra(state)?.context;
             (!chunks.is_empty()).then(|| state.id.value.clone())
@@ -70,6 +78,15 @@ impl<'a> Changes<'a> {
                 variants(root, &tools).len() > 1,
             ),
         }
+    }
+
+    /// "2 of the 4 states of `deliberate` add".
+    fn share(&self, count: usize, does: &str, do_: &str) -> String {
+        let verb = if count == 1 { does } else { do_ };
+        format!(
+            "{count} of the {} states of `{}` {verb}",
+            self.states, self.name
+        )
     }
 }
 
@@ -121,35 +138,29 @@ fn variants(state: &StateDef, says: &impl Fn(&StateDef) -> Option<String>) -> BT
 fn slot(
     walk: &mut Walk,
     chunk: &ChunkDef,
-    later: &[ChunkDef],
+    before: Option<&ChunkDef>,
     chart: Option<&Changes<'_>>,
 ) -> bool {
-    let Some(chart) = chart.filter(|_| chunk.source == Source::Slot(Slot::Cognition)) else {
+    let (Source::Slot(Slot::Cognition), Some(before), Some(chart)) = (&chunk.source, before, chart)
+    else {
         return false;
     };
     let (adding, changes) = chart.adding;
-    let history = later.iter().find(|chunk| chunk.source == Source::History);
-    let stable = later
-        .iter()
-        .rfind(|chunk| chunk.cache == CacheClass::Stable);
-    let (Some(before), true) = (history.or(stable), changes && 2 * adding >= chart.states) else {
+    if !changes || 2 * adding < chart.states {
         return false;
-    };
+    }
     walk.warning(
         &chunk.place,
         format!(
-            "`{}` changes with the state and stands before `{}`: {adding} of the {} states of `{}` add to it, and at each change everything after it is sent anew",
-            *chunk.id, *before.id, chart.states, chart.name
+            "`{}` changes with the state and stands before `{}`: {} to it, and at each change everything after it is sent anew",
+            *chunk.id, *before.id, chart.share(adding, "adds", "add")
         ),
         "move it behind the history: what follows a change is not cached",
     );
     true
 }
 
-fn stable_first(walk: &mut Walk, chunk: &ChunkDef, later: &[ChunkDef]) {
-    let stable = later
-        .iter()
-        .rfind(|chunk| chunk.cache == CacheClass::Stable);
+fn stable_first(walk: &mut Walk, chunk: &ChunkDef, stable: Option<&ChunkDef>) {
     if let (CacheClass::Volatile, Some(stable)) = (chunk.cache, stable) {
         walk.warning(
             &chunk.place,
@@ -168,16 +179,21 @@ fn allowed_tools(walk: &mut Walk, chunk: &ChunkDef, chart: &Changes<'_>) {
         walk.warning(
             &chunk.place,
             format!(
-                "the tools change with the state ({opening} of the {} states of `{}` have rules for them), and tools stand in front of everything else that is sent: each change throws the whole cache away",
-                chart.states, chart.name
+                "the tools change with the state ({} rules for them), and tools stand in front of everything else that is sent: each change throws the whole cache away",
+                chart.share(opening, "has", "have")
             ),
             "write `tools: declared`: all of them are sent always, and one line at the end says which are open",
         );
     }
 }
 
-/// Warn of a chunk that says it is stable and cannot be.
-fn claimed_stable(walk: &mut Walk, chunk: &ChunkDef, root: &Path) {
+/// Warn of a chunk that says it is stable and cannot be. `templates` holds what is known of the files of templates.
+fn claimed_stable<'a>(
+    walk: &mut Walk,
+    chunk: &'a ChunkDef,
+    root: &Path,
+    templates: &mut HashMap<&'a str, Option<&'static str>>,
+) {
     if chunk.cache != CacheClass::Stable {
         return;
     }
@@ -195,22 +211,24 @@ fn claimed_stable(walk: &mut Walk, chunk: &ChunkDef, root: &Path) {
             "say how long its answer stays good, for instance `expires: 1h`, or remove `cache: stable`",
         ),
         Source::Template(template) => {
-            if let Some(name) = template_text(template, root).as_deref().and_then(changing) {
+            let used = match template {
+                Template::Inline(text) => changing(text),
+                Template::File(file) => *templates.entry(file.as_str()).or_insert_with(|| {
+                    read_text(&root.join(file.as_str())).and_then(|text| changing(&text))
+                }),
+            };
+            if let Some(name) = used {
                 walk.warning(
                     &chunk.place,
-                    format!("`{}` says `cache: stable`, and its template uses `{name}`, which changes", *chunk.id),
+                    format!(
+                        "`{}` says `cache: stable`, and its template uses `{name}`, which changes",
+                        *chunk.id
+                    ),
                     "remove `cache: stable`, and move the chunk behind those that are",
                 );
             }
         }
         _ => {}
-    }
-}
-
-fn template_text(template: &Template, root: &Path) -> Option<String> {
-    match template {
-        Template::Inline(text) => Some(text.to_string()),
-        Template::File(Marked { value, .. }) => read_text(&root.join(value)),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use crate::agent;
 use crate::chart;
+use crate::context::{file_of, resolve_files};
 use crate::files::Found;
 use crate::house::{HouseFile, check_records};
 use crate::kind::{Kind, kind, parse};
 use crate::load::House;
 use crate::paths::Paths;
 use crate::policy as policy_rules;
-use crate::prefix;
+use crate::prefix::{self, Changes};
 use crate::source::Sources;
 use crate::suggest::shown;
 use crate::tree::Node;
@@ -17,6 +18,7 @@ use crate::window;
 use ::chart::ChartKind;
 use indexmap::IndexMap;
 use policy::Overlay;
+use std::collections::HashMap;
 use std::sync::Arc;
 use types::{ContentHash, Marked, Place};
 
@@ -159,11 +161,15 @@ impl Definitions {
         for draft in &agents {
             self.check_cognition(walk, draft, &charts, house.as_ref().map(|(house, _)| house));
         }
+        let changes: HashMap<&str, Changes<'_>> = charts
+            .iter()
+            .map(|chart| (chart.name.as_str(), Changes::of(chart)))
+            .collect();
         let agents: IndexMap<_, _> = agents
             .into_iter()
             .map(|mut draft| {
-                chart::resolve_files(walk, &mut draft.agent.context.chunks, paths);
-                advise(walk, &draft, &charts, paths);
+                resolve_files(walk, &mut draft.agent.context.chunks, paths);
+                advise(walk, &draft, &changes, paths);
                 (draft.agent.name.clone(), Arc::new(draft.agent))
             })
             .collect();
@@ -175,15 +181,10 @@ impl Definitions {
             })
             .collect();
         if let Some((house, _)) = &house {
-            let files = self.files.iter().map(|(file, _)| file.to_string());
             let of_agents = agents.values().map(|agent| &agent.context.chunks);
             let of_states = charts.values().flat_map(|chart| &chart.context);
-            let named = of_agents
-                .chain(of_states)
-                .flatten()
-                .filter_map(chart::file_of);
-            let used: Vec<String> = files.chain(named.cloned()).collect();
-            check_records(walk, house, &used, paths);
+            let texts = of_agents.chain(of_states).flatten().filter_map(file_of);
+            check_records(walk, house, texts, paths);
         }
         let policies: IndexMap<Arc<str>, Arc<Overlay>> = policies
             .into_iter()
@@ -334,14 +335,17 @@ impl Definitions {
 }
 
 /// Warn of what an agent that is in order probably does not mean. Where its file is wrong, that follows from what was left out.
-fn advise(walk: &mut Walk, draft: &agent::Draft, charts: &[chart::Draft], paths: &Paths) {
-    if !walk.in_order(&draft.agent.place.file) {
-        return;
+fn advise(
+    walk: &mut Walk,
+    draft: &agent::Draft,
+    charts: &HashMap<&str, Changes<'_>>,
+    paths: &Paths,
+) {
+    if walk.in_order(&draft.agent.place.file) {
+        let chart = charts.get(&*draft.agent.cognition);
+        prefix::look(walk, &draft.agent, chart, paths.root());
+        window::look(walk, draft, paths.root());
     }
-    let name = &*draft.agent.cognition;
-    let chart = charts.iter().find(|chart| chart.name.as_str() == name);
-    prefix::look(walk, &draft.agent, chart, paths.root());
-    window::look(walk, draft, paths.root());
 }
 
 fn known_providers(walk: &mut Walk, house: &HouseFile, draft: &agent::Draft) {

@@ -53,6 +53,13 @@ impl Sources {
         self
     }
 
+    /// The lines of its file from the one at `place` on, as they are.
+    pub(crate) fn lines_from(&self, place: &Place) -> impl Iterator<Item = &str> {
+        let before = (place.line as usize).saturating_sub(1);
+        let text = self.files.get(&place.file);
+        text.into_iter().flat_map(|text| text.lines()).skip(before)
+    }
+
     /// The line at `place`, fit for a terminal: one column for each character, secrets left out.
     pub(crate) fn line(&self, place: &Place) -> Option<String> {
         let text = self.files.get(&place.file)?;

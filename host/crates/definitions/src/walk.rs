@@ -6,6 +6,8 @@
 use crate::source::Sources;
 use crate::suggest::{self, shown};
 use crate::tree::{Key, Kind, Node, Typed};
+use std::collections::HashSet;
+use std::sync::Arc;
 use types::{Finding, Marked, Place, Severity, UnitError};
 
 /// Findings beyond this are not collected: nobody reads them, and a file of a hundred thousand wrong keys must not take long.
@@ -18,6 +20,8 @@ const LONGEST_MESSAGE: usize = 400;
 pub(crate) struct Walk {
     pub findings: Vec<Finding>,
     pub sources: Sources,
+    /// Files of templates that were looked at: many chunks may name the same one.
+    pub templates: HashSet<Arc<str>>,
 }
 
 impl Walk {

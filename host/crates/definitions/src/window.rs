@@ -8,18 +8,20 @@ use crate::source::read_text;
 use crate::suggest::shown;
 use crate::walk::Walk;
 use context::{BytesEstimate, ChunkDef, Estimator, Source, Trim};
+use std::collections::HashMap;
 use std::path::Path;
 use types::ModelParameters;
 
 /// Warn of each text of `draft`'s map that its model, or a model asked instead of it, has no room for. Files lie below `root`.
 pub(crate) fn look(walk: &mut Walk, draft: &Draft, root: &Path) {
     let agent = &draft.agent;
+    let mut files = HashMap::new();
     let kept: Vec<(&ChunkDef, u64)> = agent
         .context
         .chunks
         .iter()
         .filter(|chunk| chunk.trim == Trim::Never)
-        .filter_map(|chunk| Some((chunk, tokens(chunk, root)?)))
+        .filter_map(|chunk| Some((chunk, tokens(chunk, root, &mut files)?)))
         .collect();
     let room = room(&agent.model);
     let mut fits = Vec::new();
@@ -39,6 +41,13 @@ pub(crate) fn look(walk: &mut Walk, draft: &Draft, root: &Path) {
         );
     }
     let together: u64 = fits.iter().map(|(_, tokens)| tokens).sum();
+    if let (Some((last, _)), true) = (fits.last(), together > room) {
+        walk.warning(
+            &last.place,
+            format!("up to here the texts that must never be trimmed take about {together} tokens, and the window has {room}: no payload could be made"),
+            "shorten them, or let some of them be trimmed",
+        );
+    }
     for (model, place) in agent.fallback.iter().zip(&draft.fallback) {
         let smaller = self::room(model);
         if smaller >= room {
@@ -79,12 +88,20 @@ fn budget(chunk: &ChunkDef, room: u64) -> u64 {
     budget.map_or(room, |budget| tokens_of(budget.value, room).min(room))
 }
 
-/// What `chunk` takes, where its text is known.
-fn tokens(chunk: &ChunkDef, root: &Path) -> Option<u64> {
+/// What `chunk` takes, where its text is known. `files` holds what is known of files already.
+fn tokens<'a>(
+    chunk: &'a ChunkDef,
+    root: &Path,
+    files: &mut HashMap<&'a str, Option<u64>>,
+) -> Option<u64> {
     let text = match &chunk.source {
-        Source::Text(text) => text.to_string(),
-        Source::File(file) => read_text(&root.join(&file.value))?,
+        Source::Text(text) => BytesEstimate.tokens(text),
+        Source::File(file) => {
+            (*files.entry(file.as_str()).or_insert_with(|| {
+                read_text(&root.join(file.as_str())).map(|text| BytesEstimate.tokens(&text))
+            }))?
+        }
         _ => return None,
     };
-    Some(BytesEstimate.tokens(&text) + BytesEstimate.message())
+    Some(text + BytesEstimate.message())
 }

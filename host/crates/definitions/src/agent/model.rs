@@ -173,7 +173,10 @@ fn one(walk: &mut Walk, fields: &mut Fields<'_>, first: Option<&Draft>) -> Draft
         walk.error(
             &node.place,
             format!("`max_output` ({output}) leaves nothing of `context_length` ({length}) for the input"),
-            "input and output share the window: lower `max_output`",
+            match output_node {
+                Some(_) => "input and output share the window: lower `max_output`",
+                None => "it has the first model's `max_output`: give it one of its own",
+            },
         );
     }
     Draft {

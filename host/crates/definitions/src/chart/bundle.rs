@@ -1,10 +1,11 @@
 //! A compiled chart together with what its states say beside it.
 
 use super::{Draft, silent, unraised};
+use crate::context::resolve_files;
 use crate::paths::Paths;
 use crate::walk::Walk;
 use ::chart::{Chart, MigrateDef, StateId};
-use context::{ChunkDef, Source, Template};
+use context::ChunkDef;
 use indexmap::IndexMap;
 use policy::Overlay;
 use std::sync::Arc;
@@ -118,23 +119,4 @@ fn with_help(mut finding: Finding) -> Finding {
             .into();
     }
     finding
-}
-
-/// Check the files that `chunks` name and write them relative to the house.
-pub(crate) fn resolve_files(walk: &mut Walk, chunks: &mut [ChunkDef], paths: &Paths) {
-    for chunk in chunks {
-        if let Source::File(file) | Source::Template(Template::File(file)) = &mut chunk.source
-            && let Some(found) = paths.chunk_file(walk, file)
-        {
-            file.value = found;
-        }
-    }
-}
-
-/// The file that a chunk's text or template is in.
-pub(crate) fn file_of(chunk: &ChunkDef) -> Option<&String> {
-    match &chunk.source {
-        Source::File(file) | Source::Template(Template::File(file)) => Some(&file.value),
-        _ => None,
-    }
 }

@@ -1,10 +1,10 @@
 //! Where a chunk's text comes from, and the keys that only some sources have. It knows nothing of budgets and of the map around the chunk.
 
-use crate::tree::{Key, Node};
+use crate::tree::{Key, Node, Style};
 use crate::walk::{Fields, Walk};
 use context::{Depends, Slot, Source, Template, ToolsMode};
 use std::sync::Arc;
-use types::{Marked, MemoryLayer, Value, parse_duration};
+use types::{Marked, MemoryLayer, Place, Value, parse_duration};
 
 /// What only an agent's own map can hold.
 const OF_MAPS: [&str; 3] = ["tools", "history", "slot"];
@@ -108,11 +108,15 @@ fn history(walk: &mut Walk, node: &Node) -> Option<Source> {
 /// A template's text, or the map that names its file.
 fn template(walk: &mut Walk, node: &Node) -> Option<Template> {
     if node.map().is_none() {
+        if node.text().is_none() {
+            let expected = "a template's text, or the map that names its file";
+            let help = "write `template: \"You are {{ agent.name }}.\"`, or `template: { file: briefing.j2 }`";
+            walk.expected(node, "`template`", expected, help);
+            return None;
+        }
         let text = walk.marked(node, "`template`")?;
-        return Some(Template::Inline(Marked::new(
-            Arc::from(text.value),
-            text.place,
-        )));
+        let place = first_character(node);
+        return Some(Template::Inline(Marked::new(Arc::from(text.value), place)));
     }
     let mut fields = Fields::of(walk, node, "`template`", "{ file: briefing.j2 }")?;
     let file = fields
@@ -127,6 +131,18 @@ fn template(walk: &mut Walk, node: &Node) -> Option<Template> {
         _ => None,
     });
     file.map(Template::File)
+}
+
+/// Where the text of the scalar `node` begins, so that a complaint about a template points into it.
+fn first_character(node: &Node) -> Place {
+    let mut place = node.place.clone();
+    if node
+        .scalar()
+        .is_some_and(|scalar| scalar.style == Style::Quoted)
+    {
+        place.column += 1;
+    }
+    place
 }
 
 /// What only a plugin's chunk can say.

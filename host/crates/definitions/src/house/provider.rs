@@ -51,8 +51,10 @@ pub(super) fn read(
 ) -> Option<(ProviderConfig, Option<Place>)> {
     hide_values(walk, node);
     let mut fields = Fields::of(walk, node, "a provider", EXAMPLE)?;
-    let kind = fields.need(walk, "kind", "this provider", "kind: openai")?;
-    let Some(word) = word(walk, kind) else {
+    let word = fields
+        .need(walk, "kind", "this provider", "kind: openai")
+        .and_then(|kind| word(walk, kind));
+    let Some(word) = word else {
         // Its other keys cannot be judged, but a secret among them must be complained of all the same.
         if let Some(key) = node.get("key") {
             secret_ref(walk, key, "`key`");
@@ -333,7 +335,7 @@ fn timeout(walk: &mut Walk, node: &Node) -> Patience {
         if time.is_zero() {
             walk.error(
                 &node.place,
-                format!("a `{key}` of no time would fail every request"),
+                format!("`{key}` is 0: every request would fail"),
                 "raise it, or leave it out for the host's default",
             );
         }

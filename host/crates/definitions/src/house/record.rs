@@ -5,6 +5,8 @@ use crate::paths::Paths;
 use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::Walk;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use types::ProviderKind;
 
@@ -34,17 +36,24 @@ pub(super) fn path(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<PathBu
     Some(path)
 }
 
-/// Complain of every cassette that would overwrite something: what `house` itself names, one of the `definitions` (relative to the house), or another cassette.
-pub(crate) fn check(walk: &mut Walk, house: &HouseFile, definitions: &[String], paths: &Paths) {
+/// Complain of every cassette that would overwrite something: what `house` itself names, one of the `texts` of chunks (relative to the house), or another
+/// cassette.
+pub(crate) fn check<'a>(
+    walk: &mut Walk,
+    house: &HouseFile,
+    texts: impl Iterator<Item = &'a String>,
+    paths: &Paths,
+) {
     if house.records.is_empty() {
         return;
     }
-    let mut used: Vec<(PathBuf, String)> = Vec::new();
+    let mut used: HashMap<PathBuf, String> = HashMap::new();
     let mut add = |path: PathBuf, what: &str| {
-        used.push((path.canonicalize().unwrap_or(path), what.to_owned()));
+        let path = path.canonicalize().unwrap_or(path);
+        used.entry(path).or_insert_with(|| what.to_owned());
     };
     for name in ["house.yaml", "house.lock"] {
-        add(paths.root().join(name), "the house's own");
+        add(paths.root().join(name), "a definition");
     }
     for suffix in BESIDE_STORE {
         let mut store = house.store.clone().into_os_string();
@@ -54,8 +63,8 @@ pub(crate) fn check(walk: &mut Walk, house: &HouseFile, definitions: &[String], 
     for plugin in house.plugins.values() {
         add(plugin.component.clone(), "a plugin");
     }
-    for file in definitions {
-        add(paths.root().join(file), "a definition's");
+    for file in texts {
+        add(paths.root().join(file), "the text of a chunk");
     }
     for provider in house.providers.values() {
         if let ProviderKind::Scripted { file } | ProviderKind::Replay { file } = &provider.kind {
@@ -69,15 +78,20 @@ pub(crate) fn check(walk: &mut Walk, house: &HouseFile, definitions: &[String], 
         let Some(record) = house.providers.get(name).and_then(|p| p.record.as_ref()) else {
             continue;
         };
-        if let Some((_, what)) = used.iter().find(|(path, _)| path == record) {
-            let shown_record = shown_in(record, paths.root());
-            walk.error(
-                place,
-                format!("`{shown_record}` is {what}, and recording would overwrite it"),
-                "record onto another file, for instance `cassettes/local.jsonl`",
-            );
+        match used.entry(record.clone()) {
+            Entry::Occupied(used) => {
+                let cassette = shown_in(record, paths.root());
+                let what = used.get();
+                walk.error(
+                    place,
+                    format!("`{cassette}` is {what}, and recording would overwrite it"),
+                    "record onto another file, for instance `cassettes/local.jsonl`",
+                );
+            }
+            Entry::Vacant(free) => {
+                free.insert(format!("the cassette of `{}`", shown(name)));
+            }
         }
-        used.push((record.clone(), format!("the cassette of `{}`", shown(name))));
     }
 }
 
