@@ -4,6 +4,7 @@
 //! typed error comes out. Opening a provider costs microseconds, because nothing is connected, loaded or verified before the first request:
 //! a house with ten providers must start as fast as one with none.
 
+mod anthropic;
 mod chat;
 mod dialect;
 mod draft;
@@ -111,7 +112,8 @@ pub fn body_of(config: &ProviderConfig, payload: &Payload) -> Option<Rope> {
 fn speak(dialect: types::Dialect) -> Option<Box<dyn dialect::Dialect>> {
     match dialect {
         types::Dialect::ChatCompletions => Some(Box::<chat::Chat>::default()),
-        types::Dialect::Responses { .. } | types::Dialect::Messages => None,
+        types::Dialect::Messages => Some(Box::<anthropic::Messages>::default()),
+        types::Dialect::Responses { .. } => None,
     }
 }
 

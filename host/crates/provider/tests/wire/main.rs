@@ -2,6 +2,7 @@
 
 mod bad;
 mod chat;
+mod messages;
 mod patience;
 #[path = "../server/mod.rs"]
 mod server;
