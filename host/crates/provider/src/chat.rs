@@ -6,7 +6,7 @@ mod encode;
 use crate::dialect::{Assembly, Dialect, Exchange, Words};
 use crate::rope::Rope;
 use crate::secret::Key;
-use crate::transport::trouble::Refusal;
+use crate::transport::refusal::Refusal;
 use encode::LimitField;
 use reqwest::header::{AUTHORIZATION, HeaderMap, InvalidHeaderValue};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -4,8 +4,8 @@
 
 use crate::rope::Rope;
 use crate::secret::Key;
+use crate::transport::refusal::Refusal;
 use crate::transport::sse::SseError;
-use crate::transport::trouble::Refusal;
 use reqwest::header::{HeaderMap, InvalidHeaderValue};
 use serde_json::Value;
 use types::{Item, ModelSink, Payload, Reply};
@@ -40,7 +40,7 @@ pub trait Dialect: Send + Sync {
 }
 
 /// One payload on its way, with all its repetitions.
-pub trait Exchange: Send {
+pub trait Exchange: Send + Sync {
     /// The request's body; the same bytes each time, until [`Exchange::adapt`] says otherwise.
     fn body(&self) -> Rope;
 
@@ -125,6 +125,18 @@ impl From<SseError> for DecodeError {
             SseError::TooLong => "an event of more than 16 MiB".to_owned(),
             SseError::NotText => "an event that is not UTF-8".to_owned(),
         })
+    }
+}
+
+/// What an event called `error` tells: the error in it, or all of it.
+pub fn told_error(data: &str) -> Value {
+    match serde_json::from_str::<Value>(data) {
+        Ok(Value::Object(mut fields)) => match fields.remove("error") {
+            Some(error) if !error.is_null() => error,
+            _ => Value::Object(fields),
+        },
+        Ok(other) => other,
+        Err(_) => data.into(),
     }
 }
 

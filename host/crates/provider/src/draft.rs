@@ -2,6 +2,7 @@
 
 use crate::dialect::{Asked, DecodeError};
 use crate::spelling::house_name;
+use serde_json::Value;
 use types::{ModelSink, Reasoning, Reply, StopReason, ToolCall, Usage};
 
 /// Most bytes of text and arguments in one reply. No model writes as much; a server that does would fill the memory.
@@ -9,6 +10,10 @@ const LARGEST_REPLY: usize = 32 << 20;
 
 /// What an estimated token is long: the usual figure for English text and for code.
 const BYTES_PER_TOKEN: usize = 4;
+
+/// Most tokens that are believed: a thousand times what any model reads at once. A server that counts more has lost count, and money and budgets would be
+/// computed from it.
+const MOST_TOKENS: u64 = 1 << 30;
 
 /// A call while it arrives.
 #[derive(Default)]
@@ -110,6 +115,16 @@ impl Draft {
             reported: false,
         }
     }
+}
+
+/// A count of tokens, where `value` can be one.
+pub fn count(value: &Value) -> Option<u64> {
+    let number = value.as_u64().or_else(|| {
+        let number = value.as_f64()?;
+        // Some servers write `12.0`.
+        (number >= 0.0 && number <= MOST_TOKENS as f64).then_some(number as u64)
+    });
+    number.filter(|number| *number <= MOST_TOKENS)
 }
 
 /// Keep the first value that a stream gives.

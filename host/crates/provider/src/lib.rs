@@ -4,6 +4,7 @@
 //! typed error comes out. Opening a provider costs microseconds, because nothing is connected, loaded or verified before the first request:
 //! a house with ten providers must start as fast as one with none.
 
+mod anthropic;
 mod chat;
 mod dialect;
 mod draft;
@@ -16,7 +17,7 @@ mod transport;
 
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Model, ModelError, Payload, ProviderConfig, ProviderKind};
+use types::{Model, ModelError, Patience, Payload, ProviderConfig, ProviderKind};
 
 pub use rope::Rope;
 pub use scripted::check_script;
@@ -31,10 +32,32 @@ pub struct Settings {
     /// The first byte of an answer can be long in coming: a local model on an old machine reads a long prompt for minutes before it says
     /// anything, and an impatient host would throw that work away and start it again.
     pub idle_timeout: Duration,
-    /// How often a request is repeated after an answer that asks for patience (429, 502, 503, 504).
+    /// Longest time for one answer, repetitions not counted: even a server that sends a byte now and then must come to an end.
+    pub total_timeout: Duration,
+    /// How often a request is repeated after an answer that asks for patience (408, 409, 429, 5xx) or a connection that failed before the model said
+    /// anything.
     pub retries: u32,
     /// Longest pause before such a repetition. A server that asks for more gets an error instead, because a person should decide then.
     pub longest_pause: Duration,
+    /// Where the chance in the pauses comes from; `None` takes it from the system.
+    pub seed: Option<u64>,
+}
+
+impl Settings {
+    /// These settings, where the house says nothing else of this provider.
+    fn with(mut self, patience: &Patience) -> Self {
+        let Patience {
+            connect,
+            idle,
+            total,
+            retries,
+        } = *patience;
+        self.connect_timeout = connect.unwrap_or(self.connect_timeout);
+        self.idle_timeout = idle.unwrap_or(self.idle_timeout);
+        self.total_timeout = total.unwrap_or(self.total_timeout);
+        self.retries = retries.unwrap_or(self.retries);
+        self
+    }
 }
 
 impl Default for Settings {
@@ -42,8 +65,11 @@ impl Default for Settings {
         Settings {
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(300),
+            // A small machine writes a long answer for an hour.
+            total_timeout: Duration::from_secs(7200),
             retries: 2,
             longest_pause: Duration::from_secs(60),
+            seed: None,
         }
     }
 }
@@ -86,7 +112,8 @@ pub fn body_of(config: &ProviderConfig, payload: &Payload) -> Option<Rope> {
 fn speak(dialect: types::Dialect) -> Option<Box<dyn dialect::Dialect>> {
     match dialect {
         types::Dialect::ChatCompletions => Some(Box::<chat::Chat>::default()),
-        types::Dialect::Responses { .. } | types::Dialect::Messages => None,
+        types::Dialect::Messages => Some(Box::<anthropic::Messages>::default()),
+        types::Dialect::Responses { .. } => None,
     }
 }
 

@@ -3,10 +3,12 @@
 //! What the bytes mean is the business of a [`Dialect`]; no room here names one.
 
 mod clean;
+mod patience;
 mod read;
+pub mod refusal;
 mod scrub;
 pub mod sse;
-pub mod trouble;
+mod trouble;
 
 use crate::Settings;
 use crate::dialect::{Asked, Dialect, Exchange};
@@ -14,23 +16,46 @@ use crate::http::Http;
 use crate::rope::RopeBody;
 use crate::secret::Key;
 use clean::CleanSink;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use patience::Patience;
+use refusal::{Refusal, request_id};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Body, Method, Request, Response, Url};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
-use trouble::{Refusal, Trouble};
+use trouble::Trouble;
 use types::{
     Model, ModelError, ModelErrorKind, ModelFuture, ModelSink, Payload, ProviderConfig, Reply,
     SecretRef,
 };
 
-/// How much of an error's body is read, and for how long.
-const LARGEST_ERROR: usize = 64 << 10;
-const LONGEST_ERROR: Duration = Duration::from_secs(10);
+/// How often a request may be changed because the server wants it otherwise: one change for each thing that servers differ in, and no endless loop with one
+/// that is never content.
+const MOST_ADAPTATIONS: u32 = 4;
 
-/// Pause before the first repetition where the server names none; doubled each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// Why one attempt came to nothing.
+enum Failure {
+    /// Asking again does not help, or the model has said something already.
+    Final(ModelError),
+    /// The connection failed before the model said anything.
+    Broken(ModelError),
+    /// The server refused, before the model said anything.
+    Refused(Refusal),
+}
+
+impl Failure {
+    /// The same failure, of the request that the provider calls `request`.
+    fn about(mut self, request: Option<&Arc<str>>) -> Self {
+        let slot = match &mut self {
+            Failure::Final(error) | Failure::Broken(error) => &mut error.request,
+            Failure::Refused(refusal) => &mut refusal.request,
+        };
+        if slot.is_none() {
+            *slot = request.cloned();
+        }
+        self
+    }
+}
 
 /// A server.
 pub struct Server {
@@ -54,11 +79,12 @@ impl Server {
         dialect: Box<dyn Dialect>,
     ) -> Result<Self, ModelError> {
         let url = endpoint(&config.name, base_url, &*dialect)?;
+        let settings = settings.clone().with(&config.patience);
         Ok(Server {
             name: config.name.clone(),
             model: config.model.clone(),
             key: key.cloned(),
-            http: Http::new(url, settings.clone()),
+            http: Http::new(url, settings),
             dialect,
         })
     }
@@ -82,71 +108,115 @@ impl Server {
             key: key.as_ref(),
         };
         let mut exchange = self.dialect.exchange(payload, model);
-        let (response, sent) = self.send(&mut *exchange, key.as_ref(), &trouble).await?;
-        let id = request_id(&response);
-        let mut clean = CleanSink::new(sink, key.as_ref());
-        let mut assembly = exchange.assembly();
-        read::read(
-            response,
-            &mut *assembly,
-            &mut clean,
-            self.http.settings().idle_timeout,
-            &trouble,
-        )
-        .await?;
-        clean.end();
-        let mut reply = assembly.into_reply(&Asked::of(payload, sent, model));
-        if id.is_some() {
-            reply.request = id;
+        let settings = self.http.settings();
+        let mut patience = Patience::new(settings);
+        let mut adapted = 0;
+        loop {
+            let attempt = self.attempt(payload, &*exchange, sink, key.as_ref(), &trouble);
+            let failure = match timeout(settings.total_timeout, attempt).await {
+                Ok(Ok(reply)) => return Ok(reply),
+                Ok(Err(failure)) => failure,
+                Err(_) => return Err(trouble.too_long(settings.total_timeout)),
+            };
+            let (error, refusal) = match failure {
+                Failure::Final(error) => return Err(error),
+                Failure::Broken(error) => (error, None),
+                Failure::Refused(refusal) => {
+                    if adapted < MOST_ADAPTATIONS && exchange.adapt(&refusal) {
+                        adapted += 1;
+                        continue;
+                    }
+                    let error = trouble.refused(&refusal);
+                    if !refusal.is_worth_repeating() {
+                        return Err(error);
+                    }
+                    (error, Some(refusal))
+                }
+            };
+            let Some(pause) = patience.next(refusal.as_ref()) else {
+                return Err(error);
+            };
+            tracing::info!(provider = %self.name, status = error.status, ?pause, "asking again");
+            sink.note(&self.patience_note(refusal.as_ref(), pause));
+            tokio::time::sleep(pause).await;
         }
-        if let Some(key) = &key {
+    }
+
+    /// Ask once.
+    async fn attempt(
+        &self,
+        payload: &Payload,
+        exchange: &dyn Exchange,
+        sink: &mut dyn ModelSink,
+        key: Option<&Key>,
+        trouble: &Trouble<'_>,
+    ) -> Result<Reply, Failure> {
+        let (response, sent) = self.send(exchange, key, trouble).await?;
+        let request = request_id(response.headers());
+        if !response.status().is_success() {
+            return Err(Failure::Refused(Refusal::read(response).await));
+        }
+        let mut clean = CleanSink::new(sink, key);
+        let mut assembly = exchange.assembly();
+        let idle = self.http.settings().idle_timeout;
+        read::read(response, &mut *assembly, &mut clean, idle, trouble)
+            .await
+            .map_err(|failure| failure.about(request.as_ref()))?;
+        clean.end();
+        let mut reply = assembly.into_reply(&Asked::of(payload, sent, trouble.model));
+        if request.is_some() {
+            reply.request = request;
+        }
+        if let Some(key) = key {
             scrub::reply(&mut reply, key);
         }
         Ok(reply)
     }
 
-    /// Send the exchange's body, and again where that can help. Answers the response and the size of what was sent.
+    /// Send the exchange's body. Answers the response and the size of what was sent.
     async fn send(
         &self,
-        exchange: &mut dyn Exchange,
+        exchange: &dyn Exchange,
         key: Option<&Key>,
         trouble: &Trouble<'_>,
-    ) -> Result<(Response, usize), ModelError> {
+    ) -> Result<(Response, usize), Failure> {
         let settings = self.http.settings();
+        let connect = settings.connect_timeout;
         let client = self
             .http
             .client()
-            .map_err(|error| trouble.transport(&error, settings.connect_timeout))?;
-        let mut pauses = 0;
-        loop {
-            let (request, sent) = self.request(exchange, key, trouble)?;
-            tracing::debug!(provider = %self.name, model = %trouble.model, bytes = sent, "asking the model");
-            let response = timeout(
-                settings.connect_timeout + settings.idle_timeout,
-                client.execute(request),
-            )
+            .map_err(|error| Failure::Final(trouble.transport(&error, connect)))?;
+        let (request, sent) = self
+            .request(exchange, key, trouble)
+            .map_err(Failure::Final)?;
+        tracing::debug!(provider = %self.name, model = %trouble.model, bytes = sent, "asking the model");
+        let response = timeout(connect + settings.idle_timeout, client.execute(request))
             .await
-            .map_err(|_| trouble.silence(settings.idle_timeout))?
-            .map_err(|error| trouble.transport(&error, settings.connect_timeout))?;
-            if response.status().is_success() {
-                return Ok((response, sent));
+            // No repetition: the server may be at work, and would have to begin again.
+            .map_err(|_| Failure::Final(trouble.silence(settings.idle_timeout)))?
+            .map_err(|error| {
+                let told = trouble.transport(&error, connect);
+                if trouble::may_pass(&error) {
+                    Failure::Broken(told)
+                } else {
+                    Failure::Final(told)
+                }
+            })?;
+        Ok((response, sent))
+    }
+
+    fn patience_note(&self, refusal: Option<&Refusal>, pause: Duration) -> String {
+        let name = &self.name;
+        let seconds = pause.as_secs_f64();
+        let again = match seconds < 1.0 {
+            true => "at once".to_owned(),
+            false => format!("in {} s", seconds.round()),
+        };
+        match refusal {
+            Some(Refusal { status, .. }) => {
+                format!("provider `{name}` asks for patience ({status}): again {again}")
             }
-            let refusal = read_refusal(response).await;
-            if exchange.adapt(&refusal) {
-                continue;
-            }
-            let pause = refusal
-                .retry_after
-                .unwrap_or(FIRST_PAUSE * (1 << pauses.min(6)));
-            if pauses >= settings.retries
-                || pause > settings.longest_pause
-                || !trouble::is_worth_repeating(&refusal)
-            {
-                return Err(trouble.refused(&refusal));
-            }
-            tracing::info!(provider = %self.name, status = refusal.status, ?pause, "the provider asks for patience");
-            tokio::time::sleep(pause).await;
-            pauses += 1;
+            None => format!("provider `{name}` cannot be reached: again {again}"),
         }
     }
 
@@ -214,43 +284,6 @@ fn endpoint(provider: &str, base_url: &str, dialect: &dyn Dialect) -> Result<Url
     let path = dialect.path(url.path().trim_end_matches('/'));
     url.set_path(&path);
     Ok(url)
-}
-
-async fn read_refusal(mut response: Response) -> Refusal {
-    let status = response.status().as_u16();
-    let header = |headers: &HeaderMap, name| {
-        headers
-            .get(name)
-            .and_then(|v: &HeaderValue| v.to_str().ok())
-            .map(str::to_owned)
-    };
-    let location = header(response.headers(), LOCATION);
-    // A date is allowed here too; no model server sends one, and the host's own pause is right without it.
-    let retry_after = header(response.headers(), RETRY_AFTER)
-        .and_then(|text| text.trim().parse::<f64>().ok())
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let mut body = Vec::new();
-    let read = async {
-        while let Ok(Some(chunk)) = response.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() > LARGEST_ERROR {
-                break;
-            }
-        }
-    };
-    // Half an explanation is better than none.
-    let _ = timeout(LONGEST_ERROR, read).await;
-    Refusal {
-        status,
-        body: String::from_utf8_lossy(&body).into_owned(),
-        retry_after,
-        location,
-    }
-}
-
-fn request_id(response: &Response) -> Option<Arc<str>> {
-    let id = response.headers().get("x-request-id")?.to_str().ok()?;
-    Some(id.into())
 }
 
 #[cfg(test)]

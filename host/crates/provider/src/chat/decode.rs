@@ -3,8 +3,8 @@
 //! Servers that call themselves compatible differ in everything that can differ, so every field is optional here, what is not understood
 //! is skipped, and only what makes an answer unusable is an error.
 
-use crate::dialect::{Asked, Assembly, DecodeError, Event};
-use crate::draft::{Draft, PartialCall, keep_first};
+use crate::dialect::{Asked, Assembly, DecodeError, Event, told_error};
+use crate::draft::{Draft, PartialCall, count, keep_first};
 use serde::Deserialize;
 use serde_json::Value;
 use types::{ModelSink, Reply, StopReason, Usage};
@@ -67,6 +67,9 @@ impl Assembly for Completion {
         }
         if data.is_empty() {
             return Ok(());
+        }
+        if event.name == "error" {
+            return Err(DecodeError::Reported(told_error(data)));
         }
         let chunk: Chunk =
             serde_json::from_str(data).map_err(|error| DecodeError::not_json(&error, data))?;
@@ -194,10 +197,7 @@ fn text_of(value: &Value) -> String {
 
 /// Usage in OpenAI's words; `prompt_cache_hit_tokens` is DeepSeek's.
 fn read_usage(usage: &Value) -> Option<Usage> {
-    let number = |pointer: &str| {
-        let value = usage.pointer(pointer)?;
-        value.as_u64().or_else(|| value.as_f64().map(|n| n as u64))
-    };
+    let number = |pointer: &str| count(usage.pointer(pointer)?);
     let input = number("/prompt_tokens");
     let output = number("/completion_tokens");
     if input.is_none() && output.is_none() {

@@ -1,12 +1,14 @@
 //! The way from a response's bytes to an assembled answer: streams in whatever pieces they come, and answers in one piece.
 
+use super::Failure;
+use super::refusal::Refusal;
 use super::sse::Events;
 use super::trouble::Trouble;
 use crate::dialect::{Assembly, DecodeError, Event};
 use reqwest::Response;
 use std::time::Duration;
 use tokio::time::timeout;
-use types::{ModelError, ModelSink};
+use types::ModelSink;
 
 /// How long a server that has said why the model stopped may take to send the rest (the count of tokens, mostly).
 const LONGEST_EPILOGUE: Duration = Duration::from_secs(5);
@@ -24,7 +26,7 @@ pub async fn read(
     sink: &mut dyn ModelSink,
     idle: Duration,
     trouble: &Trouble<'_>,
-) -> Result<(), ModelError> {
+) -> Result<(), Failure> {
     let mut events = Events::default();
     let mut whole: Option<Vec<u8>> = None;
     let mut began = false;
@@ -39,8 +41,14 @@ pub async fn read(
             Ok(Ok(None)) => break,
             // What counts is there: a server that forgets to hang up, or hangs up rudely, does no harm any more.
             Err(_) | Ok(Err(_)) if assembly.is_finished() => break,
-            Err(_) => return Err(trouble.silence(patience)),
-            Ok(Err(error)) => return Err(trouble.cut_off(Some(&error))),
+            Err(_) => return Err(Failure::Final(trouble.silence(patience))),
+            Ok(Err(error)) => {
+                let error = trouble.cut_off(Some(&error));
+                return Err(match assembly.is_empty() {
+                    true => Failure::Broken(error),
+                    false => Failure::Final(error),
+                });
+            }
         };
         // Some servers label what they stream as JSON or not at all, so the first byte decides and not the header.
         let first = chunk
@@ -53,12 +61,18 @@ pub async fn read(
         }
         match &mut whole {
             Some(whole) if whole.len() + chunk.len() > LARGEST_ANSWER => {
-                return Err(trouble.not_protocol("more than 64 MiB in one piece"));
+                return Err(Failure::Final(
+                    trouble.not_protocol("more than 64 MiB in one piece"),
+                ));
             }
             Some(whole) => whole.extend_from_slice(&chunk),
             None => events
-                .push(&chunk, |event| assembly.take(event, sink))
-                .map_err(|error| wrong_answer(error, trouble))?,
+                .push(&chunk, |event| match assembly.is_done() {
+                    // Whoever goes on talking after the end is not listened to.
+                    true => Ok(()),
+                    false => assembly.take(event, sink),
+                })
+                .map_err(|error| wrong_answer(error, assembly, trouble))?,
         }
         if assembly.is_done() {
             break;
@@ -82,22 +96,25 @@ pub async fn read(
             Err(error)
         }
     })
-    .map_err(|error| wrong_answer(error, trouble))?;
+    .map_err(|error| wrong_answer(error, assembly, trouble))?;
     if assembly.is_finished() || (is_whole && !assembly.is_empty()) {
         return Ok(());
     }
-    Err(if !assembly.is_empty() {
+    Err(Failure::Final(if !assembly.is_empty() {
         trouble.cut_off(None)
     } else if is_whole || began {
         trouble.not_protocol("it holds no answer")
     } else {
         trouble.not_protocol("the body is empty")
-    })
+    }))
 }
 
-fn wrong_answer(error: DecodeError, trouble: &Trouble<'_>) -> ModelError {
+fn wrong_answer(error: DecodeError, assembly: &dyn Assembly, trouble: &Trouble<'_>) -> Failure {
     match error {
-        DecodeError::NotProtocol(what) => trouble.not_protocol(&what),
-        DecodeError::Reported(error) => trouble.reported(&error),
+        DecodeError::NotProtocol(what) => Failure::Final(trouble.not_protocol(&what)),
+        DecodeError::Reported(error) if assembly.is_empty() => {
+            Failure::Refused(Refusal::reported(&error))
+        }
+        DecodeError::Reported(error) => Failure::Final(trouble.refused(&Refusal::reported(&error))),
     }
 }
