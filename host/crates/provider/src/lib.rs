@@ -4,7 +4,9 @@
 //! typed error comes out. Opening a provider costs microseconds, because nothing is connected, loaded or verified before the first request:
 //! a house with ten providers must start as fast as one with none.
 
+mod cassette;
 mod http;
+mod limits;
 mod openai;
 mod scripted;
 mod secret;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use types::{Model, ModelError, ProviderConfig, ProviderKind};
 
+pub use cassette::check_cassette;
 pub use openai::encode_item;
 pub use scripted::check_script;
 
@@ -43,14 +46,23 @@ impl Default for Settings {
     }
 }
 
-/// Open the provider that `config` describes.
+/// Open the provider that `config` describes: what answers, within the limits of the provider, on the cassette if it is to be recorded.
 ///
-/// Nothing happens on the network, no key is looked up and no TLS is set up before the first request. A script is read at once, because a
-/// mistake in it should be reported before a run starts.
+/// Nothing happens on the network, no key is looked up, no TLS is set up and no cassette is opened before the first request. A script is read at
+/// once, because a mistake in it should be reported before a run starts.
 ///
 /// # Errors
-/// [`types::ModelErrorKind::Rejected`] when the base URL or the script is not one that can be used.
+/// [`types::ModelErrorKind::Rejected`] when the base URL, the script, a limit or the cassette's name is not one that can be used.
 pub fn open(config: &ProviderConfig, settings: &Settings) -> Result<Arc<dyn Model>, ModelError> {
+    let limited = limits::Limited::around(source(config, settings)?, &config.name, config.limits)?;
+    match &config.record {
+        None => Ok(limited),
+        Some(file) => Ok(Arc::new(cassette::Recorded::new(limited, config, file)?)),
+    }
+}
+
+/// What answers.
+fn source(config: &ProviderConfig, settings: &Settings) -> Result<Arc<dyn Model>, ModelError> {
     match &config.kind {
         ProviderKind::Http {
             dialect: types::Dialect::ChatCompletions,
@@ -62,7 +74,7 @@ pub fn open(config: &ProviderConfig, settings: &Settings) -> Result<Arc<dyn Mode
             key.as_ref(),
             settings,
         )?)),
-        ProviderKind::Http { .. } | ProviderKind::Replay { .. } => Err(ModelError::new(
+        ProviderKind::Http { .. } => Err(ModelError::new(
             types::ModelErrorKind::Rejected,
             format!(
                 "provider `{}` speaks a dialect that this build does not",
@@ -70,5 +82,9 @@ pub fn open(config: &ProviderConfig, settings: &Settings) -> Result<Arc<dyn Mode
             ),
         )),
         ProviderKind::Scripted { file } => Ok(Arc::new(scripted::Scripted::open(config, file)?)),
+        ProviderKind::Replay { file } => Ok(Arc::new(cassette::Replayed::new(
+            config.name.clone(),
+            file.clone(),
+        ))),
     }
 }
