@@ -5,18 +5,23 @@
 //! a house with ten providers must start as fast as one with none.
 
 mod cassette;
+mod chat;
+mod dialect;
+mod draft;
 mod http;
 mod limits;
-mod openai;
+mod rope;
 mod scripted;
 mod secret;
+mod spelling;
+mod transport;
 
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Model, ModelError, ProviderConfig, ProviderKind};
+use types::{Model, ModelError, Patience, Payload, ProviderConfig, ProviderKind};
 
 pub use cassette::check_cassette;
-pub use openai::encode_item;
+pub use rope::Rope;
 pub use scripted::check_script;
 
 /// How patient the host is with a provider. Times are wall-clock.
@@ -29,10 +34,32 @@ pub struct Settings {
     /// The first byte of an answer can be long in coming: a local model on an old machine reads a long prompt for minutes before it says
     /// anything, and an impatient host would throw that work away and start it again.
     pub idle_timeout: Duration,
-    /// How often a request is repeated after an answer that asks for patience (429, 502, 503, 504).
+    /// Longest time for one answer, repetitions not counted: even a server that sends a byte now and then must come to an end.
+    pub total_timeout: Duration,
+    /// How often a request is repeated after an answer that asks for patience (408, 409, 429, 5xx) or a connection that failed before the model said
+    /// anything.
     pub retries: u32,
     /// Longest pause before such a repetition. A server that asks for more gets an error instead, because a person should decide then.
     pub longest_pause: Duration,
+    /// Where the chance in the pauses comes from; `None` takes it from the system.
+    pub seed: Option<u64>,
+}
+
+impl Settings {
+    /// These settings, where the house says nothing else of this provider.
+    fn with(mut self, patience: &Patience) -> Self {
+        let Patience {
+            connect,
+            idle,
+            total,
+            retries,
+        } = *patience;
+        self.connect_timeout = connect.unwrap_or(self.connect_timeout);
+        self.idle_timeout = idle.unwrap_or(self.idle_timeout);
+        self.total_timeout = total.unwrap_or(self.total_timeout);
+        self.retries = retries.unwrap_or(self.retries);
+        self
+    }
 }
 
 impl Default for Settings {
@@ -40,8 +67,11 @@ impl Default for Settings {
         Settings {
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(300),
+            // A small machine writes a long answer for an hour.
+            total_timeout: Duration::from_secs(7200),
             retries: 2,
             longest_pause: Duration::from_secs(60),
+            seed: None,
         }
     }
 }
@@ -65,26 +95,44 @@ pub fn open(config: &ProviderConfig, settings: &Settings) -> Result<Arc<dyn Mode
 fn source(config: &ProviderConfig, settings: &Settings) -> Result<Arc<dyn Model>, ModelError> {
     match &config.kind {
         ProviderKind::Http {
-            dialect: types::Dialect::ChatCompletions,
+            dialect,
             base_url,
             key,
-        } => Ok(Arc::new(openai::OpenAi::open(
-            config,
-            base_url,
-            key.as_ref(),
-            settings,
-        )?)),
-        ProviderKind::Http { .. } => Err(ModelError::new(
-            types::ModelErrorKind::Rejected,
-            format!(
-                "provider `{}` speaks a dialect that this build does not",
-                config.name
-            ),
-        )),
+        } => {
+            let dialect = speak(*dialect)
+                .ok_or_else(|| unknown(config, "speaks a dialect that this build does not"))?;
+            let server =
+                transport::Server::open(config, base_url, key.as_ref(), settings, dialect)?;
+            Ok(Arc::new(server))
+        }
         ProviderKind::Scripted { file } => Ok(Arc::new(scripted::Scripted::open(config, file)?)),
         ProviderKind::Replay { file } => Ok(Arc::new(cassette::Replayed::new(
             config.name.clone(),
             file.clone(),
         ))),
     }
+}
+
+/// The body that the provider of `config` would be sent for `payload`; `None` where nothing is sent.
+pub fn body_of(config: &ProviderConfig, payload: &Payload) -> Option<Rope> {
+    let ProviderKind::Http { dialect, .. } = &config.kind else {
+        return None;
+    };
+    let model = config.model.as_deref().unwrap_or(&payload.parameters.name);
+    Some(speak(*dialect)?.exchange(payload, model).body())
+}
+
+/// The dialect, with nothing learnt yet of the server it will be spoken with.
+fn speak(dialect: types::Dialect) -> Option<Box<dyn dialect::Dialect>> {
+    match dialect {
+        types::Dialect::ChatCompletions => Some(Box::<chat::Chat>::default()),
+        types::Dialect::Responses { .. } | types::Dialect::Messages => None,
+    }
+}
+
+fn unknown(config: &ProviderConfig, what: &str) -> ModelError {
+    ModelError::new(
+        types::ModelErrorKind::Rejected,
+        format!("provider `{}` {what}", config.name),
+    )
 }

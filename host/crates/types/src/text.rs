@@ -56,10 +56,10 @@ impl Text {
 /// `text` as JSON writes it inside a string.
 fn escape(text: &str) -> Bytes {
     let needs = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
-    if !text.as_bytes().iter().any(|byte| needs(byte)) {
+    if !text.as_bytes().iter().any(needs) {
         return Bytes::copy_from_slice(text.as_bytes());
     }
-    let escapes = text.bytes().filter(|byte| needs(byte)).count();
+    let escapes = text.bytes().filter(needs).count();
     let mut wire = Vec::with_capacity(text.len() + escapes + 2);
     // Writing into memory does not fail.
     let _ = serde_json::to_writer(&mut wire, text);

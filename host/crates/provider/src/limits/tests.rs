@@ -37,7 +37,7 @@ impl Model for Slow {
             self.most.fetch_max(underway, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_secs(10)).await;
             self.underway.fetch_sub(1, Ordering::SeqCst);
-            if text == &"refuse" {
+            if *text == "refuse" {
                 let mut error = ModelError::new(ModelErrorKind::RateLimited, "no");
                 error.status = Some(429);
                 return Err(error);

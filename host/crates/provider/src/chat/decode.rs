@@ -3,34 +3,11 @@
 //! Servers that call themselves compatible differ in everything that can differ, so every field is optional here, what is not understood
 //! is skipped, and only what makes an answer unusable is an error.
 
-use super::encode::house_name;
+use crate::dialect::{Asked, Assembly, DecodeError, Event, told_error};
+use crate::draft::{Draft, PartialCall, count, keep_first};
 use serde::Deserialize;
 use serde_json::Value;
-use types::{ModelSink, Reasoning, Reply, StopReason, ToolCall, Usage};
-
-/// Most bytes of text and arguments in one reply. No model writes as much; a server that does would fill the memory.
-const LARGEST_REPLY: usize = 32 << 20;
-
-/// What an estimated token is long: the usual figure for English text and for code.
-const BYTES_PER_TOKEN: usize = 4;
-
-/// What can be wrong with an answer.
-#[derive(Debug, PartialEq)]
-pub enum DecodeError {
-    /// Not JSON of the expected shape; the text says what and quotes its beginning.
-    NotProtocol(String),
-    /// The server reports a failure inside the stream, in its own JSON.
-    Reported(Value),
-}
-
-impl From<super::sse::SseError> for DecodeError {
-    fn from(error: super::sse::SseError) -> Self {
-        DecodeError::NotProtocol(match error {
-            super::sse::SseError::TooLong => "an event of more than 16 MiB".to_owned(),
-            super::sse::SseError::NotText => "an event that is not UTF-8".to_owned(),
-        })
-    }
-}
+use types::{ModelSink, Reply, StopReason, Usage};
 
 /// One event of the stream, or the one JSON answer of a server that does not stream.
 #[derive(Deserialize)]
@@ -73,31 +50,17 @@ struct FunctionDelta {
     arguments: Option<Value>,
 }
 
-#[derive(Default)]
-struct PartialCall {
-    index: Option<u64>,
-    id: String,
-    name: String,
-    arguments: String,
-}
-
 /// A reply while it arrives.
 #[derive(Default)]
-pub struct Assembly {
-    text: String,
-    reasoning: String,
-    calls: Vec<PartialCall>,
+pub struct Completion {
+    draft: Draft,
     finish: Option<String>,
-    usage: Option<Usage>,
-    model: Option<String>,
-    id: Option<String>,
     done: bool,
 }
 
-impl Assembly {
-    /// Take one event's data, or one whole answer.
-    pub fn take(&mut self, data: &str, sink: &mut dyn ModelSink) -> Result<(), DecodeError> {
-        let data = data.trim();
+impl Assembly for Completion {
+    fn take(&mut self, event: Event<'_>, sink: &mut dyn ModelSink) -> Result<(), DecodeError> {
+        let data = event.data.trim();
         if data == "[DONE]" {
             self.done = true;
             return Ok(());
@@ -105,99 +68,58 @@ impl Assembly {
         if data.is_empty() {
             return Ok(());
         }
-        let chunk: Chunk = serde_json::from_str(data).map_err(|error| {
-            DecodeError::NotProtocol(format!("{error}, in `{}`", beginning_of(data)))
-        })?;
+        if event.name == "error" {
+            return Err(DecodeError::Reported(told_error(data)));
+        }
+        let chunk: Chunk =
+            serde_json::from_str(data).map_err(|error| DecodeError::not_json(&error, data))?;
         if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
             return Err(DecodeError::Reported(error));
         }
         if let Some(usage) = chunk.usage.as_ref().and_then(read_usage) {
-            self.usage = Some(usage);
+            self.draft.usage = Some(usage);
         }
-        keep_first(&mut self.model, chunk.model);
-        keep_first(&mut self.id, chunk.id);
+        keep_first(&mut self.draft.model, chunk.model);
+        keep_first(&mut self.draft.id, chunk.id);
         for choice in chunk.choices.into_iter().flatten() {
             if choice.index.unwrap_or(0) == 0 {
                 self.take_choice(choice, sink);
             }
         }
-        let size = self.text.len() + self.reasoning.len() + self.argument_bytes();
-        if size > LARGEST_REPLY {
-            return Err(DecodeError::NotProtocol(
-                "a reply of more than 32 MiB".into(),
-            ));
-        }
-        Ok(())
+        self.draft.check_size()
     }
 
-    /// Whether the model has said why it stopped, or the server that it has sent everything.
-    pub fn is_finished(&self) -> bool {
+    fn is_finished(&self) -> bool {
         self.done || self.finish.is_some()
     }
 
-    /// Whether the server has said that nothing more will come.
-    pub fn is_done(&self) -> bool {
+    fn is_done(&self) -> bool {
         self.done
     }
 
-    /// Whether anything that counts has come.
-    pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
-            && self.reasoning.is_empty()
-            && self.calls.is_empty()
-            && self.finish.is_none()
+    fn is_empty(&self) -> bool {
+        self.draft.is_empty() && self.finish.is_none()
     }
 
-    /// The reply. `turn` is the number of answers before this one, out of which ids are made where the server gave none; `sent` is the
-    /// request's size in bytes, out of which tokens are estimated where the server counts none.
-    pub fn into_reply(self, turn: usize, sent: usize, asked_for: &str) -> Reply {
-        let usage = self.usage.unwrap_or_else(|| self.estimate(sent));
+    fn into_reply(self: Box<Self>, asked: &Asked<'_>) -> Reply {
         let stop = match self.finish.as_deref() {
             Some("length" | "max_tokens") => StopReason::Length,
             Some("content_filter") => StopReason::Filter,
             // Several servers say `stop` when the model stopped in order to call.
-            _ if !self.calls.is_empty() => StopReason::ToolCalls,
+            _ if !self.draft.calls.is_empty() => StopReason::ToolCalls,
             None | Some("stop" | "eos" | "end_turn" | "tool_calls" | "function_call") => {
                 StopReason::End
             }
             Some(other) => StopReason::Other(other.to_owned()),
         };
-        Reply {
-            text: self.text.into(),
-            reasoning: (!self.reasoning.is_empty()).then(|| Reasoning::text(self.reasoning)),
-            calls: name_calls(self.calls, turn),
-            stop,
-            usage,
-            model: self
-                .model
-                .filter(|m| !m.is_empty())
-                .map_or_else(|| asked_for.into(), Into::into),
-            request: self.id.filter(|id| !id.is_empty()).map(Into::into),
-        }
+        self.draft.into_reply(stop, asked)
     }
+}
 
-    fn argument_bytes(&self) -> usize {
-        self.calls
-            .iter()
-            .map(|call| call.name.len() + call.arguments.len())
-            .sum()
-    }
-
-    fn estimate(&self, sent: usize) -> Usage {
-        let tokens = |bytes: usize| bytes.div_ceil(BYTES_PER_TOKEN) as u64;
-        Usage {
-            input: tokens(sent),
-            cached: 0,
-            cache_write: 0,
-            output: tokens(self.text.len() + self.reasoning.len() + self.argument_bytes()),
-            reasoning: tokens(self.reasoning.len()),
-            reported: false,
-        }
-    }
-
+impl Completion {
     fn take_choice(&mut self, choice: Choice, sink: &mut dyn ModelSink) {
         if let Some(usage) = choice.usage.as_ref().and_then(read_usage) {
-            self.usage = Some(usage);
+            self.draft.usage = Some(usage);
         }
         if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
             self.finish = Some(reason);
@@ -211,16 +133,11 @@ impl Assembly {
             .map(text_of)
             .filter(|text| !text.is_empty());
         let reasoning = reasoning.or_else(|| message.reasoning.as_ref().map(text_of));
-        if let Some(delta) = reasoning.filter(|delta| !delta.is_empty()) {
-            self.reasoning.push_str(&delta);
-            sink.reasoning(&delta);
+        if let Some(delta) = reasoning {
+            self.draft.reasoning(&delta, sink);
         }
         for value in [message.content, message.refusal].iter().flatten() {
-            let delta = text_of(value);
-            if !delta.is_empty() {
-                self.text.push_str(&delta);
-                sink.text(&delta);
-            }
+            self.draft.text(&text_of(value), sink);
         }
         for delta in message.tool_calls.into_iter().flatten() {
             self.take_call(delta);
@@ -232,22 +149,22 @@ impl Assembly {
     fn take_call(&mut self, delta: CallDelta) {
         let id = delta.id.unwrap_or_default();
         let same = |call: &PartialCall| id.is_empty() || call.id.is_empty() || call.id == id;
+        let calls = &mut self.draft.calls;
         let found = match delta.index {
-            Some(index) => self
-                .calls
+            Some(index) => calls
                 .iter()
                 .rposition(|call| call.index == Some(index) && same(call)),
-            None if id.is_empty() => self.calls.len().checked_sub(1),
-            None => self.calls.iter().rposition(|call| call.id == id),
+            None if id.is_empty() => calls.len().checked_sub(1),
+            None => calls.iter().rposition(|call| call.id == id),
         };
         let at = found.unwrap_or_else(|| {
-            self.calls.push(PartialCall {
+            calls.push(PartialCall {
                 index: delta.index,
                 ..PartialCall::default()
             });
-            self.calls.len() - 1
+            calls.len() - 1
         });
-        let call = &mut self.calls[at];
+        let call = &mut calls[at];
         if call.id.is_empty() {
             call.id = id;
         }
@@ -266,31 +183,6 @@ impl Assembly {
     }
 }
 
-/// Calls with ids that are unique in the reply: a server's own, or made from the turn so that they are unique in the history too.
-fn name_calls(calls: Vec<PartialCall>, turn: usize) -> Vec<ToolCall> {
-    let mut named: Vec<ToolCall> = Vec::with_capacity(calls.len());
-    for (n, call) in calls.into_iter().enumerate() {
-        let taken = call.id.is_empty() || named.iter().any(|other| *other.id == *call.id);
-        let id = if taken {
-            format!("call_{turn}_{n}")
-        } else {
-            call.id
-        };
-        named.push(ToolCall {
-            id: id.into(),
-            name: house_name(&call.name).into(),
-            arguments: call.arguments.into(),
-        });
-    }
-    named
-}
-
-fn keep_first(slot: &mut Option<String>, value: Option<String>) {
-    if slot.is_none() {
-        *slot = value;
-    }
-}
-
 /// Text that is either a string or, as some servers send it, a list of parts.
 fn text_of(value: &Value) -> String {
     match value {
@@ -305,10 +197,7 @@ fn text_of(value: &Value) -> String {
 
 /// Usage in OpenAI's words; `prompt_cache_hit_tokens` is DeepSeek's.
 fn read_usage(usage: &Value) -> Option<Usage> {
-    let number = |pointer: &str| {
-        let value = usage.pointer(pointer)?;
-        value.as_u64().or_else(|| value.as_f64().map(|n| n as u64))
-    };
+    let number = |pointer: &str| count(usage.pointer(pointer)?);
     let input = number("/prompt_tokens");
     let output = number("/completion_tokens");
     if input.is_none() && output.is_none() {
@@ -329,31 +218,26 @@ fn read_usage(usage: &Value) -> Option<Usage> {
     })
 }
 
-/// The first characters of `text`, for an error message.
-pub fn beginning_of(text: &str) -> String {
-    const MOST: usize = 160;
-    let mut line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MOST)
-        .collect();
-    if text.chars().nth(MOST).is_some() {
-        line.push('…');
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+    use types::Reasoning;
+
+    fn take(assembly: &mut Completion, data: &str) -> Result<(), DecodeError> {
+        assembly.take(Event { name: "", data }, &mut ())
+    }
 
     fn reply(chunks: &[Value]) -> Reply {
-        let mut assembly = Assembly::default();
+        let mut assembly = Box::<Completion>::default();
         for chunk in chunks {
-            assembly.take(&chunk.to_string(), &mut ()).unwrap();
+            take(&mut assembly, &chunk.to_string()).unwrap();
         }
-        assembly.into_reply(3, 400, "asked")
+        assembly.into_reply(&Asked {
+            turn: 3,
+            sent: 400,
+            model: "asked",
+        })
     }
 
     fn delta(delta: Value) -> Value {
@@ -479,15 +363,15 @@ mod tests {
 
     #[test]
     fn a_failure_inside_the_stream_and_garbage_are_told_apart() {
-        let mut assembly = Assembly::default();
+        let mut assembly = Completion::default();
         assert_eq!(
-            assembly.take(r#"{"error":{"message":"full"}}"#, &mut ()),
+            take(&mut assembly, r#"{"error":{"message":"full"}}"#),
             Err(DecodeError::Reported(json!({"message": "full"})))
         );
         for garbage in ["<html>", "{", "[]", "null", r#"{"choices":7}"#] {
             assert!(
                 matches!(
-                    assembly.take(garbage, &mut ()),
+                    take(&mut assembly, garbage),
                     Err(DecodeError::NotProtocol(_))
                 ),
                 "{garbage}"

@@ -1,104 +1,13 @@
 //! The OpenAI dialect against a server on this machine: what is sent, what is understood, and what is said when it goes wrong.
 
-mod server;
-
+use crate::server::{Answer, Server, answer, events};
+use crate::{Heard, KEY, ask, ask_for, chat_completions, key_file, open, payload, settings, whole};
 use charthouse_provider as provider;
-use server::{Answer, Server, answer, events};
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use types::{
-    Dialect, Item, Model, ModelError, ModelErrorKind, ModelParameters, ModelSink, Payload,
-    Provenance, ProviderConfig, ProviderKind, Reply, Role, SecretRef, StopReason, ToolSchema,
-    Usage,
-};
+use types::{ModelErrorKind, ModelSink, ProviderConfig, SecretRef, StopReason, Usage};
 
-const KEY: &str = "sk-very-secret-0123456789";
-
-/// Patience that no healthy exchange on this machine needs, and pauses that no test waits for.
-fn settings() -> provider::Settings {
-    provider::Settings {
-        idle_timeout: Duration::from_secs(20),
-        ..provider::Settings::default()
-    }
-}
-
-fn open(base_url: &str, key: Option<SecretRef>, settings: &provider::Settings) -> Arc<dyn Model> {
-    let config = ProviderConfig::new("local", chat_completions(base_url, key));
-    provider::open(&config, settings).unwrap()
-}
-
-fn chat_completions(base_url: &str, key: Option<SecretRef>) -> ProviderKind {
-    ProviderKind::Http {
-        dialect: Dialect::ChatCompletions,
-        base_url: base_url.to_owned(),
-        key,
-    }
-}
-
-fn payload() -> Payload {
-    Payload {
-        items: vec![Arc::new(Item::Text {
-            role: Role::User,
-            text: "Hello".into(),
-            provenance: Provenance::Human,
-            labels: vec![],
-        })],
-        tools: vec![ToolSchema {
-            name: "fs.read".into(),
-            description: "Reads.".into(),
-            parameters: Arc::new(serde_json::json!({"type": "object"})),
-        }],
-        parameters: ModelParameters {
-            provider: "local".into(),
-            name: "qwen3".into(),
-            context_length: 1000,
-            max_output: 100,
-            temperature: None,
-            reasoning: None,
-        },
-        breakpoints: vec![],
-    }
-}
-
-#[derive(Default)]
-struct Heard {
-    text: String,
-    reasoning: String,
-}
-
-impl ModelSink for Heard {
-    fn text(&mut self, delta: &str) {
-        self.text += delta;
-    }
-    fn reasoning(&mut self, delta: &str) {
-        self.reasoning += delta;
-    }
-}
-
-async fn ask(server: &Server) -> Result<Reply, ModelError> {
-    open(&server.base_url, None, &settings())
-        .complete(&payload(), &mut ())
-        .await
-}
-
-async fn ask_for(answers: Vec<Answer>) -> Result<Reply, ModelError> {
-    ask(&Server::start(answers).await).await
-}
-
-fn whole(bytes: Vec<u8>) -> Answer {
-    let size = bytes.len();
-    Answer::Pieces(bytes, size)
-}
-
-fn key_file(folder: &Path) -> SecretRef {
-    let file = folder.join("key");
-    std::fs::write(&file, KEY).unwrap();
-    SecretRef::File(file)
-}
-
-const STREAM: [&str; 9] = [
+pub const STREAM: [&str; 9] = [
     r#"{"id":"r1","model":"qwen3-8b","choices":[{"index":0,"delta":{"role":"assistant","content":null,"reasoning_content":"Hm é"}}]}"#,
     r#"{"choices":[{"index":0,"delta":{"content":"Grüße "}}]}"#,
     r#"{"choices":[{"index":0,"delta":{"content":"🦀"}}]}"#,
@@ -186,6 +95,10 @@ async fn the_request_is_a_chat_completion() {
         head.contains("content-type: application/json\r\n") && !head.contains("authorization"),
         "{head}"
     );
+    assert!(
+        head.contains("content-length: ") && !head.contains("transfer-encoding"),
+        "{head}"
+    );
     assert_eq!(
         server.body(0),
         serde_json::json!({
@@ -267,9 +180,9 @@ async fn what_is_no_chat_completion_says_so() {
             "<html><body>Welcome to nginx</body></html>",
             "Welcome to nginx",
         ),
-        ("hello", "it holds no choice"),
+        ("hello", "it holds no answer"),
         ("", "the body is empty"),
-        (r#"{"status":"ok"}"#, "it holds no choice"),
+        (r#"{"status":"ok"}"#, "it holds no answer"),
         ("data: {\"choices\": 7}\n\n", "invalid type"),
     ] {
         let error = ask_for(vec![whole(answer("200 OK", &[], body))])
@@ -372,36 +285,6 @@ async fn dropping_the_future_closes_the_connection() {
         _ = has_begun.recv() => {}
     }
     server.client_hung_up().await;
-}
-
-#[tokio::test]
-async fn patience_is_shown_where_it_is_asked_for_and_no_further() {
-    let busy = || {
-        whole(answer(
-            "503 Service Unavailable",
-            &["retry-after: 0"],
-            r#"{"error":"loading model"}"#,
-        ))
-    };
-    let fine = || whole(answer("200 OK", &[], &events("\n", &STREAM)));
-    let server = Server::start(vec![busy(), busy(), fine()]).await;
-    ask(&server).await.unwrap();
-    assert_eq!(server.requests().len(), 3);
-
-    let server = Server::start(vec![busy()]).await;
-    let error = ask(&server).await.unwrap_err();
-    assert!(error.message.contains("loading model"), "{error}");
-    assert_eq!(server.requests().len(), 3);
-
-    for (status, header) in [
-        ("429 Too Many Requests", "retry-after: 3600"),
-        ("500 Oops", "retry-after: 0"),
-        ("400 Bad", "retry-after: 0"),
-    ] {
-        let server = Server::start(vec![whole(answer(status, &[header], "")), fine()]).await;
-        let error = ask(&server).await.unwrap_err();
-        assert_eq!(server.requests().len(), 1, "{error}");
-    }
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! Everything that can go wrong with a server, in words that say what to do next.
 //!
-//! All errors of this dialect are made here, because this is where the key is taken out of them: servers echo it.
+//! All errors of servers are made here, because this is where the key is taken out of them: servers echo it.
 
-use super::decode::beginning_of;
+use super::refusal::Refusal;
+use crate::dialect::Words;
 use crate::secret::Key;
-use serde_json::Value;
 use std::error::Error;
 use std::io;
 use std::time::Duration;
@@ -12,19 +12,6 @@ use types::{ModelError, ModelErrorKind, SecretRef};
 
 /// Longest stretch of a server's own message that is quoted.
 const LONGEST_QUOTE: usize = 400;
-
-/// What servers say when a payload does not fit, in the words of OpenAI, vLLM, llama.cpp, Mistral, Anthropic's and Google's gateways.
-const OVERFLOW_WORDS: [&str; 9] = [
-    "context_length_exceeded",
-    "exceed_context_size",
-    "maximum context length",
-    "context length exceeded",
-    "available context size",
-    "exceeds the context",
-    "context window",
-    "prompt is too long",
-    "input token count",
-];
 
 /// Whom an error is about.
 pub struct Trouble<'a> {
@@ -34,22 +21,12 @@ pub struct Trouble<'a> {
     pub url: &'a str,
     /// The model asked for.
     pub model: &'a str,
+    /// What things are called in the dialect.
+    pub words: &'static Words,
     /// The key's reference, never its value.
     pub reference: Option<&'a SecretRef>,
     /// The key, to be kept out of the texts.
     pub key: Option<&'a Key>,
-}
-
-/// What a server answered instead of a reply.
-pub struct Refusal {
-    /// HTTP status.
-    pub status: u16,
-    /// The body, as far as it was read.
-    pub body: String,
-    /// `Retry-After`, where it was given.
-    pub retry_after: Option<Duration>,
-    /// `Location`, where it was given.
-    pub location: Option<String>,
 }
 
 impl Trouble<'_> {
@@ -122,6 +99,24 @@ impl Trouble<'_> {
         )
     }
 
+    /// One answer took longer than one may.
+    pub fn too_long(&self, waited: Duration) -> ModelError {
+        let Trouble {
+            provider,
+            url,
+            model,
+            ..
+        } = self;
+        self.error(
+            ModelErrorKind::Timeout,
+            &format!(
+                "provider `{provider}`: {url} had not finished its answer after {} s, the most that one may take: ask model `{model}` for less at \
+                 once (`max_output`), or give provider `{provider}` more time in house.yaml",
+                waited.as_secs_f64()
+            ),
+        )
+    }
+
     /// The stream ended before the model had finished.
     pub fn cut_off(&self, cause: Option<&reqwest::Error>) -> ModelError {
         let Trouble { provider, url, .. } = self;
@@ -134,31 +129,23 @@ impl Trouble<'_> {
         )
     }
 
-    /// The answer is not a chat completion.
+    /// The answer is none of this dialect.
     pub fn not_protocol(&self, what: &str) -> ModelError {
-        let Trouble { provider, url, .. } = self;
+        let Trouble {
+            provider,
+            url,
+            words,
+            ..
+        } = self;
         self.error(
             ModelErrorKind::Protocol,
             &format!(
-                "provider `{provider}`: what {url} answers is not a chat completion: {}: check that `base_url` is that of an \
-                 OpenAI-compatible API (it usually ends in `/v1`)",
-                self.scrub(what)
+                "provider `{provider}`: what {url} answers is not {}: {}: check that `base_url` is {}",
+                words.answer,
+                self.scrub(what),
+                words.base_url
             ),
         )
-    }
-
-    /// The server reports a failure in the middle of a stream that began well.
-    pub fn reported(&self, error: &Value) -> ModelError {
-        let code = error
-            .get("code")
-            .and_then(Value::as_u64)
-            .and_then(|code| u16::try_from(code).ok());
-        self.refused(&Refusal {
-            status: code.filter(|code| (400..600).contains(code)).unwrap_or(500),
-            body: serde_json::json!({ "error": error }).to_string(),
-            retry_after: None,
-            location: None,
-        })
     }
 
     /// The server answered with a status that is no success.
@@ -170,11 +157,9 @@ impl Trouble<'_> {
             ..
         } = self;
         let status = refusal.status;
-        let said = self.quote(&refusal.body);
-        let lower = refusal.body.to_ascii_lowercase();
-        let overflow = status >= 400 && OVERFLOW_WORDS.iter().any(|words| lower.contains(words));
+        let said = self.quote(&refusal.message());
         let (kind, text) = match status {
-            _ if overflow => (
+            _ if refusal.is_overflow() => (
                 ModelErrorKind::ContextOverflow,
                 format!(
                     "provider `{provider}`: the payload is longer than model `{model}` takes ({said}): set `context_length` in the agent's \
@@ -209,6 +194,12 @@ impl Trouble<'_> {
                 ModelErrorKind::Timeout,
                 format!("provider `{provider}`: {url} gave up waiting (408: {said}): try again"),
             ),
+            413 => (
+                ModelErrorKind::ContextOverflow,
+                format!(
+                    "provider `{provider}`: the request is larger than {url} takes (413: {said}): set `context_length` in the agent's `model` lower"
+                ),
+            ),
             429 => (
                 ModelErrorKind::RateLimited,
                 self.rate_limited(&said, refusal.retry_after),
@@ -226,7 +217,12 @@ impl Trouble<'_> {
                 ),
             ),
         };
-        self.error(kind, &text)
+        ModelError {
+            status: Some(status),
+            code: refusal.code().map(|code| self.scrub(&code).into()),
+            request: refusal.request().map(|id| self.scrub(&id).into()),
+            ..self.error(kind, &text)
+        }
     }
 
     fn unauthorised(&self, said: &str) -> String {
@@ -253,8 +249,8 @@ impl Trouble<'_> {
     }
 
     /// The server's own words, in one line, short, and without the key. The key is taken out before the text is cut, so that no half stays.
-    fn quote(&self, body: &str) -> String {
-        let message = self.scrub(&server_message(body));
+    fn quote(&self, message: &str) -> String {
+        let message = self.scrub(message);
         let mut line = message.split_whitespace().collect::<Vec<_>>().join(" ");
         line.retain(|c| !c.is_control());
         if line.chars().nth(LONGEST_QUOTE).is_some() {
@@ -269,30 +265,9 @@ impl Trouble<'_> {
     }
 }
 
-/// Whether repeating the same request later can help. An exhausted account answers 429 too, and no patience mends that.
-pub fn is_worth_repeating(refusal: &Refusal) -> bool {
-    matches!(refusal.status, 429 | 502 | 503 | 504) && !refusal.body.contains("insufficient_quota")
-}
-
-/// Whether the server wants `max_completion_tokens` in place of `max_tokens`.
-pub fn wants_other_limit(refusal: &Refusal) -> bool {
-    refusal.status == 400 && refusal.body.contains("max_completion_tokens")
-}
-
-/// The message in an error body, in the shapes of OpenAI, Ollama, FastAPI and Google.
-fn server_message(body: &str) -> String {
-    let Ok(json) = serde_json::from_str::<Value>(body) else {
-        return if body.trim_start().starts_with('<') {
-            "an HTML page".to_owned()
-        } else {
-            body.to_owned()
-        };
-    };
-    let json = json.get(0).unwrap_or(&json);
-    ["/error/message", "/error", "/message", "/detail"]
-        .iter()
-        .find_map(|pointer| json.pointer(pointer).and_then(Value::as_str))
-        .map_or_else(|| beginning_of(&json.to_string()), str::to_owned)
+/// Whether the request could not be sent for a reason that may be gone in a moment; a certificate that nobody trusts is none.
+pub fn may_pass(error: &reqwest::Error) -> bool {
+    !error.is_builder() && io_kind(error) != Some(io::ErrorKind::InvalidData)
 }
 
 fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
@@ -323,6 +298,11 @@ mod tests {
         provider: "local",
         url: "http://127.0.0.1:1/v1/chat/completions",
         model: "m",
+        words: &Words {
+            answer: "an answer",
+            base_url: "right",
+            example: "http://127.0.0.1/v1",
+        },
         reference: None,
         key: None,
     };
@@ -331,8 +311,7 @@ mod tests {
         Refusal {
             status,
             body: body.to_owned(),
-            retry_after: None,
-            location: None,
+            ..Refusal::default()
         }
     }
 
@@ -393,6 +372,7 @@ mod tests {
             let error = TROUBLE.refused(&refusal(status, body));
             assert_eq!(error.kind, kind, "{status} {body}");
             assert!(error.message.contains(words), "{error}");
+            assert_eq!(error.status, Some(status));
         }
     }
 
@@ -407,15 +387,5 @@ mod tests {
             error.message.len() < 600 && !error.message.contains('\n'),
             "{error}"
         );
-    }
-
-    #[test]
-    fn an_exhausted_account_is_not_asked_again() {
-        assert!(is_worth_repeating(&refusal(429, "")));
-        assert!(!is_worth_repeating(&refusal(
-            429,
-            r#"{"error":{"code":"insufficient_quota"}}"#
-        )));
-        assert!(!is_worth_repeating(&refusal(500, "")));
     }
 }

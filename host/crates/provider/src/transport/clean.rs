@@ -63,4 +63,8 @@ impl ModelSink for CleanSink<'_> {
             },
         }
     }
+
+    fn note(&mut self, line: &str) {
+        self.inner.note(line);
+    }
 }

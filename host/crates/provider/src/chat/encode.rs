@@ -1,11 +1,11 @@
 //! Payloads as the bytes of a chat completions request.
 //!
-//! Each item is encoded by itself, by a pure function of the item alone: the same history always gives the same bytes, which is what lets a
-//! provider recognise the prefix that it has cached, and what lets bytes be kept instead of being made again each turn.
+//! A pure function of the payload: the same history always gives the same bytes, which is what lets a provider recognise the prefix that it has cached.
 
-use serde::Serialize;
-use serde_json::Value;
-use types::{Item, Payload, Reasoning, Role, Text, ToolCall, ToolName, ToolSchema};
+use crate::rope::{Braid, Rope};
+use crate::spelling::{wire_arguments, wire_name};
+use std::borrow::Cow;
+use types::{Item, Payload, Reasoning, Role, Text, ToolCall, ToolSchema};
 
 /// How the text of a system message begins; the text follows as the inside of a JSON string, and [`TEXT_END`] follows that.
 const SYSTEM_BEGIN: &[u8] = br#"{"role":"system","content":""#;
@@ -14,9 +14,6 @@ const TEXT_END: &[u8] = br#""}"#;
 
 /// What stands between two texts of one message: an empty line.
 const BETWEEN_TEXTS: &[u8] = br"\n\n";
-
-/// Longest name that every provider accepts for a tool.
-const LONGEST_NAME: usize = 64;
 
 /// The request field that carries the largest number of output tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,195 +24,128 @@ pub enum LimitField {
     MaxCompletionTokens,
 }
 
-/// The whole request for `payload`, asking for `model`.
-pub fn body(payload: &Payload, model: &str, limit: LimitField) -> Vec<u8> {
-    let mut body = br#"{"model":"#.to_vec();
-    write(&mut body, &model);
-    body.extend_from_slice(br#","stream":true,"stream_options":{"include_usage":true}"#);
+/// The whole request for `payload`, asking for `model`. What changes from turn to turn (the conversation) stands last.
+pub fn body(payload: &Payload, model: &str, limit: LimitField) -> Rope {
+    let mut braid = Braid::with_room_for(payload.items.len());
+    braid.push(br#"{"model":"#);
+    braid.json(model);
+    braid.push(br#","stream":true,"stream_options":{"include_usage":true}"#);
     if payload.parameters.max_output > 0 {
-        body.extend_from_slice(match limit {
+        braid.push(match limit {
             LimitField::MaxTokens => br#","max_tokens":"#.as_slice(),
             LimitField::MaxCompletionTokens => br#","max_completion_tokens":"#,
         });
-        write(&mut body, &payload.parameters.max_output);
+        braid.json(&payload.parameters.max_output);
     }
     if let Some(temperature) = payload.parameters.temperature.filter(|t| t.is_finite()) {
-        body.extend_from_slice(br#","temperature":"#);
-        write(&mut body, &temperature);
+        braid.push(br#","temperature":"#);
+        braid.json(&temperature);
+    }
+    for (index, tool) in payload.tools.iter().enumerate() {
+        braid.push(if index == 0 { br#","tools":["# } else { b"," });
+        tool_schema(&mut braid, tool);
     }
     if !payload.tools.is_empty() {
-        body.extend_from_slice(br#","tools":["#);
-        for (index, tool) in payload.tools.iter().enumerate() {
-            if index > 0 {
-                body.push(b',');
-            }
-            body.extend(encode_tool(tool));
-        }
-        body.push(b']');
+        braid.push(b"]");
     }
-    body.extend_from_slice(br#","messages":["#);
-    push_messages(&mut body, payload.items.iter().map(|item| &**item));
-    body.extend_from_slice(b"]}");
-    body
+    braid.push(br#","messages":["#);
+    messages(&mut braid, payload.items.iter().map(|item| &**item));
+    braid.push(b"]}");
+    braid.finish()
 }
 
 /// Texts of one role that follow each other become one message: many models' chat templates demand that user and assistant take turns, and
-/// refuse a second system message. Only constant bytes are cut off and put between, so encoded items stay as they are.
-fn push_messages<'a>(body: &mut Vec<u8>, items: impl Iterator<Item = &'a Item>) {
-    let mut last: Option<Role> = None;
+/// refuse a second system message.
+fn messages<'a>(braid: &mut Braid, items: impl Iterator<Item = &'a Item>) {
+    // The role whose message is still open: another text of it may follow.
+    let mut open: Option<Role> = None;
     let mut first = true;
     for item in items {
-        let role = match item {
-            Item::Text { text, .. } if text.is_empty() => continue,
-            Item::Text { role, .. } => Some(*role),
-            Item::Assistant { .. } | Item::Result(_) => None,
-        };
-        let encoded = encode_item(item);
-        match role {
-            Some(role) if last == Some(role) => {
-                body.truncate(body.len() - TEXT_END.len());
-                body.extend_from_slice(BETWEEN_TEXTS);
-                body.extend_from_slice(&encoded[text_begin(role).len()..]);
+        if let Item::Text { role, text, .. } = item {
+            if text.is_empty() {
+                continue;
             }
-            _ => {
-                if !first {
-                    body.push(b',');
-                }
-                body.extend_from_slice(&encoded);
+            if open == Some(*role) {
+                braid.push(BETWEEN_TEXTS);
+                braid.inside(text);
+                continue;
             }
         }
-        last = role;
-        first = false;
+        if open.take().is_some() {
+            braid.push(TEXT_END);
+        }
+        if !std::mem::take(&mut first) {
+            braid.push(b",");
+        }
+        match item {
+            Item::Text { role, text, .. } => {
+                braid.push(text_begin(*role));
+                braid.inside(text);
+                open = Some(*role);
+            }
+            Item::Assistant {
+                text,
+                reasoning,
+                calls,
+                ..
+            } => assistant(braid, text, reasoning.as_ref(), calls),
+            Item::Result(result) => {
+                braid.push(br#"{"role":"tool","tool_call_id":"#);
+                braid.json(&result.call);
+                braid.push(br#","content":"#);
+                braid.text(&result.text);
+                braid.push(b"}");
+            }
+        }
+    }
+    if open.is_some() {
+        braid.push(TEXT_END);
     }
 }
 
-/// One item as one message, in the bytes of the wire.
-///
-/// A pure function of the item. Tool names get the spelling that providers accept; the arguments of a call are kept to the byte, except
-/// where the model wrote no JSON object at all, which several servers would refuse for as long as it stood in the history.
-pub fn encode_item(item: &Item) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    match item {
-        Item::Text { role, text, .. } => {
-            bytes.reserve(text.wire().len() + 40);
-            bytes.extend_from_slice(text_begin(*role));
-            bytes.extend_from_slice(text.wire());
-            bytes.extend_from_slice(TEXT_END);
-        }
-        Item::Assistant {
-            text,
-            reasoning,
-            calls,
-            ..
-        } => encode_assistant(&mut bytes, text, reasoning.as_ref(), calls),
-        Item::Result(result) => {
-            bytes.reserve(result.text.wire().len() + 64);
-            bytes.extend_from_slice(br#"{"role":"tool","tool_call_id":"#);
-            write(&mut bytes, &result.call);
-            bytes.extend_from_slice(br#","content":"#);
-            push_text(&mut bytes, &result.text);
-            bytes.push(b'}');
-        }
-    }
-    bytes
-}
-
-fn encode_assistant(
-    bytes: &mut Vec<u8>,
-    text: &Text,
-    reasoning: Option<&Reasoning>,
-    calls: &[ToolCall],
-) {
-    bytes.extend_from_slice(br#"{"role":"assistant","content":"#);
+fn assistant(braid: &mut Braid, text: &Text, reasoning: Option<&Reasoning>, calls: &[ToolCall]) {
+    braid.push(br#"{"role":"assistant","content":"#);
     // An answer without calls must have some content, if only an empty one.
     if text.is_empty() && !calls.is_empty() {
-        bytes.extend_from_slice(b"null");
+        braid.push(b"null");
     } else {
-        push_text(bytes, text);
+        braid.text(text);
     }
-    if let Some(reasoning) = reasoning {
-        bytes.extend_from_slice(br#","reasoning_content":"#);
-        push_text(bytes, &reasoning.text);
+    if let Some(reasoning) = reasoning.filter(|reasoning| !reasoning.text.is_empty()) {
+        braid.push(br#","reasoning_content":"#);
+        braid.text(&reasoning.text);
+    }
+    for (index, call) in calls.iter().enumerate() {
+        braid.push(if index == 0 {
+            br#","tool_calls":["#
+        } else {
+            b","
+        });
+        braid.push(br#"{"id":"#);
+        braid.json(&call.id);
+        braid.push(br#","type":"function","function":{"name":"#);
+        braid.json(&wire_name(&call.name));
+        braid.push(br#","arguments":"#);
+        match wire_arguments(&call.arguments.plain()) {
+            Cow::Borrowed(written) if call.arguments == written => braid.text(&call.arguments),
+            mended => braid.json(&mended),
+        }
+        braid.push(b"}}");
     }
     if !calls.is_empty() {
-        bytes.extend_from_slice(br#","tool_calls":["#);
-        for (index, call) in calls.iter().enumerate() {
-            if index > 0 {
-                bytes.push(b',');
-            }
-            bytes.extend_from_slice(br#"{"id":"#);
-            write(bytes, &call.id);
-            bytes.extend_from_slice(br#","type":"function","function":{"name":"#);
-            write(bytes, &wire_name(&call.name));
-            bytes.extend_from_slice(br#","arguments":"#);
-            write(bytes, &wire_arguments(&call.arguments.plain()));
-            bytes.extend_from_slice(b"}}");
-        }
-        bytes.push(b']');
+        braid.push(b"]");
     }
-    bytes.push(b'}');
+    braid.push(b"}");
 }
 
-fn encode_tool(tool: &ToolSchema) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Function<'a> {
-        name: String,
-        description: &'a str,
-        parameters: &'a Value,
-    }
-    let mut bytes = br#"{"type":"function","function":"#.to_vec();
-    write(
-        &mut bytes,
-        &Function {
-            name: wire_name(&tool.name),
-            description: &tool.description,
-            parameters: &tool.parameters,
-        },
-    );
-    bytes.push(b'}');
-    bytes
-}
-
-/// The spelling that providers accept: [`ToolName::wire`] for a tool's full name; host tools have a plain name that needs none. A name that
-/// a model made up may hold anything, and is sent back in the characters that are allowed.
-pub fn wire_name(name: &str) -> String {
-    if let Ok(name) = ToolName::parse(name) {
-        return name.wire();
-    }
-    let mut wire: String = name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "-_".contains(c) {
-                c
-            } else {
-                '_'
-            }
-        })
-        .take(LONGEST_NAME)
-        .collect();
-    if wire.is_empty() {
-        wire.push('_');
-    }
-    wire
-}
-
-/// The house's spelling of a name that a model sent; kept as it is where it is no known spelling.
-pub fn house_name(wire: &str) -> String {
-    ToolName::from_wire(wire).map_or_else(|| wire.to_owned(), |name| name.to_string())
-}
-
-fn wire_arguments(arguments: &str) -> std::borrow::Cow<'_, str> {
-    let is_object = arguments.trim_start().starts_with('{')
-        && serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok();
-    if is_object {
-        arguments.into()
-    } else if arguments.trim().is_empty() {
-        "{}".into()
-    } else {
-        serde_json::json!({ "not_json": arguments })
-            .to_string()
-            .into()
-    }
+fn tool_schema(braid: &mut Braid, tool: &ToolSchema) {
+    braid.push(br#"{"type":"function","function":{"name":"#);
+    braid.json(&wire_name(&tool.name));
+    braid.push(br#","description":"#);
+    braid.json(&tool.description);
+    braid.push(br#","parameters":"#);
+    braid.json(&tool.parameters);
+    braid.push(b"}}");
 }
 
 fn text_begin(role: Role) -> &'static [u8] {
@@ -225,19 +155,10 @@ fn text_begin(role: Role) -> &'static [u8] {
     }
 }
 
-fn push_text(bytes: &mut Vec<u8>, text: &Text) {
-    bytes.push(b'"');
-    bytes.extend_from_slice(text.wire());
-    bytes.push(b'"');
-}
-
-fn write<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) {
-    serde_json::to_writer(bytes, value).expect("writing JSON into memory cannot fail");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
     use std::sync::Arc;
     use types::{ModelParameters, Provenance, ToolResult};
 
@@ -268,7 +189,9 @@ mod tests {
     }
 
     fn encoded(item: &Item) -> String {
-        String::from_utf8(encode_item(item)).unwrap()
+        let mut braid = Braid::default();
+        messages(&mut braid, std::iter::once(item));
+        String::from_utf8(braid.finish().to_vec()).unwrap()
     }
 
     #[test]
@@ -327,8 +250,6 @@ mod tests {
         );
         assert_eq!(calls[1]["function"]["name"], "signal");
         assert_eq!(calls[1]["function"]["arguments"], "{}");
-        assert_eq!(wire_name(""), "_");
-        assert_eq!(wire_name(&"é".repeat(100)).len(), 64);
     }
 
     #[test]
@@ -360,7 +281,7 @@ mod tests {
             },
             breakpoints: vec![],
         };
-        let body = body(&payload, "m", LimitField::MaxTokens);
+        let body = body(&payload, "m", LimitField::MaxTokens).to_vec();
         let json: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(
             json,
@@ -392,7 +313,7 @@ mod tests {
             },
             breakpoints: vec![],
         };
-        let body = body(&payload, "m", LimitField::MaxCompletionTokens);
+        let body = body(&payload, "m", LimitField::MaxCompletionTokens).to_vec();
         assert_eq!(
             std::str::from_utf8(&body).unwrap(),
             r#"{"model":"m","stream":true,"stream_options":{"include_usage":true},"max_completion_tokens":9,"messages":[]}"#

@@ -1,7 +1,9 @@
-//! Server-sent events, as the WHATWG HTML standard defines the stream: bytes in, the `data` of each event out.
+//! Server-sent events, as the WHATWG HTML standard defines the stream: bytes in, the name and `data` of each event out.
 //!
 //! Bytes arrive cut anywhere, also inside a character or between a carriage return and its line feed, so nothing is decoded before its line
 //! is whole.
+
+use crate::dialect::Event;
 
 /// Longest event that is taken. Providers send a few KiB; whoever sends more than this is not one, and would fill the memory.
 const LONGEST_EVENT: usize = 16 << 20;
@@ -20,7 +22,9 @@ pub enum SseError {
 pub struct Events {
     /// The line that is not whole yet.
     line: Vec<u8>,
-    /// The `data` lines of the event that is not whole yet.
+    /// The `event` line of the event that is not whole yet.
+    name: Vec<u8>,
+    /// Its `data` lines.
     data: Vec<u8>,
     has_data: bool,
     /// The last byte was a carriage return, so that a line feed right after it belongs to the same line end.
@@ -29,14 +33,14 @@ pub struct Events {
 }
 
 impl Events {
-    /// Take `bytes` and hand each event's data that they complete to `found`, in order.
+    /// Take `bytes` and hand each event that they complete to `found`, in order.
     ///
     /// # Errors
     /// What `found` returns, and [`SseError`] for what is no event stream.
     pub fn push<E: From<SseError>>(
         &mut self,
         bytes: &[u8],
-        mut found: impl FnMut(&str) -> Result<(), E>,
+        mut found: impl FnMut(Event<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -64,7 +68,7 @@ impl Events {
     /// As [`Events::push`].
     pub fn end<E: From<SseError>>(
         &mut self,
-        mut found: impl FnMut(&str) -> Result<(), E>,
+        mut found: impl FnMut(Event<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if !self.line.is_empty() {
             self.end_line(&mut found)?;
@@ -81,7 +85,7 @@ impl Events {
 
     fn end_line<E: From<SseError>>(
         &mut self,
-        found: &mut impl FnMut(&str) -> Result<(), E>,
+        found: &mut impl FnMut(Event<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut line = std::mem::take(&mut self.line);
         if !std::mem::replace(&mut self.began, true) && line.starts_with(b"\xef\xbb\xbf") {
@@ -89,7 +93,10 @@ impl Events {
         }
         if line.is_empty() {
             self.dispatch(found)?;
-        } else if let Some(value) = data_of(&line) {
+        } else if let Some(value) = value_of(&line, b"event") {
+            self.name.clear();
+            self.name.extend_from_slice(value);
+        } else if let Some(value) = value_of(&line, b"data") {
             if self.has_data {
                 self.data.push(b'\n');
             }
@@ -104,21 +111,26 @@ impl Events {
 
     fn dispatch<E: From<SseError>>(
         &mut self,
-        found: &mut impl FnMut(&str) -> Result<(), E>,
+        found: &mut impl FnMut(Event<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if !std::mem::take(&mut self.has_data) {
-            return Ok(());
-        }
-        let text = std::str::from_utf8(&self.data).map_err(|_| SseError::NotText)?;
-        let result = found(text);
+        let result = if std::mem::take(&mut self.has_data) {
+            let text = |bytes| std::str::from_utf8(bytes).map_err(|_| SseError::NotText);
+            found(Event {
+                name: text(&self.name)?,
+                data: text(&self.data)?,
+            })
+        } else {
+            Ok(())
+        };
+        self.name.clear();
         self.data.clear();
         result
     }
 }
 
-/// The value of a `data` line; `None` for comments and the fields that no provider gives a meaning to.
-fn data_of(line: &[u8]) -> Option<&[u8]> {
-    match line.strip_prefix(b"data")? {
+/// The value of a line of `field`; `None` for comments and other fields.
+fn value_of<'a>(line: &'a [u8], field: &[u8]) -> Option<&'a [u8]> {
+    match line.strip_prefix(field)? {
         [] => Some(&[]),
         [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
         _ => None,
@@ -129,18 +141,26 @@ fn data_of(line: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
+    fn shown(event: Event<'_>) -> String {
+        let Event { name, data } = event;
+        match name {
+            "" => data.to_owned(),
+            name => format!("{name}={data}"),
+        }
+    }
+
     /// The events of `stream` when it arrives in pieces of `size` bytes.
     fn events(stream: &[u8], size: usize) -> Result<Vec<String>, SseError> {
         let mut events = Events::default();
         let mut all = Vec::new();
         for piece in stream.chunks(size) {
-            events.push(piece, |data| {
-                all.push(data.to_owned());
+            events.push(piece, |event| {
+                all.push(shown(event));
                 Ok::<_, SseError>(())
             })?;
         }
-        events.end(|data| {
-            all.push(data.to_owned());
+        events.end(|event| {
+            all.push(shown(event));
             Ok::<_, SseError>(())
         })?;
         Ok(all)
@@ -153,8 +173,8 @@ mod tests {
             ("data: a\r\n\r\ndata: é🦀\r\n\r\n", &["a", "é🦀"]),
             ("data:a\r\rdata:  b\r\r", &["a", " b"]),
             (
-                ": hello\n\nevent: x\nid: 1\ndata: 1\ndata: 2\n\n",
-                &["1\n2"],
+                ": hello\n\nevent: x\nid: 1\ndata: 1\ndata: 2\n\ndata: 3\n\nevent: gone\n\ndata: 4\n\n",
+                &["x=1\n2", "3", "4"],
             ),
             ("\u{feff}data: a\n\ndatabase: no\n\ndata\n\n", &["a", ""]),
             ("data: whole\n\ndata: cut off", &["whole", "cut off"]),

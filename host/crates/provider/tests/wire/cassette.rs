@@ -1,10 +1,9 @@
 //! What is recorded is what is played, nothing secret is on the tape, and a tape that does not fit says where.
 
-mod server;
-
+use crate::KEY;
+use crate::server::{Answer, Server, answer, events};
 use charthouse_provider as provider;
 use proptest::prelude::*;
-use server::{Answer, Server, answer, events};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use types::{
@@ -12,8 +11,6 @@ use types::{
     Provenance, ProviderConfig, ProviderKind, Reasoning, Reply, Role, SecretRef, ToolCall,
     ToolResult, ToolSchema,
 };
-
-const KEY: &str = "sk-very-secret-0123456789";
 
 const SCRIPT: &str = r#"
 script: counting
@@ -302,7 +299,10 @@ async fn no_secret_is_on_the_tape_and_the_tape_still_fits() {
     );
     let second = next(&first, &reply, "KEY=[key]");
     let error = ask(&played, &second).await.0.unwrap_err();
-    assert_eq!((error.kind, error.status), (ModelErrorKind::Rejected, None));
+    assert_eq!(
+        (error.kind, error.status),
+        (ModelErrorKind::Rejected, Some(400))
+    );
     assert!(error.message.contains("400: bad [key]"), "{error}");
 }
 
