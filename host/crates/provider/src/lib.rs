@@ -4,12 +4,14 @@
 //! typed error comes out. Opening a provider costs microseconds, because nothing is connected, loaded or verified before the first request:
 //! a house with ten providers must start as fast as one with none.
 
+mod anthropic;
 mod cassette;
 mod chat;
 mod dialect;
 mod draft;
 mod http;
 mod limits;
+mod responses;
 mod rope;
 mod scripted;
 mod secret;
@@ -99,8 +101,7 @@ fn source(config: &ProviderConfig, settings: &Settings) -> Result<Arc<dyn Model>
             base_url,
             key,
         } => {
-            let dialect = speak(*dialect)
-                .ok_or_else(|| unknown(config, "speaks a dialect that this build does not"))?;
+            let dialect = speak(*dialect);
             let server =
                 transport::Server::open(config, base_url, key.as_ref(), settings, dialect)?;
             Ok(Arc::new(server))
@@ -119,20 +120,14 @@ pub fn body_of(config: &ProviderConfig, payload: &Payload) -> Option<Rope> {
         return None;
     };
     let model = config.model.as_deref().unwrap_or(&payload.parameters.name);
-    Some(speak(*dialect)?.exchange(payload, model).body())
+    Some(speak(*dialect).exchange(payload, model).body())
 }
 
 /// The dialect, with nothing learnt yet of the server it will be spoken with.
-fn speak(dialect: types::Dialect) -> Option<Box<dyn dialect::Dialect>> {
+fn speak(dialect: types::Dialect) -> Box<dyn dialect::Dialect> {
     match dialect {
-        types::Dialect::ChatCompletions => Some(Box::<chat::Chat>::default()),
-        types::Dialect::Responses { .. } | types::Dialect::Messages => None,
+        types::Dialect::ChatCompletions => Box::<chat::Chat>::default(),
+        types::Dialect::Responses { held } => Box::new(responses::Responses::new(held)),
+        types::Dialect::Messages => Box::<anthropic::Messages>::default(),
     }
-}
-
-fn unknown(config: &ProviderConfig, what: &str) -> ModelError {
-    ModelError::new(
-        types::ModelErrorKind::Rejected,
-        format!("provider `{}` {what}", config.name),
-    )
 }

@@ -28,6 +28,19 @@ pub fn wire_name(name: &str) -> Cow<'_, str> {
     wire.into()
 }
 
+/// A call's id in the characters that every provider accepts: a conversation may have begun with another one.
+pub fn wire_id(id: &str) -> Cow<'_, str> {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if id.is_empty() {
+        "_".into()
+    } else if id.chars().all(is_allowed) {
+        id.into()
+    } else {
+        let mended = id.chars().map(|c| if is_allowed(c) { c } else { '_' });
+        mended.collect::<String>().into()
+    }
+}
+
 /// The house's spelling of a name that a model sent; kept as it is where it is no known spelling.
 pub fn house_name(wire: &str) -> String {
     ToolName::from_wire(wire).map_or_else(|| wire.to_owned(), |name| name.to_string())

@@ -3,7 +3,9 @@
 mod bad;
 mod cassette;
 mod chat;
+mod messages;
 mod patience;
+mod responses;
 #[path = "../server/mod.rs"]
 mod server;
 
