@@ -5,10 +5,13 @@
 //! a house with ten providers must start as fast as one with none.
 
 mod anthropic;
+mod cassette;
 mod chat;
 mod dialect;
 mod draft;
 mod http;
+mod limits;
+mod responses;
 mod rope;
 mod scripted;
 mod secret;
@@ -19,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use types::{Model, ModelError, Patience, Payload, ProviderConfig, ProviderKind};
 
+pub use cassette::check_cassette;
 pub use rope::Rope;
 pub use scripted::check_script;
 
@@ -74,28 +78,39 @@ impl Default for Settings {
     }
 }
 
-/// Open the provider that `config` describes.
+/// Open the provider that `config` describes: what answers, within the limits of the provider, on the cassette if it is to be recorded.
 ///
-/// Nothing happens on the network, no key is looked up and no TLS is set up before the first request. A script is read at once, because a
-/// mistake in it should be reported before a run starts.
+/// Nothing happens on the network, no key is looked up, no TLS is set up and no cassette is opened before the first request. A script is read at
+/// once, because a mistake in it should be reported before a run starts.
 ///
 /// # Errors
-/// [`types::ModelErrorKind::Rejected`] when the base URL or the script is not one that can be used.
+/// [`types::ModelErrorKind::Rejected`] when the base URL, the script, a limit or the cassette's name is not one that can be used.
 pub fn open(config: &ProviderConfig, settings: &Settings) -> Result<Arc<dyn Model>, ModelError> {
+    let limited = limits::Limited::around(source(config, settings)?, &config.name, config.limits)?;
+    match &config.record {
+        None => Ok(limited),
+        Some(file) => Ok(Arc::new(cassette::Recorded::new(limited, config, file)?)),
+    }
+}
+
+/// What answers.
+fn source(config: &ProviderConfig, settings: &Settings) -> Result<Arc<dyn Model>, ModelError> {
     match &config.kind {
         ProviderKind::Http {
             dialect,
             base_url,
             key,
         } => {
-            let dialect = speak(*dialect)
-                .ok_or_else(|| unknown(config, "speaks a dialect that this build does not"))?;
+            let dialect = speak(*dialect);
             let server =
                 transport::Server::open(config, base_url, key.as_ref(), settings, dialect)?;
             Ok(Arc::new(server))
         }
         ProviderKind::Scripted { file } => Ok(Arc::new(scripted::Scripted::open(config, file)?)),
-        ProviderKind::Replay { .. } => Err(unknown(config, "is a cassette")),
+        ProviderKind::Replay { file } => Ok(Arc::new(cassette::Replayed::new(
+            config.name.clone(),
+            file.clone(),
+        ))),
     }
 }
 
@@ -105,21 +120,14 @@ pub fn body_of(config: &ProviderConfig, payload: &Payload) -> Option<Rope> {
         return None;
     };
     let model = config.model.as_deref().unwrap_or(&payload.parameters.name);
-    Some(speak(*dialect)?.exchange(payload, model).body())
+    Some(speak(*dialect).exchange(payload, model).body())
 }
 
 /// The dialect, with nothing learnt yet of the server it will be spoken with.
-fn speak(dialect: types::Dialect) -> Option<Box<dyn dialect::Dialect>> {
+fn speak(dialect: types::Dialect) -> Box<dyn dialect::Dialect> {
     match dialect {
-        types::Dialect::ChatCompletions => Some(Box::<chat::Chat>::default()),
-        types::Dialect::Messages => Some(Box::<anthropic::Messages>::default()),
-        types::Dialect::Responses { .. } => None,
+        types::Dialect::ChatCompletions => Box::<chat::Chat>::default(),
+        types::Dialect::Responses { held } => Box::new(responses::Responses::new(held)),
+        types::Dialect::Messages => Box::<anthropic::Messages>::default(),
     }
-}
-
-fn unknown(config: &ProviderConfig, what: &str) -> ModelError {
-    ModelError::new(
-        types::ModelErrorKind::Rejected,
-        format!("provider `{}` {what}", config.name),
-    )
 }

@@ -1,9 +1,11 @@
 //! Dialects against a server on this machine: what is sent, what is understood, and what is said when it goes wrong.
 
 mod bad;
+mod cassette;
 mod chat;
 mod messages;
 mod patience;
+mod responses;
 #[path = "../server/mod.rs"]
 mod server;
 
