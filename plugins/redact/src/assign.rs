@@ -1,7 +1,7 @@
 //! Values that a name gives away: `password = "…"`, `API_KEY: …`, `"token": "…"`, `--token …`, `<password>…</password>`; in source code, environment
 //! files, YAML, shell, connection strings and JSON, also where the quotes are escaped because the text is inside another.
 
-use crate::class::run_end;
+use crate::class::{Class, run_end, run_start};
 use crate::key::{self, Key, Strength};
 use crate::text::{BY_PLACE, Finds};
 use crate::value::{Place, is_secret};
@@ -13,6 +13,18 @@ const BETWEEN: usize = 32;
 /// How much a type may take between a name and its value.
 const TYPE: usize = 48;
 
+/// What stands between a name and its value, or before a flag.
+const SIGNS: [bool; 256] = {
+    let mut signs = [false; 256];
+    let all = b"=:(>-";
+    let mut index = 0;
+    while index < all.len() {
+        signs[all[index] as usize] = true;
+        index += 1;
+    }
+    signs
+};
+
 /// A value as it is written.
 struct Value {
     start: usize,
@@ -23,13 +35,18 @@ struct Value {
 /// Find what names give away in `bytes`.
 pub fn find(bytes: &[u8], finds: &mut Finds) {
     let mut runs = BareRuns::new(bytes);
-    for at in 0..bytes.len() {
+    let mut next = 0;
+    while let Some(skipped) = bytes[next..]
+        .iter()
+        .position(|byte| SIGNS[usize::from(*byte)])
+    {
+        let at = next + skipped;
+        next = at + 1;
         let found = match bytes[at] {
             b'=' | b':' => assigned(bytes, at, &mut runs),
             b'(' => argument(bytes, at),
             b'>' => element(bytes, at),
-            b'-' => flag(bytes, at, &mut runs),
-            _ => None,
+            _ => flag(bytes, at, &mut runs),
         };
         if let Some((key, mut value)) = found {
             // Where a URL's password looks like a name's value, its host is no part of it; what chance made has no `@` in it.
@@ -55,19 +72,12 @@ fn assigned(bytes: &[u8], sign: usize, runs: &mut BareRuns) -> Option<(Key, Valu
     if path {
         return None;
     }
-    let between = |byte: &&u8| {
+    let name_end = run_start(bytes, sign, BETWEEN, |byte| {
         matches!(
-            **byte,
+            byte,
             b' ' | b'\t' | b'"' | b'\'' | b'`' | b'\\' | b']' | b'?'
         )
-    };
-    let name_end = sign
-        - bytes[..sign]
-            .iter()
-            .rev()
-            .take(BETWEEN)
-            .take_while(between)
-            .count();
+    });
     let name = name_before(bytes, name_end);
     let key = Key::of(name)?;
     let after = run_end(bytes, sign + 1, sign + BETWEEN, |byte| {
@@ -95,22 +105,18 @@ fn assigned(bytes: &[u8], sign: usize, runs: &mut BareRuns) -> Option<(Key, Valu
     Some((key, value))
 }
 
-/// The name that ends at `end`.
+/// The name that ends at `end`; nothing where it is no secret's, going by its last letters.
 fn name_before(bytes: &[u8], end: usize) -> &[u8] {
-    let part =
-        |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(**byte, b'_' | b'-' | b'.' | b'$');
-    let length = bytes[..end]
-        .iter()
-        .rev()
-        .take(key::LONGEST)
-        .take_while(part)
-        .count();
-    let start = end - length;
+    if !key::may_end_so(&bytes[..end]) {
+        return &[];
+    }
+    let start = run_start(bytes, end, key::LONGEST, |byte| {
+        Class::DOTTED.has(byte) || byte == b'$'
+    });
     // The letter of an escape, as in `\npassword`, is no part of it.
-    let escape = length > 0
-        && start > 0
+    let escape = start > 0
         && bytes[start - 1] == b'\\'
-        && matches!(bytes[start], b'n' | b'r' | b't');
+        && matches!(bytes.get(start), Some(b'n' | b'r' | b't'));
     &bytes[start + usize::from(escape)..end]
 }
 

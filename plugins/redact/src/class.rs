@@ -47,6 +47,8 @@ impl Class {
     pub const UPPER: Class = Class(UPPER_HEX | UPPER_REST | DIGITS);
     /// Letters and digits.
     pub const ALNUM: Class = Class(LOWER_HEX | LOWER_REST | UPPER_HEX | UPPER_REST | DIGITS);
+    /// Letters, digits and `_`: a name in a program.
+    pub const NAME: Class = Class(Class::ALNUM.0 | UNDERSCORE);
     /// Letters, digits, `_` and `-`: base64 as URLs have it.
     pub const WORD: Class = Class(Class::ALNUM.0 | UNDERSCORE | DASH);
     /// The same with `.`.
@@ -99,12 +101,30 @@ impl<'a> Runs<'a> {
     }
 }
 
-/// Where the bytes from `from` on stop being `wanted`, at `limit` at the latest.
+/// Where the bytes from `from` on stop being `wanted`, after `limit` bytes of the text at the latest.
 pub fn run_end(bytes: &[u8], from: usize, limit: usize, wanted: impl Fn(u8) -> bool) -> usize {
     let limit = limit.min(bytes.len());
-    (from..limit)
-        .find(|i| !wanted(bytes[*i]))
-        .unwrap_or(limit.max(from))
+    let Some(rest) = bytes.get(from..limit) else {
+        return from;
+    };
+    let mut length = 0;
+    for byte in rest {
+        if !wanted(*byte) {
+            break;
+        }
+        length += 1;
+    }
+    from + length
+}
+
+/// Where the `wanted` bytes that end at `end` begin, `most` before it at the earliest.
+pub fn run_start(bytes: &[u8], end: usize, most: usize, wanted: impl Fn(u8) -> bool) -> usize {
+    let mut start = end;
+    let first = end.saturating_sub(most);
+    while start > first && wanted(bytes[start - 1]) {
+        start -= 1;
+    }
+    start
 }
 
 /// Whether a word may begin at `at`: nothing that belongs to a word stands before it, or what does is the end of an escape.
@@ -140,11 +160,4 @@ fn ends_a_colour(bytes: &[u8]) -> bool {
     let numbers = |byte: &&u8| byte.is_ascii_digit() || **byte == b';';
     let length = bytes.iter().rev().take(12).take_while(numbers).count();
     length > 0 && bytes[..bytes.len() - length].ends_with(b"[")
-}
-
-/// Whether `bytes` at `at` begin with the lower-case `word`, in whatever case.
-pub fn starts(bytes: &[u8], at: usize, word: &[u8]) -> bool {
-    bytes
-        .get(at..at + word.len())
-        .is_some_and(|here| here.eq_ignore_ascii_case(word))
 }

@@ -1,9 +1,10 @@
 //! Credentials as HTTP carries them: `Bearer …` and `Basic …`, with or without the header's name before them.
 
 use crate::chance::Make;
-use crate::class::{Class, Runs, begins, run_end, starts};
+use crate::class::{Class, Runs, begins, run_end};
 use crate::text::{BY_PLACE, Finds};
 use crate::value::is_placeholder;
+use memchr::memmem;
 
 /// Shortest bearer token; shorter ones are words of a sentence.
 const BEARER: usize = 16;
@@ -12,26 +13,34 @@ const LONGEST: usize = 4_096;
 /// Spaces between a scheme and its credentials.
 const SPACES: usize = 8;
 
+/// Where credentials begin and end, and what they are.
+type Credentials = (usize, usize, &'static str);
+/// What reads the credentials that follow a scheme.
+type Read = fn(&[u8], usize, &mut Runs) -> Option<Credentials>;
+/// The schemes.
+const SCHEMES: [(&[u8], Read); 2] = [(b"bearer", bearer), (b"basic", basic)];
+
 /// Find credentials in `bytes`.
 pub fn find(bytes: &[u8], finds: &mut Finds) {
     let mut runs = Runs::new(bytes);
-    let mut at = 0;
-    while at < bytes.len() {
-        if matches!(bytes[at], b'b' | b'B') && begins(bytes, at) {
-            let found = if starts(bytes, at, b"bearer") {
-                bearer(bytes, at + 6, &mut runs)
-            } else if starts(bytes, at, b"basic") {
-                basic(bytes, at + 5, &mut runs)
-            } else {
-                None
-            };
-            if let Some((start, end, kind)) = found {
-                finds.put(start, end, kind, BY_PLACE);
-                at = end;
-                continue;
+    for (scheme, read) in SCHEMES {
+        // Its first letter may be of either case, the others are of one.
+        for rest in [
+            &scheme.to_ascii_lowercase()[1..],
+            &scheme.to_ascii_uppercase()[1..],
+        ] {
+            for second in memmem::find_iter(bytes, rest) {
+                let Some(at) = second.checked_sub(1) else {
+                    continue;
+                };
+                if bytes[at].eq_ignore_ascii_case(&scheme[0])
+                    && begins(bytes, at)
+                    && let Some((start, end, kind)) = read(bytes, at + scheme.len(), &mut runs)
+                {
+                    finds.put(start, end, kind, BY_PLACE);
+                }
             }
         }
-        at += 1;
     }
 }
 
@@ -44,7 +53,7 @@ fn after_space(bytes: &[u8], at: usize) -> Option<usize> {
     (start > at && start < bytes.len()).then_some(start)
 }
 
-fn bearer(bytes: &[u8], at: usize, runs: &mut Runs) -> Option<(usize, usize, &'static str)> {
+fn bearer(bytes: &[u8], at: usize, runs: &mut Runs) -> Option<Credentials> {
     let start = after_space(bytes, at)?;
     let end = runs.end(Class::BEARER, start);
     if !(BEARER..=LONGEST).contains(&(end - start)) {
@@ -58,7 +67,7 @@ fn bearer(bytes: &[u8], at: usize, runs: &mut Runs) -> Option<(usize, usize, &'s
     (Make::of(token).is_random() && !is_placeholder(token)).then_some((start, end, "bearer token"))
 }
 
-fn basic(bytes: &[u8], at: usize, runs: &mut Runs) -> Option<(usize, usize, &'static str)> {
+fn basic(bytes: &[u8], at: usize, runs: &mut Runs) -> Option<Credentials> {
     let start = after_space(bytes, at)?;
     let end = runs.end(Class::BASE64, start);
     (end - start <= LONGEST && is_user_and_password(&bytes[start..end])).then_some((

@@ -2,6 +2,7 @@
 
 use crate::class::{Class, run_end};
 use crate::text::{Finds, OWN_SHAPE};
+use memchr::memmem;
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const DASHES: &[u8] = b"-----";
@@ -32,18 +33,7 @@ pub fn find(bytes: &[u8], finds: &mut Finds) {
 }
 
 fn next(bytes: &[u8], from: usize, wanted: &[u8]) -> Option<usize> {
-    let mut from = from;
-    loop {
-        let dash = from
-            + bytes
-                .get(from..)?
-                .iter()
-                .position(|byte| *byte == wanted[0])?;
-        if bytes[dash..].starts_with(wanted) {
-            return Some(dash);
-        }
-        from = dash + 1;
-    }
+    Some(from + memmem::find(bytes.get(from..)?, wanted)?)
 }
 
 fn label_end(bytes: &[u8], at: usize) -> usize {

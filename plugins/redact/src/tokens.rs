@@ -1,7 +1,7 @@
 //! Keys and tokens that are known by their own shape, wherever they stand.
 
 use crate::chance::Make;
-use crate::class::{Class, Runs, begins};
+use crate::class::{Class, Runs, begins, run_end};
 use crate::shapes::{BY_FIRST, SHAPES, Shape};
 use crate::text::{Finds, OWN_SHAPE};
 use crate::value::is_placeholder;
@@ -14,40 +14,53 @@ const AFTER: usize = 8;
 /// Least different bytes in the part of a key that chance made.
 const DISTINCT: usize = 8;
 
+/// How far into a word a token may begin, where what stands before it is the end of an escape: `\u003d`.
+const ESCAPE: usize = 5;
+
 /// Find all keys and tokens in `bytes`.
 pub fn find(bytes: &[u8], finds: &mut Finds) {
     let mut runs = Runs::new(bytes);
     let mut at = 0;
     while at < bytes.len() {
-        at = token_at(bytes, at, &mut runs, finds).unwrap_or(at + 1);
+        if !Class::NAME.has(bytes[at]) {
+            at += 1;
+            continue;
+        }
+        let end = run_end(bytes, at, bytes.len(), |byte| Class::NAME.has(byte));
+        let found = token_at(bytes, at, &mut runs, finds).or_else(|| {
+            let escaped = at > 0 && matches!(bytes[at - 1], b'\\' | b'%' | b'[' | b';');
+            let last = if escaped {
+                end.min(at + ESCAPE + 1)
+            } else {
+                at
+            };
+            (at + 1..last)
+                .filter(|start| begins(bytes, *start))
+                .find_map(|start| token_at(bytes, start, &mut runs, finds))
+        });
+        at = found.unwrap_or(end).max(end);
+    }
+    for tilde in memchr::memchr_iter(b'~', bytes) {
+        if let Some((start, end)) = azure_secret(bytes, tilde, &mut runs) {
+            finds.put(start, end, "Azure secret", OWN_SHAPE);
+        }
     }
 }
 
 /// A token that begins at `at`, put into `finds`; answers where it ends.
 fn token_at(bytes: &[u8], at: usize, runs: &mut Runs, finds: &mut Finds) -> Option<usize> {
-    let (from, to) = BY_FIRST[usize::from(bytes[at])];
-    if from < to && begins(bytes, at) {
-        let shapes = &SHAPES[usize::from(from)..usize::from(to)];
-        let shape = shapes
-            .iter()
-            .find(|shape| bytes[at..].starts_with(shape.prefix.as_bytes()));
-        if let Some(end) = shape.and_then(|shape| shaped(bytes, at, shape, runs)) {
-            let kind = shape.map_or("key", |shape| shape.kind);
-            finds.put(at, end, kind, OWN_SHAPE);
-            return Some(end);
-        }
-    }
-    let (start, end, kind) = match bytes[at] {
-        b'e' if bytes[at..].starts_with(b"eyJ") && begins(bytes, at) => {
-            (at, web_token(bytes, at, runs)?, "JSON Web Token")
-        }
-        b'~' => {
-            let (start, end) = azure_secret(bytes, at, runs)?;
-            (start, end, "Azure secret")
-        }
-        _ => return None,
+    let here = &bytes[at..];
+    let (from, to) = BY_FIRST[usize::from(here[0])];
+    let shapes = &SHAPES[usize::from(from)..usize::from(to)];
+    let shape = shapes
+        .iter()
+        .find(|shape| here.starts_with(shape.prefix.as_bytes()));
+    let (end, kind) = match shape {
+        Some(shape) => (shaped(bytes, at, shape, runs)?, shape.kind),
+        None if here.starts_with(b"eyJ") => (web_token(bytes, at, runs)?, "JSON Web Token"),
+        None => return None,
     };
-    finds.put(start, end, kind, OWN_SHAPE);
+    finds.put(at, end, kind, OWN_SHAPE);
     Some(end)
 }
 

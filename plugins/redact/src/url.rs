@@ -3,6 +3,7 @@
 use crate::class::run_end;
 use crate::text::{BY_PLACE, Finds, OWN_SHAPE};
 use crate::value::is_reference;
+use memchr::memmem;
 
 /// Longest user and password that are looked at.
 const LONGEST: usize = 512;
@@ -28,23 +29,19 @@ const HOOKS: [(&[u8], &str); 3] = [
 
 /// Find passwords and secret addresses in `bytes`.
 pub fn find(bytes: &[u8], finds: &mut Finds) {
-    let mut at = 0;
-    while let Some(slashes) = next(bytes, at) {
-        at = slashes + 3;
+    let mut from = 0;
+    for slashes in memmem::find_iter(bytes, b"://") {
+        if slashes < from {
+            continue;
+        }
         if let Some((start, end)) = password(bytes, slashes) {
             finds.put(start, end, "password", BY_PLACE);
-            at = end;
-        } else if let Some((start, end, kind)) = hook(bytes, at) {
+            from = end;
+        } else if let Some((start, end, kind)) = hook(bytes, slashes + 3) {
             finds.put(start, end, kind, OWN_SHAPE);
-            at = end;
+            from = end;
         }
     }
-}
-
-/// Where the next `://` stands.
-fn next(bytes: &[u8], from: usize) -> Option<usize> {
-    let found = bytes[from..].windows(3).position(|three| three == b"://")?;
-    Some(from + found)
 }
 
 /// The password in the authority that follows `://` at `slashes`.

@@ -9,6 +9,8 @@ const SEEN: usize = 256;
 const PASSWORD: usize = 6;
 const LITERAL: usize = 12;
 const BARE: usize = 16;
+/// Shortest base64 of a user and a password.
+const CREDENTIALS: usize = 8;
 
 /// Words of values that stand for a secret. No key that chance made has one of them in it, but for one in many millions.
 const PLACEHOLDERS: [&[u8]; 14] = [
@@ -53,30 +55,43 @@ pub enum Place {
     Argument,
 }
 
-/// Whether `value`, which `key` has at `place`, is a secret.
+/// Whether `value`, which `key` has at `place`, is a secret. What is cheap to tell is asked first: most values are none.
 pub fn is_secret(key: Key, value: &[u8], place: Place) -> bool {
-    let spaced = value.iter().any(u8::is_ascii_whitespace);
-    // A URL's own password is found in it.
-    let url = value.windows(3).any(|window| window == b"://");
-    if value.len() < PASSWORD || spaced || url || is_reference(value) || is_placeholder(value) {
-        return false;
-    }
-    let make = Make::of(value);
+    could_be(key, value, place)
+        && !value.iter().any(u8::is_ascii_whitespace)
+        // A URL's own password is found in it.
+        && !value.windows(3).any(|window| window == b"://")
+        && !is_reference(value)
+        && !is_placeholder(value)
+}
+
+/// Whether `value` is made like what `key` is.
+fn could_be(key: Key, value: &[u8], place: Place) -> bool {
     let enough = match place {
         Place::Literal | Place::Argument => LITERAL,
         Place::Line | Place::Bare => BARE,
     };
-    let random = make.is_random() && value.len() >= enough;
-    match key.strength {
-        Strength::Password => match place {
-            Place::Literal => random || could_be_password(value, &make),
-            Place::Line => random || (could_be_password(value, &make) && !is_name(value)),
-            Place::Bare | Place::Argument => random && !value.contains(&b'.'),
-        },
-        Strength::Key => random,
-        Strength::Token => random && value.len() >= BARE && !is_uuid(value),
-        Strength::Credentials => {
-            crate::header::is_user_and_password(value) || (random && value.len() >= BARE)
+    let least = match key.strength {
+        Strength::Password => PASSWORD,
+        Strength::Key => enough,
+        Strength::Token => BARE,
+        Strength::Credentials => CREDENTIALS,
+    };
+    if value.len() < least {
+        return false;
+    }
+    let make = Make::of(value);
+    let random = value.len() >= enough && make.is_random();
+    match (key.strength, place) {
+        (Strength::Password, Place::Literal) => random || could_be_password(value, &make),
+        (Strength::Password, Place::Line) => {
+            random || (could_be_password(value, &make) && !is_name(value))
+        }
+        (Strength::Password, _) => random && !value.contains(&b'.'),
+        (Strength::Key, _) => random,
+        (Strength::Token, _) => random && !is_uuid(value),
+        (Strength::Credentials, _) => {
+            (random && value.len() >= BARE) || crate::header::is_user_and_password(value)
         }
     }
 }
