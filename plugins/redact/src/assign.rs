@@ -271,7 +271,9 @@ fn flag(bytes: &[u8], dash: usize, runs: &mut BareRuns) -> Option<(Key, Value)> 
     let start = run_end(bytes, name_end, name_end + BETWEEN, |byte| {
         matches!(byte, b' ' | b'"' | b'\'' | b'\\' | b',')
     });
-    if start == name_end {
+    // Behind a comma only another member of the list is its value: `"--token", default="…"` declares one.
+    let listed = bytes[name_end..start].contains(&b',');
+    if start == name_end || (listed && !matches!(bytes[start - 1], b'"' | b'\'')) {
         return None;
     }
     let value = bare(bytes, start, runs)?;

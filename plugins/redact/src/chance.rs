@@ -67,7 +67,7 @@ pub struct Make {
     pub upper: usize,
     /// Digits.
     pub digits: usize,
-    /// What is neither letter nor digit nor one of `_`, `-` and `.`, which names have too.
+    /// What is neither letter nor digit nor one of `_`, `-`, `.` and `/`, which names have too.
     pub symbols: usize,
     /// Different bytes.
     pub distinct: usize,
@@ -92,7 +92,7 @@ impl Make {
                 make.letter(before, byte);
             } else if byte.is_ascii_digit() {
                 make.digits += 1;
-            } else if !matches!(byte, b'_' | b'-' | b'.') {
+            } else if !matches!(byte, b'_' | b'-' | b'.' | b'/') {
                 make.symbols += 1;
             }
             before = byte;

@@ -81,7 +81,9 @@ fn could_be(key: Key, value: &[u8], place: Place) -> bool {
         return false;
     }
     let make = Make::of(value);
-    let random = value.len() >= enough && make.is_random();
+    // A host or a member is no argument that chance made.
+    let named = place == Place::Argument && value.iter().any(|byte| matches!(byte, b'.' | b':'));
+    let random = value.len() >= enough && make.is_random() && !named;
     match (key.strength, place) {
         (Strength::Password, Place::Literal) => random || could_be_password(value, &make),
         (Strength::Password, Place::Line) => {
