@@ -1,78 +1,10 @@
 //! Summaries, and the model a call may use: what is granted is passed on, what is not is denied, and every limit covers the model too.
 
-use crate::common::{grant, load, sandbox};
-use charthouse_sandbox::{
-    CallContext, ContextRequest, GuestModel, Kind, SummaryRequest, SummaryTurn,
-};
+use crate::common::{TestModel, grant, load, sandbox};
+use charthouse_sandbox::{CallContext, ContextRequest, Kind, SummaryRequest, SummaryTurn};
 use policy::{Grant, Verdict};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use types::{
-    Bytes, CallError, CallErrorKind, Count, Item, Model, ModelError, ModelErrorKind, ModelFuture,
-    ModelParameters, ModelSink, Outcome, Payload, Provenance, Reply, Role, StopReason, Usage,
-};
-
-/// How a model behaves.
-enum Manner {
-    Answers(&'static str),
-    Refuses,
-    NeverAnswers,
-}
-
-/// A model that behaves so and keeps what it was asked.
-struct TestModel {
-    manner: Manner,
-    asked: Mutex<Vec<Payload>>,
-}
-
-impl TestModel {
-    fn new(manner: Manner) -> Arc<Self> {
-        Arc::new(TestModel {
-            manner,
-            asked: Mutex::default(),
-        })
-    }
-
-    fn granted(self: &Arc<Self>) -> CallContext {
-        CallContext {
-            model: Some(GuestModel {
-                model: self.clone(),
-                parameters: ModelParameters {
-                    provider: "p".into(),
-                    name: "m".into(),
-                    context_length: 1_000,
-                    max_output: 100,
-                    temperature: None,
-                },
-            }),
-            ..CallContext::default()
-        }
-    }
-}
-
-impl Model for TestModel {
-    fn complete<'a>(&'a self, payload: &'a Payload, _: &'a mut dyn ModelSink) -> ModelFuture<'a> {
-        self.asked.lock().unwrap().push(payload.clone());
-        Box::pin(async {
-            match self.manner {
-                Manner::Answers(text) => Ok(Reply {
-                    text: text.into(),
-                    reasoning: None,
-                    calls: Vec::new(),
-                    stop: StopReason::End,
-                    usage: Usage::default(),
-                    model: "m".into(),
-                    request: None,
-                }),
-                Manner::Refuses => Err(ModelError::new(
-                    ModelErrorKind::RateLimited,
-                    "too many requests; wait a minute",
-                )),
-                Manner::NeverAnswers => std::future::pending().await,
-            }
-        })
-    }
-}
+use types::{Bytes, CallError, CallErrorKind, Count, Item, Outcome, Provenance, Role};
 
 async fn summarise(
     order: &str,
@@ -125,10 +57,10 @@ async fn a_summary_plugin_is_shown_everything_and_the_journal_gets_no_summary() 
 
 #[tokio::test]
 async fn a_granted_model_is_asked_with_the_smaller_limit_and_no_tools() {
-    let model = TestModel::new(Manner::Answers("in short"));
+    let model = TestModel::answers("in short");
     let (summary, _) = summarise("ASK", &grant(), &model.granted()).await;
     assert_eq!(summary.unwrap(), "in short");
-    let asked = model.asked.lock().unwrap();
+    let asked = model.asked();
     let [payload] = asked.as_slice() else {
         panic!("asked {} times", asked.len());
     };
@@ -159,7 +91,7 @@ async fn no_model_and_a_model_that_fails_are_failures_in_words() {
     let none = summarise("ASK", &grant(), &CallContext::default()).await;
     let said = refused(none, CallErrorKind::Denied);
     assert!(said.contains("not granted a model"), "{said}");
-    let model = TestModel::new(Manner::Refuses);
+    let model = TestModel::refuses();
     let failed = summarise("ASK", &grant(), &model.granted()).await;
     let said = refused(failed, CallErrorKind::Unavailable);
     assert!(said.contains("wait a minute"), "{said}");
@@ -187,11 +119,11 @@ async fn the_deadline_ends_a_guest_that_spins_and_a_model_that_never_answers() {
     let spins = summarise("SPIN", &grant, &CallContext::default()).await;
     let said = refused(spins, CallErrorKind::Limit);
     assert!(said.contains("deadline of 100ms"), "{said}");
-    let model = TestModel::new(Manner::NeverAnswers);
+    let model = TestModel::never_answers();
     let waits = summarise("ASK", &grant, &model.granted()).await;
     let said = refused(waits, CallErrorKind::Limit);
     assert!(said.contains("deadline of 100ms"), "{said}");
-    assert_eq!(model.asked.lock().unwrap().len(), 1);
+    assert_eq!(model.asked().len(), 1);
 }
 
 #[tokio::test]
