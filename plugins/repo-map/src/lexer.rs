@@ -305,7 +305,8 @@ impl<'a> Iterator for Lexer<'a> {
                         });
                     }
                     let token = self.token(Kind::Word, start, spaced, hash);
-                    self.operand = !strings::OPERATORS.contains(&token.text);
+                    self.operand =
+                        !self.language.regex || !strings::OPERATORS.contains(&token.text);
                     return Some(token);
                 }
                 Class::Digit => {

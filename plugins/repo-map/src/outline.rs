@@ -66,6 +66,11 @@ pub struct Outline {
 }
 
 impl Outline {
+    /// How many definitions the file has, with those that are not kept.
+    pub fn len(&self) -> usize {
+        self.definitions.len() + self.more as usize
+    }
+
     /// How a definition looks.
     pub fn signature(&self, index: usize) -> &str {
         let end = |index: usize| {
@@ -135,13 +140,13 @@ impl Collector {
         }
     }
 
-    /// Something is defined. Answers its index, unless there are too many already.
+    /// Something is defined. Beside its name stands whether other files can name it. Answers its index, unless there are too many already.
     pub fn define(
         &mut self,
         kind: Kind,
         line: u32,
         parent: Option<u32>,
-        name: Option<&Token<'_>>,
+        name: Option<(&Token<'_>, bool)>,
         signature: String,
     ) -> Option<u32> {
         if self.outline.definitions.len() >= DEFINITIONS_MAX {
@@ -149,14 +154,18 @@ impl Collector {
             return None;
         }
         let index = self.outline.definitions.len() as u32;
-        let named = name.filter(|name| name.text.len() >= NAME_MIN && kind != Kind::Group);
+        let named = name.filter(|(name, _)| name.text.len() >= NAME_MIN && kind != Kind::Group);
         self.outline.signatures.push_str(&shortened(signature));
         self.outline.definitions.push(Definition {
             kind,
             line,
             parent: parent.unwrap_or(NO_PARENT),
-            name: named.map_or(0, |name| name_hash(name.hash, self.family)),
-            weight: name.map_or(1, |name| weight(name.text)),
+            name: named.map_or(0, |(name, _)| name_hash(name.hash, self.family)),
+            weight: match name {
+                None => 2,
+                Some((_, false)) => 0,
+                Some((name, true)) => weight(name.text),
+            },
             end: self.outline.signatures.len() as u32,
         });
         Some(index)
@@ -183,18 +192,19 @@ fn insert(table: &mut [u32], hash: u32) -> bool {
     true
 }
 
-/// How telling a name is: `_private` says it is nobody's business, `value` is everybody's word, `resolve_policy` is one thing's name.
+/// How telling a name is: `_private` says it is nobody's business, `value` is everybody's word, `Grant` is a thing, `resolve_policy` one thing's name.
 fn weight(name: &str) -> u8 {
     let compound = name.trim_matches('_').contains('_')
         || name
             .bytes()
             .zip(name.bytes().skip(1))
             .any(|(a, b)| a.is_ascii_lowercase() && b.is_ascii_uppercase());
-    match (name.starts_with('_'), name.len()) {
-        (true, _) => 0,
-        (_, 8..) if compound => 3,
-        (_, 8..) => 2,
-        _ if compound => 2,
+    let capital = name.starts_with(|first: char| first.is_uppercase());
+    match name.len() {
+        _ if name.starts_with('_') => 0,
+        6.. if compound => 3,
+        8.. => 2,
+        _ if compound || capital => 2,
         _ => 1,
     }
 }

@@ -48,7 +48,7 @@ pub fn overview(
     }
     let _ = write!(long, ", {} definitions.{shown}", counts.definitions);
     long.push_str(
-        " Below, each line of a file begins with its line number; those that other files use most were chosen, `… n more` are not shown.\n",
+        " Below, each line of a file begins with its line number; what other files use most was chosen, `(n more)` counts what was not.\n",
     );
     if let Some(notes) = notes(tree, index) {
         let _ = writeln!(long, "Left out: {notes}.");

@@ -16,9 +16,9 @@ const ROUNDS: usize = 20;
 /// A name defined in more places than this is everybody's word.
 const DEFINERS_MAX: usize = 12;
 /// By how telling a name is.
-const TELLING: [f64; 4] = [0.1, 0.4, 1.0, 1.5];
+const TELLING: [f64; 4] = [0.02, 0.15, 1.0, 1.5];
 /// What a definition has of its file's weight though nobody uses it.
-const UNUSED: f64 = 0.1;
+const UNUSED: f64 = 0.2;
 
 /// How much what matters.
 #[derive(Debug)]
@@ -73,10 +73,11 @@ fn of_kind(kind: Kind) -> f64 {
         Kind::Type => 1.2,
         Kind::Function | Kind::Method => 1.0,
         Kind::Heading => 0.8,
-        Kind::Module | Kind::Macro => 0.6,
+        Kind::Macro => 0.6,
         Kind::Constant => 0.5,
         Kind::Key => 0.4,
         Kind::Field => 0.3,
+        Kind::Module => 0.2,
         // Shown where something in it is.
         Kind::Group => 0.0,
     }

@@ -4,9 +4,10 @@
 //! matters only where the host measures more tokens than we do.
 
 use crate::index::Index;
+use crate::outline::Outline;
 use crate::overview::{Counts, overview};
 use crate::rank::Ranks;
-use crate::select::{Shown, definition_line, file_line, rest_line, select};
+use crate::select::{Shown, definition_line, file_line, select};
 use crate::tokens::{MESSAGE, UNITS, units};
 use crate::walk::Tree;
 use charthouse_sdk::Fragment;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 
 /// Parts of the budget that the overview may take at most: one in so many.
 const OVERVIEW_SHARE: u64 = 4;
-/// Below this many units the whole budget goes to the overview: about 60 tokens.
+/// Below this many units (60 tokens) the overview is one line.
 const SMALL: u64 = 60 * UNITS;
 
 /// What to make.
@@ -31,11 +32,9 @@ pub struct Frame<'a> {
 /// The fragments for `tree`. None where not even the first line fits.
 pub fn render(frame: Frame<'_>, tree: &Tree, index: &Index, ranks: &Ranks) -> Vec<Fragment> {
     let room = u64::from(frame.budget).saturating_sub(MESSAGE) * UNITS;
-    let definitions =
-        |outline: &crate::outline::Outline| outline.definitions.len() + outline.more as usize;
     let counts = Counts {
         files: tree.files.len(),
-        definitions: index.outlines.iter().flatten().map(definitions).sum(),
+        definitions: index.outlines.iter().flatten().map(Outline::len).sum(),
         shown_files: 0,
         shown_definitions: 0,
     };
@@ -44,12 +43,13 @@ pub fn render(frame: Frame<'_>, tree: &Tree, index: &Index, ranks: &Ranks) -> Ve
         shown_definitions: counts.definitions,
         ..counts
     };
-    let overview_room = match room < SMALL {
-        true => room,
-        false => (room / OVERVIEW_SHARE).max(SMALL / 2),
+    // Where there is little room, what is there matters more than where.
+    let (overview_room, depth) = match room < SMALL {
+        true => (room, Some(0)),
+        false => ((room / OVERVIEW_SHARE).max(SMALL / 2), frame.depth),
     };
     let title = frame.title.replace(char::is_control, "?");
-    let overview = |counts| overview(&title, tree, index, counts, frame.depth, overview_room);
+    let overview = |counts| overview(&title, tree, index, counts, depth, overview_room);
     let Some(reserved) = overview(most) else {
         return Vec::new();
     };
@@ -81,17 +81,12 @@ fn groups(
         let group = found.path.split_once('/').map_or("", |(group, _)| group);
         let (weight, text) = groups.entry(group).or_default();
         *weight += ranks.files[file];
-        text.push_str(&file_line(&found.path));
-        let Some(outline) = &index.outlines[file] else {
-            continue;
-        };
+        let all = index.outlines[file].as_ref().map_or(0, Outline::len);
+        text.push_str(&file_line(&found.path, all - shown[file].definitions.len()));
         for definition in &shown[file].definitions {
-            text.push_str(&definition_line(outline, *definition));
-        }
-        let all = outline.definitions.len() + outline.more as usize;
-        let rest = all - shown[file].definitions.len();
-        if rest > 0 && !shown[file].definitions.is_empty() {
-            text.push_str(&rest_line(rest));
+            if let Some(outline) = &index.outlines[file] {
+                text.push_str(&definition_line(outline, *definition));
+            }
         }
     }
     let mut groups: Vec<(&str, (f64, String))> = groups.into_iter().collect();

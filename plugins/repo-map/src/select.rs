@@ -18,10 +18,14 @@ pub struct Shown {
     pub definitions: BTreeSet<usize>,
 }
 
-/// The line of a file.
-pub fn file_line(path: &str) -> String {
+/// The line of a file, of which `more` definitions are not shown.
+pub fn file_line(path: &str, more: usize) -> String {
     // A path is data: it must not be able to begin a line of its own.
-    format!("{}\n", path.replace(char::is_control, "?"))
+    let path = path.replace(char::is_control, "?");
+    match more {
+        0 => format!("{path}\n"),
+        more => format!("{path} ({more} more)\n"),
+    }
 }
 
 /// The line of a definition.
@@ -40,11 +44,6 @@ pub fn definition_line(outline: &Outline, index: usize) -> String {
     )
 }
 
-/// The line that stands for `count` definitions which are not shown.
-pub fn rest_line(count: usize) -> String {
-    format!("  … {count} more\n")
-}
-
 /// Choose what to show in `room` units.
 pub fn select(
     files: &[Found],
@@ -57,16 +56,12 @@ pub fn select(
     for (file, definition) in candidates(files, ranks) {
         let mut cost = 0;
         if !shown[file].file {
+            let all = outlines[file].as_ref().map_or(0, Outline::len);
             // The first of a group begins with a blank line; counted for each file, which leaves a little room.
-            cost += units(&file_line(&files[file].path)) + units("\n");
+            cost += units(&file_line(&files[file].path, all)) + units("\n");
         }
         let mut chain = Vec::new();
         if let (Some(definition), Some(outline)) = (definition, &outlines[file]) {
-            if shown[file].definitions.is_empty() {
-                cost += units(&rest_line(
-                    outline.definitions.len() + outline.more as usize,
-                ));
-            }
             let mut at = Some(definition);
             while let Some(index) = at.filter(|index| !shown[file].definitions.contains(index)) {
                 cost += units(&definition_line(outline, index));

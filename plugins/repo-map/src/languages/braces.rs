@@ -29,6 +29,7 @@ const RUST: Language = Language {
         constant("static"),
         keyword("macro_rules", Kind::Macro, Opens::Body, Name::Next),
     ],
+    visible: Visible::By("pub"),
     ..NONE
 };
 
@@ -244,6 +245,7 @@ const GO: Language = Language {
         constant("const"),
         constant("var"),
     ],
+    visible: Visible::Capital,
     ..NONE
 };
 

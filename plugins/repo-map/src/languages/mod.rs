@@ -100,6 +100,20 @@ pub enum Bare {
     Methods,
 }
 
+/// How a definition tells whether other files can name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visible {
+    /// Always, unless one of [`HIDING`] stands before it.
+    Unless,
+    /// Where this word stands before it; members of a trait or a class are as visible as that.
+    By(&'static str),
+    /// Where its name begins with a capital.
+    Capital,
+}
+
+/// Words that hide a definition from other files.
+pub const HIDING: [&str; 2] = ["private", "fileprivate"];
+
 /// A language.
 #[derive(Debug)]
 pub struct Language {
@@ -148,6 +162,7 @@ pub struct Language {
     pub prototypes: bool,
     /// Whether a type without a block is defined elsewhere: `struct name;`.
     pub forward: bool,
+    pub visible: Visible,
     /// `NAME = …` is a constant.
     pub capitals: bool,
 }
@@ -179,6 +194,7 @@ const NONE: Language = Language {
     bare: Bare::No,
     prototypes: false,
     forward: false,
+    visible: Visible::Unless,
     capitals: false,
 };
 

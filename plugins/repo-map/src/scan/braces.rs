@@ -1,6 +1,6 @@
 //! Languages with blocks in braces: a head is collected up to its `{` or `;`, and what it defines is listed unless it stands in a function.
 
-use super::heads::{self, Ending};
+use super::heads::{self, Around, Ending};
 use crate::languages::{Language, Opens};
 use crate::lexer::{Kind as TokenKind, Lexer, Token};
 use crate::outline::{Collector, Kind, joined};
@@ -16,7 +16,7 @@ struct Block<'a> {
     /// Whether definitions in it are listed.
     listed: bool,
     /// The type whose members they are.
-    class: Option<&'a str>,
+    around: Around<'a>,
     /// Where the statements around it end.
     base: usize,
     /// `typedef … {`: the name follows.
@@ -96,8 +96,11 @@ impl<'a> Scanner<'a, '_> {
         self.blocks.last().is_none_or(|block| block.listed)
     }
 
-    fn class(&self) -> Option<&'a str> {
-        self.blocks.last().and_then(|block| block.class)
+    fn around(&self) -> Around<'a> {
+        self.blocks
+            .last()
+            .map(|block| block.around)
+            .unwrap_or_default()
     }
 
     /// Whether the end of a line may be the end of a statement here.
@@ -204,7 +207,7 @@ impl<'a> Scanner<'a, '_> {
                         Kind::Macro,
                         token.line,
                         parent,
-                        Some(&name),
+                        Some((&name, true)),
                         shown.to_owned(),
                     );
                 }
@@ -226,7 +229,7 @@ impl<'a> Scanner<'a, '_> {
         let mut block = Block {
             definition: None,
             listed: false,
-            class: None,
+            around: Around::default(),
             base: self.base,
             typedef: None,
         };
@@ -236,10 +239,10 @@ impl<'a> Scanner<'a, '_> {
             if transparent {
                 block.listed = true;
                 block.definition = self.blocks.last().and_then(|block| block.definition);
-            } else if let Some((definition, opens, class)) = self.define(Ending::Block) {
+            } else if let Some((definition, opens, around)) = self.define(Ending::Block) {
                 block.definition = definition;
                 block.listed = opens == Opens::Members;
-                block.class = class;
+                block.around = around;
             }
             if self
                 .head
@@ -293,12 +296,12 @@ impl<'a> Scanner<'a, '_> {
             let shown = format!("typedef … {}", joined(&self.head));
             let parent = self.blocks.last().and_then(|block| block.definition);
             self.collector
-                .define(Kind::Type, line, parent, Some(name), shown);
+                .define(Kind::Type, line, parent, Some((name, true)), shown);
         }
     }
 
-    /// Put down what the head defines. Answers its index, what its block holds, and the class its members belong to.
-    fn define(&mut self, ending: Ending) -> Option<(Option<u32>, Opens, Option<&'a str>)> {
+    /// Put down what the head defines. Answers its index, what its block holds, and what its members stand in.
+    fn define(&mut self, ending: Ending) -> Option<(Option<u32>, Opens, Around<'a>)> {
         if let Some((word, _)) = self
             .group
             .filter(|(_, blocks)| *blocks == self.blocks.len())
@@ -319,14 +322,19 @@ impl<'a> Scanner<'a, '_> {
                 .rev()
                 .find(|token| token.kind == TokenKind::Word)?;
             let first = self.head.first()?;
-            self.collector
-                .define(Kind::Type, first.line, None, Some(name), joined(&self.head));
+            self.collector.define(
+                Kind::Type,
+                first.line,
+                None,
+                Some((name, true)),
+                joined(&self.head),
+            );
             return None;
         }
-        let class = self.class();
-        let head = heads::read(self.language, &self.head, ending, class)?;
+        let around = self.around();
+        let head = heads::read(self.language, &self.head, ending, around)?;
         let kind = match head.kind {
-            Kind::Function if class.is_some() => Kind::Method,
+            Kind::Function if around.class.is_some() => Kind::Method,
             kind => kind,
         };
         let parent = self.blocks.last().and_then(|block| block.definition);
@@ -334,14 +342,16 @@ impl<'a> Scanner<'a, '_> {
         let shown = joined(head.shown);
         // A brace that follows belongs to the value.
         let shown = shown.trim_end_matches([' ', '=', '|']).to_owned();
-        let members = matches!(kind, Kind::Type | Kind::Group);
-        let inner = match (members, head.name) {
-            (true, Some(name)) => Some(name.text),
-            (true, None) => Some(""),
-            (false, _) => None,
+        let inner = match kind {
+            Kind::Type | Kind::Group => Around {
+                class: Some(head.name.map_or("", |name| name.text)),
+                visible: head.visible && kind == Kind::Type,
+            },
+            _ => Around::default(),
         };
         let opens = head.opens;
-        let index = self.collector.define(kind, line, parent, head.name, shown);
+        let name = head.name.map(|name| (name, head.visible));
+        let index = self.collector.define(kind, line, parent, name, shown);
         Some((index, opens, inner))
     }
 }

@@ -1,6 +1,6 @@
 //! What the head of a statement defines: the tokens before its `{`, its `;` or the end of its line.
 
-use crate::languages::{Bare, Keyword, Language, Name, Opens};
+use crate::languages::{Bare, HIDING, Keyword, Language, Name, Opens, Visible};
 use crate::lexer::{Kind as TokenKind, Token};
 use crate::outline::Kind;
 
@@ -19,6 +19,8 @@ pub struct Head<'h, 'a> {
     pub kind: Kind,
     pub name: Option<&'h Token<'a>>,
     pub opens: Opens,
+    /// Whether other files can name it.
+    pub visible: bool,
     /// What to show of it: without annotations.
     pub shown: &'h [Token<'a>],
 }
@@ -53,8 +55,41 @@ const CONTROL: [&str; 26] = [
     "assert",
 ];
 
-/// What `head` defines in a block of `class` (the name of the type it belongs to), or outside of all.
+/// What a head stands in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Around<'a> {
+    /// The name of the type whose members it is among.
+    pub class: Option<&'a str>,
+    /// Whether other files can name that type, so that its members need not say it again.
+    pub visible: bool,
+}
+
+/// What `head` defines in what is `around` it.
 pub fn read<'h, 'a>(
+    language: &Language,
+    head: &'h [Token<'a>],
+    ending: Ending,
+    around: Around<'_>,
+) -> Option<Head<'h, 'a>> {
+    let read = recognise(language, head, ending, around.class)?;
+    let says = |word: &str| read.shown.iter().take(8).any(|token| token.is_word(word));
+    let visible = match language.visible {
+        // JavaScript hides `#name`.
+        _ if HIDING.iter().any(|word| says(word))
+            || read.shown.iter().take(3).any(|token| token.is(b'#')) =>
+        {
+            false
+        }
+        Visible::Unless => true,
+        Visible::Capital => read
+            .name
+            .is_some_and(|name| name.text.starts_with(char::is_uppercase)),
+        Visible::By(word) => around.visible || says(word),
+    };
+    Some(Head { visible, ..read })
+}
+
+fn recognise<'h, 'a>(
     language: &Language,
     head: &'h [Token<'a>],
     ending: Ending,
@@ -329,6 +364,13 @@ fn by_keyword<'h, 'a>(
         }
         kind = Kind::Group;
     }
+    // `mod name;` says what the tree of files says.
+    if keyword.kind == Kind::Module
+        && language.visible == Visible::By("pub")
+        && ending == Ending::Over
+    {
+        return None;
+    }
     // `struct name;`, `struct name *variable;`, `using namespace name;`.
     let aliases = position(rest, b'=').is_some();
     if language.forward && ending == Ending::Over && kind == Kind::Type && !aliases {
@@ -355,6 +397,7 @@ fn by_keyword<'h, 'a>(
         kind,
         name,
         opens,
+        visible: true,
         shown,
     })
 }
@@ -409,6 +452,7 @@ fn typed<'h, 'a>(
             kind: Kind::Field,
             name: Some(name),
             opens: Opens::Body,
+            visible: true,
             shown: head,
         });
     };
@@ -452,6 +496,7 @@ fn typed<'h, 'a>(
         kind: Kind::Function,
         name: Some(name),
         opens: Opens::Body,
+        visible: true,
         shown: if initialises {
             &head[..head.len() - rest.len() + parameters]
         } else {
@@ -471,6 +516,7 @@ fn method<'h, 'a>(
         kind: Kind::Function,
         name: Some(name),
         opens: Opens::Body,
+        visible: true,
         shown: head,
     };
     if let Some(at) = position(rest, b'=') {
@@ -543,6 +589,7 @@ fn capitals<'h, 'a>(
         kind: Kind::Constant,
         name: Some(name),
         opens: Opens::Body,
+        visible: true,
         shown,
     })
 }

@@ -1,6 +1,6 @@
 //! Languages in which a line makes a definition: blocks by indentation (Python, and Ruby as everybody indents it), and shells.
 
-use super::heads::{self, Ending};
+use super::heads::{self, Around, Ending};
 use crate::languages::{Language, Opens};
 use crate::lexer::{Kind as TokenKind, Lexer, Token};
 use crate::outline::{Collector, Kind, joined};
@@ -69,7 +69,15 @@ pub fn scan(text: &str, language: &'static Language, collector: &mut Collector) 
         }
         let parent = around.and_then(|block| block.definition);
         let class = around.and_then(|block| block.class);
-        let Some(head) = heads::read(language, line, Ending::Block, class) else {
+        let Some(head) = heads::read(
+            language,
+            line,
+            Ending::Block,
+            Around {
+                class,
+                visible: true,
+            },
+        ) else {
             return;
         };
         // In a class, capitals are as a rule the members of an enumeration; deeper down they are anything.
@@ -82,7 +90,13 @@ pub fn scan(text: &str, language: &'static Language, collector: &mut Collector) 
         };
         let shown = joined(head.shown);
         let shown = shown.trim_end_matches([':', ' ']).to_owned();
-        let definition = collector.define(kind, line[0].line, parent, head.name, shown);
+        let definition = collector.define(
+            kind,
+            line[0].line,
+            parent,
+            head.name.map(|name| (name, head.visible)),
+            shown,
+        );
         if kind != Kind::Constant {
             blocks.push(Block {
                 column,
@@ -113,6 +127,12 @@ pub fn scan_flat(text: &str, language: &'static Language, collector: &mut Collec
             true => format!("function {}", name.text),
             false => format!("{}()", name.text),
         };
-        collector.define(Kind::Function, line[0].line, None, Some(name), shown);
+        collector.define(
+            Kind::Function,
+            line[0].line,
+            None,
+            Some((name, true)),
+            shown,
+        );
     });
 }

@@ -103,7 +103,6 @@ fn last() {}
 34 pub const fn constant() -> u8
 35 mod inner
   36 pub fn deep()
-38 mod other
 46 fn last()
 ",
     );
