@@ -300,7 +300,7 @@ fn list_and_inspect_say_what_a_plugin_is() {
         .iter()
         .map(|plugin| plugin["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["fs", "search"]);
+    assert_eq!(names, ["fs", "repo-map", "search"]);
     let tools = |plugin: &Value| -> Vec<String> {
         plugin["tools"]
             .as_array()
@@ -310,7 +310,8 @@ fn list_and_inspect_say_what_a_plugin_is() {
             .collect()
     };
     assert_eq!(tools(&all[0]), ["read", "list", "write", "edit"]);
-    assert_eq!(tools(&all[1]), ["grep", "find", "count"]);
+    assert!(tools(&all[1]).is_empty(), "it provides context");
+    assert_eq!(tools(&all[2]), ["grep", "find", "count"]);
     for plugin in all {
         assert_eq!(
             keys(plugin),
@@ -326,9 +327,13 @@ fn list_and_inspect_say_what_a_plugin_is() {
                 "needs"
             ]
         );
+        let kind = match plugin["name"].as_str().unwrap() {
+            "repo-map" => "context",
+            _ => "tool",
+        };
         assert_eq!(
             (&plugin["trusted"], &plugin["kinds"]),
-            (&json!(true), &json!(["tool"]))
+            (&json!(true), &json!([kind]))
         );
         assert_eq!(
             plugin["size"],
