@@ -12,7 +12,7 @@ use std::collections::HashMap;
 /// How much of a file's weight goes on to what it uses; the rest stands for where a reader begins.
 const DAMPING: f64 = 0.85;
 /// After this many rounds the order hardly changes any more.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 12;
 /// A name defined in more places than this is everybody's word.
 const DEFINERS_MAX: usize = 12;
 /// By how telling a name is.

@@ -13,8 +13,8 @@ use charthouse_sdk::Failure;
 use charthouse_sdk::files::{Directory, Entry, File, FileError, Kind, Links, Place};
 use std::rc::Rc;
 
-/// Most files that are looked at. What is beyond is told.
-pub const FILES_MAX: usize = 20_000;
+/// Most files that are looked at: as many as a call's default fuel ranks beside what it may scan. What is beyond is told.
+pub const FILES_MAX: usize = 8_000;
 /// Most entries of all kinds, so that a tree of empty directories ends too.
 const ENTRIES_MAX: usize = 200_000;
 /// Most bytes of a `.gitignore` that are read.
