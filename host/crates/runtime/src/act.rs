@@ -379,7 +379,7 @@ impl Run<'_> {
 
     /// A tool's answer as it joins the conversation: it cannot open or close a section of the map.
     pub(crate) fn readable(&self, text: String) -> Text {
-        text.into()
+        context::neutralise(&text, &self.agent.context).into()
     }
 
     /// Longest result that goes into the conversation, in bytes. One answer may fill a quarter of the window and no more: a longer one would push the
