@@ -133,6 +133,13 @@ impl TextBody {
         })
     }
 
+    /// The first of the texts that are sent.
+    pub fn first_text(&self) -> Option<String> {
+        self.segments
+            .first()
+            .map(|segment| segment.sent.to_string())
+    }
+
     /// The items to send.
     pub fn items(&self, role: Role) -> impl Iterator<Item = Arc<Item>> {
         self.segments.iter().map(move |segment| {
