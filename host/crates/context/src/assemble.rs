@@ -9,11 +9,12 @@ use crate::rebalance::{rebalance, share_the_rest, total, within_budgets};
 use crate::text::{Part, TextCut, TextWhole};
 use crate::tools::ToolsBody;
 use crate::{
-    AssembleError, Estimator, Gathered, GatheredText, MapReport, NeedId, NeedKind, Plan, Said,
-    SummaryWanted, Template, Tools, Trim,
+    AssembleError, Estimator, Gathered, GatheredText, HistoryItem, MapReport, NeedId, NeedKind,
+    Plan, Said, Scale, Shape, Shared, SummaryWanted, Template, Tools, Trim, breakpoints,
 };
 use std::borrow::Cow;
-use types::{Payload, Provenance};
+use std::ops::Range;
+use types::{CacheClass, Payload, Provenance};
 
 /// A payload and the account of how it was filled.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,11 +25,26 @@ pub struct Assembled {
     pub report: MapReport,
     /// What should be summed up of the conversation, for later payloads or (where it `must`) for this one.
     pub summary: Option<SummaryWanted>,
+    /// What it is made of, to compare the next one with.
+    pub shape: Shape,
+    /// From the raw units of the shape to tokens.
+    pub scale: Scale,
+}
+
+impl Assembled {
+    /// Say what of it was sent before, with the `earlier` payload of the same run: the report learns what can be cached, the payload where its prefixes end.
+    /// `tokens_of` counts a stretch of the run's conversation by the sizes that its items were measured with.
+    pub fn follow(&mut self, earlier: &Shape, tokens_of: impl Fn(Range<usize>) -> u64) -> Shared {
+        let shared = self.shape.shared(earlier, tokens_of).scaled(self.scale);
+        self.report.note_cached(&shared);
+        self.payload.breakpoints = breakpoints(&self.shape, Some(earlier));
+        shared
+    }
 }
 
 impl Plan {
-    /// Make the payload from what was gathered, the conversation so far and the tools.
-    pub fn assemble(
+    /// The payload, with room, budgets and report in the raw units of `estimator`.
+    pub(crate) fn assemble_raw(
         &self,
         gathered: &Gathered,
         said: &Said<'_>,
@@ -61,7 +77,7 @@ impl Plan {
         let summary = self.wanted(&chunks, said);
         Ok(Assembled {
             summary,
-            ..self.emit(&chunks, estimator)
+            ..self.emit(&chunks, said.items, estimator)
         })
     }
 
@@ -80,38 +96,63 @@ impl Plan {
         conversation.wanted(*kept, room, terms, said.inferences)
     }
 
-    fn emit(&self, chunks: &[Chunk<'_>], estimator: &dyn Estimator) -> Assembled {
+    fn emit(
+        &self,
+        chunks: &[Chunk<'_>],
+        history: &[HistoryItem],
+        estimator: &dyn Estimator,
+    ) -> Assembled {
         let mut payload = Payload {
             items: Vec::new(),
             tools: Vec::new(),
             parameters: self.parameters.clone(),
             breakpoints: Vec::new(),
         };
+        let mut shape = Shape::new(&self.parameters);
         let mut notice = None;
         for chunk in chunks {
+            let id = &*chunk.planned.id;
+            let stable = chunk.planned.cache == CacheClass::Stable;
             match &chunk.sent {
-                Sent::Text(cut) => payload.items.extend(cut.body.items(chunk.planned.role)),
+                Sent::Text(cut) => {
+                    let items = cut.body.items(chunk.planned.role);
+                    for (item, (_, tokens)) in items.zip(cut.body.shares(estimator)) {
+                        shape.put_item(id, stable, &item, tokens);
+                        payload.items.push(item);
+                    }
+                }
                 Sent::History(conversation, kept) => {
-                    payload.items.extend(conversation.items(*kept))
+                    let start = payload.items.len();
+                    payload.items.extend(conversation.items(*kept));
+                    shape.put_history(id, &payload.items[start..], history, estimator);
                 }
                 Sent::Tools(body) => {
                     payload.tools.extend(body.schemas());
-                    notice = body.notice();
+                    shape.put_tools(id, stable, body.offers());
+                    notice = body.notice().map(|item| (id, body.notice_tokens(), item));
                 }
             }
         }
-        payload.items.extend(notice);
+        if let Some((id, tokens, item)) = notice {
+            shape.put_item(id, false, &item, tokens);
+            payload.items.push(item);
+        }
+        payload.breakpoints = breakpoints(&shape, None);
         let report = MapReport {
             limit: self.parameters.context_length,
             reserve: self.parameters.max_output,
             total: total(chunks),
+            cached: 0,
             estimator: estimator.name().to_owned(),
-            chunks: chunks.iter().map(Chunk::report).collect(),
+            calibration: estimator.calibration(),
+            chunks: chunks.iter().map(|chunk| chunk.report(estimator)).collect(),
         };
         Assembled {
             payload,
             report,
             summary: None,
+            shape,
+            scale: Scale::ONE,
         }
     }
 }

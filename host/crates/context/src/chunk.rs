@@ -2,9 +2,11 @@
 
 use crate::history::{Conversation, Kept};
 use crate::plan::Planned;
+use crate::report::Provenances;
 use crate::text::{TextCut, TextWhole};
 use crate::tools::ToolsBody;
-use crate::{AssembleError, ChunkReport, Estimator, Trim};
+use crate::{AssembleError, ChunkReport, Estimator, ProvenanceShare, Trim};
+use types::{Item, Provenance};
 
 /// A chunk with all it could hold, and what of it is sent.
 pub(crate) struct Chunk<'a> {
@@ -124,7 +126,7 @@ impl<'a> Chunk<'a> {
     }
 
     /// What it came to.
-    pub fn report(&self) -> ChunkReport {
+    pub fn report(&self, estimator: &dyn Estimator) -> ChunkReport {
         let trimmed = match (&self.whole, &self.sent) {
             (Whole::History(conversation), Sent::History(_, kept)) => conversation.trimmed(*kept),
             (Whole::Tools(whole), Sent::Tools(kept)) => whole.trimmed(kept),
@@ -138,9 +140,11 @@ impl<'a> Chunk<'a> {
             tokens: self.tokens,
             budget: self.planned.budget,
             trimmed,
+            cached: 0,
             cache: self.planned.cache,
             priority: self.planned.priority,
             note: self.note(),
+            provenance: self.provenance(estimator),
         }
     }
 
@@ -152,5 +156,42 @@ impl<'a> Chunk<'a> {
             notes.extend(conversation.notes(*kept));
         }
         (!notes.is_empty()).then(|| notes.join("; "))
+    }
+
+    fn provenance(&self, estimator: &dyn Estimator) -> Vec<ProvenanceShare> {
+        let mut from = Provenances::default();
+        match &self.sent {
+            Sent::Text(cut) => {
+                for (provenance, tokens) in cut.body.shares(estimator) {
+                    from.add(provenance, tokens);
+                }
+            }
+            Sent::History(conversation, kept) => {
+                if let Some(summary) = conversation.summary(*kept) {
+                    from.add(provenance_of(&summary.item), summary.tokens);
+                }
+                for entry in conversation.entries(*kept) {
+                    from.add(provenance_of(&entry.item), entry.tokens);
+                }
+            }
+            Sent::Tools(body) => {
+                for offer in body.offers() {
+                    let plugin = offer.schema.name.split_once('.');
+                    let plugin = plugin.map(|(plugin, _)| format!("plugin:{plugin}"));
+                    from.add_named(plugin.as_deref().unwrap_or("house"), offer.tokens);
+                }
+                if body.notice_tokens() > 0 {
+                    from.add_named("house", body.notice_tokens());
+                }
+            }
+        }
+        from.shares()
+    }
+}
+
+fn provenance_of(item: &Item) -> &Provenance {
+    match item {
+        Item::Text { provenance, .. } | Item::Assistant { provenance, .. } => provenance,
+        Item::Result(result) => &result.provenance,
     }
 }

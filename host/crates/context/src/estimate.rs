@@ -1,6 +1,8 @@
 //! How many tokens a text takes. Counting exactly needs each model's own vocabulary, megabytes of it; budgets need only a figure that is close, never
 //! far too small, and the same every time.
 
+use crate::exact::Exact;
+use crate::{CalibrationReport, Counting, Scale, Vocabulary};
 use types::{Item, ToolCall, ToolSchema};
 
 /// Tokens that one message costs beside its text: its role and its delimiters.
@@ -23,6 +25,16 @@ pub trait Estimator: Send + Sync {
     /// Tokens that one message costs beside its text.
     fn message(&self) -> u64 {
         MESSAGE
+    }
+
+    /// How many tokens of the provider one of its own is. All that it counts is in its own raw units; room, budgets and reports go by this.
+    fn scale(&self) -> Scale {
+        Scale::ONE
+    }
+
+    /// What was learnt from the provider's own counts.
+    fn calibration(&self) -> Option<CalibrationReport> {
+        None
     }
 
     /// Tokens of a whole item of the conversation.
@@ -87,6 +99,17 @@ impl Estimator for BytesEstimate {
         let ascii = text.len() as u64 - other;
         // ascii / 3.6 + other / 2.5, over the common denominator and rounded up.
         (ascii * 25 + other * 36).div_ceil(90)
+    }
+}
+
+/// The counter for a way of counting. It costs nothing until it counts.
+pub fn counter(counting: Counting) -> &'static dyn Estimator {
+    static O200K: Exact = Exact::new(Vocabulary::O200kBase);
+    static CL100K: Exact = Exact::new(Vocabulary::Cl100kBase);
+    match counting {
+        Counting::Estimate => &BytesEstimate,
+        Counting::Exact(Vocabulary::O200kBase) => &O200K,
+        Counting::Exact(Vocabulary::Cl100kBase) => &CL100K,
     }
 }
 

@@ -241,15 +241,24 @@ impl<'a> Conversation<'a> {
         last(|provenance| *provenance == Provenance::Human).or_else(|| last(|_| true))
     }
 
+    /// The summary that is sent before them.
+    pub fn summary(&self, kept: Kept) -> Option<&'a Summary> {
+        self.covered
+            .filter(|_| kept.summary)
+            .map(|covered| covered.summary)
+    }
+
+    /// The items of the conversation to send, with their sizes.
+    pub fn entries(&self, kept: Kept) -> impl Iterator<Item = &'a HistoryItem> {
+        let prompt = kept.prompt.map(|at| &self.items[at]);
+        prompt.into_iter().chain(&self.items[kept.from..])
+    }
+
     /// The items to send.
     pub fn items(&self, kept: Kept) -> impl Iterator<Item = Arc<Item>> {
-        let summary = self.covered.filter(|_| kept.summary);
-        let prompt = kept.prompt.map(|at| &self.items[at]);
-        let rest = prompt.into_iter().chain(&self.items[kept.from..]);
-        summary
-            .map(|covered| covered.summary.item.clone())
-            .into_iter()
-            .chain(rest.map(|entry| entry.item.clone()))
+        let summary = self.summary(kept).map(|summary| summary.item.clone());
+        let rest = self.entries(kept).map(|entry| entry.item.clone());
+        summary.into_iter().chain(rest)
     }
 
     /// Tokens that are not sent.

@@ -1,12 +1,10 @@
 //! The first step: what a map will hold, and what has to be fetched for it.
 
 use crate::section::{self, SectionNames, Tags};
-use crate::{
-    Budget, ChunkDef, ContextMap, Depends, MemoryLayer, Slot, Source, Template, ToolsMode, Trim,
-};
+use crate::{Budget, ChunkDef, ContextMap, Depends, Slot, Source, Template, ToolsMode, Trim};
 use std::sync::Arc;
 use std::time::Duration;
-use types::{CacheClass, Marked, ModelParameters, Percent, Place, Role, Value};
+use types::{CacheClass, Marked, MemoryLayer, ModelParameters, Percent, Place, Role, Value};
 
 /// The chunks that active states put into the map's slots, in the order of the states.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,7 +68,7 @@ pub struct Plan {
     /// The names that nobody else may use, where chunks stand in sections.
     pub(crate) sections: Option<SectionNames>,
     /// Tokens that may be sent.
-    room: u64,
+    pub(crate) room: u64,
     /// Whether the room was made smaller after a server had refused.
     pub(crate) tightened: bool,
     needs: Vec<Need>,

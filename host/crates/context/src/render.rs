@@ -32,7 +32,8 @@ impl MapReport {
         text
     }
 
-    fn room(&self) -> u64 {
+    /// Tokens that may be sent.
+    pub(crate) fn room(&self) -> u64 {
         self.limit.saturating_sub(self.reserve)
     }
 
@@ -64,7 +65,8 @@ impl MapReport {
     }
 }
 
-fn percent(part: u64, whole: u64) -> String {
+/// A part of a whole, such as `87.7%`.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
     let (part, whole) = (u128::from(part), u128::from(whole));
     let tenths = (part * 1_000 + whole / 2).checked_div(whole).unwrap_or(0);
     format!("{}.{}%", tenths / 10, tenths % 10)

@@ -140,6 +140,14 @@ impl TextBody {
             .map(|segment| segment.sent.to_string())
     }
 
+    /// Provenance and tokens of each item that is sent.
+    pub fn shares(&self, estimator: &dyn Estimator) -> impl Iterator<Item = (&Provenance, u64)> {
+        let message = estimator.message();
+        self.segments
+            .iter()
+            .map(move |segment| (&segment.provenance, segment.tokens + message))
+    }
+
     /// The items to send.
     pub fn items(&self, role: Role) -> impl Iterator<Item = Arc<Item>> {
         self.segments.iter().map(move |segment| {

@@ -122,6 +122,16 @@ impl<'a> ToolsBody<'a> {
         self.offers.iter().map(|offer| offer.schema.clone())
     }
 
+    /// The offers to send.
+    pub fn offers(&self) -> impl Iterator<Item = &'a ToolOffer> {
+        self.offers.iter().copied()
+    }
+
+    /// Tokens of the line that says what is open.
+    pub fn notice_tokens(&self) -> u64 {
+        self.tokens - self.schemas
+    }
+
     /// Tokens of schemas that `self` has and `kept` has not.
     pub fn trimmed(&self, kept: &Self) -> u64 {
         self.schemas - kept.schemas

@@ -6,5 +6,7 @@ mod common;
 mod promises;
 mod properties;
 mod runs;
+mod scaled;
 mod sections;
+mod shapes;
 mod summaries;
