@@ -61,7 +61,8 @@ impl Summary {
             protected: false,
         };
         // The heading is measured by itself, which never makes the two together longer than they are taken for.
-        let room = budget.checked_sub(estimator.tokens(&headed("")))?;
+        let room = estimator.scale().raw(budget);
+        let room = room.checked_sub(estimator.tokens(&headed("")))?;
         TextWhole::new(vec![part], None, 0, estimator)
             .trimmed(Trim::Tail, room, estimator)
             .body
