@@ -8,6 +8,7 @@
 mod assemble;
 mod breakpoints;
 mod calibration;
+mod diff;
 mod error;
 mod estimate;
 mod exact;

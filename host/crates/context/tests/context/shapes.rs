@@ -244,3 +244,61 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_difference_is_drawn_with_its_reason() {
+    let history = talk(40);
+    let chunks = map(&"Be kind. ".repeat(40), "act");
+    let earlier = sent(&chunks, &history[..41], &offers());
+    let drawn = |later: &Assembled, width| {
+        let shared = later.shape.shared(&earlier.shape, sum(&history));
+        shared.render(width)
+    };
+    let later = sent(&chunks, &history[..61], &offers());
+    assert_eq!(drawn(&later, 80), include_str!("difference.txt"));
+    let cut = assemble(&chunks, &history[..61], &offers(), &model(800, 100)).unwrap();
+    let charter = sent(&map("Be brief.", "act"), &history[..61], &offers());
+    let tools = sent(&chunks, &history[..61], &offers()[..1]);
+    let quiet = sent(&map(&"Be kind. ".repeat(40), ""), &history[..41], &offers());
+    for (later, reason) in [
+        (
+            &cut,
+            "`history` was cut: item 1 of the conversation stood here, now it is item",
+        ),
+        (
+            &charter,
+            "`charter` reads otherwise (104 tokens before, 7 now)",
+        ),
+        (
+            &tools,
+            "other tools are offered (44 tokens before, 22 now); they stand before",
+        ),
+        (&quiet, "Nothing is sent anew"),
+        (&earlier, "Nothing is sent anew"),
+    ] {
+        let drawn = drawn(later, 100);
+        let joined = drawn.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(joined.contains(reason), "{drawn}");
+        assert!(
+            drawn.lines().all(|line| line.chars().count() <= 100),
+            "{drawn}"
+        );
+    }
+    for width in [0, 60, 77, 500] {
+        let drawn = drawn(&later, width);
+        let widest = drawn.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(width.clamp(60, 100)), "{drawn}");
+    }
+}
+
+#[test]
+fn the_picture_shows_what_was_sent_before_and_what_there_is_to_note() {
+    let history = talk(40);
+    let chunks = map(&"Be kind. ".repeat(40), "act");
+    let earlier = sent(&chunks, &history[..61], &offers());
+    let mut later = assemble(&chunks, &history, &offers(), &model(3_000, 600)).unwrap();
+    later.follow(&earlier.shape, sum(&history));
+    let report = &mut later.report;
+    report.chunks[0].note = Some("from an earlier turn: \u{1b}[2J the file could not be read just now, so what it held when it was last read stands here".into());
+    assert_eq!(report.render(80), include_str!("picture_cached.txt"));
+}
