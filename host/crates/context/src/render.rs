@@ -30,8 +30,13 @@ impl MapReport {
             layout.prefix_rule(self.stable_prefix(), &mut text);
         }
         if self.total > 0 {
-            text +=
-                "\n█ sent before: the provider can have it cached   ▒ sent anew   · budget left\n";
+            let legend = [
+                "█ sent before: the provider can have it cached,",
+                "▒ sent anew,",
+                "· budget left",
+            ];
+            let lines = filled(legend.into_iter(), layout.width);
+            text = text + "\n" + &lines.join("\n") + "\n";
         }
         text
     }
