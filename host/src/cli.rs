@@ -1,5 +1,9 @@
 //! What can be typed. Every verb has an example; `docs/cli.md` is generated from this.
 
+mod memory;
+
+pub use memory::{MemoryAdd, MemoryList, MemoryVerb};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -36,6 +40,14 @@ pub enum Verb {
         after_help = "Examples:\n  charthouse run surveyor\n  charthouse run coder \"Fix the failing test\" --provider local\n  charthouse run surveyor --json | tail -1"
     )]
     Run(Run),
+    /// Talk with an agent on the terminal
+    ///
+    /// What the model says streams by; calls, denials and what guards took away are shown. Ctrl-C stops what is under way, and at the prompt it ends the
+    /// conversation, as Ctrl-D does. A conversation can be taken up again with --resume. `/help` lists what can be typed beside messages.
+    #[command(
+        after_help = "Examples:\n  charthouse chat coder\n  charthouse chat coder --resume latest\n  echo \"What is here?\" | charthouse chat assistant"
+    )]
+    Chat(Chat),
     /// Look at plugins, or call one of their tools
     #[command(subcommand)]
     Plugin(PluginVerb),
@@ -51,6 +63,9 @@ pub enum Verb {
     /// Read and verify the record of what happened
     #[command(subcommand)]
     Journal(JournalVerb),
+    /// See, add to and correct what agents remember
+    #[command(subcommand)]
+    Memory(MemoryVerb),
     /// Tokens, money and time, by whatever they were spent on
     #[command(after_help = "Examples:\n  charthouse ledger\n  charthouse ledger --by tool --json")]
     Ledger(Ledger),
@@ -118,6 +133,23 @@ pub struct Run {
     /// Print what happens as JSON lines
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Clone)]
+pub struct Chat {
+    /// The agent's name
+    pub agent: String,
+    /// Go on with this run: its id or the beginning of one, or `latest`
+    #[arg(long, value_name = "RUN")]
+    pub resume: Option<String>,
+    #[command(flatten)]
+    pub house: HouseOption,
+    /// Ask this provider of the house instead of the agent's own
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// Ask for this model instead of the agent's own
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -284,23 +316,61 @@ fn percent(text: &str) -> Result<usize, String> {
 #[derive(Subcommand)]
 pub enum ContextVerb {
     /// Draw an agent's context map: what each chunk holds, its budget, what was trimmed
+    ///
+    /// Without --run it is what the agent would be sent if it thought now; with it, what a run has sent.
     #[command(
-        after_help = "Examples:\n  charthouse context show surveyor\n  charthouse context show surveyor --in act --json"
+        after_help = "Examples:\n  charthouse context show surveyor\n  charthouse context show surveyor --in act --json\n  charthouse context show coder --run latest --turn 3 --html map.html"
     )]
-    Show {
-        /// The agent's name
-        agent: String,
-        /// What a person says first
-        prompt: Option<String>,
-        /// The state it is in; where its chart begins by default
-        #[arg(long = "in", value_name = "STATE")]
-        state: Option<String>,
-        #[command(flatten)]
-        house: HouseOption,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Show(ContextShow),
+    /// Show where two requests of a run part, and what had to be sent anew because of it
+    #[command(
+        after_help = "Examples:\n  charthouse context diff 3 4\n  charthouse context diff 3 4 --run 20261120-1104 --json"
+    )]
+    Diff(ContextDiff),
+}
+
+#[derive(Args)]
+pub struct ContextShow {
+    /// The agent's name
+    pub agent: String,
+    /// What a person says first
+    #[arg(conflicts_with = "run")]
+    pub prompt: Option<String>,
+    /// The state it is in; where its chart begins by default
+    #[arg(long = "in", value_name = "STATE", conflicts_with = "run")]
+    pub state: Option<String>,
+    /// A run of the agent: its id or the beginning of one, or `latest`
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// Which request of the run; the last by default
+    #[arg(long, value_name = "N", requires = "run")]
+    pub turn: Option<usize>,
+    #[command(flatten)]
+    pub house: HouseOption,
+    /// Write it as a picture that a browser shows
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct ContextDiff {
+    /// The earlier request, counted from 1
+    #[arg(value_name = "TURN")]
+    pub earlier: usize,
+    /// The later one
+    #[arg(value_name = "TURN")]
+    pub later: usize,
+    /// The run: its id or the beginning of one, or `latest`
+    #[arg(long, value_name = "RUN", default_value = "latest")]
+    pub run: String,
+    #[command(flatten)]
+    pub house: HouseOption,
+    /// Print {"shared", "sent_anew", "total", "parts_at"}
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Subcommand)]

@@ -2,6 +2,7 @@
 
 use crate::print;
 use journal::JournalError;
+use memory::MemoryError;
 use runtime::RuntimeError;
 use std::fmt::Display;
 
@@ -76,10 +77,13 @@ impl Display for Failure {
 impl From<RuntimeError> for Failure {
     fn from(error: RuntimeError) -> Self {
         let code = match &error {
-            RuntimeError::UnknownAgent { .. } | RuntimeError::UnknownState { .. } => USAGE,
+            RuntimeError::UnknownAgent { .. }
+            | RuntimeError::UnknownState { .. }
+            | RuntimeError::OtherAgent { .. } => USAGE,
             RuntimeError::Incomplete { .. } => DEFINITIONS,
             RuntimeError::Plugin(_) | RuntimeError::Chart(_) | RuntimeError::Context(_) => NOT_SO,
-            RuntimeError::Journal(_) => STORE,
+            RuntimeError::NoSuchRun { .. } => NOT_SO,
+            RuntimeError::Journal(_) | RuntimeError::Damaged { .. } => STORE,
         };
         Failure::new(code, error)
     }
@@ -91,6 +95,21 @@ impl From<JournalError> for Failure {
             JournalError::NoSuchRun { .. } => NOT_SO,
             JournalError::AmbiguousRun { .. } => USAGE,
             _ => STORE,
+        };
+        Failure::new(code, error)
+    }
+}
+
+impl From<MemoryError> for Failure {
+    fn from(error: MemoryError) -> Self {
+        let code = match error {
+            MemoryError::Journal(error) => return error.into(),
+            MemoryError::NoSuchMemory { .. } | MemoryError::NotItsOwn { .. } => NOT_SO,
+            MemoryError::BadRecord { .. } => STORE,
+            MemoryError::Empty
+            | MemoryError::TooLong
+            | MemoryError::BadWeight { .. }
+            | MemoryError::Nameless => USAGE,
         };
         Failure::new(code, error)
     }

@@ -3,8 +3,10 @@
 //! A verb opens what it needs, asks one of the parts, and prints the answer for a person or as JSON. Nothing is decided here that another front end would
 //! have to decide again.
 
+mod asking;
 mod cli;
 mod exit;
+mod interrupt;
 mod open;
 mod print;
 mod progress;

@@ -40,7 +40,6 @@ pub fn sandbox(cache: PathBuf, state: Option<Arc<dyn State>>) -> Sandbox {
         concurrency: CONCURRENCY,
         clock: Arc::new(SystemClock::new()),
         state,
-        model: None,
     })
 }
 

@@ -149,9 +149,69 @@ impl Progress {
                     self.line(&mut seen, text.trim_end());
                 }
             }
+            RunEvent::Guard {
+                guard,
+                subject,
+                verdict,
+                why,
+            } => {
+                let what = match *verdict {
+                    "redact" => "took something out of",
+                    "block" => "held back",
+                    _ => "could not look at, so held back,",
+                };
+                let why = why.as_deref().map(|why| format!(": {}", plain(why)));
+                let text = format!(
+                    "  {} the guard {guard} {what} {}{}",
+                    self.paint("33", "!"),
+                    plain(subject),
+                    why.unwrap_or_default()
+                );
+                self.line(&mut seen, &text);
+            }
+            RunEvent::Interrupted { activities } => {
+                let what = match activities {
+                    0 => "nothing was under way",
+                    _ => "stopped",
+                };
+                self.line(&mut seen, &format!("  {} {what}", self.paint("33", "■")));
+            }
+            RunEvent::Rest { cause, .. } => {
+                seen.doing.clear();
+                match cause {
+                    Some(cause) => {
+                        let text = format!("  {} {}", self.paint("31", "✗"), plain(&cause.message));
+                        self.line(&mut seen, &text);
+                    }
+                    None => self.end_line(&mut seen),
+                }
+                // Nothing moves now: the line belongs to whoever types.
+                return;
+            }
             RunEvent::Reasoning { .. } | RunEvent::Done { .. } => {}
         }
         self.status(&seen);
+    }
+
+    /// Where a conversation stands, in a line: how it came to rest, the state, tokens and cost.
+    pub fn status_line(&self, status: Status, usd: &str) -> String {
+        let seen = self
+            .seen
+            .lock()
+            .unwrap_or_else(|broken| broken.into_inner());
+        let text = format!(
+            "{} · {} · {} tokens in, {} out · ${usd}",
+            word(status).1,
+            seen.state,
+            seen.input,
+            seen.output
+        );
+        self.paint("2", &plain(&text))
+    }
+
+    /// The terminal is somebody else's for a while.
+    pub fn pause(&self) {
+        self.clear();
     }
 
     /// Say how it ended and where the record lies.
@@ -160,13 +220,7 @@ impl Progress {
             .seen
             .lock()
             .unwrap_or_else(|broken| broken.into_inner());
-        let (color, word) = match end.status {
-            Status::Done => ("32", "done"),
-            Status::Waiting => ("33", "waiting"),
-            Status::Failed => ("31", "failed"),
-            Status::Cancelled => ("33", "cancelled"),
-            Status::Budget => ("33", "out of budget"),
-        };
+        let (color, word) = word(end.status);
         let text = format!(
             "{} in {:.1} s: {} calls, {} tokens in, {} out",
             self.paint(color, word),
@@ -186,11 +240,16 @@ impl Progress {
     }
 
     fn line(&self, seen: &mut Seen, text: &str) {
+        self.end_line(seen);
+        err(&format!("{text}\n"));
+    }
+
+    /// Whatever comes next begins on a line of its own.
+    fn end_line(&self, seen: &mut Seen) {
         self.clear();
         if std::mem::take(&mut seen.text_open) {
             let _ = writeln!(std::io::stdout());
         }
-        err(&format!("{text}\n"));
     }
 
     /// The live line: state, what is being done, tokens so far.
@@ -224,6 +283,17 @@ impl Progress {
         } else {
             text.to_owned()
         }
+    }
+}
+
+/// A status as people read it, with its colour.
+fn word(status: Status) -> (&'static str, &'static str) {
+    match status {
+        Status::Done => ("32", "done"),
+        Status::Waiting => ("33", "waiting"),
+        Status::Failed => ("31", "failed"),
+        Status::Cancelled => ("33", "cancelled"),
+        Status::Budget => ("33", "out of budget"),
     }
 }
 

@@ -4,7 +4,7 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 use charthouse_tests::repository;
 use std::collections::{BTreeMap, BTreeSet};
 
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "types",
     "chart",
     "policy",
@@ -14,6 +14,7 @@ const PARTS: [&str; 10] = [
     "provider",
     "journal",
     "ledger",
+    "memory",
     "runtime",
 ];
 
@@ -34,7 +35,8 @@ fn allowed() -> BTreeMap<String, BTreeSet<String>> {
         (part("provider"), parts(&["types"])),
         (part("journal"), parts(&["types"])),
         (part("ledger"), parts(&["types"])),
-        (part("runtime"), parts(&PARTS[..9])),
+        (part("memory"), parts(&["types", "journal"])),
+        (part("runtime"), parts(&PARTS[..10])),
         ("charthouse".into(), parts(&PARTS)),
         ("conformance".into(), parts(&["types", "chart"])),
         ("xtask".into(), parts(&[])),
@@ -48,7 +50,7 @@ const OWNED: [(&str, &[&str]); 9] = [
     ("reqwest", &["charthouse-provider"]),
     ("rustls", &["charthouse-provider"]),
     ("rusqlite", &["charthouse-journal"]),
-    ("minijinja", &["charthouse-provider"]),
+    ("minijinja", &["charthouse-context", "charthouse-provider"]),
     (
         "serde-saphyr",
         &["charthouse-definitions", "charthouse-provider"],

@@ -300,7 +300,7 @@ fn list_and_inspect_say_what_a_plugin_is() {
         .iter()
         .map(|plugin| plugin["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["fs", "search"]);
+    assert_eq!(names, ["fs", "search", "redact", "digest"]);
     let tools = |plugin: &Value| -> Vec<String> {
         plugin["tools"]
             .as_array()
@@ -311,7 +311,7 @@ fn list_and_inspect_say_what_a_plugin_is() {
     };
     assert_eq!(tools(&all[0]), ["read", "list", "write", "edit"]);
     assert_eq!(tools(&all[1]), ["grep", "find", "count"]);
-    for plugin in all {
+    for (plugin, kind) in all.iter().zip(["tool", "tool", "guard", "memory"]) {
         assert_eq!(
             keys(plugin),
             [
@@ -328,7 +328,7 @@ fn list_and_inspect_say_what_a_plugin_is() {
         );
         assert_eq!(
             (&plugin["trusted"], &plugin["kinds"]),
-            (&json!(true), &json!(["tool"]))
+            (&json!(true), &json!([kind]))
         );
         assert_eq!(
             plugin["size"],
@@ -391,6 +391,7 @@ fn components_of_every_kind_are_recognised() {
     for (guest, kind) in [
         ("ctx", "context"),
         ("mem", "memory"),
+        ("sum", "memory"),
         ("grd", "guard"),
         ("minimal", "tool"),
     ] {

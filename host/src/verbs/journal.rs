@@ -47,7 +47,12 @@ pub fn run(verb: &JournalVerb) -> Result<u8, Failure> {
                     false => nothing_yet(None),
                 };
             };
-            for run in &journal.runs()? {
+            let runs = journal.runs()?;
+            // A person may have added to memory before any agent ran.
+            if runs.is_empty() && !json {
+                return nothing_yet(None);
+            }
+            for run in &runs {
                 if *json {
                     print::json(&json!({
                         "run": run.run, "first": run.first, "last": run.last, "records": run.records,
@@ -75,7 +80,8 @@ pub fn run(verb: &JournalVerb) -> Result<u8, Failure> {
             for record in journal.records(&run)? {
                 if *json {
                     print::json(&whole(&record))?;
-                } else {
+                } else if record.kind != "item" {
+                    // What is in the conversation was said, answered or returned: the story has it already.
                     let first = *first.get_or_insert(record.time.0);
                     print::out(&line(&record, first))?;
                 }
@@ -208,6 +214,15 @@ fn line(record: &Record, first: i64) -> String {
             body["tokens"]["output"],
             word(&body["usd"])
         ),
+        "memory" => write!(
+            text,
+            "{} {} {} of {}: {}",
+            word(&body["action"]),
+            word(&body["layer"]),
+            body["id"],
+            body["agent"].as_str().unwrap_or("the house"),
+            excerpt(&body["text"])
+        ),
         "reloaded" => {
             let files = body["files"].as_array().into_iter().flatten();
             let files: Vec<String> = files.map(|change| word(&change["file"])).collect();
@@ -219,6 +234,27 @@ fn line(record: &Record, first: i64) -> String {
             "{} → {}",
             list(&body["migration"]["before"]),
             list(&body["migration"]["after"]),
+        ),
+        "guard" => {
+            let opinions = body["opinions"].as_array().into_iter().flatten();
+            let opinions: Vec<String> = opinions
+                .map(|opinion| format!("{} {}", word(&opinion["guard"]), word(&opinion["verdict"])))
+                .collect();
+            write!(text, "{}: {}", word(&body["subject"]), opinions.join(", "))
+        }
+        "summary" if body["summary"].is_null() => write!(text, "none: {}", excerpt(&body["why"])),
+        "summary" => write!(
+            text,
+            "the first {} items: {}",
+            body["summary"]["upto"],
+            excerpt(&body["summary"]["text"])
+        ),
+        "interrupted" => write!(text, "by a person"),
+        "rested" => write!(
+            text,
+            "{} {}",
+            word(&body["status"]),
+            excerpt(&body["cause"]["message"])
         ),
         "ended" => write!(
             text,

@@ -1,12 +1,14 @@
 //! One file per verb.
 
 mod chart;
+mod chat;
 mod check;
 mod compile;
 mod context;
 mod init;
 mod journal;
 mod ledger;
+mod memory;
 mod plugin;
 mod policy;
 mod run;
@@ -20,11 +22,13 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Init(options) => init::run(&options),
         Verb::Check(options) => check::run(&options),
         Verb::Run(options) => run::run(&options),
+        Verb::Chat(options) => chat::run(&options),
         Verb::Plugin(verb) => plugin::run(&verb),
         Verb::Chart(verb) => chart::run(&verb),
         Verb::Context(verb) => context::run(&verb),
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Journal(verb) => journal::run(&verb),
+        Verb::Memory(verb) => memory::run(&verb),
         Verb::Ledger(options) => ledger::run(&options),
         Verb::CompileComponent { input, output } => compile::run(&input, &output),
     }

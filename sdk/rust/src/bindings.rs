@@ -75,6 +75,24 @@ pub mod memory {
     });
 }
 
+/// World `summary-plugin`.
+pub mod summary {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "summary-plugin",
+        with: {
+            "charthouse:plugin/types@0.1.0": crate::bindings::imports::charthouse::plugin::types,
+            "charthouse:plugin/log@0.1.0": crate::bindings::imports::charthouse::plugin::log,
+            "charthouse:plugin/state@0.1.0": crate::bindings::imports::charthouse::plugin::state,
+            "charthouse:plugin/model@0.1.0": crate::bindings::imports::charthouse::plugin::model,
+        },
+        pub_export_macro: true,
+        export_macro_name: "export_summary_world",
+        default_bindings_module: "charthouse_sdk::bindings::summary",
+        additional_derives: [PartialEq],
+    });
+}
+
 /// World `guard-plugin`.
 pub mod guard {
     wit_bindgen::generate!({

@@ -1,13 +1,14 @@
 //! What authors of charthouse plugins use.
 //!
 //! A plugin is a WebAssembly component that charthouse runs in a sandbox: one fresh instance per call, no network, no environment, no file it
-//! was not granted. There are four kinds, and each is one trait and one macro here:
+//! was not granted. There are four kinds, each with a trait and a macro here (memory has two):
 //!
 //! | kind | trait | macro | does |
 //! |---|---|---|---|
 //! | tool | [`ToolPlugin`] | [`export_tool!`] | what an agent can do |
 //! | context | [`ContextPlugin`] | [`export_context!`] | what an agent sees |
 //! | memory | [`MemoryPlugin`] | [`export_memory!`] | what an agent keeps |
+//! | memory | [`SummaryPlugin`] | [`export_summary!`] | what stays of what leaves the model's window |
 //! | guard | [`GuardPlugin`] | [`export_guard!`] | what may pass to the model and from it |
 //!
 //! ```
@@ -56,6 +57,7 @@ pub mod log;
 mod memory;
 pub mod model;
 pub mod state;
+mod summary;
 mod tool;
 
 pub use answer::{Answer, Json};
@@ -64,6 +66,7 @@ pub use bindings::imports::charthouse::plugin::types::{Blob, Failure, Part};
 pub use context::{ContextPlugin, Fragment, Request};
 pub use guard::{Direction, GuardPlugin, Subject, Verdict};
 pub use memory::{Change, Entry, Layer, MemoryPlugin, Snapshot};
+pub use summary::{SummaryPlugin, SummaryRequest, Turn};
 pub use tool::{Call, Effect, Tool, ToolPlugin};
 
 /// What the macros expand to needs these; nothing else should.

@@ -91,7 +91,12 @@ fn print(what: &str, compared: &Compared, text: &str, note: &str) {
 fn build(map: &ContextMap, history: &[HistoryItem], offers: &[ToolOffer]) {
     let plan = plan(black_box(map), &SlotChunks::default(), &parameters());
     let assembled = plan
-        .assemble(&Gathered::new(), history, &Tools { offers }, &BytesEstimate)
+        .assemble(
+            &Gathered::new(),
+            &Said::new(history),
+            &Tools { offers },
+            &BytesEstimate,
+        )
         .expect("it fits");
     assert!(assembled.payload.items.len() > history.len());
     black_box(assembled);

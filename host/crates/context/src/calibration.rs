@@ -52,12 +52,12 @@ pub enum Learned {
 }
 
 /// A calibration in figures.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationReport {
     /// Replies that it was learnt from.
     pub samples: u64,
     /// Replies whose counts were absurd.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub ignored: u64,
     /// Tokens of the provider for a raw unit of the estimator.
     pub factor: f64,

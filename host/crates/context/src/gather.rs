@@ -20,6 +20,7 @@ pub struct GatheredText {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gathered {
     texts: BTreeMap<NeedId, Vec<GatheredText>>,
+    notes: BTreeMap<NeedId, Vec<String>>,
 }
 
 impl Gathered {
@@ -28,12 +29,28 @@ impl Gathered {
         Gathered::default()
     }
 
-    /// Answer `need`. A file is one text, a plugin's fragments are as many as it gave; none at all leaves the chunk empty.
+    /// Answer `need`. A file or a template is one text, a plugin's fragments and memories are as many as there are, the most important first; none at all
+    /// leaves the chunk empty.
     pub fn put(&mut self, need: NeedId, texts: Vec<GatheredText>) {
         self.texts.insert(need, texts);
     }
 
+    /// Have the report say `note` of the chunk that has `need`, for instance that what it holds is from an earlier turn.
+    pub fn note(&mut self, need: NeedId, note: impl Into<String>) {
+        self.notes.entry(need).or_default().push(note.into());
+    }
+
+    /// Answer `need` with nothing, and have the report say `why`.
+    pub fn missing(&mut self, need: NeedId, why: impl Into<String>) {
+        self.put(need, Vec::new());
+        self.note(need, why);
+    }
+
     pub(crate) fn get(&self, need: NeedId) -> Option<&[GatheredText]> {
         self.texts.get(&need).map(Vec::as_slice)
+    }
+
+    pub(crate) fn notes(&self, need: NeedId) -> &[String] {
+        self.notes.get(&need).map_or(&[], Vec::as_slice)
     }
 }

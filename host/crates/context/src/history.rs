@@ -3,7 +3,7 @@
 //! The cut is a pure function of the history and the room, made so that it stays where it is for many turns: a provider caches the longest prefix it has
 //! seen before, and a cut that moved every turn would throw that away every turn.
 
-use crate::Estimator;
+use crate::{Estimator, Summary};
 use std::sync::Arc;
 use types::{Item, Provenance, Role};
 
@@ -24,19 +24,54 @@ impl HistoryItem {
     }
 }
 
+/// What was said so far, as the runtime keeps it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Said<'a> {
+    /// All items of the run, the oldest first.
+    pub items: &'a [HistoryItem],
+    /// The newest summary of the older ones, if there is one.
+    pub summary: Option<&'a Summary>,
+    /// Inferences since that summary was wanted, or since the run began.
+    pub inferences: u64,
+}
+
+impl<'a> Said<'a> {
+    /// `items`, of which nothing was summed up.
+    pub fn new(items: &'a [HistoryItem]) -> Self {
+        Said {
+            items,
+            ..Said::default()
+        }
+    }
+}
+
 /// The conversation of one payload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conversation<'a> {
-    items: &'a [HistoryItem],
+    pub(super) items: &'a [HistoryItem],
     /// Results at the very start, whose calls are gone: no provider accepts them.
-    orphans: u64,
+    pub(super) orphans: usize,
+    orphaned: u64,
     total: u64,
+    pub(super) covered: Option<Covered<'a>>,
+}
+
+/// What a summary stands for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Covered<'a> {
+    pub summary: &'a Summary,
+    /// The first item that it does not cover; no result after it has its call before it.
+    pub upto: usize,
+    /// Tokens of the items that it covers.
+    pub tokens: u64,
 }
 
 /// What of the conversation is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kept {
-    /// The newest prompt, where it stands before the cut: it is sent first.
+    /// Whether the summary is sent, before everything else.
+    pub summary: bool,
+    /// The newest prompt, where it stands before the cut: it is sent before the rest.
     pub prompt: Option<usize>,
     /// The first item after the cut.
     pub from: usize,
@@ -44,15 +79,48 @@ pub(crate) struct Kept {
     pub tokens: u64,
 }
 
+fn tokens(items: &[HistoryItem]) -> u64 {
+    items.iter().map(|item| item.tokens).sum()
+}
+
 impl<'a> Conversation<'a> {
-    pub fn new(items: &'a [HistoryItem]) -> Self {
+    /// The conversation; with its summary where what leaves the window is to be `summed` up.
+    pub fn new(said: &Said<'a>, summed: bool) -> Self {
         let is_result = |item: &&HistoryItem| matches!(*item.item, Item::Result(_));
-        let start = items.iter().take_while(is_result).count();
-        let tokens = |items: &[HistoryItem]| items.iter().map(|item| item.tokens).sum();
-        Conversation {
-            items: &items[start..],
-            orphans: tokens(&items[..start]),
-            total: tokens(&items[start..]),
+        let orphans = said.items.iter().take_while(is_result).count();
+        let items = &said.items[orphans..];
+        let mut conversation = Conversation {
+            items,
+            orphans,
+            orphaned: tokens(&said.items[..orphans]),
+            total: tokens(items),
+            covered: None,
+        };
+        if let Some(summary) = said.summary.filter(|_| summed) {
+            let upto = conversation
+                .boundary(summary.upto.saturating_sub(orphans))
+                .min(conversation.least().from);
+            conversation.covered = (upto > 0).then(|| Covered {
+                summary,
+                upto,
+                tokens: tokens(&items[..upto]),
+            });
+        }
+        conversation
+    }
+
+    /// The last place up to `upto` where a cut loses no result its call.
+    fn boundary(&self, upto: usize) -> usize {
+        let upto = upto.min(self.items.len());
+        let next = self.items[upto..]
+            .iter()
+            .find(|entry| !matches!(*entry.item, Item::Text { .. }));
+        match next.map(|entry| &*entry.item) {
+            Some(Item::Result(_)) => self.items[..upto]
+                .iter()
+                .rposition(|entry| matches!(*entry.item, Item::Assistant { .. }))
+                .unwrap_or(0),
+            _ => upto,
         }
     }
 
@@ -64,6 +132,7 @@ impl<'a> Conversation<'a> {
     /// Everything.
     pub fn whole(&self) -> Kept {
         Kept {
+            summary: false,
             prompt: None,
             from: 0,
             tokens: self.total,
@@ -80,13 +149,51 @@ impl<'a> Conversation<'a> {
     /// Tokens go from the oldest on. How many goes by the *roundest* number between what must go and a quarter of the room more, the one divisible by
     /// the highest power of two: as the history grows it stays the same until what must go has passed it, so the cut moves once in some eighth of the
     /// room and not every turn, whatever the other chunks do meanwhile; and a larger room never keeps less.
+    ///
+    /// Where there is a summary, what it covers goes first and all at once: the cut then moves only when a newer summary comes.
     pub fn fit(&self, room: u64) -> Kept {
-        match self.total.checked_sub(room) {
-            None | Some(0) => self.whole(),
-            Some(excess) => {
-                let gone = roundest(excess, excess + room / 4);
-                self.cut_to(self.total.saturating_sub(gone))
-            }
+        if self.total <= room {
+            return self.whole();
+        }
+        self.summed(room)
+            .unwrap_or_else(|| self.stride(self.total, room))
+    }
+
+    /// The summary and as much of what it does not cover as fits beside it; `None` where it does not fit beside the least.
+    fn summed(&self, room: u64) -> Option<Kept> {
+        let covered = self.covered?;
+        let left = room.checked_sub(covered.summary.tokens)?;
+        if self.least().tokens > left {
+            return None;
+        }
+        let rest = self.from(covered.upto);
+        let kept = if rest.tokens <= left {
+            rest
+        } else {
+            self.stride(rest.tokens, left)
+        };
+        Some(Kept {
+            summary: true,
+            tokens: kept.tokens + covered.summary.tokens,
+            ..kept
+        })
+    }
+
+    /// What is left of `tokens` when they must come down to `room`, which is less.
+    fn stride(&self, tokens: u64, room: u64) -> Kept {
+        let excess = tokens - room;
+        let gone = roundest(excess, excess + room / 4);
+        self.cut_to(tokens.saturating_sub(gone))
+    }
+
+    /// Everything from `from` on, and the newest prompt.
+    fn from(&self, from: usize) -> Kept {
+        let pinned = self.newest_prompt().filter(|&(prompt, _)| prompt < from);
+        Kept {
+            summary: false,
+            prompt: pinned.map(|(prompt, _)| prompt),
+            from,
+            tokens: tokens(&self.items[from..]) + pinned.map_or(0, |(_, tokens)| tokens),
         }
     }
 
@@ -94,7 +201,7 @@ impl<'a> Conversation<'a> {
     ///
     /// A result belongs to the assistant's turn before it; whatever stands between the two (a person who interrupts) stays with them. Walking from the
     /// end costs what is kept, not what was ever said.
-    fn cut_to(&self, goal: u64) -> Kept {
+    pub(super) fn cut_to(&self, goal: u64) -> Kept {
         let prompt = self.newest_prompt();
         let mut best: Option<Kept> = None;
         let mut behind = 0;
@@ -113,6 +220,7 @@ impl<'a> Conversation<'a> {
             }
             if !owed {
                 best = Some(Kept {
+                    summary: false,
                     prompt: pinned.map(|(prompt, _)| prompt),
                     from: index,
                     tokens,
@@ -133,7 +241,14 @@ impl<'a> Conversation<'a> {
         last(|provenance| *provenance == Provenance::Human).or_else(|| last(|_| true))
     }
 
-    /// The items to send, with their sizes.
+    /// The summary that is sent before them.
+    pub fn summary(&self, kept: Kept) -> Option<&'a Summary> {
+        self.covered
+            .filter(|_| kept.summary)
+            .map(|covered| covered.summary)
+    }
+
+    /// The items of the conversation to send, with their sizes.
     pub fn entries(&self, kept: Kept) -> impl Iterator<Item = &'a HistoryItem> {
         let prompt = kept.prompt.map(|at| &self.items[at]);
         prompt.into_iter().chain(&self.items[kept.from..])
@@ -141,12 +256,37 @@ impl<'a> Conversation<'a> {
 
     /// The items to send.
     pub fn items(&self, kept: Kept) -> impl Iterator<Item = Arc<Item>> {
-        self.entries(kept).map(|entry| entry.item.clone())
+        let summary = self.summary(kept).map(|summary| summary.item.clone());
+        let rest = self.entries(kept).map(|entry| entry.item.clone());
+        summary.into_iter().chain(rest)
     }
 
     /// Tokens that are not sent.
     pub fn trimmed(&self, kept: Kept) -> u64 {
-        self.orphans + self.total - kept.tokens
+        let summary = self.covered.filter(|_| kept.summary);
+        let own = kept.tokens - summary.map_or(0, |covered| covered.summary.tokens);
+        self.orphaned + self.total - own
+    }
+
+    /// Tokens that are not sent and that no summary covers.
+    pub fn unsummed(&self, kept: Kept) -> u64 {
+        let upto = self.covered.map_or(0, |covered| covered.upto);
+        let lost = tokens(self.items.get(upto..kept.from).unwrap_or_default());
+        let pinned = kept.prompt.filter(|prompt| *prompt >= upto);
+        lost - pinned.map_or(0, |prompt| self.items[prompt].tokens)
+    }
+
+    /// What a reader of the report should know of a cut.
+    pub fn notes(&self, kept: Kept) -> impl Iterator<Item = String> {
+        let left_out = kept.from > 0 && !kept.summary;
+        let summary = self.covered.filter(|_| left_out).map(|covered| {
+            let tokens = covered.summary.tokens;
+            format!("the summary of {tokens} tokens does not fit beside the newest exchange")
+        });
+        let unsummed = self.unsummed(kept);
+        let lost =
+            (unsummed > 0).then(|| format!("{unsummed} tokens went without being summed up"));
+        summary.into_iter().chain(lost)
     }
 }
 

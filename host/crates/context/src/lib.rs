@@ -8,6 +8,7 @@
 mod assemble;
 mod breakpoints;
 mod calibration;
+mod chunk;
 mod diff;
 mod error;
 mod estimate;
@@ -17,11 +18,15 @@ mod history;
 mod map;
 mod picture;
 mod plan;
+mod rebalance;
 mod render;
 mod report;
 mod scale;
+mod section;
 mod shape;
 mod shared;
+mod summary;
+mod template;
 mod text;
 mod tools;
 
@@ -32,14 +37,17 @@ pub use error::AssembleError;
 pub use estimate::{BytesEstimate, Estimator, counter};
 pub use exact::{Counting, Vocabulary};
 pub use gather::{Gathered, GatheredText};
-pub use history::HistoryItem;
+pub use history::{HistoryItem, Said};
 pub use map::{
-    Budget, ChunkDef, ContextMap, DEFAULT_DEADLINE, Depends, MemoryLayer, Sections, Slot, Source,
-    SummaryDef, Template, ToolsMode, Trim,
+    Budget, ChunkDef, ContextMap, DEFAULT_DEADLINE, Depends, Sections, Slot, Source, SummaryDef,
+    Template, ToolsMode, Trim,
 };
 pub use plan::{Need, NeedId, NeedKind, Plan, SlotChunks, plan};
 pub use report::{ChunkReport, MapReport, ProvenanceShare};
 pub use scale::Scale;
+pub use section::neutralise;
 pub use shape::{Held, Shape, ShapePart};
 pub use shared::{Change, ChunkShare, Parting, Shared};
+pub use summary::{Summary, SummaryWanted};
+pub use template::{TEMPLATE_NAMES, TemplateError, check_template, render_template};
 pub use tools::{ToolOffer, Tools};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::time::Duration;
-use types::{CacheClass, Marked, Percent, Place, Role, Value};
+use types::{CacheClass, Marked, MemoryLayer, Percent, Place, Role, Value};
 
 /// Longest time that gathering a payload may take unless the agent says otherwise: a person waits meanwhile.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);
@@ -118,17 +118,6 @@ pub enum Template {
     Inline(Marked<Arc<str>>),
     /// In a file of the house.
     File(Marked<String>),
-}
-
-/// A layer of memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemoryLayer {
-    /// What happened.
-    Episodes,
-    /// What is so.
-    Facts,
-    /// How something is done.
-    Skills,
 }
 
 /// What an answer kept for later depends on beside plugin, parameters and budget: when one of these is another, it is asked for again.

@@ -1,8 +1,10 @@
 //! The first step: what a map will hold, and what has to be fetched for it.
 
-use crate::{Budget, ChunkDef, ContextMap, MemoryLayer, Slot, Source, Template, ToolsMode, Trim};
+use crate::section::{self, SectionNames, Tags};
+use crate::{Budget, ChunkDef, ContextMap, Depends, Slot, Source, Template, ToolsMode, Trim};
 use std::sync::Arc;
-use types::{CacheClass, Marked, ModelParameters, Place, Role, Value};
+use std::time::Duration;
+use types::{CacheClass, Marked, MemoryLayer, ModelParameters, Percent, Place, Role, Value};
 
 /// The chunks that active states put into the map's slots, in the order of the states.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,7 +35,16 @@ pub struct Need {
 pub enum NeedKind {
     /// A file, as written: relative to the file that its place names.
     File(Marked<String>),
-    /// What a context plugin provides.
+    /// A template, filled by [`render_template`](crate::render_template); its text is here, or in a file as [`NeedKind::File`] names one.
+    Template(Template),
+    /// What is remembered, the most important first.
+    Memory {
+        /// The layer.
+        layer: MemoryLayer,
+        /// Tokens it may fill; what it gives beyond them is trimmed.
+        budget: u64,
+    },
+    /// What a context plugin provides, the most important first.
     Plugin {
         /// The plugin.
         name: Marked<String>,
@@ -41,6 +52,10 @@ pub enum NeedKind {
         params: Value,
         /// Tokens it may fill; what it gives beyond them is trimmed.
         budget: u64,
+        /// How long its answer stays good.
+        expires: Option<Duration>,
+        /// What beside plugin, parameters and budget its answer depends on.
+        depends: Depends,
     },
 }
 
@@ -49,7 +64,22 @@ pub enum NeedKind {
 pub struct Plan {
     pub(crate) chunks: Vec<Planned>,
     pub(crate) parameters: ModelParameters,
+    pub(crate) summary: Option<SummaryTerms>,
+    /// The names that nobody else may use, where chunks stand in sections.
+    pub(crate) sections: Option<SectionNames>,
+    /// Tokens that may be sent.
+    pub(crate) room: u64,
+    /// Whether the room was made smaller after a server had refused.
+    pub(crate) tightened: bool,
     needs: Vec<Need>,
+}
+
+/// When and how much of the conversation is summed up, in tokens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SummaryTerms {
+    pub at: Percent,
+    pub every: Option<u64>,
+    pub budget: u64,
 }
 
 /// One chunk of a plan.
@@ -65,6 +95,8 @@ pub(crate) struct Planned {
     pub flexible: bool,
     pub cache: CacheClass,
     pub place: Place,
+    /// What its texts stand between.
+    pub tags: Option<Tags>,
 }
 
 /// Where a chunk's content comes from when it is assembled.
@@ -86,6 +118,10 @@ pub(crate) struct Piece {
     pub origin: Origin,
     /// What a state allows its own chunk; the slot's budget and trimming hold for all of them together.
     pub own: Option<(u64, Trim)>,
+    /// A higher one is kept longer where whole pieces go.
+    pub priority: u8,
+    /// Whether it stays when whole pieces go: a state's chunk with `trim: never`.
+    pub protected: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -96,14 +132,15 @@ pub(crate) enum Origin {
 
 /// Make `map` ready for one request to the model that `parameters` describe.
 ///
-/// A slot holds the texts of its states' chunks. A chunk in a slot may be a text, a file or a plugin; anything else has no text to give and is left out
-/// (`definitions` refuses it when it loads). Only the first `tools` and the first `history` chunk of a map hold anything.
+/// A slot holds the texts of its states' chunks. A chunk in a slot may be a text, a file, a template, a memory or a plugin; anything else has no text to
+/// give and is left out (`definitions` refuses it when it loads). Only the first `tools` and the first `history` chunk of a map hold anything.
 pub fn plan(map: &ContextMap, slots: &SlotChunks<'_>, parameters: &ModelParameters) -> Plan {
     let mut planner = Planner {
         slots,
         room: parameters
             .context_length
             .saturating_sub(parameters.max_output),
+        marked: section::are_marked(map.sections, &parameters.name),
         needs: Vec::new(),
     };
     let mut chunks: Vec<Planned> = map
@@ -124,8 +161,16 @@ pub fn plan(map: &ContextMap, slots: &SlotChunks<'_>, parameters: &ModelParamete
             .for_each(|chunk| chunk.flexible = true);
     }
     Plan {
+        summary: map.summary.as_ref().map(|summary| SummaryTerms {
+            at: summary.at,
+            every: summary.every,
+            budget: planner.in_tokens(summary.budget),
+        }),
+        sections: planner.marked.then(|| SectionNames::of(map)),
         chunks,
         parameters: parameters.clone(),
+        room: planner.room,
+        tightened: false,
         needs: planner.needs,
     }
 }
@@ -146,11 +191,19 @@ impl Plan {
         &self.needs
     }
 
-    /// Tokens that may be sent: `context_length − max_output`.
+    /// Tokens that may be sent: `context_length − max_output`, or less where the plan was [`tightened`](Plan::tightened).
     pub fn room(&self) -> u64 {
-        self.parameters
-            .context_length
-            .saturating_sub(self.parameters.max_output)
+        self.room
+    }
+
+    /// The same plan with `room` tokens at most, for when a server counts more tokens than were estimated and refuses. Budgets stay as they are, so that
+    /// what was gathered still answers it; the conversation loses what is missing before anything else does.
+    pub fn tightened(self, room: u64) -> Self {
+        Plan {
+            room: self.room.min(room),
+            tightened: true,
+            ..self
+        }
     }
 
     pub(crate) fn need(&self, id: NeedId) -> Option<&Need> {
@@ -161,6 +214,8 @@ impl Plan {
 struct Planner<'a> {
     slots: &'a SlotChunks<'a>,
     room: u64,
+    /// Whether chunks of text stand in sections.
+    marked: bool,
     needs: Vec<Need>,
 }
 
@@ -177,6 +232,7 @@ impl Planner<'_> {
             flexible: chunk.flexible,
             cache: chunk.cache,
             place: chunk.place.clone(),
+            tags: self.marked.then(|| Tags::of(&chunk.id)).flatten(),
         }
     }
 
@@ -218,6 +274,7 @@ impl Planner<'_> {
         let piece = self.piece(chunk, limit)?;
         Some(Piece {
             own: own.map(|budget| (budget, chunk.trim)),
+            protected: chunk.trim == Trim::Never,
             ..piece
         })
     }
@@ -226,25 +283,36 @@ impl Planner<'_> {
         let origin = match &chunk.source {
             Source::Text(text) => Origin::Fixed(text.clone()),
             Source::File(path) => self.need(chunk, NeedKind::File(path.clone())),
-            Source::Plugin { name, params, .. } => {
+            Source::Template(template) => self.need(chunk, NeedKind::Template(template.clone())),
+            Source::Memory(layer) => {
+                let budget = limit.unwrap_or(self.room);
+                let layer = *layer;
+                self.need(chunk, NeedKind::Memory { layer, budget })
+            }
+            Source::Plugin {
+                name,
+                params,
+                expires,
+                depends,
+            } => {
                 let kind = NeedKind::Plugin {
+                    expires: *expires,
+                    depends: *depends,
                     name: name.clone(),
                     params: params.clone(),
                     budget: limit.unwrap_or(self.room),
                 };
                 self.need(chunk, kind)
             }
-            Source::Template(_)
-            | Source::Memory(_)
-            | Source::Tools(_)
-            | Source::History
-            | Source::Slot(_) => return None,
+            Source::Tools(_) | Source::History | Source::Slot(_) => return None,
         };
         Some(Piece {
             id: chunk.id.value.clone(),
             place: chunk.place.clone(),
             origin,
             own: None,
+            priority: chunk.priority,
+            protected: false,
         })
     }
 
@@ -258,12 +326,16 @@ impl Planner<'_> {
         Origin::Needed(id)
     }
 
-    /// A budget in tokens. Shares are of `context_length − max_output`.
     fn tokens(&self, budget: Option<&Marked<Budget>>) -> Option<u64> {
-        budget.map(|budget| match budget.value {
+        budget.map(|budget| self.in_tokens(budget.value))
+    }
+
+    /// A budget in tokens. Shares are of `context_length − max_output`.
+    fn in_tokens(&self, budget: Budget) -> u64 {
+        match budget {
             Budget::Share(percent) => percent.of(self.room),
             Budget::Tokens(tokens) => tokens,
-        })
+        }
     }
 }
 
@@ -274,9 +346,7 @@ fn source_name(source: &Source) -> String {
         Source::File(path) => format!("file:{path}"),
         Source::Template(Template::Inline(_)) => "template".into(),
         Source::Template(Template::File(path)) => format!("template:{path}"),
-        Source::Memory(MemoryLayer::Episodes) => "memory:episodes".into(),
-        Source::Memory(MemoryLayer::Facts) => "memory:facts".into(),
-        Source::Memory(MemoryLayer::Skills) => "memory:skills".into(),
+        Source::Memory(layer) => format!("memory:{}", layer.name()),
         Source::Tools(ToolsMode::Allowed) => "tools:allowed".into(),
         Source::Tools(ToolsMode::Declared) => "tools:declared".into(),
         Source::History => "history".into(),

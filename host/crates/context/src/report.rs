@@ -1,11 +1,11 @@
 //! What a payload came to, chunk by chunk: the data behind `context show`, in the exact shape of DESIGN §6.
 
 use crate::{CalibrationReport, Shared};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use types::{CacheClass, Provenance, Role};
 
 /// A map as it was filled.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MapReport {
     /// The model's `context_length`.
     pub limit: u64,
@@ -24,7 +24,7 @@ pub struct MapReport {
 }
 
 /// One chunk as it was filled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunkReport {
     /// Its id.
     pub id: String,
@@ -52,7 +52,7 @@ pub struct ChunkReport {
 }
 
 /// What of a chunk came from one source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProvenanceShare {
     /// The source: `house`, `human`, `model:NAME`, `plugin:NAME@GENERATION`, `file:PATH`.
     pub from: String,

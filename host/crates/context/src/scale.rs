@@ -5,7 +5,7 @@
 
 use crate::assemble::Assembled;
 use crate::plan::{Content, Plan};
-use crate::{AssembleError, Estimator, Gathered, HistoryItem, MapReport, Tools};
+use crate::{AssembleError, Estimator, Gathered, MapReport, Said, Tools};
 
 /// How many tokens of a provider a raw unit of an estimator is, in thousandths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,24 +57,27 @@ fn narrowed(count: u128) -> u64 {
 impl Plan {
     /// Make the payload from what was gathered, the conversation so far and the tools.
     ///
-    /// `history` and `tools` are measured in the raw units of `estimator`; the report and the errors are in tokens, by its scale.
+    /// `said` and `tools` are measured in the raw units of `estimator`; the report and the errors are in tokens, by its scale.
     pub fn assemble(
         &self,
         gathered: &Gathered,
-        history: &[HistoryItem],
+        said: &Said<'_>,
         tools: &Tools<'_>,
         estimator: &dyn Estimator,
     ) -> Result<Assembled, AssembleError> {
         let scale = estimator.scale();
         if scale == Scale::ONE || self.room() == 0 {
-            return self.assemble_raw(gathered, history, tools, estimator);
+            return self.assemble_raw(gathered, said, tools, estimator);
         }
         let mut assembled = self
             .in_raw_units(scale)
-            .assemble_raw(gathered, history, tools, estimator)
+            .assemble_raw(gathered, said, tools, estimator)
             .map_err(|error| self.in_tokens(error, scale))?;
         assembled.payload.parameters = self.parameters.clone();
         assembled.scale = scale;
+        if let Some(wanted) = &mut assembled.summary {
+            wanted.budget = scale.tokens(wanted.budget);
+        }
         self.report_in_tokens(&mut assembled.report, scale);
         Ok(assembled)
     }
@@ -84,8 +87,11 @@ impl Plan {
         let mut plan = self.clone();
         let reserve = self.parameters.max_output;
         // The least that still is a room: too little of it is told as too little, not as none.
-        let room = scale.raw(self.room()).max(1);
-        plan.parameters.context_length = reserve.saturating_add(room);
+        plan.room = scale.raw(self.room()).max(1);
+        plan.parameters.context_length = reserve.saturating_add(plan.room);
+        if let Some(terms) = &mut plan.summary {
+            terms.budget = scale.raw(terms.budget);
+        }
         for chunk in &mut plan.chunks {
             chunk.budget = chunk.budget.map(|budget| scale.raw(budget));
             if let Content::Pieces(pieces) = &mut chunk.content {

@@ -1,16 +1,19 @@
 //! Agents: which model, how it thinks, what it sees, what it may do and what it may cost.
 
+mod memory;
+mod model;
+
+pub use model::Counting;
+
 use crate::suggest::shown;
-use crate::tree::{Node, Typed};
+use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use crate::{context as context_map, policy as policy_rules};
 use context::ContextMap;
 use policy::Overlay;
 use rust_decimal::Decimal;
 use std::sync::Arc;
-use types::{
-    ContentHash, Count, Energy, Marked, ModelParameters, Place, PluginName, parse_duration,
-};
+use types::{ContentHash, Energy, Marked, ModelParameters, Place, PluginName};
 
 /// An agent as its file describes it, checked.
 #[derive(Clone, Debug)]
@@ -23,12 +26,18 @@ pub struct AgentDef {
     pub doc: Option<String>,
     /// The model it asks and how.
     pub model: ModelParameters,
+    /// The models that are asked instead, in this order, when the one before cannot answer.
+    pub fallback: Vec<ModelParameters>,
+    /// How the tokens of a payload are counted before it is sent.
+    pub counting: Counting,
     /// The chart of how it thinks: a key of `House::charts`.
     pub cognition: Arc<str>,
     /// What the model sees.
     pub context: ContextMap,
     /// The plugins whose tools and chunks it may use: keys of `House::plugins`, in file order.
     pub plugins: Vec<PluginName>,
+    /// The plugins that inspect every item on its way in or out, in this order, each once: keys of `House::plugins`.
+    pub guards: Vec<PluginName>,
     /// Its layer of policy.
     pub policy: Overlay,
     /// What it may spend.
@@ -51,9 +60,14 @@ pub struct Budget {
 /// An agent and the places where it names other definitions, which are checked when all of them are known.
 pub(crate) struct Draft {
     pub agent: AgentDef,
-    pub provider: Place,
+    /// The providers that it asks, the model's own first.
+    pub providers: Vec<Marked<String>>,
+    /// Where each of `AgentDef::fallback` stands.
+    pub fallback: Vec<Place>,
     pub cognition: Place,
     pub plugins: Vec<Marked<String>>,
+    /// Plugins that only the house must have.
+    pub of_house: Vec<Marked<String>>,
     /// Names that stand elsewhere than in `plugins`, with what they are used for.
     pub uses: Vec<(Marked<String>, &'static str)>,
 }
@@ -76,26 +90,41 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
             "this agent",
             "model: { provider: local, name: qwen3-coder, context_length: 131072, max_output: 8192 }",
         )
-        .and_then(|n| model(walk, n));
+        .and_then(|n| model::read(walk, n));
     let cognition = fields
         .need(walk, "cognition", "this agent", "cognition: deliberate")
         .and_then(|n| walk.marked(n, "`cognition`"));
     let plugins = fields
         .take("plugins")
         .map_or_else(Vec::new, |n| plugins(walk, n));
-    let context = fields
+    let guards = fields
+        .take("guards")
+        .map_or_else(Vec::new, |n| guards(walk, n));
+    let memory = fields
+        .take("memory")
+        .map(|n| memory::read(walk, n))
+        .unwrap_or_default();
+    let mut context = fields
         .need(
             walk,
             "context",
             "this agent",
             "context: [{ id: history, history: true, flexible: true, trim: oldest }]",
         )
-        .map(|n| context_map::map(walk, n))
+        .map(|n| context_map::map(walk, n, memory.summary_place.is_some()))
         .unwrap_or_default();
-    let window = model
-        .as_ref()
-        .map(|(m, _)| m.context_length.saturating_sub(m.max_output));
-    context_map::check_budgets(walk, &context, window.filter(|tokens| *tokens > 0));
+    if let Some(n) = fields.take("payload") {
+        context_map::payload(walk, n, &mut context);
+    }
+    let window = model.as_ref().map(|model| {
+        let parameters = &model.parameters;
+        parameters
+            .context_length
+            .saturating_sub(parameters.max_output)
+    });
+    let window = window.filter(|tokens| *tokens > 0);
+    context_map::check_budgets(walk, &context, window);
+    memory.check_summary(walk, &context, window);
     let overlay = match fields.take("policy") {
         Some(n) => policy_rules::overlay(walk, n, label),
         None => Overlay::named(label),
@@ -104,36 +133,48 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         .take("budget")
         .map(|n| budget(walk, n))
         .unwrap_or_default();
-    let consolidate = fields
-        .take_entry("memory")
-        .and_then(|(key, n)| memory(walk, &key.place, n));
     fields.finish_with(walk, "an agent", |key| match key {
         "tools" => Some("tools are opened under `policy`: `policy: { tools: [{ allow: \"fs.*\" }] }`".into()),
         "prompt" | "system" | "system_prompt" | "instructions" => {
             Some("what the model is told stands in `context`, for instance `{ id: charter, role: system, file: charter.md }`".into())
         }
+        "sections" | "deadline" => Some(format!("put it below `payload`: `payload: {{ {key}: … }}`")),
+        "fallback" | "reasoning" | "tokens" | "temperature" => {
+            Some(format!("put it below `model`: `model: {{ …, {key}: … }}`"))
+        }
+        "summary" | "consolidate" => Some(format!("put it below `memory`: `memory: {{ {key}: … }}`")),
+        "guard" => Some("did you mean `guards`?".into()),
         _ => None,
     });
-    let (name, (model, provider), cognition) = (name?, model?, cognition?);
+    let (name, model, cognition) = (name?, model?, cognition?);
     let mut uses: Vec<_> = context_plugins(&context.chunks)
         .map(|name| (name, "its context"))
         .collect();
-    uses.extend(consolidate.map(|plugin| (plugin, "`memory.consolidate`")));
+    uses.extend(
+        memory
+            .consolidate
+            .map(|plugin| (plugin, "`memory.consolidate`")),
+    );
+    let mut of_house = guards.clone();
+    of_house.extend(memory.summary.iter().map(|summary| summary.plugin.clone()));
+    context.summary = memory.summary;
     Some(Draft {
-        provider,
+        providers: model.providers,
+        fallback: model.fallback.iter().map(|one| one.place.clone()).collect(),
         uses,
+        of_house,
         cognition: cognition.place.clone(),
         agent: AgentDef {
             name: name.as_str().into(),
             version,
             doc,
-            model,
+            model: model.parameters,
+            fallback: model.fallback.into_iter().map(|one| one.value).collect(),
+            counting: model.counting,
             cognition: cognition.as_str().into(),
             context,
-            plugins: plugins
-                .iter()
-                .filter_map(|p| PluginName::parse(p).ok())
-                .collect(),
+            plugins: parsed(&plugins),
+            guards: parsed(&guards),
             policy: overlay,
             budget,
             place: name.place,
@@ -168,78 +209,6 @@ pub(crate) fn doc(walk: &mut Walk, fields: &mut Fields<'_>) -> Option<String> {
     walk.text(node, "`doc`").map(str::to_owned)
 }
 
-fn model(walk: &mut Walk, node: &Node) -> Option<(ModelParameters, Place)> {
-    let example =
-        "{ provider: local, name: qwen3-coder, context_length: 131072, max_output: 8192 }";
-    let mut fields = Fields::of(walk, node, "`model`", example)?;
-    let what = "this model";
-    let provider = fields
-        .need(walk, "provider", what, "provider: local")
-        .and_then(|n| walk.marked(n, "`provider`"));
-    let name = fields
-        .need(walk, "name", what, "name: qwen3-coder")
-        .and_then(|n| walk.text(n, "`name`"));
-    let context_length = fields
-        .need(walk, "context_length", what, "context_length: 131072")
-        .and_then(|n| tokens(walk, n, "`context_length`"));
-    let max_output = fields
-        .need(walk, "max_output", what, "max_output: 8192")
-        .and_then(|n| Some((tokens(walk, n, "`max_output`")?, &n.place)));
-    let temperature = fields
-        .take("temperature")
-        .and_then(|n| temperature(walk, n));
-    fields.finish(walk, "`model`");
-    let (context_length, (max_output, place)) = (context_length?, max_output?);
-    if max_output >= context_length {
-        walk.error(
-            place,
-            format!("`max_output` ({max_output}) leaves nothing of `context_length` ({context_length}) for the input"),
-            "input and output share the window: lower `max_output`",
-        );
-    }
-    let provider = provider?;
-    let parameters = ModelParameters {
-        provider: provider.as_str().into(),
-        name: name?.into(),
-        context_length,
-        max_output,
-        temperature,
-        reasoning: None,
-    };
-    Some((parameters, provider.place))
-}
-
-fn tokens(walk: &mut Walk, node: &Node, what: &str) -> Option<u64> {
-    let count = walk.unit(node, what, Count::parse)?;
-    if count.0 == 0 {
-        walk.error(
-            &node.place,
-            format!("{what} is 0"),
-            "write a number of tokens, for instance `8192`",
-        );
-        return None;
-    }
-    Some(count.0)
-}
-
-fn temperature(walk: &mut Walk, node: &Node) -> Option<f64> {
-    let number = match node.scalar().map(|scalar| scalar.value) {
-        Some(Typed::Int(n)) => Some(n as f64),
-        Some(Typed::Float(x)) => Some(x),
-        _ => None,
-    };
-    let fits = number.filter(|x| (0.0..=2.0).contains(x));
-    if fits.is_none() {
-        walk.expected(
-            node,
-            "`temperature`",
-            "a number from 0 to 2",
-            "leave it out for the provider's default",
-        );
-    }
-    fits
-}
-
 fn plugins(walk: &mut Walk, node: &Node) -> Vec<Marked<String>> {
     let mut names: Vec<Marked<String>> = Vec::new();
     for item in walk
@@ -260,6 +229,34 @@ fn plugins(walk: &mut Walk, node: &Node) -> Vec<Marked<String>> {
         names.push(name);
     }
     names
+}
+
+/// The plugins that guard. One that is named twice guards once.
+fn guards(walk: &mut Walk, node: &Node) -> Vec<Marked<String>> {
+    let mut names: Vec<Marked<String>> = Vec::new();
+    for item in walk.list(node, "`guards`", "[redact]").unwrap_or_default() {
+        let Some(name) = walk.marked(item, "a plugin's name") else {
+            continue;
+        };
+        if names.contains(&name) {
+            walk.warning(
+                &name.place,
+                format!("the guard `{}` stands in the list twice", shown(&name)),
+                "keep one of the two: it inspects every item once, where it is named first",
+            );
+            continue;
+        }
+        names.push(name);
+    }
+    names
+}
+
+/// The names that can be a plugin's. Of any other it has been said that the house has no such plugin.
+fn parsed(names: &[Marked<String>]) -> Vec<PluginName> {
+    names
+        .iter()
+        .filter_map(|name| PluginName::parse(name).ok())
+        .collect()
 }
 
 fn budget(walk: &mut Walk, node: &Node) -> Budget {
@@ -304,34 +301,4 @@ pub(crate) fn money(walk: &mut Walk, node: &Node, what: &str) -> Option<Decimal>
         );
     }
     amount
-}
-
-/// `memory`: checked, but this version does nothing with it.
-fn memory(walk: &mut Walk, place: &Place, node: &Node) -> Option<Marked<String>> {
-    let example = "{ consolidate: { plugin: dream, every: 6h, usd: 0.10 } }";
-    let mut fields = Fields::of(walk, node, "`memory`", example)?;
-    let consolidate = fields.take("consolidate");
-    fields.finish(walk, "`memory`");
-    let mut fields = Fields::of(
-        walk,
-        consolidate?,
-        "`consolidate`",
-        "{ plugin: dream, every: 6h, usd: 0.10 }",
-    )?;
-    let plugin = fields
-        .need(walk, "plugin", "this consolidation", "plugin: dream")
-        .and_then(|n| walk.marked(n, "`plugin`"));
-    if let Some(n) = fields.need(walk, "every", "this consolidation", "every: 6h") {
-        walk.unit(n, "`every`", parse_duration);
-    }
-    if let Some(n) = fields.take("usd") {
-        money(walk, n, "`usd`");
-    }
-    fields.finish(walk, "`consolidate`");
-    walk.warning(
-        place,
-        "`memory.consolidate` is not acted on: this version keeps no memories",
-        "it is checked and kept for a later version",
-    );
-    plugin
 }

@@ -24,8 +24,8 @@ use policy::Overlay;
 use std::sync::Arc;
 use types::{ContentHash, Marked};
 
+pub(crate) use bundle::compile;
 pub use bundle::{ChartBundle, RoleDef};
-pub(crate) use bundle::{compile, resolve_files};
 pub(crate) use expression::expression;
 
 /// What a state says beside its chart.

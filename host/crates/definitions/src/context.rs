@@ -1,11 +1,17 @@
 //! Context maps and the chunks that states add. What becomes of them is `context`'s business.
 
+mod files;
+mod source;
+mod trim;
+
+pub(crate) use files::{file_of, resolve_files};
+
 use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
-use context::{Budget, ChunkDef, ContextMap, Slot, Source, ToolsMode, Trim};
+use context::{Budget, ChunkDef, ContextMap, Sections, Source};
 use std::collections::HashMap;
-use types::{CacheClass, Count, Marked, Percent, Place, Role, UnitError};
+use types::{CacheClass, Count, Marked, Percent, Place, Role, UnitError, parse_duration};
 
 const MAP_EXAMPLE: &str = "[{ id: history, history: true, flexible: true }]";
 const CHUNK_EXAMPLE: &str = "{ id: charter, role: system, file: charter.md }";
@@ -13,14 +19,14 @@ const STATE_CHUNK_EXAMPLE: &str = "{ text: Check your own work. }";
 /// Kept as long as most others.
 const DEFAULT_PRIORITY: u8 = 5;
 
-/// An agent's map.
-pub(crate) fn map(walk: &mut Walk, node: &Node) -> ContextMap {
+/// An agent's map; `summary` says whether the agent names a plugin that sums up its history.
+pub(crate) fn map(walk: &mut Walk, node: &Node, summary: bool) -> ContextMap {
     let items = walk
         .list(node, "`context`", MAP_EXAMPLE)
         .unwrap_or_default();
     let chunks: Vec<ChunkDef> = items
         .iter()
-        .filter_map(|item| chunk(walk, item, None))
+        .filter_map(|item| chunk(walk, item, None, summary))
         .collect();
     let map = ContextMap {
         chunks,
@@ -32,8 +38,37 @@ pub(crate) fn map(walk: &mut Walk, node: &Node) -> ContextMap {
     if map.chunks.len() == items.len() && node.list().is_some() {
         has_history(walk, &map, &node.place);
     }
-    stable_first(walk, &map);
     map
+}
+
+/// An agent's `payload`: how `map` is gathered and written as a whole.
+pub(crate) fn payload(walk: &mut Walk, node: &Node, map: &mut ContextMap) {
+    let example = "{ deadline: 5s, sections: auto }";
+    let Some(mut fields) = Fields::of(walk, node, "`payload`", example) else {
+        return;
+    };
+    if let Some(node) = fields.take("deadline")
+        && let Some(deadline) = walk.unit(node, "`deadline`", parse_duration)
+    {
+        if deadline.is_zero() {
+            walk.error(
+                &node.place,
+                "in no time at all nothing can be gathered",
+                "write how long files and plugins may take together, for instance `5s`, the default",
+            );
+        }
+        map.deadline = deadline.value;
+    }
+    if let Some(node) = fields.take("sections") {
+        let words = [
+            ("auto", Sections::ByModel),
+            ("xml", Sections::Xml),
+            ("plain", Sections::Plain),
+        ];
+        let sections = walk.word(node, "a way to mark off chunks", &words);
+        map.sections = sections.unwrap_or_default();
+    }
+    fields.finish(walk, "`payload`");
 }
 
 /// What a state adds to its slot; `state` names the chunks that have no id.
@@ -42,12 +77,17 @@ pub(crate) fn state_chunks(walk: &mut Walk, node: &Node, state: &str) -> Vec<Chu
         .unwrap_or_default()
         .iter()
         .enumerate()
-        .filter_map(|(n, item)| chunk(walk, item, Some(format!("{state}.{}", n + 1))))
+        .filter_map(|(n, item)| chunk(walk, item, Some(format!("{state}.{}", n + 1)), false))
         .collect()
 }
 
 /// One chunk: of a map when it has no `default_id`, of a state when it has.
-fn chunk(walk: &mut Walk, node: &Node, default_id: Option<String>) -> Option<ChunkDef> {
+fn chunk(
+    walk: &mut Walk,
+    node: &Node,
+    default_id: Option<String>,
+    summary: bool,
+) -> Option<ChunkDef> {
     let example = match default_id {
         None => CHUNK_EXAMPLE,
         Some(_) => STATE_CHUNK_EXAMPLE,
@@ -63,7 +103,7 @@ fn chunk(walk: &mut Walk, node: &Node, default_id: Option<String>) -> Option<Chu
             None => Some(Marked::new(default, node.place.clone())),
         },
     };
-    let source = source(walk, &mut fields, of_state);
+    let source = source::source(walk, &mut fields, of_state);
     let role = fields.take("role").map_or(Some(Role::User), |node| {
         walk.word(
             node,
@@ -74,9 +114,7 @@ fn chunk(walk: &mut Walk, node: &Node, default_id: Option<String>) -> Option<Chu
     let budget = fields
         .take("budget")
         .and_then(|node| walk.unit(node, "`budget`", parse_budget));
-    let trim = fields
-        .take("trim")
-        .map(|node| (trim(walk, node), &node.place));
+    let trim = fields.take("trim").map(|node| trim::read(walk, node));
     let priority = fields
         .take("priority")
         .map_or(DEFAULT_PRIORITY, |node| priority(walk, node));
@@ -111,7 +149,7 @@ fn chunk(walk: &mut Walk, node: &Node, default_id: Option<String>) -> Option<Chu
     Some(ChunkDef {
         id: id?,
         role: role?,
-        trim: trim_of(walk, &source, trim),
+        trim: trim::of(walk, &source, trim, summary),
         source,
         budget,
         priority,
@@ -121,125 +159,8 @@ fn chunk(walk: &mut Walk, node: &Node, default_id: Option<String>) -> Option<Chu
     })
 }
 
-/// The one source that a chunk has.
-fn source(walk: &mut Walk, fields: &mut Fields<'_>, of_state: bool) -> Option<Source> {
-    let place = fields.place().clone();
-    let text = fields.take("text");
-    let file = fields.take("file");
-    let plugin = fields.take("plugin");
-    let params = fields.take_entry("params");
-    let (mut tools, mut history, mut slot, mut memory) = (None, None, None, None);
-    if !of_state || fields.node.get("memory").is_some() {
-        memory = fields.take("memory");
-    }
-    if !of_state {
-        tools = fields.take("tools");
-        history = fields.take("history");
-        slot = fields.take("slot");
-    }
-    let given = [text, file, plugin, tools, history, slot, memory];
-    let list = if of_state {
-        "`text`, `file` or `plugin`"
-    } else {
-        "`text`, `file`, `tools`, `history`, `slot` or `plugin`"
-    };
-    match given.iter().flatten().count() {
-        1 => {}
-        0 => {
-            let elsewhere = ["tools", "history", "slot"]
-                .iter()
-                .any(|key| fields.node.get(key).is_some());
-            let (message, help) = if elsewhere {
-                (
-                    "this source belongs into an agent's map, not into a state",
-                    format!("a state can add {list}"),
-                )
-            } else {
-                ("this chunk has no source", format!("give it one of {list}"))
-            };
-            ["tools", "history", "slot"].iter().for_each(|key| {
-                fields.take(key);
-            });
-            walk.error(&place, message, help);
-            return None;
-        }
-        _ => {
-            walk.error(
-                &place,
-                "this chunk has more than one source",
-                format!("give it exactly one of {list}, and make the rest chunks of their own"),
-            );
-            return None;
-        }
-    }
-    if let (Some((key, _)), None) = (params, plugin) {
-        walk.error(
-            &key.place,
-            "`params` belongs to chunks of a plugin",
-            "remove it, or name the `plugin` that takes them",
-        );
-    }
-    if let Some(node) = text {
-        return walk
-            .text(node, "`text`")
-            .map(|text| Source::Text(text.into()));
-    }
-    if let Some(node) = file {
-        return walk.marked(node, "`file`").map(Source::File);
-    }
-    if let Some(node) = tools {
-        let words = [
-            ("allowed", ToolsMode::Allowed),
-            ("declared", ToolsMode::Declared),
-        ];
-        return walk
-            .word(node, "a way to offer tools", &words)
-            .map(Source::Tools);
-    }
-    if let Some(node) = history {
-        return match walk.bool(node, "`history`") {
-            Some(true) => Some(Source::History),
-            Some(false) => {
-                walk.error(
-                    &node.place,
-                    "`history: false` is no source",
-                    "write `history: true`, or remove the chunk",
-                );
-                None
-            }
-            None => None,
-        };
-    }
-    if let Some(node) = slot {
-        let words = [("cognition", Slot::Cognition), ("workflow", Slot::Workflow)];
-        return walk.word(node, "a slot", &words).map(Source::Slot);
-    }
-    if let Some(node) = plugin {
-        let params = match params {
-            Some((_, node)) if node.map().is_some() => node.to_value(),
-            Some((_, node)) => {
-                walk.expected(node, "`params`", "a map", "write it as `{ depth: 3 }`");
-                return None;
-            }
-            None => types::Value::map::<&str>([]),
-        };
-        return walk.marked(node, "`plugin`").map(|name| Source::Plugin {
-            name,
-            params,
-            expires: None,
-            depends: context::Depends::default(),
-        });
-    }
-    let node = memory?;
-    walk.error(
-        &node.place,
-        "chunks of `memory` are not available in this version",
-        "remove the chunk, or let a context plugin provide the text: `plugin: NAME`",
-    );
-    None
-}
-
-fn parse_budget(text: &str) -> Result<Budget, UnitError> {
+/// A share of the window, or a number of tokens.
+pub(crate) fn parse_budget(text: &str) -> Result<Budget, UnitError> {
     if text.trim_end().ends_with('%') {
         return Percent::parse(text).map(Budget::Share);
     }
@@ -249,6 +170,14 @@ fn parse_budget(text: &str) -> Result<Budget, UnitError> {
             message: format!("`{}` is no budget", shown(text)),
             help: "write a share of the window such as `4%`, or a number of tokens such as `2000` or `2k`",
         })
+}
+
+/// The tokens that `budget` is of a window of `window`.
+pub(crate) fn tokens_of(budget: Budget, window: u64) -> u64 {
+    match budget {
+        Budget::Share(share) => share.of(window),
+        Budget::Tokens(tokens) => tokens,
+    }
 }
 
 fn priority(walk: &mut Walk, node: &Node) -> u8 {
@@ -266,50 +195,6 @@ fn priority(walk: &mut Walk, node: &Node) -> u8 {
             );
             DEFAULT_PRIORITY
         })
-}
-
-fn trim(walk: &mut Walk, node: &Node) -> Option<Trim> {
-    if let Some(later @ ("middle" | "lowest" | "summary")) = node.text() {
-        walk.error(
-            &node.place,
-            format!("the trim `{later}` is not available in this version"),
-            "use `oldest` for the history, `tail` for other text, or `never`",
-        );
-        return None;
-    }
-    let words = [
-        ("never", Trim::Never),
-        ("oldest", Trim::Oldest),
-        ("tail", Trim::Tail),
-    ];
-    walk.word(node, "a way to trim", &words)
-}
-
-/// How a chunk is trimmed, given what its author wrote: a conversation loses its oldest items, a text its end, the tools nothing.
-fn trim_of(walk: &mut Walk, source: &Source, written: Option<(Option<Trim>, &Place)>) -> Trim {
-    let (default, what, help) = match source {
-        Source::History => (Trim::Oldest, "the history", "use `oldest` or `never`"),
-        Source::Tools(_) => (
-            Trim::Never,
-            "the list of tools",
-            "use `never`; to send fewer tools, narrow the policy",
-        ),
-        _ => (Trim::Tail, "a text", "use `tail` or `never`"),
-    };
-    match written {
-        Some((Some(trim), place)) => {
-            if trim != Trim::Never && trim != default {
-                let word = if trim == Trim::Oldest {
-                    "oldest"
-                } else {
-                    "tail"
-                };
-                walk.error(place, format!("{what} cannot be trimmed by `{word}`"), help);
-            }
-            trim
-        }
-        _ => default,
-    }
 }
 
 fn unique_ids(walk: &mut Walk, map: &ContextMap) {
@@ -356,28 +241,6 @@ fn has_history(walk: &mut Walk, map: &ContextMap, place: &Place) {
             "this map has no `history`, so the model will not see the conversation, not even what its tools answered",
             "add `{ id: history, history: true, flexible: true, trim: oldest }`",
         );
-    }
-}
-
-fn stable_first(walk: &mut Walk, map: &ContextMap) {
-    let Some(last) = map
-        .chunks
-        .iter()
-        .rposition(|c| c.cache == CacheClass::Stable)
-    else {
-        return;
-    };
-    for chunk in &map.chunks[..last] {
-        if chunk.cache == CacheClass::Volatile {
-            walk.warning(
-                &chunk.place,
-                format!(
-                    "`{}` may change from turn to turn and stands before `{}`, which is stable: whatever follows a change is not cached",
-                    *chunk.id, *map.chunks[last].id
-                ),
-                "move the stable chunks to the front, or mark this one `cache: stable` if its text never changes",
-            );
-        }
     }
 }
 

@@ -1,5 +1,10 @@
 //! `house.yaml`: where the house keeps its records, whom it asks, what it pays, which plugins it has and what it will never allow.
 
+mod provider;
+mod record;
+
+pub(crate) use record::check as check_records;
+
 use crate::paths::Paths;
 use crate::policy as policy_rules;
 use crate::prices::{self, Prices};
@@ -10,7 +15,7 @@ use indexmap::IndexMap;
 use policy::Overlay;
 use std::path::PathBuf;
 use std::sync::Arc;
-use types::{Marked, Place, PluginName, ProviderConfig, ProviderKind, SecretRef};
+use types::{Marked, Place, PluginName, ProviderConfig};
 
 /// Where the journal lies unless the house says otherwise.
 const DEFAULT_STORE: &str = ".charthouse/journal.db";
@@ -31,6 +36,8 @@ pub(crate) struct HouseFile {
     pub name: Arc<str>,
     pub store: PathBuf,
     pub providers: IndexMap<Arc<str>, ProviderConfig>,
+    /// The providers that are recorded, each with the place that says so.
+    pub records: Vec<(Arc<str>, Place)>,
     pub prices: Prices,
     pub plugins: IndexMap<PluginName, PluginDef>,
     pub ceiling: Option<Overlay>,
@@ -56,6 +63,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         None => DEFAULT_STORE,
     };
     let mut providers = IndexMap::new();
+    let mut records = Vec::new();
     let declared_providers = declared(node, "providers");
     if let Some(n) = fields.take("providers") {
         for entry in entries(
@@ -65,14 +73,9 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
             "{ local: { kind: openai, base_url: \"http://127.0.0.1:11434/v1\" } }",
         ) {
             let name: Arc<str> = entry.key.text.as_ref().into();
-            if let Some((kind, model)) = provider(walk, &entry.value, paths) {
-                providers.insert(
-                    name.clone(),
-                    ProviderConfig {
-                        model,
-                        ..ProviderConfig::new(name, kind)
-                    },
-                );
+            if let Some((config, recorded_at)) = provider::read(walk, &name, &entry.value, paths) {
+                records.extend(recorded_at.map(|place| (name.clone(), place)));
+                providers.insert(name, config);
             }
         }
     }
@@ -107,6 +110,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         name: name.into(),
         store: paths.root().join(store),
         providers,
+        records,
         prices,
         plugins,
         ceiling,
@@ -168,133 +172,6 @@ fn store<'n>(walk: &mut Walk, node: &'n Node) -> Option<&'n str> {
         ),
     }
     None
-}
-
-#[derive(Clone, Copy)]
-enum Dialect {
-    OpenAi,
-    Scripted,
-}
-
-fn provider(
-    walk: &mut Walk,
-    node: &Node,
-    paths: &Paths,
-) -> Option<(ProviderKind, Option<Arc<str>>)> {
-    let example = "{ kind: openai, base_url: \"http://127.0.0.1:11434/v1\" }";
-    let mut fields = Fields::of(walk, node, "a provider", example)?;
-    let kind = fields.need(walk, "kind", "this provider", "kind: openai")?;
-    hide_values(walk, node);
-    if kind.text() == Some("anthropic") {
-        walk.error(
-            &kind.place,
-            "providers of kind `anthropic` are not available in this version",
-            "use `openai` with a server that speaks OpenAI's chat completions, or `scripted`",
-        );
-        return None;
-    }
-    let words = [("openai", Dialect::OpenAi), ("scripted", Dialect::Scripted)];
-    let dialect = match walk.word(kind, "a kind of provider", &words) {
-        Some(dialect) => dialect,
-        None => {
-            // Its other keys cannot be judged, but a secret among them must be complained of all the same.
-            if let Some(key) = node.get("key") {
-                policy_rules::secret_ref(walk, key, "`key`");
-            }
-            return None;
-        }
-    };
-    let what = "this provider";
-    let (kind, model) = match dialect {
-        Dialect::OpenAi => {
-            let base_url = fields
-                .need(
-                    walk,
-                    "base_url",
-                    what,
-                    "base_url: \"http://127.0.0.1:11434/v1\"",
-                )
-                .and_then(|n| base_url(walk, n));
-            let key = fields
-                .take("key")
-                .map(|n| policy_rules::secret_ref(walk, n, "`key`"));
-            let model = fields
-                .take("model")
-                .and_then(|n| walk.text(n, "`model`"))
-                .map(Arc::from);
-            let kind = base_url.map(|base_url| ProviderKind::Http {
-                dialect: types::Dialect::ChatCompletions,
-                base_url,
-                key: key.flatten().map(|reference| paths.secret(reference)),
-            });
-            (kind, model)
-        }
-        Dialect::Scripted => {
-            let file = fields
-                .need(walk, "file", what, "file: scripts/survey.yaml")
-                .and_then(|n| Some((walk.text(n, "`file`")?, n)))
-                .and_then(|(text, n)| {
-                    paths.file(
-                        walk,
-                        text,
-                        &n.place,
-                        "add the script, or mend the path: it is relative to the house",
-                    )
-                });
-            (file.map(|file| ProviderKind::Scripted { file }), None)
-        }
-    };
-    fields.finish_with(walk, "a provider of this kind", |key| match key {
-        "url" | "host" | "endpoint" | "base" => Some("did you mean `base_url`?".into()),
-        "api_key" | "apikey" | "token" | "secret" => {
-            Some("did you mean `key`? It takes `env:NAME` or `file:PATH`".into())
-        }
-        _ => None,
-    });
-    Some((kind?, model))
-}
-
-/// Keep what may be a secret out of every report: the values of a provider under keys that are not known to be harmless.
-fn hide_values(walk: &mut Walk, node: &Node) {
-    for entry in node.map().unwrap_or_default() {
-        let harmless = matches!(&*entry.key.text, "kind" | "base_url" | "model" | "file");
-        if let Some(scalar) = entry.value.scalar()
-            && !harmless
-            && SecretRef::parse(&scalar.text).is_none()
-        {
-            walk.sources.mask(&entry.value.place, scalar.lines);
-        }
-    }
-}
-
-fn base_url(walk: &mut Walk, node: &Node) -> Option<String> {
-    let text = walk.text(node, "`base_url`")?;
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
-    match host {
-        Some(host) if host.contains('@') => {
-            walk.sources.mask(&node.place, 1);
-            walk.error(
-                &node.place,
-                "`base_url` must not hold a user name or a password",
-                "remove what stands before the `@`, and give the key as `key: env:NAME`",
-            );
-            None
-        }
-        Some(host) if !host.is_empty() && !text.contains(char::is_whitespace) => {
-            Some(text.trim_end_matches('/').to_owned())
-        }
-        _ => {
-            walk.error(
-                &node.place,
-                format!("`{}` is no URL of a server", shown(text)),
-                "write it with its scheme, for instance `http://127.0.0.1:11434/v1`",
-            );
-            None
-        }
-    }
 }
 
 fn plugin(walk: &mut Walk, node: &Node, place: &Place, paths: &Paths) -> Option<PluginDef> {

@@ -17,6 +17,7 @@ mod kind;
 mod load;
 mod paths;
 mod policy;
+mod prefix;
 mod prices;
 mod report;
 mod resolve;
@@ -25,8 +26,9 @@ mod source;
 mod suggest;
 mod tree;
 mod walk;
+mod window;
 
-pub use crate::agent::{AgentDef, Budget};
+pub use crate::agent::{AgentDef, Budget, Counting};
 pub use crate::chart::{ChartBundle, RoleDef};
 pub use crate::house::PluginDef;
 pub use crate::load::{House, OWN, load, load_chart, load_policy, load_store};

@@ -3,7 +3,7 @@
 use crate::source::reason;
 use crate::suggest::shown;
 use crate::walk::Walk;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use types::{Marked, Place, SecretRef};
 
 /// A house's directory.
@@ -68,6 +68,68 @@ impl Paths {
             SecretRef::File(path) => SecretRef::File(self.root.join(path)),
             env => env,
         }
+    }
+
+    /// A file for the host to write, which need not exist yet: relative to the house, and inside it whatever links there are. Absolute.
+    pub fn to_write(
+        &self,
+        walk: &mut Walk,
+        file: &Marked<String>,
+        example: &str,
+    ) -> Option<PathBuf> {
+        match self.inside(Path::new(file.as_str())) {
+            Ok(path) => Some(path),
+            Err(complaint) => {
+                walk.error(
+                    &file.place,
+                    format!("`{}` cannot be written: {complaint}", shown(file)),
+                    format!("name a file inside the house, relative to it, {example}"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Where `written` would really lie, or why it must not be written.
+    fn inside(&self, written: &Path) -> Result<PathBuf, String> {
+        let mut parts = Vec::new();
+        for part in written.components() {
+            match part {
+                Component::Normal(name) => parts.push(name),
+                Component::CurDir => {}
+                Component::ParentDir => return Err("it has `..` in it".into()),
+                Component::RootDir | Component::Prefix(_) => {
+                    return Err("it is an absolute path".into());
+                }
+            }
+        }
+        let mut real = self.root.clone();
+        for (depth, name) in parts.iter().enumerate() {
+            real.push(name);
+            if real.symlink_metadata().is_err() {
+                // Nothing here yet, so nothing below it either.
+                real.extend(&parts[depth + 1..]);
+                return Ok(real);
+            }
+            real = real.canonicalize().map_err(|error| reason(&error))?;
+            if !real.starts_with(&self.root) {
+                return Err("it leads out of the house".into());
+            }
+            let is_last = depth + 1 == parts.len();
+            if !is_last && !real.is_dir() {
+                return Err(format!(
+                    "`{}` is no directory",
+                    shown(&name.to_string_lossy())
+                ));
+            }
+        }
+        if real.is_file() {
+            return Ok(real);
+        }
+        Err(match real.is_dir() {
+            true => "it is a directory".into(),
+            false => "it is no regular file".into(),
+        })
     }
 
     /// The file that a chunk names: beside the file that names it, else from the house's root; always inside the house. Returned relative to the house.

@@ -2,19 +2,23 @@
 
 use crate::agent;
 use crate::chart;
+use crate::context::{file_of, resolve_files};
 use crate::files::Found;
-use crate::house::HouseFile;
+use crate::house::{HouseFile, check_records};
 use crate::kind::{Kind, kind, parse};
 use crate::load::House;
 use crate::paths::Paths;
 use crate::policy as policy_rules;
+use crate::prefix::{self, Changes};
 use crate::source::Sources;
 use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
+use crate::window;
 use ::chart::ChartKind;
 use indexmap::IndexMap;
 use policy::Overlay;
+use std::collections::HashMap;
 use std::sync::Arc;
 use types::{ContentHash, Marked, Place};
 
@@ -148,7 +152,7 @@ impl Definitions {
             self.check_plugins(walk, house, &agents, &charts);
             self.check_patterns(walk, house, &agents, &charts, &policies);
             for draft in &agents {
-                known_provider(walk, house, draft);
+                known_providers(walk, house, draft);
             }
             if let Some(name) = &house.default_policy {
                 self.known(walk, Kind::Policy, name, &name.place);
@@ -157,6 +161,18 @@ impl Definitions {
         for draft in &agents {
             self.check_cognition(walk, draft, &charts, house.as_ref().map(|(house, _)| house));
         }
+        let changes: HashMap<&str, Changes<'_>> = charts
+            .iter()
+            .map(|chart| (chart.name.as_str(), Changes::of(chart)))
+            .collect();
+        let agents: IndexMap<_, _> = agents
+            .into_iter()
+            .map(|mut draft| {
+                resolve_files(walk, &mut draft.agent.context.chunks, paths);
+                advise(walk, &draft, &changes, paths);
+                (draft.agent.name.clone(), Arc::new(draft.agent))
+            })
+            .collect();
         let charts: IndexMap<_, _> = charts
             .into_iter()
             .filter_map(|draft| {
@@ -164,13 +180,12 @@ impl Definitions {
                 Some((name, Arc::new(chart::compile(walk, draft, paths)?)))
             })
             .collect();
-        let agents = agents
-            .into_iter()
-            .map(|mut draft| {
-                chart::resolve_files(walk, &mut draft.agent.context.chunks, paths);
-                (draft.agent.name.clone(), Arc::new(draft.agent))
-            })
-            .collect();
+        if let Some((house, _)) = &house {
+            let of_agents = agents.values().map(|agent| &agent.context.chunks);
+            let of_states = charts.values().flat_map(|chart| &chart.context);
+            let texts = of_agents.chain(of_states).flatten().filter_map(file_of);
+            check_records(walk, house, texts, paths);
+        }
         let policies: IndexMap<Arc<str>, Arc<Overlay>> = policies
             .into_iter()
             .map(|draft| (draft.name.as_str().into(), Arc::new(draft.overlay)))
@@ -269,7 +284,7 @@ impl Definitions {
             false
         };
         for draft in agents {
-            for name in &draft.plugins {
+            for name in draft.plugins.iter().chain(&draft.of_house) {
                 known(walk, name);
             }
             for (name, purpose) in &draft.uses {
@@ -319,21 +334,37 @@ impl Definitions {
     }
 }
 
-fn known_provider(walk: &mut Walk, house: &HouseFile, draft: &agent::Draft) {
-    let name = draft.agent.model.provider.to_string();
-    if let Some(declared) = &house.declared_providers
-        && !declared.contains(&name)
-    {
-        walk.error(
-            &draft.provider,
-            format!("the house has no provider `{}`", shown(&name)),
-            walk.suggestion(
-                &name,
-                declared.iter().map(String::as_str),
-                "it has",
-                &format!("add it to house.yaml: `providers: {{ {}: {{ kind: openai, base_url: \"http://127.0.0.1:11434/v1\" }} }}`", shown(&name)),
-            ),
-        );
+/// Warn of what an agent that is in order probably does not mean. Where its file is wrong, that follows from what was left out.
+fn advise(
+    walk: &mut Walk,
+    draft: &agent::Draft,
+    charts: &HashMap<&str, Changes<'_>>,
+    paths: &Paths,
+) {
+    if walk.in_order(&draft.agent.place.file) {
+        let chart = charts.get(&*draft.agent.cognition);
+        prefix::look(walk, &draft.agent, chart, paths.root());
+        window::look(walk, draft, paths.root());
+    }
+}
+
+fn known_providers(walk: &mut Walk, house: &HouseFile, draft: &agent::Draft) {
+    let Some(declared) = &house.declared_providers else {
+        return;
+    };
+    for name in &draft.providers {
+        if !declared.contains(&name.value) {
+            walk.error(
+                &name.place,
+                format!("the house has no provider `{}`", shown(name)),
+                walk.suggestion(
+                    name,
+                    declared.iter().map(String::as_str),
+                    "it has",
+                    &format!("add it to house.yaml: `providers: {{ {}: {{ kind: openai, base_url: \"http://127.0.0.1:11434/v1\" }} }}`", shown(name)),
+                ),
+            );
+        }
     }
 }
 

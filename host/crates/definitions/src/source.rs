@@ -53,6 +53,13 @@ impl Sources {
         self
     }
 
+    /// The lines of its file from the one at `place` on, as they are.
+    pub(crate) fn lines_from(&self, place: &Place) -> impl Iterator<Item = &str> {
+        let before = (place.line as usize).saturating_sub(1);
+        let text = self.files.get(&place.file);
+        text.into_iter().flat_map(|text| text.lines()).skip(before)
+    }
+
     /// The line at `place`, fit for a terminal: one column for each character, secrets left out.
     pub(crate) fn line(&self, place: &Place) -> Option<String> {
         let text = self.files.get(&place.file)?;
@@ -116,6 +123,12 @@ pub(crate) struct Text {
     pub bytes: Vec<u8>,
     /// Bytes that are no UTF-8: the file cannot be used, but its text can be shown.
     pub broken: Option<Finding>,
+}
+
+/// The text of a file of the house that is no definition, where it can be read within the same limits.
+pub(crate) fn read_text(path: &Path) -> Option<String> {
+    let text = read(path, &Arc::from("")).ok()?;
+    Some(text.text.to_string())
 }
 
 fn decode(bytes: &[u8], shown: &Arc<str>) -> Result<Text, Finding> {

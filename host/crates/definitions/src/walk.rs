@@ -6,7 +6,9 @@
 use crate::source::Sources;
 use crate::suggest::{self, shown};
 use crate::tree::{Key, Kind, Node, Typed};
-use types::{Finding, Marked, Place, UnitError};
+use std::collections::HashSet;
+use std::sync::Arc;
+use types::{Finding, Marked, Place, Severity, UnitError};
 
 /// Findings beyond this are not collected: nobody reads them, and a file of a hundred thousand wrong keys must not take long.
 const MAX_FINDINGS: usize = 1_000;
@@ -18,6 +20,8 @@ const LONGEST_MESSAGE: usize = 400;
 pub(crate) struct Walk {
     pub findings: Vec<Finding>,
     pub sources: Sources,
+    /// Files of templates that were looked at: many chunks may name the same one.
+    pub templates: HashSet<Arc<str>>,
 }
 
 impl Walk {
@@ -43,6 +47,14 @@ impl Walk {
 
     pub fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
         findings.into_iter().for_each(|finding| self.push(finding));
+    }
+
+    /// Whether no error was found in `file` so far.
+    pub fn in_order(&self, file: &str) -> bool {
+        !self
+            .findings
+            .iter()
+            .any(|f| f.severity == Severity::Error && &*f.place.file == file)
     }
 
     /// Help for the unknown name `name`, as [`suggest::help`] has it; nothing when no further finding will be kept.

@@ -4,13 +4,20 @@ use crate::chain::Link;
 use crate::error::JournalError;
 use crate::schema::{self, Durability};
 use crate::verify::{self, Verification};
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use types::{ContentHash, Timestamp};
 
+/// Whose the values are that the host keeps for itself among those of the plugins: no plugin can have this name.
+const HOST: &str = "host:";
+
 /// How many runs an error lists at most.
 const MOST_LISTED: usize = 10;
+
+/// The run of records that belong to no agent's run, such as a memory that a person adds. It is no run: neither listed nor the latest, and found by its
+/// whole name only.
+pub const HOUSE_RUN: &str = "house";
 
 /// A record's number. The first record of a house has 1, and there are no gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,7 +81,7 @@ pub enum Which<'a> {
 /// A house's journal. Several processes may have the same one open; each append is one transaction of its own.
 pub struct Journal {
     pub(crate) connection: Connection,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 impl Journal {
@@ -110,11 +117,38 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`]; what the records announce must then not be done.
     pub fn append(&mut self, records: &[NewRecord<'_>]) -> Result<Vec<RecordId>, JournalError> {
-        if records.is_empty() {
+        self.append_keeping(records, &[])
+    }
+
+    /// Append `records`, and in the same commit keep `values` under their names for [`Journal::kept`]: what the host has learnt and can learn again, which
+    /// is no part of the record.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn append_keeping(
+        &mut self,
+        records: &[NewRecord<'_>],
+        values: &[(String, Vec<u8>)],
+    ) -> Result<Vec<RecordId>, JournalError> {
+        if records.is_empty() && values.is_empty() {
             return Ok(Vec::new());
         }
         let path = &self.path;
-        append(&mut self.connection, records).map_err(|source| JournalError::of(path, source))
+        append(&mut self.connection, records, values)
+            .map_err(|source| JournalError::of(path, source))
+    }
+
+    /// What was kept under `name`, if anything was.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT value FROM state WHERE plugin = ?1 AND key = ?2")?
+                .query_row([HOST, name], |row| row.get(0))
+                .optional()
+        })
     }
 
     /// Hand each record of `which` to `visit`, in order, without holding them all.
@@ -159,6 +193,21 @@ impl Journal {
         self.collect(Which::Kind(kind))
     }
 
+    /// The record `id`, if there is one.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn record(&self, id: RecordId) -> Result<Option<Record>, JournalError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT seq, run, time, kind, body, hash FROM record WHERE seq = ?1",
+                )?
+                .query_row([signed(id.0)], read_record)
+                .optional()
+        })
+    }
+
     fn collect(&self, which: Which<'_>) -> Result<Vec<Record>, JournalError> {
         let mut records = Vec::new();
         self.each(which, |record| {
@@ -176,12 +225,12 @@ impl Journal {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT ends.run, first.time, last.time, ends.records
-                 FROM (SELECT run, min(seq) AS low, max(seq) AS high, count(*) AS records FROM record GROUP BY run) AS ends
+                 FROM (SELECT run, min(seq) AS low, max(seq) AS high, count(*) AS records FROM record WHERE run <> ?1 GROUP BY run) AS ends
                  JOIN record AS first ON first.seq = ends.low
                  JOIN record AS last ON last.seq = ends.high
                  ORDER BY ends.low",
             )?;
-            let runs = statement.query_map([], |row| {
+            let runs = statement.query_map([HOUSE_RUN], |row| {
                 Ok(RunSummary {
                     run: row.get(0)?,
                     first: Timestamp(row.get(1)?),
@@ -226,8 +275,8 @@ impl Journal {
     pub fn latest_run(&self) -> Result<Option<String>, JournalError> {
         self.read(|connection| {
             connection
-                .prepare_cached("SELECT run FROM record ORDER BY seq DESC LIMIT 1")?
-                .query_row([], |row| row.get(0))
+                .prepare_cached("SELECT run FROM record WHERE run <> ?1 ORDER BY seq DESC LIMIT 1")?
+                .query_row([HOUSE_RUN], |row| row.get(0))
                 .optional()
         })
     }
@@ -253,7 +302,9 @@ impl Journal {
                 next.filter(|run| run.starts_with(prefix) && found.len() < MOST_LISTED)
             {
                 next = after.query_row([&run], |row| row.get(0))?;
-                found.push(run);
+                if run != HOUSE_RUN || prefix == HOUSE_RUN {
+                    found.push(run);
+                }
             }
             Ok(found)
         })
@@ -269,7 +320,7 @@ impl Journal {
             .collect())
     }
 
-    fn read<T>(
+    pub(crate) fn read<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, JournalError> {
@@ -280,46 +331,63 @@ impl Journal {
 fn append(
     connection: &mut Connection,
     records: &[NewRecord<'_>],
+    values: &[(String, Vec<u8>)],
 ) -> rusqlite::Result<Vec<RecordId>> {
-    // Immediate: the head is read under the write lock, so that no other process can append between the reading and the writing.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut ids = Vec::with_capacity(records.len());
-    {
-        let (mut seq, mut hash) = read_head(&transaction)?;
-        let mut insert = transaction.prepare_cached(
-            "INSERT INTO record (seq, run, time, kind, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?;
-        for record in records {
-            let NewRecord {
-                run,
-                time,
-                kind,
-                body,
-            } = *record;
-            seq += 1;
-            let link = Link {
-                seq,
-                run,
-                time: time.0,
-                kind,
-                body,
-            };
-            hash = link.hash(&hash);
-            insert.execute(params![
-                signed(seq),
-                run,
-                time.0,
-                kind,
-                body,
-                hash.as_bytes()
-            ])?;
-            ids.push(RecordId(seq));
-        }
+    let transaction = begin(connection)?;
+    let ids = append_within(&transaction, records)?;
+    for (name, value) in values {
         transaction
-            .prepare_cached("UPDATE head SET seq = ?1, hash = ?2")?
-            .execute(params![signed(seq), hash.as_bytes()])?;
+            .prepare_cached("INSERT INTO state VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value")?
+            .execute(params![HOST, name, value])?;
     }
     transaction.commit()?;
+    Ok(ids)
+}
+
+/// A transaction that holds the write lock from its beginning: what it reads of the head stays so until it has written, whatever other processes append.
+pub(crate) fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+/// Append `records` as a part of `transaction`.
+pub(crate) fn append_within(
+    transaction: &Transaction<'_>,
+    records: &[NewRecord<'_>],
+) -> rusqlite::Result<Vec<RecordId>> {
+    let mut ids = Vec::with_capacity(records.len());
+    let (mut seq, mut hash) = read_head(transaction)?;
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO record (seq, run, time, kind, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for record in records {
+        let NewRecord {
+            run,
+            time,
+            kind,
+            body,
+        } = *record;
+        seq += 1;
+        let link = Link {
+            seq,
+            run,
+            time: time.0,
+            kind,
+            body,
+        };
+        hash = link.hash(&hash);
+        insert.execute(params![
+            signed(seq),
+            run,
+            time.0,
+            kind,
+            body,
+            hash.as_bytes()
+        ])?;
+        ids.push(RecordId(seq));
+    }
+    transaction
+        .prepare_cached("UPDATE head SET seq = ?1, hash = ?2")?
+        .execute(params![signed(seq), hash.as_bytes()])?;
     Ok(ids)
 }
 
@@ -350,6 +418,6 @@ pub(crate) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
-fn signed(number: u64) -> i64 {
+pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

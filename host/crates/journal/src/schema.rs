@@ -9,8 +9,8 @@ use std::time::Duration;
 /// Marks a database file as one of ours, in the place that SQLite has for it: `Chrt` in ASCII.
 const APPLICATION_ID: i64 = 0x4368_7274;
 
-/// The version of the tables below.
-pub const VERSION: i64 = 1;
+/// The version of the tables below: [`VERSION_1`] and what every later version adds.
+pub const VERSION: i64 = 2;
 
 /// How long a writer waits for another process. Commits take milliseconds; whoever holds the lock for longer hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,8 +18,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The page cache, in KiB. The journal is written at its end and read in order, so a large cache would only cost memory.
 const CACHE_KIB: i64 = 256;
 
+/// The first version that has [`MEMORIES`].
+pub const WITH_MEMORIES: i64 = 2;
+
 /// `head` repeats the last record, so that records cut off the end are missed.
-const TABLES: &str = "
+const VERSION_1: &str = "
     CREATE TABLE record (
         seq  INTEGER PRIMARY KEY,
         run  TEXT NOT NULL,
@@ -40,6 +43,33 @@ const TABLES: &str = "
         key    TEXT NOT NULL,
         value  BLOB NOT NULL,
         PRIMARY KEY (plugin, key)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// The index of memories. A memory's text stands in its record and nowhere else; `memory.record` says which. A scope is one layer of one agent, and the
+/// house's own has the agent ''. Words lie apart by scope, so that no agent's memories bear on how another's are ranked.
+const MEMORIES: &str = "
+    CREATE TABLE memory_scope (
+        scope INTEGER PRIMARY KEY,
+        agent TEXT NOT NULL,
+        layer TEXT NOT NULL,
+        UNIQUE (agent, layer)
+    ) STRICT;
+    CREATE TABLE memory (
+        scope  INTEGER NOT NULL,
+        id     INTEGER NOT NULL UNIQUE,
+        record INTEGER NOT NULL,
+        time   INTEGER NOT NULL,
+        weight REAL NOT NULL,
+        words  INTEGER NOT NULL,
+        PRIMARY KEY (scope, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE memory_word (
+        scope  INTEGER NOT NULL,
+        word   TEXT NOT NULL,
+        id     INTEGER NOT NULL,
+        times  INTEGER NOT NULL,
+        PRIMARY KEY (scope, word, id)
     ) STRICT, WITHOUT ROWID;
 ";
 
@@ -69,10 +99,14 @@ pub fn open(path: &Path, durability: Durability) -> Result<Connection, JournalEr
     if check_version(&connection, path)? == Found::Empty {
         create(&mut connection, path)?;
     }
+    // After the making too: a program of an older version may have been quicker.
+    if check_version(&connection, path)? != Found::Ours(VERSION) {
+        migrate(&mut connection, path)?;
+    }
     Ok(connection)
 }
 
-/// Open the store at `path` for reading; it must be there.
+/// Open the store at `path` for reading; it must be there. One of an older version is read as it is.
 pub fn open_read_only(path: &Path) -> Result<Connection, JournalError> {
     if !path.exists() {
         return Err(JournalError::Missing {
@@ -84,7 +118,7 @@ pub fn open_read_only(path: &Path) -> Result<Connection, JournalError> {
     let connection = Connection::open_with_flags(path, flags).map_err(error)?;
     configure(&connection).map_err(error)?;
     match check_version(&connection, path)? {
-        Found::Ours => Ok(connection),
+        Found::Ours(_) => Ok(connection),
         Found::Empty => Err(JournalError::Missing {
             path: path.to_owned(),
         }),
@@ -120,7 +154,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 
 #[derive(PartialEq, Eq)]
 enum Found {
-    Ours,
+    /// Ours, and its version.
+    Ours(i64),
     Empty,
 }
 
@@ -131,7 +166,7 @@ fn check_version(connection: &Connection, path: &Path) -> Result<Found, JournalE
             .map_err(|source| JournalError::of(path, source))
     };
     match (number("application_id")?, number("user_version")?) {
-        (APPLICATION_ID, VERSION) => Ok(Found::Ours),
+        (APPLICATION_ID, found @ 1..=VERSION) => Ok(Found::Ours(found)),
         (APPLICATION_ID, found) if found > VERSION => Err(JournalError::TooNew {
             path: path.to_owned(),
             found,
@@ -153,10 +188,11 @@ fn create(connection: &mut Connection, path: &Path) -> Result<(), JournalError> 
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(error)?;
     // Another process may have made the tables while this one waited for the lock.
-    if check_version(&transaction, path)? == Found::Ours {
+    if check_version(&transaction, path)? != Found::Empty {
         return Ok(());
     }
-    transaction.execute_batch(TABLES).map_err(error)?;
+    transaction.execute_batch(VERSION_1).map_err(error)?;
+    transaction.execute_batch(MEMORIES).map_err(error)?;
     transaction
         .execute(
             "INSERT INTO head VALUES (1, 0, ?1)",
@@ -171,3 +207,23 @@ fn create(connection: &mut Connection, path: &Path) -> Result<(), JournalError> 
         .map_err(error)?;
     transaction.commit().map_err(error)
 }
+
+/// Bring an older store to this version. Its records stay as they are, and so does their chain.
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
+    let error = |source| JournalError::of(path, source);
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(error)?;
+    // Another process may have done it while this one waited for the lock.
+    if check_version(&transaction, path)? == Found::Ours(VERSION) {
+        return Ok(());
+    }
+    transaction.execute_batch(MEMORIES).map_err(error)?;
+    transaction
+        .pragma_update(None, "user_version", VERSION)
+        .map_err(error)?;
+    transaction.commit().map_err(error)
+}
+
+#[cfg(test)]
+mod tests;

@@ -66,6 +66,24 @@ fn record(run: &str, time: i64) -> NewRecord<'_> {
 }
 
 #[test]
+fn what_the_host_keeps_is_there_with_the_commit_and_is_no_record() {
+    let house = House::new();
+    let mut journal = house.journal();
+    assert_eq!(journal.kept("tokens/m").unwrap(), None);
+    let value = |text: &str| vec![("tokens/m".to_owned(), text.as_bytes().to_vec())];
+    journal
+        .append_keeping(&[record("run-a", 1)], &value("one"))
+        .unwrap();
+    journal.append_keeping(&[], &value("two")).unwrap();
+    drop(journal);
+    let journal = Journal::open_read_only(&house.path()).unwrap();
+    assert_eq!(journal.kept("tokens/m").unwrap(), Some(b"two".to_vec()));
+    assert_eq!(journal.kept("tokens/other").unwrap(), None);
+    assert_eq!(journal.verify().unwrap().records, 1);
+    assert_eq!(house.first_bad(), None);
+}
+
+#[test]
 fn what_was_appended_comes_back_in_order_after_reopening() {
     let house = House::new();
     let cost = NewRecord {
@@ -396,14 +414,14 @@ fn what_is_no_journal_is_refused_and_left_alone() {
 #[test]
 fn a_newer_journal_is_refused() {
     let house = House::with_records(1);
-    house.tamper("PRAGMA user_version = 2");
+    house.tamper("PRAGMA user_version = 3");
     let error = Journal::open(&house.path()).err().unwrap();
     assert!(
         matches!(
             error,
             JournalError::TooNew {
-                found: 2,
-                known: 1,
+                found: 3,
+                known: 2,
                 ..
             }
         ),
@@ -474,6 +492,34 @@ fn runs_may_be_abbreviated() {
         journal.find_run("%").unwrap_err().to_string(),
         "there is no run `%`: the latest are é7, b%, ab12, ab1"
     );
+}
+
+#[test]
+fn records_of_the_house_are_no_run() {
+    let house = House::new();
+    let mut journal = house.journal();
+    journal.append(&[record(HOUSE_RUN, 1)]).unwrap();
+    assert_eq!(journal.runs().unwrap(), []);
+    assert_eq!(journal.latest_run().unwrap(), None);
+    assert!(journal.find_run("h").is_err());
+    assert_eq!(journal.find_run(HOUSE_RUN).unwrap(), HOUSE_RUN);
+    journal
+        .append(&[record("ho-a", 2), record(HOUSE_RUN, 3)])
+        .unwrap();
+    assert_eq!(journal.runs().unwrap().len(), 1);
+    assert_eq!(journal.find_run("latest").unwrap(), "ho-a");
+    assert_eq!(journal.find_run("ho").unwrap(), "ho-a");
+    assert_eq!(journal.records(HOUSE_RUN).unwrap().len(), 2);
+    assert_eq!(journal.verify().unwrap().records, 3);
+}
+
+#[test]
+fn a_record_is_found_by_its_number() {
+    let house = House::with_records(3);
+    let journal = house.journal();
+    let second = journal.record(RecordId(2)).unwrap().unwrap();
+    assert_eq!((second.seq.0, second.run.as_str()), (2, "run-b"));
+    assert_eq!(journal.record(RecordId(4)).unwrap(), None);
 }
 
 #[test]

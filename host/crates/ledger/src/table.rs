@@ -54,6 +54,13 @@ pub fn render(report: &Report) -> String {
         }
         table.push('\n');
     }
+    if report.total.expected_cached > 0 {
+        table.push_str(&format!(
+            "{} tokens were expected to be cached, by what each request had in common with the one before; {} were\n",
+            count(report.total.expected_cached),
+            count(report.total.tokens.cached),
+        ));
+    }
     if report.total.unpriced > 0 {
         table.push_str(&format!(
             "* without {} of unknown price: add the model under `prices` in house.yaml\n",

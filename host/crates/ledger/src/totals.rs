@@ -12,6 +12,8 @@ pub struct Totals {
     pub calls: u64,
     /// Tokens of the model calls.
     pub tokens: Tokens,
+    /// Input tokens that were expected to be cached, to compare with those that were.
+    pub expected_cached: u64,
     /// Money, in US dollars; calls of unknown price count nothing.
     pub usd: Decimal,
     /// Model calls whose price is not known. While there are any, `usd` is too low.
@@ -26,6 +28,7 @@ impl Totals {
         Totals {
             calls: 1,
             tokens: cost.tokens,
+            expected_cached: cost.expected_cached,
             // Rounded here, because only sums of bounded fractions are exact.
             usd: cost.usd.unwrap_or_default().round_dp(MONEY_DECIMALS),
             unpriced: u64::from(cost.model.is_some() && cost.usd.is_none()),
@@ -39,8 +42,10 @@ impl Totals {
         sum(&mut self.calls, other.calls);
         sum(&mut self.tokens.input, other.tokens.input);
         sum(&mut self.tokens.cached, other.tokens.cached);
+        sum(&mut self.tokens.cache_write, other.tokens.cache_write);
         sum(&mut self.tokens.output, other.tokens.output);
         sum(&mut self.tokens.reasoning, other.tokens.reasoning);
+        sum(&mut self.expected_cached, other.expected_cached);
         sum(&mut self.unpriced, other.unpriced);
         sum(&mut self.wall_us, other.wall_us);
         self.usd = self.usd.checked_add(other.usd).unwrap_or(Decimal::MAX);
@@ -55,6 +60,9 @@ impl Totals {
     pub(crate) fn write_entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry("calls", &self.calls)?;
         map.serialize_entry("tokens", &self.tokens)?;
+        if self.expected_cached > 0 {
+            map.serialize_entry("expected_cached", &self.expected_cached)?;
+        }
         map.serialize_entry("usd", &self.usd.normalize().to_string())?;
         if self.unpriced > 0 {
             map.serialize_entry("unpriced", &self.unpriced)?;

@@ -1,5 +1,6 @@
 //! Keys: looked up at the moment of use, and kept out of everything that a person, a log or a model reads.
 
+use reqwest::header::{HeaderValue, InvalidHeaderValue};
 use std::borrow::Cow;
 use std::fmt;
 use types::{ModelError, ModelErrorKind, SecretRef};
@@ -55,9 +56,14 @@ impl Key {
         Ok(Key(value.to_owned()))
     }
 
-    /// The `Authorization` header's value.
-    pub fn bearer(&self) -> String {
-        format!("Bearer {}", self.0)
+    /// A header's value: the key behind `scheme`, such as `Bearer `.
+    ///
+    /// # Errors
+    /// When the key holds what no header can.
+    pub fn header(&self, scheme: &str) -> Result<HeaderValue, InvalidHeaderValue> {
+        let mut value = HeaderValue::from_str(&format!("{scheme}{}", self.0))?;
+        value.set_sensitive(true);
+        Ok(value)
     }
 
     /// `text` without the key and without any longer stretch of it.
@@ -177,7 +183,10 @@ mod tests {
         );
         std::fs::write(&path, "  sk-1234\n").unwrap();
         assert_eq!(
-            Key::look_up(&secret, "local").unwrap().bearer(),
+            Key::look_up(&secret, "local")
+                .unwrap()
+                .header("Bearer ")
+                .unwrap(),
             "Bearer sk-1234"
         );
         for wrong in ["", "\n", "two words", "sk-1\nsk-2", "schlüssel"] {

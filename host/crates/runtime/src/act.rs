@@ -3,6 +3,7 @@
 //! Policy is resolved for each call at the moment it begins. A refusal is an outcome like any other: the model reads what was refused and by which rule.
 
 use crate::grants;
+use crate::guards::{Guards, Inspected, labels_of};
 use crate::live::{CauseKind, RunEvent};
 use crate::record::Kind;
 use crate::round::{Finished, Progress, Slot};
@@ -11,8 +12,8 @@ use sandbox::{CallContext, Plugin, ToolRequest};
 use serde_json::json;
 use std::sync::Arc;
 use types::{
-    CallError, CallErrorKind, Cost, Effect, Item, Outcome, Provenance, Purpose, ToolCall, ToolName,
-    ToolResult, Value,
+    CallError, CallErrorKind, Cost, Effect, Item, Outcome, Provenance, Purpose, Text, ToolCall,
+    ToolName, ToolResult, Value,
 };
 
 /// The host's own tool by which a model raises an event of its chart.
@@ -29,6 +30,7 @@ pub(crate) struct Called {
     invocation: Arc<str>,
     slot: usize,
     outcome: Outcome,
+    inspected: Inspected,
 }
 
 /// A call that may begin.
@@ -188,12 +190,10 @@ impl Run<'_> {
                 self.came_back(id, index, effect, &outcome);
             }
             Ok(allowed) => {
-                let context = CallContext {
-                    time: self.services.clock.now(),
-                    seed: effect_id.to_string(),
-                    model: None,
-                };
+                let context = self.call_context(effect);
                 let sandbox = self.services.sandbox.clone();
+                let guards = self.guards.clone();
+                let for_model = self.activities.get(id).is_some_and(|a| a.for_model);
                 let (invocation, arguments) = (id.clone(), call.arguments.clone());
                 if let Some(slot) = self.slot(id, index) {
                     slot.progress = Progress::Running(effect);
@@ -205,12 +205,18 @@ impl Run<'_> {
                         id: &effect_id,
                         grant: &allowed.grant,
                     };
-                    let outcome = sandbox.call(&allowed.plugin, request, &context).await;
+                    let mut outcome = sandbox.call(&allowed.plugin, request, &context).await;
+                    // What the chart itself asked for no model reads.
+                    let inspected = match for_model {
+                        true => inspect(&guards, &allowed.plugin, &mut outcome, &context).await,
+                        false => Inspected::default(),
+                    };
                     Done::Called(Box::new(Called {
                         effect,
                         invocation,
                         slot: index,
                         outcome,
+                        inspected,
                     }))
                 });
             }
@@ -232,6 +238,13 @@ impl Run<'_> {
                 ),
             ));
         };
+        let held = self
+            .activities
+            .get(id)
+            .and_then(|activity| activity.held.get(&call.id));
+        if let Some(why) = held {
+            return Err(CallError::new(CallErrorKind::Denied, why.clone()));
+        }
         let layers = grants::layers(
             &self.services.house,
             &self.agent,
@@ -267,6 +280,7 @@ impl Run<'_> {
     /// A call has come back from the sandbox.
     pub(crate) fn called(&mut self, called: Called) {
         self.over(called.effect);
+        self.guarded(called.effect, "result", &called.inspected);
         self.came_back(
             &called.invocation,
             called.slot,
@@ -338,11 +352,7 @@ impl Run<'_> {
                     name: plugin.shared_name().clone(),
                     generation: plugin.info().hash.short().into(),
                 },
-                if plugin.trusted() {
-                    vec![]
-                } else {
-                    vec![UNTRUSTED.into()]
-                },
+                labels_of(plugin),
             ),
             _ => (Provenance::House, vec![]),
         };
@@ -351,7 +361,7 @@ impl Run<'_> {
         let result = ToolResult {
             call: call.id,
             name: call.name,
-            text: cut(in_words(outcome), self.longest_result()).into(),
+            text: self.readable(cut(in_words(outcome), self.longest_result())),
             failed,
             provenance,
             labels,
@@ -367,13 +377,22 @@ impl Run<'_> {
         }
     }
 
+    /// A tool's answer as it joins the conversation: it cannot open or close a section of the map.
+    pub(crate) fn readable(&self, text: String) -> Text {
+        text.into()
+    }
+
     /// Longest result that goes into the conversation, in bytes. One answer may fill a quarter of the window and no more: a longer one would push the
     /// whole conversation out of it, or not fit at all, whatever the sandbox's own output limit is.
     fn longest_result(&self) -> usize {
-        let room = self
-            .parameters
-            .context_length
-            .saturating_sub(self.parameters.max_output);
+        // Whoever of those asked has the smallest window may have to read it.
+        let rooms = self.asked.iter().map(|asked| {
+            let parameters = &asked.parameters;
+            parameters
+                .context_length
+                .saturating_sub(parameters.max_output)
+        });
+        let room = rooms.min().unwrap_or(0);
         usize::try_from(room / 4 * BYTES_PER_TOKEN).unwrap_or(usize::MAX)
     }
 
@@ -412,7 +431,8 @@ impl Run<'_> {
         } = finished;
         match error {
             None => {
-                let data = Value::map([("text", Value::text(&*result.text.plain())), ("json", json)]);
+                let data =
+                    Value::map([("text", Value::text(&*result.text.plain())), ("json", json)]);
                 self.finish(id, data);
             }
             Some(kind) => {
@@ -420,7 +440,13 @@ impl Run<'_> {
                     CallErrorKind::Denied => CauseKind::Denied,
                     _ => CauseKind::Other,
                 };
-                self.finish_failed(id, "error.plugin", cause, &result.text.plain(), kind.as_str());
+                self.finish_failed(
+                    id,
+                    "error.plugin",
+                    cause,
+                    &result.text.plain(),
+                    kind.as_str(),
+                );
             }
         }
     }
@@ -492,14 +518,47 @@ fn cut(mut text: String, limit: usize) -> String {
     text
 }
 
+/// Show the guards what a tool answered, before the model reads it and before it is journalled.
+async fn inspect(
+    guards: &Guards,
+    plugin: &Plugin,
+    outcome: &mut Outcome,
+    context: &CallContext,
+) -> Inspected {
+    if !guards.are_posted() {
+        return Inspected::default();
+    }
+    let provenance = Provenance::Plugin {
+        name: plugin.shared_name().clone(),
+        generation: plugin.info().hash.short().into(),
+    };
+    let text = match &outcome.result {
+        Ok(parts) => words_of(parts),
+        Err(error) => error.message.clone(),
+    };
+    let inspected = guards
+        .on_the_way_in(&text, &provenance, &labels_of(plugin), context)
+        .await;
+    if let Some(blocked) = &inspected.blocked {
+        outcome.result = Err(CallError::new(CallErrorKind::Denied, blocked.note()));
+    } else if let Some(redacted) = &inspected.redacted {
+        match &mut outcome.result {
+            Ok(parts) => *parts = vec![types::Part::Text(redacted.clone())],
+            Err(error) => error.message = redacted.clone(),
+        }
+    }
+    inspected
+}
+
+fn words_of(parts: &[types::Part]) -> String {
+    let texts: Vec<_> = parts.iter().map(types::Part::to_text).collect();
+    texts.join("\n")
+}
+
 /// An outcome as the model reads it.
 fn in_words(outcome: &Outcome) -> String {
     let mut text = match &outcome.result {
-        Ok(parts) => parts
-            .iter()
-            .map(types::Part::to_text)
-            .collect::<Vec<_>>()
-            .join("\n"),
+        Ok(parts) => words_of(parts),
         Err(error) => match &error.rule {
             Some(rule) => format!("{error} [{rule}]"),
             None => error.to_string(),

@@ -28,6 +28,34 @@ pub enum RuntimeError {
     /// The journal cannot be written: nothing more was done.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The journal has no such run.
+    #[error("there is no run `{run}` to go on with; `charthouse journal show` lists the runs")]
+    NoSuchRun {
+        /// What was asked for.
+        run: String,
+    },
+    /// The run is another agent's.
+    #[error("the run `{run}` is one of the agent `{other}`, not of `{agent}`: name that agent")]
+    OtherAgent {
+        /// The run.
+        run: String,
+        /// The agent asked for.
+        agent: String,
+        /// Whose run it is.
+        other: String,
+    },
+    /// A record of the run cannot be read.
+    #[error(
+        "record {record} of the run `{run}` cannot be read ({why}); `charthouse journal verify` tells whether it was changed"
+    )]
+    Damaged {
+        /// The run.
+        run: String,
+        /// The record's number.
+        record: u64,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The agent's chart has no such state.
     #[error("the chart `{chart}` has no state `{name}`; it has {known}")]
     UnknownState {

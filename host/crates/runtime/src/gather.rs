@@ -1,17 +1,24 @@
-//! What a payload needs from outside: files of the house, and fragments of context plugins, which run in the sandbox like any other component.
+//! What a payload needs from outside: files of the house, templates, memories, and fragments of context plugins, which run in the sandbox like any other
+//! component.
+//!
+//! All of it is fetched at the same time under one deadline. What a plugin provides stays good for as long as its chunk says (`expires`); a plugin that is
+//! late or fails is served as it was the last time, or left out, and the payload's report says so.
 
-use crate::Services;
 use crate::grants;
+use crate::guards::{Guards, Inspected, labels_of};
 use crate::think::Whom;
+use crate::{Services, memories};
 use chart::StateId;
 use context::{Gathered as Texts, GatheredText, Need, NeedKind};
 use definitions::{AgentDef, ChartBundle};
 use futures_util::future::join_all;
 use policy::Grant;
 use sandbox::{CallContext, ContextRequest, Plugin};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use types::{Outcome, Provenance, ToolName};
+use std::time::Duration;
+use types::{ContentHash, Marked, Outcome, Place, Provenance, Timestamp};
 
 /// What was gathered for the payload of an invocation.
 pub(crate) struct Gathered {
@@ -19,17 +26,50 @@ pub(crate) struct Gathered {
     pub(crate) invocation: Arc<str>,
     pub(crate) whom: Whom,
     pub(crate) plan: context::Plan,
+    pub(crate) found: Found,
+}
+
+/// What errands came to.
+pub(crate) struct Found {
     pub(crate) texts: Result<Texts, String>,
     /// What each context plugin that ran came to.
     pub(crate) provided: Vec<Provided>,
+    /// What guards said of the chunks.
+    pub(crate) guarded: Vec<(String, Inspected)>,
 }
 
-/// A context plugin that has run.
+/// A context plugin that has run, or was stopped at the deadline.
 pub(crate) struct Provided {
     pub(crate) chunk: String,
     pub(crate) plugin: Arc<str>,
-    /// Its outcome; the fragments themselves go into the payload.
-    pub(crate) run: Outcome,
+    /// Its outcome; the fragments themselves go into the payload. `None` where it missed the deadline.
+    pub(crate) run: Option<Outcome>,
+    /// Under what the answer is kept, and the answer.
+    keep: Option<(Key, Vec<GatheredText>)>,
+}
+
+/// What context plugins provided, by chunk.
+#[derive(Default)]
+pub(crate) struct Served(BTreeMap<String, Serving>);
+
+struct Serving {
+    key: Key,
+    at: Timestamp,
+    texts: Vec<GatheredText>,
+}
+
+/// What an answer depends on; another key is another question.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Key(ContentHash);
+
+impl Served {
+    /// Keep what was provided.
+    pub(crate) fn keep(&mut self, provided: &mut Provided, at: Timestamp) {
+        if let Some((key, texts)) = provided.keep.take() {
+            self.0
+                .insert(provided.chunk.clone(), Serving { key, at, texts });
+        }
+    }
 }
 
 /// One thing to fetch, with all that fetching it takes.
@@ -40,11 +80,27 @@ pub(crate) struct Errand {
 
 enum How {
     Read(PathBuf),
-    Ask {
-        plugin: Arc<Plugin>,
-        grant: Box<Grant>,
-        request: ContextRequest,
+    /// Here already.
+    Have(Vec<GatheredText>),
+    Fill {
+        template: Template,
+        values: Arc<serde_json::Value>,
     },
+    Ask(Box<Question>),
+}
+
+enum Template {
+    Inline(Marked<Arc<str>>),
+    File(PathBuf),
+}
+
+struct Question {
+    plugin: Arc<Plugin>,
+    grant: Grant,
+    request: ContextRequest,
+    key: Key,
+    /// What it provided the last time, and how long ago.
+    before: Option<(Vec<GatheredText>, Duration)>,
 }
 
 /// For whom errands are run.
@@ -55,6 +111,10 @@ pub(crate) struct Asker<'a> {
     pub(crate) plugins: &'a [Arc<Plugin>],
     pub(crate) states: Vec<StateId>,
     pub(crate) query: &'a str,
+    pub(crate) served: &'a Served,
+    /// What templates see.
+    pub(crate) values: Arc<serde_json::Value>,
+    pub(crate) memories: &'a dyn memories::Recall,
 }
 
 impl Asker<'_> {
@@ -64,153 +124,320 @@ impl Asker<'_> {
             .iter()
             .map(|need| {
                 Ok(Errand {
-                    need: need.clone(),
                     how: self.how(need)?,
+                    need: need.clone(),
                 })
             })
             .collect()
     }
 
     fn how(&self, need: &Need) -> Result<How, String> {
-        let house = &self.services.house;
-        let (name, params, budget) = match &need.kind {
-            NeedKind::File(path) => return Ok(How::Read(house.root.join(&path.value))),
-            NeedKind::Plugin {
-                name,
-                params,
-                budget,
-            } => (name, params, budget),
+        let root = &self.services.house.root;
+        Ok(match &need.kind {
+            NeedKind::File(path) => How::Read(root.join(&path.value)),
+            NeedKind::Template(context::Template::Inline(text)) => How::Fill {
+                template: Template::Inline(text.clone()),
+                values: self.values.clone(),
+            },
+            NeedKind::Template(context::Template::File(path)) => How::Fill {
+                template: Template::File(root.join(&path.value)),
+                values: self.values.clone(),
+            },
+            NeedKind::Memory { layer, .. } => How::Have(self.memories.recall(*layer, self.query)?),
+            NeedKind::Plugin { .. } => return self.question(need),
+        })
+    }
+
+    fn question(&self, need: &Need) -> Result<How, String> {
+        let NeedKind::Plugin {
+            name,
+            params,
+            budget,
+            expires,
+            depends,
+        } = &need.kind
+        else {
+            return Err(format!("chunk `{}` asks no plugin", need.chunk));
         };
         let plugin = self
             .plugins
             .iter()
             .find(|plugin| plugin.name().as_str() == name.value)
             .ok_or_else(|| format!("the agent has no plugin `{name}`"))?;
-        // Context is asked for by the map, not by a model: tool rules do not apply, mounts and limits do.
-        let tool = ToolName::new(plugin.name(), "provide").map_err(|error| error.to_string())?;
-        let layers = grants::layers(house, self.agent, self.bundle, self.states.iter().copied());
-        let mut grant = grants::grant(house, &layers, &tool);
-        grant.verdict = policy::Verdict::Allow;
-        Ok(How::Ask {
+        let cognition: Vec<String> = self
+            .states
+            .iter()
+            .map(|state| self.bundle.chart.state(*state).id.to_string())
+            .filter(|id| !id.is_empty())
+            .collect();
+        let asked = serde_json::json!({
+            "plugin": plugin.info().hash, "params": params, "budget": budget,
+            "states": depends.states.then_some(&cognition),
+            "query": depends.query.then_some(self.query),
+        });
+        let key = Key(ContentHash::of(asked.to_string().as_bytes()));
+        let now = self.services.clock.now();
+        let serving = self.served.0.get(&need.chunk);
+        let before = serving.map(|serving| (serving.texts.clone(), since(serving.at, now)));
+        if let (Some(expires), Some(serving), Some((texts, age))) = (expires, serving, &before)
+            && serving.key == key
+            && age < expires
+        {
+            return Ok(How::Have(texts.clone()));
+        }
+        let grant = grants::for_component(
+            &self.services.house,
+            self.agent,
+            self.bundle,
+            self.states.iter().copied(),
+            plugin,
+            "provide",
+        )?;
+        Ok(How::Ask(Box::new(Question {
             plugin: plugin.clone(),
-            grant: Box::new(grant),
+            grant,
             request: ContextRequest {
                 params: params.clone(),
                 budget: u32::try_from(*budget).unwrap_or(u32::MAX),
-                cognition: self
-                    .states
-                    .iter()
-                    .map(|state| self.bundle.chart.state(*state).id.to_string())
-                    .filter(|id| !id.is_empty())
-                    .collect(),
+                cognition,
                 workflow: Vec::new(),
                 query: self.query.to_owned(),
             },
-        })
+            key,
+            before,
+        })))
     }
 }
 
-/// Whether all `errands` are quick: files only, nothing in the sandbox.
-pub(crate) fn are_quick(errands: &[Errand]) -> bool {
-    errands
-        .iter()
-        .all(|errand| matches!(errand.how, How::Read(_)))
+fn since(then: Timestamp, now: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(now.0.saturating_sub(then.0)).unwrap_or(0))
+}
+
+/// Whether all `errands` are quick: nothing in the sandbox, so that nothing is waited for.
+pub(crate) fn are_quick(errands: &[Errand], guards: &Guards) -> bool {
+    let quick = |errand: &Errand| !matches!(errand.how, How::Ask(_));
+    errands.iter().all(quick) && !guards.are_posted()
 }
 
 /// The plugins that `errands` ask, each with its chunk.
 pub(crate) fn asked(errands: &[Errand]) -> impl Iterator<Item = (&str, &str)> {
     errands.iter().filter_map(|errand| match &errand.how {
-        How::Ask { plugin, .. } => Some((errand.need.chunk.as_str(), plugin.name().as_str())),
-        How::Read(_) => None,
+        How::Ask(question) => Some((errand.need.chunk.as_str(), question.plugin.name().as_str())),
+        _ => None,
     })
 }
 
-/// Run all errands, those in the sandbox beside each other.
+/// Run all errands at the same time. Those in the sandbox have until `deadline`, all of them together.
 pub(crate) async fn run(
     services: &Services,
     errands: Vec<Errand>,
+    guards: &Guards,
+    deadline: Duration,
     context: &CallContext,
-) -> (Result<Texts, String>, Vec<Provided>) {
+) -> Found {
     let fetched = join_all(
         errands
             .iter()
-            .map(|errand| fetch(services, errand, context)),
+            .map(|errand| fetch(services, errand, guards, deadline, context)),
     )
     .await;
-    let mut provided = Vec::new();
-    let mut texts = Ok(Texts::new());
-    for (errand, (fetched, ran)) in errands.iter().zip(fetched) {
-        provided.extend(ran);
-        match (fetched, &mut texts) {
-            (Ok(fetched), Ok(texts)) => texts.put(errand.need.id, fetched),
-            (Err(why), Ok(_)) => texts = Err(format!("chunk `{}`: {why}", errand.need.chunk)),
-            (_, Err(_)) => {}
-        }
+    let mut found = Found {
+        texts: Ok(Texts::new()),
+        provided: Vec::new(),
+        guarded: Vec::new(),
+    };
+    for (errand, fetched) in errands.iter().zip(fetched) {
+        found.provided.extend(fetched.provided);
+        let chunk = &errand.need.chunk;
+        let guarded = fetched.guarded.into_iter();
+        found
+            .guarded
+            .extend(guarded.map(|inspected| (chunk.clone(), inspected)));
+        put(&mut found.texts, errand, fetched.got);
     }
-    (texts, provided)
+    found
+}
+
+/// Run `errands`, which [`are_quick`].
+pub(crate) fn run_quick(errands: &[Errand]) -> Result<Texts, String> {
+    let mut texts = Ok(Texts::new());
+    for errand in errands {
+        put(&mut texts, errand, at_once(&errand.how));
+    }
+    texts
+}
+
+fn put(texts: &mut Result<Texts, String>, errand: &Errand, got: Result<Got, String>) {
+    let Ok(all) = texts else {
+        return;
+    };
+    match got {
+        Ok(Got::Texts(fetched)) => all.put(errand.need.id, fetched),
+        Ok(Got::Stale(fetched, note)) => {
+            all.put(errand.need.id, fetched);
+            all.note(errand.need.id, note);
+        }
+        Ok(Got::Nothing(why)) => all.missing(errand.need.id, why),
+        Err(why) => *texts = Err(format!("chunk `{}`: {why}", errand.need.chunk)),
+    }
+}
+
+/// What an errand brought.
+enum Got {
+    Texts(Vec<GatheredText>),
+    /// What there was the last time, and why not what there is now.
+    Stale(Vec<GatheredText>, String),
+    /// Nothing, and why.
+    Nothing(String),
+}
+
+struct Fetched {
+    got: Result<Got, String>,
+    provided: Option<Provided>,
+    guarded: Vec<Inspected>,
 }
 
 async fn fetch(
     services: &Services,
     errand: &Errand,
+    guards: &Guards,
+    deadline: Duration,
     context: &CallContext,
-) -> (Result<Vec<GatheredText>, String>, Option<Provided>) {
-    let (plugin, grant, request) = match &errand.how {
-        How::Read(path) => return (read(path), None),
-        How::Ask {
-            plugin,
-            grant,
-            request,
-        } => (plugin, grant, request),
+) -> Fetched {
+    let mut fetched = match &errand.how {
+        How::Ask(question) => ask(services, errand, question, deadline, context).await,
+        how => Fetched {
+            got: at_once(how),
+            provided: None,
+            guarded: Vec::new(),
+        },
     };
-    let (fragments, run) = services
-        .sandbox
-        .provide(plugin, request, grant, context)
-        .await;
-    let ran = Provided {
-        chunk: errand.need.chunk.clone(),
-        plugin: plugin.shared_name().clone(),
-        run,
-    };
-    let labels = if plugin.trusted() {
-        Vec::new()
-    } else {
-        vec![crate::act::UNTRUSTED.into()]
-    };
-    let texts = fragments
-        .map_err(|error| error.to_string())
-        .map(|fragments| {
-            let text = |fragment: sandbox::Fragment| GatheredText {
-                text: fragment.text.into(),
-                provenance: Provenance::Plugin {
-                    name: plugin.shared_name().clone(),
-                    generation: plugin.info().hash.short().into(),
-                },
-                labels: labels.clone(),
-            };
-            fragments.into_iter().map(text).collect()
-        });
-    (texts, Some(ran))
-}
-
-/// Read the files among `errands`, which [`are_quick`].
-pub(crate) fn read_all(errands: &[Errand]) -> Result<Texts, String> {
-    let mut texts = Texts::new();
-    for errand in errands {
-        if let How::Read(path) = &errand.how {
-            let text = read(path).map_err(|why| format!("chunk `{}`: {why}", errand.need.chunk))?;
-            texts.put(errand.need.id, text);
-        }
+    if let Ok(Got::Texts(texts) | Got::Stale(texts, _)) = &mut fetched.got {
+        fetched.guarded = inspect(texts, guards, context).await;
     }
-    Ok(texts)
+    fetched
 }
 
-fn read(path: &PathBuf) -> Result<Vec<GatheredText>, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    Ok(vec![GatheredText {
+/// Show the guards what did not come from the house itself.
+async fn inspect(
+    texts: &mut [GatheredText],
+    guards: &Guards,
+    context: &CallContext,
+) -> Vec<Inspected> {
+    let mut all = Vec::new();
+    for text in texts {
+        if matches!(text.provenance, Provenance::House | Provenance::File(_)) {
+            continue;
+        }
+        let inspected = guards
+            .on_a_chunk(&text.text, &text.provenance, &text.labels, context)
+            .await;
+        if inspected.blocked.is_some() || inspected.redacted.is_some() {
+            text.text = inspected.apply(text.text.to_string()).into();
+        }
+        all.push(inspected);
+    }
+    all
+}
+
+async fn ask(
+    services: &Services,
+    errand: &Errand,
+    question: &Question,
+    deadline: Duration,
+    context: &CallContext,
+) -> Fetched {
+    let asked = services.sandbox.provide(
+        &question.plugin,
+        &question.request,
+        &question.grant,
+        context,
+    );
+    let plugin = question.plugin.shared_name().clone();
+    let mut provided = Provided {
+        chunk: errand.need.chunk.clone(),
+        plugin: plugin.clone(),
+        run: None,
+        keep: None,
+    };
+    let failed = match tokio::time::timeout(deadline, asked).await {
+        Ok((Ok(fragments), outcome)) => {
+            let texts: Vec<GatheredText> = fragments
+                .into_iter()
+                .map(|fragment| GatheredText {
+                    text: fragment.text.into(),
+                    provenance: Provenance::Plugin {
+                        name: plugin.clone(),
+                        generation: question.plugin.info().hash.short().into(),
+                    },
+                    labels: labels_of(&question.plugin),
+                })
+                .collect();
+            provided.run = Some(outcome);
+            provided.keep = Some((question.key, texts.clone()));
+            return Fetched {
+                got: Ok(Got::Texts(texts)),
+                provided: Some(provided),
+                guarded: Vec::new(),
+            };
+        }
+        Ok((Err(error), outcome)) => {
+            provided.run = Some(outcome);
+            format!("{plugin} failed: {error}")
+        }
+        Err(_) => format!("{plugin} missed the payload's deadline of {deadline:?}"),
+    };
+    let got = match &question.before {
+        Some((texts, age)) => Got::Stale(
+            texts.clone(),
+            format!("stale, {} s old: {failed}", age.as_secs()),
+        ),
+        None => Got::Nothing(failed),
+    };
+    Fetched {
+        got: Ok(got),
+        provided: Some(provided),
+        guarded: Vec::new(),
+    }
+}
+
+/// What can be had without waiting.
+fn at_once(how: &How) -> Result<Got, String> {
+    match how {
+        How::Read(path) => Ok(Got::Texts(vec![GatheredText {
+            text: read(path)?.into(),
+            provenance: Provenance::File(path.to_string_lossy().into()),
+            labels: Vec::new(),
+        }])),
+        How::Have(texts) => Ok(Got::Texts(texts.clone())),
+        How::Fill { template, values } => Ok(Got::Texts(vec![fill(template, values)?])),
+        How::Ask(_) => Err("a plugin cannot be asked at once".into()),
+    }
+}
+
+fn fill(template: &Template, values: &serde_json::Value) -> Result<GatheredText, String> {
+    let (text, place, provenance) = match template {
+        Template::Inline(text) => (
+            text.value.to_string(),
+            text.place.clone(),
+            Provenance::House,
+        ),
+        Template::File(path) => {
+            let shown: Arc<str> = path.to_string_lossy().into();
+            let place = Place::new(shown.clone(), 1, 1);
+            (read(path)?, place, Provenance::File(shown))
+        }
+    };
+    let text = context::render_template(&text, &place.file, &place, values)
+        .map_err(|error| error.to_string())?;
+    Ok(GatheredText {
         text: text.into(),
-        provenance: Provenance::File(path.to_string_lossy().into()),
+        provenance,
         labels: Vec::new(),
-    }])
+    })
+}
+
+fn read(path: &PathBuf) -> Result<String, String> {
+    std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))
 }

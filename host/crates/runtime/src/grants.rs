@@ -6,6 +6,7 @@
 use chart::StateId;
 use definitions::{AgentDef, ChartBundle, House};
 use policy::{Grant, Overlay, Request};
+use sandbox::Plugin;
 use types::ToolName;
 
 /// The layers that apply to `agent` while `states` (in document order) are active.
@@ -35,6 +36,23 @@ pub(crate) fn grant(house: &House, layers: &[&Overlay], tool: &ToolName) -> Gran
         own: definitions::OWN,
         tool,
     })
+}
+
+/// What a component is granted that no model calls: a provider of context, a guard, a memory routine. Rules for tools do not apply to it; mounts, limits and
+/// the rest do. `function` names what of it is called, for the record.
+pub(crate) fn for_component(
+    house: &House,
+    agent: &AgentDef,
+    bundle: &ChartBundle,
+    states: impl IntoIterator<Item = StateId>,
+    plugin: &Plugin,
+    function: &str,
+) -> Result<Grant, String> {
+    let tool = ToolName::new(plugin.name(), function).map_err(|error| error.to_string())?;
+    let layers = layers(house, agent, bundle, states);
+    let mut grant = grant(house, &layers, &tool);
+    grant.verdict = policy::Verdict::Allow;
+    Ok(grant)
 }
 
 /// `state` and the states around it, from the outermost in.

@@ -7,28 +7,37 @@
 //! Nothing here parses a file, names a database or speaks HTTP: those come in as [`Services`].
 
 mod act;
+mod calendar;
 mod error;
 mod gather;
 mod grants;
+mod guards;
+mod inbox;
 mod invoke;
 mod live;
 mod looking;
+mod memories;
 mod money;
 mod offers;
 pub mod record;
 mod reload;
 mod request;
+mod resume;
 mod round;
 mod run;
 mod run_id;
 mod send;
 mod services;
+mod summarise;
 mod think;
+mod tokens;
 mod turn;
+mod values;
 
 pub use error::RuntimeError;
+pub use inbox::{Inbox, Message, closed};
 pub use live::{Cause, CauseKind, FileChange, RunEvent, Status};
-pub use looking::{Looking, explain, look};
+pub use looking::{Looking, Turn, Turns, explain, look, turns};
 pub use reload::{Reload, Reloads};
 pub use request::{Ask, Asked, RunEnd, RunRequest};
 pub use run::run;

@@ -126,6 +126,33 @@ pub enum RunEvent {
         /// How long it took, in microseconds.
         wall_us: u64,
     },
+    /// A guard took something away, or could not look.
+    Guard {
+        /// The guard.
+        guard: Arc<str>,
+        /// What it looked at.
+        subject: Arc<str>,
+        /// `redact`, `block` or `failed`.
+        verdict: &'static str,
+        /// Why.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// A person stopped what was under way.
+    Interrupted {
+        /// How many activities were stopped.
+        activities: usize,
+    },
+    /// The run stands still and waits for a message.
+    Rest {
+        /// How.
+        status: Status,
+        /// What stopped it, where something did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
+        /// What the run has cost so far, in US dollars.
+        usd: Arc<str>,
+    },
     /// A line for the operator.
     Log {
         /// Who says it.

@@ -1,11 +1,13 @@
 //! What an agent would be sent if it thought now: the payload and its account, without sending anything. Behind `context show`.
 
-use crate::gather::{self, Asker};
-use crate::run::{find_agent, load_plugins};
-use crate::think::ESTIMATOR;
-use crate::{RuntimeError, Services, grants, offers};
+use crate::gather::{self, Asker, Served};
+use crate::record::Kind;
+use crate::run::{find_agent, load_guards, load_plugins};
+use crate::tokens::Counting;
+use crate::{RuntimeError, Services, grants, memories, offers, values};
 use chart::{Effects, Snapshot, StateId};
-use context::{Assembled, HistoryItem, SlotChunks, Tools};
+use context::{Assembled, HistoryItem, MapReport, Said, Shape, SlotChunks, Tools};
+use journal::Journal;
 use policy::Grant;
 use sandbox::CallContext;
 use std::sync::Arc;
@@ -21,10 +23,16 @@ pub struct Looking {
     pub prompt: Option<String>,
 }
 
-/// Assemble what the agent would be sent.
-pub async fn look(services: &Services, looking: &Looking) -> Result<Assembled, RuntimeError> {
+/// Assemble what the agent would be sent. `journal` has what was learnt of the model's counting and what is remembered; without one neither is known.
+pub async fn look(
+    services: &Services,
+    journal: Option<&Journal>,
+    looking: &Looking,
+) -> Result<Assembled, RuntimeError> {
     let (agent, bundle) = find_agent(services, &looking.agent)?;
     let plugins = load_plugins(services, &agent).await?;
+    let guards = load_guards(services, &agent, &bundle).await?;
+    let counting = Counting::new(journal, &agent, [&agent.model])?;
     let snapshot = begin(services, &bundle)?;
     let states = states(&bundle, &snapshot, looking)?;
     let prompt = looking.prompt.clone().unwrap_or_default();
@@ -37,6 +45,19 @@ pub async fn look(services: &Services, looking: &Looking) -> Result<Assembled, R
         workflow: &[],
     };
     let plan = context::plan(&agent.context, &slots, &agent.model);
+    let now = services.clock.now();
+    let find_offers = || {
+        offers::offers(
+            &services.house,
+            &agent,
+            &bundle,
+            &plugins,
+            &states,
+            &offers::signals(&bundle, &snapshot),
+            counting.estimator(),
+        )
+    };
+    let offers = find_offers();
     let asker = Asker {
         services,
         agent: &agent,
@@ -44,15 +65,33 @@ pub async fn look(services: &Services, looking: &Looking) -> Result<Assembled, R
         plugins: &plugins,
         states: states.clone(),
         query: &prompt,
+        served: &Served::default(),
+        values: values::for_templates(&values::Seen {
+            agent: &agent,
+            bundle: &bundle,
+            snapshot: &snapshot,
+            states: &states,
+            parameters: &agent.model,
+            now,
+            prompt: &prompt,
+            plan: &plan,
+            offers: &find_offers,
+        }),
+        memories: &memories::Kept {
+            journal,
+            agent: &agent.name,
+            now,
+        },
     };
     let call = CallContext {
-        time: services.clock.now(),
+        time: now,
         seed: "context show".into(),
         model: None,
     };
     let errands = asker.errands(&plan).map_err(RuntimeError::Context)?;
-    let (texts, _) = gather::run(services, errands, &call).await;
-    let texts = texts.map_err(RuntimeError::Context)?;
+    let deadline = agent.context.deadline;
+    let found = gather::run(services, errands, &guards, deadline, &call).await;
+    let texts = found.texts.map_err(RuntimeError::Context)?;
     let history: Vec<HistoryItem> = looking
         .prompt
         .iter()
@@ -63,20 +102,71 @@ pub async fn look(services: &Services, looking: &Looking) -> Result<Assembled, R
                 provenance: Provenance::Human,
                 labels: Vec::new(),
             };
-            HistoryItem::measured(Arc::new(item), &ESTIMATOR)
+            counting.measured(item)
         })
         .collect();
-    let offers = offers::offers(
-        &services.house,
-        &agent,
-        &bundle,
-        &plugins,
-        &states,
-        &offers::signals(&bundle, &snapshot),
-        &ESTIMATOR,
-    );
-    plan.assemble(&texts, &history, &Tools { offers: &offers }, &ESTIMATOR)
+    let said = Said::new(&history);
+    let tools = Tools { offers: &offers };
+    plan.assemble(&texts, &said, &tools, &counting.calibrated(&agent.model))
         .map_err(|error| RuntimeError::Context(error.to_string()))
+}
+
+/// One request that a run has sent: its account, and what it consisted of.
+pub struct Turn {
+    /// Its number in the run, from 1.
+    pub number: usize,
+    /// The state whose activity asked.
+    pub state: String,
+    /// Its account.
+    pub report: MapReport,
+    /// What it consisted of.
+    pub shape: Shape,
+}
+
+/// What a run has sent, and the conversation it was made of.
+pub struct Turns {
+    /// Every request, in order.
+    pub turns: Vec<Turn>,
+    /// The conversation with its tokens, as they are counted now.
+    pub items: Vec<HistoryItem>,
+}
+
+/// Read what the run `run` has sent. Behind `context show --run` and `context diff`.
+pub fn turns(journal: &Journal, run: &str) -> Result<Turns, RuntimeError> {
+    let mut read = Turns {
+        turns: Vec::new(),
+        items: Vec::new(),
+    };
+    journal.each(journal::Which::Run(run), |record| {
+        let damaged = |why: serde_json::Error| RuntimeError::Damaged {
+            run: run.to_owned(),
+            record: record.seq.0,
+            why: why.to_string(),
+        };
+        if record.kind == Kind::Item.name() {
+            let mut body: serde_json::Value =
+                serde_json::from_str(&record.body).map_err(damaged)?;
+            let item: Item = serde_json::from_value(body["item"].take()).map_err(damaged)?;
+            let estimator = context::counter(context::Counting::Estimate);
+            read.items
+                .push(HistoryItem::measured(Arc::new(item), estimator));
+        } else if record.kind == Kind::Think.name() {
+            let mut body: serde_json::Value =
+                serde_json::from_str(&record.body).map_err(damaged)?;
+            // Records of earlier versions say less; they cannot be compared.
+            if body["shape"].is_null() {
+                return Ok(());
+            }
+            read.turns.push(Turn {
+                number: read.turns.len() + 1,
+                state: body["state"].as_str().unwrap_or_default().to_owned(),
+                report: serde_json::from_value(body["context"].take()).map_err(damaged)?,
+                shape: serde_json::from_value(body["shape"].take()).map_err(damaged)?,
+            });
+        }
+        Ok::<_, RuntimeError>(())
+    })?;
+    Ok(read)
 }
 
 /// What the agent is granted for `tool`, or for each tool of its plugins. Behind `policy explain`.

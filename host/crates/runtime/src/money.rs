@@ -4,7 +4,7 @@ use crate::record::Kind;
 use definitions::AgentDef;
 use journal::{Journal, JournalError, Which};
 use rust_decimal::Decimal;
-use types::{Cost, Timestamp};
+use types::{Cost, Purpose, Timestamp};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -14,12 +14,32 @@ pub(crate) fn spent_today(
     agent: &AgentDef,
     now: Timestamp,
 ) -> Result<Decimal, JournalError> {
+    spent(journal, agent, now, |_| true)
+}
+
+/// What `agent` has spent on `purpose` since the day of `now` began (UTC).
+pub(crate) fn spent_on(
+    journal: &Journal,
+    agent: &AgentDef,
+    purpose: Purpose,
+    now: Timestamp,
+) -> Result<Decimal, JournalError> {
+    spent(journal, agent, now, |cost| cost.purpose == purpose)
+}
+
+fn spent(
+    journal: &Journal,
+    agent: &AgentDef,
+    now: Timestamp,
+    counts: impl Fn(&Cost) -> bool,
+) -> Result<Decimal, JournalError> {
     let day = now.0.div_euclid(DAY_MS);
     let mut spent = Decimal::ZERO;
     journal.each(Which::Kind(Kind::Cost.name()), |record| {
         if record.time.0.div_euclid(DAY_MS) == day
             && let Ok(cost) = serde_json::from_str::<Cost>(&record.body)
             && cost.agent == agent.name
+            && counts(&cost)
         {
             spent += cost.usd.unwrap_or_default();
         }

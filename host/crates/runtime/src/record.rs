@@ -10,6 +10,14 @@ pub enum Kind {
     Started,
     /// A person said something.
     Said,
+    /// An item of the conversation, as the model reads it.
+    Item,
+    /// What guards said of a text.
+    Guard,
+    /// A person stopped what was under way.
+    Interrupted,
+    /// The older part of the conversation was summed up, or could not be.
+    Summary,
     /// The chart took an event: event, configuration, effects.
     Step,
     /// The model is about to be asked: an effect.
@@ -30,7 +38,9 @@ pub enum Kind {
     NotReloaded,
     /// The chart moved to another version: both hashes, everything that changed, configuration, effects.
     Migrated,
-    /// The run is over or stands still.
+    /// The run stands still and waits for a person, with the chart's snapshot.
+    Rested,
+    /// The run is over, with the chart's snapshot.
     Ended,
 }
 
@@ -40,6 +50,10 @@ impl Kind {
         match self {
             Kind::Started => "started",
             Kind::Said => "said",
+            Kind::Item => "item",
+            Kind::Guard => "guard",
+            Kind::Interrupted => "interrupted",
+            Kind::Summary => "summary",
             Kind::Step => "step",
             Kind::Think => "think",
             Kind::Reply => "reply",
@@ -50,6 +64,7 @@ impl Kind {
             Kind::Reloaded => "reloaded",
             Kind::NotReloaded => "not_reloaded",
             Kind::Migrated => "migrated",
+            Kind::Rested => "rested",
             Kind::Ended => "ended",
         }
     }

@@ -3,10 +3,11 @@
 //! A front end notices the change and checks the whole house ([`Reload`]); here it is made ready (plugins that were added), and then exchanged at once
 //! or not at all. What is under way goes on with what it began with. Nothing here watches files.
 
+use crate::guards::Guards;
 use crate::live::{FileChange, RunEvent};
 use crate::record::Kind;
 use crate::request::Asked;
-use crate::run::{Run, load_plugins};
+use crate::run::{Run, load_guards, load_plugins};
 use crate::{Services, money};
 use chart::{Effect, Migration, ReloadPolicy, Snapshot};
 use definitions::{AgentDef, ChartBundle, House};
@@ -34,6 +35,8 @@ pub(crate) struct Prepared {
     house: Arc<House>,
     /// `None` where they are the same as before.
     plugins: Result<Option<Vec<Arc<Plugin>>>, String>,
+    /// `None` where there is no such agent any more.
+    guards: Result<Option<Guards>, String>,
 }
 
 /// What a run will run with, worked out completely before anything is exchanged.
@@ -42,7 +45,8 @@ struct Generation {
     agent: Arc<AgentDef>,
     bundle: Arc<ChartBundle>,
     plugins: Option<Vec<Arc<Plugin>>>,
-    asked: Option<Asked>,
+    asked: Option<Vec<Asked>>,
+    guards: Option<Guards>,
     spent_today: Option<Decimal>,
     moved: Option<Moved>,
     files: Vec<FileChange>,
@@ -74,6 +78,8 @@ impl Run<'_> {
             ..self.services.clone()
         };
         let agent = house.agents.get(&self.agent.name).cloned();
+        // Guards are posted anew with every save: what they are granted may be another thing.
+        let guarded = agent.clone().map(|agent| (agent, self.bundle.clone()));
         let old = self.agent.clone();
         self.preparing = Some(Box::pin(async move {
             let plugins = match agent {
@@ -83,7 +89,18 @@ impl Run<'_> {
                 }
                 _ => Ok(None),
             };
-            Prepared { house, plugins }
+            let guards = match (&guarded, plugins.is_ok()) {
+                (Some((agent, bundle)), true) => {
+                    let loaded = load_guards(&services, agent, bundle).await;
+                    loaded.map(Some).map_err(|error| error.to_string())
+                }
+                _ => Ok(None),
+            };
+            Prepared {
+                house,
+                plugins,
+                guards,
+            }
         }));
     }
 
@@ -104,7 +121,11 @@ impl Run<'_> {
 
     /// Everything that follows from new definitions, with nothing changed yet; `None` where nothing does.
     fn work_out(&mut self, prepared: Prepared) -> Result<Option<Generation>, String> {
-        let Prepared { house, plugins } = prepared;
+        let Prepared {
+            house,
+            plugins,
+            guards,
+        } = prepared;
         let files = changed_files(&self.services.house, &house);
         let asked = (self.ask)(&house, &self.asked)?;
         if files.is_empty() && asked.is_none() {
@@ -117,6 +138,7 @@ impl Run<'_> {
         let mut generation = Generation {
             affected: affected(&self.services.house, &house),
             plugins: plugins?,
+            guards: guards?,
             spent_today: None,
             moved: None,
             bundle: self.bundle.clone(),
@@ -209,10 +231,21 @@ impl Run<'_> {
         if generation.plugins.is_some() {
             generation.changes.push("its plugins".into());
         }
-        if let Some(asked) = &generation.asked {
+        let same = |asked: &[Asked]| {
+            asked.len() == self.asked.len()
+                && asked
+                    .iter()
+                    .zip(&self.asked)
+                    .all(|(new, old)| new.identity == old.identity)
+        };
+        if let Some(asked) = generation.asked.as_ref().filter(|asked| !same(asked)) {
+            let whom: Vec<String> = asked
+                .iter()
+                .map(|asked| format!("`{}`", asked.parameters.provider))
+                .collect();
             generation
                 .changes
-                .push(format!("it asks `{}`", asked.provider));
+                .push(format!("it asks {}", whom.join(", then ")));
         }
         if old.hash != new.hash {
             generation
@@ -252,7 +285,9 @@ impl Run<'_> {
         if let Some(asked) = generation.asked {
             self.asked = asked;
         }
-        self.parameters = self.asked.parameters(&self.agent);
+        if let Some(guards) = generation.guards {
+            self.guards = guards;
+        }
         if let Some(spent) = generation.spent_today {
             self.spent_today = spent;
         }

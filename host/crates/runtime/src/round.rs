@@ -1,5 +1,7 @@
 //! The state of one running activity: how far a `turn`, `think`, `act`, `plugin` or `ask` has come. Data only; the files named after them move it.
 
+use crate::think::Expected;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use types::{CallErrorKind, Item, ToolCall, ToolResult, Value};
 
@@ -57,6 +59,16 @@ pub(crate) struct Activity {
     pub(crate) changed: bool,
     /// Calls that failed.
     pub(crate) failed: u32,
+    /// Whom it asks: the place among those whom the agent asks.
+    pub(crate) choice: usize,
+    /// What was expected of the last request.
+    pub(crate) expected: Expected,
+    /// Tokens of the last request.
+    pub(crate) sent: u64,
+    /// Whether the next inference has waited already for a summary.
+    pub(crate) waited: bool,
+    /// Calls of the present round that guards hold back, with the reason.
+    pub(crate) held: BTreeMap<Arc<str>, String>,
     /// What the model said last.
     pub(crate) text: Arc<str>,
     /// What the model said when it made the calls of the present round. It joins the conversation together with their results: other activities may be
@@ -78,6 +90,11 @@ impl Activity {
             calls: 0,
             changed: false,
             failed: 0,
+            choice: 0,
+            expected: Expected::default(),
+            sent: 0,
+            waited: false,
+            held: BTreeMap::new(),
             text: "".into(),
             said: None,
             slots: Vec::new(),

@@ -1,15 +1,20 @@
 //! One run of one agent: the loop that takes what has happened, steps the chart, records, and only then acts.
 
 use crate::act::Called;
-use crate::gather::Gathered;
+use crate::gather::{Gathered, Served};
+use crate::guards::Guards;
+use crate::inbox::{Heard, Inbox, Message};
 use crate::live::{Cause, CauseKind, RunEvent, Status};
 use crate::record::{Kind, Pending};
 use crate::reload::{Prepared, Reloads};
 use crate::request::{Ask, Asked, RunEnd, RunRequest};
+use crate::resume::Resumed;
 use crate::round::Activity;
 use crate::services::Observer;
+use crate::summarise::{Summarised, Summing};
 use crate::think::Answered;
-use crate::{RuntimeError, Services, money, offers, run_id};
+use crate::tokens::Counting;
+use crate::{RuntimeError, Services, grants, money, offers, resume, run_id};
 use chart::{Due, Effects, Snapshot};
 use context::HistoryItem;
 use definitions::{AgentDef, ChartBundle};
@@ -18,14 +23,14 @@ use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
 use journal::{Journal, NewRecord};
 use rust_decimal::Decimal;
-use sandbox::Plugin;
+use sandbox::{CallContext, Plugin};
 use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Event, Item, ModelParameters, Provenance, Role, ToolName, ToolSpec, Value};
+use types::{Event, Item, PluginName, Provenance, ToolName, ToolSpec, Value};
 
 /// Activities that may fail one after another before the run is given up: a chart that tries again on every error must not do so for ever, because each
 /// try may cost money.
@@ -38,6 +43,8 @@ pub(crate) enum Done {
     Gathered(Box<Gathered>),
     Answered(Box<Answered>),
     Called(Box<Called>),
+    Heard(Box<Heard>),
+    Summarised(Box<Summarised>),
 }
 
 /// Something that happened and that the chart has not taken yet.
@@ -58,13 +65,22 @@ pub(crate) struct Run<'a> {
     pub(crate) id: Arc<str>,
     pub(crate) agent: Arc<AgentDef>,
     pub(crate) bundle: Arc<ChartBundle>,
-    pub(crate) asked: Asked,
+    /// Whom it asks: the first, and the others where that one fails.
+    pub(crate) asked: Vec<Asked>,
     pub(crate) ask: Ask,
-    pub(crate) parameters: ModelParameters,
     pub(crate) plugins: Vec<Arc<Plugin>>,
+    pub(crate) guards: Guards,
     pub(crate) snapshot: Snapshot,
     pub(crate) effects: Effects,
     pub(crate) history: Vec<HistoryItem>,
+    /// What of the history has been summed up, and is being.
+    pub(crate) summing: Summing,
+    /// How tokens are counted, and what has been learnt of the models' own counting.
+    pub(crate) counting: Counting,
+    /// The last request that was sent, for telling what of the next one is cached.
+    pub(crate) sent: Option<context::Shape>,
+    /// What context plugins provided, as long as it is good.
+    pub(crate) served: Served,
     pub(crate) prompt: Arc<str>,
     /// Running activities by invocation id.
     pub(crate) activities: BTreeMap<Arc<str>, Activity>,
@@ -79,9 +95,15 @@ pub(crate) struct Run<'a> {
     /// Rounds that are over and go on once the events they caused have been taken.
     pub(crate) resuming: VecDeque<Arc<str>>,
     pub(crate) spent_today: Decimal,
+    /// What this run has cost.
+    pub(crate) spent: Decimal,
     pub(crate) over_budget: bool,
     /// Definitions that were saved and are being made ready.
     pub(crate) preparing: Option<Pin<Box<dyn Future<Output = Prepared>>>>,
+    /// Whether the run has said that it stands still.
+    pub(crate) resting: bool,
+    /// Whether a person has stopped what was under way and has not spoken since.
+    pub(crate) interrupted: bool,
     next_effect: u64,
     pending: Vec<Pending>,
     /// Effects that are recorded with the next commit and begin after it.
@@ -103,8 +125,9 @@ pub async fn run(
     mut reloads: Reloads,
     cancelled: impl Future<Output = ()>,
 ) -> Result<RunEnd, RuntimeError> {
-    let mut run = Run::new(services, journal, request, observer).await?;
+    let (mut run, mut inbox) = Run::new(services, journal, request, observer).await?;
     let mut cancelled = std::pin::pin!(cancelled);
+    let mut listening = true;
     let end = loop {
         if let Err(trouble) = run.settle() {
             run.trouble = Some(Cause {
@@ -112,6 +135,11 @@ pub async fn run(
                 message: trouble.to_string(),
             });
             break Status::Failed;
+        }
+        let rest = run.at_rest();
+        match rest {
+            Some(status) if listening => run.rest(status),
+            _ => run.resting = false,
         }
         if let Err(error) = run.commit() {
             // Nothing can be recorded any more, so nothing more is done. Whoever listens hears the end all the same.
@@ -125,7 +153,7 @@ pub async fn run(
             });
             return Err(error);
         }
-        if let Some(status) = run.at_rest() {
+        if let Some(status) = rest.filter(|_| !listening) {
             break status;
         }
         let now = run.services.clock.now().0;
@@ -139,6 +167,10 @@ pub async fn run(
             biased;
             () = &mut cancelled => break Status::Cancelled,
             Some(reload) = reloads.next() => run.prepare(reload),
+            message = inbox.next(), if listening => match message {
+                Some(message) => run.hear(message),
+                None => listening = false,
+            },
             prepared = ready(&mut run.preparing), if run.preparing.is_some() => {
                 run.preparing = None;
                 run.exchange(prepared);
@@ -173,13 +205,29 @@ impl<'a> Run<'a> {
         journal: &'a mut Journal,
         request: RunRequest,
         observer: Observer,
-    ) -> Result<Run<'a>, RuntimeError> {
+    ) -> Result<(Run<'a>, Inbox), RuntimeError> {
         let house = &services.house;
         let (agent, bundle) = find_agent(services, &request.agent)?;
         let plugins = load_plugins(services, &agent).await?;
+        let guards = load_guards(services, &agent, &bundle).await?;
         let now = services.clock.now();
-        let id = run_id::new(services);
-        let parameters = request.asked.parameters(&agent);
+        let resumed = match &request.resume {
+            Some(run) => Some(resume::read(journal, run, &agent, &bundle)?),
+            None => None,
+        };
+        let id = match &request.resume {
+            Some(run) => run.as_str().into(),
+            None => run_id::new(services),
+        };
+        let first = request
+            .asked
+            .first()
+            .ok_or_else(|| RuntimeError::Incomplete {
+                agent: agent.name.to_string(),
+                message: "nobody is there to be asked".into(),
+            })?;
+        let all = request.asked.iter().map(|asked| &asked.parameters);
+        let counting = Counting::new(Some(journal), &agent, all)?;
         let spent_today = match agent.budget.usd_per_day {
             Some(_) => money::spent_today(journal, &agent, now)?,
             None => Decimal::ZERO,
@@ -187,6 +235,8 @@ impl<'a> Run<'a> {
         let mut effects = Effects::new();
         let snapshot = chart::start(&bundle.chart, now.0, &mut effects)
             .map_err(|error| RuntimeError::Chart(error.to_string()))?;
+        let provider = first.parameters.provider.clone();
+        let model = first.parameters.name.clone();
         let mut run = Run {
             services: services.clone(),
             journal,
@@ -194,12 +244,16 @@ impl<'a> Run<'a> {
             id: id.clone(),
             asked: request.asked,
             ask: request.ask,
-            parameters,
             plugins,
+            guards,
             snapshot,
             effects,
             history: Vec::new(),
-            prompt: request.prompt.clone().unwrap_or_default().into(),
+            summing: Summing::default(),
+            counting,
+            sent: None,
+            served: Served::default(),
+            prompt: "".into(),
             activities: BTreeMap::new(),
             events: VecDeque::new(),
             trouble: None,
@@ -207,8 +261,11 @@ impl<'a> Run<'a> {
             failures: 0,
             resuming: VecDeque::new(),
             spent_today,
+            spent: Decimal::ZERO,
             over_budget: false,
             preparing: None,
+            resting: false,
+            interrupted: false,
             next_effect: 1,
             pending: Vec::new(),
             starting: Vec::new(),
@@ -220,29 +277,48 @@ impl<'a> Run<'a> {
         run.show(RunEvent::Started {
             run: id,
             agent: run.agent.name.clone(),
-            provider: run.parameters.provider.clone(),
-            model: run.parameters.name.clone(),
+            provider: provider.clone(),
+            model: model.clone(),
         });
         let body = json!({
             "agent": { "name": run.agent.name, "version": run.agent.version, "hash": run.agent.hash },
             "chart": { "name": run.bundle.chart.name(), "version": run.bundle.chart.version(), "hash": run.bundle.chart.hash() },
             "plugins": run.plugins.iter().map(|plugin| json!({ "name": plugin.name(), "hash": plugin.info().hash })).collect::<Vec<_>>(),
-            "provider": run.parameters.provider,
-            "model": run.parameters.name,
+            "provider": provider,
+            "model": model,
             "house": house.name,
+            "resumed": resumed.is_some(),
         });
         run.record(Kind::Started, &body);
-        if let Some(prompt) = request.prompt {
-            run.record(Kind::Said, &json!({ "text": prompt }));
-            run.remember(Item::Text {
-                role: Role::User,
-                text: prompt.into(),
-                provenance: Provenance::Human,
-                labels: Vec::new(),
-            });
+        let goes_on = match resumed {
+            Some(resumed) => run.go_on(resumed),
+            None => false,
+        };
+        match request.prompt {
+            Some(prompt) if goes_on => run.hear(Message::Said(prompt)),
+            Some(prompt) => {
+                let effect = run.new_effect();
+                let (guards, context) = (run.guards.clone(), run.call_context(effect));
+                let inspected = guards.on_the_way_in(&prompt, &Provenance::Human, &[], &context);
+                let inspected = inspected.await;
+                let prompt = run.let_in(effect, "said", prompt, inspected);
+                run.said(&prompt);
+            }
+            None => {}
         }
-        run.stepped(None, now.0);
-        Ok(run)
+        if !goes_on {
+            run.stepped(None, now.0);
+        }
+        Ok((run, request.inbox))
+    }
+
+    /// What a component that this run calls as `effect` is told of time and chance.
+    pub(crate) fn call_context(&self, effect: u64) -> CallContext {
+        CallContext {
+            time: self.services.clock.now(),
+            seed: format!("{}/{effect}", self.id),
+            model: None,
+        }
     }
 
     /// Take every event that has happened, then let rounds go on that waited for that.
@@ -295,7 +371,7 @@ impl<'a> Run<'a> {
     }
 
     /// Record the macrostep that has just been made and begin what it asks for. The record holds all that the step was made of.
-    fn stepped(&mut self, happened: Option<&Happened>, time: i64) {
+    pub(crate) fn stepped(&mut self, happened: Option<&Happened>, time: i64) {
         let configuration = self.configuration();
         let effects: Vec<chart::Effect> = self.effects.drain().collect();
         let event = happened.map(|happened| match happened {
@@ -371,6 +447,8 @@ impl<'a> Run<'a> {
             Done::Gathered(gathered) => self.gathered(*gathered),
             Done::Answered(answered) => self.answered(*answered),
             Done::Called(called) => self.called(*called),
+            Done::Heard(heard) => self.heard(*heard),
+            Done::Summarised(summarised) => self.summarised(*summarised),
         }
         Ok(())
     }
@@ -380,14 +458,17 @@ impl<'a> Run<'a> {
         if self.snapshot.is_done() {
             return Some(Status::Done);
         }
-        if self.over_budget && self.performing.is_empty() {
+        if self.over_budget && !self.is_busy() {
             return Some(Status::Budget);
         }
         if self.failures >= FAILURES_IN_A_ROW {
             return Some(Status::Failed);
         }
-        if !self.performing.is_empty() || !self.events.is_empty() {
+        if self.is_busy() || !self.events.is_empty() {
             return None;
+        }
+        if self.interrupted && self.activities.is_empty() {
+            return Some(Status::Waiting);
         }
         if self.snapshot.has_tag(&self.bundle.chart, "needs-human")
             || self
@@ -407,15 +488,24 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// Whether something is under way that the chart waits for. Summing up goes on beside it.
+    fn is_busy(&self) -> bool {
+        let waited_for = |owner: &str| owner != crate::summarise::OWNER;
+        self.starting.iter().any(|(_, owner, _)| waited_for(owner))
+            || self.handles.values().any(|(owner, _)| waited_for(owner))
+    }
+
     fn end(mut self, status: Status) -> Result<RunEnd, RuntimeError> {
         for id in self.activities.keys().cloned().collect::<Vec<_>>() {
             self.cancel(&id, "the run ended");
         }
+        self.stop_summing("the run ended");
         let cause = match status {
             Status::Done | Status::Cancelled => None,
             _ => self.trouble.take(),
         };
-        self.record(Kind::Ended, &json!({ "status": status, "cause": cause }));
+        let body = json!({ "status": status, "cause": cause, "snapshot": self.saved() });
+        self.record(Kind::Ended, &body);
         self.commit()?;
         self.show(RunEvent::Done {
             status,
@@ -466,7 +556,8 @@ impl<'a> Run<'a> {
                     body: &pending.body,
                 })
                 .collect();
-            self.journal.append(&records)?;
+            let kept = self.counting.to_keep();
+            self.journal.append_keeping(&records, &kept)?;
             self.pending.clear();
         }
         for (effect, invocation, performance) in std::mem::take(&mut self.starting) {
@@ -495,12 +586,52 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Add `item` to the conversation.
+    /// Add `item` to the conversation, and to the record as the model will read it: a request can be made again from those records, to the byte.
     pub(crate) fn remember(&mut self, item: Item) {
-        self.history.push(HistoryItem::measured(
-            Arc::new(item),
-            &crate::think::ESTIMATOR,
-        ));
+        self.record(
+            Kind::Item,
+            &json!({ "n": self.history.len(), "item": item }),
+        );
+        self.history.push(self.counting.measured(item));
+    }
+
+    /// The chart's snapshot as it is kept on the record.
+    pub(crate) fn saved(&self) -> chart::SavedSnapshot {
+        self.snapshot.save(&self.bundle.chart)
+    }
+
+    /// The state in which the agent is, for what no single activity caused.
+    pub(crate) fn leading_state(&self) -> Arc<str> {
+        let leaves = self.snapshot.leaves(&self.bundle.chart);
+        leaves
+            .first()
+            .map_or_else(|| "".into(), |leaf| (*leaf).into())
+    }
+
+    /// Go on where an earlier run stopped; `false` where its chart is another by now and begins anew with the conversation kept.
+    fn go_on(&mut self, resumed: Resumed) -> bool {
+        self.history = resumed
+            .items
+            .into_iter()
+            .map(|item| self.counting.measured(item))
+            .collect();
+        if let Some(written) = resumed.summary {
+            self.summing.take(written, self.counting.estimator());
+        }
+        self.next_effect = resumed.next_effect;
+        self.prompt = resumed.prompt;
+        self.spent = resumed.spent;
+        match resumed.snapshot {
+            Some(snapshot) => {
+                self.snapshot = snapshot;
+                self.effects = Effects::new();
+                // What was under way when it stopped is not any more: the next message begins the chart anew.
+                let mut left = self.snapshot.activities(&self.bundle.chart);
+                self.interrupted = left.next().is_some();
+                true
+            }
+            None => false,
+        }
     }
 
     /// Put an event on the queue, as coming from `invocation` where it does.
@@ -602,21 +733,54 @@ pub(crate) async fn load_plugins(
 ) -> Result<Vec<Arc<Plugin>>, RuntimeError> {
     let mut plugins = Vec::with_capacity(agent.plugins.len());
     for name in &agent.plugins {
-        let definition =
-            services
-                .house
-                .plugins
-                .get(name)
-                .ok_or_else(|| RuntimeError::Incomplete {
-                    agent: agent.name.to_string(),
-                    message: format!("the house has no plugin `{name}`"),
-                })?;
-        plugins.push(
-            services
-                .sandbox
-                .load(name.clone(), &definition.component, definition.trusted)
-                .await?,
-        );
+        plugins.push(load_plugin(services, agent, name).await?);
     }
     Ok(plugins)
+}
+
+/// Load the plugin that the house calls `name`.
+pub(crate) async fn load_plugin(
+    services: &Services,
+    agent: &AgentDef,
+    name: &PluginName,
+) -> Result<Arc<Plugin>, RuntimeError> {
+    let definition = services
+        .house
+        .plugins
+        .get(name)
+        .ok_or_else(|| RuntimeError::Incomplete {
+            agent: agent.name.to_string(),
+            message: format!("the house has no plugin `{name}`"),
+        })?;
+    let loading = services
+        .sandbox
+        .load(name.clone(), &definition.component, definition.trusted);
+    Ok(loading.await?)
+}
+
+/// Load every guard that `agent` names, each with what the house, the agent and no state grant it.
+pub(crate) async fn load_guards(
+    services: &Services,
+    agent: &AgentDef,
+    bundle: &ChartBundle,
+) -> Result<Guards, RuntimeError> {
+    let mut guards = Vec::with_capacity(agent.guards.len());
+    for name in &agent.guards {
+        let plugin = load_plugin(services, agent, name).await?;
+        if !plugin.info().kinds.contains(&sandbox::Kind::Guard) {
+            return Err(RuntimeError::Incomplete {
+                agent: agent.name.to_string(),
+                message: format!(
+                    "the plugin `{name}` is no guard: it exports no charthouse:plugin/guard"
+                ),
+            });
+        }
+        let grant = grants::for_component(&services.house, agent, bundle, [], &plugin, "inspect")
+            .map_err(|message| RuntimeError::Incomplete {
+            agent: agent.name.to_string(),
+            message,
+        })?;
+        guards.push((plugin, grant));
+    }
+    Ok(Guards::new(services, guards))
 }

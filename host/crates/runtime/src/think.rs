@@ -1,34 +1,43 @@
 //! `think`: one inference. Gather what the payload needs, assemble it, record that it is about to be sent, send it, take the answer.
+//!
+//! When the one asked cannot answer, the next in the agent's `fallback` is; when the server finds the payload too long, it is made once more with less room.
 
-use crate::gather::{self, Asker, Gathered, Provided};
+use crate::gather::{self, Asker, Found, Gathered, Provided};
+use crate::guards::Inspected;
 use crate::live::{CauseKind, RunEvent};
-use crate::offers;
 use crate::record::Kind;
 use crate::request::Asked;
 use crate::round::ActivityKind;
 use crate::run::{Done, Run};
 use crate::services::Observer;
-use context::{BytesEstimate, SlotChunks, Tools};
+use crate::{memories, offers, values};
+use context::{Assembled, Said, SlotChunks, Tools};
 use rust_decimal::Decimal;
-use sandbox::CallContext;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use types::{
-    Cost, Item, ModelError, ModelParameters, ModelSink, Price, Provenance, Purpose, Reply, Role,
-    StopReason, Tokens, ToolResult, Value,
+    Cost, Item, ModelError, ModelErrorKind, ModelSink, Price, Provenance, Purpose, Reasoning,
+    Reply, Role, StopReason, Text, Tokens, ToolResult, Value,
 };
-
-/// How tokens are counted.
-pub(crate) const ESTIMATOR: BytesEstimate = BytesEstimate;
 
 /// A model that has answered, or failed to.
 pub(crate) struct Answered {
     effect: u64,
     invocation: Arc<str>,
     whom: Whom,
-    result: Result<Reply, ModelError>,
+    result: Result<Checked, ModelError>,
     wall: Duration,
+}
+
+/// A reply that the guards have seen.
+struct Checked {
+    reply: Reply,
+    /// What they said of its text and of each call's arguments.
+    inspected: Vec<(String, Inspected)>,
+    /// Calls that are not to be made, with the reason.
+    held: BTreeMap<Arc<str>, String>,
 }
 
 /// Whom an inference asks, and how. An inference keeps it from its beginning to its end, whatever is reloaded meanwhile: what it cost is booked on whoever
@@ -36,8 +45,30 @@ pub(crate) struct Answered {
 #[derive(Clone)]
 pub(crate) struct Whom {
     asked: Asked,
-    parameters: ModelParameters,
+    /// The place among those whom the agent asks.
+    choice: usize,
+    /// Tokens that may be sent, where the server has said that the last were too many.
+    room: Option<u64>,
 }
+
+impl Whom {
+    /// Whom it is.
+    pub(crate) fn asked(&self) -> &Asked {
+        &self.asked
+    }
+}
+
+/// What of a request was expected, for comparing with what the provider reports.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Expected {
+    /// Tokens as counted, before what was learnt of the model's own counting.
+    pub(crate) raw: u64,
+    /// Tokens expected to be cached.
+    pub(crate) cached: u64,
+}
+
+/// How much less is sent when a server finds a payload too long.
+const TIGHTER_PERCENT: u64 = 75;
 
 impl Run<'_> {
     /// Begin an inference for the invocation `id`.
@@ -47,20 +78,27 @@ impl Run<'_> {
         }
         self.answer_open_calls();
         self.say_where(id);
-        let plan = self.plan();
+        self.ask(id, None);
+    }
+
+    /// Make a payload and send it; with `room`, no more tokens than that.
+    pub(crate) fn ask(&mut self, id: &Arc<str>, room: Option<u64>) {
+        let choice = self
+            .activities
+            .get(id)
+            .map_or(0, |activity| activity.choice)
+            .min(self.asked.len().saturating_sub(1));
+        let Some(asked) = self.asked.get(choice).cloned() else {
+            return self.no_payload(id, "nobody is there to be asked");
+        };
         let whom = Whom {
-            asked: self.asked.clone(),
-            parameters: self.parameters.clone(),
+            asked,
+            choice,
+            room,
         };
-        let asker = Asker {
-            services: &self.services,
-            agent: &self.agent,
-            bundle: &self.bundle,
-            plugins: &self.plugins,
-            states: self.snapshot.configuration().collect(),
-            query: &self.prompt,
-        };
-        let errands = match asker.errands(&plan) {
+        let plan = self.plan(&whom);
+        let errands = self.errands(&plan, &whom);
+        let errands = match errands {
             Ok(errands) => errands,
             Err(why) => return self.no_payload(id, &why),
         };
@@ -72,66 +110,124 @@ impl Run<'_> {
                 &json!({ "effect": effect, "invocation": id, "tool": format!("{plugin}.provide"), "chunk": chunk }),
             );
         }
-        if gather::are_quick(&errands) {
-            let texts = gather::read_all(&errands);
+        if gather::are_quick(&errands, &self.guards) {
+            let texts = gather::run_quick(&errands);
             return self.assemble(id, effect, whom, &plan, texts);
         }
-        let services = self.services.clone();
-        let invocation = id.clone();
-        let context = CallContext {
-            time: services.clock.now(),
-            seed: format!("{}/{effect}", self.id),
-            model: None,
-        };
+        let (services, guards) = (self.services.clone(), self.guards.clone());
+        let (invocation, deadline) = (id.clone(), self.agent.context.deadline);
+        let context = self.call_context(effect);
         self.start(effect, id, async move {
-            let (texts, provided) = gather::run(&services, errands, &context).await;
+            let found = gather::run(&services, errands, &guards, deadline, &context).await;
             Done::Gathered(Box::new(Gathered {
                 effect,
                 invocation,
                 whom,
                 plan,
-                texts,
-                provided,
+                found,
             }))
         });
     }
 
+    fn errands(&self, plan: &context::Plan, whom: &Whom) -> Result<Vec<gather::Errand>, String> {
+        let states: Vec<chart::StateId> = self.snapshot.configuration().collect();
+        let offers = || self.offers(&states);
+        let asker = Asker {
+            services: &self.services,
+            agent: &self.agent,
+            bundle: &self.bundle,
+            plugins: &self.plugins,
+            query: &self.prompt,
+            served: &self.served,
+            values: values::for_templates(&values::Seen {
+                agent: &self.agent,
+                bundle: &self.bundle,
+                snapshot: &self.snapshot,
+                states: &states,
+                parameters: &whom.asked.parameters,
+                now: self.services.clock.now(),
+                prompt: &self.prompt,
+                plan,
+                offers: &offers,
+            }),
+            memories: &memories::Kept {
+                journal: Some(self.journal),
+                agent: &self.agent.name,
+                now: self.services.clock.now(),
+            },
+            states,
+        };
+        asker.errands(plan)
+    }
+
     /// The chunks of the present states in the agent's map.
-    fn plan(&self) -> context::Plan {
+    fn plan(&self, whom: &Whom) -> context::Plan {
         let cognition: Vec<&context::ChunkDef> = self
             .snapshot
             .configuration()
             .flat_map(|state| &self.bundle.context[state.index()])
             .collect();
-        context::plan(
+        let plan = context::plan(
             &self.agent.context,
             &SlotChunks {
                 cognition: &cognition,
                 workflow: &[],
             },
-            &self.parameters,
+            &whom.asked.parameters,
+        );
+        match whom.room {
+            Some(room) => plan.tightened(room),
+            None => plan,
+        }
+    }
+
+    /// The tools that a payload may offer while `states` are active.
+    fn offers(&self, states: &[chart::StateId]) -> Vec<context::ToolOffer> {
+        offers::offers(
+            &self.services.house,
+            &self.agent,
+            &self.bundle,
+            &self.plugins,
+            states,
+            &offers::signals(&self.bundle, &self.snapshot),
+            self.counting.estimator(),
         )
     }
 
     /// What the payload needed is here.
     pub(crate) fn gathered(&mut self, gathered: Gathered) {
-        self.over(gathered.effect);
-        for provided in gathered.provided {
-            self.provided(&gathered.invocation, gathered.effect, &provided);
+        let Gathered {
+            effect,
+            invocation,
+            whom,
+            plan,
+            found,
+        } = gathered;
+        let Found {
+            texts,
+            provided,
+            guarded,
+        } = found;
+        self.over(effect);
+        for mut provided in provided {
+            self.served.keep(&mut provided, self.services.clock.now());
+            self.provided(&invocation, effect, &provided);
         }
-        self.assemble(
-            &gathered.invocation,
-            gathered.effect,
-            gathered.whom,
-            &gathered.plan,
-            gathered.texts,
-        );
+        for (chunk, inspected) in guarded {
+            self.guarded(effect, &format!("chunk {chunk}"), &inspected);
+        }
+        self.assemble(&invocation, effect, whom, &plan, texts);
     }
 
     /// A context plugin has run: its outcome, its cost and its log.
     fn provided(&mut self, id: &Arc<str>, effect: u64, provided: &Provided) {
         let tool: Arc<str> = format!("{}.provide", provided.plugin).into();
-        let run = &provided.run;
+        let Some(run) = &provided.run else {
+            let body =
+                json!({ "effect": effect, "tool": tool, "chunk": provided.chunk, "late": true });
+            self.record(Kind::Outcome, &body);
+            return;
+        };
         self.record(
             Kind::Outcome,
             &json!({ "effect": effect, "tool": tool, "chunk": provided.chunk, "outcome": run }),
@@ -158,7 +254,7 @@ impl Run<'_> {
         }
     }
 
-    fn state_of(&self, id: &Arc<str>) -> Arc<str> {
+    pub(crate) fn state_of(&self, id: &Arc<str>) -> Arc<str> {
         let activity = self.activities.get(id);
         activity.map_or_else(|| "".into(), |activity| activity.state.clone())
     }
@@ -171,59 +267,97 @@ impl Run<'_> {
         plan: &context::Plan,
         texts: Result<context::Gathered, String>,
     ) {
-        let offers = offers::offers(
-            &self.services.house,
-            &self.agent,
-            &self.bundle,
-            &self.plugins,
-            &self.snapshot.configuration().collect::<Vec<_>>(),
-            &offers::signals(&self.bundle, &self.snapshot),
-            &ESTIMATOR,
-        );
+        let states: Vec<chart::StateId> = self.snapshot.configuration().collect();
+        let offers = self.offers(&states);
         let tools = Tools { offers: &offers };
         let assembled = texts.and_then(|texts| {
-            plan.assemble(&texts, &self.history, &tools, &ESTIMATOR)
+            let said = Said {
+                items: &self.history,
+                summary: self.summing.summary(),
+                inferences: self.summing.inferences(),
+            };
+            let estimator = self.counting.calibrated(&whom.asked.parameters);
+            plan.assemble(&texts, &said, &tools, &estimator)
                 .map_err(|error| error.to_string())
         });
         let assembled = match assembled {
             Ok(assembled) => assembled,
             Err(why) => return self.no_payload(id, &why),
         };
+        if self.sums_up_first(id, &whom, &assembled) {
+            return;
+        }
+        self.send_payload(id, effect, whom, assembled);
+    }
+
+    fn send_payload(&mut self, id: &Arc<str>, effect: u64, whom: Whom, mut assembled: Assembled) {
+        if let Some(earlier) = &self.sent {
+            assembled.follow(earlier, |range| {
+                let items = self.history.get(range).unwrap_or_default();
+                items.iter().map(|item| item.tokens).sum()
+            });
+        }
+        let Assembled {
+            payload,
+            report,
+            shape,
+            ..
+        } = assembled;
+        let parameters = whom.asked.parameters.clone();
+        let expected = Expected {
+            raw: shape.tokens(),
+            cached: report.cached,
+        };
         let Some(activity) = self.activities.get_mut(id) else {
             return;
         };
         activity.thoughts += 1;
+        activity.waited = false;
+        activity.expected = expected;
+        activity.sent = report.total;
         let state = activity.state.clone();
         self.record(
             Kind::Think,
             &json!({
-                "effect": effect, "invocation": id, "state": state, "provider": whom.parameters.provider,
-                "model": whom.parameters.name, "items": assembled.payload.items.len(),
-                "tools": assembled.payload.tools.len(), "context": assembled.report,
+                "effect": effect, "invocation": id, "state": state, "provider": parameters.provider,
+                "model": parameters.name, "items": payload.items.len(),
+                "tools": payload.tools.len(), "context": report, "shape": shape,
             }),
         );
         self.show(RunEvent::Think {
             state,
-            tokens: assembled.report.total,
+            tokens: report.total,
         });
+        self.sent = Some(shape);
         let (model, clock) = (whom.asked.model.clone(), self.services.clock.clone());
-        let mut sink = Live(self.observer.clone());
+        let (guards, context) = (self.guards.clone(), self.call_context(effect));
+        let mut sink = Live {
+            observer: self.observer.clone(),
+            source: parameters.provider.clone(),
+            silent: guards.are_posted(),
+        };
         let invocation = id.clone();
-        let payload = assembled.payload;
         self.start(effect, id, async move {
             let started = clock.monotonic();
             let result = model.complete(&payload, &mut sink).await;
+            let wall = clock.monotonic().saturating_sub(started);
+            // The request is not needed any more, and the guards take their time.
+            drop(payload);
+            let result = match result {
+                Ok(reply) => Ok(check(reply, &guards, &context).await),
+                Err(error) => Err(error),
+            };
             Done::Answered(Box::new(Answered {
                 effect,
                 invocation,
                 whom,
                 result,
-                wall: clock.monotonic().saturating_sub(started),
+                wall,
             }))
         });
     }
 
-    fn no_payload(&mut self, id: &Arc<str>, why: &str) {
+    pub(crate) fn no_payload(&mut self, id: &Arc<str>, why: &str) {
         self.finish_failed(id, "error.context", CauseKind::Other, why, "context");
     }
 
@@ -231,100 +365,177 @@ impl Run<'_> {
     pub(crate) fn answered(&mut self, answered: Answered) {
         self.over(answered.effect);
         let id = answered.invocation;
-        let reply = match answered.result {
-            Ok(reply) => reply,
-            Err(error) => {
-                self.record(
-                    Kind::Reply,
-                    &json!({ "effect": answered.effect, "error": error }),
-                );
-                let detail = serde_json::to_value(error.kind).unwrap_or_default();
-                let detail = detail.as_str().unwrap_or_default();
-                let message = &error.message;
-                self.finish_failed(&id, "error.provider", CauseKind::Provider, message, detail);
-                return;
-            }
+        let checked = match answered.result {
+            Ok(checked) => checked,
+            Err(error) => return self.unanswered(&id, answered.effect, &answered.whom, &error),
         };
+        let Checked {
+            reply,
+            inspected,
+            held,
+        } = checked;
+        for (subject, inspected) in &inspected {
+            self.guarded(answered.effect, subject, inspected);
+        }
         self.record(
             Kind::Reply,
             &json!({ "effect": answered.effect, "reply": reply }),
         );
-        self.book(&id, &answered.whom, &reply, answered.wall);
+        let expected = self
+            .activities
+            .get(&id)
+            .map_or_else(Expected::default, |activity| activity.expected);
+        self.book(&id, &answered.whom, &reply, expected, answered.wall);
+        if self.guards.are_posted() && !reply.text.is_empty() {
+            // It was held back while it streamed.
+            self.show(RunEvent::Text {
+                text: reply.text.to_string(),
+            });
+        }
         self.show(RunEvent::Reply {
             text: reply.text.clone(),
             calls: reply.calls.len(),
             usage: reply.usage,
         });
+        self.take_reply(&id, &answered.whom, reply, held);
+    }
+
+    fn take_reply(
+        &mut self,
+        id: &Arc<str>,
+        whom: &Whom,
+        reply: Reply,
+        held: BTreeMap<Arc<str>, String>,
+    ) {
         let said = Item::Assistant {
             text: (&reply.text).into(),
             reasoning: reply.reasoning.clone(),
             calls: reply.calls.clone(),
             provenance: Provenance::Model(reply.model.clone()),
         };
-        let Some(activity) = self.activities.get_mut(&id) else {
+        let Some(activity) = self.activities.get_mut(id) else {
             return;
         };
         activity.text = reply.text.clone();
+        activity.held = held;
         let kind = activity.kind;
         if kind == ActivityKind::Turn && !reply.calls.is_empty() {
             activity.said = Some(said);
-            return self.act(&id, reply.calls, true);
+            return self.act(id, reply.calls, true);
         }
         self.remember(said);
         match kind {
             ActivityKind::Turn if reply.stop == StopReason::Length => self.finish_failed(
-                &id,
+                id,
                 "error.length",
                 CauseKind::Provider,
                 &format!(
                     "the model stopped at its limit of {} output tokens; raise `max_output` in the agent's definition",
-                    answered.whom.parameters.max_output
+                    whom.asked.parameters.max_output
                 ),
                 "length",
             ),
-            ActivityKind::Turn => self.rest(&id),
+            ActivityKind::Turn => self.rest_after(id),
             _ => {
                 let data = Value::map([
                     ("text", Value::text(reply.text)),
                     ("calls", Value::Int(reply.calls.len() as i64)),
                 ]);
-                self.finish(&id, data);
+                self.finish(id, data);
             }
         }
     }
 
-    /// Put what the reply cost on the ledger.
-    fn book(&mut self, id: &Arc<str>, whom: &Whom, reply: &Reply, wall: Duration) {
-        let tokens = Tokens {
-            input: reply.usage.input,
-            cached: reply.usage.cached,
-            cache_write: reply.usage.cache_write,
-            output: reply.usage.output,
-            reasoning: reply.usage.reasoning,
+    /// The one asked did not answer: ask again with less, ask the next one, or tell the chart.
+    fn unanswered(&mut self, id: &Arc<str>, effect: u64, whom: &Whom, error: &ModelError) {
+        self.record(Kind::Reply, &json!({ "effect": effect, "error": error }));
+        let sent = self.activities.get(id).map_or(0, |activity| activity.sent);
+        if error.kind == ModelErrorKind::ContextOverflow && whom.room.is_none() && sent > 0 {
+            let room = sent * TIGHTER_PERCENT / 100;
+            self.show(RunEvent::Log {
+                source: whom.asked.parameters.provider.clone(),
+                message: format!(
+                    "{sent} tokens were too many for the server; asking again with at most {room} ({})",
+                    error.message
+                ),
+            });
+            return self.ask(id, Some(room));
+        }
+        let next = whom.choice + 1;
+        if let Some(other) = self.asked.get(next) {
+            self.show(RunEvent::Log {
+                source: whom.asked.parameters.provider.clone(),
+                message: format!(
+                    "asking {} at {} instead: {}",
+                    other.parameters.name, other.parameters.provider, error.message
+                ),
+            });
+            if let Some(activity) = self.activities.get_mut(id) {
+                // The next inferences of this activity ask it first: whoever is down now is down in a second too.
+                activity.choice = next;
+            }
+            return self.ask(id, None);
+        }
+        let detail = serde_json::to_value(error.kind).unwrap_or_default();
+        let detail = detail.as_str().unwrap_or_default();
+        self.finish_failed(
+            id,
+            "error.provider",
+            CauseKind::Provider,
+            &error.message,
+            detail,
+        );
+    }
+
+    /// Put what the reply cost on the ledger, and learn how the model counts.
+    fn book(
+        &mut self,
+        id: &Arc<str>,
+        whom: &Whom,
+        reply: &Reply,
+        expected: Expected,
+        wall: Duration,
+    ) {
+        let parameters = &whom.asked.parameters;
+        if reply.usage.reported {
+            self.counting
+                .learn(parameters, expected.raw, reply.usage.input);
+        }
+        let cost = self.cost_of(&whom.asked, &reply.usage, wall);
+        let cost = Cost {
+            state: self.state_of(id),
+            expected_cached: expected.cached,
+            ..cost
         };
-        let usd = if whom.asked.free {
+        self.record(Kind::Cost, &cost);
+    }
+
+    /// What an inference of `asked` cost; it counts against the day's budget from now on.
+    pub(crate) fn cost_of(&mut self, asked: &Asked, usage: &types::Usage, wall: Duration) -> Cost {
+        let tokens = tokens_of(usage);
+        let usd = if asked.free {
             Some(Decimal::ZERO)
         } else {
-            let prices = self.services.house.prices.get(&whom.parameters.name);
+            let prices = self.services.house.prices.get(&asked.parameters.name);
             prices
                 .and_then(|prices| Price::at(prices, self.services.clock.now()))
                 .and_then(|price| price.usd(&tokens))
         };
         self.spent_today += usd.unwrap_or_default();
-        let cost = Cost {
+        self.spent += usd.unwrap_or_default();
+        Cost {
             agent: self.agent.name.clone(),
             workflow: None,
-            state: self.state_of(id),
+            state: "".into(),
             tool: None,
-            model: Some(whom.parameters.name.clone()),
+            model: Some(asked.parameters.name.clone()),
             purpose: Purpose::Work,
             tokens,
             expected_cached: 0,
             usd,
             wall_us: wall.as_micros() as u64,
             fuel: 0,
-        };
-        self.record(Kind::Cost, &cost);
+        }
     }
 
     /// Money is asked for before it is spent: an agent over its day's budget hears so and thinks no more.
@@ -383,19 +594,103 @@ impl Run<'_> {
     }
 }
 
+/// Usage as the ledger counts it.
+pub(crate) fn tokens_of(usage: &types::Usage) -> Tokens {
+    Tokens {
+        input: usage.input,
+        cached: usage.cached,
+        cache_write: usage.cache_write,
+        output: usage.output,
+        reasoning: usage.reasoning,
+    }
+}
+
+/// Show the guards all that the model wrote: its text, its reasoning, the arguments of each call.
+async fn check(
+    mut reply: Reply,
+    guards: &crate::guards::Guards,
+    context: &sandbox::CallContext,
+) -> Checked {
+    let mut inspected = Vec::new();
+    let mut held = BTreeMap::new();
+    if !guards.are_posted() {
+        return Checked {
+            reply,
+            inspected,
+            held,
+        };
+    }
+    let provenance = Provenance::Model(reply.model.clone());
+    let text = guards.on_the_way_out(&reply.text, &provenance, context);
+    let text = text.await;
+    reply.text = text.apply(reply.text.to_string()).into();
+    inspected.push(("reply".to_owned(), text));
+    if let Some(reasoning) = &reply.reasoning {
+        let plain = reasoning.text.plain().into_owned();
+        let thought = guards.on_the_way_out(&plain, &provenance, context).await;
+        if thought.blocked.is_some() || thought.redacted.is_some() {
+            // The provider's own form of it is signed and cannot be mended.
+            reply.reasoning = Some(Reasoning::text(thought.apply(plain)));
+        }
+        inspected.push(("reasoning".to_owned(), thought));
+    }
+    for call in &mut reply.calls {
+        let plain = call.arguments.plain().into_owned();
+        let arguments = guards.on_the_way_out(&plain, &provenance, context).await;
+        let is_json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+        let why = match (&arguments.blocked, &arguments.redacted) {
+            (Some(blocked), _) => Some(blocked.note()),
+            (None, Some(text)) if is_json(&plain) && !is_json(text) => {
+                Some("[held back: what a guard left of the arguments is not JSON]".to_owned())
+            }
+            (None, Some(text)) => {
+                call.arguments = Text::from(text.as_str());
+                None
+            }
+            (None, None) => None,
+        };
+        if let Some(why) = why {
+            call.arguments = "{}".into();
+            held.insert(call.id.clone(), why);
+        }
+        inspected.push((format!("call {}", call.id), arguments));
+    }
+    Checked {
+        reply,
+        inspected,
+        held,
+    }
+}
+
 /// Passes streamed text on to the front end.
-struct Live(Observer);
+struct Live {
+    observer: Observer,
+    source: Arc<str>,
+    /// Nothing is shown before the guards have seen it.
+    silent: bool,
+}
 
 impl ModelSink for Live {
     fn text(&mut self, delta: &str) {
-        (self.0)(&RunEvent::Text {
-            text: delta.to_owned(),
-        });
+        if !self.silent {
+            (self.observer)(&RunEvent::Text {
+                text: delta.to_owned(),
+            });
+        }
     }
 
     fn reasoning(&mut self, delta: &str) {
-        (self.0)(&RunEvent::Reasoning {
-            text: delta.to_owned(),
+        if !self.silent {
+            (self.observer)(&RunEvent::Reasoning {
+                text: delta.to_owned(),
+            });
+        }
+    }
+
+    fn note(&mut self, line: &str) {
+        (self.observer)(&RunEvent::Log {
+            source: self.source.clone(),
+            message: line.to_owned(),
         });
     }
 }

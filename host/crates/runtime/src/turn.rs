@@ -11,7 +11,7 @@ const THOUGHTS_PER_TURN: u32 = 200;
 
 impl Run<'_> {
     /// The model has answered without calling anything.
-    pub(crate) fn rest(&mut self, id: &Arc<str>) {
+    pub(crate) fn rest_after(&mut self, id: &Arc<str>) {
         let Some(activity) = self.activities.get(id) else {
             return;
         };
@@ -39,7 +39,7 @@ impl Run<'_> {
                 "limit",
             ),
             ActivityKind::Turn => self.think(id),
-            _ => self.rest(id),
+            _ => self.rest_after(id),
         }
     }
 }

@@ -158,7 +158,6 @@ fn play(
             concurrency: 1,
             clock: clock.clone(),
             state: None,
-            model: None,
         })),
         house: Arc::new(house),
         clock,
@@ -167,14 +166,15 @@ fn play(
     let request = RunRequest {
         agent: "a".into(),
         prompt: Some("go".into()),
-        asked: Asked {
+        asked: vec![Asked {
             model: Arc::new(Slow),
-            provider: "p".into(),
-            model_name: None,
+            parameters: services.house.agents["a"].model.clone(),
             free: true,
             identity: ContentHash::of(b""),
-        },
+        }],
         ask: Box::new(|_, _| Ok(None)),
+        inbox: charthouse_runtime::closed(),
+        resume: None,
     };
     let mut looked = 0;
     let reloads: Reloads = Box::pin(stream::poll_fn(move |_| {

@@ -164,7 +164,6 @@ fn sandbox() -> Sandbox {
         concurrency: raw::CONCURRENCY,
         clock: Arc::new(BenchClock(Instant::now())),
         state: None,
-        model: None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Bindings generated from `wit/`: one world that imports everything any kind of plugin may import and exports every kind's interface.
 //!
-//! No component implements this world; it exists so that the four kinds share their types. Each export is looked up by itself, so a
+//! No component implements this world; it exists so that all kinds share their types. Each export is looked up by itself, so a
 //! component may be one kind or several.
 
 wasmtime::component::bindgen!({
@@ -14,6 +14,7 @@ wasmtime::component::bindgen!({
             export charthouse:plugin/tool@0.1.0;
             export charthouse:plugin/context@0.1.0;
             export charthouse:plugin/memory@0.1.0;
+            export charthouse:plugin/summary@0.1.0;
             export charthouse:plugin/guard@0.1.0;
         }
     ",

@@ -4,7 +4,7 @@ use crate::bindings::charthouse::plugin::types as wit_types;
 use crate::bindings::exports::charthouse::plugin::tool as wit;
 use crate::deadline::within;
 use crate::files::{Watch, WatchedMount};
-use crate::guest::{Guest, Log};
+use crate::guest::{Guest, GuestModel, Log};
 use crate::limits::Limiter;
 use crate::plugin::{Loaded, Plugin};
 use crate::streams::Tail;
@@ -14,9 +14,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use types::{
-    CallError, CallErrorKind, ContentHash, ModelParameters, Outcome, Part, Refusal, Timestamp,
-};
+use types::{CallError, CallErrorKind, ContentHash, Outcome, Part, Refusal, Timestamp};
 use wasmtime::component::{Instance, ResourceTable};
 use wasmtime::{Store, Trap};
 use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, I32Exit, WasiCtxBuilder};
@@ -36,8 +34,8 @@ pub struct CallContext {
     pub time: Timestamp,
     /// What seeded randomness is derived from, for instance run and call.
     pub seed: String,
-    /// Parameters of the model a memory plugin may use; `None` grants no model.
-    pub model: Option<ModelParameters>,
+    /// The model the call may use; with `None` the `model` import answers `denied`.
+    pub model: Option<GuestModel>,
 }
 
 /// A call of a tool.
@@ -61,6 +59,28 @@ pub(crate) struct Ran<R> {
     pub(crate) wall: Duration,
     pub(crate) fuel: u64,
     pub(crate) memory: u64,
+}
+
+impl<R> Ran<R> {
+    /// What `read` makes of the answer, and beside it the outcome as it is journalled, which holds nothing of the answer.
+    pub(crate) fn read<T>(
+        self,
+        read: impl FnOnce(R) -> Result<T, CallError>,
+    ) -> (Result<T, CallError>, Outcome) {
+        let answer = self.result.and_then(read);
+        let outcome = Outcome {
+            result: match &answer {
+                Ok(_) => Ok(Vec::new()),
+                Err(error) => Err(error.clone()),
+            },
+            refused: self.refused,
+            log: self.log,
+            wall_us: self.wall.as_micros() as u64,
+            fuel: self.fuel,
+            memory: self.memory,
+        };
+        (answer, outcome)
+    }
 }
 
 impl Sandbox {
@@ -123,16 +143,13 @@ impl Sandbox {
             )
             .await;
         let limit = request.grant.limits.output.0;
+        let (parts, outcome) = ran.read(|answer| match answer {
+            Ok(parts) => parts_of(parts, limit),
+            Err(failure) => Err(failure_of(failure, limit)),
+        });
         Outcome {
-            result: ran.result.and_then(|answer| match answer {
-                Ok(parts) => parts_of(parts, limit),
-                Err(failure) => Err(failure_of(failure, limit)),
-            }),
-            refused: ran.refused,
-            log: ran.log,
-            wall_us: ran.wall.as_micros() as u64,
-            fuel: ran.fuel,
-            memory: ran.memory,
+            result: parts,
+            ..outcome
         }
     }
 
@@ -276,7 +293,7 @@ impl Sandbox {
                 ..Log::default()
             },
             state: self.settings.state.clone(),
-            model: self.settings.model.clone().zip(context.model.clone()),
+            model: context.model.clone(),
         })
     }
 }

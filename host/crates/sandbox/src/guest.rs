@@ -3,6 +3,7 @@
 use crate::bindings::charthouse::plugin::{log, model, state, types as wit};
 use crate::files::{Watch, WatchedView};
 use crate::limits::Limiter;
+use std::fmt;
 use std::sync::Arc;
 use types::{Item, Model, ModelParameters, Payload, Provenance, Role, State};
 use wasmtime::component::ResourceTable;
@@ -25,7 +26,24 @@ pub(crate) struct Guest {
     pub(crate) plugin: Arc<str>,
     pub(crate) log: Log,
     pub(crate) state: Option<Arc<dyn State>>,
-    pub(crate) model: Option<(Arc<dyn Model>, ModelParameters)>,
+    pub(crate) model: Option<GuestModel>,
+}
+
+/// A model that one call may use. Whoever grants it says what it may cost: the sandbox passes requests on and counts no money.
+#[derive(Clone)]
+pub struct GuestModel {
+    /// What answers.
+    pub model: Arc<dyn Model>,
+    /// Which model, and the most it may answer with; a guest can ask for less.
+    pub parameters: ModelParameters,
+}
+
+impl fmt::Debug for GuestModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuestModel")
+            .field("parameters", &self.parameters)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Guest {
@@ -135,9 +153,9 @@ impl model::Host for Guest {
         &mut self,
         request: model::Request,
     ) -> wasmtime::Result<Result<String, wit::Failure>> {
-        let Some((model, parameters)) = self.model.clone() else {
+        let Some(GuestModel { model, parameters }) = self.model.clone() else {
             return Ok(Err(wit::Failure::Denied(
-                "this call was not granted a model".into(),
+                "this call was not granted a model; do without one".into(),
             )));
         };
         let text = |role, text: String| {

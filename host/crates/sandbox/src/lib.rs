@@ -27,15 +27,16 @@ pub use call::{CallContext, ToolRequest};
 pub use compile::{Compiler, compile_component, limit_this_process};
 pub use engine::{link_wasi, new_engine};
 pub use error::SandboxError;
+pub use guest::GuestModel;
 pub use plugin::{Kind, Plugin, PluginInfo};
 pub use worlds::{
     ContextRequest, Fragment, GuardDirection, GuardSubject, GuardVerdict, MemoryChange,
-    MemoryEntry, MemoryLayer,
+    MemoryEntry, MemoryLayer, SummaryRequest, SummaryTurn,
 };
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use types::{Clock, Model, State};
+use types::{Clock, State};
 
 /// Everything the sandbox needs from outside, injected once.
 #[derive(Clone)]
@@ -50,8 +51,6 @@ pub struct Settings {
     pub clock: Arc<dyn Clock>,
     /// The plugins' key-value stores; without one the `state` import answers `unavailable`.
     pub state: Option<Arc<dyn State>>,
-    /// The model that memory plugins may use; without one the `model` import answers `denied`.
-    pub model: Option<Arc<dyn Model>>,
 }
 
 /// Runs components. Cheap to make: the engine itself starts with the first call.

@@ -20,7 +20,7 @@ pub enum Kind {
     Tool,
     /// It provides context.
     Context,
-    /// It looks after memory.
+    /// It looks after memory, or sums up what leaves the window.
     Memory,
     /// It guards.
     Guard,
@@ -98,6 +98,7 @@ pub(crate) struct Loaded {
     pub(crate) tool: Option<exports::tool::GuestIndices>,
     pub(crate) context: Option<exports::context::GuestIndices>,
     pub(crate) memory: Option<exports::memory::GuestIndices>,
+    pub(crate) summary: Option<exports::summary::GuestIndices>,
     pub(crate) guard: Option<exports::guard::GuestIndices>,
 }
 
@@ -152,7 +153,7 @@ impl Sandbox {
         if fresh.info.kinds.is_empty() {
             return Err(SandboxError::Probe {
                 path: path.to_owned(),
-                message: "it exports none of charthouse:plugin/tool, context, memory and guard (version 0.1.0)"
+                message: "it exports none of charthouse:plugin/tool, context, memory, summary and guard (version 0.1.0)"
                     .into(),
             });
         }
@@ -197,6 +198,10 @@ impl Sandbox {
                 .map_err(link)?,
             memory: has("memory")
                 .then(|| exports::memory::GuestIndices::new(&pre))
+                .transpose()
+                .map_err(link)?,
+            summary: has("summary")
+                .then(|| exports::summary::GuestIndices::new(&pre))
                 .transpose()
                 .map_err(link)?,
             guard: has("guard")
@@ -270,7 +275,10 @@ fn kinds(loaded: &Loaded) -> Vec<Kind> {
     let found = [
         (Kind::Tool, loaded.tool.is_some()),
         (Kind::Context, loaded.context.is_some()),
-        (Kind::Memory, loaded.memory.is_some()),
+        (
+            Kind::Memory,
+            loaded.memory.is_some() || loaded.summary.is_some(),
+        ),
         (Kind::Guard, loaded.guard.is_some()),
     ];
     found

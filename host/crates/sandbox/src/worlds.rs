@@ -1,9 +1,9 @@
-//! The other kinds of plugin: providing context, consolidating memory, guarding; and asking a tool plugin what it offers.
+//! The other kinds of plugin: providing context, consolidating memory, summing up, guarding; and asking a tool plugin what it offers.
 //!
 //! Each is one call in a fresh instance under a grant, like a tool's.
 
 use crate::Sandbox;
-use crate::bindings::exports::charthouse::plugin::{context, guard, memory, tool};
+use crate::bindings::exports::charthouse::plugin::{context, guard, memory, summary, tool};
 use crate::call::{CallContext, failure_of, output_error};
 use crate::plugin::Plugin;
 use policy::{ClockMode, Grant, Limits, RandomMode, Verdict};
@@ -67,6 +67,26 @@ pub enum MemoryChange {
     Replace(MemoryEntry),
     /// Away with it.
     Forget(String),
+}
+
+/// What leaves the model's window and is to be summed up.
+#[derive(Clone, Debug, Default)]
+pub struct SummaryRequest {
+    /// The summary so far.
+    pub earlier: Option<String>,
+    /// What leaves, oldest first.
+    pub said: Vec<SummaryTurn>,
+    /// How many tokens the new summary may take.
+    pub budget: u32,
+}
+
+/// One turn of what leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SummaryTurn {
+    /// `human`, `house`, `model` or a tool's dotted name.
+    pub speaker: String,
+    /// What was said.
+    pub text: String,
 }
 
 /// Which way a guarded text goes.
@@ -185,7 +205,7 @@ impl Sandbox {
             })
             .await;
         let limit = grant.limits.output.0;
-        let fragments = ran.result.and_then(|answer| {
+        ran.read(|answer| {
             let fragments = answer.map_err(|failure| failure_of(failure, limit))?;
             let sizes = fragments.iter().map(|f| f.text.len() + f.source.len());
             within_output(sizes, limit)?;
@@ -194,19 +214,7 @@ impl Sandbox {
                 source: fragment.source,
             };
             Ok(fragments.into_iter().map(fragment).collect())
-        });
-        let outcome = Outcome {
-            result: match &fragments {
-                Ok(_) => Ok(Vec::new()),
-                Err(error) => Err(error.clone()),
-            },
-            refused: ran.refused,
-            log: ran.log,
-            wall_us: ran.wall.as_micros() as u64,
-            fuel: ran.fuel,
-            memory: ran.memory,
-        };
-        (fragments, outcome)
+        })
     }
 
     /// Ask a memory plugin what should change in what is remembered.
@@ -250,14 +258,55 @@ impl Sandbox {
             .collect())
     }
 
-    /// Show a guard one piece of text.
+    /// Ask a memory plugin for one summary of what it is shown. Beside it comes the outcome as it is journalled, which does not hold the summary.
+    pub async fn summarise(
+        &self,
+        plugin: &Plugin,
+        request: &SummaryRequest,
+        grant: &Grant,
+        context: &CallContext,
+    ) -> (Result<String, CallError>, Outcome) {
+        if let Some(denial) = grant.denial() {
+            return (Err(denial.clone()), Outcome::refused(denial));
+        }
+        let turn = |turn: &SummaryTurn| summary::Turn {
+            speaker: turn.speaker.clone(),
+            text: turn.text.clone(),
+        };
+        let request = summary::Request {
+            earlier: request.earlier.clone(),
+            said: request.said.iter().map(turn).collect(),
+            budget: request.budget,
+        };
+        let ran = self
+            .run(plugin, grant, context, async |store, instance, loaded| {
+                let guest = loaded
+                    .summary
+                    .as_ref()
+                    .ok_or_else(|| missing("summary"))?
+                    .load(&mut *store, instance)?;
+                guest.call_summarise(store, &request).await
+            })
+            .await;
+        let limit = grant.limits.output.0;
+        ran.read(|answer| {
+            let summary = answer.map_err(|failure| failure_of(failure, limit))?;
+            within_output([summary.len()], limit)?;
+            Ok(summary)
+        })
+    }
+
+    /// Show a guard one piece of text. Beside its verdict comes the outcome as it is journalled, which holds no text of the verdict.
     pub async fn inspect(
         &self,
         plugin: &Plugin,
         subject: &GuardSubject,
         grant: &Grant,
         context: &CallContext,
-    ) -> Result<GuardVerdict, CallError> {
+    ) -> (Result<GuardVerdict, CallError>, Outcome) {
+        if let Some(denial) = grant.denial() {
+            return (Err(denial.clone()), Outcome::refused(denial));
+        }
         let subject = guard::Subject {
             direction: match subject.direction {
                 GuardDirection::BeforeModel => guard::Direction::BeforeModel,
@@ -267,7 +316,7 @@ impl Sandbox {
             provenance: subject.provenance.clone(),
             labels: subject.labels.clone(),
         };
-        let verdict = self
+        let ran = self
             .run(plugin, grant, context, async |store, instance, loaded| {
                 let guest = loaded
                     .guard
@@ -276,15 +325,16 @@ impl Sandbox {
                     .load(&mut *store, instance)?;
                 guest.call_inspect(store, &subject).await
             })
-            .await
-            .result?;
-        if let guard::Verdict::Redact(text) | guard::Verdict::Block(text) = &verdict {
-            within_output([text.len()], grant.limits.output.0)?;
-        }
-        Ok(match verdict {
-            guard::Verdict::Pass => GuardVerdict::Pass,
-            guard::Verdict::Redact(text) => GuardVerdict::Redact(text),
-            guard::Verdict::Block(why) => GuardVerdict::Block(why),
+            .await;
+        ran.read(|verdict| {
+            if let guard::Verdict::Redact(text) | guard::Verdict::Block(text) = &verdict {
+                within_output([text.len()], grant.limits.output.0)?;
+            }
+            Ok(match verdict {
+                guard::Verdict::Pass => GuardVerdict::Pass,
+                guard::Verdict::Redact(text) => GuardVerdict::Redact(text),
+                guard::Verdict::Block(why) => GuardVerdict::Block(why),
+            })
         })
     }
 }

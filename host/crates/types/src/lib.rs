@@ -8,6 +8,7 @@ mod event;
 mod finding;
 mod hash;
 mod marked;
+mod memory;
 mod payload;
 mod place;
 mod price;
@@ -23,6 +24,7 @@ pub use event::Event;
 pub use finding::Finding;
 pub use hash::ContentHash;
 pub use marked::Marked;
+pub use memory::{MemoryLayer, UnknownLayer};
 pub use payload::{
     CacheClass, Effort, Item, Kept, Label, ModelError, ModelErrorKind, ModelParameters, Payload,
     Provenance, Reasoning, Reply, Role, StopReason, ToolCall, ToolResult, ToolSchema, Usage,

@@ -4,6 +4,8 @@
 //! a request then shares those bytes and copies nothing, however long the history is, and the text is in memory once and not twice. Whoever needs the
 //! text itself (a guard, a summary, a person) asks for [`Text::plain`].
 
+mod escape;
+
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -53,23 +55,6 @@ impl Text {
     }
 }
 
-/// `text` as JSON writes it inside a string.
-fn escape(text: &str) -> Bytes {
-    let needs = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
-    if !text.as_bytes().iter().any(|byte| needs(byte)) {
-        return Bytes::copy_from_slice(text.as_bytes());
-    }
-    let escapes = text.bytes().filter(|byte| needs(byte)).count();
-    let mut wire = Vec::with_capacity(text.len() + escapes + 2);
-    // Writing into memory does not fail.
-    let _ = serde_json::to_writer(&mut wire, text);
-    wire.pop();
-    wire.remove(0);
-    // What is kept for months holds no spare room.
-    wire.shrink_to_fit();
-    wire.into()
-}
-
 /// The text of which `wire` is the inside of a JSON string, whose first escape stands at `first`.
 fn unescape(wire: &str, first: usize) -> String {
     let mut text = String::with_capacity(wire.len());
@@ -105,7 +90,7 @@ fn unescape(wire: &str, first: usize) -> String {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Text(escape(text))
+        Text(escape::escape(text))
     }
 }
 

@@ -34,6 +34,12 @@ fn the_plan_says_what_to_gather_and_with_which_budget() {
                 .budget(Budget::Share(Percent::parse("8%").unwrap())),
             chunk("slot", Source::Slot(Slot::Cognition), Trim::Tail).tokens(50),
             chunk("free", plugin("notes"), Trim::Tail),
+            chunk("facts", Source::Memory(MemoryLayer::Facts), Trim::Lowest).tokens(70),
+            chunk(
+                "greeting",
+                Source::Template(Template::Inline(mark("{{ date }}".into()))),
+                Trim::Tail,
+            ),
         ],
         ..ContextMap::default()
     };
@@ -49,6 +55,10 @@ fn the_plan_says_what_to_gather_and_with_which_budget() {
         .iter()
         .map(|need| match &need.kind {
             NeedKind::File(path) => (format!("{}: {path}", need.chunk), None),
+            NeedKind::Template(_) => (format!("{}: template", need.chunk), None),
+            NeedKind::Memory { layer, budget } => {
+                (format!("{}: {}", need.chunk, layer.name()), Some(*budget))
+            }
             NeedKind::Plugin { name, budget, .. } => {
                 (format!("{}: {name}", need.chunk), Some(*budget))
             }
@@ -59,6 +69,8 @@ fn the_plan_says_what_to_gather_and_with_which_budget() {
         ("repo: repo-map", Some(80)),
         ("in-state: hints", Some(50)),
         ("free: notes", Some(1_000)),
+        ("facts: facts", Some(70)),
+        ("greeting: template", None),
     ];
     assert_eq!(
         needs,
@@ -66,7 +78,12 @@ fn the_plan_says_what_to_gather_and_with_which_budget() {
     );
 
     let error = plan
-        .assemble(&Gathered::new(), &[], &Tools::default(), &BytesEstimate)
+        .assemble(
+            &Gathered::new(),
+            &Said::default(),
+            &Tools::default(),
+            &BytesEstimate,
+        )
         .unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -132,7 +149,12 @@ fn slots_hold_the_texts_of_the_states_with_their_provenance() {
         }],
     );
     let assembled = plan
-        .assemble(&gathered, &[], &Tools::default(), &BytesEstimate)
+        .assemble(
+            &gathered,
+            &Said::default(),
+            &Tools::default(),
+            &BytesEstimate,
+        )
         .unwrap();
     assert_eq!(shown(&assembled.payload), ["Look.\n\nPlan.", "Check."]);
     let Item::Text {
@@ -157,7 +179,12 @@ fn a_states_own_budget_trims_its_own_chunk() {
         workflow: &[],
     };
     let assembled = plan(&map, &slots, &model(1_000, 100))
-        .assemble(&Gathered::new(), &[], &Tools::default(), &BytesEstimate)
+        .assemble(
+            &Gathered::new(),
+            &Said::default(),
+            &Tools::default(),
+            &BytesEstimate,
+        )
         .unwrap();
     assert!(
         shown(&assembled.payload)[0].ends_with("tokens cut]\n\nshort"),

@@ -142,7 +142,7 @@ pub fn assemble(
     };
     plan(&map, &SlotChunks::default(), model).assemble(
         &Gathered::new(),
-        history,
+        &Said::new(history),
         &Tools { offers },
         &BytesEstimate,
     )

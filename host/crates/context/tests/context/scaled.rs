@@ -30,7 +30,7 @@ fn build(
     let offers = [offer("fs.read", true)];
     plan(&map, &SlotChunks::default(), &model(window, 100)).assemble(
         &Gathered::new(),
-        history,
+        &Said::new(history),
         &Tools { offers: &offers },
         &Calibrated::new(&BytesEstimate, calibration),
     )

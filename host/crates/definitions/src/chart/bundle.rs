@@ -1,10 +1,11 @@
 //! A compiled chart together with what its states say beside it.
 
 use super::{Draft, silent, unraised};
+use crate::context::resolve_files;
 use crate::paths::Paths;
 use crate::walk::Walk;
 use ::chart::{Chart, MigrateDef, StateId};
-use context::{ChunkDef, Source};
+use context::ChunkDef;
 use indexmap::IndexMap;
 use policy::Overlay;
 use std::sync::Arc;
@@ -52,10 +53,7 @@ impl ChartBundle {
 /// Compile `draft`. `None` when the chart cannot run; why has been reported.
 pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<ChartBundle> {
     // Where the file is wrong already, what its chart probably does not mean follows from what was left out.
-    let clean = !walk
-        .findings
-        .iter()
-        .any(|f| f.severity == Severity::Error && f.place.file == draft.name.place.file);
+    let clean = walk.in_order(&draft.name.place.file);
     let compiled = match ::chart::compile(&draft.def, ::chart::Mode::Strict) {
         Ok(compiled) => Some(compiled),
         Err(findings) => {
@@ -121,15 +119,4 @@ fn with_help(mut finding: Finding) -> Finding {
             .into();
     }
     finding
-}
-
-/// Check the files that `chunks` name and write them relative to the house.
-pub(crate) fn resolve_files(walk: &mut Walk, chunks: &mut [ChunkDef], paths: &Paths) {
-    for chunk in chunks {
-        if let Source::File(file) = &mut chunk.source
-            && let Some(found) = paths.chunk_file(walk, file)
-        {
-            file.value = found;
-        }
-    }
 }

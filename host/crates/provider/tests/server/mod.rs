@@ -15,6 +15,8 @@ pub enum Answer {
     Pieces(Vec<u8>, usize),
     /// Write these bytes, then keep the connection open and say nothing.
     Hang(Vec<u8>),
+    /// Write the first bytes, then the second ones again and again.
+    Drip(Vec<u8>, Vec<u8>),
 }
 
 /// A running server.
@@ -90,6 +92,13 @@ async fn serve(
             let _ = stream.shutdown().await;
             // Closing with unread bytes would reset the connection and could take the answer with it.
             let _ = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut [0; 1])).await;
+        }
+        Answer::Drip(bytes, drop) => {
+            stream.write_all(&bytes).await.unwrap();
+            while stream.write_all(&drop).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            hung_up.notify_one();
         }
         Answer::Hang(bytes) => {
             stream.write_all(&bytes).await.unwrap();

@@ -1,13 +1,17 @@
 //! A sandbox over a directory of its own, and short ways to call a hostile tool under a grant.
 
-use charthouse_sandbox::{CallContext, Compiler, Plugin, Sandbox, Settings, ToolRequest};
+use charthouse_sandbox::{
+    CallContext, Compiler, GuestModel, Plugin, Sandbox, Settings, ToolRequest,
+};
 use policy::{Access, ClockMode, Grant, Limits, Mount, RandomMode, Verdict};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use types::{
-    CallError, CallErrorKind, Clock, Outcome, Part, PluginName, State, Timestamp, ToolName,
+    CallError, CallErrorKind, Clock, Model, ModelError, ModelErrorKind, ModelFuture,
+    ModelParameters, ModelSink, Outcome, Part, Payload, PluginName, Reply, State, StopReason,
+    Timestamp, ToolName, Usage,
 };
 
 /// The component of the test guest `name`.
@@ -62,6 +66,89 @@ impl State for TestState {
     }
 }
 
+/// How a model behaves.
+enum Manner {
+    Answers(&'static str),
+    Refuses,
+    NeverAnswers,
+}
+
+/// A model that behaves so and keeps what it was asked.
+pub struct TestModel {
+    manner: Manner,
+    asked: Mutex<Vec<Payload>>,
+}
+
+impl TestModel {
+    /// One that answers `text`, whatever it is asked.
+    pub fn answers(text: &'static str) -> Arc<Self> {
+        TestModel::new(Manner::Answers(text))
+    }
+
+    /// One that has no time.
+    pub fn refuses() -> Arc<Self> {
+        TestModel::new(Manner::Refuses)
+    }
+
+    /// One that never answers.
+    pub fn never_answers() -> Arc<Self> {
+        TestModel::new(Manner::NeverAnswers)
+    }
+
+    /// What it was asked so far.
+    pub fn asked(&self) -> Vec<Payload> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    fn new(manner: Manner) -> Arc<Self> {
+        Arc::new(TestModel {
+            manner,
+            asked: Mutex::default(),
+        })
+    }
+
+    /// A call that may use it.
+    pub fn granted(self: &Arc<Self>) -> CallContext {
+        CallContext {
+            model: Some(GuestModel {
+                model: self.clone(),
+                parameters: ModelParameters {
+                    provider: "p".into(),
+                    name: "m".into(),
+                    context_length: 1_000,
+                    max_output: 100,
+                    temperature: None,
+                },
+            }),
+            ..CallContext::default()
+        }
+    }
+}
+
+impl Model for TestModel {
+    fn complete<'a>(&'a self, payload: &'a Payload, _: &'a mut dyn ModelSink) -> ModelFuture<'a> {
+        self.asked.lock().unwrap().push(payload.clone());
+        Box::pin(async {
+            match self.manner {
+                Manner::Answers(text) => Ok(Reply {
+                    text: text.into(),
+                    reasoning: None,
+                    calls: Vec::new(),
+                    stop: StopReason::End,
+                    usage: Usage::default(),
+                    model: "m".into(),
+                    request: None,
+                }),
+                Manner::Refuses => Err(ModelError::new(
+                    ModelErrorKind::RateLimited,
+                    "too many requests; wait a minute",
+                )),
+                Manner::NeverAnswers => std::future::pending().await,
+            }
+        })
+    }
+}
+
 /// A cache that all tests of one process share: each guest is compiled once.
 fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("code-cache")
@@ -75,7 +162,6 @@ pub fn settings(cache: PathBuf) -> Settings {
         concurrency: 8,
         clock: Arc::new(TestClock(Instant::now())),
         state: Some(Arc::new(TestState::default())),
-        model: None,
     }
 }
 

@@ -112,6 +112,7 @@ async fn a_guard_passes_redacts_and_blocks() {
         sandbox
             .inspect(&plugin, &subject(text), &grant(), &context)
             .await
+            .0
             .unwrap()
     };
     assert_eq!(inspect("hello").await, GuardVerdict::Pass);
@@ -119,6 +120,13 @@ async fn a_guard_passes_redacts_and_blocks() {
         inspect("it is hunter2").await,
         GuardVerdict::Redact("it is *******".into())
     );
+    let (verdict, outcome) = sandbox
+        .inspect(&plugin, &subject("TRAP"), &grant(), &context)
+        .await;
+    let error = verdict.unwrap_err();
+    assert_eq!(error.kind, CallErrorKind::Trap, "{error}");
+    assert_eq!(outcome.result, Err(error));
+    assert!(outcome.fuel > 0 && outcome.memory > 0, "{outcome:?}");
     let GuardVerdict::Block(why) = inspect("BLOCK").await else {
         panic!("not blocked");
     };

@@ -1,0 +1,96 @@
+//! Where in a template something is written. The engine compiles a template but says of what it finds only the line, and people want the column.
+
+/// A `{% tag %}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag<'a> {
+    /// Its first word.
+    pub word: &'a str,
+    /// Where its `{%` stands, in bytes.
+    pub start: usize,
+}
+
+/// Whether a tag of this name reads or is read by another template.
+pub fn reaches_out(word: &str) -> bool {
+    matches!(word, "include" | "import" | "from" | "extends" | "block")
+}
+
+/// The tags of a template that compiles, in order; what stands in comments, expressions and `raw` is none.
+pub struct Tags<'a> {
+    source: &'a str,
+    at: usize,
+}
+
+impl<'a> Tags<'a> {
+    pub fn of(source: &'a str) -> Self {
+        Tags { source, at: 0 }
+    }
+
+    /// The offset after the next `end`.
+    fn after(&self, from: usize, end: &str) -> usize {
+        let found = self.source[from..].find(end);
+        found.map_or(self.source.len(), |at| from + at + end.len())
+    }
+}
+
+impl<'a> Iterator for Tags<'a> {
+    type Item = Tag<'a>;
+
+    fn next(&mut self) -> Option<Tag<'a>> {
+        loop {
+            let start = self.at + self.source[self.at..].find('{')?;
+            let rest = &self.source[start + 1..];
+            self.at = start + 1;
+            match rest.as_bytes().first() {
+                Some(b'#') => self.at = self.after(start + 2, "#}"),
+                Some(b'{') => self.at = self.after(start + 2, "}}"),
+                Some(b'%') => {
+                    let inside = rest[1..].trim_start_matches(['-', '+']).trim_start();
+                    let end = inside.find(|c: char| !c.is_ascii_alphabetic());
+                    let word = &inside[..end.unwrap_or(inside.len())];
+                    self.at = self.after(start + 2, "%}");
+                    if word == "raw" {
+                        self.at = self.after(self.at, "endraw");
+                    }
+                    return Some(Tag { word, start });
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Where `path` (such as `agent.name`) first stands in an expression or a tag.
+pub fn find_name(source: &str, path: &str) -> Option<usize> {
+    occurrences(source, path).next()
+}
+
+/// Where `path` first stands on line `line`, counted from 1.
+pub fn names_on_line(source: &str, path: &str, line: usize) -> Option<usize> {
+    let start: usize = source
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
+    let end = source[start..]
+        .find('\n')
+        .map_or(source.len(), |at| start + at);
+    occurrences(source, path).find(|at| (start..end).contains(at))
+}
+
+/// Whole occurrences of `path` between braces.
+fn occurrences<'a>(source: &'a str, path: &'a str) -> impl Iterator<Item = usize> + 'a {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    source
+        .match_indices(path)
+        .map(|(at, _)| at)
+        .filter(move |&at| {
+            let before = source[..at].chars().next_back();
+            let after = source[at + path.len()..].chars().next();
+            !before.is_some_and(|c| part(c) || c == '.') && !after.is_some_and(part)
+        })
+        .filter(|&at| {
+            let opened = source[..at].rfind("{{").max(source[..at].rfind("{%"));
+            let closed = source[..at].rfind("}}").max(source[..at].rfind("%}"));
+            opened.is_some() && opened > closed
+        })
+}

@@ -1,0 +1,5 @@
+//! What a caller of this part is promised.
+
+mod cases;
+mod properties;
+mod support;

@@ -1,0 +1,199 @@
+//! OpenAI's Responses, as OpenAI and by now many other servers speak them.
+//!
+//! Two ways: the whole conversation goes with every request and the server keeps nothing; or the server holds it and a turn sends what is new
+//! ([`held`]). Where a server has dropped what it held, cannot hold, or does not take a field that
+//! models differ in, the same call asks again without, and that is remembered.
+
+mod decode;
+mod encode;
+mod held;
+
+use crate::dialect::{Assembly, Dialect, Exchange, Words};
+use crate::rope::Rope;
+use crate::secret::Key;
+use crate::transport::refusal::Refusal;
+use encode::Form;
+use held::{Continuation, Memory};
+use reqwest::header::{AUTHORIZATION, HeaderMap, InvalidHeaderValue};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use types::Payload;
+
+/// By this name what is kept of an answer is known to be this dialect's.
+const NAME: &str = "openai-responses";
+
+/// What a server is said to have answered when it took a request that goes on from a response, and answered as if there were none.
+const IGNORED: &str = "previous_response_ignored";
+
+/// The dialect, and what is known of the one server it is spoken with.
+#[derive(Default)]
+pub struct Responses {
+    /// The conversations that the server holds; `None` where it is not to hold any.
+    memory: Option<Memory>,
+    /// Learnt: the server cannot hold a conversation.
+    cannot_hold: AtomicBool,
+    /// Learnt: what models want otherwise.
+    manners: Mutex<BTreeMap<String, Manner>>,
+}
+
+/// What one model or its server does not take, learnt from its refusal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// It gives no encrypted reasoning.
+    no_encrypted: bool,
+    /// It, or the account, gets no summary of the reasoning.
+    no_summary: bool,
+    /// It takes no temperature.
+    no_temperature: bool,
+}
+
+impl Responses {
+    /// The dialect; `held` says whether the server is to hold the conversations.
+    pub fn new(held: bool) -> Self {
+        Responses {
+            memory: held.then(Memory::default),
+            ..Responses::default()
+        }
+    }
+
+    fn memory(&self) -> Option<&Memory> {
+        self.memory
+            .as_ref()
+            .filter(|_| !self.cannot_hold.load(Relaxed))
+    }
+
+    fn manners(&self) -> MutexGuard<'_, BTreeMap<String, Manner>> {
+        self.manners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Dialect for Responses {
+    fn words(&self) -> &'static Words {
+        &Words {
+            answer: "a response",
+            base_url: "that of an API with OpenAI's Responses (it usually ends in `/v1`)",
+            example: "http://127.0.0.1:11434/v1",
+        }
+    }
+
+    fn path(&self, base: &str) -> String {
+        if base.ends_with("/responses") {
+            base.to_owned()
+        } else {
+            format!("{base}/responses")
+        }
+    }
+
+    fn headers(
+        &self,
+        headers: &mut HeaderMap,
+        key: Option<&Key>,
+    ) -> Result<(), InvalidHeaderValue> {
+        if let Some(key) = key {
+            headers.insert(AUTHORIZATION, key.header("Bearer ")?);
+        }
+        Ok(())
+    }
+
+    fn exchange<'a>(&'a self, payload: &'a Payload, model: &'a str) -> Box<dyn Exchange + 'a> {
+        Box::new(Turn {
+            responses: self,
+            payload,
+            model,
+            manner: self.manners().get(model).copied().unwrap_or_default(),
+            continuation: self
+                .memory()
+                .and_then(|memory| memory.continuation(encode::conversation(payload))),
+        })
+    }
+}
+
+/// One payload on its way.
+struct Turn<'a> {
+    responses: &'a Responses,
+    payload: &'a Payload,
+    model: &'a str,
+    manner: Manner,
+    /// From where the server holds the conversation already.
+    continuation: Option<Continuation>,
+}
+
+impl Turn<'_> {
+    /// Whether `refusal` is about the response that this request goes on from. Servers have many words for it, but they name what is missing.
+    fn is_about_what_is_held(&self, refusal: &Refusal) -> bool {
+        let Some(Continuation { id, .. }) = &self.continuation else {
+            return false;
+        };
+        match refusal.status {
+            404 | 410 => true,
+            400..=599 => refusal.body.contains("previous_response") || refusal.body.contains(&**id),
+            _ => false,
+        }
+    }
+}
+
+impl Exchange for Turn<'_> {
+    fn body(&self) -> Rope {
+        encode::body(
+            self.payload,
+            self.model,
+            &Form {
+                store: self.responses.memory().is_some(),
+                manner: self.manner,
+                continuation: self.continuation.as_ref(),
+            },
+        )
+    }
+
+    fn adapt(&mut self, refusal: &Refusal) -> bool {
+        if self.is_about_what_is_held(refusal) {
+            if let (Some(memory), Some(dropped)) =
+                (&self.responses.memory, self.continuation.take())
+            {
+                memory.forget(&dropped.id);
+            }
+            let never = [IGNORED, "not supported", "unsupported", "unknown_parameter"];
+            if never.iter().any(|words| refusal.body.contains(words)) {
+                self.responses.cannot_hold.store(true, Relaxed);
+            }
+            return true;
+        }
+        if !matches!(refusal.status, 400 | 422) {
+            return false;
+        }
+        let said = refusal.body.to_ascii_lowercase();
+        let names = |words: &[&str]| words.iter().any(|word| said.contains(word));
+        let parameters = &self.payload.parameters;
+        let mut wanted = self.manner;
+        if names(&[
+            "encrypted",
+            "'include",
+            "\\\"include",
+            "\"include",
+            "`include",
+        ]) {
+            wanted.no_encrypted = true;
+        } else if parameters.reasoning.is_some() && names(&["summary", "summaries"]) {
+            wanted.no_summary = true;
+        } else if parameters.temperature.is_some() && names(&["temperature"]) {
+            wanted.no_temperature = true;
+        }
+        let changed = wanted != self.manner;
+        if changed {
+            self.manner = wanted;
+            let mut manners = self.responses.manners();
+            manners.insert(self.model.to_owned(), wanted);
+        }
+        changed
+    }
+
+    fn assembly(&self) -> Box<dyn Assembly + '_> {
+        let memory = self.responses.memory().map(|memory| decode::Holding {
+            memory,
+            conversation: encode::conversation(self.payload),
+            continuation: self.continuation.as_ref(),
+        });
+        Box::new(decode::Response::new(memory))
+    }
+}

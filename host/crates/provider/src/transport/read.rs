@@ -1,0 +1,120 @@
+//! The way from a response's bytes to an assembled answer: streams in whatever pieces they come, and answers in one piece.
+
+use super::Failure;
+use super::refusal::Refusal;
+use super::sse::Events;
+use super::trouble::Trouble;
+use crate::dialect::{Assembly, DecodeError, Event};
+use reqwest::Response;
+use std::time::Duration;
+use tokio::time::timeout;
+use types::ModelSink;
+
+/// How long a server that has said why the model stopped may take to send the rest (the count of tokens, mostly).
+const LONGEST_EPILOGUE: Duration = Duration::from_secs(5);
+
+/// The largest body of a server that answers in one piece.
+const LARGEST_ANSWER: usize = 64 << 20;
+
+/// Read the answer, whichever way the server chose to send it.
+///
+/// # Errors
+/// When it is none of the dialect, breaks off or stalls for longer than `idle`.
+pub async fn read(
+    mut response: Response,
+    assembly: &mut dyn Assembly,
+    sink: &mut dyn ModelSink,
+    idle: Duration,
+    trouble: &Trouble<'_>,
+) -> Result<(), Failure> {
+    let mut events = Events::default();
+    let mut whole: Option<Vec<u8>> = None;
+    let mut began = false;
+    loop {
+        let patience = if assembly.is_finished() {
+            idle.min(LONGEST_EPILOGUE)
+        } else {
+            idle
+        };
+        let chunk = match timeout(patience, response.chunk()).await {
+            Ok(Ok(Some(chunk))) => chunk,
+            Ok(Ok(None)) => break,
+            // What counts is there: a server that forgets to hang up, or hangs up rudely, does no harm any more.
+            Err(_) | Ok(Err(_)) if assembly.is_finished() => break,
+            Err(_) => return Err(Failure::Final(trouble.silence(patience))),
+            Ok(Err(error)) => {
+                let error = trouble.cut_off(Some(&error));
+                return Err(match assembly.is_empty() {
+                    true => Failure::Broken(error),
+                    false => Failure::Final(error),
+                });
+            }
+        };
+        // Some servers label what they stream as JSON or not at all, so the first byte decides and not the header.
+        let first = chunk
+            .iter()
+            .copied()
+            .find(|byte| !byte.is_ascii_whitespace());
+        if let (false, Some(first)) = (began, first) {
+            began = true;
+            whole = matches!(first, b'{' | b'[' | b'<').then(Vec::new);
+        }
+        match &mut whole {
+            Some(whole) if whole.len() + chunk.len() > LARGEST_ANSWER => {
+                return Err(Failure::Final(
+                    trouble.not_protocol("more than 64 MiB in one piece"),
+                ));
+            }
+            Some(whole) => whole.extend_from_slice(&chunk),
+            None => events
+                .push(&chunk, |event| match assembly.is_done() {
+                    // Whoever goes on talking after the end is not listened to.
+                    true => Ok(()),
+                    false => assembly.take(event, sink),
+                })
+                .map_err(|error| wrong_answer(error, assembly, trouble))?,
+        }
+        if assembly.is_done() {
+            break;
+        }
+    }
+    let is_whole = whole.is_some();
+    match whole {
+        Some(whole) => assembly.take(
+            Event {
+                name: "",
+                data: &String::from_utf8_lossy(&whole),
+            },
+            sink,
+        ),
+        None => events.end(|event| assembly.take(event, sink)),
+    }
+    .or_else(|error| {
+        if assembly.is_finished() {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    })
+    .map_err(|error| wrong_answer(error, assembly, trouble))?;
+    if assembly.is_finished() || (is_whole && !assembly.is_empty()) {
+        return Ok(());
+    }
+    Err(Failure::Final(if !assembly.is_empty() {
+        trouble.cut_off(None)
+    } else if is_whole || began {
+        trouble.not_protocol("it holds no answer")
+    } else {
+        trouble.not_protocol("the body is empty")
+    }))
+}
+
+fn wrong_answer(error: DecodeError, assembly: &dyn Assembly, trouble: &Trouble<'_>) -> Failure {
+    match error {
+        DecodeError::NotProtocol(what) => Failure::Final(trouble.not_protocol(&what)),
+        DecodeError::Reported(error) if assembly.is_empty() => {
+            Failure::Refused(Refusal::reported(&error))
+        }
+        DecodeError::Reported(error) => Failure::Final(trouble.refused(&Refusal::reported(&error))),
+    }
+}

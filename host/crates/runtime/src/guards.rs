@@ -1,0 +1,282 @@
+//! Guards: components that look at each text once on its way to the model or from it, and can only take away.
+//!
+//! They are asked in the order in which the agent names them, each sees what the one before it left, and whatever goes wrong with a guard blocks the text:
+//! it fails closed. What they said is journalled with what it cost; what they took away is not.
+
+use crate::Services;
+use crate::act::UNTRUSTED;
+use crate::live::RunEvent;
+use crate::record::Kind;
+use crate::run::Run;
+use policy::Grant;
+use sandbox::{CallContext, GuardDirection, GuardSubject, GuardVerdict, Plugin};
+use serde::Serialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use types::{ContentHash, Cost, Label, Provenance, Purpose, Tokens};
+
+/// The guards of an agent, ready to be asked.
+#[derive(Clone)]
+pub(crate) struct Guards {
+    sandbox: Arc<sandbox::Sandbox>,
+    guards: Arc<[(Arc<Plugin>, Grant)]>,
+    /// Texts of chunks that have been looked at: they come again with every payload. What became of each, by its hash.
+    known: Arc<Mutex<BTreeMap<ContentHash, Inspected>>>,
+}
+
+/// What became of a text.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inspected {
+    /// The text to use in its place, where a guard changed it.
+    pub(crate) redacted: Option<String>,
+    /// Why it may not pass, and which guard says so.
+    pub(crate) blocked: Option<Blocked>,
+    /// What each guard that was asked said.
+    pub(crate) opinions: Vec<Opinion>,
+}
+
+/// A text that may not pass.
+#[derive(Clone, Debug)]
+pub(crate) struct Blocked {
+    /// The guard.
+    pub(crate) guard: Arc<str>,
+    /// Its reason, or why it could not be asked.
+    pub(crate) why: String,
+}
+
+/// What one guard said of one text, as it is journalled.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Opinion {
+    guard: Arc<str>,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    #[serde(skip)]
+    wall_us: u64,
+    #[serde(skip)]
+    fuel: u64,
+    #[serde(skip)]
+    log: Vec<String>,
+}
+
+/// Most texts of chunks whose verdict is remembered; when there are more, all are looked at again.
+const MOST_KNOWN: usize = 1_000;
+
+impl Guards {
+    pub(crate) fn new(services: &Services, guards: Vec<(Arc<Plugin>, Grant)>) -> Self {
+        Guards {
+            sandbox: services.sandbox.clone(),
+            guards: guards.into(),
+            known: Arc::default(),
+        }
+    }
+
+    /// Whether there is any.
+    pub(crate) fn are_posted(&self) -> bool {
+        !self.guards.is_empty()
+    }
+
+    /// Look at `text` before a model reads it.
+    pub(crate) async fn on_the_way_in(
+        &self,
+        text: &str,
+        provenance: &Provenance,
+        labels: &[Label],
+        context: &CallContext,
+    ) -> Inspected {
+        let direction = GuardDirection::BeforeModel;
+        self.inspect(direction, text, provenance, labels, context)
+            .await
+    }
+
+    /// Look at `text` that a model has written.
+    pub(crate) async fn on_the_way_out(
+        &self,
+        text: &str,
+        provenance: &Provenance,
+        context: &CallContext,
+    ) -> Inspected {
+        self.inspect(GuardDirection::AfterModel, text, provenance, &[], context)
+            .await
+    }
+
+    /// Look at the text of a chunk, which is the same as the last time mostly.
+    pub(crate) async fn on_a_chunk(
+        &self,
+        text: &str,
+        provenance: &Provenance,
+        labels: &[Label],
+        context: &CallContext,
+    ) -> Inspected {
+        if !self.are_posted() {
+            return Inspected::default();
+        }
+        let hash = ContentHash::of(format!("{}\n{text}", whence(provenance)).as_bytes());
+        let known = |guards: &Self| {
+            let known = guards.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.get(&hash).cloned()
+        };
+        if let Some(before) = known(self) {
+            // Its opinions are on the record already.
+            return Inspected {
+                opinions: Vec::new(),
+                ..before
+            };
+        }
+        let inspected = self.on_the_way_in(text, provenance, labels, context).await;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(hash, inspected.clone());
+        inspected
+    }
+
+    async fn inspect(
+        &self,
+        direction: GuardDirection,
+        text: &str,
+        provenance: &Provenance,
+        labels: &[Label],
+        context: &CallContext,
+    ) -> Inspected {
+        let mut inspected = Inspected::default();
+        if text.is_empty() {
+            return inspected;
+        }
+        for (plugin, grant) in self.guards.iter() {
+            let subject = GuardSubject {
+                direction,
+                text: inspected
+                    .redacted
+                    .clone()
+                    .unwrap_or_else(|| text.to_owned()),
+                provenance: whence(provenance),
+                labels: labels.iter().map(ToString::to_string).collect(),
+            };
+            let guard = plugin.shared_name().clone();
+            let (verdict, outcome) = self.sandbox.inspect(plugin, &subject, grant, context).await;
+            let (word, why) = match &verdict {
+                Ok(GuardVerdict::Pass) => ("pass", None),
+                Ok(GuardVerdict::Redact(_)) => ("redact", None),
+                Ok(GuardVerdict::Block(why)) => ("block", Some(why.clone())),
+                Err(error) => (
+                    "failed",
+                    Some(format!("the guard could not look at it: {error}")),
+                ),
+            };
+            inspected.opinions.push(Opinion {
+                guard: guard.clone(),
+                verdict: word,
+                why: why.clone(),
+                wall_us: outcome.wall_us,
+                fuel: outcome.fuel,
+                log: outcome.log,
+            });
+            if let Ok(GuardVerdict::Redact(text)) = verdict {
+                inspected.redacted = Some(text);
+            }
+            if let Some(why) = why {
+                inspected.redacted = None;
+                inspected.blocked = Some(Blocked { guard, why });
+                return inspected;
+            }
+        }
+        inspected
+    }
+}
+
+impl Inspected {
+    /// The text to use in the place of `text`: as it is, redacted, or a note that it was held back.
+    pub(crate) fn apply(&self, text: String) -> String {
+        match (&self.blocked, &self.redacted) {
+            (Some(blocked), _) => blocked.note(),
+            (None, Some(redacted)) => redacted.clone(),
+            (None, None) => text,
+        }
+    }
+}
+
+impl Blocked {
+    /// What stands in the place of a text that was held back.
+    pub(crate) fn note(&self) -> String {
+        format!("[held back by the guard {}: {}]", self.guard, self.why)
+    }
+}
+
+/// A provenance as guards are told it.
+fn whence(provenance: &Provenance) -> String {
+    match provenance {
+        Provenance::House => "house".into(),
+        Provenance::Human => "human".into(),
+        Provenance::Model(_) => "model".into(),
+        Provenance::Plugin { name, .. } => name.to_string(),
+        Provenance::File(path) => path.to_string(),
+    }
+}
+
+impl Run<'_> {
+    /// Put what the guards said of `subject` on the record, and give the text that may be used.
+    pub(crate) fn let_in(
+        &mut self,
+        effect: u64,
+        subject: &str,
+        text: String,
+        inspected: Inspected,
+    ) -> String {
+        self.guarded(effect, subject, &inspected);
+        inspected.apply(text)
+    }
+
+    /// Put what the guards said of `subject` on the record: what the operator should know of, and what it cost.
+    pub(crate) fn guarded(&mut self, effect: u64, subject: &str, inspected: &Inspected) {
+        if inspected.opinions.is_empty() {
+            return;
+        }
+        self.record(
+            Kind::Guard,
+            &json!({ "effect": effect, "subject": subject, "opinions": inspected.opinions }),
+        );
+        for opinion in &inspected.opinions {
+            let tool: Arc<str> = format!("{}.inspect", opinion.guard).into();
+            for line in &opinion.log {
+                self.show(RunEvent::Log {
+                    source: tool.clone(),
+                    message: line.clone(),
+                });
+            }
+            if opinion.verdict != "pass" {
+                self.show(RunEvent::Guard {
+                    guard: opinion.guard.clone(),
+                    subject: subject.into(),
+                    verdict: opinion.verdict,
+                    why: opinion.why.clone(),
+                });
+            }
+            let cost = Cost {
+                agent: self.agent.name.clone(),
+                workflow: None,
+                state: self.leading_state(),
+                tool: Some(tool),
+                model: None,
+                purpose: Purpose::Work,
+                tokens: Tokens::default(),
+                expected_cached: 0,
+                usd: Some(rust_decimal::Decimal::ZERO),
+                wall_us: opinion.wall_us,
+                fuel: opinion.fuel,
+            };
+            self.record(Kind::Cost, &cost);
+        }
+    }
+}
+
+/// The labels of what `plugin` gives.
+pub(crate) fn labels_of(plugin: &Plugin) -> Vec<Label> {
+    if plugin.trusted() {
+        Vec::new()
+    } else {
+        vec![UNTRUSTED.into()]
+    }
+}

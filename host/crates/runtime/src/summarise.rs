@@ -1,0 +1,460 @@
+//! Summing up what leaves the window, beside the turn that goes on.
+//!
+//! A memory plugin writes the summary. It may ask the agent's own model through the `model` import: every such inference is metered, booked with the
+//! purpose `summary`, and refused once the day's allowance for summing up, or the agent's own, is spent. A turn waits for a summary only where the payload
+//! would lose what no summary covers yet, and once only.
+
+use crate::guards::labels_of;
+use crate::live::RunEvent;
+use crate::record::Kind;
+use crate::request::Asked;
+use crate::run::{Done, Run, load_plugin};
+use crate::think::Whom;
+use crate::{Services, grants, money};
+use context::{Assembled, Estimator, Summary, SummaryWanted};
+use definitions::AgentDef;
+use rust_decimal::Decimal;
+use sandbox::{CallContext, GuestModel, SummaryRequest, SummaryTurn};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use types::{
+    Clock, Cost, Item, Label, Model, ModelError, ModelErrorKind, ModelFuture, ModelSink, Outcome,
+    Payload, PluginName, Price, Provenance, Purpose, Usage,
+};
+
+/// Whose effects these are: nobody's activity.
+pub(crate) const OWNER: &str = "summary";
+
+/// How far summing up has come.
+#[derive(Default)]
+pub(crate) struct Summing {
+    written: Option<Written>,
+    /// The same, ready to be sent.
+    summary: Option<Summary>,
+    /// The effect that is under way.
+    under_way: Option<u64>,
+    /// Inferences since the last summary was begun.
+    inferences: u64,
+    /// Invocations that wait for the one under way.
+    waiting: Vec<Arc<str>>,
+    /// What of the day's allowance is spent; read when it is first needed.
+    spent_today: Option<Decimal>,
+    /// How many items the conversation had when summing up last failed: it is tried again when there is more.
+    failed_at: Option<usize>,
+}
+
+impl Summing {
+    /// The summary so far.
+    pub(crate) fn summary(&self) -> Option<&Summary> {
+        self.summary.as_ref()
+    }
+
+    /// Inferences since the last one was begun.
+    pub(crate) fn inferences(&self) -> u64 {
+        self.inferences
+    }
+
+    /// Use `written` from now on.
+    pub(crate) fn take(&mut self, written: Written, estimator: &dyn Estimator) {
+        self.summary = Some(Summary::measured(
+            &written.text,
+            written.upto,
+            written.provenance.clone(),
+            written.labels.clone(),
+            estimator,
+        ));
+        self.written = Some(written);
+    }
+}
+
+/// A summary as it is kept on the record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Written {
+    text: String,
+    /// How many items of the conversation it covers.
+    upto: usize,
+    provenance: Provenance,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    labels: Vec<Label>,
+}
+
+/// Summing up is over.
+pub(crate) struct Summarised {
+    effect: u64,
+    upto: usize,
+    author: Option<Author>,
+    result: Result<String, String>,
+    outcome: Option<Outcome>,
+    asked: Asked,
+    /// Tokens and time of each inference.
+    inferences: Vec<(Usage, Duration)>,
+}
+
+impl Run<'_> {
+    /// Whether the turn `id` waits for a summary before its payload is sent. Begins one where it is wanted.
+    pub(crate) fn sums_up_first(
+        &mut self,
+        id: &Arc<str>,
+        whom: &Whom,
+        assembled: &Assembled,
+    ) -> bool {
+        self.summing.inferences += 1;
+        let Some(wanted) = &assembled.summary else {
+            return false;
+        };
+        let known_to_fail = self.summing.failed_at == Some(self.history.len());
+        if self.summing.under_way.is_none() && !known_to_fail {
+            self.sum_up(whom, wanted);
+        }
+        let Some(activity) = self.activities.get_mut(id) else {
+            return false;
+        };
+        if !wanted.must || activity.waited || self.summing.under_way.is_none() {
+            return false;
+        }
+        activity.waited = true;
+        self.summing.waiting.push(id.clone());
+        self.show(RunEvent::Log {
+            source: OWNER.into(),
+            message: "waiting for the summary of what leaves the window".into(),
+        });
+        true
+    }
+
+    fn sum_up(&mut self, whom: &Whom, wanted: &SummaryWanted) {
+        let Some(definition) = self.agent.context.summary.clone() else {
+            return;
+        };
+        let Ok(name) = PluginName::parse(&definition.plugin.value) else {
+            return;
+        };
+        let covered = self
+            .summing
+            .written
+            .as_ref()
+            .map_or(0, |written| written.upto);
+        let leaving = self.history.get(covered..wanted.upto).unwrap_or_default();
+        if leaving.is_empty() {
+            return;
+        }
+        let request = SummaryRequest {
+            earlier: self
+                .summing
+                .written
+                .as_ref()
+                .map(|written| written.text.clone()),
+            said: leaving.iter().flat_map(|item| turns(&item.item)).collect(),
+            budget: u32::try_from(wanted.budget).unwrap_or(u32::MAX),
+        };
+        let effect = self.new_effect();
+        self.record(
+            Kind::Call,
+            &json!({
+                "effect": effect, "tool": format!("{name}.summarise"),
+                "from": covered, "upto": wanted.upto, "budget": wanted.budget,
+            }),
+        );
+        let asked = whom.asked().clone();
+        let meter = Arc::new(Meter {
+            inner: asked.model.clone(),
+            clock: self.services.clock.clone(),
+            free: asked.free,
+            prices: self
+                .services
+                .house
+                .prices
+                .get(&asked.parameters.name)
+                .cloned()
+                .unwrap_or_default(),
+            left: self.allowance(definition.usd_per_day.as_deref()),
+            said: Mutex::default(),
+        });
+        let mut context = self.call_context(effect);
+        context.model = Some(GuestModel {
+            model: meter.clone(),
+            parameters: asked.parameters.clone(),
+        });
+        let (services, agent, bundle) = (
+            self.services.clone(),
+            self.agent.clone(),
+            self.bundle.clone(),
+        );
+        let upto = wanted.upto;
+        self.summing.under_way = Some(effect);
+        self.summing.inferences = 0;
+        self.start(effect, &OWNER.into(), async move {
+            let (author, result, outcome) =
+                ask_plugin(&services, &agent, &bundle, &name, &request, &context).await;
+            let inferences =
+                std::mem::take(&mut *meter.said.lock().unwrap_or_else(PoisonError::into_inner));
+            Done::Summarised(Box::new(Summarised {
+                effect,
+                upto,
+                author,
+                result,
+                outcome,
+                asked,
+                inferences,
+            }))
+        });
+    }
+
+    /// What may still be spent on summing up today: the lesser of its own allowance and the agent's.
+    fn allowance(&mut self, own: Option<&Decimal>) -> Option<Decimal> {
+        let own = own.map(|limit| {
+            let spent = *self.summing.spent_today.get_or_insert_with(|| {
+                let now = self.services.clock.now();
+                money::spent_on(self.journal, &self.agent, Purpose::Summary, now)
+                    .unwrap_or_default()
+            });
+            *limit - spent
+        });
+        let agents = self
+            .agent
+            .budget
+            .usd_per_day
+            .as_deref()
+            .map(|limit| *limit - self.spent_today);
+        match (own, agents) {
+            (Some(own), Some(agents)) => Some(own.min(agents)),
+            (own, agents) => own.or(agents),
+        }
+    }
+
+    /// A summary has been written, or could not be.
+    pub(crate) fn summarised(&mut self, summarised: Summarised) {
+        self.over(summarised.effect);
+        self.summing.under_way = None;
+        let state = self.leading_state();
+        for (usage, wall) in &summarised.inferences {
+            let cost = self.cost_of(&summarised.asked, usage, *wall);
+            if let Some(spent) = &mut self.summing.spent_today {
+                *spent += cost.usd.unwrap_or_default();
+            }
+            let cost = Cost {
+                state: state.clone(),
+                purpose: Purpose::Summary,
+                ..cost
+            };
+            self.record(Kind::Cost, &cost);
+        }
+        self.book_plugin(&summarised, state);
+        match summarised.result {
+            Ok(text) if !text.trim().is_empty() => {
+                let (provenance, labels) = match summarised.author {
+                    Some(author) => (author.provenance, author.labels),
+                    None => (Provenance::House, Vec::new()),
+                };
+                let written = Written {
+                    text: self.readable(text).to_string(),
+                    upto: summarised.upto,
+                    provenance,
+                    labels,
+                };
+                self.record(
+                    Kind::Summary,
+                    &json!({ "effect": summarised.effect, "summary": written }),
+                );
+                self.show(RunEvent::Log {
+                    source: OWNER.into(),
+                    message: format!("summed up the first {} items", written.upto),
+                });
+                self.summing.take(written, self.counting.estimator());
+                self.summing.failed_at = None;
+            }
+            failed => {
+                let why = failed
+                    .err()
+                    .unwrap_or_else(|| "the summary is empty".into());
+                self.record(
+                    Kind::Summary,
+                    &json!({ "effect": summarised.effect, "summary": null, "why": why }),
+                );
+                self.show(RunEvent::Log {
+                    source: OWNER.into(),
+                    message: format!("not summed up: {why}"),
+                });
+                self.summing.failed_at = Some(self.history.len());
+            }
+        }
+        for id in std::mem::take(&mut self.summing.waiting) {
+            if self.activities.contains_key(&id) {
+                self.ask(&id, None);
+            }
+        }
+    }
+
+    /// The component's own share: time and fuel.
+    fn book_plugin(&mut self, summarised: &Summarised, state: Arc<str>) {
+        let Some(outcome) = &summarised.outcome else {
+            return;
+        };
+        let name = summarised.author.as_ref().map_or("", |author| &author.name);
+        let tool: Arc<str> = format!("{name}.summarise").into();
+        self.record(
+            Kind::Outcome,
+            &json!({ "effect": summarised.effect, "tool": tool, "outcome": outcome }),
+        );
+        for line in &outcome.log {
+            self.show(RunEvent::Log {
+                source: tool.clone(),
+                message: line.clone(),
+            });
+        }
+        let cost = Cost {
+            agent: self.agent.name.clone(),
+            workflow: None,
+            state,
+            tool: Some(tool),
+            model: None,
+            purpose: Purpose::Summary,
+            tokens: types::Tokens::default(),
+            expected_cached: 0,
+            usd: Some(Decimal::ZERO),
+            wall_us: outcome.wall_us,
+            fuel: outcome.fuel,
+        };
+        self.record(Kind::Cost, &cost);
+    }
+
+    /// Nobody waits for the summary any more.
+    pub(crate) fn stop_summing(&mut self, why: &str) {
+        if let Some(effect) = self.summing.under_way.take() {
+            self.abort(OWNER);
+            self.record(
+                Kind::Summary,
+                &json!({ "effect": effect, "summary": null, "why": why }),
+            );
+        }
+    }
+}
+
+/// The plugin that wrote a summary.
+struct Author {
+    name: Arc<str>,
+    provenance: Provenance,
+    labels: Vec<Label>,
+}
+
+type Asking = (Option<Author>, Result<String, String>, Option<Outcome>);
+
+async fn ask_plugin(
+    services: &Services,
+    agent: &AgentDef,
+    bundle: &definitions::ChartBundle,
+    name: &PluginName,
+    request: &SummaryRequest,
+    context: &CallContext,
+) -> Asking {
+    let plugin = match load_plugin(services, agent, name).await {
+        Ok(plugin) => plugin,
+        Err(error) => return (None, Err(error.to_string()), None),
+    };
+    let author = Some(Author {
+        name: plugin.shared_name().clone(),
+        provenance: Provenance::Plugin {
+            name: plugin.shared_name().clone(),
+            generation: plugin.info().hash.short().into(),
+        },
+        labels: labels_of(&plugin),
+    });
+    let mut grant =
+        match grants::for_component(&services.house, agent, bundle, [], &plugin, "summarise") {
+            Ok(grant) => grant,
+            Err(why) => return (author, Err(why), None),
+        };
+    // It waits for a model, which is not the plugin's fault; a ceiling that says less still holds.
+    let ceiling = services.house.ceiling.as_ref();
+    let most = ceiling.and_then(|ceiling| ceiling.limits.deadline.as_deref());
+    grant.limits.deadline = PATIENCE.min(most.copied().unwrap_or(PATIENCE));
+    let (result, outcome) = services
+        .sandbox
+        .summarise(&plugin, request, &grant, context)
+        .await;
+    (
+        author,
+        result.map_err(|error| error.to_string()),
+        Some(outcome),
+    )
+}
+
+/// Longest time that one summary may take, its inferences included.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// An item of the conversation as a summary plugin is told it.
+fn turns(item: &Item) -> Vec<SummaryTurn> {
+    let turn = |speaker: &str, text: String| SummaryTurn {
+        speaker: speaker.to_owned(),
+        text,
+    };
+    match item {
+        Item::Text {
+            text, provenance, ..
+        } => {
+            let speaker = match provenance {
+                Provenance::Human => "human",
+                _ => "house",
+            };
+            vec![turn(speaker, text.to_string())]
+        }
+        Item::Assistant { text, calls, .. } => {
+            let said = (!text.is_empty()).then(|| turn("model", text.to_string()));
+            let called = calls
+                .iter()
+                .map(|call| turn("model", format!("called {} {}", call.name, call.arguments)));
+            said.into_iter().chain(called).collect()
+        }
+        Item::Result(result) => vec![turn(&result.name, result.text.to_string())],
+    }
+}
+
+/// A model that counts what it is asked, and refuses when there is nothing left to spend.
+struct Meter {
+    inner: Arc<dyn Model>,
+    clock: Arc<dyn Clock>,
+    free: bool,
+    prices: Vec<Price>,
+    /// US dollars that may be spent; unlimited when absent.
+    left: Option<Decimal>,
+    said: Mutex<Vec<(Usage, Duration)>>,
+}
+
+impl Meter {
+    fn spent(&self) -> Decimal {
+        if self.free {
+            return Decimal::ZERO;
+        }
+        let price = Price::at(&self.prices, self.clock.now());
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.iter()
+            .filter_map(|(usage, _)| price?.usd(&crate::think::tokens_of(usage)))
+            .sum()
+    }
+}
+
+impl Model for Meter {
+    fn complete<'a>(
+        &'a self,
+        payload: &'a Payload,
+        sink: &'a mut dyn ModelSink,
+    ) -> ModelFuture<'a> {
+        Box::pin(async move {
+            if self.left.is_some_and(|left| self.spent() >= left) {
+                return Err(ModelError::new(
+                    ModelErrorKind::Rejected,
+                    "what may be spent on summing up today is spent; raise `memory: { summary: { usd_per_day: … } }` or the agent's `usd_per_day`",
+                ));
+            }
+            let started = self.clock.monotonic();
+            let reply = self.inner.complete(payload, sink).await?;
+            let wall = self.clock.monotonic().saturating_sub(started);
+            self.said
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((reply.usage, wall));
+            Ok(reply)
+        })
+    }
+}
