@@ -65,10 +65,16 @@ impl Parting {
             ),
             Change::Text => format!("`{chunk}` reads otherwise ({were} tokens before, {are} now)"),
             Change::Cut => match (before.map(|part| &part.held), &self.after.held) {
-                (Some(Held::History { from: was, .. }), Held::History { from: is, .. }) => {
-                    format!("`{chunk}` was cut: item {was} of the conversation stood here, now it is item {is}")
-                }
-                _ => format!("`{chunk}` was cut, and a summary stands for what is gone"),
+                (Some(Held::History { from: was, .. }), Held::History { from: is, .. }) => format!(
+                    "`{chunk}` was cut: item {was} of the conversation stood here, now it is item {is}"
+                ),
+                (Some(Held::History { from, .. }), _) => format!(
+                    "`{chunk}` was cut: item {from} of the conversation stood here, now a summary does"
+                ),
+                (_, Held::History { from, .. }) => format!(
+                    "`{chunk}` was cut: a summary stood here, now item {from} of the conversation does"
+                ),
+                _ => format!("the summary in `{chunk}` was made anew"),
             },
             Change::New => match (before, &self.after.held) {
                 (_, Held::History { from, .. }) => {

@@ -302,3 +302,73 @@ fn the_picture_shows_what_was_sent_before_and_what_there_is_to_note() {
     report.chunks[0].note = Some("from an earlier turn: \u{1b}[2J the file could not be read just now, so what it held when it was last read stands here".into());
     assert_eq!(report.render(80), include_str!("picture_cached.txt"));
 }
+
+#[test]
+fn a_summary_is_a_text_of_the_history() {
+    let history = talk(30);
+    let summing = [ChunkDef {
+        trim: Trim::Summary,
+        ..super::common::history()
+    }];
+    let build = |items: usize, summary: Option<&Summary>| {
+        let map = ContextMap {
+            chunks: summing.to_vec(),
+            ..ContextMap::default()
+        };
+        let said = Said {
+            summary,
+            ..Said::new(&history[..items])
+        };
+        let tools = Tools { offers: &[] };
+        plan(&map, &SlotChunks::default(), &model(700, 100))
+            .assemble(&Gathered::new(), &said, &tools, &BytesEstimate)
+            .unwrap()
+    };
+    let summary = |text: &str, upto| {
+        Summary::measured(text, upto, Provenance::House, Vec::new(), &BytesEstimate)
+    };
+    let (first, second) = (
+        summary("Files were read.", 33),
+        summary("More were read.", 33),
+    );
+    let whole = build(21, None);
+    let summed = build(53, Some(&first));
+    let held: Vec<&Held> = summed.shape.parts.iter().map(|part| &part.held).collect();
+    assert!(
+        matches!(
+            held[..],
+            [
+                Held::Text(_),
+                Held::History { from: 0, to: 1 },
+                Held::History { from: 33, to: 53 }
+            ]
+        ),
+        "{held:?}"
+    );
+    assert_eq!(summed.shape.tokens(), summed.report.total);
+    let again = build(53, Some(&second));
+    for (later, earlier, reason) in [
+        (
+            &summed,
+            &whole,
+            "`history` was cut: item 0 of the conversation stood here, now a summary does",
+        ),
+        (
+            &whole,
+            &summed,
+            "`history` was cut: a summary stood here, now item 0 of the conversation does",
+        ),
+        (&again, &summed, "the summary in `history` was made anew"),
+    ] {
+        let parting = later
+            .shape
+            .shared(&earlier.shape, sum(&history))
+            .parts_at
+            .unwrap();
+        assert_eq!((parting.what, &*parting.reason()), (Change::Cut, reason));
+    }
+    // The next turn with the same summary shares all of it.
+    let next = build(55, Some(&first));
+    let shared = next.shape.shared(&summed.shape, sum(&history));
+    assert_eq!((shared.tokens, shared.items), (summed.report.total, 22));
+}
