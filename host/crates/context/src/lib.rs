@@ -9,6 +9,7 @@ mod assemble;
 mod breakpoints;
 mod calibration;
 mod chunk;
+mod diff;
 mod error;
 mod estimate;
 mod exact;

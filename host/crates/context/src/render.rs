@@ -1,8 +1,8 @@
-//! A map report as a picture in plain text, for people.
+//! A map report as a picture in plain text, for people. It has no colours, so there are none to switch off, and nothing that a terminal would obey: names and notes
+//! come from strangers.
 
 use crate::{ChunkReport, MapReport};
 use std::fmt::Write;
-use types::CacheClass;
 
 /// Widest picture: text for people fits 100 columns.
 const WIDEST: usize = 100;
@@ -14,8 +14,8 @@ const FIGURES: usize = 17;
 const SHARE: usize = 6;
 
 impl MapReport {
-    /// Draw it in at most `width` columns (60 to 100): for each chunk its bar, its tokens and budget, and what was trimmed; a rule shows where the stable
-    /// prefix ends.
+    /// Draw it in at most `width` columns (60 to 100): for each chunk its bar, its tokens and budget, what was trimmed and what there is to note; a rule shows
+    /// where the stable prefix ends.
     pub fn render(&self, width: usize) -> String {
         let layout = Layout::of(self, width.clamp(NARROWEST, WIDEST));
         let mut text = self.heading(layout.width);
@@ -28,6 +28,15 @@ impl MapReport {
         }
         if stable == self.chunks.len() && stable > 0 {
             layout.prefix_rule(self.stable_prefix(), &mut text);
+        }
+        if self.total > 0 {
+            let legend = [
+                "█ sent before: the provider can have it cached,",
+                "▒ sent anew,",
+                "· budget left",
+            ];
+            let lines = filled(legend.into_iter(), layout.width);
+            text = text + "\n" + &lines.join("\n") + "\n";
         }
         text
     }
@@ -47,21 +56,10 @@ impl MapReport {
                 percent(self.total, self.room())
             ),
             format!("{} kept for the answer,", self.reserve),
-            format!("counted by {}", self.estimator),
+            format!("{} expected cached,", self.cached),
+            format!("counted by {}", printable(&self.estimator)),
         ];
-        let mut text = String::new();
-        let mut column = 0;
-        for part in parts {
-            let length = part.chars().count();
-            if column > 0 {
-                let fits = column + 1 + length <= width;
-                text.push(if fits { ' ' } else { '\n' });
-                column = if fits { column + 1 } else { 0 };
-            }
-            column += length;
-            text += &part;
-        }
-        text + "\n\n"
+        filled(parts.iter().map(String::as_str), width).join("\n") + "\n\n"
     }
 }
 
@@ -70,6 +68,28 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
     let (part, whole) = (u128::from(part), u128::from(whole));
     let tenths = (part * 1_000 + whole / 2).checked_div(whole).unwrap_or(0);
     format!("{}.{}%", tenths / 10, tenths % 10)
+}
+
+/// Lines of at most `width` columns, each with as many of the `parts` as fit into it. A part that is longer than a line is cut.
+pub(crate) fn filled<'a>(parts: impl Iterator<Item = &'a str>, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut column = 0;
+    for part in parts {
+        let part = shortened(part, width);
+        let length = part.chars().count();
+        match lines.last_mut() {
+            Some(line) if column + 1 + length <= width => {
+                line.push(' ');
+                line.push_str(&part);
+                column += 1 + length;
+            }
+            _ => {
+                lines.push(part);
+                column = length;
+            }
+        }
+    }
+    lines
 }
 
 /// Columns of one picture.
@@ -116,8 +136,8 @@ impl Layout {
         };
         let line = format!(
             "{:id$}  {:source$}  {} {figures:>figures_width$}{:>share$}",
-            shortened(&chunk.id, self.id),
-            shortened(&chunk.source, self.source),
+            shortened(&printable(&chunk.id), self.id),
+            shortened(&printable(&chunk.source), self.source),
             self.bar(chunk),
             percent(chunk.tokens, self.room),
             id = self.id,
@@ -137,19 +157,29 @@ impl Layout {
                 id = self.id
             );
         }
+        let note = printable(chunk.note.as_deref().unwrap_or_default());
+        for (index, line) in filled(note.split_whitespace(), self.width - self.id - 4)
+            .iter()
+            .enumerate()
+        {
+            let mark = if index == 0 { "! " } else { "  " };
+            let _ = writeln!(text, "{:id$}  {mark}{line}", "", id = self.id);
+        }
     }
 
-    /// What is held in full blocks (lighter where it is volatile), what of the budget is free in dots.
+    /// What was sent before in full blocks, what is sent anew in lighter ones, what of the budget is free in dots.
     fn bar(&self, chunk: &ChunkReport) -> String {
         let held = self.columns(chunk.tokens);
-        let budget = self.columns(chunk.budget.unwrap_or(0)).max(held);
-        let block = match chunk.cache {
-            CacheClass::Stable => "█",
-            CacheClass::Volatile => "▒",
+        let cached = match chunk.cached < chunk.tokens {
+            // What is not all cached shows that, however little is missing.
+            true => self.columns(chunk.cached).min(held.saturating_sub(1)),
+            false => held,
         };
+        let budget = self.columns(chunk.budget.unwrap_or(0)).max(held);
         format!(
-            "{}{}{}",
-            block.repeat(held),
+            "{}{}{}{}",
+            "█".repeat(cached),
+            "▒".repeat(held - cached),
             "·".repeat(budget - held),
             " ".repeat(self.bar - budget)
         )
@@ -168,8 +198,20 @@ impl Layout {
     }
 }
 
+/// `text` without what a terminal would obey.
+pub(crate) fn printable(text: &str) -> String {
+    let safe = |character: char| {
+        if character.is_control() {
+            '\u{fffd}'
+        } else {
+            character
+        }
+    };
+    text.chars().map(safe).collect()
+}
+
 /// `text` in at most `width` columns, its end replaced by an ellipsis.
-fn shortened(text: &str, width: usize) -> String {
+pub(crate) fn shortened(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }

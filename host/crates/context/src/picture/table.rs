@@ -161,7 +161,7 @@ fn space(class: &str, name: &str, what: &str, tokens: u64, report: &MapReport, p
     let _ = writeln!(
         page,
         "<tr role=\"row\" id=\"{class}\" class=\"{class}\"><th role=\"rowheader\" scope=\"row\">{name}<span class=\"faint\">{what}</span></th>\
-         <td role=\"cell\" class=\"wide\" data-name=\"Share of the window\">{share}</td>\
+         <td role=\"cell\" class=\"wide\" data-name=\"Share\">{share} of the window</td>\
          <td role=\"cell\" class=\"number\" data-name=\"Tokens\">{tokens}</td>\
          <td role=\"cell\" colspan=\"5\"></td></tr>",
         share = percent(tokens, report.limit),

@@ -459,6 +459,6 @@ fn the_picture_shows_what_each_chunk_holds() {
     };
     assert_eq!(
         empty.render(80),
-        "0 of 0 tokens used (0.0%), 0 kept for the answer, counted by none\n\n"
+        "0 of 0 tokens used (0.0%), 0 kept for the answer, 0 expected cached,\ncounted by none\n\n"
     );
 }

@@ -244,3 +244,131 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_difference_is_drawn_with_its_reason() {
+    let history = talk(40);
+    let chunks = map(&"Be kind. ".repeat(40), "act");
+    let earlier = sent(&chunks, &history[..41], &offers());
+    let drawn = |later: &Assembled, width| {
+        let shared = later.shape.shared(&earlier.shape, sum(&history));
+        shared.render(width)
+    };
+    let later = sent(&chunks, &history[..61], &offers());
+    assert_eq!(drawn(&later, 80), include_str!("difference.txt"));
+    let cut = assemble(&chunks, &history[..61], &offers(), &model(800, 100)).unwrap();
+    let charter = sent(&map("Be brief.", "act"), &history[..61], &offers());
+    let tools = sent(&chunks, &history[..61], &offers()[..1]);
+    let quiet = sent(&map(&"Be kind. ".repeat(40), ""), &history[..41], &offers());
+    for (later, reason) in [
+        (
+            &cut,
+            "`history` was cut: item 1 of the conversation stood here, now it is item",
+        ),
+        (
+            &charter,
+            "`charter` reads otherwise (104 tokens before, 7 now)",
+        ),
+        (
+            &tools,
+            "other tools are offered (44 tokens before, 22 now); they stand before",
+        ),
+        (&quiet, "Nothing is sent anew"),
+        (&earlier, "Nothing is sent anew"),
+    ] {
+        let drawn = drawn(later, 100);
+        let joined = drawn.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(joined.contains(reason), "{drawn}");
+        assert!(
+            drawn.lines().all(|line| line.chars().count() <= 100),
+            "{drawn}"
+        );
+    }
+    for width in [0, 60, 77, 500] {
+        let drawn = drawn(&later, width);
+        let widest = drawn.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(width.clamp(60, 100)), "{drawn}");
+    }
+}
+
+#[test]
+fn the_picture_shows_what_was_sent_before_and_what_there_is_to_note() {
+    let history = talk(40);
+    let chunks = map(&"Be kind. ".repeat(40), "act");
+    let earlier = sent(&chunks, &history[..61], &offers());
+    let mut later = assemble(&chunks, &history, &offers(), &model(3_000, 600)).unwrap();
+    later.follow(&earlier.shape, sum(&history));
+    let report = &mut later.report;
+    report.chunks[0].note = Some("from an earlier turn: \u{1b}[2J the file could not be read just now, so what it held when it was last read stands here".into());
+    assert_eq!(report.render(80), include_str!("picture_cached.txt"));
+}
+
+#[test]
+fn a_summary_is_a_text_of_the_history() {
+    let history = talk(30);
+    let summing = [ChunkDef {
+        trim: Trim::Summary,
+        ..super::common::history()
+    }];
+    let build = |items: usize, summary: Option<&Summary>| {
+        let map = ContextMap {
+            chunks: summing.to_vec(),
+            ..ContextMap::default()
+        };
+        let said = Said {
+            summary,
+            ..Said::new(&history[..items])
+        };
+        let tools = Tools { offers: &[] };
+        plan(&map, &SlotChunks::default(), &model(700, 100))
+            .assemble(&Gathered::new(), &said, &tools, &BytesEstimate)
+            .unwrap()
+    };
+    let summary = |text: &str, upto| {
+        Summary::measured(text, upto, Provenance::House, Vec::new(), &BytesEstimate)
+    };
+    let (first, second) = (
+        summary("Files were read.", 33),
+        summary("More were read.", 33),
+    );
+    let whole = build(21, None);
+    let summed = build(53, Some(&first));
+    let held: Vec<&Held> = summed.shape.parts.iter().map(|part| &part.held).collect();
+    assert!(
+        matches!(
+            held[..],
+            [
+                Held::Text(_),
+                Held::History { from: 0, to: 1 },
+                Held::History { from: 33, to: 53 }
+            ]
+        ),
+        "{held:?}"
+    );
+    assert_eq!(summed.shape.tokens(), summed.report.total);
+    let again = build(53, Some(&second));
+    for (later, earlier, reason) in [
+        (
+            &summed,
+            &whole,
+            "`history` was cut: item 0 of the conversation stood here, now a summary does",
+        ),
+        (
+            &whole,
+            &summed,
+            "`history` was cut: a summary stood here, now item 0 of the conversation does",
+        ),
+        (&again, &summed, "the summary in `history` was made anew"),
+    ] {
+        let parting = later
+            .shape
+            .shared(&earlier.shape, sum(&history))
+            .parts_at
+            .unwrap();
+        assert_eq!((parting.what, &*parting.reason()), (Change::Cut, reason));
+    }
+    // The next turn with the same summary shares all of it.
+    let next = build(55, Some(&first));
+    let shared = next.shape.shared(&summed.shape, sum(&history));
+    assert_eq!((shared.tokens, shared.items), (summed.report.total, 22));
+}
