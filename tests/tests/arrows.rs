@@ -48,7 +48,7 @@ const OWNED: [(&str, &[&str]); 8] = [
     ("reqwest", &["charthouse-provider"]),
     ("rustls", &["charthouse-provider"]),
     ("rusqlite", &["charthouse-journal"]),
-    ("minijinja", &["charthouse-provider"]),
+    ("minijinja", &["charthouse-context", "charthouse-provider"]),
     (
         "serde-saphyr",
         &["charthouse-definitions", "charthouse-provider"],

@@ -6,12 +6,13 @@ use crate::chunk::{Chunk, Sent, Whole};
 use crate::history::Conversation;
 use crate::plan::{Content, Origin, Piece, Planned};
 use crate::rebalance::{rebalance, share_the_rest, total, within_budgets};
-use crate::text::{TextBody, TextCut};
+use crate::text::{Part, TextCut, TextWhole};
 use crate::tools::ToolsBody;
 use crate::{
-    AssembleError, Estimator, Gathered, GatheredText, MapReport, NeedKind, Plan, Said,
+    AssembleError, Estimator, Gathered, GatheredText, MapReport, NeedId, NeedKind, Plan, Said,
     SummaryWanted, Template, Tools, Trim,
 };
+use std::borrow::Cow;
 use types::{Payload, Provenance};
 
 /// A payload and the account of how it was filled.
@@ -127,7 +128,7 @@ struct World<'a> {
 impl<'a> World<'a> {
     fn build(&self, planned: &'a Planned) -> Result<Chunk<'a>, AssembleError> {
         let whole = match &planned.content {
-            Content::Pieces(pieces) => self.text(pieces)?,
+            Content::Pieces(pieces) => self.text(planned, pieces)?,
             Content::Tools(mode) => Whole::Tools(ToolsBody::new(self.tools, *mode, self.estimator)),
             Content::History => {
                 Whole::History(Conversation::new(self.said, planned.trim == Trim::Summary))
@@ -156,37 +157,80 @@ impl<'a> World<'a> {
             .collect()
     }
 
-    fn text(&self, pieces: &[Piece]) -> Result<Whole<'a>, AssembleError> {
-        let mut texts = Vec::with_capacity(pieces.len());
+    fn text(&self, planned: &Planned, pieces: &[Piece]) -> Result<Whole<'a>, AssembleError> {
+        let mut parts = Vec::with_capacity(pieces.len());
         let mut already_cut = 0;
         for piece in pieces {
             match piece.own {
-                None => texts.extend(self.texts(piece)?),
+                None => parts.extend(self.parts(piece)?),
                 Some((budget, trim)) => {
-                    let TextCut { body, cut } = self.trimmed(piece, budget, trim)?;
-                    texts.extend(body.into_texts());
+                    let (kept, cut) = self.trimmed(piece, budget, trim)?;
+                    parts.extend(kept);
                     already_cut += cut;
                 }
             }
         }
-        Ok(Whole::Text(TextCut {
-            body: TextBody::new(texts, self.estimator),
-            cut: already_cut,
-        }))
+        let tags = planned.tags.clone();
+        Ok(Whole::Text(TextWhole::new(
+            parts,
+            tags,
+            already_cut,
+            self.estimator,
+        )))
     }
 
-    /// A state's chunk, held to the budget that the state itself gave it.
-    fn trimmed(&self, piece: &Piece, budget: u64, trim: Trim) -> Result<TextCut, AssembleError> {
-        let body = TextBody::new(self.texts(piece)?, self.estimator);
-        let tokens = body.tokens(self.estimator);
-        match trim {
-            Trim::Never if tokens > budget => Err(AssembleError::OverBudget {
+    /// A state's chunk, held to the budget that the state itself gave it, and the tokens cut.
+    fn trimmed(
+        &self,
+        piece: &Piece,
+        budget: u64,
+        trim: Trim,
+    ) -> Result<(Vec<Part>, u64), AssembleError> {
+        let parts = self.parts(piece)?;
+        let Some(like) = parts.first().cloned() else {
+            return Ok((parts, 0));
+        };
+        let whole = TextWhole::new(parts, None, 0, self.estimator);
+        if whole.tokens() <= budget {
+            return Ok((whole.into_parts(), 0));
+        }
+        if trim == Trim::Never {
+            return Err(AssembleError::OverBudget {
                 chunk: piece.id.clone(),
-                tokens,
+                tokens: whole.tokens(),
                 budget,
                 place: piece.place.clone(),
-            }),
-            _ => Ok(body.tail_cut(budget, self.estimator)),
+            });
+        }
+        let TextCut { body, cut } = whole.trimmed(trim, budget, self.estimator);
+        Ok((body.into_parts(&like).collect(), cut))
+    }
+
+    /// The texts of a piece, and what decides which of them are kept.
+    fn parts(&self, piece: &Piece) -> Result<Vec<Part>, AssembleError> {
+        let part = |text| Part {
+            text,
+            priority: piece.priority,
+            protected: piece.protected,
+        };
+        Ok(self.texts(piece)?.into_iter().map(part).collect())
+    }
+
+    /// `text`, unable to open or close a section where it is not the house's own: files are, and what fills a template is not.
+    fn harmless(&self, text: &GatheredText, need: NeedId) -> GatheredText {
+        let kind = self.plan.need(need).map(|need| &need.kind);
+        match &self.plan.sections {
+            Some(sections) if !matches!(kind, Some(NeedKind::File(_))) => {
+                let text = text.clone();
+                match sections.neutralise(&text.text) {
+                    Cow::Borrowed(_) => text,
+                    Cow::Owned(harmless) => GatheredText {
+                        text: harmless.into(),
+                        ..text
+                    },
+                }
+            }
+            _ => text.clone(),
         }
     }
 
@@ -198,7 +242,10 @@ impl<'a> World<'a> {
                 labels: Vec::new(),
             }]),
             Origin::Needed(need) => {
-                let found = self.gathered.get(*need).map(<[_]>::to_vec);
+                let found = self.gathered.get(*need).map(|texts| {
+                    let harmless = texts.iter().map(|text| self.harmless(text, *need));
+                    harmless.collect()
+                });
                 found.ok_or_else(|| AssembleError::NotGathered {
                     chunk: piece.id.clone(),
                     what: what(self.plan.need(*need).map(|need| &need.kind)),

@@ -2,7 +2,7 @@
 
 use crate::history::{Conversation, Kept};
 use crate::plan::Planned;
-use crate::text::TextCut;
+use crate::text::{TextCut, TextWhole};
 use crate::tools::ToolsBody;
 use crate::{AssembleError, ChunkReport, Estimator, Trim};
 
@@ -19,8 +19,7 @@ pub(crate) struct Chunk<'a> {
 
 /// All that it could hold.
 pub(crate) enum Whole<'a> {
-    /// With the tokens that states' own budgets have cut already.
-    Text(TextCut),
+    Text(TextWhole),
     History(Conversation<'a>),
     Tools(ToolsBody<'a>),
 }
@@ -41,7 +40,7 @@ impl<'a> Chunk<'a> {
         estimator: &dyn Estimator,
     ) -> Self {
         let sent = match &whole {
-            Whole::Text(whole) => Sent::Text(whole.clone()),
+            Whole::Text(whole) => Sent::Text(whole.whole()),
             Whole::History(conversation) => Sent::History(*conversation, conversation.whole()),
             Whole::Tools(body) => Sent::Tools(body.clone()),
         };
@@ -71,29 +70,20 @@ impl<'a> Chunk<'a> {
 
     /// The least that it can be trimmed to: asked only when something has to go.
     pub fn least(&self, estimator: &dyn Estimator) -> u64 {
+        let never = self.planned.trim == Trim::Never;
         match &self.whole {
-            Whole::Text(whole) if self.planned.trim == Trim::Never => whole.body.tokens(estimator),
-            Whole::History(conversation) if self.planned.trim == Trim::Never => {
-                conversation.tokens()
-            }
-            Whole::Tools(body) if self.planned.trim == Trim::Never => body.tokens(),
-            Whole::Text(_) => 0,
+            Whole::Text(whole) => whole.least(self.planned.trim, estimator),
+            Whole::History(conversation) if never => conversation.tokens(),
             Whole::History(conversation) => conversation.least().tokens,
+            Whole::Tools(body) if never => body.tokens(),
             Whole::Tools(body) => body.least(estimator).tokens(),
         }
     }
 
-    /// Trim the whole to `room`, which is at least [`Chunk::least`]. A history loses its oldest turns, everything else its end, whichever of `oldest` and
-    /// `tail` its definition says: only one of them has a meaning for each.
+    /// Trim the whole to `room`, which is at least [`Chunk::least`]: a text as its definition says, a history at its oldest turns, tools at the last.
     pub fn fit(&mut self, room: u64, estimator: &dyn Estimator) {
         self.sent = match &self.whole {
-            Whole::Text(whole) => {
-                let TextCut { body, cut } = whole.body.tail_cut(room, estimator);
-                Sent::Text(TextCut {
-                    body,
-                    cut: whole.cut + cut,
-                })
-            }
+            Whole::Text(whole) => Sent::Text(whole.trimmed(self.planned.trim, room, estimator)),
             Whole::History(conversation) => Sent::History(*conversation, conversation.fit(room)),
             Whole::Tools(body) => Sent::Tools(body.tail_cut(room, estimator)),
         };
@@ -155,13 +145,12 @@ impl<'a> Chunk<'a> {
     }
 
     fn note(&self) -> Option<String> {
-        let cut = match &self.sent {
-            Sent::History(conversation, kept) if self.planned.trim == Trim::Summary => {
-                conversation.note(*kept)
-            }
-            _ => None,
-        };
-        let notes: Vec<&str> = self.notes.iter().chain(&cut).map(String::as_str).collect();
+        let mut notes = self.notes.clone();
+        if let Sent::History(conversation, kept) = &self.sent
+            && self.planned.trim == Trim::Summary
+        {
+            notes.extend(conversation.notes(*kept));
+        }
         (!notes.is_empty()).then(|| notes.join("; "))
     }
 }

@@ -58,7 +58,7 @@ pub enum AssembleError {
     },
     /// What must not be trimmed is longer than the window.
     #[error(
-        "the payload takes {tokens} tokens after all trimming and {room} are free (context_length − max_output); what may not go: {}; \
+        "the payload takes {tokens} tokens after all trimming and {room} are free (context_length − max_output, less where a server refused that many); what may not go: {}; \
          shorten one of these, let it be trimmed, or take a model with a longer context",
         list(protected)
     )]
@@ -72,9 +72,21 @@ pub enum AssembleError {
     },
 }
 
+/// Chunks that an error names; of more than that the longest matter.
+const NAMED: usize = 8;
+
+/// The longest of `protected`, in map order.
 fn list(protected: &[(String, u64)]) -> String {
-    let each = protected
+    let mut by_length: Vec<usize> = (0..protected.len()).collect();
+    by_length.sort_by_key(|&index| std::cmp::Reverse(protected[index].1));
+    by_length.truncate(NAMED);
+    by_length.sort_unstable();
+    let mut named: Vec<String> = by_length
         .iter()
-        .map(|(chunk, tokens)| format!("`{chunk}` {tokens}"));
-    each.collect::<Vec<_>>().join(", ")
+        .map(|&index| format!("`{}` {}", protected[index].0, protected[index].1))
+        .collect();
+    if let Some(others) = protected.len().checked_sub(NAMED + 1) {
+        named.push(format!("and {} more", others + 1));
+    }
+    named.join(", ")
 }

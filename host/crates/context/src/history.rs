@@ -268,18 +268,16 @@ impl<'a> Conversation<'a> {
     }
 
     /// What a reader of the report should know of a cut.
-    pub fn note(&self, kept: Kept) -> Option<String> {
-        let unsummed = self.unsummed(kept);
+    pub fn notes(&self, kept: Kept) -> impl Iterator<Item = String> {
         let left_out = kept.from > 0 && !kept.summary;
-        match self.covered.filter(|_| left_out) {
-            Some(covered) => Some(format!(
-                "the summary of {} tokens does not fit beside the newest exchange",
-                covered.summary.tokens
-            )),
-            None => {
-                (unsummed > 0).then(|| format!("{unsummed} tokens went without being summed up"))
-            }
-        }
+        let summary = self.covered.filter(|_| left_out).map(|covered| {
+            let tokens = covered.summary.tokens;
+            format!("the summary of {tokens} tokens does not fit beside the newest exchange")
+        });
+        let unsummed = self.unsummed(kept);
+        let lost =
+            (unsummed > 0).then(|| format!("{unsummed} tokens went without being summed up"));
+        summary.into_iter().chain(lost)
     }
 }
 

@@ -16,6 +16,7 @@ mod plan;
 mod rebalance;
 mod render;
 mod report;
+mod section;
 mod summary;
 mod template;
 mod text;
@@ -32,6 +33,7 @@ pub use map::{
 };
 pub use plan::{Need, NeedId, NeedKind, Plan, SlotChunks, plan};
 pub use report::{ChunkReport, MapReport};
+pub use section::neutralise;
 pub use summary::{Summary, SummaryWanted};
 pub use template::{TEMPLATE_NAMES, TemplateError, check_template, render_template};
 pub use tools::{ToolOffer, Tools};

@@ -1,5 +1,6 @@
 //! The first step: what a map will hold, and what has to be fetched for it.
 
+use crate::section::{self, SectionNames, Tags};
 use crate::{
     Budget, ChunkDef, ContextMap, Depends, MemoryLayer, Slot, Source, Template, ToolsMode, Trim,
 };
@@ -66,6 +67,8 @@ pub struct Plan {
     pub(crate) chunks: Vec<Planned>,
     pub(crate) parameters: ModelParameters,
     pub(crate) summary: Option<SummaryTerms>,
+    /// The names that nobody else may use, where chunks stand in sections.
+    pub(crate) sections: Option<SectionNames>,
     /// Tokens that may be sent.
     room: u64,
     /// Whether the room was made smaller after a server had refused.
@@ -94,6 +97,8 @@ pub(crate) struct Planned {
     pub flexible: bool,
     pub cache: CacheClass,
     pub place: Place,
+    /// What its texts stand between.
+    pub tags: Option<Tags>,
 }
 
 /// Where a chunk's content comes from when it is assembled.
@@ -115,6 +120,10 @@ pub(crate) struct Piece {
     pub origin: Origin,
     /// What a state allows its own chunk; the slot's budget and trimming hold for all of them together.
     pub own: Option<(u64, Trim)>,
+    /// A higher one is kept longer where whole pieces go.
+    pub priority: u8,
+    /// Whether it stays when whole pieces go: a state's chunk with `trim: never`.
+    pub protected: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -133,6 +142,7 @@ pub fn plan(map: &ContextMap, slots: &SlotChunks<'_>, parameters: &ModelParamete
         room: parameters
             .context_length
             .saturating_sub(parameters.max_output),
+        marked: section::are_marked(map.sections, &parameters.name),
         needs: Vec::new(),
     };
     let mut chunks: Vec<Planned> = map
@@ -158,6 +168,7 @@ pub fn plan(map: &ContextMap, slots: &SlotChunks<'_>, parameters: &ModelParamete
             every: summary.every,
             budget: planner.in_tokens(summary.budget),
         }),
+        sections: planner.marked.then(|| SectionNames::of(map)),
         chunks,
         parameters: parameters.clone(),
         room: planner.room,
@@ -205,6 +216,8 @@ impl Plan {
 struct Planner<'a> {
     slots: &'a SlotChunks<'a>,
     room: u64,
+    /// Whether chunks of text stand in sections.
+    marked: bool,
     needs: Vec<Need>,
 }
 
@@ -221,6 +234,7 @@ impl Planner<'_> {
             flexible: chunk.flexible,
             cache: chunk.cache,
             place: chunk.place.clone(),
+            tags: self.marked.then(|| Tags::of(&chunk.id)).flatten(),
         }
     }
 
@@ -262,6 +276,7 @@ impl Planner<'_> {
         let piece = self.piece(chunk, limit)?;
         Some(Piece {
             own: own.map(|budget| (budget, chunk.trim)),
+            protected: chunk.trim == Trim::Never,
             ..piece
         })
     }
@@ -298,6 +313,8 @@ impl Planner<'_> {
             place: chunk.place.clone(),
             origin,
             own: None,
+            priority: chunk.priority,
+            protected: false,
         })
     }
 

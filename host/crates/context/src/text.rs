@@ -1,11 +1,37 @@
-//! A chunk of text: measured, and cut at its end when it is too long.
+//! A chunk of text: its pieces, put together and measured.
 
+mod cut;
+
+use crate::section::Tags;
 use crate::{Estimator, GatheredText};
 use std::sync::Arc;
 use types::{Item, Label, Provenance, Role};
 
-/// Texts of one chunk. What stands beside each other and came from the same source is one text, joined by a blank line; what came from elsewhere stays
-/// apart, so that every item of the payload keeps its true provenance.
+/// One text that a chunk is made of, with what decides whether it is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub text: GatheredText,
+    /// A higher one is kept longer where whole pieces go.
+    pub priority: u8,
+    /// Whether it stays when whole pieces go.
+    pub protected: bool,
+}
+
+/// A chunk's text with all its pieces.
+#[derive(Clone, Debug)]
+pub(crate) struct TextWhole {
+    parts: Vec<Part>,
+    tags: Option<Tags>,
+    /// All of them together.
+    body: TextBody,
+    /// Tokens of [`TextWhole::body`].
+    tokens: u64,
+    /// Tokens that states' own budgets have cut already.
+    cut: u64,
+}
+
+/// What is sent of a chunk's text. What stands beside each other and came from the same source is one text, joined by a blank line; what came from
+/// elsewhere stays apart, so that every item of the payload keeps its true provenance.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TextBody {
     segments: Vec<Segment>,
@@ -13,10 +39,13 @@ pub(crate) struct TextBody {
 
 #[derive(Clone, Debug)]
 struct Segment {
+    /// As it was gathered.
     text: Arc<str>,
+    /// As it is sent: between its tags, where the map has sections.
+    sent: Arc<str>,
     provenance: Provenance,
     labels: Vec<Label>,
-    /// Tokens of the text alone.
+    /// Tokens of what is sent, without those of its message.
     tokens: u64,
 }
 
@@ -27,29 +56,60 @@ pub(crate) struct TextCut {
     pub cut: u64,
 }
 
+impl TextWhole {
+    /// The texts of a chunk, of which `cut` tokens went already; blank ones are left out.
+    pub fn new(parts: Vec<Part>, tags: Option<Tags>, cut: u64, estimator: &dyn Estimator) -> Self {
+        let mut parts = parts;
+        parts.retain(|part| !part.text.text.trim().is_empty());
+        let body = TextBody::new(parts.iter(), tags.as_ref(), estimator);
+        TextWhole {
+            tokens: body.tokens(estimator),
+            parts,
+            tags,
+            body,
+            cut,
+        }
+    }
+
+    /// Tokens of all of it.
+    pub fn tokens(&self) -> u64 {
+        self.tokens
+    }
+
+    /// Everything.
+    pub fn whole(&self) -> TextCut {
+        TextCut {
+            body: self.body.clone(),
+            cut: self.cut,
+        }
+    }
+
+    /// Its pieces.
+    pub fn into_parts(self) -> Vec<Part> {
+        self.parts
+    }
+}
+
 impl TextBody {
-    /// The texts as one body; blank ones are left out.
-    pub fn new(texts: Vec<GatheredText>, estimator: &dyn Estimator) -> Self {
-        let mut joined: Vec<GatheredText> = Vec::with_capacity(texts.len());
-        for next in texts
-            .into_iter()
-            .filter(|text| !text.text.trim().is_empty())
-        {
-            match joined.last_mut() {
-                Some(last) if last.provenance == next.provenance && last.labels == next.labels => {
-                    last.text = format!("{}\n\n{}", last.text.trim_end(), next.text).into();
-                }
-                _ => joined.push(next),
+    /// Pieces as they are sent.
+    fn new<'a>(
+        parts: impl Iterator<Item = &'a Part>,
+        tags: Option<&Tags>,
+        estimator: &dyn Estimator,
+    ) -> Self {
+        let mut runs: Vec<Vec<&GatheredText>> = Vec::new();
+        for Part { text, .. } in parts {
+            match runs.last_mut() {
+                Some(run) if is_same_source(run[0], text) => run.push(text),
+                _ => runs.push(vec![text]),
             }
         }
-        let segment = |text: GatheredText| Segment {
-            tokens: estimator.tokens(&text.text),
-            text: text.text,
-            provenance: text.provenance,
-            labels: text.labels,
+        let segment = |run: &Vec<&GatheredText>| {
+            let (provenance, labels) = (run[0].provenance.clone(), run[0].labels.clone());
+            Segment::new(joined(run), provenance, labels, tags, estimator)
         };
         TextBody {
-            segments: joined.into_iter().map(segment).collect(),
+            segments: runs.iter().map(segment).collect(),
         }
     }
 
@@ -61,13 +121,23 @@ impl TextBody {
             .sum()
     }
 
-    /// The texts again, for a slot that joins several bodies.
-    pub fn into_texts(self) -> impl Iterator<Item = GatheredText> {
-        self.segments.into_iter().map(|segment| GatheredText {
-            text: segment.text,
-            provenance: segment.provenance,
-            labels: segment.labels,
+    /// What is left after a cut, as pieces of a slot, each as important as `like`.
+    pub fn into_parts(self, like: &Part) -> impl Iterator<Item = Part> {
+        self.segments.into_iter().map(move |segment| Part {
+            text: GatheredText {
+                text: segment.text,
+                provenance: segment.provenance,
+                labels: segment.labels,
+            },
+            ..like.clone()
         })
+    }
+
+    /// The first of the texts that are sent.
+    pub fn first_text(&self) -> Option<String> {
+        self.segments
+            .first()
+            .map(|segment| segment.sent.to_string())
     }
 
     /// The items to send.
@@ -75,179 +145,59 @@ impl TextBody {
         self.segments.iter().map(move |segment| {
             Arc::new(Item::Text {
                 role,
-                text: (&segment.text).into(),
+                text: (&segment.sent).into(),
                 provenance: segment.provenance.clone(),
                 labels: segment.labels.clone(),
             })
         })
     }
+}
 
-    /// As much of the beginning as fits into `room` tokens together with a last line that says how much was cut. Empty when not even that fits.
-    pub fn tail_cut(&self, room: u64, estimator: &dyn Estimator) -> TextCut {
-        let whole = self.tokens(estimator);
-        if whole <= room {
-            return TextCut {
-                body: self.clone(),
-                cut: 0,
-            };
+impl Segment {
+    fn new(
+        text: Arc<str>,
+        provenance: Provenance,
+        labels: Vec<Label>,
+        tags: Option<&Tags>,
+        estimator: &dyn Estimator,
+    ) -> Self {
+        let sent = tags.map_or_else(|| text.clone(), |tags| tags.around(&text));
+        Segment {
+            tokens: estimator.tokens(&sent),
+            text,
+            sent,
+            provenance,
+            labels,
         }
-        // The first segment that does not fit is cut; where not even its first words fit, the note goes to the end of the one before it.
-        let mut before: Vec<u64> = Vec::with_capacity(self.segments.len());
-        let mut used = 0;
-        for segment in &self.segments {
-            before.push(used);
-            used += segment.tokens + estimator.message();
-        }
-        for (index, segment) in self.segments.iter().enumerate().rev() {
-            let Some(left) = room.checked_sub(before[index] + estimator.message()) else {
-                continue;
-            };
-            let after = whole - before[index] - estimator.message() - segment.tokens;
-            if let Some((text, cut)) =
-                cut_text(&segment.text, segment.tokens, after, left, estimator)
-            {
-                let mut segments = self.segments[..index].to_vec();
-                segments.push(Segment {
-                    tokens: estimator.tokens(&text),
-                    text: text.into(),
-                    ..segment.clone()
-                });
-                return TextCut {
-                    body: TextBody { segments },
-                    cut,
-                };
-            }
-        }
-        TextCut {
-            body: TextBody::default(),
-            cut: whole,
-        }
+    }
+
+    /// The same source with another text.
+    fn with(&self, text: &str, tags: Option<&Tags>, estimator: &dyn Estimator) -> Self {
+        let (provenance, labels) = (self.provenance.clone(), self.labels.clone());
+        Segment::new(text.into(), provenance, labels, tags, estimator)
     }
 }
 
-/// The beginning of `text` and the note, in at most `room` tokens, and the tokens cut: those of the text's end and the `after` of all that follows it.
-/// `None` when no word fits beside the note.
-fn cut_text(
-    text: &str,
-    tokens: u64,
-    after: u64,
-    room: u64,
-    estimator: &dyn Estimator,
-) -> Option<(String, u64)> {
-    let with_note = |end: usize| {
-        let kept = &text[..end];
-        let cut = tokens.saturating_sub(estimator.tokens(kept)) + after;
-        let separator = if kept.ends_with('\n') { "" } else { "\n" };
-        (format!("{kept}{separator}[… {cut} tokens cut]"), cut)
+fn is_same_source(one: &GatheredText, other: &GatheredText) -> bool {
+    one.provenance == other.provenance && one.labels == other.labels
+}
+
+/// Texts of one source as one; a single one is not copied.
+fn joined(run: &[&GatheredText]) -> Arc<str> {
+    let [before @ .., last] = run else {
+        return Arc::default();
     };
-    let fits = |end: usize| {
-        // Measured with the longest note there can be, so that whether a cut fits does not depend on the digits of what it cuts.
-        let note = format!("\n[… {} tokens cut]", tokens + after);
-        estimator.tokens(&text[..end]) + estimator.tokens(&note) <= room
-    };
-    let mut end = line_boundary(text, longest(text, fits));
-    // An estimator is trusted to grow with the text only roughly: what is sent is measured as it is.
-    while end > 0 && !text[..end].trim().is_empty() {
-        let (candidate, cut) = with_note(end);
-        if estimator.tokens(&candidate) <= room {
-            return Some((candidate, cut));
-        }
-        end = text.floor_char_boundary(end - 1);
+    if before.is_empty() {
+        return last.text.clone();
     }
-    None
-}
-
-/// The largest character boundary that fits, by bisection.
-fn longest(text: &str, fits: impl Fn(usize) -> bool) -> usize {
-    let (mut low, mut high) = (0, text.len());
-    while low < high {
-        let middle = text.ceil_char_boundary(low + (high - low).div_ceil(2));
-        if fits(middle) {
-            low = middle;
-        } else {
-            high = text.floor_char_boundary(middle - 1);
-        }
+    let mut text = String::new();
+    for earlier in before {
+        text.push_str(earlier.text.trim_end());
+        text.push_str("\n\n");
     }
-    low
-}
-
-/// The end of the last whole line before `end`, unless that would give up more than half: then the character boundary itself.
-fn line_boundary(text: &str, end: usize) -> usize {
-    match text[..end].rfind('\n') {
-        Some(newline) if (newline + 1) * 2 >= end => newline + 1,
-        _ => end,
-    }
+    text.push_str(&last.text);
+    text.into()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::BytesEstimate;
-
-    fn text(text: &str, provenance: Provenance) -> GatheredText {
-        GatheredText {
-            text: text.into(),
-            provenance,
-            labels: Vec::new(),
-        }
-    }
-
-    fn shown(body: &TextBody) -> Vec<String> {
-        body.segments
-            .iter()
-            .map(|segment| segment.text.to_string())
-            .collect()
-    }
-
-    #[test]
-    fn texts_of_one_source_are_joined_and_of_another_kept_apart() {
-        let file = || Provenance::File("a.md".into());
-        let texts = vec![
-            text("one\n", Provenance::House),
-            text("  \n", Provenance::Human),
-            text("two", Provenance::House),
-            text("three", file()),
-        ];
-        let body = TextBody::new(texts, &BytesEstimate);
-        assert_eq!(shown(&body), ["one\n\ntwo", "three"]);
-    }
-
-    #[test]
-    fn the_end_goes_at_a_line_and_the_text_says_so() {
-        let lines: String = (1..=40).map(|n| format!("line {n}\n")).collect();
-        let body = TextBody::new(vec![text(&lines, Provenance::House)], &BytesEstimate);
-        let cut = body.tail_cut(20, &BytesEstimate);
-        assert_eq!(
-            shown(&cut.body),
-            ["line 1\nline 2\nline 3\nline 4\nline 5\n[… 77 tokens cut]"]
-        );
-        assert_eq!(cut.cut, 77);
-        assert!(cut.body.tokens(&BytesEstimate) <= 20);
-    }
-
-    #[test]
-    fn a_text_without_lines_is_cut_between_characters() {
-        let body = TextBody::new(
-            vec![text(&"日本語".repeat(100), Provenance::House)],
-            &BytesEstimate,
-        );
-        for room in 0..400 {
-            let cut = body.tail_cut(room, &BytesEstimate);
-            assert!(cut.body.tokens(&BytesEstimate) <= room);
-            assert_eq!(cut.body.segments.is_empty(), room < 13, "{room}");
-        }
-    }
-
-    #[test]
-    fn what_follows_the_cut_is_counted_as_cut() {
-        let texts = vec![
-            text(&"a ".repeat(100), Provenance::House),
-            text(&"b ".repeat(100), Provenance::Human),
-        ];
-        let body = TextBody::new(texts, &BytesEstimate);
-        let cut = body.tail_cut(40, &BytesEstimate);
-        assert_eq!(cut.body.segments.len(), 1);
-        assert!(shown(&cut.body)[0].ends_with(&format!("[… {} tokens cut]", cut.cut)));
-        assert!(cut.cut > 60);
-    }
-}
+mod tests;

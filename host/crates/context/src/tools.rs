@@ -7,7 +7,7 @@ use types::{Item, Provenance, Role, ToolName, ToolSchema};
 /// A tool that could be offered, its schema measured once: it stays the same as long as the plugin does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToolOffer {
-    /// Its schema.
+    /// Its schema. What a plugin says of its tools did not come from the house: it goes through [`neutralise`](crate::neutralise) before it is measured.
     pub schema: ToolSchema,
     /// Whether the policy of this instant lets it be called.
     pub open: bool,
@@ -80,25 +80,41 @@ impl<'a> ToolsBody<'a> {
 
     /// The host's own tools alone.
     pub fn least(&self, estimator: &dyn Estimator) -> Self {
-        let host = self
-            .offers
-            .iter()
-            .copied()
-            .filter(|offer| offer.is_host_tool());
-        ToolsBody::of(host.collect(), estimator)
+        self.first(0, estimator)
     }
 
     /// As many tools from the first on as fit into `room`, the host's own always.
     pub fn tail_cut(&self, room: u64, estimator: &dyn Estimator) -> Self {
-        let mut body = self.clone();
-        while body.tokens > room {
-            let Some(last) = body.offers.iter().rposition(|offer| !offer.is_host_tool()) else {
-                break;
-            };
-            body.offers.remove(last);
-            body = ToolsBody::of(body.offers, estimator);
+        let plugins = self.offers.iter().filter(|offer| !offer.is_host_tool());
+        let (mut low, mut high) = (0, plugins.count());
+        let mut best = self.first(0, estimator);
+        // A tool costs more than the line changes by it, so that more tools never take less.
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            let body = self.first(middle, estimator);
+            if body.tokens <= room {
+                (low, best) = (middle, body);
+            } else {
+                high = middle - 1;
+            }
         }
-        body
+        best
+    }
+
+    /// The first `count` tools of plugins, and the host's own.
+    fn first(&self, count: usize, estimator: &dyn Estimator) -> Self {
+        let mut left = count;
+        let kept = |offer: &&'a ToolOffer| {
+            offer.is_host_tool() || {
+                let keep = left > 0;
+                left = left.saturating_sub(1);
+                keep
+            }
+        };
+        ToolsBody::of(
+            self.offers.iter().copied().filter(kept).collect(),
+            estimator,
+        )
     }
 
     /// The schemas to send.

@@ -23,7 +23,7 @@ fn rounds() -> impl Strategy<Value = Round> {
 }
 
 /// Turns of a conversation: a prompt's length and the rounds that follow it. Call ids repeat from turn to turn, as some providers' do.
-fn conversations() -> impl Strategy<Value = Vec<Item>> {
+pub fn conversations() -> impl Strategy<Value = Vec<Item>> {
     vec((0..300usize, vec(rounds(), 0..6)), 0..8).prop_map(|turns| {
         let mut items = Vec::new();
         for (turn, (prompt, rounds)) in turns.into_iter().enumerate() {
@@ -61,7 +61,7 @@ fn nonsense() -> impl Strategy<Value = Vec<Item>> {
     vec(item, 0..30)
 }
 
-fn texts() -> impl Strategy<Value = String> {
+pub fn texts() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z \n]{0,600}",
         "[日本語é🙂\n]{0,150}",
@@ -135,7 +135,7 @@ fn offers() -> impl Strategy<Value = Vec<ToolOffer>> {
 }
 
 /// Tokens of a payload, counted from what is sent.
-fn counted(payload: &Payload) -> u64 {
+pub fn counted(payload: &Payload) -> u64 {
     let items: u64 = payload
         .items
         .iter()

@@ -338,3 +338,21 @@ fn notes_of_what_was_gathered_stand_in_the_report() {
         (0, &None)
     );
 }
+
+#[test]
+fn a_summary_is_held_to_its_budget() {
+    let long = "A line of what was said.\n".repeat(100);
+    for budget in 0..800 {
+        let Some(text) = Summary::within(&long, budget, &BytesEstimate) else {
+            assert!(budget < 35, "{budget}");
+            continue;
+        };
+        assert!(summary(&text, 4).tokens <= budget, "{budget}");
+        assert_eq!(text == long, !text.ends_with(" tokens cut]"));
+    }
+    assert_eq!(
+        Summary::within("Short.", 60, &BytesEstimate).as_deref(),
+        Some("Short.")
+    );
+    assert_eq!(Summary::within("  ", 60, &BytesEstimate), None);
+}
