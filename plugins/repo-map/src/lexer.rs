@@ -395,6 +395,3 @@ fn classes(language: &Language) -> [Class; 256] {
     }
     classes
 }
-
-#[cfg(test)]
-mod tests;

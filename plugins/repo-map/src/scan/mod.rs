@@ -7,6 +7,7 @@ mod braces;
 mod heads;
 mod indented;
 mod markup;
+mod prefix;
 
 use crate::languages::{Language, Shape};
 use crate::outline::{Collector, Outline};
