@@ -10,6 +10,7 @@ mod ledger;
 mod plugin;
 mod policy;
 mod run;
+mod schema;
 
 use crate::cli::{Arguments, Verb};
 use crate::exit::Failure;
@@ -26,6 +27,7 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Journal(verb) => journal::run(&verb),
         Verb::Ledger(options) => ledger::run(&options),
+        Verb::Schema(options) => schema::run(&options),
         Verb::CompileComponent { input, output } => compile::run(&input, &output),
     }
 }
