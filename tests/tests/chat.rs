@@ -19,7 +19,12 @@ fn house(server: &ModelServer) -> House {
 
 fn talk(house: &House, more: &[&str], typed: &str) -> Ran {
     let mut child = begin(house, more);
-    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(typed.as_bytes())
+        .unwrap();
     Ran::from(child.wait_with_output().unwrap())
 }
 
@@ -46,7 +51,9 @@ fn counts(asked: &Asked) -> Answer {
     let people = asked
         .messages()
         .iter()
-        .filter(|message| message["role"] == "user" && message["content"].as_str().unwrap().contains("say"))
+        .filter(|message| {
+            message["role"] == "user" && message["content"].as_str().unwrap().contains("say")
+        })
         .count();
     let last = asked.messages().last().unwrap();
     let read = last["role"] == "user" && last["content"].as_str().unwrap().contains("read");
@@ -61,14 +68,25 @@ fn each_line_is_a_message_and_the_chart_begins_anew() {
     let server = ModelServer::start(counts);
     let house = house(&server);
     let ran = talk(&house, &[], "say one\n\nsay two and read\n/help\n").expect(0);
-    assert!(ran.stdout.contains("That was 1.") && ran.stdout.contains("That was 2."), "{}", ran.stdout);
-    assert!(ran.stderr.contains("fs.read"), "calls are shown: {}", ran.stderr);
+    assert!(
+        ran.stdout.contains("That was 1.") && ran.stdout.contains("That was 2."),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stderr.contains("fs.read"),
+        "calls are shown: {}",
+        ran.stderr
+    );
     assert!(ran.stderr.contains("--resume "), "{}", ran.stderr);
     let asked = server.asked();
     assert_eq!(asked.len(), 3);
     for pair in asked.windows(2) {
         let (earlier, later) = (messages(&pair[0]), messages(&pair[1]));
-        assert!(later.starts_with(earlier), "the prefix is sent again to the byte:\n{earlier}\n{later}");
+        assert!(
+            later.starts_with(earlier),
+            "the prefix is sent again to the byte:\n{earlier}\n{later}"
+        );
     }
     let rested = house.journal("rested");
     assert_eq!(rested.len(), 2, "{rested:?}");
@@ -84,8 +102,14 @@ fn a_conversation_is_taken_up_again_to_the_byte() {
     let ran = talk(&house, &["--resume", "latest"], "say two\n").expect(0);
     assert!(ran.stdout.contains("That was 2."), "{}", ran.stdout);
     let after = server.asked();
-    let (earlier, later) = (messages(before.last().unwrap()), messages(after.last().unwrap()));
-    assert!(later.starts_with(earlier), "tool calls and results are sent as they were:\n{earlier}\n{later}");
+    let (earlier, later) = (
+        messages(before.last().unwrap()),
+        messages(after.last().unwrap()),
+    );
+    assert!(
+        later.starts_with(earlier),
+        "tool calls and results are sent as they were:\n{earlier}\n{later}"
+    );
     let runs = house.run(["journal", "show", "--json"]).expect(0).lines();
     assert_eq!(runs.len(), 1, "it is the same run: {runs:?}");
     house.verify();
@@ -104,13 +128,23 @@ fn nothing_is_begun_before_somebody_has_spoken() {
 fn a_run_that_is_not_there_or_is_somebody_elses_is_refused() {
     let server = ModelServer::start(counts);
     let house = house(&server);
-    talk(&house, &["--resume", "2020"], "say\n").expect(1).complains(&["2020"]);
+    talk(&house, &["--resume", "2020"], "say\n")
+        .expect(1)
+        .complains(&["2020"]);
     talk(&house, &[], "say one\n").expect(0);
-    let text = house.read("agents/tester.yaml").replace("agent: tester", "agent: other");
+    let text = house
+        .read("agents/tester.yaml")
+        .replace("agent: tester", "agent: other");
     house.write("agents/other.yaml", &text);
     let mut command = house.command();
-    command.args(["chat", "other", "--resume", "latest"]).stdin(Stdio::piped());
-    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    command
+        .args(["chat", "other", "--resume", "latest"])
+        .stdin(Stdio::piped());
+    let mut child = command
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(b"say\n").unwrap();
     Ran::from(child.wait_with_output().unwrap())
         .expect(2)
@@ -131,15 +165,26 @@ fn an_interrupt_stops_what_is_under_way_and_the_conversation_goes_on() {
     stdin.write_all(b"say something\n").unwrap();
     let started = Instant::now();
     while server.asked().is_empty() {
-        assert!(started.elapsed() < Duration::from_secs(60), "the model is asked");
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "the model is asked"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
-    let signalled = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let signalled = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(signalled.success());
     stdin.write_all(b"say it again\n").unwrap();
     drop(stdin);
     let ran = Ran::from(child.wait_with_output().unwrap()).expect(0);
-    assert!(ran.stdout.contains("Here again."), "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout.contains("Here again."),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
     assert!(ran.stderr.contains("stopped"), "{}", ran.stderr);
     assert_eq!(house.journal("interrupted").len(), 1);
     house.verify();

@@ -37,12 +37,30 @@ fn the_next_one_is_asked_and_stays_asked_for_the_turn() {
     });
     let house = house(&first.url, &second.url);
     let ran = house.run(["run", "tester", "Go", "--json"]).expect(0);
-    assert!(ran.stdout.contains("asking second-model at other instead"), "{}", ran.stdout);
-    assert_eq!(refusals.load(Ordering::SeqCst), 1, "who is down is not asked again in the same turn");
+    assert!(
+        ran.stdout.contains("asking second-model at other instead"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(
+        refusals.load(Ordering::SeqCst),
+        1,
+        "who is down is not asked again in the same turn"
+    );
     assert_eq!(second.asked().len(), 2);
     assert_eq!(second.asked()[0].json["model"], "second-model");
-    let ledger = house.run(["ledger", "--by", "model", "--json"]).expect(0).json();
-    assert!(ledger["rows"].as_array().unwrap().iter().any(|row| row["model"] == "second-model"), "{ledger}");
+    let ledger = house
+        .run(["ledger", "--by", "model", "--json"])
+        .expect(0)
+        .json();
+    assert!(
+        ledger["rows"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|row| row["model"] == "second-model"),
+        "{ledger}"
+    );
 }
 
 #[test]
@@ -51,7 +69,13 @@ fn when_nobody_answers_the_chart_hears_of_the_last() {
     let ran = house.run(["run", "tester", "Go", "--json"]).expect(5);
     let last = ran.lines().pop().unwrap();
     assert_eq!(last["status"], "failed", "{last}");
-    assert!(last["cause"]["message"].as_str().unwrap().contains("provider `other`"), "{last}");
+    assert!(
+        last["cause"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("provider `other`"),
+        "{last}"
+    );
 }
 
 #[test]
@@ -64,18 +88,25 @@ fn a_request_that_is_too_long_is_made_once_more_with_less() {
         let overflow = r#"{"error":{"code":"context_length_exceeded","message":"maximum context length is 4000 tokens"}}"#;
         match (asked.results().len(), seen.len()) {
             (_, 2) | (3, 4) => Answer::Refuse(400, overflow.into()),
-            (n, _) if n < 3 && seen.len() < 6 => {
-                Answer::Say(Said::text("").call("fs__read", json!({ "path": format!("/workspace/{n}.txt") })))
-            }
+            (n, _) if n < 3 && seen.len() < 6 => Answer::Say(
+                Said::text("").call("fs__read", json!({ "path": format!("/workspace/{n}.txt") })),
+            ),
             _ => Answer::Say(Said::text("Here.")),
         }
     });
     let house = house(&first.url, &dead_address());
     for n in 0..4 {
-        house.write(&format!("files/{n}.txt"), &format!("{n} line of text\n").repeat(400));
+        house.write(
+            &format!("files/{n}.txt"),
+            &format!("{n} line of text\n").repeat(400),
+        );
     }
     let ran = house.run(["run", "tester", "Go", "--json"]).expect(0);
-    assert!(ran.stdout.contains("were too many for the server"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("were too many for the server"),
+        "{}",
+        ran.stdout
+    );
     let sizes = sizes.lock().unwrap();
     // The second request was refused, the third is the same turn with less.
     assert!(sizes[2] <= sizes[1], "{sizes:?}");

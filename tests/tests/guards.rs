@@ -43,11 +43,17 @@ fn everything(house: &House) -> String {
 fn a_secret_in_a_file_reaches_neither_the_model_nor_the_record() {
     let server = ModelServer::start(reads_then_says("Read."));
     let house = guarded(&server, "redact");
-    house.write("files/secret.env", &format!("NAME=x\nGITHUB_TOKEN={SECRET}\n"));
+    house.write(
+        "files/secret.env",
+        &format!("NAME=x\nGITHUB_TOKEN={SECRET}\n"),
+    );
     house.run(["run", "tester", "Read it", "--json"]).expect(0);
     let asked = server.asked();
     let (_, _, result) = &asked[1].results()[0];
-    assert!(result.contains("NAME=x") && result.contains("redacted"), "{result}");
+    assert!(
+        result.contains("NAME=x") && result.contains("redacted"),
+        "{result}"
+    );
     assert!(asked.iter().all(|asked| !asked.body.contains(SECRET)));
     let all = everything(&house);
     assert!(!all.contains(SECRET), "the record holds the secret");
@@ -56,14 +62,30 @@ fn a_secret_in_a_file_reaches_neither_the_model_nor_the_record() {
         .iter()
         .map(|record| {
             let body = &record["body"];
-            format!("{} {}", body["subject"].as_str().unwrap(), body["opinions"][0]["verdict"])
+            format!(
+                "{} {}",
+                body["subject"].as_str().unwrap(),
+                body["opinions"][0]["verdict"]
+            )
         })
         .collect();
-    assert!(verdicts.contains(&"said \"pass\"".to_owned()), "{verdicts:?}");
-    assert!(verdicts.contains(&"result \"redact\"".to_owned()), "{verdicts:?}");
-    let ledger = house.run(["ledger", "--by", "tool", "--json"]).expect(0).json();
+    assert!(
+        verdicts.contains(&"said \"pass\"".to_owned()),
+        "{verdicts:?}"
+    );
+    assert!(
+        verdicts.contains(&"result \"redact\"".to_owned()),
+        "{verdicts:?}"
+    );
+    let ledger = house
+        .run(["ledger", "--by", "tool", "--json"])
+        .expect(0)
+        .json();
     let rows = ledger["rows"].as_array().unwrap();
-    assert!(rows.iter().any(|row| row["tool"] == "redact.inspect"), "{ledger}");
+    assert!(
+        rows.iter().any(|row| row["tool"] == "redact.inspect"),
+        "{ledger}"
+    );
     house.verify();
 }
 
@@ -71,17 +93,26 @@ fn a_secret_in_a_file_reaches_neither_the_model_nor_the_record() {
 fn what_a_person_says_and_what_the_model_writes_pass_the_guards_too() {
     let server = ModelServer::start(|asked: &Asked| {
         Answer::Say(match asked.results().len() {
-            0 => Said::text("The word is hunter2, so I look.")
-                .call("fs__list", json!({ "path": "/workspace", "depth": 1, "note": "hunter2" })),
+            0 => Said::text("The word is hunter2, so I look.").call(
+                "fs__list",
+                json!({ "path": "/workspace", "depth": 1, "note": "hunter2" }),
+            ),
             _ => Said::text("Done with hunter2."),
         })
     });
     let house = guarded(&server, "grd");
     house.write("files/a.txt", "a");
-    let ran = house.run(["run", "tester", "The word is hunter2", "--json"]).expect(0);
+    let ran = house
+        .run(["run", "tester", "The word is hunter2", "--json"])
+        .expect(0);
     assert!(!ran.stdout.contains("hunter2"), "{}", ran.stdout);
     assert!(ran.stdout.contains("Done with *******."), "{}", ran.stdout);
-    assert!(server.asked().iter().all(|asked| !asked.body.contains("hunter2")));
+    assert!(
+        server
+            .asked()
+            .iter()
+            .all(|asked| !asked.body.contains("hunter2"))
+    );
     assert!(!everything(&house).contains("hunter2"));
 }
 
@@ -93,7 +124,10 @@ fn what_is_blocked_is_held_back_and_the_run_goes_on() {
     house.run(["run", "tester", "Read it", "--json"]).expect(0);
     let asked = server.asked();
     let (_, _, result) = &asked[1].results()[0];
-    assert!(result.starts_with("denied: [held back by the guard grd: text before the model from fs"), "{result}");
+    assert!(
+        result.starts_with("denied: [held back by the guard grd: text before the model from fs"),
+        "{result}"
+    );
     assert!(!everything(&house).contains("BLOCK this"));
 }
 
@@ -111,7 +145,10 @@ fn a_call_whose_arguments_are_blocked_is_not_made() {
     let asked = server.asked();
     let (name, arguments, result) = &asked[1].results()[0];
     assert_eq!((name.as_str(), arguments), ("fs__read", &json!({})));
-    assert!(result.contains("held back by the guard grd") && !result.contains("was read"), "{result}");
+    assert!(
+        result.contains("held back by the guard grd") && !result.contains("was read"),
+        "{result}"
+    );
 }
 
 #[test]
@@ -121,7 +158,10 @@ fn a_guard_that_traps_lets_nothing_through() {
     house.write("files/secret.env", "TRAP and tell\n");
     house.run(["run", "tester", "Read it", "--json"]).expect(0);
     let (_, _, result) = &server.asked()[1].results()[0];
-    assert!(result.contains("the guard could not look at it") && !result.contains("and tell"), "{result}");
+    assert!(
+        result.contains("the guard could not look at it") && !result.contains("and tell"),
+        "{result}"
+    );
 }
 
 #[test]

@@ -20,7 +20,9 @@ fn reads(reads: usize) -> impl Fn(&Asked) -> Answer + Send + 'static {
         }
         let n = called.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         Answer::Say(match n < reads {
-            true => Said::text("").call("fs__read", json!({ "path": format!("/workspace/{n}.txt") })),
+            true => {
+                Said::text("").call("fs__read", json!({ "path": format!("/workspace/{n}.txt") }))
+            }
             false => Said::text("All read."),
         })
     }
@@ -34,12 +36,22 @@ fn house(server: &ModelServer, summary: &str) -> House {
         house: "  digest: { component: plugins/digest.wasm, trusted: true }\nprices: { test-model: { from: 2026-01-01, input: 1, output: 10, per: 1M } }\n",
         ..Plan::default()
     });
-    copy(&plugins().join("digest.wasm"), &house.root.join("plugins/digest.wasm"));
-    house.edit("agents/tester.yaml", "context_length: 200000", "context_length: 16000");
+    copy(
+        &plugins().join("digest.wasm"),
+        &house.root.join("plugins/digest.wasm"),
+    );
+    house.edit(
+        "agents/tester.yaml",
+        "context_length: 200000",
+        "context_length: 16000",
+    );
     house.edit("agents/tester.yaml", "budget: 40000", "budget: 8000");
     house.edit("agents/tester.yaml", "trim: oldest", "trim: summary");
     for n in 0..12 {
-        house.write(&format!("files/{n}.txt"), &format!("file {n} has this line\n").repeat(180));
+        house.write(
+            &format!("files/{n}.txt"),
+            &format!("file {n} has this line\n").repeat(180),
+        );
     }
     house
 }
@@ -48,23 +60,50 @@ fn house(server: &ModelServer, summary: &str) -> House {
 fn what_leaves_the_window_is_summed_up_and_stands_before_the_rest() {
     let server = ModelServer::start(reads(12));
     let house = house(&server, "at: 50%, budget: 5%");
-    house.run(["run", "tester", "Read all files", "--json"]).expect(0);
+    house
+        .run(["run", "tester", "Read all files", "--json"])
+        .expect(0);
     let asked = server.asked();
     let summing = asked.iter().filter(|asked| is_summing_up(asked)).count();
     assert!(summing >= 1, "the plugin asked the model");
     let last = asked.iter().rfind(|asked| !is_summing_up(asked)).unwrap();
-    assert!(last.body.contains("THE SUMMARY: files were read."), "{}", last.body);
-    assert!(last.body.contains("Read all files"), "the newest prompt stays");
-    assert!(!last.body.contains("file 0 has this line"), "what was summed up is not sent");
-    let ledger = house.run(["ledger", "--by", "purpose", "--json"]).expect(0).json();
+    assert!(
+        last.body.contains("THE SUMMARY: files were read."),
+        "{}",
+        last.body
+    );
+    assert!(
+        last.body.contains("Read all files"),
+        "the newest prompt stays"
+    );
+    assert!(
+        !last.body.contains("file 0 has this line"),
+        "what was summed up is not sent"
+    );
+    let ledger = house
+        .run(["ledger", "--by", "purpose", "--json"])
+        .expect(0)
+        .json();
     let row = |purpose: &str| -> Value {
         let rows = ledger["rows"].as_array().unwrap();
-        rows.iter().find(|row| row["purpose"] == purpose).cloned().unwrap_or_default()
+        rows.iter()
+            .find(|row| row["purpose"] == purpose)
+            .cloned()
+            .unwrap_or_default()
     };
-    assert_eq!(row("summary")["tokens"]["output"], 100 * summing as u64, "{ledger}");
+    assert_eq!(
+        row("summary")["tokens"]["output"],
+        100 * summing as u64,
+        "{ledger}"
+    );
     assert!(row("work")["calls"].as_u64().unwrap() > 12, "{ledger}");
     let summaries = house.journal("summary");
-    assert!(summaries.iter().any(|record| !record["body"]["summary"].is_null()), "{summaries:?}");
+    assert!(
+        summaries
+            .iter()
+            .any(|record| !record["body"]["summary"].is_null()),
+        "{summaries:?}"
+    );
     house.verify();
 }
 
@@ -72,11 +111,20 @@ fn what_leaves_the_window_is_summed_up_and_stands_before_the_rest() {
 fn when_nothing_may_be_spent_on_it_an_extract_stands_in() {
     let server = ModelServer::start(reads(12));
     let house = house(&server, "at: 50%, budget: 5%, usd_per_day: 0");
-    house.run(["run", "tester", "Read all files", "--json"]).expect(0);
+    house
+        .run(["run", "tester", "Read all files", "--json"])
+        .expect(0);
     let asked = server.asked();
-    assert!(asked.iter().all(|asked| !is_summing_up(asked)), "no model is asked");
+    assert!(
+        asked.iter().all(|asked| !is_summing_up(asked)),
+        "no model is asked"
+    );
     let last = asked.last().unwrap();
-    assert!(last.body.contains("An extract, not a summary"), "{}", last.body);
+    assert!(
+        last.body.contains("An extract, not a summary"),
+        "{}",
+        last.body
+    );
 }
 
 #[test]
@@ -84,9 +132,15 @@ fn a_plugin_that_cannot_sum_up_leaves_the_run_going() {
     let server = ModelServer::start(reads(12));
     let house = house(&server, "at: 50%, budget: 5%");
     house.edit("house.yaml", "plugins/digest.wasm", "plugins/search.wasm");
-    let ran = house.run(["run", "tester", "Read all files", "--json"]).expect(0);
+    let ran = house
+        .run(["run", "tester", "Read all files", "--json"])
+        .expect(0);
     assert!(ran.stdout.contains("not summed up"), "{}", ran.stdout);
     let thinks = house.journal("think");
-    let told = thinks.iter().any(|record| record["body"]["context"].to_string().contains("without being summed up"));
+    let told = thinks.iter().any(|record| {
+        record["body"]["context"]
+            .to_string()
+            .contains("without being summed up")
+    });
     assert!(told, "the account says what was lost");
 }

@@ -332,7 +332,10 @@ fn scale() -> Vec<Figure> {
 fn write_plain_agent(house: &Path) -> Result<()> {
     let shipped = std::fs::read_to_string(house.join("agents/coder.yaml"))?;
     let more = |line: &&str| {
-        !["guards:", "memory:"].iter().any(|key| line.starts_with(key)) && !line.contains("id: repo")
+        !["guards:", "memory:"]
+            .iter()
+            .any(|key| line.starts_with(key))
+            && !line.contains("id: repo")
     };
     let plain: Vec<&str> = shipped.lines().filter(more).collect();
     let plain = plain
@@ -345,7 +348,10 @@ fn write_plain_agent(house: &Path) -> Result<()> {
         plain.contains("context_length: 1000000") && plain.contains("agent: plain"),
         "the shipped agent is not what it was"
     );
-    Ok(std::fs::write(house.join("agents/plain.yaml"), plain + "\n")?)
+    Ok(std::fs::write(
+        house.join("agents/plain.yaml"),
+        plain + "\n",
+    )?)
 }
 
 /// Write `new` for `old` in the file at `path`.

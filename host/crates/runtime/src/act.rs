@@ -377,7 +377,7 @@ impl Run<'_> {
         }
     }
 
-    /// A tool's answer as it joins the conversation: it cannot open or close a section of the map.
+    /// What did not come from the house, as it joins the conversation: it cannot open or close a section of the map.
     pub(crate) fn readable(&self, text: String) -> Text {
         let map = &self.agent.context;
         let mut models = self.asked.iter().map(|asked| &asked.parameters.name);

@@ -153,9 +153,17 @@ impl Guards {
     fn roomy(&self, grant: &Grant, bytes: u64) -> Grant {
         let mut grant = grant.clone();
         let ceiling = |wanted: u64, most: Option<u64>| most.map_or(wanted, |most| wanted.min(most));
-        let output = grant.limits.output.0.max(bytes.saturating_mul(2) + ANSWER_ROOM);
+        let output = grant
+            .limits
+            .output
+            .0
+            .max(bytes.saturating_mul(2) + ANSWER_ROOM);
         grant.limits.output.0 = ceiling(output, self.ceiling.output.as_ref().map(|most| most.0));
-        let memory = grant.limits.memory.0.max(bytes.saturating_mul(16) + MEMORY_ROOM);
+        let memory = grant
+            .limits
+            .memory
+            .0
+            .max(bytes.saturating_mul(16) + MEMORY_ROOM);
         grant.limits.memory.0 = ceiling(memory, self.ceiling.memory.as_ref().map(|most| most.0));
         let fuel = grant.limits.fuel.0.max(bytes.saturating_mul(FUEL_PER_BYTE));
         grant.limits.fuel.0 = ceiling(fuel, self.ceiling.fuel.as_ref().map(|most| most.0));
@@ -185,7 +193,11 @@ impl Guards {
                 labels: labels.iter().map(ToString::to_string).collect(),
             };
             let guard = plugin.shared_name().clone();
-            let (verdict, outcome) = self.sandbox.inspect(plugin, &subject, grant, context).await;
+            let grant = self.roomy(grant, subject.text.len() as u64);
+            let (verdict, outcome) = self
+                .sandbox
+                .inspect(plugin, &subject, &grant, context)
+                .await;
             let (word, why) = match &verdict {
                 Ok(GuardVerdict::Pass) => ("pass", None),
                 Ok(GuardVerdict::Redact(_)) => ("redact", None),

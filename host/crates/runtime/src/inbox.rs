@@ -87,9 +87,10 @@ impl Run<'_> {
     pub(crate) fn said(&mut self, text: &str) {
         self.prompt = text.into();
         self.record(Kind::Said, &json!({ "text": text }));
+        let text = self.readable(text.to_owned());
         self.remember(Item::Text {
             role: Role::User,
-            text: text.into(),
+            text,
             provenance: Provenance::Human,
             labels: Vec::new(),
         });

@@ -84,6 +84,7 @@ pub(crate) struct Written {
 pub(crate) struct Summarised {
     effect: u64,
     upto: usize,
+    budget: u64,
     author: Option<Author>,
     result: Result<String, String>,
     outcome: Option<Outcome>,
@@ -181,7 +182,7 @@ impl Run<'_> {
             self.agent.clone(),
             self.bundle.clone(),
         );
-        let upto = wanted.upto;
+        let (upto, budget) = (wanted.upto, wanted.budget);
         self.summing.under_way = Some(effect);
         self.summing.inferences = 0;
         self.start(effect, &OWNER.into(), async move {
@@ -192,6 +193,7 @@ impl Run<'_> {
             Done::Summarised(Box::new(Summarised {
                 effect,
                 upto,
+                budget,
                 author,
                 result,
                 outcome,
@@ -241,14 +243,24 @@ impl Run<'_> {
             self.record(Kind::Cost, &cost);
         }
         self.book_plugin(&summarised, state);
-        match summarised.result {
-            Ok(text) if !text.trim().is_empty() => {
+        // A plugin that does not keep to its budget would be asked again every turn.
+        let kept = match &summarised.result {
+            Ok(text) => {
+                let text = self.readable(text.clone()).to_string();
+                let estimator = self.counting.calibrated(&summarised.asked.parameters);
+                Summary::within(&text, summarised.budget, &estimator)
+                    .filter(|text| !text.trim().is_empty())
+            }
+            Err(_) => None,
+        };
+        match kept {
+            Some(text) => {
                 let (provenance, labels) = match summarised.author {
                     Some(author) => (author.provenance, author.labels),
                     None => (Provenance::House, Vec::new()),
                 };
                 let written = Written {
-                    text: self.readable(text).to_string(),
+                    text,
                     upto: summarised.upto,
                     provenance,
                     labels,
@@ -264,10 +276,9 @@ impl Run<'_> {
                 self.summing.take(written, self.counting.estimator());
                 self.summing.failed_at = None;
             }
-            failed => {
-                let why = failed
-                    .err()
-                    .unwrap_or_else(|| "the summary is empty".into());
+            None => {
+                let empty = "the summary is empty, or none of it fits its budget";
+                let why = summarised.result.err().unwrap_or_else(|| empty.into());
                 self.record(
                     Kind::Summary,
                     &json!({ "effect": summarised.effect, "summary": null, "why": why }),
