@@ -9,6 +9,7 @@ mod chat;
 mod dialect;
 mod draft;
 mod http;
+mod manners;
 mod rope;
 mod scripted;
 mod secret;

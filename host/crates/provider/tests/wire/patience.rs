@@ -210,6 +210,49 @@ async fn an_answer_that_never_ends_is_ended() {
 }
 
 #[tokio::test]
+async fn whoever_stops_waiting_stops_the_server_too_and_is_not_asked_again() {
+    // Before the head of the answer, and inside it.
+    for begun in [Vec::new(), answer("200 OK", &[], "")[..20].to_vec()] {
+        let server = Server::start(vec![Answer::Hang(begun)]).await;
+        let model = open(&server.base_url, None, &settings());
+        let payload = payload();
+        let mut sink = ();
+        let asking = model.complete(&payload, &mut sink);
+        let is_asked = async {
+            while server.requests().is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            reply = asking => panic!("it cannot have finished: {reply:?}"),
+            () = is_asked => {}
+        }
+        server.client_hung_up().await;
+        assert_eq!(server.requests().len(), 1);
+    }
+    // In a pause between two attempts.
+    let server = Server::start(vec![whole(answer("503 Busy", &["retry-after: 30"], ""))]).await;
+    let patient = provider::Settings {
+        longest_pause: Duration::from_secs(60),
+        ..settings()
+    };
+    let mut heard = Heard::default();
+    let model = open(&server.base_url, None, &patient);
+    let payload = payload();
+    let asking = model.complete(&payload, &mut heard);
+    let given_up = tokio::time::timeout(Duration::from_millis(200), asking).await;
+    assert!(given_up.is_err(), "{given_up:?}");
+    let [note] = &heard.notes[..] else {
+        panic!("{:?}", heard.notes)
+    };
+    assert!(
+        note.starts_with("provider `local` asks for patience (503): again in 3"),
+        "{note}"
+    );
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn while_the_model_thinks_the_host_holds_one_copy_of_the_conversation() {
     let server = Server::start(vec![Answer::Hang(Vec::new())]).await;
     let model = open(&server.base_url, None, &settings());
