@@ -6,8 +6,6 @@ mod blocks;
 mod decode;
 mod encode;
 mod kept;
-#[cfg(test)]
-mod tests;
 mod thinking;
 
 use crate::dialect::{Assembly, Dialect, Exchange, Words};

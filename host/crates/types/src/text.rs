@@ -70,7 +70,8 @@ impl Text {
 fn unescape(wire: &str, first: usize, text: &mut String) {
     text.push_str(&wire[..first]);
     let mut rest = &wire[first..];
-    while let Some(at) = rest.find('\\') {
+    // Escapes stand close together where there are any: looking at byte after byte is quicker than calling a search.
+    while let Some(at) = rest.bytes().position(|byte| byte == b'\\') {
         text.push_str(&rest[..at]);
         let mut escape = rest[at + 1..].chars();
         match escape.next() {

@@ -165,3 +165,6 @@ fn object_schema(schema: &Value) -> Cow<'_, Value> {
         _ => Cow::Owned(json!({"type": "object"})),
     }
 }
+
+#[cfg(test)]
+mod tests;

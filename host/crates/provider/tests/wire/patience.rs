@@ -2,11 +2,11 @@
 
 use crate::chat::STREAM;
 use crate::server::{Answer, Server, answer, events};
-use crate::{Heard, ask, open, payload, settings, whole};
+use crate::{Heard, ask, chat_completions, open, payload, settings, whole};
 use charthouse_provider as provider;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use types::{Dialect, ModelErrorKind, Patience, ProviderConfig, ProviderKind};
+use types::{ModelErrorKind, Patience, ProviderConfig};
 
 fn fine() -> Answer {
     whole(answer("200 OK", &[], &events("\n", &STREAM)))
@@ -169,14 +169,7 @@ async fn the_house_says_how_patient_it_is() {
     let server = Server::start(vec![busy()]).await;
     let config = |patience| ProviderConfig {
         patience,
-        ..ProviderConfig::new(
-            "local",
-            ProviderKind::Http {
-                dialect: Dialect::ChatCompletions,
-                base_url: server.base_url.clone(),
-                key: None,
-            },
-        )
+        ..ProviderConfig::new("local", chat_completions(&server.base_url, None))
     };
     let once = config(Patience {
         retries: Some(0),
@@ -185,6 +178,35 @@ async fn the_house_says_how_patient_it_is() {
     let model = provider::open(&once, &settings()).unwrap();
     model.complete(&payload(), &mut ()).await.unwrap_err();
     assert_eq!(server.requests().len(), 1);
+
+    let short = Some(Duration::from_millis(40));
+    let server = Server::start(vec![Answer::Hang(Vec::new())]).await;
+    for (patience, words) in [
+        (
+            Patience {
+                connect: short,
+                idle: short,
+                ..Patience::default()
+            },
+            "sent nothing for 0.04 s",
+        ),
+        (
+            Patience {
+                total: short,
+                ..Patience::default()
+            },
+            "after 0.04 s",
+        ),
+    ] {
+        let config = ProviderConfig {
+            kind: chat_completions(&server.base_url, None),
+            ..config(patience)
+        };
+        let model = provider::open(&config, &settings()).unwrap();
+        let error = model.complete(&payload(), &mut ()).await.unwrap_err();
+        assert_eq!(error.kind, ModelErrorKind::Timeout);
+        assert!(error.message.contains(words), "{error}");
+    }
 }
 
 #[tokio::test]
