@@ -1,5 +1,6 @@
 //! Names and arguments as every dialect's servers accept them, and back.
 
+use serde::{Serialize, Serializer};
 use serde_json::json;
 use std::borrow::Cow;
 use types::{Text, ToolName};
@@ -51,6 +52,13 @@ impl Default for WireName {
             bytes: [0; LONGEST_NAME],
             length: 0,
         }
+    }
+}
+
+impl Serialize for WireName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // ASCII, whatever the name was.
+        serializer.serialize_str(std::str::from_utf8(self.as_bytes()).unwrap_or_default())
     }
 }
 
@@ -138,6 +146,7 @@ mod tests {
             ("", "_"),
         ] {
             assert_eq!(wire_name(name).as_bytes(), wire.as_bytes());
+            assert_eq!(json!(wire_name(name)), wire);
         }
         assert_eq!(wire_name(&"é".repeat(100)).as_bytes().len(), LONGEST_NAME);
         assert_eq!(house_name("fs__read"), "fs.read");
