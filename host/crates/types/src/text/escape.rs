@@ -57,6 +57,27 @@ fn is_special(byte: u8) -> bool {
     byte < b' ' || byte == b'"' || byte == b'\\'
 }
 
+/// The letter that stands for a byte behind a backslash; 0 where there is none.
+const SHORT: [u8; 256] = {
+    let mut short = [0; 256];
+    short[0x08] = b'b';
+    short[0x09] = b't';
+    short[0x0a] = b'n';
+    short[0x0c] = b'f';
+    short[0x0d] = b'r';
+    short[b'"' as usize] = b'"';
+    short[b'\\' as usize] = b'\\';
+    short
+};
+
+#[inline]
+fn push_escaped(wire: &mut Vec<u8>, byte: u8) {
+    match SHORT[usize::from(byte)] {
+        0 => wire.extend_from_slice(&unicode_escape(byte)),
+        short => wire.extend_from_slice(&[b'\\', short]),
+    }
+}
+
 #[cold]
 fn unicode_escape(byte: u8) -> [u8; 6] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -64,22 +85,13 @@ fn unicode_escape(byte: u8) -> [u8; 6] {
     [b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte)]
 }
 
-fn push_escaped(wire: &mut Vec<u8>, byte: u8) {
-    let short = match byte {
-        b'"' | b'\\' => byte,
-        b'\n' => b'n',
-        b'\t' => b't',
-        b'\r' => b'r',
-        8 => b'b',
-        12 => b'f',
-        _ => return wire.extend_from_slice(&unicode_escape(byte)),
-    };
-    wire.extend_from_slice(&[b'\\', short]);
-}
-
 /// Where in `block` the first byte stands that has to be escaped; its length where there is none.
+#[inline]
 fn special(block: &[u8; BLOCK]) -> usize {
-    let [low, high] = [0, 8].map(|at| marks(std::array::from_fn(|n| block[at + n])));
+    let ([low, high], []) = block.as_chunks() else {
+        return BLOCK;
+    };
+    let (low, high) = (marks(*low), marks(*high));
     // One bit in eight is a mark, so the number of bits below the first one is eight for each byte before it.
     if low != 0 {
         low.trailing_zeros() as usize / 8
@@ -92,6 +104,7 @@ fn special(block: &[u8; BLOCK]) -> usize {
 
 /// The highest bit of each byte that has to be escaped, the first byte lowest. Additions stay within their byte, because what is added to has its highest
 /// bit taken off: no byte marks its neighbour.
+#[inline]
 fn marks(bytes: [u8; 8]) -> u64 {
     const EACH: u64 = u64::from_le_bytes([1; 8]);
     const HIGHEST: u64 = EACH * 0x80;
