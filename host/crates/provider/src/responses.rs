@@ -121,47 +121,27 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     /// Whether `refusal` is about the response that this request goes on from. Servers have many words for it, but they name what is missing.
-    fn is_about_what_is_held(&self, refusal: &Refusal) -> bool {
+    fn names_what_is_held(&self, refusal: &Refusal) -> bool {
         let Some(Continuation { id, .. }) = &self.continuation else {
             return false;
         };
-        match refusal.status {
-            404 | 410 => true,
-            400..=599 => refusal.body.contains("previous_response") || refusal.body.contains(&**id),
-            _ => false,
-        }
-    }
-}
-
-impl Exchange for Turn<'_> {
-    fn body(&self) -> Rope {
-        encode::body(
-            self.payload,
-            self.model,
-            &Form {
-                store: self.responses.memory().is_some(),
-                manner: self.manner,
-                continuation: self.continuation.as_ref(),
-            },
-        )
+        let names = ["previous_response", id].map(|words| refusal.body.contains(words));
+        refusal.status >= 400 && names.contains(&true)
     }
 
-    fn adapt(&mut self, refusal: &Refusal) -> bool {
-        if self.is_about_what_is_held(refusal) {
-            if let (Some(memory), Some(dropped)) =
-                (&self.responses.memory, self.continuation.take())
-            {
-                memory.forget(&dropped.id);
-            }
+    /// Send the whole conversation, because the server does not hold it.
+    fn send_all(&mut self, refusal: &Refusal) {
+        if let (Some(memory), Some(dropped)) = (&self.responses.memory, self.continuation.take()) {
+            memory.forget(&dropped.id);
             let never = [IGNORED, "not supported", "unsupported", "unknown_parameter"];
-            if never.iter().any(|words| refusal.body.contains(words)) {
+            if never.iter().any(|words| refusal.body.contains(words)) || memory.is_of_no_use() {
                 self.responses.cannot_hold.store(true, Relaxed);
             }
-            return true;
         }
-        if !matches!(refusal.status, 400 | 422) {
-            return false;
-        }
+    }
+
+    /// Leave out what the model does not take, if that is what `refusal` is about.
+    fn mend_manner(&mut self, refusal: &Refusal) -> bool {
         let said = refusal.body.to_ascii_lowercase();
         let names = |words: &[&str]| words.iter().any(|word| said.contains(word));
         let parameters = &self.payload.parameters;
@@ -186,6 +166,37 @@ impl Exchange for Turn<'_> {
             manners.insert(self.model.to_owned(), wanted);
         }
         changed
+    }
+}
+
+impl Exchange for Turn<'_> {
+    fn body(&self) -> Rope {
+        encode::body(
+            self.payload,
+            self.model,
+            &Form {
+                store: self.responses.memory().is_some(),
+                manner: self.manner,
+                continuation: self.continuation.as_ref(),
+            },
+        )
+    }
+
+    fn adapt(&mut self, refusal: &Refusal) -> bool {
+        if self.names_what_is_held(refusal) {
+            self.send_all(refusal);
+            return true;
+        }
+        if matches!(refusal.status, 400 | 422) && self.mend_manner(refusal) {
+            return true;
+        }
+        // A server that does not hold the conversation may find fault with anything in the rest of it: results without calls, for one.
+        let may_be_the_rest = matches!(refusal.status, 400 | 404 | 409 | 410 | 422);
+        let falls_back = self.continuation.is_some() && may_be_the_rest && !refusal.is_overflow();
+        if falls_back {
+            self.send_all(refusal);
+        }
+        falls_back
     }
 
     fn assembly(&self) -> Box<dyn Assembly + '_> {
