@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Benches inside the parts: package, bench, title, how.
-const PARTS: [(&str, &str, &str, &str); 5] = [
+const PARTS: [(&str, &str, &str, &str); 6] = [
     (
         "charthouse-sandbox",
         "call",
@@ -42,7 +42,13 @@ const PARTS: [(&str, &str, &str, &str); 5] = [
         "charthouse-context",
         "payload",
         "Payload",
-        "A coding agent's map with 128k tokens of history. *Whole*: measure every item, plan and assemble. *Next turn*: one exchange more is measured, then plan and assemble. The payload shares its items with the history; encoding it in a provider's dialect comes after.",
+        "A coding agent's map with 128k tokens of history. *Whole*: measure every item, plan and assemble. *Next turn*: one exchange more is measured, then plan and assemble. The payload shares its items with the history; encoding it in a provider's dialect comes after (section \"Body\").",
+    ),
+    (
+        "charthouse-provider",
+        "body",
+        "Body",
+        "A request's body for a conversation of tool calls and results of 4 KB each, which is handed to the socket in pieces. *First body*: every text escaped once, every item made, then the body. *Next turn*: one exchange more, then the body of the whole conversation. The floor is memcpy of the body's bytes.",
     ),
     (
         "charthouse-journal",

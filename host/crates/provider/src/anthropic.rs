@@ -1,23 +1,19 @@
 //! Messages, as Anthropic's API and some others speak them.
 //!
-//! Models of this API differ in what they accept: older ones want a budget for thinking, newer ones refuse it; newer ones refuse a temperature. What a
-//! model wants is learnt from its refusal and remembered for as long as the host runs, because no list of names stays right.
+//! Models of this API differ in what they accept: older ones want a budget for thinking, newer ones refuse it and a temperature with it.
 
 mod blocks;
 mod decode;
 mod encode;
 mod kept;
-#[cfg(test)]
-mod tests;
 mod thinking;
 
 use crate::dialect::{Assembly, Dialect, Exchange, Words};
+use crate::manners::Manners;
 use crate::rope::Rope;
 use crate::secret::Key;
 use crate::transport::refusal::Refusal;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use types::Payload;
 
 /// The version of the API that is spoken.
@@ -35,19 +31,7 @@ pub struct Manner {
 /// The dialect, and what is known of the models behind the one server it is spoken with.
 #[derive(Default)]
 pub struct Messages {
-    manners: Mutex<BTreeMap<String, Manner>>,
-}
-
-impl Messages {
-    fn manner(&self, model: &str) -> Manner {
-        let manners = self.manners.lock().unwrap_or_else(PoisonError::into_inner);
-        manners.get(model).copied().unwrap_or_default()
-    }
-
-    fn learn(&self, model: &str, manner: Manner) {
-        let mut manners = self.manners.lock().unwrap_or_else(PoisonError::into_inner);
-        manners.insert(model.to_owned(), manner);
-    }
+    manners: Manners<Manner>,
 }
 
 impl Dialect for Messages {
@@ -86,18 +70,18 @@ impl Dialect for Messages {
 
     fn exchange<'a>(&'a self, payload: &'a Payload, model: &'a str) -> Box<dyn Exchange + 'a> {
         Box::new(Message {
-            dialect: self,
             payload,
             model,
-            manner: self.manner(model),
+            manners: &self.manners,
+            manner: self.manners.of(model),
         })
     }
 }
 
 struct Message<'a> {
-    dialect: &'a Messages,
     payload: &'a Payload,
     model: &'a str,
+    manners: &'a Manners<Manner>,
     manner: Manner,
 }
 
@@ -117,12 +101,7 @@ impl Exchange for Message<'_> {
         } else if parameters.temperature.is_some() && refusal.body.contains("temperature") {
             wanted.no_temperature = true;
         }
-        let changed = wanted != self.manner;
-        if changed {
-            self.manner = wanted;
-            self.dialect.learn(self.model, wanted);
-        }
-        changed
+        self.manners.change(self.model, &mut self.manner, wanted)
     }
 
     fn assembly(&self) -> Box<dyn Assembly + '_> {

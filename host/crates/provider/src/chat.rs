@@ -4,19 +4,18 @@ mod decode;
 mod encode;
 
 use crate::dialect::{Assembly, Dialect, Exchange, Words};
+use crate::manners::Manners;
 use crate::rope::Rope;
 use crate::secret::Key;
 use crate::transport::refusal::Refusal;
-use encode::LimitField;
+use encode::Manner;
 use reqwest::header::{AUTHORIZATION, HeaderMap, InvalidHeaderValue};
-use std::sync::atomic::{AtomicBool, Ordering};
 use types::Payload;
 
-/// The dialect, and what is known of the one server it is spoken with.
+/// The dialect, and what is known of the models behind the one server it is spoken with.
 #[derive(Default)]
 pub struct Chat {
-    /// Learnt from the server's first refusal.
-    wants_completion_limit: AtomicBool,
+    manners: Manners<Manner>,
 }
 
 impl Dialect for Chat {
@@ -48,42 +47,42 @@ impl Dialect for Chat {
     }
 
     fn exchange<'a>(&'a self, payload: &'a Payload, model: &'a str) -> Box<dyn Exchange + 'a> {
-        let limit = match self.wants_completion_limit.load(Ordering::Relaxed) {
-            true => LimitField::MaxCompletionTokens,
-            false => LimitField::MaxTokens,
-        };
         Box::new(Completion {
-            chat: self,
             payload,
             model,
-            limit,
+            manners: &self.manners,
+            manner: self.manners.of(model),
         })
     }
 }
 
 struct Completion<'a> {
-    chat: &'a Chat,
     payload: &'a Payload,
     model: &'a str,
-    limit: LimitField,
+    manners: &'a Manners<Manner>,
+    manner: Manner,
 }
 
 impl Exchange for Completion<'_> {
     fn body(&self) -> Rope {
-        encode::body(self.payload, self.model, self.limit)
+        encode::body(self.payload, self.model, self.manner)
     }
 
     fn adapt(&mut self, refusal: &Refusal) -> bool {
-        let wants_other = self.limit == LimitField::MaxTokens
-            && refusal.status == 400
-            && refusal.body.contains("max_completion_tokens");
-        if wants_other {
-            self.limit = LimitField::MaxCompletionTokens;
-            self.chat
-                .wants_completion_limit
-                .store(true, Ordering::Relaxed);
+        if refusal.status != 400 {
+            return false;
         }
-        wants_other
+        let parameters = &self.payload.parameters;
+        let says = |word| refusal.body.contains(word);
+        let mut wanted = self.manner;
+        if says("max_completion_tokens") {
+            wanted.completion_limit = true;
+        } else if parameters.reasoning.is_some() && says("reasoning_effort") {
+            wanted.no_effort = true;
+        } else if parameters.temperature.is_some() && says("temperature") {
+            wanted.no_temperature = true;
+        }
+        self.manners.change(self.model, &mut self.manner, wanted)
     }
 
     fn assembly(&self) -> Box<dyn Assembly + '_> {

@@ -11,6 +11,7 @@ mod dialect;
 mod draft;
 mod http;
 mod limits;
+mod manners;
 mod responses;
 mod rope;
 mod scripted;

@@ -9,15 +9,14 @@ mod encode;
 mod held;
 
 use crate::dialect::{Assembly, Dialect, Exchange, Words};
+use crate::manners::Manners;
 use crate::rope::Rope;
 use crate::secret::Key;
 use crate::transport::refusal::Refusal;
 use encode::Form;
 use held::{Continuation, Memory};
 use reqwest::header::{AUTHORIZATION, HeaderMap, InvalidHeaderValue};
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use types::Payload;
 
 /// By this name what is kept of an answer is known to be this dialect's.
@@ -34,7 +33,7 @@ pub struct Responses {
     /// Learnt: the server cannot hold a conversation.
     cannot_hold: AtomicBool,
     /// Learnt: what models want otherwise.
-    manners: Mutex<BTreeMap<String, Manner>>,
+    manners: Manners<Manner>,
 }
 
 /// What one model or its server does not take, learnt from its refusal.
@@ -61,10 +60,6 @@ impl Responses {
         self.memory
             .as_ref()
             .filter(|_| !self.cannot_hold.load(Relaxed))
-    }
-
-    fn manners(&self) -> MutexGuard<'_, BTreeMap<String, Manner>> {
-        self.manners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -101,7 +96,7 @@ impl Dialect for Responses {
             responses: self,
             payload,
             model,
-            manner: self.manners().get(model).copied().unwrap_or_default(),
+            manner: self.manners.of(model),
             continuation: self
                 .memory()
                 .and_then(|memory| memory.continuation(encode::conversation(payload))),
@@ -159,13 +154,8 @@ impl Turn<'_> {
         } else if parameters.temperature.is_some() && names(&["temperature"]) {
             wanted.no_temperature = true;
         }
-        let changed = wanted != self.manner;
-        if changed {
-            self.manner = wanted;
-            let mut manners = self.responses.manners();
-            manners.insert(self.model.to_owned(), wanted);
-        }
-        changed
+        let manners = &self.responses.manners;
+        manners.change(self.model, &mut self.manner, wanted)
     }
 }
 

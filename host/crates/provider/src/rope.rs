@@ -3,6 +3,7 @@
 //! A conversation is long and hardly changes from turn to turn, so its texts are never copied into a request: the body is made of handles to them, with the
 //! little that stands between them in one buffer of its own. Making a body again costs as much as there are items, however long they are.
 
+use crate::spelling::WireName;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use serde::Serialize;
@@ -75,6 +76,24 @@ impl Braid {
     pub fn text(&mut self, text: &Text) {
         self.glue.push(b'"');
         self.share(text.wire());
+        self.glue.push(b'"');
+    }
+
+    /// A name, which needs no escapes, as a JSON string.
+    pub fn name(&mut self, name: &WireName) {
+        self.glue.push(b'"');
+        self.glue.extend_from_slice(name.as_bytes());
+        self.glue.push(b'"');
+    }
+
+    /// A short text that is kept as it reads, an id for instance, as a JSON string.
+    pub fn string(&mut self, text: &str) {
+        let needs_escape = |byte: u8| byte < b' ' || matches!(byte, b'"' | b'\\');
+        if text.bytes().any(needs_escape) {
+            return self.json(text);
+        }
+        self.glue.push(b'"');
+        self.glue.extend_from_slice(text.as_bytes());
         self.glue.push(b'"');
     }
 
@@ -178,6 +197,16 @@ mod tests {
         assert_eq!(rope.len(), expected.len());
         let body = RopeBody::from(rope);
         assert_eq!(body.size_hint().exact(), Some(expected.len() as u64));
+    }
+
+    #[test]
+    fn strings_are_json() {
+        for text in ["", "call_1", "é \"x\"\\", "\n\u{1}"] {
+            let mut braid = Braid::default();
+            braid.string(text);
+            let json = serde_json::to_vec(text).unwrap();
+            assert_eq!(braid.finish().to_vec(), json);
+        }
     }
 
     #[test]

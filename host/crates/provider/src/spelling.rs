@@ -1,42 +1,103 @@
 //! Names and arguments as every dialect's servers accept them, and back.
 
+use serde::{Serialize, Serializer};
 use serde_json::json;
 use std::borrow::Cow;
-use types::ToolName;
+use types::{Text, ToolName};
 
 /// Longest name that every provider accepts for a tool.
 const LONGEST_NAME: usize = 64;
 
 /// The spelling that providers accept: [`ToolName::wire`] for a tool's full name; host tools have a plain name that needs none. A name that
 /// a model made up may hold anything, and is sent back in the characters that are allowed.
-pub fn wire_name(name: &str) -> Cow<'_, str> {
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    if !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(is_allowed) {
-        return name.into();
+pub fn wire_name(name: &str) -> WireName {
+    let mut wire = WireName::default();
+    let well_formed = match name.split_once('.') {
+        None => wire.push_all(name),
+        Some((plugin, tool)) => {
+            let is_name = |part: &str| part.starts_with(|c: char| c.is_ascii_alphabetic());
+            // As [`ToolName::wire`] writes it, which a test compares; there is a name to write for each call of a conversation in each turn.
+            let fits = plugin
+                .split_inclusive('_')
+                .all(|part| wire.push_all(part) && (!part.ends_with('_') || wire.push(b'-')));
+            is_name(plugin) && is_name(tool) && fits && wire.push_all("__") && wire.push_all(tool)
+        }
+    };
+    if well_formed && wire.length > 0 {
+        return wire;
     }
-    if let Ok(name) = ToolName::parse(name) {
-        return name.wire().into();
+    wire.length = 0;
+    for character in name.chars() {
+        let allowed = u8::try_from(character)
+            .ok()
+            .filter(|byte| is_allowed(*byte));
+        wire.push(allowed.unwrap_or(b'_'));
     }
-    let mut wire: String = name
-        .chars()
-        .map(|c| if is_allowed(c) { c } else { '_' })
-        .take(LONGEST_NAME)
-        .collect();
-    if wire.is_empty() {
-        wire.push('_');
+    if wire.length == 0 {
+        wire.push(b'_');
     }
-    wire.into()
+    wire
+}
+
+/// A name as it goes on the wire, on the stack.
+#[derive(Clone, Copy)]
+pub struct WireName {
+    bytes: [u8; LONGEST_NAME],
+    length: usize,
+}
+
+impl Default for WireName {
+    fn default() -> Self {
+        WireName {
+            bytes: [0; LONGEST_NAME],
+            length: 0,
+        }
+    }
+}
+
+impl Serialize for WireName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // ASCII, whatever the name was.
+        serializer.serialize_str(std::str::from_utf8(self.as_bytes()).unwrap_or_default())
+    }
+}
+
+impl WireName {
+    /// The name: nothing in it has to be escaped.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    /// Whether there was room for `byte`.
+    fn push(&mut self, byte: u8) -> bool {
+        let room = self.bytes.get_mut(self.length);
+        let fits = room.is_some();
+        if let Some(room) = room {
+            *room = byte;
+            self.length += 1;
+        }
+        fits
+    }
+
+    /// Whether all of `text` may stand in a name and there was room for it.
+    fn push_all(&mut self, text: &str) -> bool {
+        text.bytes().all(|byte| is_allowed(byte) && self.push(byte))
+    }
+}
+
+fn is_allowed(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 /// A call's id in the characters that every provider accepts: a conversation may have begun with another one.
 pub fn wire_id(id: &str) -> Cow<'_, str> {
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     if id.is_empty() {
         "_".into()
-    } else if id.chars().all(is_allowed) {
+    } else if id.bytes().all(is_allowed) {
         id.into()
     } else {
-        let mended = id.chars().map(|c| if is_allowed(c) { c } else { '_' });
+        let allowed = |c: char| u8::try_from(c).is_ok_and(is_allowed);
+        let mended = id.chars().map(|c| if allowed(c) { c } else { '_' });
         mended.collect::<String>().into()
     }
 }
@@ -46,23 +107,34 @@ pub fn house_name(wire: &str) -> String {
     ToolName::from_wire(wire).map_or_else(|| wire.to_owned(), |name| name.to_string())
 }
 
-/// Arguments as a JSON object: as they are where they are one, and wrapped into one where the model wrote something else, which several servers would
-/// refuse for as long as it stood in the history.
-pub fn wire_arguments(arguments: &str) -> Cow<'_, str> {
-    let is_object = arguments.trim_start().starts_with('{')
-        && serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok();
+/// How the arguments of a call go on the wire: as a JSON object, which several servers insist on for as long as the call stands in the history.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Arguments<'a> {
+    /// As the model wrote them; this is their text.
+    Written(&'a str),
+    /// It wrote none, or something else: this is the object that is sent.
+    Mended(Cow<'static, str>),
+}
+
+/// The arguments of a call; `scratch` is where their text is put, so that a conversation of many calls needs one buffer.
+pub fn wire_arguments<'a>(arguments: &Text, scratch: &'a mut String) -> Arguments<'a> {
+    arguments.plain_into(scratch);
+    let text: &str = scratch;
+    let is_object = text.trim_start().starts_with('{')
+        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
     if is_object {
-        arguments.into()
-    } else if arguments.trim().is_empty() {
-        "{}".into()
+        Arguments::Written(text)
+    } else if text.trim().is_empty() {
+        Arguments::Mended("{}".into())
     } else {
-        json!({ "not_json": arguments }).to_string().into()
+        Arguments::Mended(json!({ "not_json": text }).to_string().into())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn names_are_spelled_as_providers_want_them() {
@@ -73,11 +145,25 @@ mod tests {
             ("rm -rf /", "rm_-rf__"),
             ("", "_"),
         ] {
-            assert_eq!(wire_name(name), wire);
+            assert_eq!(wire_name(name).as_bytes(), wire.as_bytes());
+            assert_eq!(json!(wire_name(name)), wire);
         }
-        assert_eq!(wire_name(&"é".repeat(100)).len(), LONGEST_NAME);
+        assert_eq!(wire_name(&"é".repeat(100)).as_bytes().len(), LONGEST_NAME);
         assert_eq!(house_name("fs__read"), "fs.read");
         assert_eq!(house_name("made up"), "made up");
+    }
+
+    proptest! {
+        #[test]
+        fn a_tools_name_is_spelled_as_its_type_spells_it(name in "[a-zA-Z0-9_.é-]{0,70}|[a-z_-]{1,40}\\.[a-z_-]{1,40}") {
+            let wire = wire_name(&name);
+            prop_assert!((1..=LONGEST_NAME).contains(&wire.as_bytes().len()));
+            prop_assert!(wire.as_bytes().iter().all(|byte| is_allowed(*byte)));
+            if let Ok(name) = ToolName::parse(&name) {
+                let expected = name.wire();
+                prop_assert_eq!(wire.as_bytes(), expected.as_bytes());
+            }
+        }
     }
 
     #[test]
@@ -88,7 +174,11 @@ mod tests {
             ("{\"path\": ", r#"{"not_json":"{\"path\": "}"#),
             ("[1]", r#"{"not_json":"[1]"}"#),
         ] {
-            assert_eq!(wire_arguments(written), wire);
+            let arguments = match wire_arguments(&written.into(), &mut String::new()) {
+                Arguments::Written(text) => text.to_owned(),
+                Arguments::Mended(object) => object.into_owned(),
+            };
+            assert_eq!(arguments, wire);
         }
     }
 }

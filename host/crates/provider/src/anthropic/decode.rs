@@ -311,3 +311,6 @@ impl Message {
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name)?.as_str()
 }
+
+#[cfg(test)]
+mod tests;

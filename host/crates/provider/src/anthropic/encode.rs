@@ -6,7 +6,7 @@ use super::Manner;
 use super::blocks::{Block, Layout, Placed, Speaker};
 use super::thinking::Thinking;
 use crate::rope::{Braid, Rope};
-use crate::spelling::{wire_arguments, wire_id, wire_name};
+use crate::spelling::{Arguments, wire_arguments, wire_id, wire_name};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use types::{Payload, ToolSchema};
@@ -31,8 +31,9 @@ pub fn body(payload: &Payload, model: &str, manner: Manner) -> Rope {
     let thinking = Thinking::of(payload, manner, limit);
     let layout = Layout::of(payload);
     let mut braid = Braid::with_room_for(layout.blocks.len());
+    let mut scratch = String::new();
     braid.push(br#"{"model":"#);
-    braid.json(model);
+    braid.string(model);
     braid.push(br#","max_tokens":"#);
     braid.json(&limit);
     braid.push(br#","stream":true"#);
@@ -55,7 +56,7 @@ pub fn body(payload: &Payload, model: &str, manner: Manner) -> Rope {
     let (system, messages) = layout.blocks.split_at(begin);
     for (index, placed) in system.iter().enumerate() {
         braid.push(if index == 0 { br#","system":["# } else { b"," });
-        block(&mut braid, placed);
+        block(&mut braid, placed, &mut scratch);
     }
     if !system.is_empty() {
         braid.push(b"]");
@@ -76,7 +77,7 @@ pub fn body(payload: &Payload, model: &str, manner: Manner) -> Rope {
             if index > 0 {
                 braid.push(b",");
             }
-            block(&mut braid, placed);
+            block(&mut braid, placed, &mut scratch);
         }
         braid.push(b"]}");
     }
@@ -84,7 +85,7 @@ pub fn body(payload: &Payload, model: &str, manner: Manner) -> Rope {
     braid.finish()
 }
 
-fn block(braid: &mut Braid, placed: &Placed<'_>) {
+fn block(braid: &mut Braid, placed: &Placed<'_>, scratch: &mut String) {
     match &placed.block {
         Block::Text(text) => {
             braid.push(br#"{"type":"text","text":"#);
@@ -103,16 +104,19 @@ fn block(braid: &mut Braid, placed: &Placed<'_>) {
         Block::Thought(block) => return braid.json(block),
         Block::Call(call) => {
             braid.push(br#"{"type":"tool_use","id":"#);
-            braid.json(&wire_id(&call.id));
+            braid.string(&wire_id(&call.id));
             braid.push(br#","name":"#);
-            braid.json(&wire_name(&call.name));
+            braid.name(&wire_name(&call.name));
             braid.push(br#","input":"#);
             // An object in the request itself and not in a string: the one text that is not sent as it is kept.
-            braid.push(wire_arguments(&call.arguments.plain()).as_bytes());
+            match wire_arguments(&call.arguments, scratch) {
+                Arguments::Written(text) => braid.push(text.as_bytes()),
+                Arguments::Mended(object) => braid.push(object.as_bytes()),
+            }
         }
         Block::Result(result) => {
             braid.push(br#"{"type":"tool_result","tool_use_id":"#);
-            braid.json(&wire_id(&result.call));
+            braid.string(&wire_id(&result.call));
             if !result.text.is_empty() {
                 braid.push(br#","content":"#);
                 braid.text(&result.text);
@@ -132,9 +136,9 @@ fn tools(braid: &mut Braid, tools: &[ToolSchema], marked: bool) {
     for (index, tool) in tools.iter().enumerate() {
         braid.push(if index == 0 { br#","tools":["# } else { b"," });
         braid.push(br#"{"name":"#);
-        braid.json(&wire_name(&tool.name));
+        braid.name(&wire_name(&tool.name));
         braid.push(br#","description":"#);
-        braid.json(&tool.description);
+        braid.string(&tool.description);
         braid.push(br#","input_schema":"#);
         braid.json(&*object_schema(&tool.parameters));
         if marked && index + 1 == tools.len() {
@@ -161,3 +165,6 @@ fn object_schema(schema: &Value) -> Cow<'_, Value> {
         _ => Cow::Owned(json!({"type": "object"})),
     }
 }
+
+#[cfg(test)]
+mod tests;

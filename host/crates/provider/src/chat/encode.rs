@@ -3,9 +3,8 @@
 //! A pure function of the payload: the same history always gives the same bytes, which is what lets a provider recognise the prefix that it has cached.
 
 use crate::rope::{Braid, Rope};
-use crate::spelling::{wire_arguments, wire_name};
-use std::borrow::Cow;
-use types::{Item, Payload, Reasoning, Role, Text, ToolCall, ToolSchema};
+use crate::spelling::{Arguments, wire_arguments, wire_name};
+use types::{Effort, Item, Payload, Reasoning, Role, Text, ToolCall, ToolSchema};
 
 /// How the text of a system message begins; the text follows as the inside of a JSON string, and [`TEXT_END`] follows that.
 const SYSTEM_BEGIN: &[u8] = br#"{"role":"system","content":""#;
@@ -15,31 +14,42 @@ const TEXT_END: &[u8] = br#""}"#;
 /// What stands between two texts of one message: an empty line.
 const BETWEEN_TEXTS: &[u8] = br"\n\n";
 
-/// The request field that carries the largest number of output tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LimitField {
-    /// What nearly every server knows.
-    MaxTokens,
-    /// What OpenAI's newer models want in its place.
-    MaxCompletionTokens,
+/// What one model wants otherwise than most servers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// The largest number of output tokens in `max_completion_tokens`, which OpenAI's newer models want in place of `max_tokens`.
+    pub completion_limit: bool,
+    /// No temperature.
+    pub no_temperature: bool,
+    /// No word on how long to think.
+    pub no_effort: bool,
 }
 
 /// The whole request for `payload`, asking for `model`. What changes from turn to turn (the conversation) stands last.
-pub fn body(payload: &Payload, model: &str, limit: LimitField) -> Rope {
+pub fn body(payload: &Payload, model: &str, manner: Manner) -> Rope {
     let mut braid = Braid::with_room_for(payload.items.len());
     braid.push(br#"{"model":"#);
-    braid.json(model);
+    braid.string(model);
     braid.push(br#","stream":true,"stream_options":{"include_usage":true}"#);
     if payload.parameters.max_output > 0 {
-        braid.push(match limit {
-            LimitField::MaxTokens => br#","max_tokens":"#.as_slice(),
-            LimitField::MaxCompletionTokens => br#","max_completion_tokens":"#,
+        braid.push(match manner.completion_limit {
+            false => br#","max_tokens":"#.as_slice(),
+            true => br#","max_completion_tokens":"#,
         });
         braid.json(&payload.parameters.max_output);
     }
-    if let Some(temperature) = payload.parameters.temperature.filter(|t| t.is_finite()) {
+    if let Some(temperature) = payload.parameters.temperature.filter(|t| t.is_finite())
+        && !manner.no_temperature
+    {
         braid.push(br#","temperature":"#);
         braid.json(&temperature);
+    }
+    if let Some(effort) = payload.parameters.reasoning.filter(|_| !manner.no_effort) {
+        braid.push(match effort {
+            Effort::Low => br#","reasoning_effort":"low""#.as_slice(),
+            Effort::Medium => br#","reasoning_effort":"medium""#,
+            Effort::High => br#","reasoning_effort":"high""#,
+        });
     }
     for (index, tool) in payload.tools.iter().enumerate() {
         braid.push(if index == 0 { br#","tools":["# } else { b"," });
@@ -59,6 +69,7 @@ pub fn body(payload: &Payload, model: &str, limit: LimitField) -> Rope {
 fn messages<'a>(braid: &mut Braid, items: impl Iterator<Item = &'a Item>) {
     // The role whose message is still open: another text of it may follow.
     let mut open: Option<Role> = None;
+    let mut scratch = String::new();
     let mut first = true;
     for item in items {
         if let Item::Text { role, text, .. } = item {
@@ -88,10 +99,10 @@ fn messages<'a>(braid: &mut Braid, items: impl Iterator<Item = &'a Item>) {
                 reasoning,
                 calls,
                 ..
-            } => assistant(braid, text, reasoning.as_ref(), calls),
+            } => assistant(braid, text, reasoning.as_ref(), calls, &mut scratch),
             Item::Result(result) => {
                 braid.push(br#"{"role":"tool","tool_call_id":"#);
-                braid.json(&result.call);
+                braid.string(&result.call);
                 braid.push(br#","content":"#);
                 braid.text(&result.text);
                 braid.push(b"}");
@@ -103,7 +114,13 @@ fn messages<'a>(braid: &mut Braid, items: impl Iterator<Item = &'a Item>) {
     }
 }
 
-fn assistant(braid: &mut Braid, text: &Text, reasoning: Option<&Reasoning>, calls: &[ToolCall]) {
+fn assistant(
+    braid: &mut Braid,
+    text: &Text,
+    reasoning: Option<&Reasoning>,
+    calls: &[ToolCall],
+    scratch: &mut String,
+) {
     braid.push(br#"{"role":"assistant","content":"#);
     // An answer without calls must have some content, if only an empty one.
     if text.is_empty() && !calls.is_empty() {
@@ -122,13 +139,13 @@ fn assistant(braid: &mut Braid, text: &Text, reasoning: Option<&Reasoning>, call
             b","
         });
         braid.push(br#"{"id":"#);
-        braid.json(&call.id);
+        braid.string(&call.id);
         braid.push(br#","type":"function","function":{"name":"#);
-        braid.json(&wire_name(&call.name));
+        braid.name(&wire_name(&call.name));
         braid.push(br#","arguments":"#);
-        match wire_arguments(&call.arguments.plain()) {
-            Cow::Borrowed(written) if call.arguments == written => braid.text(&call.arguments),
-            mended => braid.json(&mended),
+        match wire_arguments(&call.arguments, scratch) {
+            Arguments::Written(_) => braid.text(&call.arguments),
+            Arguments::Mended(object) => braid.json(&object),
         }
         braid.push(b"}}");
     }
@@ -140,9 +157,9 @@ fn assistant(braid: &mut Braid, text: &Text, reasoning: Option<&Reasoning>, call
 
 fn tool_schema(braid: &mut Braid, tool: &ToolSchema) {
     braid.push(br#"{"type":"function","function":{"name":"#);
-    braid.json(&wire_name(&tool.name));
+    braid.name(&wire_name(&tool.name));
     braid.push(br#","description":"#);
-    braid.json(&tool.description);
+    braid.string(&tool.description);
     braid.push(br#","parameters":"#);
     braid.json(&tool.parameters);
     braid.push(b"}}");
@@ -281,7 +298,7 @@ mod tests {
             },
             breakpoints: vec![],
         };
-        let body = body(&payload, "m", LimitField::MaxTokens).to_vec();
+        let body = body(&payload, "m", Manner::default()).to_vec();
         let json: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(
             json,
@@ -313,7 +330,11 @@ mod tests {
             },
             breakpoints: vec![],
         };
-        let body = body(&payload, "m", LimitField::MaxCompletionTokens).to_vec();
+        let completion_limit = Manner {
+            completion_limit: true,
+            ..Manner::default()
+        };
+        let body = body(&payload, "m", completion_limit).to_vec();
         assert_eq!(
             std::str::from_utf8(&body).unwrap(),
             r#"{"model":"m","stream":true,"stream_options":{"include_usage":true},"max_completion_tokens":9,"messages":[]}"#

@@ -154,6 +154,7 @@ impl Trouble<'_> {
             provider,
             url,
             model,
+            words,
             ..
         } = self;
         let status = refusal.status;
@@ -187,7 +188,8 @@ impl Trouble<'_> {
                 ModelErrorKind::Rejected,
                 format!(
                     "provider `{provider}`: {url} does not know model `{model}` or this path (404: {said}): check the model's name in the \
-                     agent, and `base_url` in house.yaml (it usually ends in `/v1`)"
+                     agent, and that `base_url` in house.yaml is {}",
+                    words.base_url
                 ),
             ),
             408 => (

@@ -5,7 +5,7 @@ use crate::{Heard, KEY, ask, ask_for, chat_completions, key_file, open, payload,
 use charthouse_provider as provider;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use types::{ModelErrorKind, ModelSink, ProviderConfig, SecretRef, StopReason, Usage};
+use types::{Effort, ModelErrorKind, ModelSink, ProviderConfig, SecretRef, StopReason, Usage};
 
 pub const STREAM: [&str; 9] = [
     r#"{"id":"r1","model":"qwen3-8b","choices":[{"index":0,"delta":{"role":"assistant","content":null,"reasoning_content":"Hm é"}}]}"#,
@@ -303,6 +303,49 @@ async fn a_server_that_wants_the_other_limit_gets_it_and_is_remembered() {
     assert_eq!(server.body(1)["max_completion_tokens"], 100);
     assert_eq!(server.body(2)["max_completion_tokens"], 100);
     assert!(server.body(2).get("max_tokens").is_none());
+}
+
+#[tokio::test]
+async fn what_a_model_does_not_take_is_left_out_and_remembered() {
+    let refuses = |what: &str| {
+        let body = format!(
+            r#"{{"error":{{"message":"Unsupported parameter: '{what}'","param":"{what}"}}}}"#
+        );
+        whole(answer("400 Bad Request", &[], &body))
+    };
+    let fine = whole(answer("200 OK", &[], &events("\n", &STREAM)));
+    let server = Server::start(vec![
+        refuses("temperature"),
+        refuses("reasoning_effort"),
+        fine,
+    ])
+    .await;
+    let model = open(&server.base_url, None, &settings());
+    let mut payload = payload();
+    payload.parameters.temperature = Some(0.2);
+    payload.parameters.reasoning = Some(Effort::High);
+    for _ in 0..2 {
+        model.complete(&payload, &mut ()).await.unwrap();
+    }
+    let sent: Vec<_> = (0..4)
+        .map(|n| {
+            let body = server.body(n);
+            (
+                body.get("temperature").is_some(),
+                body.get("reasoning_effort").cloned(),
+            )
+        })
+        .collect();
+    let high = Some(serde_json::json!("high"));
+    assert_eq!(
+        sent,
+        [
+            (true, high.clone()),
+            (false, high),
+            (false, None),
+            (false, None)
+        ]
+    );
 }
 
 #[tokio::test]

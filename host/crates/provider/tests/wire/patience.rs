@@ -2,11 +2,11 @@
 
 use crate::chat::STREAM;
 use crate::server::{Answer, Server, answer, events};
-use crate::{Heard, ask, open, payload, settings, whole};
+use crate::{Heard, ask, chat_completions, open, payload, settings, whole};
 use charthouse_provider as provider;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use types::{Dialect, ModelErrorKind, Patience, ProviderConfig, ProviderKind};
+use types::{ModelErrorKind, Patience, ProviderConfig};
 
 fn fine() -> Answer {
     whole(answer("200 OK", &[], &events("\n", &STREAM)))
@@ -169,14 +169,7 @@ async fn the_house_says_how_patient_it_is() {
     let server = Server::start(vec![busy()]).await;
     let config = |patience| ProviderConfig {
         patience,
-        ..ProviderConfig::new(
-            "local",
-            ProviderKind::Http {
-                dialect: Dialect::ChatCompletions,
-                base_url: server.base_url.clone(),
-                key: None,
-            },
-        )
+        ..ProviderConfig::new("local", chat_completions(&server.base_url, None))
     };
     let once = config(Patience {
         retries: Some(0),
@@ -185,6 +178,35 @@ async fn the_house_says_how_patient_it_is() {
     let model = provider::open(&once, &settings()).unwrap();
     model.complete(&payload(), &mut ()).await.unwrap_err();
     assert_eq!(server.requests().len(), 1);
+
+    let short = Some(Duration::from_millis(40));
+    let server = Server::start(vec![Answer::Hang(Vec::new())]).await;
+    for (patience, words) in [
+        (
+            Patience {
+                connect: short,
+                idle: short,
+                ..Patience::default()
+            },
+            "sent nothing for 0.04 s",
+        ),
+        (
+            Patience {
+                total: short,
+                ..Patience::default()
+            },
+            "after 0.04 s",
+        ),
+    ] {
+        let config = ProviderConfig {
+            kind: chat_completions(&server.base_url, None),
+            ..config(patience)
+        };
+        let model = provider::open(&config, &settings()).unwrap();
+        let error = model.complete(&payload(), &mut ()).await.unwrap_err();
+        assert_eq!(error.kind, ModelErrorKind::Timeout);
+        assert!(error.message.contains(words), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -206,6 +228,49 @@ async fn an_answer_that_never_ends_is_ended() {
     assert_eq!(error.kind, ModelErrorKind::Timeout);
     assert!(error.message.contains("after 0.1 s"), "{error}");
     server.client_hung_up().await;
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_stops_waiting_stops_the_server_too_and_is_not_asked_again() {
+    // Before the head of the answer, and inside it.
+    for begun in [Vec::new(), answer("200 OK", &[], "")[..20].to_vec()] {
+        let server = Server::start(vec![Answer::Hang(begun)]).await;
+        let model = open(&server.base_url, None, &settings());
+        let payload = payload();
+        let mut sink = ();
+        let asking = model.complete(&payload, &mut sink);
+        let is_asked = async {
+            while server.requests().is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            reply = asking => panic!("it cannot have finished: {reply:?}"),
+            () = is_asked => {}
+        }
+        server.client_hung_up().await;
+        assert_eq!(server.requests().len(), 1);
+    }
+    // In a pause between two attempts.
+    let server = Server::start(vec![whole(answer("503 Busy", &["retry-after: 30"], ""))]).await;
+    let patient = provider::Settings {
+        longest_pause: Duration::from_secs(60),
+        ..settings()
+    };
+    let mut heard = Heard::default();
+    let model = open(&server.base_url, None, &patient);
+    let payload = payload();
+    let asking = model.complete(&payload, &mut heard);
+    let given_up = tokio::time::timeout(Duration::from_millis(200), asking).await;
+    assert!(given_up.is_err(), "{given_up:?}");
+    let [note] = &heard.notes[..] else {
+        panic!("{:?}", heard.notes)
+    };
+    assert!(
+        note.starts_with("provider `local` asks for patience (503): again in 3"),
+        "{note}"
+    );
     assert_eq!(server.requests().len(), 1);
 }
 
