@@ -111,7 +111,7 @@ fn litellm(place: &Path, python: &Path, judge: &Server) -> Result<Server> {
     litellm
         .args(["--host", "127.0.0.1", "--config"])
         .arg(tests().join("litellm.yaml"))
-        .env("JUDGE", format!("{}/v1", judge.url()))
+        .env("JUDGE", format!("{}/any/v1", judge.url()))
         // Otherwise it looks for its prices on the network first.
         .env("LITELLM_LOCAL_MODEL_COST_MAP", "True");
     Server::start("litellm", place, litellm, |command, port| {
