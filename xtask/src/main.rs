@@ -6,6 +6,7 @@ mod docs;
 mod guests;
 mod shell;
 mod test;
+mod wire;
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ cargo xtask VERB
   plugins              build every component under plugins/ into target/plugins
   demo [-- DIR]        the main job on the embedded provider: survey DIR (default: this repository)
   test                 everything CI checks: fmt, clippy, tests, doc tests, arrows, generated docs
+  wire [-- litellm]    the providers' dialects against servers that others have written (needs Python and Node)
   conformance          the statechart conformance cases
   bench                ratios against floors measured in the same run; writes docs/benchmarks.md
   docs [--check]       generate docs/cli.md from the program's own help
@@ -43,6 +45,7 @@ fn run() -> Result<()> {
         Some("plugins") => guests::plugins().map(|_| ()),
         Some("demo") => demo::run(&rest),
         Some("test") => test::run(),
+        Some("wire") => wire::run(&rest),
         Some("conformance") => test::conformance(),
         Some("bench") => bench::run(),
         Some("docs") => docs::run(rest.contains(&"--check")),

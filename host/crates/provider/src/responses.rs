@@ -9,15 +9,14 @@ mod encode;
 mod held;
 
 use crate::dialect::{Assembly, Dialect, Exchange, Words};
+use crate::manners::Manners;
 use crate::rope::Rope;
 use crate::secret::Key;
 use crate::transport::refusal::Refusal;
 use encode::Form;
 use held::{Continuation, Memory};
 use reqwest::header::{AUTHORIZATION, HeaderMap, InvalidHeaderValue};
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use types::Payload;
 
 /// By this name what is kept of an answer is known to be this dialect's.
@@ -34,7 +33,7 @@ pub struct Responses {
     /// Learnt: the server cannot hold a conversation.
     cannot_hold: AtomicBool,
     /// Learnt: what models want otherwise.
-    manners: Mutex<BTreeMap<String, Manner>>,
+    manners: Manners<Manner>,
 }
 
 /// What one model or its server does not take, learnt from its refusal.
@@ -61,10 +60,6 @@ impl Responses {
         self.memory
             .as_ref()
             .filter(|_| !self.cannot_hold.load(Relaxed))
-    }
-
-    fn manners(&self) -> MutexGuard<'_, BTreeMap<String, Manner>> {
-        self.manners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -101,7 +96,7 @@ impl Dialect for Responses {
             responses: self,
             payload,
             model,
-            manner: self.manners().get(model).copied().unwrap_or_default(),
+            manner: self.manners.of(model),
             continuation: self
                 .memory()
                 .and_then(|memory| memory.continuation(encode::conversation(payload))),
@@ -121,47 +116,27 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     /// Whether `refusal` is about the response that this request goes on from. Servers have many words for it, but they name what is missing.
-    fn is_about_what_is_held(&self, refusal: &Refusal) -> bool {
+    fn names_what_is_held(&self, refusal: &Refusal) -> bool {
         let Some(Continuation { id, .. }) = &self.continuation else {
             return false;
         };
-        match refusal.status {
-            404 | 410 => true,
-            400..=599 => refusal.body.contains("previous_response") || refusal.body.contains(&**id),
-            _ => false,
-        }
-    }
-}
-
-impl Exchange for Turn<'_> {
-    fn body(&self) -> Rope {
-        encode::body(
-            self.payload,
-            self.model,
-            &Form {
-                store: self.responses.memory().is_some(),
-                manner: self.manner,
-                continuation: self.continuation.as_ref(),
-            },
-        )
+        let names = ["previous_response", id].map(|words| refusal.body.contains(words));
+        refusal.status >= 400 && names.contains(&true)
     }
 
-    fn adapt(&mut self, refusal: &Refusal) -> bool {
-        if self.is_about_what_is_held(refusal) {
-            if let (Some(memory), Some(dropped)) =
-                (&self.responses.memory, self.continuation.take())
-            {
-                memory.forget(&dropped.id);
-            }
+    /// Send the whole conversation, because the server does not hold it.
+    fn send_all(&mut self, refusal: &Refusal) {
+        if let (Some(memory), Some(dropped)) = (&self.responses.memory, self.continuation.take()) {
+            memory.forget(&dropped.id);
             let never = [IGNORED, "not supported", "unsupported", "unknown_parameter"];
-            if never.iter().any(|words| refusal.body.contains(words)) {
+            if never.iter().any(|words| refusal.body.contains(words)) || memory.is_of_no_use() {
                 self.responses.cannot_hold.store(true, Relaxed);
             }
-            return true;
         }
-        if !matches!(refusal.status, 400 | 422) {
-            return false;
-        }
+    }
+
+    /// Leave out what the model does not take, if that is what `refusal` is about.
+    fn mend_manner(&mut self, refusal: &Refusal) -> bool {
         let said = refusal.body.to_ascii_lowercase();
         let names = |words: &[&str]| words.iter().any(|word| said.contains(word));
         let parameters = &self.payload.parameters;
@@ -179,13 +154,39 @@ impl Exchange for Turn<'_> {
         } else if parameters.temperature.is_some() && names(&["temperature"]) {
             wanted.no_temperature = true;
         }
-        let changed = wanted != self.manner;
-        if changed {
-            self.manner = wanted;
-            let mut manners = self.responses.manners();
-            manners.insert(self.model.to_owned(), wanted);
+        let manners = &self.responses.manners;
+        manners.change(self.model, &mut self.manner, wanted)
+    }
+}
+
+impl Exchange for Turn<'_> {
+    fn body(&self) -> Rope {
+        encode::body(
+            self.payload,
+            self.model,
+            &Form {
+                store: self.responses.memory().is_some(),
+                manner: self.manner,
+                continuation: self.continuation.as_ref(),
+            },
+        )
+    }
+
+    fn adapt(&mut self, refusal: &Refusal) -> bool {
+        if self.names_what_is_held(refusal) {
+            self.send_all(refusal);
+            return true;
         }
-        changed
+        if matches!(refusal.status, 400 | 422) && self.mend_manner(refusal) {
+            return true;
+        }
+        // A server that does not hold the conversation may find fault with anything in the rest of it: results without calls, for one.
+        let may_be_the_rest = matches!(refusal.status, 400 | 404 | 409 | 410 | 422);
+        let falls_back = self.continuation.is_some() && may_be_the_rest && !refusal.is_overflow();
+        if falls_back {
+            self.send_all(refusal);
+        }
+        falls_back
     }
 
     fn assembly(&self) -> Box<dyn Assembly + '_> {

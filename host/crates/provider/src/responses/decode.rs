@@ -318,7 +318,7 @@ impl Response<'_> {
                 self.text(index, &id, &text, sink);
             }
             Kind::Reasoning => {
-                output.kept = is_worth_keeping(item).then(|| item.to_string());
+                output.kept = is_worth_keeping(item).then(|| without_nulls(item).to_string());
                 if !streamed {
                     let summary = texts(item, "summary", BETWEEN);
                     let text = match summary.is_empty() {
@@ -434,6 +434,15 @@ fn is_worth_keeping(item: &Value) -> bool {
     let encrypted = string(item, "encrypted_content").unwrap_or_default();
     let content = item.get("content").and_then(Value::as_array);
     !encrypted.is_empty() || content.is_some_and(|parts| !parts.is_empty())
+}
+
+/// Servers send fields that are null and do not take them back.
+fn without_nulls(item: &Value) -> Value {
+    let mut item = item.clone();
+    if let Some(fields) = item.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    item
 }
 
 /// The texts and refusals in a list of parts.

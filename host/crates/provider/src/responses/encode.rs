@@ -6,8 +6,7 @@
 use super::held::Continuation;
 use super::{Manner, NAME};
 use crate::rope::{Braid, Rope};
-use crate::spelling::{wire_arguments, wire_name};
-use std::borrow::Cow;
+use crate::spelling::{Arguments, wire_arguments, wire_name};
 use std::sync::Arc;
 use types::{Effort, Item, Kept, Payload, Reasoning, Role, Text, ToolCall, ToolSchema};
 
@@ -133,9 +132,9 @@ fn parameters(braid: &mut Braid, payload: &Payload, manner: Manner) {
 
 fn tool_schema(braid: &mut Braid, tool: &ToolSchema) {
     braid.push(br#"{"type":"function","name":"#);
-    braid.json(&wire_name(&tool.name));
+    braid.name(&wire_name(&tool.name));
     braid.push(br#","description":"#);
-    braid.json(&tool.description);
+    braid.string(&tool.description);
     braid.push(br#","parameters":"#);
     braid.json(&tool.parameters);
     // Strict is the default here, and refuses most schemas that people write.
@@ -146,11 +145,17 @@ fn tool_schema(braid: &mut Braid, tool: &ToolSchema) {
 struct Input<'a> {
     braid: &'a mut Braid,
     first: bool,
+    /// Where arguments are looked at.
+    scratch: String,
 }
 
 impl<'a> Input<'a> {
     fn new(braid: &'a mut Braid) -> Self {
-        Input { braid, first: true }
+        Input {
+            braid,
+            first: true,
+            scratch: String::new(),
+        }
     }
 
     /// Texts of one role that follow each other become one message: servers that make a chat of it have templates that demand that user and assistant
@@ -188,7 +193,7 @@ impl<'a> Input<'a> {
                 } => self.assistant(text, reasoning.as_ref(), calls),
                 Item::Result(result) => {
                     self.next(br#"{"type":"function_call_output","call_id":"#);
-                    self.braid.json(&result.call);
+                    self.braid.string(&result.call);
                     self.braid.push(br#","output":"#);
                     self.braid.text(&result.text);
                     self.braid.push(b"}");
@@ -237,15 +242,13 @@ impl<'a> Input<'a> {
 
     fn call(&mut self, call: &ToolCall) {
         self.next(br#"{"type":"function_call","call_id":"#);
-        self.braid.json(&call.id);
+        self.braid.string(&call.id);
         self.braid.push(br#","name":"#);
-        self.braid.json(&wire_name(&call.name));
+        self.braid.name(&wire_name(&call.name));
         self.braid.push(br#","arguments":"#);
-        match wire_arguments(&call.arguments.plain()) {
-            Cow::Borrowed(written) if call.arguments == written => {
-                self.braid.text(&call.arguments);
-            }
-            mended => self.braid.json(&mended),
+        match wire_arguments(&call.arguments, &mut self.scratch) {
+            Arguments::Written(_) => self.braid.text(&call.arguments),
+            Arguments::Mended(object) => self.braid.json(&object),
         }
         self.braid.push(b"}");
     }

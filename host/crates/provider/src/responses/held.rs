@@ -7,11 +7,16 @@
 use super::encode::held_form;
 use std::cell::OnceCell;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use types::{ContentHash, Item};
 
 /// How many conversations are remembered; the one that was quiet for longest goes first. It costs a longer request, nothing else.
 const MOST_CONVERSATIONS: usize = 256;
+
+/// After so many misses in a row a server is not asked to hold anything any more. One restart makes one miss for each conversation that was open, and
+/// the first success begins the count anew.
+const MOST_MISSED: u32 = 8;
 
 /// What a request can leave out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +44,8 @@ struct Conversation {
 #[derive(Default)]
 pub struct Memory {
     conversations: Mutex<VecDeque<Conversation>>,
+    /// How often in a row the server did not have what it should hold.
+    missed: AtomicU32,
 }
 
 impl Memory {
@@ -73,6 +80,9 @@ impl Memory {
         answer: &Item,
         id: Arc<str>,
     ) {
+        if from.is_some() {
+            self.missed.store(0, Relaxed);
+        }
         let mut conversations = self.lock();
         let before = from
             .and_then(|from| conversations.iter().position(|held| held.id == from.id))
@@ -98,7 +108,13 @@ impl Memory {
 
     /// The server does not have the response `id` any more.
     pub fn forget(&self, id: &str) {
+        self.missed.fetch_add(1, Relaxed);
         self.lock().retain(|held| *held.id != *id);
+    }
+
+    /// Whether the server has missed so often in a row that asking it costs more than it saves.
+    pub fn is_of_no_use(&self) -> bool {
+        self.missed.load(Relaxed) >= MOST_MISSED
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Conversation>> {

@@ -378,6 +378,33 @@ async fn a_server_that_cannot_hold_a_conversation_is_not_asked_to_again() {
 }
 
 #[tokio::test]
+async fn a_server_that_misses_every_time_is_not_asked_for_ever() {
+    let missing = || {
+        let message = "No tool call found for function call output with call_id a.";
+        refused("400 Bad Request", json!({ "message": message }))
+    };
+    let mut answers = vec![fine("r0", None, "Let me see", &["a"])];
+    for n in 1..=8 {
+        answers.extend([missing(), fine(&format!("r{n}"), None, "Again", &["a"])]);
+    }
+    answers.push(fine("last", None, "Done", &[]));
+    let server = Server::start(answers).await;
+    let model = open(&server, true, None);
+    let mut asked = payload();
+    for _ in 0..=8 {
+        let reply = ask(&model, &asked).await;
+        asked = next(&asked, &reply);
+    }
+    assert_eq!(&*ask(&model, &asked).await.text, "Done");
+    let last = server.body(17);
+    assert_eq!(
+        (&last["store"], last.get("previous_response_id")),
+        (&json!(false), None)
+    );
+    assert_eq!(server.requests().len(), 18);
+}
+
+#[tokio::test]
 async fn what_a_model_does_not_take_is_left_out_and_that_is_remembered() {
     let server = Server::start(vec![
         refused("400 Bad Request", json!({"message": "Encrypted content is not supported with this model.", "param": "include"})),

@@ -147,24 +147,27 @@ fn what_was_streamed_is_not_said_twice() {
 }
 
 #[test]
-fn reasoning_that_is_only_an_id_is_not_kept() {
-    for (item, is_kept) in [
-        (
-            json!({"type": "reasoning", "id": "r", "summary": []}),
-            false,
-        ),
+fn reasoning_that_is_only_an_id_is_not_kept_and_nothing_that_is_null() {
+    let text = json!([{"type": "reasoning_text", "text": null}]);
+    for (item, expected) in [
+        (json!({"type": "reasoning", "id": "r", "summary": []}), None),
         (
             json!({"type": "reasoning", "id": "r", "summary": [], "encrypted_content": null, "content": []}),
-            false,
+            None,
         ),
         (
-            json!({"type": "reasoning", "id": "r", "summary": [], "content": [{"type": "reasoning_text", "text": "t"}]}),
-            true,
+            json!({"type": "reasoning", "id": "r", "status": null, "content": text}),
+            Some(json!({"type": "reasoning", "id": "r", "content": text})),
         ),
     ] {
         let reply = reply(&[completed(json!([item, message("x")]))]);
         let kept = reply.reasoning.and_then(|thought| thought.kept);
-        assert_eq!(kept.is_some(), is_kept, "{item}");
+        let kept: Option<Value> = kept.map(|kept| serde_json::from_str(&kept.json).unwrap());
+        assert_eq!(
+            kept,
+            expected.map(|item| json!([item, "message"])),
+            "{item}"
+        );
     }
 }
 
