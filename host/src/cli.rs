@@ -69,6 +69,11 @@ pub enum Verb {
     /// Tokens, money and time, by whatever they were spent on
     #[command(after_help = "Examples:\n  charthouse ledger\n  charthouse ledger --by tool --json")]
     Ledger(Ledger),
+    /// Print the JSON Schema of definitions, so that an editor completes and checks them
+    #[command(
+        after_help = "Examples:\n  charthouse schema agent > agent.schema.json\n  charthouse schema | jq keys\n\nAn editor with the YAML language server uses a schema that the first line of a file names:\n  # yaml-language-server: $schema=../agent.schema.json"
+    )]
+    Schema(Schema),
     /// Compile a component (used by the host itself, in a process with limits)
     #[command(hide = true)]
     CompileComponent { input: PathBuf, output: PathBuf },
@@ -432,6 +437,25 @@ pub struct Ledger {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Schema {
+    /// The kind of definition; all of them, by kind, when absent
+    #[arg(value_enum)]
+    pub kind: Option<SchemaKind>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SchemaKind {
+    /// house.yaml
+    House,
+    /// What lies in agents/
+    Agent,
+    /// What lies in charts/
+    Chart,
+    /// What lies in policies/
+    Policy,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -300,7 +300,7 @@ fn list_and_inspect_say_what_a_plugin_is() {
         .iter()
         .map(|plugin| plugin["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["fs", "search", "redact", "digest"]);
+    assert_eq!(names, ["fs", "search", "repo-map", "redact", "digest"]);
     let tools = |plugin: &Value| -> Vec<String> {
         plugin["tools"]
             .as_array()
@@ -311,7 +311,8 @@ fn list_and_inspect_say_what_a_plugin_is() {
     };
     assert_eq!(tools(&all[0]), ["read", "list", "write", "edit"]);
     assert_eq!(tools(&all[1]), ["grep", "find", "count"]);
-    for (plugin, kind) in all.iter().zip(["tool", "tool", "guard", "memory"]) {
+    let kinds = ["tool", "tool", "context", "guard", "memory"];
+    for (plugin, kind) in all.iter().zip(kinds) {
         assert_eq!(
             keys(plugin),
             [

@@ -73,7 +73,7 @@ pub fn run() -> Result<()> {
     build_benches()?;
     let mut sections = vec![Section {
         title: "The whole program",
-        how: "The house is the one that `charthouse init` makes; `charthouse run coder` asks a server on this machine, which takes the time of the first bytes of each request and lets the agent read a file in the sandbox. Starting the program is part of the time.",
+        how: "The house is the one that `charthouse init` makes; `charthouse run` of the shipped `coder`, without its outline of the workspace, its guard and its summary, asks a server on this machine, which takes the time of the first bytes of each request and lets the agent read a file in the sandbox. Starting the program is part of the time.",
         figures: process::Bench::new(host, target().join("bench/house"))?.figures()?,
     }];
     for (_, bench, title, how) in PARTS {

@@ -39,6 +39,17 @@ fn build(workspace: &str, output: &str) -> Result<PathBuf> {
     std::fs::create_dir_all(&output)?;
     for component in components(&built)? {
         let name = component.file_name().context("a component has a name")?;
+        let name = name.to_string_lossy();
+        // Cargo names a library after its crate, which can have no hyphen; a plugin is called as its folder is.
+        let hyphened = name.replace('_', "-");
+        let folder = root()
+            .join(workspace)
+            .join(hyphened.trim_end_matches(".wasm"));
+        let name = if folder.is_dir() {
+            hyphened
+        } else {
+            name.into_owned()
+        };
         copy_if_different(&component, &output.join(name))?;
     }
     Ok(output)

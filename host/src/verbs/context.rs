@@ -24,7 +24,7 @@ fn show(options: &ContextShow) -> Result<u8, Failure> {
         None => would_be_sent(options)?,
     };
     if let Some(file) = &options.html {
-        std::fs::write(file, pending_html(&report, &title)).map_err(|error| {
+        std::fs::write(file, report.html(&title)).map_err(|error| {
             Failure::new(
                 USAGE,
                 format!(
@@ -142,10 +142,6 @@ fn diff(options: &ContextDiff) -> Result<u8, Failure> {
         print::out(&pending_diff(&shared))?;
     }
     Ok(0)
-}
-
-fn pending_html(report: &MapReport, title: &str) -> String {
-    format!("{title}\n{}", report.render(WIDTH))
 }
 
 fn pending_diff(shared: &context::Shared) -> String {

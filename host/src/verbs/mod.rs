@@ -12,6 +12,7 @@ mod memory;
 mod plugin;
 mod policy;
 mod run;
+mod schema;
 
 use crate::cli::{Arguments, Verb};
 use crate::exit::Failure;
@@ -30,6 +31,7 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Journal(verb) => journal::run(&verb),
         Verb::Memory(verb) => memory::run(&verb),
         Verb::Ledger(options) => ledger::run(&options),
+        Verb::Schema(options) => schema::run(&options),
         Verb::CompileComponent { input, output } => compile::run(&input, &output),
     }
 }

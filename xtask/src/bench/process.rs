@@ -1,7 +1,7 @@
 //! The whole program: from exec to the first request, what it holds in memory, what checking a house takes.
 //!
-//! The house is the one that `charthouse init` makes, the agent is the shipped `coder`, and its model is a server on this machine. Two runs of the program
-//! come before those that count, so files and compiled code are in the page cache: what is measured is a start on a machine that is in use.
+//! The house is the one that `charthouse init` makes, the agent is the shipped `coder` without what it has over peers (an outline of the workspace, a guard, a
+//! summary), and its model is a server on this machine; the shipped `coder` itself has a figure of its own. Two runs of the program come before those that count, so files and compiled code are in the page cache: what is measured is a start on a machine that is in use.
 
 use super::measure::{Figure, Floor, Goal, compare, median, nanoseconds};
 use super::memory::{self, Resident};
@@ -27,6 +27,11 @@ const SETTLE: Duration = Duration::from_millis(300);
 const COMMIT: usize = 16 << 10;
 /// The answer that makes a conversation long.
 const LONG_ANSWER: usize = 512 << 10;
+
+/// The agent that most figures are of.
+const PLAIN: &str = "plain";
+/// The shipped coding agent.
+const SHIPPED: &str = "coder";
 
 /// A house to measure in, and who answers its agent.
 pub struct Bench {
@@ -61,19 +66,15 @@ impl Bench {
             "http://127.0.0.1:11434/v1",
             &ours,
         )?;
-        // Room for a long history, which the shipped model's window has not.
-        edit(
-            &directory.join("agents/coder.yaml"),
-            "context_length: 131072",
-            "context_length: 1000000",
-        )?;
+        write_plain_agent(&directory)?;
         let bench = Bench {
             host,
             house: directory,
             server,
         };
-        bench.times()?;
-        bench.times()?;
+        for agent in [PLAIN, SHIPPED, PLAIN, SHIPPED] {
+            bench.times(agent)?;
+        }
         Ok(bench)
     }
 
@@ -89,8 +90,10 @@ impl Bench {
 
     fn starts(&self) -> Result<Vec<Figure>> {
         let mut runs = Vec::with_capacity(RUNS);
+        let mut shipped = Vec::with_capacity(RUNS);
         for _ in 0..RUNS {
-            runs.push((self.times()?, self.floor()?));
+            runs.push((self.times(PLAIN)?, self.floor()?));
+            shipped.push(self.times(SHIPPED)?.first);
         }
         let figure = |what: &str, time: fn(&Times) -> f64, goal, note: &str| {
             let value = median(runs.iter().map(|(times, _)| time(times)));
@@ -126,15 +129,23 @@ impl Bench {
                 None,
                 "Four macrosteps, each with its durable commit; the last request is of the state that follows.",
             ),
+            Figure {
+                what: "exec → first request of the shipped `coder`".into(),
+                value: median(shipped),
+                unit: "ms".into(),
+                floor: None,
+                goal: None,
+                note: "The same, and: the engine starts, a guard looks at the prompt, and `repo-map` outlines the workspace in the sandbox (out of its cache).".into(),
+            },
         ])
     }
 
     /// Start the agent; its first answer is `first`, so that the second request carries what came of it.
-    fn start(&self, first: Answer, rest: Vec<Answer>) -> Result<(Instant, Child)> {
+    fn start(&self, agent: &str, first: Answer, rest: Vec<Answer>) -> Result<(Instant, Child)> {
         self.server.play(std::iter::once(first).chain(rest));
         let started = Instant::now();
         let child = Command::new(&self.host)
-            .args(["run", "coder", "Which house is this?", "--json", "--house"])
+            .args(["run", agent, "Which house is this?", "--json", "--house"])
             .arg(&self.house)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -144,8 +155,8 @@ impl Bench {
         Ok((started, child))
     }
 
-    fn times(&self) -> Result<Times> {
-        let (started, mut child) = self.start(read_a_file(String::new()), vec![])?;
+    fn times(&self, agent: &str) -> Result<Times> {
+        let (started, mut child) = self.start(agent, read_a_file(String::new()), vec![])?;
         let first = self.server.next()?;
         let second = self.server.next()?;
         let status = child.wait()?;
@@ -216,7 +227,7 @@ impl Bench {
     }
 
     fn peak(&self) -> Result<f64> {
-        let (_, mut child) = self.start(read_a_file(String::new()), vec![])?;
+        let (_, mut child) = self.start(PLAIN, read_a_file(String::new()), vec![])?;
         let mut peak = None;
         let status = loop {
             peak = memory::peak(child.id()).or(peak);
@@ -231,7 +242,7 @@ impl Bench {
 
     /// What the program holds while it waits for its second answer, its first having been `text` and a call.
     fn waiting(&self, text: String) -> Result<Resident> {
-        let (_, mut child) = self.start(read_a_file(text), vec![Answer::Silence])?;
+        let (_, mut child) = self.start(PLAIN, read_a_file(text), vec![Answer::Silence])?;
         self.server.next()?;
         let second = self.server.next()?;
         sleep(SETTLE);
@@ -315,6 +326,26 @@ fn scale() -> Vec<Figure> {
     figures.extend(timed("/bin/true", &[]).map(|time| figure("fork + exec of /bin/true", time)));
     figures.extend(timed("python3", &["-c", "pass"]).map(|time| figure("`python3 -c pass`", time)));
     figures
+}
+
+/// The shipped coding agent as its peers are: without an outline of the workspace, without a guard and a summary; and with room for a long history.
+fn write_plain_agent(house: &Path) -> Result<()> {
+    let shipped = std::fs::read_to_string(house.join("agents/coder.yaml"))?;
+    let more = |line: &&str| {
+        !["guards:", "memory:"].iter().any(|key| line.starts_with(key)) && !line.contains("id: repo")
+    };
+    let plain: Vec<&str> = shipped.lines().filter(more).collect();
+    let plain = plain
+        .join("\n")
+        .replace("agent: coder", "agent: plain")
+        .replace(", repo-map]", "]")
+        .replace("trim: summary", "trim: oldest")
+        .replace("context_length: 131072", "context_length: 1000000");
+    ensure!(
+        plain.contains("context_length: 1000000") && plain.contains("agent: plain"),
+        "the shipped agent is not what it was"
+    );
+    Ok(std::fs::write(house.join("agents/plain.yaml"), plain + "\n")?)
 }
 
 /// Write `new` for `old` in the file at `path`.

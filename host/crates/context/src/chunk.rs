@@ -5,7 +5,7 @@ use crate::plan::Planned;
 use crate::report::Provenances;
 use crate::text::{TextCut, TextWhole};
 use crate::tools::ToolsBody;
-use crate::{AssembleError, ChunkReport, Estimator, ProvenanceShare, Trim};
+use crate::{AssembleError, ChunkReport, Estimator, ProvenanceShare, Scale, Trim};
 use types::{Item, Provenance};
 
 /// A chunk with all it could hold, and what of it is sent.
@@ -143,17 +143,17 @@ impl<'a> Chunk<'a> {
             cached: 0,
             cache: self.planned.cache,
             priority: self.planned.priority,
-            note: self.note(),
+            note: self.note(estimator.scale()),
             provenance: self.provenance(estimator),
         }
     }
 
-    fn note(&self) -> Option<String> {
+    fn note(&self, scale: Scale) -> Option<String> {
         let mut notes = self.notes.clone();
         if let Sent::History(conversation, kept) = &self.sent
             && self.planned.trim == Trim::Summary
         {
-            notes.extend(conversation.notes(*kept));
+            notes.extend(conversation.notes(*kept, scale));
         }
         (!notes.is_empty()).then(|| notes.join("; "))
     }

@@ -58,7 +58,7 @@ pub enum AssembleError {
     },
     /// What must not be trimmed is longer than the window.
     #[error(
-        "the payload takes {tokens} tokens after all trimming and {room} are free (context_length − max_output); what may not go: {}; \
+        "the payload takes {tokens} tokens after all trimming and {room} are free (context_length − max_output, less where a server refused that many); what may not go: {}; \
          shorten one of these, let it be trimmed, or take a model with a longer context",
         list(protected)
     )]

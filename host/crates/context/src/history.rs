@@ -3,7 +3,7 @@
 //! The cut is a pure function of the history and the room, made so that it stays where it is for many turns: a provider caches the longest prefix it has
 //! seen before, and a cut that moved every turn would throw that away every turn.
 
-use crate::{Estimator, Summary};
+use crate::{Estimator, Scale, Summary};
 use std::sync::Arc;
 use types::{Item, Provenance, Role};
 
@@ -276,16 +276,18 @@ impl<'a> Conversation<'a> {
         lost - pinned.map_or(0, |prompt| self.items[prompt].tokens)
     }
 
-    /// What a reader of the report should know of a cut.
-    pub fn notes(&self, kept: Kept) -> impl Iterator<Item = String> {
+    /// What a reader of the report should know of a cut, in tokens by `scale`.
+    pub fn notes(&self, kept: Kept, scale: Scale) -> impl Iterator<Item = String> {
         let left_out = kept.from > 0 && !kept.summary;
         let summary = self.covered.filter(|_| left_out).map(|covered| {
-            let tokens = covered.summary.tokens;
+            let tokens = scale.tokens(covered.summary.tokens);
             format!("the summary of {tokens} tokens does not fit beside the newest exchange")
         });
         let unsummed = self.unsummed(kept);
-        let lost =
-            (unsummed > 0).then(|| format!("{unsummed} tokens went without being summed up"));
+        let lost = (unsummed > 0).then(|| {
+            let tokens = scale.tokens_up(unsummed);
+            format!("{tokens} tokens went without being summed up")
+        });
         summary.into_iter().chain(lost)
     }
 }

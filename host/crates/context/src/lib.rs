@@ -1,6 +1,6 @@
 //! What the model sees: a context map comes in, a payload goes out, and nothing here touches the world.
 //!
-//! Building a payload has three steps. [`plan`] says what must be gathered (files, plugins); the runtime gathers it, all at once, because it alone may
+//! Building a payload has three steps. [`plan()`] says what must be gathered (files, plugins); the runtime gathers it, all at once, because it alone may
 //! do IO; [`Plan::assemble`] measures every chunk, trims each by its own policy, rebalances the whole and emits it in map order, together with the
 //! [`MapReport`] that `context show` draws. The map owns the token budget and the chunks do not know it. This room must know nothing of YAML, of
 //! wire formats and of where a file lies, and has no clock: the same inputs give the same bytes.

@@ -167,7 +167,8 @@ pub enum Trim {
     Tail,
     /// The middle is cut out: beginning and end stay.
     Middle,
-    /// Whole pieces go, the least important first: of a slot the chunks with the lowest priority, of memories and fragments those that were given last.
+    /// Whole pieces go, the least important first: of a slot the chunks with the lowest priority (of equal ones the later first, and none that says `never`
+    /// itself), of memories and fragments those that were given last.
     Lowest,
     /// The oldest items go into a rolling summary (history).
     Summary,

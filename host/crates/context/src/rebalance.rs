@@ -6,6 +6,9 @@
 //! 3. While the whole is still too long, chunks give up what is missing: the lowest priority first, of equal ones the later in the map first, each as far
 //!    as its own policy lets it.
 //!
+//! With budgets in tokens a larger window never sends fewer tokens of any chunk, for an estimator that grows with the text; with budgets in shares a chunk
+//! that makes way for others may get less when these get more. Chunks of one priority that change places change nothing for the others.
+//!
 //! So a payload can be made exactly when what may not go (of each chunk, its least) fits into its budget and all of it together fits into the window.
 
 use crate::chunk::Chunk;

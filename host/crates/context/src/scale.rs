@@ -45,7 +45,7 @@ impl Scale {
     }
 
     /// Tokens of `raw` units, rounded up: what is too long is never said to fit.
-    fn tokens_up(self, raw: u64) -> u64 {
+    pub(crate) fn tokens_up(self, raw: u64) -> u64 {
         narrowed((u128::from(raw) * u128::from(self.0)).div_ceil(1_000))
     }
 }

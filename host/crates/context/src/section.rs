@@ -12,6 +12,13 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+impl ContextMap {
+    /// Whether texts sent to the model called `model` stand in sections.
+    pub fn has_sections(&self, model: &str) -> bool {
+        are_marked(self.sections, model)
+    }
+}
+
 /// What the `<` of a tag becomes.
 const HARMLESS: &str = "&lt;";
 

@@ -3,9 +3,10 @@
 //! Nothing is summed up here. The runtime has it done, ahead of need and beside the turn that goes on, and gives the result with the next payload. What is
 //! wanted is a pure function of the conversation and its room, like the cut itself.
 
-use crate::Estimator;
 use crate::history::{Conversation, Kept};
 use crate::plan::SummaryTerms;
+use crate::text::{Part, TextWhole};
+use crate::{Estimator, GatheredText, Trim};
 use std::sync::Arc;
 use types::{Item, Label, Provenance, Role};
 
@@ -36,7 +37,7 @@ impl Summary {
     ) -> Self {
         let item = Item::Text {
             role: Role::User,
-            text: format!("{HEADING}\n\n{text}").into(),
+            text: headed(text).into(),
             provenance,
             labels,
         };
@@ -46,9 +47,34 @@ impl Summary {
             upto,
         }
     }
+
+    /// As much of `text` as makes a summary of at most `budget` tokens, with a last line that says what was cut: an author that does not keep to its budget
+    /// would otherwise be asked again every turn. `None` where nothing of it fits.
+    pub fn within(text: &str, budget: u64, estimator: &dyn Estimator) -> Option<String> {
+        let part = Part {
+            text: GatheredText {
+                text: text.into(),
+                provenance: Provenance::House,
+                labels: Vec::new(),
+            },
+            priority: 0,
+            protected: false,
+        };
+        // The heading is measured by itself, which never makes the two together longer than they are taken for.
+        let room = estimator.scale().raw(budget);
+        let room = room.checked_sub(estimator.tokens(&headed("")))?;
+        TextWhole::new(vec![part], None, 0, estimator)
+            .trimmed(Trim::Tail, room, estimator)
+            .body
+            .first_text()
+    }
 }
 
-/// That a part of the conversation should be summed up.
+fn headed(text: &str) -> String {
+    format!("{HEADING}\n\n{text}")
+}
+
+/// That a part of the conversation should be summed up. It is said with every payload until a summary is there, also while one is being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SummaryWanted {
     /// How many items the summary is to cover, counted from the run's first. Items that an earlier summary covers may be read from that one.

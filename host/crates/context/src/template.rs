@@ -7,7 +7,7 @@ mod scan;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Template, UndefinedBehavior, Value};
 use scan::{Tags, names_on_line};
 use std::io;
 use types::{Finding, Place};
@@ -32,6 +32,10 @@ const FUEL: u64 = 2_000_000;
 
 /// How deep macros and loops may lie in each other.
 const DEPTH: usize = 100;
+
+/// Bytes that one expression or tag may be long. The engine bounds how deep brackets and blocks lie in each other, but not how many operators stand in a
+/// row (`not not not …`), each of which takes some of the stack; twice as many fit into the smallest stack of a thread.
+const LONGEST: usize = 2048;
 
 /// Bytes that one template may write: more than the largest window holds.
 const LARGEST: usize = 16 << 20;
@@ -66,9 +70,7 @@ pub fn render_template(
         name,
         place,
     };
-    let template = environment
-        .template_from_named_str(name, source)
-        .map_err(|error| written.error(&error))?;
+    let template = written.compiled(&environment)?;
     let mut output = Bounded(Vec::new());
     if let Err(error) = template.render_captured_to(Value::from(Serde(values)), &mut output) {
         if error.kind() == ErrorKind::UndefinedError {
@@ -91,17 +93,9 @@ pub fn check_template(source: &str, name: &str, place: &Place) -> Vec<Finding> {
         name,
         place,
     };
-    let template = match environment.template_from_named_str(name, source) {
+    let template = match written.compiled(&environment) {
         Ok(template) => template,
-        Err(error) => {
-            let TemplateError {
-                place,
-                message,
-                help,
-                ..
-            } = written.error(&error);
-            return vec![Finding::error(&place, message, help)];
-        }
+        Err(error) => return vec![Finding::error(&error.place, error.message, error.help)],
     };
     let mut findings = Vec::new();
     for tag in Tags::of(source).filter(|tag| scan::reaches_out(tag.word)) {
@@ -175,7 +169,27 @@ struct Written<'a> {
     place: &'a Place,
 }
 
-impl Written<'_> {
+impl<'a> Written<'a> {
+    fn compiled<'e>(
+        &self,
+        environment: &'e Environment<'_>,
+    ) -> Result<Template<'e, 'a>, TemplateError>
+    where
+        'a: 'e,
+    {
+        if let Some(long) = Tags::of(self.source).find(|tag| tag.end - tag.start > LONGEST) {
+            return Err(TemplateError {
+                name: self.name.to_owned(),
+                place: self.at(long.start),
+                message: format!("what begins here is longer than {LONGEST} bytes, or never ends"),
+                help: "close it, or take it apart with `set`".to_owned(),
+            });
+        }
+        environment
+            .template_from_named_str(self.name, self.source)
+            .map_err(|error| self.error(&error))
+    }
+
     /// The place of the byte at `offset`.
     fn at(&self, offset: usize) -> Place {
         let before = &self.source[..offset];

@@ -133,6 +133,13 @@ impl TextBody {
         })
     }
 
+    /// The first of the texts that are sent.
+    pub fn first_text(&self) -> Option<String> {
+        self.segments
+            .first()
+            .map(|segment| segment.sent.to_string())
+    }
+
     /// Provenance and tokens of each item that is sent.
     pub fn shares(&self, estimator: &dyn Estimator) -> impl Iterator<Item = (&Provenance, u64)> {
         let message = estimator.message();

@@ -7,7 +7,7 @@ use types::{ContentHash, Item, Provenance, Role, ToolName, ToolSchema};
 /// A tool that could be offered, its schema measured once: it stays the same as long as the plugin does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToolOffer {
-    /// Its schema.
+    /// Its schema. What a plugin says of its tools did not come from the house: it goes through [`neutralise`](crate::neutralise) before it is measured.
     pub schema: ToolSchema,
     /// Whether the policy of this instant lets it be called.
     pub open: bool,

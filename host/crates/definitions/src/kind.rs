@@ -36,15 +36,20 @@ pub(crate) fn parse(walk: &mut Walk, path: &Path, shown: &Arc<str>) -> Option<(N
 
 /// What a file defines, by its first key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// `house.yaml`.
     House,
+    /// An agent.
     Agent,
+    /// A chart.
     Chart,
+    /// A policy.
     Policy,
 }
 
 impl Kind {
-    const ALL: [Kind; 4] = [Kind::House, Kind::Agent, Kind::Chart, Kind::Policy];
+    /// All of them.
+    pub const ALL: [Kind; 4] = [Kind::House, Kind::Agent, Kind::Chart, Kind::Policy];
 
     /// The key that a file of this kind begins with.
     pub fn key(self) -> &'static str {
@@ -57,7 +62,7 @@ impl Kind {
     }
 
     /// The folder where one would put it.
-    pub fn folder(self) -> &'static str {
+    pub(crate) fn folder(self) -> &'static str {
         match self {
             Kind::House => ".",
             Kind::Agent => "agents",

@@ -130,7 +130,7 @@ fn directory(walk: &mut Walk, root: &Path) -> Option<PathBuf> {
     }
 }
 
-fn load_with(walk: &mut Walk, root: &Path) -> Option<House> {
+pub(crate) fn load_with(walk: &mut Walk, root: &Path) -> Option<House> {
     let root = directory(walk, root)?;
     let paths = Paths::new(root);
     let mut definitions = Definitions::default();

@@ -22,6 +22,9 @@ pub(crate) struct Walk {
     pub sources: Sources,
     /// Files of templates that were looked at: many chunks may name the same one.
     pub templates: HashSet<Arc<str>>,
+    /// The keys that were asked for in each sort of map, for the test that holds the schema to them.
+    #[cfg(test)]
+    pub keys: std::collections::BTreeMap<String, std::collections::BTreeSet<&'static str>>,
 }
 
 impl Walk {
@@ -325,6 +328,11 @@ impl<'n> Fields<'n> {
 
     /// Complain of every key that nobody took, with special help where `hint` has some.
     pub fn finish_with(self, walk: &mut Walk, what: &str, hint: impl Fn(&str) -> Option<String>) {
+        #[cfg(test)]
+        walk.keys
+            .entry(what.to_owned())
+            .or_default()
+            .extend(&self.known);
         for entry in self.entries {
             let name = &*entry.key.text;
             if self.known.contains(&name) {

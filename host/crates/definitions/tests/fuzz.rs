@@ -16,6 +16,11 @@ fn seeds() -> Vec<(&'static str, String)> {
         ("charts/think.yaml", read("base/charts/think.yaml")),
         ("policies/default.yaml", read("base/policies/default.yaml")),
         (
+            "agents/coder.yaml",
+            read("valid/context-sources/agents/coder.yaml"),
+        ),
+        ("house.yaml", read("valid/house-providers/house.yaml")),
+        (
             "charts/all.yaml",
             read("valid/all-of-charts/charts/all.yaml"),
         ),

@@ -379,7 +379,12 @@ impl Run<'_> {
 
     /// A tool's answer as it joins the conversation: it cannot open or close a section of the map.
     pub(crate) fn readable(&self, text: String) -> Text {
-        text.into()
+        let map = &self.agent.context;
+        let mut models = self.asked.iter().map(|asked| &asked.parameters.name);
+        match models.any(|model| map.has_sections(model)) {
+            true => context::neutralise(&text, map).into(),
+            false => text.into(),
+        }
     }
 
     /// Longest result that goes into the conversation, in bytes. One answer may fill a quarter of the window and no more: a longer one would push the

@@ -8,7 +8,7 @@ use crate::act::UNTRUSTED;
 use crate::live::RunEvent;
 use crate::record::Kind;
 use crate::run::Run;
-use policy::Grant;
+use policy::{Grant, LimitsPatch};
 use sandbox::{CallContext, GuardDirection, GuardSubject, GuardVerdict, Plugin};
 use serde::Serialize;
 use serde_json::json;
@@ -21,6 +21,8 @@ use types::{ContentHash, Cost, Label, Provenance, Purpose, Tokens};
 pub(crate) struct Guards {
     sandbox: Arc<sandbox::Sandbox>,
     guards: Arc<[(Arc<Plugin>, Grant)]>,
+    /// What the operator limits every call to.
+    ceiling: LimitsPatch,
     /// Texts of chunks that have been looked at: they come again with every payload. What became of each, by its hash.
     known: Arc<Mutex<BTreeMap<ContentHash, Inspected>>>,
 }
@@ -60,6 +62,13 @@ pub(crate) struct Opinion {
     log: Vec<String>,
 }
 
+/// Room beside the text for what a guard puts in, says and logs.
+const ANSWER_ROOM: u64 = 64 << 10;
+/// What a component needs before it has read anything.
+const MEMORY_ROOM: u64 = 16 << 20;
+/// Instructions that a guard may spend on a byte: some hundred are what a careful one takes at its worst.
+const FUEL_PER_BYTE: u64 = 2_000;
+
 /// Most texts of chunks whose verdict is remembered; when there are more, all are looked at again.
 const MOST_KNOWN: usize = 1_000;
 
@@ -68,6 +77,12 @@ impl Guards {
         Guards {
             sandbox: services.sandbox.clone(),
             guards: guards.into(),
+            ceiling: services
+                .house
+                .ceiling
+                .as_ref()
+                .map(|ceiling| ceiling.limits.clone())
+                .unwrap_or_default(),
             known: Arc::default(),
         }
     }
@@ -131,6 +146,20 @@ impl Guards {
         }
         known.insert(hash, inspected.clone());
         inspected
+    }
+
+    /// `grant` with room for a text of so many bytes: what a guard is shown is not its own choice, so a long text must not count as its greed. What the
+    /// operator's ceiling says holds all the same, and what it is too low for is held back.
+    fn roomy(&self, grant: &Grant, bytes: u64) -> Grant {
+        let mut grant = grant.clone();
+        let ceiling = |wanted: u64, most: Option<u64>| most.map_or(wanted, |most| wanted.min(most));
+        let output = grant.limits.output.0.max(bytes.saturating_mul(2) + ANSWER_ROOM);
+        grant.limits.output.0 = ceiling(output, self.ceiling.output.as_ref().map(|most| most.0));
+        let memory = grant.limits.memory.0.max(bytes.saturating_mul(16) + MEMORY_ROOM);
+        grant.limits.memory.0 = ceiling(memory, self.ceiling.memory.as_ref().map(|most| most.0));
+        let fuel = grant.limits.fuel.0.max(bytes.saturating_mul(FUEL_PER_BYTE));
+        grant.limits.fuel.0 = ceiling(fuel, self.ceiling.fuel.as_ref().map(|most| most.0));
+        grant
     }
 
     async fn inspect(

@@ -7,6 +7,7 @@ use crate::files::{Watch, WatchedMount};
 use crate::guest::{Guest, GuestModel, Log};
 use crate::limits::Limiter;
 use crate::plugin::{Loaded, Plugin};
+use crate::ran::Ran;
 use crate::streams::Tail;
 use crate::{Sandbox, arguments};
 use policy::{Access, ClockMode, Grant, Limits, RandomMode};
@@ -14,7 +15,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use types::{CallError, CallErrorKind, ContentHash, Outcome, Part, Refusal, Timestamp};
+use types::{CallError, CallErrorKind, ContentHash, Outcome, Part, Timestamp};
 use wasmtime::component::{Instance, ResourceTable};
 use wasmtime::{Store, Trap};
 use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, I32Exit, WasiCtxBuilder};
@@ -49,38 +50,6 @@ pub struct ToolRequest<'a> {
     pub id: &'a str,
     /// What it may do.
     pub grant: &'a Grant,
-}
-
-/// What ran, before it is put into words for its caller.
-pub(crate) struct Ran<R> {
-    pub(crate) result: Result<R, CallError>,
-    pub(crate) refused: Vec<Refusal>,
-    pub(crate) log: Vec<String>,
-    pub(crate) wall: Duration,
-    pub(crate) fuel: u64,
-    pub(crate) memory: u64,
-}
-
-impl<R> Ran<R> {
-    /// What `read` makes of the answer, and beside it the outcome as it is journalled, which holds nothing of the answer.
-    pub(crate) fn read<T>(
-        self,
-        read: impl FnOnce(R) -> Result<T, CallError>,
-    ) -> (Result<T, CallError>, Outcome) {
-        let answer = self.result.and_then(read);
-        let outcome = Outcome {
-            result: match &answer {
-                Ok(_) => Ok(Vec::new()),
-                Err(error) => Err(error.clone()),
-            },
-            refused: self.refused,
-            log: self.log,
-            wall_us: self.wall.as_micros() as u64,
-            fuel: self.fuel,
-            memory: self.memory,
-        };
-        (answer, outcome)
-    }
 }
 
 impl Sandbox {

@@ -20,6 +20,7 @@ mod guest;
 mod hides;
 mod limits;
 mod plugin;
+mod ran;
 mod streams;
 mod worlds;
 

@@ -66,6 +66,8 @@ pub struct Metadata {
     pub kind: Kind,
     /// A file's size in bytes; of no meaning for the rest.
     pub bytes: u64,
+    /// When its content last changed, in nanoseconds since the Unix epoch, where the system tells.
+    pub modified: Option<u64>,
 }
 
 /// What to do about a symbolic link at the end of a path. Links before the end are always followed.
@@ -151,6 +153,12 @@ impl Directory {
     /// Where the symbolic link at `path` points.
     pub fn read_link(&self, path: &str) -> Result<String, FileError> {
         self.0.read_link(path)
+    }
+
+    /// A number that tells this directory from others on the same machine, whatever it is called: for keeping what is remembered of one mount apart from
+    /// what is remembered of another. It may change with the host's version.
+    pub fn identity(&self) -> Result<u64, FileError> {
+        self.0.identity()
     }
 
     /// Whether anything may be changed in it.

@@ -1,8 +1,9 @@
 //! Files of this machine, for unit tests of plugins: through the library whose rules wasmtime applies to guests.
 
 use super::{Entry, FileError, FileErrorKind, Kind, Links, Metadata};
-use cap_std::fs::{Dir, DirEntry, FileType, OpenOptions, ReadDir};
+use cap_std::fs::{Dir, DirEntry, FileType, MetadataExt, OpenOptions, ReadDir};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::time::UNIX_EPOCH;
 
 #[derive(Debug)]
 pub struct Directory(Dir);
@@ -70,6 +71,10 @@ impl Directory {
         Ok(Metadata {
             kind: kind(metadata.file_type()),
             bytes: metadata.len(),
+            modified: metadata.modified().ok().and_then(|time| {
+                let since = time.into_std().duration_since(UNIX_EPOCH).ok()?;
+                u64::try_from(since.as_nanos()).ok()
+            }),
         })
     }
 
@@ -97,6 +102,11 @@ impl Directory {
         link.into_os_string()
             .into_string()
             .map_err(|_| FileErrorKind::NotUtf8.into())
+    }
+
+    pub fn identity(&self) -> Result<u64, FileError> {
+        let metadata = self.0.dir_metadata().map_err(error)?;
+        Ok(metadata.dev().rotate_left(32) ^ metadata.ino())
     }
 
     pub fn is_writable(&self) -> bool {

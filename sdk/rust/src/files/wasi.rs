@@ -81,6 +81,11 @@ impl Directory {
         Ok(Metadata {
             kind: kind(stat.type_),
             bytes: stat.size,
+            modified: stat.data_modification_timestamp.and_then(|time| {
+                time.seconds
+                    .checked_mul(1_000_000_000)?
+                    .checked_add(u64::from(time.nanoseconds))
+            }),
         })
     }
 
@@ -113,6 +118,10 @@ impl Directory {
 
     pub fn read_link(&self, path: &str) -> Result<String, FileError> {
         self.0.readlink_at(path).map_err(error)
+    }
+
+    pub fn identity(&self) -> Result<u64, FileError> {
+        self.0.metadata_hash().map(|hash| hash.lower).map_err(error)
     }
 
     pub fn is_writable(&self) -> bool {

@@ -1,5 +1,5 @@
 //! A context plugin whose fragments repeat the request, one for each of its parts, so that a test sees what arrived. The param `fail` makes
-//! it fail, and `repeat` adds that many fragments of filler.
+//! it fail, `spin` makes it never answer, and `repeat` adds that many fragments of filler.
 
 use charthouse_sdk::{ContextPlugin, Failure, Fragment, Request, export_context};
 use serde_json::Value;
@@ -14,6 +14,11 @@ impl ContextPlugin for Context {
             return Err(Failure::unavailable(
                 message.as_str().unwrap_or("told to fail"),
             ));
+        }
+        if request.params.get("spin").is_some_and(|spin| *spin == true) {
+            loop {
+                std::hint::black_box(&request);
+            }
         }
         let mut fragments = vec![
             Fragment::new(format!("params: {}", request.params), "ctx/params"),

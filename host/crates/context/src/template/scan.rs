@@ -1,12 +1,14 @@
 //! Where in a template something is written. The engine compiles a template but says of what it finds only the line, and people want the column.
 
-/// A `{% tag %}`.
+/// A `{% tag %}`, or an `{{ expression }}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tag<'a> {
-    /// Its first word.
+    /// A tag's first word; an expression has none.
     pub word: &'a str,
-    /// Where its `{%` stands, in bytes.
+    /// Where its first brace stands, in bytes.
     pub start: usize,
+    /// Where what follows it begins.
+    pub end: usize,
 }
 
 /// Whether a tag of this name reads or is read by another template.
@@ -14,7 +16,7 @@ pub fn reaches_out(word: &str) -> bool {
     matches!(word, "include" | "import" | "from" | "extends" | "block")
 }
 
-/// The tags of a template that compiles, in order; what stands in comments, expressions and `raw` is none.
+/// The tags and expressions of a template, in order; what stands in comments and in `raw` is none.
 pub struct Tags<'a> {
     source: &'a str,
     at: usize,
@@ -30,6 +32,31 @@ impl<'a> Tags<'a> {
         let found = self.source[from..].find(end);
         found.map_or(self.source.len(), |at| from + at + end.len())
     }
+
+    /// The offset after the `end` of a tag that has begun: one that stands in no text and no bracket.
+    fn after_tag(&self, from: usize, end: &str) -> usize {
+        let bytes = self.source.as_bytes();
+        let mut depth = 0usize;
+        let mut at = from;
+        while at < bytes.len() {
+            match bytes[at] {
+                _ if depth == 0 && bytes[at..].starts_with(end.as_bytes()) => {
+                    return at + end.len();
+                }
+                b'(' | b'[' | b'{' => depth += 1,
+                b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+                quote @ (b'"' | b'\'') => {
+                    at += 1;
+                    while at < bytes.len() && bytes[at] != quote {
+                        at += 1 + usize::from(bytes[at] == b'\\');
+                    }
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        bytes.len()
+    }
 }
 
 impl<'a> Iterator for Tags<'a> {
@@ -40,21 +67,25 @@ impl<'a> Iterator for Tags<'a> {
             let start = self.at + self.source[self.at..].find('{')?;
             let rest = &self.source[start + 1..];
             self.at = start + 1;
-            match rest.as_bytes().first() {
-                Some(b'#') => self.at = self.after(start + 2, "#}"),
-                Some(b'{') => self.at = self.after(start + 2, "}}"),
+            let (word, end) = match rest.as_bytes().first() {
+                Some(b'#') => {
+                    self.at = self.after(start + 2, "#}");
+                    continue;
+                }
+                Some(b'{') => ("", self.after_tag(start + 2, "}}")),
                 Some(b'%') => {
                     let inside = rest[1..].trim_start_matches(['-', '+']).trim_start();
                     let end = inside.find(|c: char| !c.is_ascii_alphabetic());
                     let word = &inside[..end.unwrap_or(inside.len())];
-                    self.at = self.after(start + 2, "%}");
-                    if word == "raw" {
-                        self.at = self.after(self.at, "endraw");
-                    }
-                    return Some(Tag { word, start });
+                    (word, self.after_tag(start + 2, "%}"))
                 }
-                _ => {}
-            }
+                _ => continue,
+            };
+            self.at = match word {
+                "raw" => self.after(end, "endraw"),
+                _ => end,
+            };
+            return Some(Tag { word, start, end });
         }
     }
 }

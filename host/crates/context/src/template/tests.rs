@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use serde_json::json;
 
 fn place() -> Place {
@@ -119,4 +120,73 @@ fn a_template_ends_and_writes_no_more_than_it_may() {
     );
     assert!(complaint("{{ debug() }}").contains("agents/coder.yaml:7:"));
     assert!(!findings("{{ debug() }}").is_empty());
+}
+
+#[test]
+fn what_is_written_at_length_is_refused_where_it_begins() {
+    let long = format!("\n {{{{ '{}' }}}}", "x".repeat(5_000));
+    assert_eq!(
+        complaint(&long),
+        "agents/coder.yaml:8:10: template `hello`: what begins here is longer than 2048 bytes, or never ends; \
+         close it, or take it apart with `set`"
+    );
+    assert!(render(&"text {{ agent.name }}\n".repeat(1_000)).is_ok());
+    assert!(
+        render(&format!(
+            "{{# {0} #}}{{% raw %}}{0}{{% endraw %}}",
+            "{{ x".repeat(5_000)
+        ))
+        .is_ok()
+    );
+    assert_eq!(render("{{ {'a': {}} }}{{ '}}' }}").unwrap(), "{'a': {}}}}");
+}
+
+#[test]
+fn no_depth_of_nesting_overflows_the_stack() {
+    for (open, close) in [
+        ("{{ ", " }}"),
+        ("(", ")"),
+        ("[", "]"),
+        ("{% if 1 %}", "{% endif %}"),
+        ("{% for x in states %}", "{% endfor %}"),
+        ("not ", ""),
+        ("-", ""),
+        ("1 ~ ", ""),
+        ("1 if 1 else ", ""),
+        ("'}}' ~ ", ""),
+        ("[{}] ~ ", ""),
+    ] {
+        let inside = format!("{}1{}", open.repeat(20_000), close.repeat(20_000));
+        for source in [inside.clone(), format!("{{{{ {inside} }}}}")] {
+            let findings = check_template(&source, "deep", &place());
+            let rendered = render_template(&source, "deep", &place(), &values());
+            assert!(findings.is_empty() || rendered.is_err());
+        }
+    }
+}
+
+/// Bits of templates in any order.
+fn sources() -> impl Strategy<Value = String> {
+    let bit = prop::sample::select(vec![
+        "{{", "}}", "{%", "%}", "{#", "#}", " ", "\n", "é", "agent", ".name", "data", ".x", "for",
+        "if", "in", "set", "endfor", "endif", "raw", "endraw", "include", "'", "|", "upper", "(",
+        ")", "-", "=", "1", "states", "macro", "x",
+    ]);
+    proptest::collection::vec(bit, 0..24).prop_map(|bits| bits.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn nothing_that_can_be_written_panics_and_complaints_point_into_it(source in sources()) {
+        let lines = u32::try_from(source.split('\n').count()).unwrap();
+        let inside = |at: &Place| (7..7 + lines.max(1)).contains(&at.line) && at.column >= 9;
+        for finding in check_template(&source, "any", &place()) {
+            prop_assert!(inside(&finding.place), "{finding:?}");
+        }
+        if let Err(error) = render_template(&source, "any", &place(), &values()) {
+            prop_assert!(inside(&error.place), "{error}");
+        }
+    }
 }

@@ -228,3 +228,52 @@ fn estimates_beyond_all_bounds_overflow_nowhere() {
         Err(AssembleError::TooLong { .. })
     ));
 }
+
+#[test]
+fn an_exact_tokenizer_counts_parts_otherwise_than_the_whole_and_no_limit_is_broken() {
+    let exact = counter(Counting::Exact(Vocabulary::O200kBase));
+    let texts = [
+        "fn main() { println!(\"{}\", 1 + 1); }\n".repeat(400),
+        "  \n\n\t\t   \n".repeat(1_500) + "end",
+        "日本語のテキストと絵文字🦀👩‍👩‍👧 ".repeat(500),
+        "supercalifragilisticexpialidocious".repeat(400),
+        "=".repeat(12_000),
+    ];
+    for content in &texts {
+        for trim in [Trim::Tail, Trim::Middle] {
+            for room in [0, 5, 12, 40, 200, 1_000, 1_900] {
+                let map = ContextMap {
+                    chunks: vec![text("long", content, trim).tokens(room)],
+                    sections: Sections::Xml,
+                    ..ContextMap::default()
+                };
+                let assembled = plan(&map, &SlotChunks::default(), &model(1 << 20, 100))
+                    .assemble(&Gathered::new(), &Said::default(), &Tools::default(), exact)
+                    .unwrap();
+                let sent: u64 = assembled
+                    .payload
+                    .items
+                    .iter()
+                    .map(|item| exact.item(item))
+                    .sum();
+                assert!(
+                    sent <= room && sent == assembled.report.total,
+                    "{trim:?} {room}"
+                );
+                let whole = assembled.report.chunks[0].trimmed == 0;
+                // Of white space alone nothing is sent.
+                let blank = content.starts_with(' ') && trim == Trim::Tail;
+                assert!(
+                    room < 40 || whole || blank || sent > 0,
+                    "{trim:?} {room}: nothing is left of {}",
+                    &content[..12]
+                );
+                let plain = content.starts_with("fn main");
+                assert!(
+                    !plain || room < 200 || sent * 10 > room * 7,
+                    "{trim:?} {room} {sent}"
+                );
+            }
+        }
+    }
+}

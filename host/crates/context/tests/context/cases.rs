@@ -211,7 +211,7 @@ fn never_fails_loudly_and_says_what_to_do() {
     let error = assemble(&chunks, &[], &[], &model(200, 100)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the payload takes 158 tokens after all trimming and 100 are free (context_length − max_output); what may not go: `charter` 104, `rules` 54; \
+        "the payload takes 158 tokens after all trimming and 100 are free (context_length − max_output, less where a server refused that many); what may not go: `charter` 104, `rules` 54; \
          shorten one of these, let it be trimmed, or take a model with a longer context"
     );
     assert!(matches!(

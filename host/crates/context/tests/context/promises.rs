@@ -220,8 +220,8 @@ proptest! {
         }
     }
 
-    /// With budgets in tokens: a larger window never sends fewer tokens of any chunk. (With budgets in shares that holds of every chunk but the flexible
-    /// one, which may get less when the others get more.)
+    /// With budgets in tokens: a larger window never sends fewer tokens of any chunk. (With budgets in shares that holds of each chunk's budget; one that makes
+    /// way for others, as the flexible one does, may get less when these get more.)
     #[test]
     fn a_larger_window_never_sends_less_of_any_chunk(world in worlds(), small in 1..2_000u64, more in 0..800u64) {
         let Ok(before) = world.assemble(small) else { return Ok(()) };

@@ -89,6 +89,20 @@ fn every_chunk_of_text_stands_between_its_tags_and_empty_ones_have_none() {
         .map(|item| BytesEstimate.item(item))
         .sum();
     assert_eq!(marked.report.total, counted, "tags count");
+    let anthropic = ModelParameters {
+        name: "claude-opus-4-5".into(),
+        ..model(1_010, 10)
+    };
+    let charter = map(vec![chunks[0].clone()], Sections::ByModel);
+    let by_name = plan(&charter, &SlotChunks::default(), &anthropic)
+        .assemble(
+            &Gathered::new(),
+            &Said::default(),
+            &Tools::default(),
+            &BytesEstimate,
+        )
+        .unwrap();
+    assert_eq!(by_name.payload.items[0], marked.payload.items[0]);
     let plain = build(&map(chunks.clone(), Sections::Plain), &texts, 1_000);
     let by_model = build(&map(chunks, Sections::ByModel), &texts, 1_000);
     assert_eq!(

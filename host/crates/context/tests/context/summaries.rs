@@ -338,3 +338,54 @@ fn notes_of_what_was_gathered_stand_in_the_report() {
         (0, &None)
     );
 }
+
+#[test]
+fn a_summary_is_held_to_its_budget() {
+    let long = "A line of what was said.\n".repeat(100);
+    for budget in 0..800 {
+        let Some(text) = Summary::within(&long, budget, &BytesEstimate) else {
+            assert!(budget < 35, "{budget}");
+            continue;
+        };
+        assert!(summary(&text, 4).tokens <= budget, "{budget}");
+        assert_eq!(text == long, !text.ends_with(" tokens cut]"));
+    }
+    assert_eq!(
+        Summary::within("Short.", 60, &BytesEstimate).as_deref(),
+        Some("Short.")
+    );
+    assert_eq!(Summary::within("  ", 60, &BytesEstimate), None);
+}
+
+#[test]
+fn a_calibrated_estimate_changes_what_tokens_are_and_nothing_else() {
+    let mut calibration = Calibration::new();
+    for _ in 0..16 {
+        calibration.learn(10_000, 20_000);
+    }
+    let twice = Calibrated::new(&BytesEstimate, &calibration);
+    let factor = twice.scale().factor();
+    assert!((1.9..=2.0).contains(&factor), "{factor}");
+    let items = prompts(40);
+    let assembled = plan(
+        &map(vec![summed()], None),
+        &SlotChunks::default(),
+        &model(1_010, 10),
+    )
+    .assemble(
+        &Gathered::new(),
+        &Said::new(&items),
+        &Tools::default(),
+        &twice,
+    )
+    .unwrap();
+    let chunk = &assembled.report.chunks[0];
+    let note = format!("{} tokens went without being summed up", chunk.trimmed);
+    assert_eq!(chunk.note.as_deref(), Some(&*note));
+    let wanted = assembled.summary.unwrap();
+    assert!(wanted.must && (59..=60).contains(&wanted.budget));
+    let text = Summary::within(&"word ".repeat(100), wanted.budget, &twice).unwrap();
+    let raw = summary(&text, 4).tokens;
+    assert!(twice.scale().tokens(raw) <= wanted.budget);
+    assert_eq!(Summary::within("Short.", 20, &twice), None);
+}

@@ -1,0 +1,222 @@
+//! `house.yaml`.
+
+use super::policy::overlay;
+use super::{
+    Definitions, as_written, count, doc, duration, either, money, name, named, object, one_or_more,
+    pattern, secret, text, truth, version, whole, words,
+};
+use serde_json::{Map, Value, json};
+
+pub(super) fn house() -> (Value, Definitions) {
+    let house = object(
+        "a house",
+        "A house: where it keeps its records, whom it asks, which plugins it has and what it will never allow.",
+        &["house"],
+        [
+            ("house", as_written("The house's name.")),
+            ("version", version()),
+            ("doc", doc()),
+            (
+                "store",
+                pattern(
+                    "Where the journal is; the path is relative to the house.",
+                    "^sqlite:.+$",
+                    "sqlite:.charthouse/journal.db",
+                ),
+            ),
+            (
+                "providers",
+                named("Whom agents can ask, by name.", provider()),
+            ),
+            (
+                "prices",
+                named(
+                    "What models cost, by name.",
+                    one_or_more(
+                        "A price, or a list of them by the days they hold from.",
+                        price(),
+                    ),
+                ),
+            ),
+            (
+                "plugins",
+                named(
+                    "Plugins by name, which is the prefix of their tools.",
+                    plugin(),
+                ),
+            ),
+            (
+                "ceiling",
+                overlay(
+                    "What is never allowed, whatever other rules say. What it does not name it does not limit.",
+                ),
+            ),
+            (
+                "defaults",
+                object(
+                    "`defaults`",
+                    "What holds where agents say nothing.",
+                    &[],
+                    [("policy", name("The policy beneath every agent's."))],
+                ),
+            ),
+        ],
+    );
+    (house, Definitions::new())
+}
+
+fn provider() -> Value {
+    let record = || {
+        text(
+            "The cassette that answers are recorded on: a file inside the house, made when it is needed.",
+        )
+    };
+    let server = |kind: &str, description: &str, required: &[&str]| {
+        object(
+            "a provider of this kind",
+            description,
+            required,
+            [
+                ("kind", json!({ "const": kind })),
+                (
+                    "base_url",
+                    json!({ "description": "Its address.", "type": "string", "pattern": "^https?://[^@\\s]+$" }),
+                ),
+                ("key", secret("Where its key is; never the key itself.")),
+                (
+                    "model",
+                    text("The model to ask it for, whatever the agent's definition says."),
+                ),
+                ("limits", limits()),
+                ("timeout", timeout()),
+                (
+                    "retries",
+                    json!({ "description": "How often a request is repeated.", "type": "integer", "minimum": 0, "maximum": 20 }),
+                ),
+                ("record", record()),
+            ],
+        )
+    };
+    let held =
+        truth("Whether the server holds the conversation, so that a turn sends only what is new.");
+    let mut responses = server(
+        "openai-responses",
+        "A server that speaks OpenAI's Responses.",
+        &["kind", "base_url"],
+    );
+    if let Some(properties) = responses["properties"].as_object_mut() {
+        let properties: &mut Map<String, Value> = properties;
+        properties.insert("held".into(), held);
+    }
+    let scripted = object(
+        "a provider of this kind",
+        "Replies out of a script: no network, no cost.",
+        &["kind", "file"],
+        [
+            ("kind", json!({ "const": "scripted" })),
+            ("file", text("The script.")),
+            ("record", record()),
+        ],
+    );
+    let replay = object(
+        "a provider of this kind",
+        "Replies off a cassette: no network, no cost.",
+        &["kind", "file"],
+        [
+            ("kind", json!({ "const": "replay" })),
+            ("file", text("The cassette.")),
+        ],
+    );
+    json!({ "description": "A model's server, or what stands in for one.", "oneOf": [
+        server("openai", "A server that speaks OpenAI's chat completions.", &["kind", "base_url"]),
+        responses,
+        server("anthropic", "A server that speaks Anthropic's Messages; Anthropic's own by default.", &["kind"]),
+        scripted,
+        replay,
+    ] })
+}
+
+fn limits() -> Value {
+    let in_a_minute =
+        |description, example| pattern(description, "^\\s*[0-9_.]+[kMGT]?\\s*/min$", example);
+    object(
+        "`limits`",
+        "How much it may be asked, by all agents together. What would go beyond waits.",
+        &[],
+        [
+            ("requests", in_a_minute("Requests in a minute.", "60/min")),
+            (
+                "tokens",
+                in_a_minute("Tokens in a minute, sent and received.", "200k/min"),
+            ),
+            ("concurrent", whole("Requests at the same time.", 1)),
+        ],
+    )
+}
+
+fn timeout() -> Value {
+    object(
+        "`timeout`",
+        "How long it may take.",
+        &[],
+        [
+            ("connect", duration("Longest wait for a connection.", "10s")),
+            ("idle", duration("Longest wait for the next byte.", "5m")),
+            ("total", duration("Longest time for one answer.", "30m")),
+        ],
+    )
+}
+
+fn price() -> Value {
+    object(
+        "a price",
+        "What a model costs from some day on.",
+        &["from", "input", "output"],
+        [
+            (
+                "from",
+                pattern(
+                    "The day, UTC.",
+                    "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+                    "2026-01-31",
+                ),
+            ),
+            ("input", money("For input.")),
+            ("output", money("For output.")),
+            (
+                "cached",
+                money(
+                    "For input that the provider had cached; the price of other input when absent.",
+                ),
+            ),
+            (
+                "cache_write",
+                money(
+                    "For input that it puts into its cache; the price of other input when absent.",
+                ),
+            ),
+            (
+                "per",
+                count("The number of tokens that the prices are for.", "1M"),
+            ),
+            ("currency", words("The currency.", &["USD"])),
+        ],
+    )
+}
+
+fn plugin() -> Value {
+    let component = || text("The component's file.");
+    let whole = object(
+        "a plugin",
+        "A component, and whether it is trusted.",
+        &["component"],
+        [
+            ("component", component()),
+            (
+                "trusted",
+                truth("Whether what it says of its tools counts; other tools are never repeated."),
+            ),
+        ],
+    );
+    either("A plugin's component.", [component(), whole])
+}

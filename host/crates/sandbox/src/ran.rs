@@ -1,0 +1,36 @@
+//! What one run of a guest came to, whatever the guest was asked: an answer for the caller beside an outcome for the journal.
+
+use std::time::Duration;
+use types::{CallError, Outcome, Refusal};
+
+/// What ran, before it is put into words for its caller.
+pub(crate) struct Ran<R> {
+    pub(crate) result: Result<R, CallError>,
+    pub(crate) refused: Vec<Refusal>,
+    pub(crate) log: Vec<String>,
+    pub(crate) wall: Duration,
+    pub(crate) fuel: u64,
+    pub(crate) memory: u64,
+}
+
+impl<R> Ran<R> {
+    /// What `read` makes of the answer, and beside it the outcome as it is journalled, which holds nothing of the answer.
+    pub(crate) fn read<T>(
+        self,
+        read: impl FnOnce(R) -> Result<T, CallError>,
+    ) -> (Result<T, CallError>, Outcome) {
+        let answer = self.result.and_then(read);
+        let outcome = Outcome {
+            result: match &answer {
+                Ok(_) => Ok(Vec::new()),
+                Err(error) => Err(error.clone()),
+            },
+            refused: self.refused,
+            log: self.log,
+            wall_us: self.wall.as_micros() as u64,
+            fuel: self.fuel,
+            memory: self.memory,
+        };
+        (answer, outcome)
+    }
+}

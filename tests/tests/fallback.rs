@@ -1,0 +1,83 @@
+//! Providers that cannot answer: the next one is asked, a request that is too long is made again with less, and what was learnt stays.
+
+use charthouse_tests::{Answer, Asked, House, ModelServer, Plan, Said, dead_address};
+use serde_json::json;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+fn house(first: &str, second: &str) -> House {
+    let house = House::of(Plan {
+        provider: &format!(
+            "{{ kind: openai, base_url: \"{first}\", retries: 0 }}\n  other: {{ kind: openai, base_url: \"{second}\" }}"
+        ),
+        policy: "{ tools: [{ allow: \"*\" }], mounts: { /workspace: { from: files, access: read-only } } }",
+        ..Plan::default()
+    });
+    house.edit(
+        "agents/tester.yaml",
+        "max_output: 1000 }",
+        "max_output: 1000, fallback: [{ provider: other, name: second-model }] }",
+    );
+    house.write("files/a.txt", "a");
+    house
+}
+
+#[test]
+fn the_next_one_is_asked_and_stays_asked_for_the_turn() {
+    let refusals = std::sync::Arc::new(AtomicUsize::new(0));
+    let counted = refusals.clone();
+    let first = ModelServer::start(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Answer::Refuse(500, r#"{"error":{"message":"on fire"}}"#.into())
+    });
+    let second = ModelServer::start(|asked: &Asked| {
+        Answer::Say(match asked.results().len() {
+            0 => Said::text("").call("fs__read", json!({ "path": "/workspace/a.txt" })),
+            _ => Said::text("Here."),
+        })
+    });
+    let house = house(&first.url, &second.url);
+    let ran = house.run(["run", "tester", "Go", "--json"]).expect(0);
+    assert!(ran.stdout.contains("asking second-model at other instead"), "{}", ran.stdout);
+    assert_eq!(refusals.load(Ordering::SeqCst), 1, "who is down is not asked again in the same turn");
+    assert_eq!(second.asked().len(), 2);
+    assert_eq!(second.asked()[0].json["model"], "second-model");
+    let ledger = house.run(["ledger", "--by", "model", "--json"]).expect(0).json();
+    assert!(ledger["rows"].as_array().unwrap().iter().any(|row| row["model"] == "second-model"), "{ledger}");
+}
+
+#[test]
+fn when_nobody_answers_the_chart_hears_of_the_last() {
+    let house = house(&dead_address(), &dead_address());
+    let ran = house.run(["run", "tester", "Go", "--json"]).expect(5);
+    let last = ran.lines().pop().unwrap();
+    assert_eq!(last["status"], "failed", "{last}");
+    assert!(last["cause"]["message"].as_str().unwrap().contains("provider `other`"), "{last}");
+}
+
+#[test]
+fn a_request_that_is_too_long_is_made_once_more_with_less() {
+    let sizes = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = sizes.clone();
+    let first = ModelServer::start(move |asked: &Asked| {
+        let mut seen = seen.lock().unwrap();
+        seen.push(asked.body.len());
+        let overflow = r#"{"error":{"code":"context_length_exceeded","message":"maximum context length is 4000 tokens"}}"#;
+        match (asked.results().len(), seen.len()) {
+            (_, 2) | (3, 4) => Answer::Refuse(400, overflow.into()),
+            (n, _) if n < 3 && seen.len() < 6 => {
+                Answer::Say(Said::text("").call("fs__read", json!({ "path": format!("/workspace/{n}.txt") })))
+            }
+            _ => Answer::Say(Said::text("Here.")),
+        }
+    });
+    let house = house(&first.url, &dead_address());
+    for n in 0..4 {
+        house.write(&format!("files/{n}.txt"), &format!("{n} line of text\n").repeat(400));
+    }
+    let ran = house.run(["run", "tester", "Go", "--json"]).expect(0);
+    assert!(ran.stdout.contains("were too many for the server"), "{}", ran.stdout);
+    let sizes = sizes.lock().unwrap();
+    // The second request was refused, the third is the same turn with less.
+    assert!(sizes[2] <= sizes[1], "{sizes:?}");
+    house.verify();
+}
