@@ -6,7 +6,7 @@
 
 use crate::{Estimator, Scale};
 use serde::{Deserialize, Serialize};
-use types::{Item, ToolCall, ToolSchema};
+use types::{Item, Text, ToolCall, ToolSchema};
 
 /// Replies that the factor is taken from. A run's payloads are much alike and the newest says most of the next; sixteen outvote seven that are wrong.
 const WINDOW: usize = 16;
@@ -210,6 +210,10 @@ impl Estimator for Calibrated<'_> {
 
     fn tokens(&self, text: &str) -> u64 {
         self.inner.tokens(text)
+    }
+
+    fn text(&self, text: &Text) -> u64 {
+        self.inner.text(text)
     }
 
     fn message(&self) -> u64 {

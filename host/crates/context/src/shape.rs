@@ -90,11 +90,7 @@ impl Shape {
         let mut bytes = Vec::new();
         let mut tokens = 0;
         for offer in offers {
-            let parameters = offer.schema.parameters.to_string();
-            for text in [&*offer.schema.name, &*offer.schema.description, &parameters] {
-                bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
-                bytes.extend_from_slice(text.as_bytes());
-            }
+            bytes.extend_from_slice(offer.hash.as_bytes());
             tokens += offer.tokens;
         }
         if bytes.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::{Estimator, ToolsMode};
 use std::sync::Arc;
-use types::{Item, Provenance, Role, ToolName, ToolSchema};
+use types::{ContentHash, Item, Provenance, Role, ToolName, ToolSchema};
 
 /// A tool that could be offered, its schema measured once: it stays the same as long as the plugin does.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +13,8 @@ pub struct ToolOffer {
     pub open: bool,
     /// Tokens of the schema by the estimator in use.
     pub tokens: u64,
+    /// Hash of all that the schema says.
+    pub hash: ContentHash,
 }
 
 impl ToolOffer {
@@ -20,6 +22,7 @@ impl ToolOffer {
     pub fn measured(schema: ToolSchema, open: bool, estimator: &dyn Estimator) -> Self {
         let tokens = estimator.schema(&schema);
         ToolOffer {
+            hash: hash(&schema),
             schema,
             open,
             tokens,
@@ -34,6 +37,20 @@ impl ToolOffer {
     fn is_open(&self) -> bool {
         self.open || self.is_host_tool()
     }
+}
+
+/// The hash of what of a schema goes on the wire, each text after its length.
+fn hash(schema: &ToolSchema) -> ContentHash {
+    let mut bytes = Vec::new();
+    for text in [
+        &*schema.name,
+        &*schema.description,
+        &*schema.parameters.to_string(),
+    ] {
+        bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    ContentHash::of(&bytes)
 }
 
 /// All tools that some state could allow, in the order in which they are to be sent. Keep the order the same for a whole run: it is part of the prefix

@@ -58,7 +58,7 @@ fn a_shape_is_short_and_does_not_grow_with_the_history() {
         json(4),
         concat!(
             r#"{"model":"local/model","parts":["#,
-            r#"{"chunk":"tools","tools":"f42acee55a4e","tokens":44,"stable":true},"#,
+            r#"{"chunk":"tools","tools":"3cd47a17655b","tokens":44,"stable":true},"#,
             r#"{"chunk":"charter","text":"3815a7246cc9","tokens":7,"stable":true},"#,
             r#"{"chunk":"history","history":{"from":0,"to":9},"tokens":173},"#,
             r#"{"chunk":"state","text":"4f207db38a6d","tokens":5}]}"#

@@ -7,7 +7,8 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Longer than any page here takes on a busy machine: a browser that hangs is ended, and the test with it.
@@ -19,6 +20,7 @@ pub struct Browser {
     to: File,
     from: BufReader<File>,
     folder: PathBuf,
+    ended: Arc<AtomicBool>,
     session: Option<String>,
     last: u64,
     /// Errors that the page has caused: exceptions, and what the console calls an error.
@@ -87,11 +89,13 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .expect("a shell starts");
-        let pid = child.id();
+        let ended = Arc::new(AtomicBool::new(false));
+        let (pid, over) = (child.id(), ended.clone());
         std::thread::spawn(move || {
             std::thread::sleep(PATIENCE);
-            // The test has long ended, and this process with it, unless the browser hangs.
-            let _ = Command::new("kill").arg(pid.to_string()).status();
+            if !over.load(Ordering::SeqCst) {
+                let _ = Command::new("kill").arg(pid.to_string()).status();
+            }
         });
         let to = File::options()
             .write(true)
@@ -103,6 +107,7 @@ impl Browser {
             to,
             from,
             folder,
+            ended,
             session: None,
             last: 0,
             errors: Vec::new(),
@@ -232,6 +237,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.folder);
