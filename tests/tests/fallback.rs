@@ -80,25 +80,26 @@ fn when_nobody_answers_the_chart_hears_of_the_last() {
 
 #[test]
 fn a_request_that_is_too_long_is_made_once_more_with_less() {
-    let sizes = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let seen = sizes.clone();
+    let overflow = r#"{"error":{"code":"context_length_exceeded","message":"maximum context length is 8000 tokens"}}"#;
+    let refused = AtomicUsize::new(0);
     let first = ModelServer::start(move |asked: &Asked| {
-        let mut seen = seen.lock().unwrap();
-        seen.push(asked.body.len());
-        let overflow = r#"{"error":{"code":"context_length_exceeded","message":"maximum context length is 4000 tokens"}}"#;
-        match (asked.results().len(), seen.len()) {
-            (_, 2) | (3, 4) => Answer::Refuse(400, overflow.into()),
-            (n, _) if n < 3 && seen.len() < 6 => Answer::Say(
-                Said::text("").call("fs__read", json!({ "path": format!("/workspace/{n}.txt") })),
-            ),
+        let read = asked.results().len();
+        if read == 8 && refused.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Answer::Refuse(400, overflow.into());
+        }
+        match read {
+            0..8 if asked.body.contains("file 0") || read == 0 => Answer::Say(Said::text("").call(
+                "fs__read",
+                json!({ "path": format!("/workspace/{read}.txt") }),
+            )),
             _ => Answer::Say(Said::text("Here.")),
         }
     });
     let house = house(&first.url, &dead_address());
-    for n in 0..4 {
+    for n in 0..8 {
         house.write(
             &format!("files/{n}.txt"),
-            &format!("{n} line of text\n").repeat(400),
+            &format!("file {n} has this line\n").repeat(150),
         );
     }
     let ran = house.run(["run", "tester", "Go", "--json"]).expect(0);
@@ -107,8 +108,17 @@ fn a_request_that_is_too_long_is_made_once_more_with_less() {
         "{}",
         ran.stdout
     );
-    let sizes = sizes.lock().unwrap();
-    // The second request was refused, the third is the same turn with less.
-    assert!(sizes[2] <= sizes[1], "{sizes:?}");
+    let asked = first.asked();
+    assert_eq!(
+        asked.len(),
+        10,
+        "one request for each call, one that was refused, one with less"
+    );
+    let (refused, again) = (&asked[8], &asked[9]);
+    assert!(again.body.len() < refused.body.len());
+    assert!(
+        !again.body.contains("file 0 has") && again.body.contains("file 7 has"),
+        "the oldest went"
+    );
     house.verify();
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 fn mapped(server: &ModelServer, context: &str, more: &str) -> House {
     let house = House::of(Plan {
         provider: &format!("{{ kind: openai, base_url: \"{}\" }}", server.url),
-        policy: "{ tools: [{ allow: \"*\" }], mounts: { /workspace: { from: files, access: read-write } } }",
+        policy: "{ tools: [{ allow: \"*\" }], mounts: { /workspace: { from: files, access: read-write } }, limits: { fuel: 1000G } }",
         agent: more,
         house: "  ctx: plugins/ctx.wasm\n",
         ..Plan::default()

@@ -4,7 +4,7 @@ use crate::cli::{ContextDiff, ContextShow, ContextVerb};
 use crate::exit::{Failure, NOT_SO, USAGE};
 use crate::{open, print};
 use ::journal::Journal;
-use context::MapReport;
+use context::{MapReport, Scale};
 use runtime::{Looking, Turn, Turns};
 use serde_json::json;
 
@@ -130,7 +130,12 @@ fn diff(options: &ContextDiff) -> Result<u8, Failure> {
         let items = items.get(range).unwrap_or_default();
         items.iter().map(|item| item.tokens).sum()
     };
-    let shared = later.shape.shared(&earlier.shape, tokens_of);
+    // The account is in the provider's tokens as they were known then; the shapes are as they were counted.
+    let known = later.report.calibration.as_ref();
+    let scale = known.map_or(Scale::ONE, |known| {
+        Scale::of_thousandths((known.factor * 1e3).round() as u32)
+    });
+    let shared = later.shape.shared(&earlier.shape, tokens_of).scaled(scale);
     if options.json {
         print::json(&json!({
             "run": run, "earlier": options.earlier, "later": options.later,
@@ -139,11 +144,7 @@ fn diff(options: &ContextDiff) -> Result<u8, Failure> {
             "parts_at": shared.parts_at,
         }))?;
     } else {
-        print::out(&pending_diff(&shared))?;
+        print::out(&shared.render(WIDTH))?;
     }
     Ok(0)
-}
-
-fn pending_diff(shared: &context::Shared) -> String {
-    format!("{shared:?}\n")
 }

@@ -31,6 +31,9 @@ pub fn closed() -> Inbox {
     Box::pin(futures_util::stream::empty())
 }
 
+/// Whose effects these are: nobody's activity.
+pub(crate) const OWNER: &str = "inbox";
+
 /// The event by which a chart hears what a person says.
 const SAID: &str = "human.said";
 /// The event by which a chart hears that a person stopped it.
@@ -52,7 +55,7 @@ impl Run<'_> {
             Message::Said(text) => {
                 let effect = self.new_effect();
                 let (guards, context) = (self.guards.clone(), self.call_context(effect));
-                self.start(effect, &"".into(), async move {
+                self.start(effect, &OWNER.into(), async move {
                     let inspected = guards.on_the_way_in(&text, &Provenance::Human, &[], &context);
                     let inspected = inspected.await;
                     Done::Heard(Box::new(Heard {

@@ -455,6 +455,10 @@ impl<'a> Run<'a> {
 
     /// Whether nothing will happen by itself any more, and what that means.
     fn at_rest(&self) -> Option<Status> {
+        if self.is_under_way(|owner| owner == crate::inbox::OWNER) {
+            // Somebody has spoken and is being heard.
+            return None;
+        }
         if self.snapshot.is_done() {
             return Some(Status::Done);
         }
@@ -490,9 +494,13 @@ impl<'a> Run<'a> {
 
     /// Whether something is under way that the chart waits for. Summing up goes on beside it.
     fn is_busy(&self) -> bool {
-        let waited_for = |owner: &str| owner != crate::summarise::OWNER;
-        self.starting.iter().any(|(_, owner, _)| waited_for(owner))
-            || self.handles.values().any(|(owner, _)| waited_for(owner))
+        self.is_under_way(|owner| owner != crate::summarise::OWNER)
+    }
+
+    /// Whether an effect of such an owner is under way or about to begin.
+    fn is_under_way(&self, of: impl Fn(&str) -> bool) -> bool {
+        self.starting.iter().any(|(_, owner, _)| of(owner))
+            || self.handles.values().any(|(owner, _)| of(owner))
     }
 
     fn end(mut self, status: Status) -> Result<RunEnd, RuntimeError> {
