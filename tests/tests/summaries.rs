@@ -137,10 +137,8 @@ fn a_plugin_that_cannot_sum_up_leaves_the_run_going() {
         .expect(0);
     assert!(ran.stdout.contains("not summed up"), "{}", ran.stdout);
     let thinks = house.journal("think");
-    let told = thinks.iter().any(|record| {
-        record["body"]["context"]
-            .to_string()
-            .contains("summed up")
-    });
+    let told = thinks
+        .iter()
+        .any(|record| record["body"]["context"].to_string().contains("summed up"));
     assert!(told, "the account says what was lost");
 }
