@@ -143,11 +143,11 @@ fn a_plugin_is_asked_once_while_its_answer_is_good_and_left_out_when_it_is_late(
         .collect();
     let notes = notes.join("\n");
     assert!(
-        notes.contains("late: ctx missed the payload's deadline of 300ms"),
+        notes.contains("late: left out: ctx missed the payload's deadline of 300ms"),
         "{notes}"
     );
     assert!(
-        notes.contains("broken: ctx failed: unavailable: no harbour"),
+        notes.contains("broken: left out: ctx failed: unavailable: no harbour"),
         "{notes}"
     );
 }

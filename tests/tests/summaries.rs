@@ -140,5 +140,5 @@ fn a_plugin_that_cannot_sum_up_leaves_the_run_going() {
     let told = thinks
         .iter()
         .any(|record| record["body"]["context"].to_string().contains("summed up"));
-    assert!(told, "the account says what was lost");
+    assert!(told, "the account says what was lost: {thinks:#?}");
 }

@@ -202,6 +202,7 @@ impl<'a> World<'a> {
         let mut parts = Vec::with_capacity(pieces.len());
         let mut already_cut = 0;
         for piece in pieces {
+            self.is_there(planned, piece)?;
             match piece.own {
                 None => parts.extend(self.parts(piece)?),
                 Some((budget, trim)) => {
@@ -218,6 +219,24 @@ impl<'a> World<'a> {
             already_cut,
             self.estimator,
         )))
+    }
+
+    /// What must not be trimmed must not be left out either.
+    fn is_there(&self, planned: &Planned, piece: &Piece) -> Result<(), AssembleError> {
+        let own = piece.own.map(|(_, trim)| trim);
+        let Origin::Needed(need) = piece.origin else {
+            return Ok(());
+        };
+        match self.gathered.why_missing(need) {
+            Some(why) if own.unwrap_or(planned.trim) == Trim::Never || piece.protected => {
+                Err(AssembleError::LeftOut {
+                    chunk: piece.id.clone(),
+                    why: why.to_owned(),
+                    place: piece.place.clone(),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A state's chunk, held to the budget that the state itself gave it, and the tokens cut.

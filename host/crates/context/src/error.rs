@@ -26,6 +26,18 @@ pub enum AssembleError {
         /// Where the chunk stands.
         place: Place,
     },
+    /// A chunk that must not be trimmed could not be had.
+    #[error(
+        "chunk `{chunk}` ({place}) must not be trimmed and could not be had: {why}; mend what provides it, or let it be left out with another `trim`"
+    )]
+    LeftOut {
+        /// The chunk.
+        chunk: String,
+        /// Why it is not there.
+        why: String,
+        /// Where the chunk stands.
+        place: Place,
+    },
     /// A chunk that must not be trimmed (so far) is longer than its budget.
     #[error(
         "chunk `{chunk}` ({place}) takes {tokens} tokens, its budget is {budget}, and its `trim` lets it go no lower; \

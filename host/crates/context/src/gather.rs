@@ -21,6 +21,7 @@ pub struct GatheredText {
 pub struct Gathered {
     texts: BTreeMap<NeedId, Vec<GatheredText>>,
     notes: BTreeMap<NeedId, Vec<String>>,
+    missing: BTreeMap<NeedId, String>,
 }
 
 impl Gathered {
@@ -40,10 +41,16 @@ impl Gathered {
         self.notes.entry(need).or_default().push(note.into());
     }
 
-    /// Answer `need` with nothing, and have the report say `why`.
+    /// Answer `need` with nothing, and have the report say `why`. A chunk that must not be trimmed cannot do without: its payload is not made.
     pub fn missing(&mut self, need: NeedId, why: impl Into<String>) {
+        let why = why.into();
         self.put(need, Vec::new());
-        self.note(need, why);
+        self.note(need, format!("left out: {why}"));
+        self.missing.insert(need, why);
+    }
+
+    pub(crate) fn why_missing(&self, need: NeedId) -> Option<&str> {
+        self.missing.get(&need).map(String::as_str)
     }
 
     pub(crate) fn get(&self, need: NeedId) -> Option<&[GatheredText]> {

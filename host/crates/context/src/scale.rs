@@ -147,7 +147,9 @@ impl Plan {
                     *tokens = scale.tokens_up(*tokens);
                 }
             }
-            AssembleError::NoRoom { .. } | AssembleError::NotGathered { .. } => {}
+            AssembleError::NoRoom { .. }
+            | AssembleError::NotGathered { .. }
+            | AssembleError::LeftOut { .. } => {}
         }
         error
     }

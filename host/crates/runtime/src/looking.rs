@@ -46,8 +46,10 @@ pub async fn look(
     };
     let plan = context::plan(&agent.context, &slots, &agent.model);
     let now = services.clock.now();
+    let schemas = offers::Schemas::default();
     let find_offers = || {
         offers::offers(
+            &schemas,
             &services.house,
             &agent,
             &bundle,

@@ -8,12 +8,45 @@ use definitions::{AgentDef, ChartBundle, House};
 use policy::{Overlay, Verdict};
 use sandbox::Plugin;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use types::{ToolName, ToolSchema};
+use types::{ContentHash, ToolName, ToolSchema, ToolSpec};
+
+/// Schemas that were measured before: they stay the same as long as their plugin does.
+#[derive(Default)]
+pub(crate) struct Schemas(RefCell<BTreeMap<(ContentHash, ToolName), ToolOffer>>);
+
+impl Schemas {
+    fn measured(
+        &self,
+        plugin: &Plugin,
+        spec: &ToolSpec,
+        name: &ToolName,
+        open: bool,
+        estimator: &dyn Estimator,
+    ) -> ToolOffer {
+        let mut known = self.0.borrow_mut();
+        let offer = known
+            .entry((plugin.info().hash, name.clone()))
+            .or_insert_with(|| {
+                let schema = ToolSchema {
+                    name: name.as_str().into(),
+                    description: spec.description.as_str().into(),
+                    parameters: Arc::new(spec.parameters.clone()),
+                };
+                ToolOffer::measured(schema, open, estimator)
+            });
+        ToolOffer {
+            open,
+            ..offer.clone()
+        }
+    }
+}
 
 /// Every tool that could be offered, in the plugins' order, each marked open or closed as of now.
 pub(crate) fn offers(
+    schemas: &Schemas,
     house: &House,
     agent: &AgentDef,
     bundle: &ChartBundle,
@@ -38,12 +71,7 @@ pub(crate) fn offers(
             let open = verdict
                 .iter()
                 .all(|(_, verdict)| *verdict == Verdict::Allow);
-            let schema = ToolSchema {
-                name: name.as_str().into(),
-                description: spec.description.as_str().into(),
-                parameters: Arc::new(spec.parameters.clone()),
-            };
-            offers.push(ToolOffer::measured(schema, open, estimator));
+            offers.push(schemas.measured(plugin, spec, &name, open, estimator));
         }
     }
     offers.extend(signal(signals, estimator));

@@ -70,6 +70,8 @@ pub(crate) struct Run<'a> {
     pub(crate) ask: Ask,
     pub(crate) plugins: Vec<Arc<Plugin>>,
     pub(crate) guards: Guards,
+    /// Schemas of the plugins' tools, measured.
+    pub(crate) schemas: offers::Schemas,
     pub(crate) snapshot: Snapshot,
     pub(crate) effects: Effects,
     pub(crate) history: Vec<HistoryItem>,
@@ -246,6 +248,7 @@ impl<'a> Run<'a> {
             ask: request.ask,
             plugins,
             guards,
+            schemas: offers::Schemas::default(),
             snapshot,
             effects,
             history: Vec::new(),
@@ -564,7 +567,7 @@ impl<'a> Run<'a> {
                     body: &pending.body,
                 })
                 .collect();
-            let kept = self.counting.to_keep();
+            let kept = self.counting.take_changed();
             self.journal.append_keeping(&records, &kept)?;
             self.pending.clear();
         }

@@ -184,6 +184,7 @@ impl Run<'_> {
     /// The tools that a payload may offer while `states` are active.
     fn offers(&self, states: &[chart::StateId]) -> Vec<context::ToolOffer> {
         offers::offers(
+            &self.schemas,
             &self.services.house,
             &self.agent,
             &self.bundle,

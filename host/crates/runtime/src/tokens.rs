@@ -103,7 +103,7 @@ impl Counting {
     }
 
     /// What is to be kept with the next commit.
-    pub(crate) fn to_keep(&mut self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn take_changed(&mut self) -> Vec<(String, Vec<u8>)> {
         std::mem::take(&mut self.changed)
             .into_iter()
             .filter_map(|key| {
