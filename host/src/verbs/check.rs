@@ -4,6 +4,7 @@ use crate::cli::Check;
 use crate::exit::{DEFINITIONS, Failure};
 use crate::print;
 use definitions::{House, Report};
+use std::path::Path;
 use types::ProviderKind;
 
 pub fn run(options: &Check) -> Result<u8, Failure> {
@@ -38,13 +39,22 @@ fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// The house's warnings, and what is wrong with the scripts that its providers play.
+/// The house's warnings, and what is wrong with the scripts and cassettes that its providers play.
 fn with_scripts(house: &House) -> Report {
     let mut findings = Vec::new();
     for provider in house.providers.values() {
-        if let ProviderKind::Scripted { file } = &provider.kind {
-            let shown = file.strip_prefix(&house.root).unwrap_or(file);
-            findings.extend(provider::check_script(file, &shown.to_string_lossy()));
+        let shown = |file: &Path| {
+            let inside = file.strip_prefix(&house.root).unwrap_or(file);
+            inside.to_string_lossy().into_owned()
+        };
+        match &provider.kind {
+            ProviderKind::Scripted { file } => {
+                findings.extend(provider::check_script(file, &shown(file)));
+            }
+            ProviderKind::Replay { file } => {
+                findings.extend(provider::check_cassette(file, &shown(file)));
+            }
+            ProviderKind::Http { .. } => {}
         }
     }
     house.report().with(findings)

@@ -127,6 +127,7 @@ impl Turn<'_> {
     /// Send the whole conversation, because the server does not hold it.
     fn send_all(&mut self, refusal: &Refusal) {
         if let (Some(memory), Some(dropped)) = (&self.responses.memory, self.continuation.take()) {
+            tracing::info!(response = %dropped.id, status = refusal.status, "the server does not hold the conversation: sending all of it");
             memory.forget(&dropped.id);
             let never = [IGNORED, "not supported", "unsupported", "unknown_parameter"];
             if never.iter().any(|words| refusal.body.contains(words)) || memory.is_of_no_use() {

@@ -49,14 +49,16 @@ pub async fn look(
     let schemas = offers::Schemas::default();
     let find_offers = || {
         offers::offers(
-            &schemas,
             &services.house,
             &agent,
             &bundle,
             &plugins,
             &states,
             &offers::signals(&bundle, &snapshot),
-            counting.estimator(),
+            offers::Measure {
+                schemas: &schemas,
+                estimator: counting.estimator(),
+            },
         )
     };
     let offers = find_offers();

@@ -44,16 +44,22 @@ impl Schemas {
     }
 }
 
+/// How schemas are measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Measure<'a> {
+    pub(crate) schemas: &'a Schemas,
+    pub(crate) estimator: &'a dyn Estimator,
+}
+
 /// Every tool that could be offered, in the plugins' order, each marked open or closed as of now.
 pub(crate) fn offers(
-    schemas: &Schemas,
     house: &House,
     agent: &AgentDef,
     bundle: &ChartBundle,
     plugins: &[Arc<Plugin>],
     states: &[StateId],
     signals: &BTreeSet<String>,
-    estimator: &dyn Estimator,
+    measure: Measure<'_>,
 ) -> Vec<ToolOffer> {
     let layers = grants::layers(house, agent, bundle, states.iter().copied());
     let stacks = stacks(house, agent, bundle);
@@ -71,10 +77,14 @@ pub(crate) fn offers(
             let open = verdict
                 .iter()
                 .all(|(_, verdict)| *verdict == Verdict::Allow);
-            offers.push(schemas.measured(plugin, spec, &name, open, estimator));
+            offers.push(
+                measure
+                    .schemas
+                    .measured(plugin, spec, &name, open, measure.estimator),
+            );
         }
     }
-    offers.extend(signal(signals, estimator));
+    offers.extend(signal(signals, measure.estimator));
     offers
 }
 

@@ -184,14 +184,16 @@ impl Run<'_> {
     /// The tools that a payload may offer while `states` are active.
     fn offers(&self, states: &[chart::StateId]) -> Vec<context::ToolOffer> {
         offers::offers(
-            &self.schemas,
             &self.services.house,
             &self.agent,
             &self.bundle,
             &self.plugins,
             states,
             &offers::signals(&self.bundle, &self.snapshot),
-            self.counting.estimator(),
+            offers::Measure {
+                schemas: &self.schemas,
+                estimator: self.counting.estimator(),
+            },
         )
     }
 

@@ -209,6 +209,24 @@ async fn a_tape_grows_by_what_is_new_also_when_it_is_opened_again() {
 }
 
 #[tokio::test]
+async fn two_providers_may_record_on_one_tape() {
+    let studio = Studio::new();
+    let (one, other) = (studio.record(), studio.record());
+    let first = payload(vec![say("Go")]);
+    let reply = ask(&one, &first).await.0.unwrap();
+    let second = next(&first, &reply, "hello");
+    ask(&other, &second).await.0.unwrap();
+    ask(&one, &second).await.0.unwrap();
+    ask(&other, &first).await.0.unwrap();
+    let file = studio.path("tapes/one.jsonl");
+    assert_eq!(provider::check_cassette(&file, "one"), []);
+    let played = studio.replay();
+    for payload in [&second, &first, &first, &second] {
+        ask(&played, payload).await.0.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_same_payload_gets_its_answers_in_order_and_rather_those_of_the_same_model() {
     let studio = Studio::new();
     let bodies = ["one", "two", "three"].map(|text| {

@@ -118,6 +118,7 @@ impl TestModel {
                     context_length: 1_000,
                     max_output: 100,
                     temperature: None,
+                    reasoning: None,
                 },
             }),
             ..CallContext::default()

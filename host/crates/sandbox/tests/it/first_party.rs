@@ -108,11 +108,11 @@ async fn digest_asks_the_model_once_and_a_tool_cannot_end_the_material() {
     let [payload] = asked.as_slice() else {
         panic!("asked {} times", asked.len());
     };
-    let texts: Vec<&str> = payload
+    let texts: Vec<String> = payload
         .items
         .iter()
         .map(|item| match &**item {
-            Item::Text { text, .. } => &**text,
+            Item::Text { text, .. } => text.to_string(),
             other => panic!("{other:?}"),
         })
         .collect();

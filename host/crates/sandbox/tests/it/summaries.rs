@@ -78,12 +78,12 @@ async fn a_granted_model_is_asked_with_the_smaller_limit_and_no_tools() {
     else {
         panic!("{system:?}");
     };
-    assert_eq!((&**text, &**name), ("Sum up.", "sum"));
+    assert_eq!((&*text.plain(), &**name), ("Sum up.", "sum"));
     let Item::Text { role, text, .. } = &**prompt else {
         panic!("{prompt:?}");
     };
     assert_eq!(*role, Role::User);
-    assert!(text.contains("fs.read: a file"), "{text}");
+    assert!(text.plain().contains("fs.read: a file"), "{text}");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use types::{Payload, ToolCall};
 
 fn take(response: &mut Response<'_>, data: &Value) -> Result<(), DecodeError> {
@@ -294,5 +295,90 @@ fn only_a_whole_answer_is_remembered() {
         });
         let next = [payload.items[0].clone(), answer, payload.items[0].clone()];
         assert_eq!(memory.continuation(&next).is_some(), is_remembered);
+    }
+}
+
+fn any_field() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<i8>().prop_map(|n| json!(n)),
+        "[a{\"]{0,3}".prop_map(|text| json!(text)),
+        Just(function("a", json!("{}"))),
+        Just(message("x")),
+        Just(reasoning("rs_1")),
+        Just(
+            json!({"id": "r", "status": "completed", "output": [reasoning("rs_1"), 7, function("b", json!([]))], "usage": {"input_tokens": -1}})
+        ),
+    ]
+}
+
+fn any_event() -> impl Strategy<Value = Value> {
+    let kind = proptest::sample::select(vec![
+        "created",
+        "output_item.added",
+        "output_item.done",
+        "output_text.delta",
+        "refusal.delta",
+        "function_call_arguments.delta",
+        "function_call_arguments.done",
+        "reasoning_summary_text.delta",
+        "reasoning_text.delta",
+        "completed",
+        "incomplete",
+        "failed",
+        "unheard.of",
+    ]);
+    let names = [
+        "output_index",
+        "item_id",
+        "delta",
+        "item",
+        "response",
+        "arguments",
+        "summary_index",
+    ];
+    let fields = proptest::collection::btree_map(
+        proptest::sample::select(names.to_vec()),
+        any_field(),
+        0..7,
+    );
+    (kind, fields).prop_map(|(kind, fields)| {
+        let mut event = json!(fields);
+        event["type"] = json!(format!("response.{kind}"));
+        event
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_stream_is_too_odd(events in proptest::collection::vec(any_event(), 0..12)) {
+        let mut response = Box::new(Response::new(None));
+        let mut heard = Heard::default();
+        for event in &events {
+            let data = event.to_string();
+            let _ = response.take(Event { name: "", data: &data }, &mut heard);
+        }
+        let reply = response.into_reply(&Asked { turn: 0, sent: 0, model: "m" });
+        prop_assert_eq!(&*reply.text, heard.text);
+        let thought = reply.reasoning.unwrap_or(Reasoning::text(""));
+        prop_assert_eq!(&*thought.text.plain(), heard.reasoning);
+        // What is kept is JSON, whatever came.
+        let kept = thought.kept.map(|kept| serde_json::from_str::<Vec<Value>>(&kept.json));
+        prop_assert!(kept.is_none_or(|kept| kept.is_ok()));
+    }
+}
+
+#[derive(Default)]
+struct Heard {
+    text: String,
+    reasoning: String,
+}
+
+impl ModelSink for Heard {
+    fn text(&mut self, delta: &str) {
+        self.text += delta;
+    }
+    fn reasoning(&mut self, delta: &str) {
+        self.reasoning += delta;
     }
 }
