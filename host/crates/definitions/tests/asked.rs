@@ -4,11 +4,14 @@ mod common;
 
 use charthouse_definitions::{AgentDef, Counting, House, load};
 use common::{copy, fixtures};
-use context::{Budget, Depends, MemoryLayer, Sections, Source, Template, Trim};
+use context::{Budget, Depends, Sections, Source, Template, Trim};
 use std::fs;
 use std::time::Duration;
 use tempfile::TempDir;
-use types::{Dialect, Effort, Patience, Percent, PluginName, ProviderKind, RateLimits, SecretRef};
+use types::{
+    Dialect, Effort, MemoryLayer, Patience, Percent, PluginName, ProviderKind, RateLimits,
+    SecretRef,
+};
 
 /// The base house with the case `name` over it.
 fn house(name: &str) -> (TempDir, House) {
