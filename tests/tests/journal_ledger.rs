@@ -37,8 +37,8 @@ fn records_tell_the_whole_story_in_order() {
     assert_eq!(
         kinds,
         [
-            "started", "step", "think", "reply", "cost", "call", "outcome", "cost", "think",
-            "reply", "cost", "step", "ended"
+            "started", "step", "item", "think", "reply", "cost", "call", "outcome", "cost", "item",
+            "item", "think", "reply", "cost", "item", "step", "ended"
         ]
     );
     let mut hashes = BTreeSet::new();
@@ -65,15 +65,24 @@ fn records_tell_the_whole_story_in_order() {
         assert_eq!(started[what]["version"], "1.0.0");
     }
     // Every effect has a number, and its outcome has the same.
-    assert_eq!(records[2]["body"]["effect"], records[3]["body"]["effect"]);
-    assert_eq!(records[5]["body"]["effect"], records[6]["body"]["effect"]);
+    assert_eq!(records[3]["body"]["effect"], records[4]["body"]["effect"]);
+    assert_eq!(records[6]["body"]["effect"], records[7]["body"]["effect"]);
+    // The conversation is on the record as the model reads it.
+    let items: Vec<&Value> = records
+        .iter()
+        .filter(|record| record["kind"] == "item")
+        .map(|record| &record["body"]["item"]["type"])
+        .collect();
+    assert_eq!(items, ["text", "assistant", "result", "assistant"]);
 }
 
 #[test]
 fn a_person_reads_one_line_a_record_and_no_escape_code_of_a_model() {
     let house = house_with_a_run();
     let text = house.run(["journal", "show", "latest"]).expect(0).stdout;
-    assert_eq!(text.lines().count(), house.journal("").len());
+    // What is in the conversation is told where it was said, answered or returned.
+    let told = house.journal("").len() - house.journal("item").len();
+    assert_eq!(text.lines().count(), told);
     for words in [
         "tester 1.0.0 thinks by think 1.0.0",
         "(start) → work",
@@ -100,7 +109,7 @@ fn runs_are_found_by_id_by_its_beginning_and_as_the_latest() {
     assert_eq!(listed.len(), 2);
     for run in &listed {
         assert_eq!(keys(run), ["run", "first", "last", "records"]);
-        assert_eq!(run["records"], 13);
+        assert_eq!(run["records"], 17);
     }
     assert_eq!(house.journal("started")[0]["run"], second);
 
@@ -141,11 +150,11 @@ fn verify_says_how_many_records_are_whole() {
     let answer = house.run(["journal", "verify", "--json"]).expect(0).json();
     assert_eq!(
         answer,
-        json!({"ok": true, "records": 13, "first_bad": null})
+        json!({"ok": true, "records": 17, "first_bad": null})
     );
     assert_eq!(keys(&answer), ["ok", "records", "first_bad"]);
     let text = house.run(["journal", "verify"]).expect(0).stdout;
-    assert_eq!(text, "13 records, all as they were written\n");
+    assert_eq!(text, "17 records, all as they were written\n");
 }
 
 /// Overwrite one byte of each occurrence of `old`, in the file itself, as somebody with an editor would.
@@ -184,7 +193,7 @@ fn a_changed_byte_is_found_and_named() {
         let answer = house.run(["journal", "verify", "--json"]).expect(1).json();
         assert_eq!(
             (&answer["ok"], &answer["records"]),
-            (&json!(false), &json!(13)),
+            (&json!(false), &json!(17)),
             "{old}"
         );
         let bad = answer["first_bad"].as_u64().unwrap() as usize;
@@ -326,7 +335,14 @@ fn the_ledger_adds_up_to_the_same_by_every_dimension() {
     let total = report("agent")["total"].clone();
     assert_eq!(
         keys(&total),
-        ["calls", "tokens", "usd", "wall_ms", "joules"]
+        [
+            "calls",
+            "tokens",
+            "usd",
+            "wall_ms",
+            "joules",
+            "expected_cached"
+        ]
     );
     for by in DIMENSIONS {
         let report = report(by);

@@ -23,23 +23,40 @@ fn context_show_accounts_for_every_token() {
             .json();
         assert_eq!(
             keys(&shown),
-            ["limit", "reserve", "total", "estimator", "chunks"]
+            [
+                "limit",
+                "reserve",
+                "total",
+                "estimator",
+                "chunks",
+                "cached",
+                "calibration"
+            ]
         );
         let chunks = shown["chunks"].as_array().unwrap();
         let ids: Vec<&str> = chunks
             .iter()
             .map(|chunk| chunk["id"].as_str().unwrap())
             .collect();
-        assert_eq!(
-            ids,
-            ["charter", "tools", "history", "cognition"],
-            "in map order"
-        );
+        let expected = match arguments[0] {
+            "coder" => &["charter", "tools", "repo", "history", "cognition"][..],
+            _ => &["charter", "tools", "history", "cognition"],
+        };
+        assert_eq!(ids, expected, "in map order");
         for chunk in chunks {
             assert_eq!(
                 keys(chunk),
                 [
-                    "id", "role", "source", "tokens", "budget", "trimmed", "cache", "priority"
+                    "id",
+                    "role",
+                    "source",
+                    "tokens",
+                    "budget",
+                    "trimmed",
+                    "cache",
+                    "priority",
+                    "cached",
+                    "provenance"
                 ]
             );
             if let Some(budget) = chunk["budget"].as_u64() {

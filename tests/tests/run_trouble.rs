@@ -342,7 +342,7 @@ fn a_model_that_never_answers_can_be_cancelled() {
         .collect();
     assert_eq!(
         kinds,
-        ["started", "step", "think", "stopped", "ended"],
+        ["started", "step", "item", "think", "stopped", "ended"],
         "what was asked is recorded, an answer is not"
     );
     house.verify();

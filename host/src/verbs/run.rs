@@ -26,7 +26,7 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
         prompt: options.prompt.clone(),
         asked,
         ask: asking.again(),
-        inbox: runtime::closed(),
+        inbox: None,
         resume: None,
     };
     let progress = (!options.json).then(|| Arc::new(Progress::new()));

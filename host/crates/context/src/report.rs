@@ -13,14 +13,14 @@ pub struct MapReport {
     pub reserve: u64,
     /// Tokens of the payload.
     pub total: u64,
-    /// Tokens of the longest beginning that the payload before it had too: what the provider can have cached. 0 where nothing was sent before.
-    pub cached: u64,
     /// What counted them.
     pub estimator: String,
-    /// What was learnt from the provider's own counts, once it was.
-    pub calibration: Option<CalibrationReport>,
     /// Every chunk in map order, empty ones too.
     pub chunks: Vec<ChunkReport>,
+    /// Tokens of the longest beginning that the payload before it had too: what the provider can have cached. 0 where nothing was sent before.
+    pub cached: u64,
+    /// What was learnt from the provider's own counts, once it was.
+    pub calibration: Option<CalibrationReport>,
 }
 
 /// One chunk as it was filled.
@@ -38,12 +38,12 @@ pub struct ChunkReport {
     pub budget: Option<u64>,
     /// Tokens that were cut.
     pub trimmed: u64,
-    /// Tokens that the provider can have cached.
-    pub cached: u64,
     /// How long its text stays as it is.
     pub cache: CacheClass,
     /// Its priority.
     pub priority: u8,
+    /// Tokens that the provider can have cached.
+    pub cached: u64,
     /// What else there is to know of it: that it is from an earlier turn, that a plugin was late, that something went without being summed up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

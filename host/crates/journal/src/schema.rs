@@ -2,9 +2,9 @@
 
 use crate::JournalError;
 use crate::chain::GENESIS;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Marks a database file as one of ours, in the place that SQLite has for it: `Chrt` in ASCII.
 const APPLICATION_ID: i64 = 0x4368_7274;
@@ -181,9 +181,7 @@ fn check_version(connection: &Connection, path: &Path) -> Result<Found, JournalE
 
 fn create(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
     let error = |source| JournalError::of(path, source);
-    connection
-        .pragma_update(None, "journal_mode", "WAL")
-        .map_err(error)?;
+    use_wal(connection).map_err(error)?;
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(error)?;
@@ -206,6 +204,21 @@ fn create(connection: &mut Connection, path: &Path) -> Result<(), JournalError> 
         .pragma_update(None, "user_version", VERSION)
         .map_err(error)?;
     transaction.commit().map_err(error)
+}
+
+/// Have the store write ahead. SQLite does not wait for other processes with this one change, so two that make the same store at the same time must.
+fn use_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let started = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(rusqlite::Error::SqliteFailure(failure, _))
+                if failure.code == ErrorCode::DatabaseBusy && started.elapsed() < PATIENCE =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Bring an older store to this version. Its records stay as they are, and so does their chain.

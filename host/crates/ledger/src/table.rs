@@ -56,7 +56,7 @@ pub fn render(report: &Report) -> String {
     }
     if report.total.expected_cached > 0 {
         table.push_str(&format!(
-            "{} tokens were expected to be cached, by what each request had in common with the one before; {} were\n",
+            "cached input: {} tokens expected by what requests had in common, {} reported\n",
             count(report.total.expected_cached),
             count(report.total.tokens.cached),
         ));

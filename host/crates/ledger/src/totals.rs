@@ -60,9 +60,6 @@ impl Totals {
     pub(crate) fn write_entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry("calls", &self.calls)?;
         map.serialize_entry("tokens", &self.tokens)?;
-        if self.expected_cached > 0 {
-            map.serialize_entry("expected_cached", &self.expected_cached)?;
-        }
         map.serialize_entry("usd", &self.usd.normalize().to_string())?;
         if self.unpriced > 0 {
             map.serialize_entry("unpriced", &self.unpriced)?;
@@ -73,7 +70,11 @@ impl Totals {
         } else {
             map.serialize_entry("wall_ms", &(self.wall_us as f64 / 1_000.0))?;
         }
-        map.serialize_entry("joules", &json!({ "value": null, "how": "not measured" }))
+        map.serialize_entry("joules", &json!({ "value": null, "how": "not measured" }))?;
+        if self.expected_cached > 0 {
+            map.serialize_entry("expected_cached", &self.expected_cached)?;
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use std::borrow::Cow;
-use types::{Text, ToolName};
+use types::{Arguments, ToolName};
 
 /// Longest name that every provider accepts for a tool.
 const LONGEST_NAME: usize = 64;
@@ -109,26 +109,23 @@ pub fn house_name(wire: &str) -> String {
 
 /// How the arguments of a call go on the wire: as a JSON object, which several servers insist on for as long as the call stands in the history.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Arguments<'a> {
-    /// As the model wrote them; this is their text.
-    Written(&'a str),
+pub enum Sent {
+    /// As the model wrote them.
+    Written,
     /// It wrote none, or something else: this is the object that is sent.
     Mended(Cow<'static, str>),
 }
 
-/// The arguments of a call; `scratch` is where their text is put, so that a conversation of many calls needs one buffer.
-pub fn wire_arguments<'a>(arguments: &Text, scratch: &'a mut String) -> Arguments<'a> {
-    arguments.plain_into(scratch);
-    let text: &str = scratch;
-    let is_object = text.trim_start().starts_with('{')
-        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-    if is_object {
-        Arguments::Written(text)
-    } else if text.trim().is_empty() {
-        Arguments::Mended("{}".into())
-    } else {
-        Arguments::Mended(json!({ "not_json": text }).to_string().into())
+/// The arguments of a call.
+pub fn wire_arguments(arguments: &Arguments) -> Sent {
+    if arguments.is_object() {
+        return Sent::Written;
     }
+    let text = arguments.plain();
+    Sent::Mended(match text.trim() {
+        "" => "{}".into(),
+        _ => json!({ "not_json": text }).to_string().into(),
+    })
 }
 
 #[cfg(test)]
@@ -174,9 +171,9 @@ mod tests {
             ("{\"path\": ", r#"{"not_json":"{\"path\": "}"#),
             ("[1]", r#"{"not_json":"[1]"}"#),
         ] {
-            let arguments = match wire_arguments(&written.into(), &mut String::new()) {
-                Arguments::Written(text) => text.to_owned(),
-                Arguments::Mended(object) => object.into_owned(),
+            let arguments = match wire_arguments(&written.into()) {
+                Sent::Written => written.to_owned(),
+                Sent::Mended(object) => object.into_owned(),
             };
             assert_eq!(arguments, wire);
         }

@@ -96,7 +96,7 @@ fn round() -> impl Strategy<Value = Vec<Arc<Item>>> {
             .map(|(index, (arguments, ..))| ToolCall {
                 id: id(index),
                 name: "fs.read".into(),
-                arguments: arguments.into(),
+                arguments: arguments.as_str().into(),
             });
         let answer = Item::Assistant {
             text: said.into(),

@@ -26,11 +26,6 @@ pub enum Message {
 /// Messages as they come. One that ends closes the conversation: the run then ends where it comes to rest.
 pub type Inbox = Pin<Box<dyn Stream<Item = Message>>>;
 
-/// An inbox into which nobody will put anything.
-pub fn closed() -> Inbox {
-    Box::pin(futures_util::stream::empty())
-}
-
 /// Whose effects these are: nobody's activity.
 pub(crate) const OWNER: &str = "inbox";
 

@@ -7,7 +7,9 @@
 //! Nothing here parses a file, names a database or speaks HTTP: those come in as [`Services`].
 
 mod act;
+mod answer;
 mod calendar;
+mod effects;
 mod error;
 mod gather;
 mod grants;
@@ -15,6 +17,7 @@ mod guards;
 mod inbox;
 mod invoke;
 mod live;
+mod loading;
 mod looking;
 mod memories;
 mod money;
@@ -35,7 +38,7 @@ mod turn;
 mod values;
 
 pub use error::RuntimeError;
-pub use inbox::{Inbox, Message, closed};
+pub use inbox::{Inbox, Message};
 pub use live::{Cause, CauseKind, FileChange, RunEvent, Status};
 pub use looking::{Looking, Turn, Turns, explain, look, turns};
 pub use reload::{Reload, Reloads};

@@ -1,8 +1,8 @@
 //! What an agent would be sent if it thought now: the payload and its account, without sending anything. Behind `context show`.
 
 use crate::gather::{self, Asker, Served};
+use crate::loading::{find_agent, load_guards, load_plugins};
 use crate::record::Kind;
-use crate::run::{find_agent, load_guards, load_plugins};
 use crate::tokens::Counting;
 use crate::{RuntimeError, Services, grants, memories, offers, values};
 use chart::{Effects, Snapshot, StateId};

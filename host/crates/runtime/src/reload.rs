@@ -5,9 +5,10 @@
 
 use crate::guards::Guards;
 use crate::live::{FileChange, RunEvent};
+use crate::loading::{load_guards, load_plugins};
 use crate::record::Kind;
 use crate::request::Asked;
-use crate::run::{Run, load_guards, load_plugins};
+use crate::run::Run;
 use crate::{Services, money};
 use chart::{Effect, Migration, ReloadPolicy, Snapshot};
 use definitions::{AgentDef, ChartBundle, House};

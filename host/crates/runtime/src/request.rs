@@ -16,8 +16,8 @@ pub struct RunRequest {
     pub asked: Vec<Asked>,
     /// How to find out anew whom to ask, when definitions have changed.
     pub ask: Ask,
-    /// What a person says while it runs; with one that has ended, the run ends where it comes to rest.
-    pub inbox: Inbox,
+    /// What a person says while it runs. Without one, and once it has ended, the run ends where it comes to rest.
+    pub inbox: Option<Inbox>,
     /// The run to go on with, by its full id; a new one when absent.
     pub resume: Option<String>,
 }

@@ -1,10 +1,12 @@
 //! One run of one agent: the loop that takes what has happened, steps the chart, records, and only then acts.
 
 use crate::act::Called;
+use crate::answer::Answered;
 use crate::gather::{Gathered, Served};
 use crate::guards::Guards;
 use crate::inbox::{Heard, Inbox, Message};
 use crate::live::{Cause, CauseKind, RunEvent, Status};
+use crate::loading::{find_agent, load_guards, load_plugins};
 use crate::record::{Kind, Pending};
 use crate::reload::{Prepared, Reloads};
 use crate::request::{Ask, Asked, RunEnd, RunRequest};
@@ -12,16 +14,15 @@ use crate::resume::Resumed;
 use crate::round::Activity;
 use crate::services::Observer;
 use crate::summarise::{Summarised, Summing};
-use crate::think::Answered;
 use crate::tokens::Counting;
-use crate::{RuntimeError, Services, grants, money, offers, resume, run_id};
+use crate::{RuntimeError, Services, money, offers, resume, run_id};
 use chart::{Due, Effects, Snapshot};
 use context::HistoryItem;
 use definitions::{AgentDef, ChartBundle};
 use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
-use journal::{Journal, NewRecord};
+use journal::Journal;
 use rust_decimal::Decimal;
 use sandbox::{CallContext, Plugin};
 use serde_json::json;
@@ -30,7 +31,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Event, Item, PluginName, Provenance, ToolName, ToolSpec, Value};
+use types::{Event, Item, Provenance, ToolName, ToolSpec, Value};
 
 /// Activities that may fail one after another before the run is given up: a chart that tries again on every error must not do so for ever, because each
 /// try may cost money.
@@ -55,7 +56,7 @@ pub(crate) enum Happened {
     Due(Due),
 }
 
-type Performance = Pin<Box<dyn Future<Output = Done>>>;
+pub(crate) type Performance = Pin<Box<dyn Future<Output = Done>>>;
 
 /// A run under way.
 pub(crate) struct Run<'a> {
@@ -106,13 +107,13 @@ pub(crate) struct Run<'a> {
     pub(crate) resting: bool,
     /// Whether a person has stopped what was under way and has not spoken since.
     pub(crate) interrupted: bool,
-    next_effect: u64,
-    pending: Vec<Pending>,
+    pub(crate) next_effect: u64,
+    pub(crate) pending: Vec<Pending>,
     /// Effects that are recorded with the next commit and begin after it.
-    starting: Vec<(u64, Arc<str>, Performance)>,
+    pub(crate) starting: Vec<(u64, Arc<str>, Performance)>,
     /// Effects under way, with the invocation they belong to.
-    handles: BTreeMap<u64, (Arc<str>, AbortHandle)>,
-    performing: FuturesUnordered<Abortable<Performance>>,
+    pub(crate) handles: BTreeMap<u64, (Arc<str>, AbortHandle)>,
+    pub(crate) performing: FuturesUnordered<Abortable<Performance>>,
 }
 
 /// Run an agent until its chart ends, it stands still, or `cancelled` completes. Definitions that come through `reloads` are exchanged between two
@@ -129,7 +130,6 @@ pub async fn run(
 ) -> Result<RunEnd, RuntimeError> {
     let (mut run, mut inbox) = Run::new(services, journal, request, observer).await?;
     let mut cancelled = std::pin::pin!(cancelled);
-    let mut listening = true;
     let end = loop {
         if let Err(trouble) = run.settle() {
             run.trouble = Some(Cause {
@@ -140,7 +140,7 @@ pub async fn run(
         }
         let rest = run.at_rest();
         match rest {
-            Some(status) if listening => run.rest(status),
+            Some(status) if inbox.is_some() => run.rest(status),
             _ => run.resting = false,
         }
         if let Err(error) = run.commit() {
@@ -155,7 +155,7 @@ pub async fn run(
             });
             return Err(error);
         }
-        if let Some(status) = rest.filter(|_| !listening) {
+        if let Some(status) = rest.filter(|_| inbox.is_none()) {
             break status;
         }
         let now = run.services.clock.now().0;
@@ -169,9 +169,9 @@ pub async fn run(
             biased;
             () = &mut cancelled => break Status::Cancelled,
             Some(reload) = reloads.next() => run.prepare(reload),
-            message = inbox.next(), if listening => match message {
+            message = next_message(&mut inbox), if inbox.is_some() => match message {
                 Some(message) => run.hear(message),
-                None => listening = false,
+                None => inbox = None,
             },
             prepared = ready(&mut run.preparing), if run.preparing.is_some() => {
                 run.preparing = None;
@@ -193,6 +193,14 @@ pub async fn run(
     run.end(end)
 }
 
+/// The next message; asked only where there is an inbox.
+async fn next_message(inbox: &mut Option<Inbox>) -> Option<Message> {
+    match inbox {
+        Some(inbox) => inbox.next().await,
+        None => None,
+    }
+}
+
 /// What is being made ready, once it is; asked only where there is something.
 async fn ready(preparing: &mut Option<Pin<Box<dyn Future<Output = Prepared>>>>) -> Prepared {
     match preparing {
@@ -207,7 +215,7 @@ impl<'a> Run<'a> {
         journal: &'a mut Journal,
         request: RunRequest,
         observer: Observer,
-    ) -> Result<(Run<'a>, Inbox), RuntimeError> {
+    ) -> Result<(Run<'a>, Option<Inbox>), RuntimeError> {
         let house = &services.house;
         let (agent, bundle) = find_agent(services, &request.agent)?;
         let plugins = load_plugins(services, &agent).await?;
@@ -495,9 +503,9 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Whether something is under way that the chart waits for. Summing up goes on beside it.
+    /// Whether something is under way that the chart waits for. Summing up goes on beside it, unless a turn waits for that.
     fn is_busy(&self) -> bool {
-        self.is_under_way(|owner| owner != crate::summarise::OWNER)
+        self.summing.is_waited_for() || self.is_under_way(|owner| owner != crate::summarise::OWNER)
     }
 
     /// Whether an effect of such an owner is under way or about to begin.
@@ -528,73 +536,6 @@ impl<'a> Run<'a> {
             status,
             cause,
         })
-    }
-
-    /// Put a record into the next commit.
-    pub(crate) fn record(&mut self, kind: Kind, body: &impl serde::Serialize) {
-        let time = self.services.clock.now();
-        self.pending.push(Pending::new(time, kind, body));
-    }
-
-    /// A new effect's number: its name in the journal for as long as the run lives.
-    pub(crate) fn new_effect(&mut self) -> u64 {
-        let effect = self.next_effect;
-        self.next_effect += 1;
-        effect
-    }
-
-    /// Perform `performance` once everything recorded so far is on the disk.
-    pub(crate) fn start(
-        &mut self,
-        effect: u64,
-        invocation: &Arc<str>,
-        performance: impl Future<Output = Done> + 'static,
-    ) {
-        self.starting
-            .push((effect, invocation.clone(), Box::pin(performance)));
-    }
-
-    /// One durable commit of everything recorded since the last; then, and only then, what was waiting for it begins.
-    fn commit(&mut self) -> Result<(), RuntimeError> {
-        if !self.pending.is_empty() {
-            let records: Vec<NewRecord<'_>> = self
-                .pending
-                .iter()
-                .map(|pending| NewRecord {
-                    run: &self.id,
-                    time: pending.time,
-                    kind: pending.kind.name(),
-                    body: &pending.body,
-                })
-                .collect();
-            let kept = self.counting.take_changed();
-            self.journal.append_keeping(&records, &kept)?;
-            self.pending.clear();
-        }
-        for (effect, invocation, performance) in std::mem::take(&mut self.starting) {
-            let (handle, registration) = AbortHandle::new_pair();
-            self.handles.insert(effect, (invocation, handle));
-            self.performing
-                .push(Abortable::new(performance, registration));
-        }
-        Ok(())
-    }
-
-    /// The effect has come back.
-    pub(crate) fn over(&mut self, effect: u64) {
-        self.handles.remove(&effect);
-    }
-
-    /// Stop every effect of `invocation`: those under way are dropped, which closes their connections and frees their instances.
-    pub(crate) fn abort(&mut self, invocation: &str) {
-        self.starting.retain(|(_, owner, _)| &**owner != invocation);
-        self.handles.retain(|_, (owner, handle)| {
-            let ours = &**owner == invocation;
-            if ours {
-                handle.abort();
-            }
-            !ours
-        });
     }
 
     /// Add `item` to the conversation, and to the record as the model will read it: a request can be made again from those records, to the byte.
@@ -701,97 +642,4 @@ impl<'a> Run<'a> {
             .find(|plugin| plugin.name().as_str() == name.plugin())?;
         Some((plugin, plugin.tool(name.tool())?))
     }
-}
-
-/// The agent called `name` and its chart.
-pub(crate) fn find_agent(
-    services: &Services,
-    name: &str,
-) -> Result<(Arc<AgentDef>, Arc<ChartBundle>), RuntimeError> {
-    let house = &services.house;
-    let agent = house
-        .agents
-        .get(name)
-        .ok_or_else(|| RuntimeError::UnknownAgent {
-            name: name.to_owned(),
-            known: match house.agents.len() {
-                0 => "none".to_owned(),
-                _ => house
-                    .agents
-                    .keys()
-                    .map(|known| &**known)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            },
-        })?;
-    let bundle = house
-        .charts
-        .get(&agent.cognition)
-        .ok_or_else(|| RuntimeError::Incomplete {
-            agent: name.to_owned(),
-            message: format!(
-                "its cognition `{}` is not a chart of this house",
-                agent.cognition
-            ),
-        })?;
-    Ok((agent.clone(), bundle.clone()))
-}
-
-/// Load every plugin that `agent` names.
-pub(crate) async fn load_plugins(
-    services: &Services,
-    agent: &AgentDef,
-) -> Result<Vec<Arc<Plugin>>, RuntimeError> {
-    let mut plugins = Vec::with_capacity(agent.plugins.len());
-    for name in &agent.plugins {
-        plugins.push(load_plugin(services, agent, name).await?);
-    }
-    Ok(plugins)
-}
-
-/// Load the plugin that the house calls `name`.
-pub(crate) async fn load_plugin(
-    services: &Services,
-    agent: &AgentDef,
-    name: &PluginName,
-) -> Result<Arc<Plugin>, RuntimeError> {
-    let definition = services
-        .house
-        .plugins
-        .get(name)
-        .ok_or_else(|| RuntimeError::Incomplete {
-            agent: agent.name.to_string(),
-            message: format!("the house has no plugin `{name}`"),
-        })?;
-    let loading = services
-        .sandbox
-        .load(name.clone(), &definition.component, definition.trusted);
-    Ok(loading.await?)
-}
-
-/// Load every guard that `agent` names, each with what the house, the agent and no state grant it.
-pub(crate) async fn load_guards(
-    services: &Services,
-    agent: &AgentDef,
-    bundle: &ChartBundle,
-) -> Result<Guards, RuntimeError> {
-    let mut guards = Vec::with_capacity(agent.guards.len());
-    for name in &agent.guards {
-        let plugin = load_plugin(services, agent, name).await?;
-        if !plugin.info().kinds.contains(&sandbox::Kind::Guard) {
-            return Err(RuntimeError::Incomplete {
-                agent: agent.name.to_string(),
-                message: format!(
-                    "the plugin `{name}` is no guard: it exports no charthouse:plugin/guard"
-                ),
-            });
-        }
-        let grant = grants::for_component(&services.house, agent, bundle, [], &plugin, "inspect")
-            .map_err(|message| RuntimeError::Incomplete {
-            agent: agent.name.to_string(),
-            message,
-        })?;
-        guards.push((plugin, grant));
-    }
-    Ok(Guards::new(services, guards))
 }

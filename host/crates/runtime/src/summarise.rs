@@ -6,9 +6,10 @@
 
 use crate::guards::labels_of;
 use crate::live::RunEvent;
+use crate::loading::load_plugin;
 use crate::record::Kind;
 use crate::request::Asked;
-use crate::run::{Done, Run, load_plugin};
+use crate::run::{Done, Run};
 use crate::think::Whom;
 use crate::{Services, grants, money};
 use context::{Assembled, Estimator, Summary, SummaryWanted};
@@ -49,6 +50,11 @@ impl Summing {
     /// The summary so far.
     pub(crate) fn summary(&self) -> Option<&Summary> {
         self.summary.as_ref()
+    }
+
+    /// Whether a turn waits for the summary that is being written.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Inferences since the last one was begun.
@@ -157,7 +163,7 @@ impl Run<'_> {
                 "from": covered, "upto": wanted.upto, "budget": wanted.budget,
             }),
         );
-        let asked = whom.asked().clone();
+        let asked = whom.asked.clone();
         let meter = Arc::new(Meter {
             inner: asked.model.clone(),
             clock: self.services.clock.clone(),
@@ -440,7 +446,7 @@ impl Meter {
         let price = Price::at(&self.prices, self.clock.now());
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.iter()
-            .filter_map(|(usage, _)| price?.usd(&crate::think::tokens_of(usage)))
+            .filter_map(|(usage, _)| price?.usd(&crate::answer::tokens_of(usage)))
             .sum()
     }
 }

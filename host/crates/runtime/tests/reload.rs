@@ -173,7 +173,7 @@ fn play(
             identity: ContentHash::of(b""),
         }],
         ask: Box::new(|_, _| Ok(None)),
-        inbox: charthouse_runtime::closed(),
+        inbox: None,
         resume: None,
     };
     let mut looked = 0;

@@ -26,8 +26,9 @@ pub use hash::ContentHash;
 pub use marked::Marked;
 pub use memory::{MemoryLayer, UnknownLayer};
 pub use payload::{
-    CacheClass, Effort, Item, Kept, Label, ModelError, ModelErrorKind, ModelParameters, Payload,
-    Provenance, Reasoning, Reply, Role, StopReason, ToolCall, ToolResult, ToolSchema, Usage,
+    Arguments, CacheClass, Effort, Item, Kept, Label, ModelError, ModelErrorKind, ModelParameters,
+    Payload, Provenance, Reasoning, Reply, Role, StopReason, ToolCall, ToolResult, ToolSchema,
+    Usage,
 };
 pub use place::{Place, Severity};
 pub use price::{MONEY_DECIMALS, Price};

@@ -4,7 +4,9 @@
 //! payload of a long history is a list of pointers.
 
 use crate::Text;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Who a text chunk speaks as.
@@ -93,7 +95,76 @@ pub struct ToolCall {
     /// The dotted name where it is a known spelling of one, else what the model wrote.
     pub name: Arc<str>,
     /// JSON text exactly as the model wrote it.
-    pub arguments: Text,
+    pub arguments: Arguments,
+}
+
+/// What a model wrote as the arguments of a call. Whether that is a JSON object is found out once, when it is made: every request that the call stands in
+/// has to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arguments {
+    text: Text,
+    is_object: bool,
+}
+
+impl Arguments {
+    /// Whether they are a JSON object, as they should be.
+    pub fn is_object(&self) -> bool {
+        self.is_object
+    }
+}
+
+impl Deref for Arguments {
+    type Target = Text;
+    fn deref(&self) -> &Text {
+        &self.text
+    }
+}
+
+impl From<Text> for Arguments {
+    fn from(text: Text) -> Self {
+        Arguments::from(&*text.plain())
+    }
+}
+
+impl From<&str> for Arguments {
+    fn from(text: &str) -> Self {
+        let is_object = text.trim_start().starts_with('{')
+            && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+        Arguments {
+            text: text.into(),
+            is_object,
+        }
+    }
+}
+
+impl From<String> for Arguments {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl fmt::Display for Arguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.fmt(f)
+    }
+}
+
+impl PartialEq<&str> for Arguments {
+    fn eq(&self, other: &&str) -> bool {
+        self.text == *other
+    }
+}
+
+impl Serialize for Arguments {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.text.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Arguments {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Text::deserialize(deserializer).map(Arguments::from)
+    }
 }
 
 /// What a model thought before it answered.

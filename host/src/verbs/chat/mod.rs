@@ -69,7 +69,7 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
             prompt: Some(first),
             asked,
             ask: asking.again(),
-            inbox: both(inbox, interrupts),
+            inbox: Some(both(inbox, interrupts)),
             resume,
         };
         let run = runtime::run(

@@ -331,11 +331,35 @@ fn notes_of_what_was_gathered_stand_in_the_report() {
         .report;
     assert_eq!(
         report.chunks[0].note.as_deref(),
-        Some("repo-map did not answer within 5s")
+        Some("left out: repo-map did not answer within 5s")
     );
     assert_eq!(
         (report.chunks[0].tokens, &report.chunks[1].note),
         (0, &None)
+    );
+}
+
+#[test]
+fn what_must_not_be_trimmed_must_not_be_left_out() {
+    let source = Source::Plugin {
+        name: mark("repo-map".into()),
+        params: Value::Null,
+        expires: None,
+        depends: Depends::default(),
+    };
+    let map = ContextMap {
+        chunks: vec![chunk("repo", source, Trim::Never)],
+        ..ContextMap::default()
+    };
+    let plan = plan(&map, &SlotChunks::default(), &model(1_010, 10));
+    let mut gathered = Gathered::new();
+    gathered.missing(plan.needs()[0].id, "it is ill");
+    let tools = Tools::default();
+    let error = plan.assemble(&gathered, &Said::default(), &tools, &BytesEstimate);
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("`repo`") && error.contains("could not be had: it is ill"),
+        "{error}"
     );
 }
 

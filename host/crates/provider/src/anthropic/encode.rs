@@ -6,7 +6,7 @@ use super::Manner;
 use super::blocks::{Block, Layout, Placed, Speaker};
 use super::thinking::Thinking;
 use crate::rope::{Braid, Rope};
-use crate::spelling::{Arguments, wire_arguments, wire_id, wire_name};
+use crate::spelling::{Sent, wire_arguments, wire_id, wire_name};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use types::{Payload, ToolSchema};
@@ -109,9 +109,12 @@ fn block(braid: &mut Braid, placed: &Placed<'_>, scratch: &mut String) {
             braid.name(&wire_name(&call.name));
             braid.push(br#","input":"#);
             // An object in the request itself and not in a string: the one text that is not sent as it is kept.
-            match wire_arguments(&call.arguments, scratch) {
-                Arguments::Written(text) => braid.push(text.as_bytes()),
-                Arguments::Mended(object) => braid.push(object.as_bytes()),
+            match wire_arguments(&call.arguments) {
+                Sent::Written => {
+                    call.arguments.plain_into(scratch);
+                    braid.push(scratch.as_bytes());
+                }
+                Sent::Mended(object) => braid.push(object.as_bytes()),
             }
         }
         Block::Result(result) => {

@@ -3,7 +3,7 @@
 //! A pure function of the payload: the same history always gives the same bytes, which is what lets a provider recognise the prefix that it has cached.
 
 use crate::rope::{Braid, Rope};
-use crate::spelling::{Arguments, wire_arguments, wire_name};
+use crate::spelling::{Sent, wire_arguments, wire_name};
 use types::{Effort, Item, Payload, Reasoning, Role, Text, ToolCall, ToolSchema};
 
 /// How the text of a system message begins; the text follows as the inside of a JSON string, and [`TEXT_END`] follows that.
@@ -69,7 +69,6 @@ pub fn body(payload: &Payload, model: &str, manner: Manner) -> Rope {
 fn messages<'a>(braid: &mut Braid, items: impl Iterator<Item = &'a Item>) {
     // The role whose message is still open: another text of it may follow.
     let mut open: Option<Role> = None;
-    let mut scratch = String::new();
     let mut first = true;
     for item in items {
         if let Item::Text { role, text, .. } = item {
@@ -99,7 +98,7 @@ fn messages<'a>(braid: &mut Braid, items: impl Iterator<Item = &'a Item>) {
                 reasoning,
                 calls,
                 ..
-            } => assistant(braid, text, reasoning.as_ref(), calls, &mut scratch),
+            } => assistant(braid, text, reasoning.as_ref(), calls),
             Item::Result(result) => {
                 braid.push(br#"{"role":"tool","tool_call_id":"#);
                 braid.string(&result.call);
@@ -114,13 +113,7 @@ fn messages<'a>(braid: &mut Braid, items: impl Iterator<Item = &'a Item>) {
     }
 }
 
-fn assistant(
-    braid: &mut Braid,
-    text: &Text,
-    reasoning: Option<&Reasoning>,
-    calls: &[ToolCall],
-    scratch: &mut String,
-) {
+fn assistant(braid: &mut Braid, text: &Text, reasoning: Option<&Reasoning>, calls: &[ToolCall]) {
     braid.push(br#"{"role":"assistant","content":"#);
     // An answer without calls must have some content, if only an empty one.
     if text.is_empty() && !calls.is_empty() {
@@ -143,9 +136,9 @@ fn assistant(
         braid.push(br#","type":"function","function":{"name":"#);
         braid.name(&wire_name(&call.name));
         braid.push(br#","arguments":"#);
-        match wire_arguments(&call.arguments, scratch) {
-            Arguments::Written(_) => braid.text(&call.arguments),
-            Arguments::Mended(object) => braid.json(&object),
+        match wire_arguments(&call.arguments) {
+            Sent::Written => braid.text(&call.arguments),
+            Sent::Mended(object) => braid.json(&object),
         }
         braid.push(b"}}");
     }

@@ -6,7 +6,7 @@
 use super::held::Continuation;
 use super::{Manner, NAME};
 use crate::rope::{Braid, Rope};
-use crate::spelling::{Arguments, wire_arguments, wire_name};
+use crate::spelling::{Sent, wire_arguments, wire_name};
 use std::sync::Arc;
 use types::{Effort, Item, Kept, Payload, Reasoning, Role, Text, ToolCall, ToolSchema};
 
@@ -145,17 +145,11 @@ fn tool_schema(braid: &mut Braid, tool: &ToolSchema) {
 struct Input<'a> {
     braid: &'a mut Braid,
     first: bool,
-    /// Where arguments are looked at.
-    scratch: String,
 }
 
 impl<'a> Input<'a> {
     fn new(braid: &'a mut Braid) -> Self {
-        Input {
-            braid,
-            first: true,
-            scratch: String::new(),
-        }
+        Input { braid, first: true }
     }
 
     /// Texts of one role that follow each other become one message: servers that make a chat of it have templates that demand that user and assistant
@@ -246,9 +240,9 @@ impl<'a> Input<'a> {
         self.braid.push(br#","name":"#);
         self.braid.name(&wire_name(&call.name));
         self.braid.push(br#","arguments":"#);
-        match wire_arguments(&call.arguments, &mut self.scratch) {
-            Arguments::Written(_) => self.braid.text(&call.arguments),
-            Arguments::Mended(object) => self.braid.json(&object),
+        match wire_arguments(&call.arguments) {
+            Sent::Written => self.braid.text(&call.arguments),
+            Sent::Mended(object) => self.braid.json(&object),
         }
         self.braid.push(b"}");
     }

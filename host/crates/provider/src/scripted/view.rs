@@ -20,7 +20,7 @@ use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
-use types::{Item, Payload, Provenance, Role, Text, ToolCall, ToolResult};
+use types::{Arguments, Item, Payload, Provenance, Role, ToolCall, ToolResult};
 
 /// Every name that a script can use.
 pub const NAMES: [&str; 10] = [
@@ -252,7 +252,7 @@ fn shorten(text: &str) -> String {
 #[derive(Debug)]
 struct Answer {
     result: ToolResult,
-    arguments: Option<Text>,
+    arguments: Option<Arguments>,
     json: OnceLock<Value>,
 }
 

@@ -28,7 +28,9 @@ pub fn reply(reply: &mut Reply, key: &Key) {
     } in &mut reply.calls
     {
         [id, name].into_iter().for_each(scrub);
-        text(arguments, key);
+        if let Cow::Owned(clean) = key.scrub_whole(&arguments.plain()) {
+            *arguments = clean.into();
+        }
     }
 }
 
