@@ -92,7 +92,7 @@ impl Plain {
                 calls: vec![ToolCall {
                     id: id.clone(),
                     name: name.clone(),
-                    arguments: arguments.into(),
+                    arguments: arguments.as_str().into(),
                 }],
                 provenance: model,
             }),
