@@ -40,8 +40,14 @@ impl Asking {
     /// As [`Asking::open`], but a provider that is what it was in `before` is kept with its connections and limits.
     fn open_again(&self, house: &House, before: &[Asked]) -> Result<Vec<Asked>, Failure> {
         let mut all: Vec<Asked> = Vec::new();
-        for parameters in self.parameters(house)? {
+        for (place, parameters) in self.parameters(house)?.into_iter().enumerate() {
+            let named = self.model.as_deref().filter(|_| place == 0);
             let config = provider(house, &parameters.provider)?;
+            // What the command line names goes before what the house says of the provider.
+            let config = &ProviderConfig {
+                model: config.model.clone().filter(|_| named.is_none()),
+                ..config.clone()
+            };
             let identity = identity(config);
             let open = all.iter().chain(before);
             let known = open
@@ -53,8 +59,8 @@ impl Asking {
                 None => provider::open(config, &provider::Settings::default())
                     .map_err(|error| Failure::new(PROVIDER, error.to_string()))?,
             };
-            let named = self.model.as_deref().map(Arc::from);
             let name = named
+                .map(Arc::from)
                 .or_else(|| config.model.clone())
                 .unwrap_or_else(|| parameters.name.clone());
             all.push(Asked {

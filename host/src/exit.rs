@@ -83,6 +83,7 @@ impl From<RuntimeError> for Failure {
             RuntimeError::Incomplete { .. } => DEFINITIONS,
             RuntimeError::Plugin(_) | RuntimeError::Chart(_) | RuntimeError::Context(_) => NOT_SO,
             RuntimeError::NoSuchRun { .. } => NOT_SO,
+            RuntimeError::Journal(JournalError::RunTaken { .. }) => NOT_SO,
             RuntimeError::Journal(_) | RuntimeError::Damaged { .. } => STORE,
         };
         Failure::new(code, error)
@@ -92,7 +93,7 @@ impl From<RuntimeError> for Failure {
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
         let code = match &error {
-            JournalError::NoSuchRun { .. } => NOT_SO,
+            JournalError::NoSuchRun { .. } | JournalError::RunTaken { .. } => NOT_SO,
             JournalError::AmbiguousRun { .. } => USAGE,
             _ => STORE,
         };

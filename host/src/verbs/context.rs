@@ -66,7 +66,7 @@ fn would_be_sent(options: &ContextShow) -> Result<(MapReport, String), Failure> 
 
 /// What a run has sent.
 fn sent(options: &ContextShow, run: &str) -> Result<(MapReport, String), Failure> {
-    let (run, read) = turns(&options.house.house, run)?;
+    let (run, read) = turns(&options.house.house, run, Some(&options.agent))?;
     let number = options.turn.unwrap_or(read.turns.len());
     let turn = take(&run, read.turns, number)?;
     let title = format!(
@@ -76,7 +76,12 @@ fn sent(options: &ContextShow, run: &str) -> Result<(MapReport, String), Failure
     Ok((turn.report, title))
 }
 
-fn turns(house: &std::path::Path, run: &str) -> Result<(String, Turns), Failure> {
+/// What a run has sent: of `agent`, whose latest is meant by `latest` then.
+fn turns(
+    house: &std::path::Path,
+    run: &str,
+    agent: Option<&str>,
+) -> Result<(String, Turns), Failure> {
     let Some(journal) = open::journal_to_read(house)? else {
         return Err(Failure::new(
             NOT_SO,
@@ -84,9 +89,24 @@ fn turns(house: &std::path::Path, run: &str) -> Result<(String, Turns), Failure>
         )
         .help("begin one: charthouse run AGENT"));
     };
-    let run = journal.find_run(run)?;
+    let run = match (run, agent) {
+        ("latest", Some(agent)) => runtime::latest_run(&journal, agent)?.ok_or_else(|| {
+            Failure::new(NOT_SO, format!("the agent `{agent}` has not run yet"))
+                .help(format!("begin a run: charthouse run {agent}"))
+        })?,
+        (run, _) => journal.find_run(run)?,
+    };
     let read = runtime::turns(&journal, &run)?;
-    Ok((run, read))
+    match agent {
+        Some(agent) if agent != read.agent => Err(Failure::new(
+            NOT_SO,
+            format!(
+                "the run {run} is one of the agent `{}`, not of `{agent}`",
+                read.agent
+            ),
+        )),
+        _ => Ok((run, read)),
+    }
 }
 
 fn take(run: &str, turns: Vec<Turn>, number: usize) -> Result<Turn, Failure> {
@@ -105,8 +125,8 @@ fn take(run: &str, turns: Vec<Turn>, number: usize) -> Result<Turn, Failure> {
 }
 
 fn diff(options: &ContextDiff) -> Result<u8, Failure> {
-    let (run, read) = turns(&options.house.house, &options.run)?;
-    let Turns { turns, items } = read;
+    let (run, read) = turns(&options.house.house, &options.run, None)?;
+    let Turns { turns, items, .. } = read;
     let mut wanted: Vec<Turn> = turns;
     let later = wanted
         .iter()

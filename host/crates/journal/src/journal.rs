@@ -2,6 +2,7 @@
 
 use crate::chain::Link;
 use crate::error::JournalError;
+use crate::lock::{self, RunLock};
 use crate::schema::{self, Durability};
 use crate::verify::{self, Verification};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
@@ -76,6 +77,8 @@ pub enum Which<'a> {
     Run(&'a str),
     /// Those of one kind, of every run.
     Kind(&'a str),
+    /// Those of one kind from some time on, of every run.
+    KindSince(&'a str, Timestamp),
 }
 
 /// A house's journal. Several processes may have the same one open; each append is one transaction of its own.
@@ -165,12 +168,21 @@ impl Journal {
             Which::All => ("?1 = ''", ""),
             Which::Run(run) => ("run = ?1", run),
             Which::Kind(kind) => ("kind = ?1", kind),
+            Which::KindSince(kind, _) => ("kind = ?1 AND time >= ?2", kind),
+        };
+        let since = match which {
+            Which::KindSince(_, since) => since.0,
+            _ => i64::MIN,
         };
         let query = format!(
             "SELECT seq, run, time, kind, body, hash FROM record WHERE {condition} ORDER BY seq"
         );
         let mut statement = self.connection.prepare_cached(&query).map_err(error)?;
-        let mut rows = statement.query([value]).map_err(error)?;
+        let mut rows = match which {
+            Which::KindSince(..) => statement.query(params![value, since]),
+            _ => statement.query([value]),
+        }
+        .map_err(error)?;
         while let Some(row) = rows.next().map_err(error)? {
             visit(read_record(row).map_err(error)?)?;
         }
@@ -215,6 +227,14 @@ impl Journal {
             Ok::<_, JournalError>(())
         })?;
         Ok(records)
+    }
+
+    /// Take the run `run` for this process: while the answer lives, no other process can.
+    ///
+    /// # Errors
+    /// [`JournalError::RunTaken`] while another has it, and when the file that stands for it cannot be made.
+    pub fn take_run(&self, run: &str) -> Result<RunLock, JournalError> {
+        lock::take(&self.path, run)
     }
 
     /// Every run of the house, in the order in which they began.

@@ -12,11 +12,13 @@
 //! | `schema` | tables, versions, how a connection is set up |
 //! | `state` | the plugins' key-value store |
 //! | `memories` | the index of what agents remember |
+//! | `lock` | one process at a time for a run |
 //! | `error` | what can go wrong, and what to do about it |
 
 mod chain;
 mod error;
 mod journal;
+mod lock;
 mod memories;
 mod schema;
 mod state;
@@ -24,6 +26,7 @@ mod verify;
 
 pub use error::JournalError;
 pub use journal::{HOUSE_RUN, Journal, NewRecord, Record, RecordId, RunSummary, Which};
+pub use lock::RunLock;
 pub use memories::{MemoryRow, MemoryScope, MemoryWriter, Posting};
 pub use state::PluginState;
 pub use verify::Verification;

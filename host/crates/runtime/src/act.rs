@@ -3,12 +3,12 @@
 //! Policy is resolved for each call at the moment it begins. A refusal is an outcome like any other: the model reads what was refused and by which rule.
 
 use crate::grants;
-use crate::guards::{Guards, Inspected, labels_of};
+use crate::guards::{Inspected, labels_of, provenance_of};
 use crate::live::{CauseKind, RunEvent};
 use crate::record::Kind;
 use crate::round::{Finished, Progress, Slot};
 use crate::run::{Done, Run};
-use sandbox::{CallContext, Plugin, ToolRequest};
+use sandbox::{Plugin, ToolRequest};
 use serde_json::json;
 use std::sync::Arc;
 use types::{
@@ -30,7 +30,15 @@ pub(crate) struct Called {
     invocation: Arc<str>,
     slot: usize,
     outcome: Outcome,
-    inspected: Inspected,
+    inspected: Vec<Inspected>,
+    ran: Ran,
+}
+
+/// Who ran a call: what it was then counts, whatever is reloaded meanwhile.
+pub(crate) struct Ran {
+    provenance: Provenance,
+    labels: Vec<types::Label>,
+    effect: Effect,
 }
 
 /// A call that may begin.
@@ -187,14 +195,18 @@ impl Run<'_> {
         match self.allow(id, call) {
             Err(refusal) => {
                 let outcome = Outcome::refused(refusal);
-                self.came_back(id, index, effect, &outcome);
+                self.came_back(id, index, effect, &outcome, None);
             }
             Ok(allowed) => {
                 let context = self.call_context(effect);
                 let sandbox = self.services.sandbox.clone();
                 let guards = self.guards.clone();
-                let for_model = self.activities.get(id).is_some_and(|a| a.for_model);
                 let (invocation, arguments) = (id.clone(), call.arguments.clone());
+                let ran = Ran {
+                    provenance: provenance_of(&allowed.plugin),
+                    labels: labels_of(&allowed.plugin),
+                    effect: self.effect_of(call),
+                };
                 if let Some(slot) = self.slot(id, index) {
                     slot.progress = Progress::Running(effect);
                 }
@@ -206,17 +218,16 @@ impl Run<'_> {
                         grant: &allowed.grant,
                     };
                     let mut outcome = sandbox.call(&allowed.plugin, request, &context).await;
-                    // What the chart itself asked for no model reads.
-                    let inspected = match for_model {
-                        true => inspect(&guards, &allowed.plugin, &mut outcome, &context).await,
-                        false => Inspected::default(),
-                    };
+                    let inspected = guards
+                        .on_an_outcome(&allowed.plugin, &mut outcome, &context)
+                        .await;
                     Done::Called(Box::new(Called {
                         effect,
                         invocation,
                         slot: index,
                         outcome,
                         inspected,
+                        ran,
                     }))
                 });
             }
@@ -238,11 +249,7 @@ impl Run<'_> {
                 ),
             ));
         };
-        let held = self
-            .activities
-            .get(id)
-            .and_then(|activity| activity.held.get(&call.id));
-        if let Some(why) = held {
+        if let Some(why) = self.held.get(&call.id) {
             return Err(CallError::new(CallErrorKind::Denied, why.clone()));
         }
         let layers = grants::layers(
@@ -280,12 +287,15 @@ impl Run<'_> {
     /// A call has come back from the sandbox.
     pub(crate) fn called(&mut self, called: Called) {
         self.over(called.effect);
-        self.guarded(called.effect, "result", &called.inspected);
+        for inspected in &called.inspected {
+            self.guarded(called.effect, "result", inspected);
+        }
         self.came_back(
             &called.invocation,
             called.slot,
             called.effect,
             &called.outcome,
+            Some(called.ran),
         );
         self.advance(&called.invocation);
     }
@@ -294,26 +304,29 @@ impl Run<'_> {
         self.activities.get_mut(id)?.slots.get_mut(index)
     }
 
-    fn came_back(&mut self, id: &Arc<str>, index: usize, effect: u64, outcome: &Outcome) {
+    fn came_back(
+        &mut self,
+        id: &Arc<str>,
+        index: usize,
+        effect: u64,
+        outcome: &Outcome,
+        ran: Option<Ran>,
+    ) {
         let Some(slot) = self.slot(id, index) else {
             return;
         };
         let call = slot.call.clone();
         let tool = ToolName::from_wire(&call.name);
-        let plugin = tool
-            .as_ref()
-            .and_then(|tool| self.find_tool(tool))
-            .map(|(plugin, spec)| (plugin.clone(), plugin.effect(spec)));
         self.record(
             Kind::Outcome,
             &json!({ "effect": effect, "call": call.id, "tool": call.name, "outcome": outcome }),
         );
-        let ran = outcome.wall_us > 0 || outcome.fuel > 0;
+        let took = outcome.wall_us > 0 || outcome.fuel > 0;
         let state = self
             .activities
             .get(id)
             .map(|activity| activity.state.clone());
-        if let (true, Some(state)) = (ran, state) {
+        if let (true, Some(state)) = (took, state) {
             let cost = Cost {
                 agent: self.agent.name.clone(),
                 workflow: None,
@@ -346,18 +359,12 @@ impl Run<'_> {
             error,
             wall_us: outcome.wall_us,
         });
-        let (provenance, labels) = match &plugin {
-            Some((plugin, _)) if ran => (
-                Provenance::Plugin {
-                    name: plugin.shared_name().clone(),
-                    generation: plugin.info().hash.short().into(),
-                },
-                labels_of(plugin),
-            ),
+        let writes = ran.as_ref().is_some_and(|ran| ran.effect != Effect::None);
+        let (provenance, labels) = match ran {
+            Some(ran) if took => (ran.provenance, ran.labels),
             _ => (Provenance::House, vec![]),
         };
         let failed = outcome.result.is_err();
-        let writes = plugin.is_some_and(|(_, effect)| effect != Effect::None);
         let result = ToolResult {
             call: call.id,
             name: call.name,
@@ -424,6 +431,7 @@ impl Run<'_> {
                 }
             }
         }
+        self.say_what_waited();
         self.resuming.push_back(id.clone());
     }
 
@@ -467,8 +475,11 @@ impl Run<'_> {
         let arguments: serde_json::Value =
             serde_json::from_str(&call.arguments.plain()).unwrap_or_default();
         let event = arguments["event"].as_str().unwrap_or_default();
-        let accepted = open.iter().any(|name| name == event);
-        let text = if accepted {
+        let held = self.held.get(&call.id).cloned();
+        let accepted = held.is_none() && open.iter().any(|name| name == event);
+        let text = if let Some(why) = held {
+            format!("denied: {why}")
+        } else if accepted {
             let note = Value::from(&arguments["note"]);
             self.happen(event, Value::map([("note", note)]), None);
             format!("raised {event}")
@@ -523,59 +534,32 @@ fn cut(mut text: String, limit: usize) -> String {
     text
 }
 
-/// Show the guards what a tool answered, before the model reads it and before it is journalled.
-async fn inspect(
-    guards: &Guards,
-    plugin: &Plugin,
-    outcome: &mut Outcome,
-    context: &CallContext,
-) -> Inspected {
-    if !guards.are_posted() {
-        return Inspected::default();
-    }
-    let provenance = Provenance::Plugin {
-        name: plugin.shared_name().clone(),
-        generation: plugin.info().hash.short().into(),
-    };
-    let text = match &outcome.result {
-        Ok(parts) => words_of(parts),
-        Err(error) => error.message.clone(),
-    };
-    let inspected = guards
-        .on_the_way_in(&text, &provenance, &labels_of(plugin), context)
-        .await;
-    if let Some(blocked) = &inspected.blocked {
-        outcome.result = Err(CallError::new(CallErrorKind::Denied, blocked.note()));
-    } else if let Some(redacted) = &inspected.redacted {
-        match &mut outcome.result {
-            Ok(parts) => *parts = vec![types::Part::Text(redacted.clone())],
-            Err(error) => error.message = redacted.clone(),
-        }
-    }
-    inspected
-}
-
-fn words_of(parts: &[types::Part]) -> String {
+pub(crate) fn words_of(parts: &[types::Part]) -> String {
     let texts: Vec<_> = parts.iter().map(types::Part::to_text).collect();
     texts.join("\n")
 }
 
+/// What was refused during a call, a line for each.
+pub(crate) fn refusals_of(outcome: &Outcome) -> String {
+    let line = |refusal: &types::Refusal| {
+        format!(
+            "\n[refused: {} {}: {}]",
+            refusal.operation, refusal.subject, refusal.reason
+        )
+    };
+    outcome.refused.iter().map(line).collect()
+}
+
 /// An outcome as the model reads it.
-fn in_words(outcome: &Outcome) -> String {
-    let mut text = match &outcome.result {
+pub(crate) fn in_words(outcome: &Outcome) -> String {
+    let text = match &outcome.result {
         Ok(parts) => words_of(parts),
         Err(error) => match &error.rule {
             Some(rule) => format!("{error} [{rule}]"),
             None => error.to_string(),
         },
     };
-    for refusal in &outcome.refused {
-        text.push_str(&format!(
-            "\n[refused: {} {}: {}]",
-            refusal.operation, refusal.subject, refusal.reason
-        ));
-    }
-    text
+    text + &refusals_of(outcome)
 }
 
 #[cfg(test)]

@@ -1,22 +1,18 @@
 //! What a model answered, or why it did not: what the guards make of it, what it cost, what happens next.
 
+use crate::booking::believable;
 use crate::guards::{Guards, Inspected};
 use crate::live::{CauseKind, RunEvent};
 use crate::record::Kind;
-use crate::request::Asked;
 use crate::round::ActivityKind;
 use crate::run::Run;
 use crate::think::{Expected, Tighter, Whom};
-use rust_decimal::Decimal;
 use sandbox::CallContext;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use types::{
-    Cost, Item, ModelError, ModelErrorKind, Price, Provenance, Purpose, Reasoning, Reply,
-    StopReason, Tokens, Usage, Value,
-};
+use types::{Item, ModelError, ModelErrorKind, Provenance, Reasoning, Reply, StopReason, Value};
 
 /// A model that has answered, or failed to.
 pub(crate) struct Answered {
@@ -36,6 +32,9 @@ pub(crate) struct Checked {
     held: BTreeMap<Arc<str>, String>,
 }
 
+/// Answers in a row that may be cut off at the limit while they call tools.
+const CUT_OFF_IN_A_ROW: u32 = 3;
+
 /// How much less is sent when a server finds a payload too long.
 const TIGHTER_PERCENT: u64 = 75;
 
@@ -49,21 +48,32 @@ impl Run<'_> {
             Err(error) => return self.unanswered(&id, answered.effect, &answered.whom, &error),
         };
         let Checked {
-            reply,
+            mut reply,
             inspected,
             held,
         } = checked;
+        self.forget_stream(&id);
         for (subject, inspected) in &inspected {
             self.guarded(answered.effect, subject, inspected);
+        }
+        let expected = self
+            .activities
+            .get(&id)
+            .map_or_else(Expected::default, |activity| activity.expected);
+        if let Some(estimate) = believable(&reply, expected, &answered.whom) {
+            self.show(RunEvent::Log {
+                source: answered.whom.asked.parameters.provider.clone(),
+                message: format!(
+                    "its count of {} tokens in and {} out cannot be; {} and {} are booked",
+                    reply.usage.input, reply.usage.output, estimate.input, estimate.output
+                ),
+            });
+            reply.usage = estimate;
         }
         self.record(
             Kind::Reply,
             &json!({ "effect": answered.effect, "reply": reply }),
         );
-        let expected = self
-            .activities
-            .get(&id)
-            .map_or_else(Expected::default, |activity| activity.expected);
         self.book(&id, &answered.whom, &reply, expected, answered.wall);
         if self.guards.are_posted() && !reply.text.is_empty() {
             // It was held back while it streamed.
@@ -86,6 +96,15 @@ impl Run<'_> {
         reply: Reply,
         held: BTreeMap<Arc<str>, String>,
     ) {
+        self.held.extend(held);
+        let limit = whom.asked.parameters.max_output;
+        if let (StopReason::Length, Some(last)) = (&reply.stop, reply.calls.last()) {
+            // Its arguments end somewhere: running what there is of them would be a guess.
+            let why = format!(
+                "the answer was cut off at its limit of {limit} tokens, so this call is not whole and was not run"
+            );
+            self.held.insert(last.id.clone(), why);
+        }
         let said = Item::Assistant {
             text: (&reply.text).into(),
             reasoning: reply.reasoning.clone(),
@@ -96,9 +115,13 @@ impl Run<'_> {
             return;
         };
         activity.text = reply.text.clone();
-        activity.held = held;
         let kind = activity.kind;
-        if kind == ActivityKind::Turn && !reply.calls.is_empty() {
+        activity.cut_off = match reply.stop {
+            StopReason::Length => activity.cut_off + 1,
+            _ => 0,
+        };
+        let cut_off = activity.cut_off;
+        if kind == ActivityKind::Turn && !reply.calls.is_empty() && cut_off < CUT_OFF_IN_A_ROW {
             activity.said = Some(said);
             return self.act(id, reply.calls, true);
         }
@@ -110,9 +133,16 @@ impl Run<'_> {
                 CauseKind::Provider,
                 &format!(
                     "the model stopped at its limit of {} output tokens; raise `max_output` in the agent's definition",
-                    whom.asked.parameters.max_output
+                    limit
                 ),
                 "length",
+            ),
+            ActivityKind::Turn if reply.stop == StopReason::Filter => self.finish_failed(
+                id,
+                "error.refused",
+                CauseKind::Provider,
+                "the provider or the model refused to answer",
+                "refused",
             ),
             ActivityKind::Turn => self.rest_after(id),
             _ => {
@@ -129,6 +159,7 @@ impl Run<'_> {
     fn unanswered(&mut self, id: &Arc<str>, effect: u64, whom: &Whom, error: &ModelError) {
         self.record(Kind::Reply, &json!({ "effect": effect, "error": error }));
         let sent = self.activities.get(id).map_or(0, |activity| activity.sent);
+        let streamed = self.book_stream(id);
         if error.kind == ModelErrorKind::ContextOverflow && whom.tighter.is_none() && sent > 0 {
             let room = sent * TIGHTER_PERCENT / 100;
             self.show(RunEvent::Log {
@@ -138,25 +169,41 @@ impl Run<'_> {
                     error.message
                 ),
             });
+            // What it does not take now it will not take in the next round either.
+            self.rooms.insert(whom.asked.key(), room);
             let refusal = error.clone();
             return self.ask(id, Some(Tighter { room, refusal }));
         }
-        let next = whom.choice + 1;
-        if let Some(other) = self.asked.get(next) {
-            self.show(RunEvent::Log {
-                source: whom.asked.parameters.provider.clone(),
-                message: format!(
-                    "asking {} at {} instead: {}",
-                    other.parameters.name, other.parameters.provider, error.message
-                ),
-            });
-            if let Some(activity) = self.activities.get_mut(id) {
-                // The next inferences of this activity ask it first: whoever is down now is down in a second too.
-                activity.choice = next;
-            }
-            return self.ask(id, None);
+        if self.asks_next(id, whom, &error.message) {
+            return;
+        }
+        if let Some(text) = streamed {
+            self.remember_cut_off(&text, &whom.asked.parameters.name, "the answer broke off");
         }
         self.provider_failed(id, error);
+    }
+
+    /// Ask the next of those whom the agent asks, where there is one.
+    pub(crate) fn asks_next(&mut self, id: &Arc<str>, whom: &Whom, why: &str) -> bool {
+        let next = whom.choice + 1;
+        let Some(other) = self.asked.get(next) else {
+            return false;
+        };
+        self.show(RunEvent::Log {
+            source: whom.asked.parameters.provider.clone(),
+            message: format!(
+                "asking {} at {} instead: {why}",
+                other.parameters.name, other.parameters.provider
+            ),
+        });
+        let Some(activity) = self.activities.get_mut(id) else {
+            return false;
+        };
+        // Whoever is down now is down in a second too.
+        activity.choice = next;
+        self.preferred = Some((next, self.services.clock.now()));
+        self.ask(id, None);
+        true
     }
 
     /// The chart hears what the provider's trouble was.
@@ -170,68 +217,6 @@ impl Run<'_> {
             &error.message,
             detail,
         );
-    }
-
-    /// Put what the reply cost on the ledger, and learn how the model counts.
-    fn book(
-        &mut self,
-        id: &Arc<str>,
-        whom: &Whom,
-        reply: &Reply,
-        expected: Expected,
-        wall: Duration,
-    ) {
-        let parameters = &whom.asked.parameters;
-        if reply.usage.reported {
-            self.counting
-                .learn(parameters, expected.raw, reply.usage.input);
-        }
-        let cost = self.cost_of(&whom.asked, &reply.usage, wall);
-        let cost = Cost {
-            state: self.state_of(id),
-            expected_cached: expected.cached,
-            ..cost
-        };
-        self.record(Kind::Cost, &cost);
-    }
-
-    /// What an inference of `asked` cost; it counts against the day's budget from now on.
-    pub(crate) fn cost_of(&mut self, asked: &Asked, usage: &Usage, wall: Duration) -> Cost {
-        let tokens = tokens_of(usage);
-        let usd = if asked.free {
-            Some(Decimal::ZERO)
-        } else {
-            let prices = self.services.house.prices.get(&asked.parameters.name);
-            prices
-                .and_then(|prices| Price::at(prices, self.services.clock.now()))
-                .and_then(|price| price.usd(&tokens))
-        };
-        self.spent_today += usd.unwrap_or_default();
-        self.spent += usd.unwrap_or_default();
-        Cost {
-            agent: self.agent.name.clone(),
-            workflow: None,
-            state: "".into(),
-            tool: None,
-            model: Some(asked.parameters.name.clone()),
-            purpose: Purpose::Work,
-            tokens,
-            expected_cached: 0,
-            usd,
-            wall_us: wall.as_micros() as u64,
-            fuel: 0,
-        }
-    }
-}
-
-/// Usage as the ledger counts it.
-pub(crate) fn tokens_of(usage: &Usage) -> Tokens {
-    Tokens {
-        input: usage.input,
-        cached: usage.cached,
-        cache_write: usage.cache_write,
-        output: usage.output,
-        reasoning: usage.reasoning,
     }
 }
 
@@ -261,7 +246,7 @@ pub(crate) async fn check(mut reply: Reply, guards: &Guards, context: &CallConte
         inspected.push(("reasoning".to_owned(), thought));
     }
     for call in &mut reply.calls {
-        let plain = call.arguments.plain().into_owned();
+        let plain = meant(&call.arguments.plain());
         let arguments = guards.on_the_way_out(&plain, &provenance, context).await;
         let is_json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
         let why = match (&arguments.blocked, &arguments.redacted) {
@@ -285,5 +270,14 @@ pub(crate) async fn check(mut reply: Reply, guards: &Guards, context: &CallConte
         reply,
         inspected,
         held,
+    }
+}
+
+/// Arguments as they will be understood: JSON can write a letter in many ways, and a guard must see the one that is meant.
+fn meant(arguments: &str) -> String {
+    let escaped = arguments.contains('\\');
+    match serde_json::from_str::<serde_json::Value>(arguments) {
+        Ok(value) if escaped => value.to_string(),
+        _ => arguments.to_owned(),
     }
 }

@@ -15,10 +15,11 @@ use futures_util::future::join_all;
 use policy::Grant;
 use sandbox::{CallContext, ContextRequest, Plugin};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use types::{ContentHash, Marked, Outcome, Place, Provenance, Timestamp};
+use types::{Bytes, ContentHash, Marked, Outcome, Place, Provenance, Timestamp};
 
 /// What was gathered for the payload of an invocation.
 pub(crate) struct Gathered {
@@ -79,7 +80,7 @@ pub(crate) struct Errand {
 }
 
 enum How {
-    Read(PathBuf),
+    Read(HouseFile),
     /// Here already.
     Have(Vec<GatheredText>),
     Fill {
@@ -91,7 +92,19 @@ enum How {
 
 enum Template {
     Inline(Marked<Arc<str>>),
-    File(PathBuf),
+    File(HouseFile),
+}
+
+/// A file of the house.
+struct HouseFile {
+    path: PathBuf,
+    root: Arc<Path>,
+}
+
+impl HouseFile {
+    fn read(&self) -> Result<String, String> {
+        read(&self.path, &self.root)
+    }
 }
 
 struct Question {
@@ -132,15 +145,19 @@ impl Asker<'_> {
     }
 
     fn how(&self, need: &Need) -> Result<How, String> {
-        let root = &self.services.house.root;
+        let root: Arc<Path> = self.services.house.root.as_path().into();
+        let file = |path: &str| HouseFile {
+            path: root.join(path),
+            root: root.clone(),
+        };
         Ok(match &need.kind {
-            NeedKind::File(path) => How::Read(root.join(&path.value)),
+            NeedKind::File(path) => How::Read(file(&path.value)),
             NeedKind::Template(context::Template::Inline(text)) => How::Fill {
                 template: Template::Inline(text.clone()),
                 values: self.values.clone(),
             },
             NeedKind::Template(context::Template::File(path)) => How::Fill {
-                template: Template::File(root.join(&path.value)),
+                template: Template::File(file(&path.value)),
                 values: self.values.clone(),
             },
             NeedKind::Memory { layer, .. } => How::Have(self.memories.recall(*layer, self.query)?),
@@ -170,21 +187,6 @@ impl Asker<'_> {
             .map(|state| self.bundle.chart.state(*state).id.to_string())
             .filter(|id| !id.is_empty())
             .collect();
-        let asked = serde_json::json!({
-            "plugin": plugin.info().hash, "params": params, "budget": budget,
-            "states": depends.states.then_some(&cognition),
-            "query": depends.query.then_some(self.query),
-        });
-        let key = Key(ContentHash::of(asked.to_string().as_bytes()));
-        let now = self.services.clock.now();
-        let serving = self.served.0.get(&need.chunk);
-        let before = serving.map(|serving| (serving.texts.clone(), since(serving.at, now)));
-        if let (Some(expires), Some(serving), Some((texts, age))) = (expires, serving, &before)
-            && serving.key == key
-            && age < expires
-        {
-            return Ok(How::Have(texts.clone()));
-        }
         let grant = grants::for_component(
             &self.services.house,
             self.agent,
@@ -193,6 +195,24 @@ impl Asker<'_> {
             plugin,
             "provide",
         )?;
+        // What it may look at decides what it sees, like its parameters.
+        let asked = serde_json::json!({
+            "grant": format!("{grant:?}"),
+            "plugin": plugin.info().hash, "params": params, "budget": budget,
+            "states": depends.states.then_some(&cognition),
+            "query": depends.query.then_some(self.query),
+        });
+        let key = Key(ContentHash::of(asked.to_string().as_bytes()));
+        let now = self.services.clock.now();
+        let serving = self.served.0.get(&need.chunk);
+        let before = serving
+            .filter(|serving| serving.key == key)
+            .map(|serving| (serving.texts.clone(), since(serving.at, now)));
+        if let (Some(expires), Some((texts, age))) = (expires, &before)
+            && age < expires
+        {
+            return Ok(How::Have(texts.clone()));
+        }
         Ok(How::Ask(Box::new(Question {
             plugin: plugin.clone(),
             grant,
@@ -305,7 +325,7 @@ async fn fetch(
     context: &CallContext,
 ) -> Fetched {
     let mut fetched = match &errand.how {
-        How::Ask(question) => ask(services, errand, question, deadline, context).await,
+        How::Ask(question) => ask(services, errand, question, guards, deadline, context).await,
         how => Fetched {
             got: at_once(how),
             provided: None,
@@ -313,7 +333,9 @@ async fn fetch(
         },
     };
     if let Ok(Got::Texts(texts) | Got::Stale(texts, _)) = &mut fetched.got {
-        fetched.guarded = inspect(texts, guards, context).await;
+        fetched
+            .guarded
+            .extend(inspect(texts, guards, context).await);
     }
     fetched
 }
@@ -344,6 +366,7 @@ async fn ask(
     services: &Services,
     errand: &Errand,
     question: &Question,
+    guards: &Guards,
     deadline: Duration,
     context: &CallContext,
 ) -> Fetched {
@@ -360,8 +383,12 @@ async fn ask(
         run: None,
         keep: None,
     };
+    let mut looked_at = Vec::new();
     let failed = match tokio::time::timeout(deadline, asked).await {
-        Ok((Ok(fragments), outcome)) => {
+        Ok((Ok(fragments), mut outcome)) => {
+            let looked_at = guards
+                .on_an_outcome(&question.plugin, &mut outcome, context)
+                .await;
             let texts: Vec<GatheredText> = fragments
                 .into_iter()
                 .map(|fragment| GatheredText {
@@ -378,12 +405,16 @@ async fn ask(
             return Fetched {
                 got: Ok(Got::Texts(texts)),
                 provided: Some(provided),
-                guarded: Vec::new(),
+                guarded: looked_at,
             };
         }
-        Ok((Err(error), outcome)) => {
+        Ok((Err(_), mut outcome)) => {
+            looked_at = guards
+                .on_an_outcome(&question.plugin, &mut outcome, context)
+                .await;
+            let said = outcome.result.as_ref().err().map(ToString::to_string);
             provided.run = Some(outcome);
-            format!("{plugin} failed: {error}")
+            format!("{plugin} failed: {}", said.unwrap_or_default())
         }
         Err(_) => format!("{plugin} missed the payload's deadline of {deadline:?}"),
     };
@@ -397,16 +428,16 @@ async fn ask(
     Fetched {
         got: Ok(got),
         provided: Some(provided),
-        guarded: Vec::new(),
+        guarded: looked_at,
     }
 }
 
 /// What can be had without waiting.
 fn at_once(how: &How) -> Result<Got, String> {
     match how {
-        How::Read(path) => Ok(Got::Texts(vec![GatheredText {
-            text: read(path)?.into(),
-            provenance: Provenance::File(path.to_string_lossy().into()),
+        How::Read(file) => Ok(Got::Texts(vec![GatheredText {
+            text: file.read()?.into(),
+            provenance: Provenance::File(file.path.to_string_lossy().into()),
             labels: Vec::new(),
         }])),
         How::Have(texts) => Ok(Got::Texts(texts.clone())),
@@ -422,10 +453,10 @@ fn fill(template: &Template, values: &serde_json::Value) -> Result<GatheredText,
             text.place.clone(),
             Provenance::House,
         ),
-        Template::File(path) => {
-            let shown: Arc<str> = path.to_string_lossy().into();
+        Template::File(file) => {
+            let shown: Arc<str> = file.path.to_string_lossy().into();
             let place = Place::new(shown.clone(), 1, 1);
-            (read(path)?, place, Provenance::File(shown))
+            (file.read()?, place, Provenance::File(shown))
         }
     };
     let text = context::render_template(&text, &place.file, &place, values)
@@ -437,7 +468,32 @@ fn fill(template: &Template, values: &serde_json::Value) -> Result<GatheredText,
     })
 }
 
-fn read(path: &PathBuf) -> Result<String, String> {
-    std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read {}: {error}", path.display()))
+/// Longest file of the house that a chunk may be, in bytes: more than any window holds.
+const LONGEST_FILE: u64 = 16 << 20;
+
+/// Read a file of the house as it is now: a regular one, inside the house, and text. `check` has looked at it; it may be another by now.
+fn read(path: &Path, root: &Path) -> Result<String, String> {
+    let failed = |why: &dyn std::fmt::Display| format!("cannot read {}: {why}", path.display());
+    let real = path.canonicalize().map_err(|error| failed(&error))?;
+    let house = root.canonicalize().map_err(|error| failed(&error))?;
+    if !real.starts_with(&house) {
+        return Err(failed(&"it leads out of the house"));
+    }
+    // Asked before it is opened: opening a pipe would wait for ever.
+    let kind = std::fs::metadata(&real).map_err(|error| failed(&error))?;
+    if !kind.is_file() {
+        return Err(failed(&"it is not a regular file"));
+    }
+    let file = std::fs::File::open(&real).map_err(|error| failed(&error))?;
+    let mut bytes = Vec::new();
+    file.take(LONGEST_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| failed(&error))?;
+    if bytes.len() as u64 > LONGEST_FILE {
+        return Err(failed(&format!(
+            "it is longer than {}",
+            Bytes(LONGEST_FILE)
+        )));
+    }
+    String::from_utf8(bytes).map_err(|_| failed(&"it is not text (UTF-8)"))
 }

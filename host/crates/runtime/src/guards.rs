@@ -14,7 +14,9 @@ use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use types::{ContentHash, Cost, Label, Provenance, Purpose, Tokens};
+use types::{
+    CallError, CallErrorKind, ContentHash, Cost, Label, Outcome, Part, Provenance, Purpose, Tokens,
+};
 
 /// The guards of an agent, ready to be asked.
 #[derive(Clone)]
@@ -68,6 +70,9 @@ const ANSWER_ROOM: u64 = 64 << 10;
 const MEMORY_ROOM: u64 = 16 << 20;
 /// Instructions that a guard may spend on a byte: some hundred are what a careful one takes at its worst.
 const FUEL_PER_BYTE: u64 = 2_000;
+
+/// The word for a guard that could not look.
+const FAILED: &str = "failed";
 
 /// Most texts of chunks whose verdict is remembered; when there are more, all are looked at again.
 const MOST_KNOWN: usize = 1_000;
@@ -140,6 +145,10 @@ impl Guards {
             };
         }
         let inspected = self.on_the_way_in(text, provenance, labels, context).await;
+        if inspected.opinions.iter().any(Opinion::is_trouble) {
+            // The guard may be well again the next time.
+            return inspected;
+        }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST_KNOWN {
             known.clear();
@@ -168,6 +177,47 @@ impl Guards {
         let fuel = grant.limits.fuel.0.max(bytes.saturating_mul(FUEL_PER_BYTE));
         grant.limits.fuel.0 = ceiling(fuel, self.ceiling.fuel.as_ref().map(|most| most.0));
         grant
+    }
+
+    /// Look at everything that comes out of a call of `plugin`: what it answered, what was refused to it (in its own words) and what it logged. What a guard
+    /// took away is gone from `outcome` itself, so that it reaches neither a model nor the record nor a terminal.
+    pub(crate) async fn on_an_outcome(
+        &self,
+        plugin: &Plugin,
+        outcome: &mut Outcome,
+        context: &CallContext,
+    ) -> Vec<Inspected> {
+        if !self.are_posted() {
+            return Vec::new();
+        }
+        let provenance = provenance_of(plugin);
+        let labels = labels_of(plugin);
+        let answered = match &outcome.result {
+            Ok(parts) => crate::act::words_of(parts),
+            Err(error) => error.message.clone(),
+        };
+        let text = answered + &crate::act::refusals_of(outcome);
+        let answer = self
+            .on_the_way_in(&text, &provenance, &labels, context)
+            .await;
+        if let Some(blocked) = &answer.blocked {
+            outcome.result = Err(CallError::new(CallErrorKind::Denied, blocked.note()));
+            outcome.refused.clear();
+        } else if let Some(redacted) = &answer.redacted {
+            outcome.refused.clear();
+            match &mut outcome.result {
+                Ok(parts) => *parts = vec![like(parts, redacted)],
+                Err(error) => error.message = redacted.clone(),
+            }
+        }
+        let log = outcome.log.join("\n");
+        let lines = self
+            .on_the_way_in(&log, &provenance, &labels, context)
+            .await;
+        if lines.changes() {
+            outcome.log = lines.apply(log).lines().map(str::to_owned).collect();
+        }
+        vec![answer, lines]
     }
 
     async fn inspect(
@@ -203,7 +253,7 @@ impl Guards {
                 Ok(GuardVerdict::Redact(_)) => ("redact", None),
                 Ok(GuardVerdict::Block(why)) => ("block", Some(why.clone())),
                 Err(error) => (
-                    "failed",
+                    FAILED,
                     Some(format!("the guard could not look at it: {error}")),
                 ),
             };
@@ -228,7 +278,30 @@ impl Guards {
     }
 }
 
+/// `redacted` in the place of `parts`: data where it was data and still is.
+fn like(parts: &[Part], redacted: &str) -> Part {
+    match parts {
+        [Part::Json(_)] => match serde_json::from_str(redacted) {
+            Ok(json) => Part::Json(json),
+            Err(_) => Part::Text(redacted.to_owned()),
+        },
+        _ => Part::Text(redacted.to_owned()),
+    }
+}
+
+impl Opinion {
+    /// Whether the guard could not say anything.
+    fn is_trouble(&self) -> bool {
+        self.verdict == FAILED
+    }
+}
+
 impl Inspected {
+    /// Whether anything is taken away.
+    pub(crate) fn changes(&self) -> bool {
+        self.blocked.is_some() || self.redacted.is_some()
+    }
+
     /// The text to use in the place of `text`: as it is, redacted, or a note that it was held back.
     pub(crate) fn apply(&self, text: String) -> String {
         match (&self.blocked, &self.redacted) {
@@ -310,6 +383,14 @@ impl Run<'_> {
             };
             self.record(Kind::Cost, &cost);
         }
+    }
+}
+
+/// Where what `plugin` gives comes from.
+pub(crate) fn provenance_of(plugin: &Plugin) -> Provenance {
+    Provenance::Plugin {
+        name: plugin.shared_name().clone(),
+        generation: plugin.info().hash.short().into(),
     }
 }
 

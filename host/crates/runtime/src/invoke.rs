@@ -24,6 +24,7 @@ impl Run<'_> {
         };
         self.activities
             .insert(id.clone(), Activity::new(kind, state, params.clone()));
+        self.prefer(&id);
         match kind {
             ActivityKind::Think | ActivityKind::Turn => self.think(&id),
             ActivityKind::Act => self.act_on_last_reply(&id),
@@ -35,6 +36,7 @@ impl Run<'_> {
     /// End the invocation `id` with `<activity>.done`.
     pub(crate) fn finish(&mut self, id: &Arc<str>, data: Value) {
         if let Some(activity) = self.activities.remove(id) {
+            self.say_what_waited();
             self.all_well();
             self.happen(&format!("{}.done", activity.kind.name()), data, Some(id));
         }
@@ -50,13 +52,17 @@ impl Run<'_> {
         detail: &str,
     ) {
         if self.activities.remove(id).is_some() {
+            self.say_what_waited();
             self.fail(name, kind, message, detail, Some(id));
         }
     }
 
     /// Stop the invocation `id`: its effects are dropped, and calls that the model will never hear of otherwise get an answer that says so.
     pub(crate) fn cancel(&mut self, id: &str, why: &str) {
+        let streamed = self.book_stream(id);
         self.abort(id);
+        self.resuming.retain(|waiting| &**waiting != id);
+        self.summing.forget(id);
         let Some(activity) = self.activities.remove(id) else {
             return;
         };
@@ -75,6 +81,11 @@ impl Run<'_> {
                 "calls_under_way": effects, "why": why,
             }),
         );
+        if let Some(text) = streamed {
+            let model = self.asked.get(activity.choice);
+            let model = model.map_or_else(|| "".into(), |asked| asked.parameters.name.clone());
+            self.remember_cut_off(&text, &model, why);
+        }
         if !activity.for_model {
             return;
         }
@@ -91,6 +102,7 @@ impl Run<'_> {
             };
             self.remember(Item::Result(result));
         }
+        self.say_what_waited();
     }
 }
 

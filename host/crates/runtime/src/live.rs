@@ -150,8 +150,9 @@ pub enum RunEvent {
         /// What stopped it, where something did.
         #[serde(skip_serializing_if = "Option::is_none")]
         cause: Option<Cause>,
-        /// What the run has cost so far, in US dollars.
-        usd: Arc<str>,
+        /// What the run has cost so far, in US dollars; absent where the price of something is not known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        usd: Option<Arc<str>>,
     },
     /// A line for the operator.
     Log {

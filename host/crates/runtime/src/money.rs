@@ -8,6 +8,11 @@ use types::{Cost, Purpose, Timestamp};
 
 const DAY_MS: i64 = 86_400_000;
 
+/// The day of `time`, counted from 1970 (UTC).
+pub(crate) fn day_of(time: Timestamp) -> i64 {
+    time.0.div_euclid(DAY_MS)
+}
+
 /// What `agent` has spent since the day of `now` began (UTC).
 pub(crate) fn spent_today(
     journal: &Journal,
@@ -33,10 +38,11 @@ fn spent(
     now: Timestamp,
     counts: impl Fn(&Cost) -> bool,
 ) -> Result<Decimal, JournalError> {
-    let day = now.0.div_euclid(DAY_MS);
+    let day = day_of(now);
     let mut spent = Decimal::ZERO;
-    journal.each(Which::Kind(Kind::Cost.name()), |record| {
-        if record.time.0.div_euclid(DAY_MS) == day
+    let since = Timestamp(day * DAY_MS);
+    journal.each(Which::KindSince(Kind::Cost.name(), since), |record| {
+        if day_of(record.time) == day
             && let Ok(cost) = serde_json::from_str::<Cost>(&record.body)
             && cost.agent == agent.name
             && counts(&cost)

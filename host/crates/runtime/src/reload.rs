@@ -216,7 +216,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn plan_rest(&self, generation: &mut Generation) -> Result<(), String> {
+    fn plan_rest(&mut self, generation: &mut Generation) -> Result<(), String> {
         let (old, new) = (&self.services.house, &generation.house);
         if old.store != new.store {
             let what = format!(
@@ -228,6 +228,15 @@ impl Run<'_> {
         if generation.agent.hash != self.agent.hash {
             let what = format!("the agent `{}`", generation.agent.name);
             generation.changes.push(what);
+        }
+        if generation.agent.counting != self.agent.counting {
+            let what = "how tokens are counted: this run goes on as it began";
+            generation.later.push(what.into());
+        }
+        if let Some(asked) = &generation.asked {
+            let parameters = asked.iter().map(|asked| &asked.parameters);
+            let known = self.counting.know(Some(self.journal), parameters);
+            known.map_err(|error| error.to_string())?;
         }
         if generation.plugins.is_some() {
             generation.changes.push("its plugins".into());
@@ -285,6 +294,10 @@ impl Run<'_> {
         }
         if let Some(asked) = generation.asked {
             self.asked = asked;
+            self.preferred = None;
+            for activity in self.activities.values_mut() {
+                activity.choice = 0;
+            }
         }
         if let Some(guards) = generation.guards {
             self.guards = guards;

@@ -35,6 +35,16 @@ pub struct Asked {
     pub identity: ContentHash,
 }
 
+impl Asked {
+    /// Whom it names: provider and model.
+    pub(crate) fn key(&self) -> (Arc<str>, Arc<str>) {
+        (
+            self.parameters.provider.clone(),
+            self.parameters.name.clone(),
+        )
+    }
+}
+
 /// Whom to ask by the definitions of a house; `None` where nothing about it is different.
 pub type Ask = Box<dyn Fn(&House, &[Asked]) -> Result<Option<Vec<Asked>>, String>>;
 

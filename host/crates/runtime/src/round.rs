@@ -1,7 +1,7 @@
 //! The state of one running activity: how far a `turn`, `think`, `act`, `plugin` or `ask` has come. Data only; the files named after them move it.
 
+use crate::booking::UnderWay;
 use crate::think::Expected;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use types::{CallErrorKind, Item, ToolCall, ToolResult, Value};
 
@@ -67,8 +67,10 @@ pub(crate) struct Activity {
     pub(crate) sent: u64,
     /// Whether the next inference has waited already for a summary.
     pub(crate) waited: bool,
-    /// Calls of the present round that guards hold back, with the reason.
-    pub(crate) held: BTreeMap<Arc<str>, String>,
+    /// The inference that is under way.
+    pub(crate) under_way: Option<UnderWay>,
+    /// Answers in a row that were cut off at the limit.
+    pub(crate) cut_off: u32,
     /// What the model said last.
     pub(crate) text: Arc<str>,
     /// What the model said when it made the calls of the present round. It joins the conversation together with their results: other activities may be
@@ -94,7 +96,8 @@ impl Activity {
             expected: Expected::default(),
             sent: 0,
             waited: false,
-            held: BTreeMap::new(),
+            under_way: None,
+            cut_off: 0,
             text: "".into(),
             said: None,
             slots: Vec::new(),

@@ -22,7 +22,7 @@ use definitions::{AgentDef, ChartBundle};
 use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
-use journal::Journal;
+use journal::{Journal, RunLock};
 use rust_decimal::Decimal;
 use sandbox::{CallContext, Plugin};
 use serde_json::json;
@@ -31,11 +31,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Event, Item, Provenance, ToolName, ToolSpec, Value};
+use types::{Event, Item, Provenance, Timestamp, ToolName, ToolSpec, Value};
 
 /// Activities that may fail one after another before the run is given up: a chart that tries again on every error must not do so for ever, because each
 /// try may cost money.
 const FAILURES_IN_A_ROW: u32 = 10;
+/// How long whoever answered in the place of another is asked first, in milliseconds: a server that is down is rarely up again in a moment.
+const PREFERRED_MS: i64 = 300_000;
 /// Events that may follow each other before something has to be done outside.
 const STEPS_WITHOUT_WAITING: u32 = 1_000;
 
@@ -105,8 +107,26 @@ pub(crate) struct Run<'a> {
     pub(crate) preparing: Option<Pin<Box<dyn Future<Output = Prepared>>>>,
     /// Whether the run has said that it stands still.
     pub(crate) resting: bool,
-    /// Whether a person has stopped what was under way and has not spoken since.
-    pub(crate) interrupted: bool,
+    /// The configuration of which it was recorded last that the run stands still in it.
+    pub(crate) rested_in: Vec<Arc<str>>,
+    /// Messages that no guard has seen yet.
+    pub(crate) unheard: VecDeque<String>,
+    /// What a person said and what cannot join the conversation yet.
+    pub(crate) waiting_words: Vec<String>,
+    /// Whether a person has said something that no inference has been asked about.
+    pub(crate) unanswered: bool,
+    /// Calls that are held back, by their ids, with the reason.
+    pub(crate) held: BTreeMap<Arc<str>, String>,
+    /// Tokens that a server has been found to take, by provider and model.
+    pub(crate) rooms: BTreeMap<(Arc<str>, Arc<str>), u64>,
+    /// Who was asked last instead of the first, and when.
+    pub(crate) preferred: Option<(usize, Timestamp)>,
+    /// The day of what was spent today.
+    pub(crate) day: i64,
+    /// Whether something was spent of which the price is not known.
+    pub(crate) unpriced: bool,
+    /// The run is this process's as long as it is under way.
+    _taken: Option<RunLock>,
     pub(crate) next_effect: u64,
     pub(crate) pending: Vec<Pending>,
     /// Effects that are recorded with the next commit and begin after it.
@@ -138,7 +158,14 @@ pub async fn run(
             });
             break Status::Failed;
         }
-        let rest = run.at_rest();
+        let idle = run.idle();
+        if idle.is_some() && run.respond(inbox.is_some()) {
+            continue;
+        }
+        let rest = match &inbox {
+            Some(_) => idle,
+            None => run.at_rest(),
+        };
         match rest {
             Some(status) if inbox.is_some() => run.rest(status),
             _ => run.resting = false,
@@ -236,6 +263,10 @@ impl<'a> Run<'a> {
                 agent: agent.name.to_string(),
                 message: "nobody is there to be asked".into(),
             })?;
+        let taken = match &request.inbox {
+            Some(_) => Some(journal.take_run(&id)?),
+            None => None,
+        };
         let all = request.asked.iter().map(|asked| &asked.parameters);
         let counting = Counting::new(Some(journal), &agent, all)?;
         let spent_today = match agent.budget.usd_per_day {
@@ -276,7 +307,16 @@ impl<'a> Run<'a> {
             over_budget: false,
             preparing: None,
             resting: false,
-            interrupted: false,
+            rested_in: Vec::new(),
+            unheard: VecDeque::new(),
+            waiting_words: Vec::new(),
+            unanswered: false,
+            held: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            preferred: None,
+            day: money::day_of(now),
+            unpriced: false,
+            _taken: taken,
             next_effect: 1,
             pending: Vec::new(),
             starting: Vec::new(),
@@ -302,7 +342,10 @@ impl<'a> Run<'a> {
         });
         run.record(Kind::Started, &body);
         let goes_on = match resumed {
-            Some(resumed) => run.go_on(resumed),
+            Some(resumed) => {
+                let resumed = run.guard_again(resumed).await;
+                run.go_on(resumed)
+            }
             None => false,
         };
         match request.prompt {
@@ -336,10 +379,10 @@ impl<'a> Run<'a> {
     fn settle(&mut self) -> Result<(), RuntimeError> {
         let mut steps = 0;
         loop {
+            if self.failures >= FAILURES_IN_A_ROW {
+                return Ok(());
+            }
             while let Some(happened) = self.events.pop_front() {
-                if self.failures >= FAILURES_IN_A_ROW {
-                    return Ok(());
-                }
                 steps += 1;
                 if steps > STEPS_WITHOUT_WAITING {
                     return Err(RuntimeError::Chart(format!(
@@ -464,8 +507,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Whether nothing will happen by itself any more, and what that means.
-    fn at_rest(&self) -> Option<Status> {
+    /// Whether nothing is under way, whatever timers will bring, and what that means to somebody who could speak.
+    fn idle(&self) -> Option<Status> {
         if self.is_under_way(|owner| owner == crate::inbox::OWNER) {
             // Somebody has spoken and is being heard.
             return None;
@@ -482,8 +525,25 @@ impl<'a> Run<'a> {
         if self.is_busy() || !self.events.is_empty() {
             return None;
         }
-        if self.interrupted && self.activities.is_empty() {
-            return Some(Status::Waiting);
+        Some(match self.unhandled {
+            true => Status::Failed,
+            false => Status::Waiting,
+        })
+    }
+
+    /// Whether nothing will happen by itself any more, and what that means.
+    fn at_rest(&self) -> Option<Status> {
+        if self.snapshot.is_done() {
+            return Some(Status::Done);
+        }
+        if self.over_budget && !self.is_busy() {
+            return Some(Status::Budget);
+        }
+        if self.failures >= FAILURES_IN_A_ROW {
+            return Some(Status::Failed);
+        }
+        if self.is_busy() || !self.events.is_empty() {
+            return None;
         }
         if self.snapshot.has_tag(&self.bundle.chart, "needs-human")
             || self
@@ -509,7 +569,7 @@ impl<'a> Run<'a> {
     }
 
     /// Whether an effect of such an owner is under way or about to begin.
-    fn is_under_way(&self, of: impl Fn(&str) -> bool) -> bool {
+    pub(crate) fn is_under_way(&self, of: impl Fn(&str) -> bool) -> bool {
         self.starting.iter().any(|(_, owner, _)| of(owner))
             || self.handles.values().any(|(owner, _)| of(owner))
     }
@@ -540,6 +600,9 @@ impl<'a> Run<'a> {
 
     /// Add `item` to the conversation, and to the record as the model will read it: a request can be made again from those records, to the byte.
     pub(crate) fn remember(&mut self, item: Item) {
+        if let Item::Result(result) = &item {
+            self.held.remove(&result.call);
+        }
         self.record(
             Kind::Item,
             &json!({ "n": self.history.len(), "item": item }),
@@ -560,6 +623,46 @@ impl<'a> Run<'a> {
             .map_or_else(|| "".into(), |leaf| (*leaf).into())
     }
 
+    /// Have the activity `id` begin with whoever answered last, while that is not long ago.
+    pub(crate) fn prefer(&mut self, id: &Arc<str>) {
+        let now = self.services.clock.now();
+        if let Some((choice, since)) = self.preferred
+            && now.0.saturating_sub(since.0) < PREFERRED_MS
+            && let Some(activity) = self.activities.get_mut(id)
+        {
+            activity.choice = choice;
+        }
+    }
+
+    /// Show the guards the conversation that is taken up again: they may be others than when it was held. The record stays as it is.
+    async fn guard_again(&self, mut resumed: Resumed) -> Resumed {
+        if !self.guards.are_posted() {
+            return resumed;
+        }
+        let context = self.call_context(0);
+        for item in resumed.items.iter_mut().chain(&mut resumed.mended) {
+            let (text, provenance) = match item {
+                Item::Text {
+                    text, provenance, ..
+                } => (text, &*provenance),
+                Item::Result(result) => (&mut result.text, &result.provenance),
+                Item::Assistant { .. } => continue,
+            };
+            if *provenance == Provenance::House {
+                continue;
+            }
+            let plain = text.plain().into_owned();
+            let inspected = self
+                .guards
+                .on_the_way_in(&plain, provenance, &[], &context)
+                .await;
+            if inspected.changes() {
+                *text = inspected.apply(plain).into();
+            }
+        }
+        resumed
+    }
+
     /// Go on where an earlier run stopped; `false` where its chart is another by now and begins anew with the conversation kept.
     fn go_on(&mut self, resumed: Resumed) -> bool {
         self.history = resumed
@@ -573,13 +676,14 @@ impl<'a> Run<'a> {
         self.next_effect = resumed.next_effect;
         self.prompt = resumed.prompt;
         self.spent = resumed.spent;
+        // What was under way when the run stopped has its answers now.
+        for item in resumed.mended {
+            self.remember(item);
+        }
         match resumed.snapshot {
             Some(snapshot) => {
                 self.snapshot = snapshot;
                 self.effects = Effects::new();
-                // What was under way when it stopped is not any more: the next message begins the chart anew.
-                let mut left = self.snapshot.activities(&self.bundle.chart);
-                self.interrupted = left.next().is_some();
                 true
             }
             None => false,

@@ -4,13 +4,14 @@
 //! purpose `summary`, and refused once the day's allowance for summing up, or the agent's own, is spent. A turn waits for a summary only where the payload
 //! would lose what no summary covers yet, and once only.
 
-use crate::guards::labels_of;
+use crate::booking::{price_of, tokens_of};
+use crate::guards::{Guards, Inspected, labels_of};
 use crate::live::RunEvent;
 use crate::loading::load_plugin;
 use crate::record::Kind;
 use crate::request::Asked;
 use crate::run::{Done, Run};
-use crate::think::Whom;
+use crate::think::{Tighter, Whom};
 use crate::{Services, grants, money};
 use context::{Assembled, Estimator, Summary, SummaryWanted};
 use definitions::AgentDef;
@@ -25,8 +26,8 @@ use types::{
     Payload, PluginName, Price, Provenance, Purpose, Usage,
 };
 
-/// Whose effects these are: nobody's activity.
-pub(crate) const OWNER: &str = "summary";
+/// Whose effects these are: nobody's activity, for no invocation can have such a name.
+pub(crate) const OWNER: &str = "host:summary";
 
 /// How far summing up has come.
 #[derive(Default)]
@@ -38,12 +39,14 @@ pub(crate) struct Summing {
     under_way: Option<u64>,
     /// Inferences since the last summary was begun.
     inferences: u64,
-    /// Invocations that wait for the one under way.
-    waiting: Vec<Arc<str>>,
+    /// What it asks the model for, and whom.
+    meter: Option<(Arc<Meter>, Asked)>,
+    /// Invocations that wait for the one under way, with how their payload is to be made.
+    waiting: Vec<(Arc<str>, Option<Tighter>)>,
     /// What of the day's allowance is spent; read when it is first needed.
     spent_today: Option<Decimal>,
-    /// How many items the conversation had when summing up last failed: it is tried again when there is more.
-    failed_at: Option<usize>,
+    /// How many inferences to let pass before it is tried again, since it failed.
+    rest: u64,
 }
 
 impl Summing {
@@ -55,6 +58,16 @@ impl Summing {
     /// Whether a turn waits for the summary that is being written.
     pub(crate) fn is_waited_for(&self) -> bool {
         !self.waiting.is_empty()
+    }
+
+    /// The invocation `id` is over: it waits no more.
+    pub(crate) fn forget(&mut self, id: &str) {
+        self.waiting.retain(|(waiting, _)| &**waiting != id);
+    }
+
+    /// What was spent yesterday counts no more.
+    pub(crate) fn new_day(&mut self) {
+        self.spent_today = None;
     }
 
     /// Inferences since the last one was begun.
@@ -94,9 +107,8 @@ pub(crate) struct Summarised {
     author: Option<Author>,
     result: Result<String, String>,
     outcome: Option<Outcome>,
-    asked: Asked,
-    /// Tokens and time of each inference.
-    inferences: Vec<(Usage, Duration)>,
+    /// What guards said of it.
+    inspected: Option<Inspected>,
 }
 
 impl Run<'_> {
@@ -111,9 +123,11 @@ impl Run<'_> {
         let Some(wanted) = &assembled.summary else {
             return false;
         };
-        let known_to_fail = self.summing.failed_at == Some(self.history.len());
-        if self.summing.under_way.is_none() && !known_to_fail {
-            self.sum_up(whom, wanted);
+        if self.summing.under_way.is_none() {
+            match self.summing.rest.checked_sub(1) {
+                Some(rest) => self.summing.rest = rest,
+                None => self.sum_up(whom, wanted),
+            }
         }
         let Some(activity) = self.activities.get_mut(id) else {
             return false;
@@ -122,9 +136,11 @@ impl Run<'_> {
             return false;
         }
         activity.waited = true;
-        self.summing.waiting.push(id.clone());
+        self.summing
+            .waiting
+            .push((id.clone(), whom.tighter.clone()));
         self.show(RunEvent::Log {
-            source: OWNER.into(),
+            source: "summary".into(),
             message: "waiting for the summary of what leaves the window".into(),
         });
         true
@@ -168,16 +184,11 @@ impl Run<'_> {
             inner: asked.model.clone(),
             clock: self.services.clock.clone(),
             free: asked.free,
-            prices: self
-                .services
-                .house
-                .prices
-                .get(&asked.parameters.name)
-                .cloned()
-                .unwrap_or_default(),
+            price: price_of(&self.services, &asked.parameters),
             left: self.allowance(definition.usd_per_day.as_deref()),
             said: Mutex::default(),
         });
+        self.summing.meter = Some((meter.clone(), asked.clone()));
         let mut context = self.call_context(effect);
         context.model = Some(GuestModel {
             model: meter.clone(),
@@ -188,14 +199,13 @@ impl Run<'_> {
             self.agent.clone(),
             self.bundle.clone(),
         );
-        let (upto, budget) = (wanted.upto, wanted.budget);
+        let (upto, budget, guards) = (wanted.upto, wanted.budget, self.guards.clone());
         self.summing.under_way = Some(effect);
         self.summing.inferences = 0;
         self.start(effect, &OWNER.into(), async move {
-            let (author, result, outcome) =
+            let (author, mut result, mut outcome) =
                 ask_plugin(&services, &agent, &bundle, &name, &request, &context).await;
-            let inferences =
-                std::mem::take(&mut *meter.said.lock().unwrap_or_else(PoisonError::into_inner));
+            let inspected = guard(&guards, &mut result, outcome.as_mut(), &context).await;
             Done::Summarised(Box::new(Summarised {
                 effect,
                 upto,
@@ -203,8 +213,7 @@ impl Run<'_> {
                 author,
                 result,
                 outcome,
-                asked,
-                inferences,
+                inspected,
             }))
         });
     }
@@ -236,26 +245,27 @@ impl Run<'_> {
         self.over(summarised.effect);
         self.summing.under_way = None;
         let state = self.leading_state();
-        for (usage, wall) in &summarised.inferences {
-            let cost = self.cost_of(&summarised.asked, usage, *wall);
-            if let Some(spent) = &mut self.summing.spent_today {
-                *spent += cost.usd.unwrap_or_default();
-            }
-            let cost = Cost {
-                state: state.clone(),
-                purpose: Purpose::Summary,
-                ..cost
-            };
-            self.record(Kind::Cost, &cost);
+        let counted = self.summing.meter.take();
+        let asked = counted.as_ref().map(|(_, asked)| asked.parameters.clone());
+        if let Some((meter, asked)) = counted {
+            self.book_meter(&meter, &asked);
+        }
+        if let Some(inspected) = &summarised.inspected {
+            self.guarded(summarised.effect, "summary", inspected);
         }
         self.book_plugin(&summarised, state);
         // A plugin that does not keep to its budget would be asked again every turn.
         let kept = match &summarised.result {
             Ok(text) => {
                 let text = self.readable(text.clone()).to_string();
-                let estimator = self.counting.calibrated(&summarised.asked.parameters);
-                Summary::within(&text, summarised.budget, &estimator)
-                    .filter(|text| !text.trim().is_empty())
+                let held = match &asked {
+                    Some(asked) => {
+                        let estimator = self.counting.calibrated(asked);
+                        Summary::within(&text, summarised.budget, &estimator)
+                    }
+                    None => Summary::within(&text, summarised.budget, self.counting.estimator()),
+                };
+                held.filter(|text| !text.trim().is_empty())
             }
             Err(_) => None,
         };
@@ -276,11 +286,11 @@ impl Run<'_> {
                     &json!({ "effect": summarised.effect, "summary": written }),
                 );
                 self.show(RunEvent::Log {
-                    source: OWNER.into(),
+                    source: "summary".into(),
                     message: format!("summed up the first {} items", written.upto),
                 });
                 self.summing.take(written, self.counting.estimator());
-                self.summing.failed_at = None;
+                self.summing.rest = 0;
             }
             None => {
                 let empty = "the summary is empty, or none of it fits its budget";
@@ -290,16 +300,35 @@ impl Run<'_> {
                     &json!({ "effect": summarised.effect, "summary": null, "why": why }),
                 );
                 self.show(RunEvent::Log {
-                    source: OWNER.into(),
+                    source: "summary".into(),
                     message: format!("not summed up: {why}"),
                 });
-                self.summing.failed_at = Some(self.history.len());
+                self.summing.rest = REST_AFTER_FAILURE;
             }
         }
-        for id in std::mem::take(&mut self.summing.waiting) {
-            if self.activities.contains_key(&id) {
-                self.ask(&id, None);
+        for (id, tighter) in std::mem::take(&mut self.summing.waiting) {
+            if self.activities.contains_key(&id) && !self.is_over_budget(&id) {
+                self.ask(&id, tighter);
             }
+        }
+    }
+
+    /// Put the inferences that `meter` has counted on the ledger.
+    fn book_meter(&mut self, meter: &Meter, asked: &Asked) {
+        let inferences =
+            std::mem::take(&mut *meter.said.lock().unwrap_or_else(PoisonError::into_inner));
+        let state = self.leading_state();
+        for (usage, wall) in inferences {
+            let cost = self.cost_of(asked, meter.price.as_ref(), &usage, wall);
+            if let Some(spent) = &mut self.summing.spent_today {
+                *spent += cost.usd.unwrap_or_default();
+            }
+            let cost = Cost {
+                state: state.clone(),
+                purpose: Purpose::Summary,
+                ..cost
+            };
+            self.record(Kind::Cost, &cost);
         }
     }
 
@@ -340,6 +369,9 @@ impl Run<'_> {
     pub(crate) fn stop_summing(&mut self, why: &str) {
         if let Some(effect) = self.summing.under_way.take() {
             self.abort(OWNER);
+            if let Some((meter, asked)) = self.summing.meter.take() {
+                self.book_meter(&meter, &asked);
+            }
             self.record(
                 Kind::Summary,
                 &json!({ "effect": effect, "summary": null, "why": why }),
@@ -397,6 +429,39 @@ async fn ask_plugin(
     )
 }
 
+/// Show the guards what was written, and what the plugin said of itself.
+async fn guard(
+    guards: &Guards,
+    result: &mut Result<String, String>,
+    outcome: Option<&mut Outcome>,
+    context: &CallContext,
+) -> Option<Inspected> {
+    if !guards.are_posted() {
+        return None;
+    }
+    let model = Provenance::Model("summary".into());
+    if let Some(outcome) = outcome {
+        let log = outcome.log.join("\n");
+        let lines = guards.on_the_way_in(&log, &model, &[], context).await;
+        if lines.changes() {
+            outcome.log = lines.apply(log).lines().map(str::to_owned).collect();
+        }
+    }
+    let text = match result {
+        Ok(text) | Err(text) => text,
+    };
+    let inspected = guards.on_the_way_out(text, &model, context).await;
+    let clean = inspected.apply(std::mem::take(text));
+    match &inspected.blocked {
+        Some(_) => *result = Err(clean),
+        None => *text = clean,
+    }
+    Some(inspected)
+}
+
+/// Inferences that pass after a summary that failed: each try may cost money and time.
+const REST_AFTER_FAILURE: u64 = 8;
+
 /// Longest time that one summary may take, its inferences included.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -432,7 +497,7 @@ struct Meter {
     inner: Arc<dyn Model>,
     clock: Arc<dyn Clock>,
     free: bool,
-    prices: Vec<Price>,
+    price: Option<Price>,
     /// US dollars that may be spent; unlimited when absent.
     left: Option<Decimal>,
     said: Mutex<Vec<(Usage, Duration)>>,
@@ -443,10 +508,10 @@ impl Meter {
         if self.free {
             return Decimal::ZERO;
         }
-        let price = Price::at(&self.prices, self.clock.now());
+        let price = self.price.as_ref();
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.iter()
-            .filter_map(|(usage, _)| price?.usd(&crate::answer::tokens_of(usage)))
+            .filter_map(|(usage, _)| price?.usd(&tokens_of(usage)))
             .sum()
     }
 }

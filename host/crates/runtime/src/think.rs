@@ -3,6 +3,7 @@
 //! When the one asked cannot answer, the next in the agent's `fallback` is; when the server finds the payload too long, it is made once more with less room.
 
 use crate::answer::{Answered, check};
+use crate::booking::{Streamed, UnderWay, price_of};
 use crate::gather::{self, Asker, Found, Gathered, Provided};
 use crate::live::{CauseKind, RunEvent};
 use crate::record::Kind;
@@ -13,8 +14,10 @@ use crate::{memories, offers, values};
 use context::{Assembled, Said, SlotChunks, Tools};
 use rust_decimal::Decimal;
 use serde_json::json;
-use std::sync::Arc;
-use types::{Cost, Item, ModelError, ModelSink, Provenance, Purpose, Role, Tokens, ToolResult};
+use std::sync::{Arc, Mutex, PoisonError};
+use types::{
+    Cost, Item, ModelError, ModelSink, Price, Provenance, Purpose, Role, Tokens, ToolResult,
+};
 
 /// Whom an inference asks, and how. An inference keeps it from its beginning to its end, whatever is reloaded meanwhile: what it cost is booked on whoever
 /// was asked.
@@ -25,6 +28,8 @@ pub(crate) struct Whom {
     pub(crate) choice: usize,
     /// What the server said of a payload that was too long: this one is made with less.
     pub(crate) tighter: Option<Tighter>,
+    /// What it costs, as of now.
+    pub(crate) price: Option<Price>,
 }
 
 /// A payload that is made again.
@@ -48,10 +53,12 @@ pub(crate) struct Expected {
 impl Run<'_> {
     /// Begin an inference for the invocation `id`.
     pub(crate) fn think(&mut self, id: &Arc<str>) {
+        self.answer_open_calls();
+        self.say_what_waited();
+        self.unanswered = false;
         if self.is_over_budget(id) {
             return;
         }
-        self.answer_open_calls();
         self.say_where(id);
         self.ask(id, None);
     }
@@ -67,6 +74,7 @@ impl Run<'_> {
             return self.no_payload(id, "nobody is there to be asked");
         };
         let whom = Whom {
+            price: price_of(&self.services, &asked.parameters),
             asked,
             choice,
             tighter,
@@ -75,7 +83,7 @@ impl Run<'_> {
         let errands = self.errands(&plan, &whom);
         let errands = match errands {
             Ok(errands) => errands,
-            Err(why) => return self.no_payload(id, &why),
+            Err(why) => return self.not_assembled(id, &whom, &why),
         };
         let effect = self.new_effect();
         for (chunk, plugin) in gather::asked(&errands) {
@@ -150,8 +158,10 @@ impl Run<'_> {
             },
             &whom.asked.parameters,
         );
-        match &whom.tighter {
-            Some(tighter) => plan.tightened(tighter.room),
+        let known = self.rooms.get(&whom.asked.key()).copied();
+        let tighter = whom.tighter.as_ref().map(|tighter| tighter.room);
+        match tighter.or(known) {
+            Some(room) => plan.tightened(room),
             None => plan,
         }
     }
@@ -292,6 +302,13 @@ impl Run<'_> {
         activity.thoughts += 1;
         activity.waited = false;
         activity.expected = expected;
+        let streamed: Arc<Mutex<Streamed>> = Arc::default();
+        activity.under_way = Some(UnderWay {
+            streamed: streamed.clone(),
+            asked: whom.asked.clone(),
+            price: whom.price.clone(),
+            started: self.services.clock.monotonic(),
+        });
         activity.sent = report.total;
         let state = activity.state.clone();
         self.record(
@@ -313,6 +330,7 @@ impl Run<'_> {
             observer: self.observer.clone(),
             source: parameters.provider.clone(),
             silent: guards.are_posted(),
+            streamed,
         };
         let invocation = id.clone();
         self.start(effect, id, async move {
@@ -337,6 +355,10 @@ impl Run<'_> {
 
     /// No payload could be made. Where one was too long for the server, that is the trouble.
     fn not_assembled(&mut self, id: &Arc<str>, whom: &Whom, why: &str) {
+        // Another's window may be wide enough.
+        if self.asks_next(id, whom, why) {
+            return;
+        }
         match &whom.tighter {
             None => self.no_payload(id, why),
             Some(tighter) => {
@@ -354,29 +376,6 @@ impl Run<'_> {
 
     pub(crate) fn no_payload(&mut self, id: &Arc<str>, why: &str) {
         self.finish_failed(id, "error.context", CauseKind::Other, why, "context");
-    }
-
-    /// Money is asked for before it is spent: an agent over its day's budget hears so and thinks no more.
-    fn is_over_budget(&mut self, id: &Arc<str>) -> bool {
-        let Some(limit) = self.agent.budget.usd_per_day.as_deref() else {
-            return false;
-        };
-        if self.spent_today < *limit {
-            return false;
-        }
-        let message = format!(
-            "{} has spent ${} of its ${limit} for today; raise `budget: {{ usd_per_day: … }}` or wait for tomorrow (UTC)",
-            self.agent.name, self.spent_today
-        );
-        self.over_budget = true;
-        self.finish_failed(
-            id,
-            "budget.exhausted",
-            CauseKind::Other,
-            &message,
-            "usd_per_day",
-        );
-        true
     }
 
     /// A new activity that follows an answer, or begins a conversation in which nobody has spoken, begins with a word of the host's: many models want speakers to take turns, and all of them do better when the
@@ -398,7 +397,7 @@ impl Run<'_> {
     }
 
     /// Providers refuse a conversation in which a call has no result; calls that no `act` ran get one that says so.
-    fn answer_open_calls(&mut self) {
+    pub(crate) fn answer_open_calls(&mut self) {
         for call in self.open_calls() {
             self.remember(Item::Result(ToolResult {
                 call: call.id,
@@ -418,10 +417,18 @@ struct Live {
     source: Arc<str>,
     /// Nothing is shown before the guards have seen it.
     silent: bool,
+    streamed: Arc<Mutex<Streamed>>,
+}
+
+impl Live {
+    fn streamed(&self) -> std::sync::MutexGuard<'_, Streamed> {
+        self.streamed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl ModelSink for Live {
     fn text(&mut self, delta: &str) {
+        self.streamed().text.push_str(delta);
         if !self.silent {
             (self.observer)(&RunEvent::Text {
                 text: delta.to_owned(),
@@ -430,6 +437,7 @@ impl ModelSink for Live {
     }
 
     fn reasoning(&mut self, delta: &str) {
+        self.streamed().thought += delta.len();
         if !self.silent {
             (self.observer)(&RunEvent::Reasoning {
                 text: delta.to_owned(),

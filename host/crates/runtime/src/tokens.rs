@@ -54,22 +54,35 @@ impl Counting {
         asked: impl IntoIterator<Item = &'p ModelParameters>,
     ) -> Result<Self, RuntimeError> {
         let estimator = context::counter(how(agent)?);
-        let mut learnt = BTreeMap::new();
+        let mut counting = Counting {
+            estimator,
+            learnt: BTreeMap::new(),
+            changed: Vec::new(),
+        };
+        counting.know(journal, asked)?;
+        Ok(counting)
+    }
+
+    /// Look up what is known of models that were not known of before.
+    pub(crate) fn know<'p>(
+        &mut self,
+        journal: Option<&Journal>,
+        asked: impl IntoIterator<Item = &'p ModelParameters>,
+    ) -> Result<(), RuntimeError> {
         for parameters in asked {
-            let key = key(parameters, estimator);
+            let key = key(parameters, self.estimator);
+            if self.learnt.contains_key(&key) {
+                continue;
+            }
             let kept = match journal {
                 Some(journal) => journal.kept(&key)?,
                 None => None,
             };
             // What cannot be read is learnt anew.
             let calibration = kept.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            learnt.insert(key, calibration.unwrap_or_default());
+            self.learnt.insert(key, calibration.unwrap_or_default());
         }
-        Ok(Counting {
-            estimator,
-            learnt,
-            changed: Vec::new(),
-        })
+        Ok(())
     }
 
     /// Counts tokens, before what was learnt.

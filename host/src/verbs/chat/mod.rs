@@ -57,7 +57,7 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
             progress.see(event);
             if let RunEvent::Rest { status, usd, .. } = event {
                 // Nobody to ask any more: the conversation is ending.
-                let _ = ask.send(progress.status_line(*status, usd));
+                let _ = ask.send(progress.status_line(*status, usd.as_deref().unwrap_or("?")));
             }
         })
     };

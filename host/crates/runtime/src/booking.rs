@@ -1,0 +1,215 @@
+//! What inferences cost: booked when they answer, and as far as they had come when they do not; and whether the agent may still spend.
+
+use crate::live::CauseKind;
+use crate::record::Kind;
+use crate::request::Asked;
+use crate::run::Run;
+use crate::think::{Expected, Whom};
+use crate::{Services, money};
+use rust_decimal::Decimal;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use types::{Cost, Item, ModelParameters, Price, Provenance, Purpose, Reply, Tokens, Usage};
+
+/// What is kept of an answer while it streams: if it never ends, this is what there is of it.
+#[derive(Default)]
+pub(crate) struct Streamed {
+    pub(crate) text: String,
+    /// Bytes of reasoning.
+    pub(crate) thought: usize,
+}
+
+/// An inference that is under way.
+pub(crate) struct UnderWay {
+    pub(crate) streamed: Arc<Mutex<Streamed>>,
+    pub(crate) asked: Asked,
+    pub(crate) price: Option<Price>,
+    pub(crate) started: Duration,
+}
+
+/// Bytes of a token, for what no provider has counted.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// What `asked` costs now.
+pub(crate) fn price_of(services: &Services, parameters: &ModelParameters) -> Option<Price> {
+    let prices = services.house.prices.get(&parameters.name)?;
+    Price::at(prices, services.clock.now()).cloned()
+}
+
+/// A usage to book in the place of one that cannot be; `None` where what was reported may be so.
+///
+/// A server that reports nothing, or a thousand times what was sent, must neither be free nor spend the budget of a year.
+pub(crate) fn believable(reply: &Reply, expected: Expected, whom: &Whom) -> Option<Usage> {
+    let usage = reply.usage;
+    if !usage.reported {
+        return None;
+    }
+    let most_input = expected.raw.saturating_mul(8).saturating_add(10_000);
+    let limit = whom.asked.parameters.max_output.max(1);
+    let most_output = limit.saturating_mul(4).saturating_add(10_000);
+    let nothing = usage.input == 0 && usage.output == 0 && expected.raw > 0;
+    if !nothing && usage.input <= most_input && usage.output <= most_output {
+        return None;
+    }
+    let written: usize = reply.calls.iter().map(|call| call.arguments.len()).sum();
+    Some(Usage {
+        input: expected.raw,
+        output: tokens_in(reply.text.len() + written),
+        reported: false,
+        ..Usage::default()
+    })
+}
+
+fn tokens_in(bytes: usize) -> u64 {
+    (bytes as u64).div_ceil(BYTES_PER_TOKEN)
+}
+
+/// Usage as the ledger counts it.
+pub(crate) fn tokens_of(usage: &Usage) -> Tokens {
+    Tokens {
+        input: usage.input,
+        cached: usage.cached,
+        cache_write: usage.cache_write,
+        output: usage.output,
+        reasoning: usage.reasoning,
+    }
+}
+
+impl Run<'_> {
+    /// Put what the reply cost on the ledger, and learn how the model counts.
+    pub(crate) fn book(
+        &mut self,
+        id: &Arc<str>,
+        whom: &Whom,
+        reply: &Reply,
+        expected: Expected,
+        wall: Duration,
+    ) {
+        if reply.usage.reported && !whom.asked.free {
+            let parameters = &whom.asked.parameters;
+            self.counting
+                .learn(parameters, expected.raw, reply.usage.input);
+        }
+        let cost = self.cost_of(&whom.asked, whom.price.as_ref(), &reply.usage, wall);
+        let cost = Cost {
+            state: self.state_of(id),
+            expected_cached: expected.cached.min(reply.usage.input),
+            ..cost
+        };
+        self.record(Kind::Cost, &cost);
+    }
+
+    /// What an inference of `asked` cost at `price`, which is that of when it was asked; it counts against the day's budget from now on.
+    pub(crate) fn cost_of(
+        &mut self,
+        asked: &Asked,
+        price: Option<&Price>,
+        usage: &Usage,
+        wall: Duration,
+    ) -> Cost {
+        let tokens = tokens_of(usage);
+        let usd = match asked.free {
+            true => Some(Decimal::ZERO),
+            false => price.and_then(|price| price.usd(&tokens)),
+        };
+        self.spent_today += usd.unwrap_or_default();
+        self.spent += usd.unwrap_or_default();
+        self.unpriced |= usd.is_none();
+        Cost {
+            agent: self.agent.name.clone(),
+            workflow: None,
+            state: "".into(),
+            tool: None,
+            model: Some(asked.parameters.name.clone()),
+            purpose: Purpose::Work,
+            tokens,
+            expected_cached: 0,
+            usd,
+            wall_us: wall.as_micros() as u64,
+            fuel: 0,
+        }
+    }
+
+    /// The answer is here whole: what streamed of it counts no more.
+    pub(crate) fn forget_stream(&mut self, id: &Arc<str>) {
+        if let Some(activity) = self.activities.get_mut(id) {
+            activity.under_way = None;
+        }
+    }
+
+    /// An inference ends without its answer: book what it is known to have cost, and give the text that had come. One that never began to answer costs nothing.
+    pub(crate) fn book_stream(&mut self, id: &str) -> Option<String> {
+        let activity = self.activities.get_mut(id)?;
+        let (sent, state) = (activity.sent, activity.state.clone());
+        let under_way = activity.under_way.take()?;
+        let streamed = {
+            let mut streamed = under_way
+                .streamed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *streamed)
+        };
+        if streamed.text.is_empty() && streamed.thought == 0 {
+            return None;
+        }
+        let usage = Usage {
+            input: sent,
+            output: tokens_in(streamed.text.len() + streamed.thought),
+            reasoning: tokens_in(streamed.thought),
+            ..Usage::default()
+        };
+        let now = self.services.clock.monotonic();
+        let wall = now.saturating_sub(under_way.started);
+        let cost = self.cost_of(&under_way.asked, under_way.price.as_ref(), &usage, wall);
+        self.record(Kind::Cost, &Cost { state, ..cost });
+        (!streamed.text.is_empty()).then_some(streamed.text)
+    }
+
+    /// Keep the beginning of an answer that was cut off, as the person saw it. What guards have not seen is not kept.
+    pub(crate) fn remember_cut_off(&mut self, text: &str, model: &Arc<str>, why: &str) {
+        if self.guards.are_posted() {
+            return;
+        }
+        self.remember(Item::Assistant {
+            text: format!("{text}\n[{why}]").into(),
+            reasoning: None,
+            calls: Vec::new(),
+            provenance: Provenance::Model(model.clone()),
+        });
+    }
+
+    /// Another day has begun (UTC): what was spent before counts no more.
+    pub(crate) fn look_at_the_day(&mut self) {
+        let today = money::day_of(self.services.clock.now());
+        if today != self.day {
+            self.day = today;
+            self.spent_today = Decimal::ZERO;
+            self.over_budget = false;
+            self.summing.new_day();
+        }
+    }
+
+    /// Money is asked for before it is spent: an agent over its day's budget hears so and thinks no more.
+    pub(crate) fn is_over_budget(&mut self, id: &Arc<str>) -> bool {
+        self.look_at_the_day();
+        let Some(limit) = self.agent.budget.usd_per_day.as_deref() else {
+            return false;
+        };
+        if self.spent_today < *limit {
+            return false;
+        }
+        let message = format!(
+            "{} has spent ${} of its ${limit} for today; raise `budget: {{ usd_per_day: … }}` or wait for tomorrow (UTC)",
+            self.agent.name, self.spent_today
+        );
+        self.over_budget = true;
+        self.finish_failed(
+            id,
+            "budget.exhausted",
+            CauseKind::Other,
+            &message,
+            "usd_per_day",
+        );
+        true
+    }
+}
