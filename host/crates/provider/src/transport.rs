@@ -152,7 +152,8 @@ impl Server {
         trouble: &Trouble<'_>,
     ) -> Result<Reply, Failure> {
         let (response, sent) = self.send(exchange, key, trouble).await?;
-        let request = request_id(response.headers());
+        // Here already, because it goes into replies and errors alike.
+        let request = request_id(response.headers()).map(|id| trouble.scrub(&id).into());
         if !response.status().is_success() {
             return Err(Failure::Refused(Refusal::read(response).await));
         }
