@@ -1,6 +1,8 @@
 use super::*;
+use crate::responses::held::Memory;
 use proptest::prelude::*;
-use types::{Payload, ToolCall};
+use std::sync::Arc;
+use types::{Item, Payload, Provenance, ToolCall};
 
 fn take(response: &mut Response<'_>, data: &Value) -> Result<(), DecodeError> {
     let data = data.to_string();
