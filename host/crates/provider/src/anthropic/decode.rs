@@ -166,6 +166,10 @@ impl Assembly for Message {
         self.draft.is_empty() && self.parts.is_empty() && self.stop.is_none()
     }
 
+    fn usage(&self) -> Option<Usage> {
+        self.counts.usage()
+    }
+
     fn into_reply(mut self: Box<Self>, asked: &Asked<'_>) -> Reply {
         let open: Vec<u64> = self.open.iter().map(|(index, _)| *index).collect();
         open.into_iter().for_each(|index| self.end(index));

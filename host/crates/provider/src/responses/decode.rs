@@ -136,6 +136,10 @@ impl Assembly for Response<'_> {
         self.draft.is_empty() && self.end.is_none() && !self.outputs.iter().any(calls)
     }
 
+    fn usage(&self) -> Option<Usage> {
+        self.draft.usage
+    }
+
     fn into_reply(mut self: Box<Self>, asked: &Asked<'_>) -> Reply {
         let mut kept = Vec::new();
         let mut reasons = false;
@@ -228,6 +232,10 @@ impl Response<'_> {
     ) -> Result<(), DecodeError> {
         let ended = kind.strip_prefix("response.").unwrap_or(kind);
         let status = string(response, "status").unwrap_or(ended);
+        // What failed is paid for too.
+        if let Some(usage) = response.get("usage").and_then(read_usage) {
+            self.draft.usage = Some(usage);
+        }
         if let Some(error) = response.get("error").filter(|error| !error.is_null()) {
             return Err(DecodeError::Reported(error.clone()));
         }
@@ -243,9 +251,6 @@ impl Response<'_> {
         }
         self.name(response);
         self.check_held()?;
-        if let Some(usage) = response.get("usage").and_then(read_usage) {
-            self.draft.usage = Some(usage);
-        }
         let outputs = response.get("output").and_then(Value::as_array);
         if let (Some(outputs), false) = (outputs, self.one_by_one) {
             for (index, item) in outputs.iter().enumerate() {

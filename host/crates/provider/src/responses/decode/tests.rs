@@ -384,3 +384,13 @@ impl ModelSink for Heard {
         self.reasoning += delta;
     }
 }
+
+#[test]
+fn a_response_that_failed_is_paid_for() {
+    let mut response = Response::new(None);
+    let failed = json!({"type": "response.failed", "response": {"status": "failed", "error": {"code": "server_error"},
+        "usage": {"input_tokens": 3, "output_tokens": 2}}});
+    take(&mut response, &failed).unwrap_err();
+    let usage = response.usage().unwrap();
+    assert_eq!((usage.input, usage.output), (3, 2));
+}
