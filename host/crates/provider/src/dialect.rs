@@ -8,7 +8,7 @@ use crate::transport::refusal::Refusal;
 use crate::transport::sse::SseError;
 use reqwest::header::{HeaderMap, InvalidHeaderValue};
 use serde_json::Value;
-use types::{Item, ModelSink, Payload, Reply};
+use types::{Item, ModelSink, Payload, Reply, Usage};
 
 /// What messages for people call things of a dialect.
 pub struct Words {
@@ -76,6 +76,9 @@ pub trait Assembly: Send {
 
     /// Whether nothing that counts has come.
     fn is_empty(&self) -> bool;
+
+    /// Tokens, as far as the server has told of them.
+    fn usage(&self) -> Option<Usage>;
 
     /// The reply.
     fn into_reply(self: Box<Self>, asked: &Asked<'_>) -> Reply;

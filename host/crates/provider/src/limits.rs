@@ -191,6 +191,9 @@ impl Underway<'_> {
         let mut window = self.limited.window();
         match answer {
             Ok(reply) => window.end(now, &ticket, reply.usage.input, reply.usage.output),
+            Err(ModelError {
+                usage: Some(spent), ..
+            }) => window.failed(now, &ticket, spent.input, spent.output),
             // What a server refuses it does not read.
             Err(error) if error.status.is_some() => window.refused(&ticket),
             Err(_) => window.lost(now, &ticket),

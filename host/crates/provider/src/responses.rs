@@ -14,9 +14,8 @@ use crate::rope::Rope;
 use crate::secret::Key;
 use crate::transport::refusal::Refusal;
 use encode::Form;
-use held::{Continuation, Memory};
+use held::{Continuation, Holding, Memory};
 use reqwest::header::{AUTHORIZATION, HeaderMap, InvalidHeaderValue};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use types::Payload;
 
 /// By this name what is kept of an answer is known to be this dialect's.
@@ -30,8 +29,6 @@ const IGNORED: &str = "previous_response_ignored";
 pub struct Responses {
     /// The conversations that the server holds; `None` where it is not to hold any.
     memory: Option<Memory>,
-    /// Learnt: the server cannot hold a conversation.
-    cannot_hold: AtomicBool,
     /// Learnt: what models want otherwise.
     manners: Manners<Manner>,
 }
@@ -57,9 +54,7 @@ impl Responses {
     }
 
     fn memory(&self) -> Option<&Memory> {
-        self.memory
-            .as_ref()
-            .filter(|_| !self.cannot_hold.load(Relaxed))
+        self.memory.as_ref().filter(|memory| !memory.is_of_no_use())
     }
 }
 
@@ -130,8 +125,8 @@ impl Turn<'_> {
             tracing::info!(response = %dropped.id, status = refusal.status, "the server does not hold the conversation: sending all of it");
             memory.forget(&dropped.id);
             let never = [IGNORED, "not supported", "unsupported", "unknown_parameter"];
-            if never.iter().any(|words| refusal.body.contains(words)) || memory.is_of_no_use() {
-                self.responses.cannot_hold.store(true, Relaxed);
+            if never.iter().any(|words| refusal.body.contains(words)) {
+                memory.give_up();
             }
         }
     }
@@ -191,7 +186,7 @@ impl Exchange for Turn<'_> {
     }
 
     fn assembly(&self) -> Box<dyn Assembly + '_> {
-        let memory = self.responses.memory().map(|memory| decode::Holding {
+        let memory = self.responses.memory().map(|memory| Holding {
             memory,
             conversation: encode::conversation(self.payload),
             continuation: self.continuation.as_ref(),

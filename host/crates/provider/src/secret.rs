@@ -107,6 +107,44 @@ impl Key {
         }
     }
 
+    /// As [`Key::scrub_whole`], for text that may be JSON, where any character of the key may stand as an escape, also as an escape of an escape. Nothing
+    /// is parsed, because what a model calls with may be cut off, and what stands around the key stays as it is.
+    pub fn scrub_escaped<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.0.len() < SHORTEST_HIDDEN || !text.contains('\\') {
+            return self.scrub_whole(text);
+        }
+        let bytes = text.as_bytes();
+        let (mut clean, mut kept, mut at) = (String::new(), 0, 0);
+        while at < bytes.len() {
+            match self.escaped_length(&bytes[at..]) {
+                Some(length) => {
+                    // A key is ASCII and so are escapes: both ends are character boundaries.
+                    clean.push_str(&text[kept..at]);
+                    clean.push_str(HIDDEN);
+                    at += length;
+                    kept = at;
+                }
+                // What does not begin with all of the backslashes does not begin with some of them.
+                None => at += backslashes(&bytes[at..]).max(1),
+            }
+        }
+        if kept == 0 {
+            return self.scrub_whole(text);
+        }
+        clean.push_str(&text[kept..]);
+        // A key with backslashes of its own.
+        Cow::Owned(self.scrub_whole(&clean).into_owned())
+    }
+
+    /// How long the key is that `text` begins with, escaped or not.
+    fn escaped_length(&self, text: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        for &wanted in self.0.as_bytes() {
+            at += written_length(wanted, &text[at..])?;
+        }
+        Some(at)
+    }
+
     /// How many bytes at the end of `text` may be the beginning of the key.
     pub fn begins_at_the_end_of(&self, text: &str) -> usize {
         let longest = self.0.len().saturating_sub(1).min(text.len());
@@ -140,6 +178,26 @@ impl Key {
             .filter(|length| *length >= shortest)
             .unwrap_or(0)
     }
+}
+
+fn backslashes(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| **byte == b'\\').count()
+}
+
+/// How long the character `wanted` is that `text` begins with, as itself or in one of JSON's escapes.
+fn written_length(wanted: u8, text: &[u8]) -> Option<usize> {
+    let slashes = backslashes(text);
+    if wanted == b'\\' && slashes > 0 {
+        return Some(slashes);
+    }
+    let rest = &text[slashes..];
+    if rest.first() == Some(&wanted) && (slashes == 0 || matches!(wanted, b'/' | b'"')) {
+        return Some(slashes + 1);
+    }
+    let digits = rest.strip_prefix(b"u").filter(|_| slashes > 0)?.get(..4)?;
+    let digits = std::str::from_utf8(digits).ok()?;
+    let is_it = u32::from_str_radix(digits, 16) == Ok(u32::from(wanted));
+    is_it.then_some(slashes + "u0000".len())
 }
 
 impl fmt::Debug for Key {
@@ -187,6 +245,60 @@ mod tests {
             let stretch = &whole[from..whole.len().min(from + length)];
             let text = format!("{before}{stretch}{after}");
             prop_assert_eq!(key(whole).scrub(&text), format!("{before}[key]{after}"));
+        }
+    }
+
+    #[test]
+    fn a_key_is_found_behind_escapes() {
+        let key = key("sk-t/est\"0123");
+        for (text, clean) in [
+            (r#"{"a":"sk-t/est\"0123"}"#, r#"{"a":"[key]"}"#),
+            (
+                r#"{"a":"\u0073k-t\/est\"0123","b":"\n"}"#,
+                r#"{"a":"[key]","b":"\n"}"#,
+            ),
+            (
+                r#"{"a":"x\\sk-t/est\u0022012\u0033."}"#,
+                r#"{"a":"x\\[key]."}"#,
+            ),
+            (
+                r#"{"a":"{\"b\":\"\\u0073k-t\\/est\\\"0123\"}"}"#,
+                r#"{"a":"{\"b\":\"[key]\"}"}"#,
+            ),
+            (
+                r#"{"cut off":"\u0073\u006B-t\u002fest\"0123"#,
+                r#"{"cut off":"[key]"#,
+            ),
+            (
+                r#"{"é":"\u0073k-t\/est\"012é"}"#,
+                r#"{"é":"\u0073k-t\/est\"012é"}"#,
+            ),
+            (r"\\\u0073", r"\\\u0073"),
+        ] {
+            assert_eq!(key.scrub_escaped(text), clean);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn however_it_is_escaped_what_is_read_holds_no_key(
+            how in proptest::collection::vec(0u8..3, 13), before in r#"[a-z\\"/é\n]{0,8}"#, after in r#"[a-z\\"/é\n]{0,8}"#,
+        ) {
+            let whole = "sk-t/est\"0123";
+            let json = |text: &str| serde_json::Value::from(text).to_string();
+            let inner = |text: &str| { let text = json(text); text[1..text.len() - 1].to_owned() };
+            let written: String = whole.chars().zip(how).map(|(c, how)| match (how, c) {
+                (0, _) => format!("\\u{:04x}", c as u32),
+                (1, _) => format!("\\u{:04X}", c as u32),
+                (_, '/') => "\\/".to_owned(),
+                (_, c) => inner(&c.to_string()),
+            }).collect();
+            let text = format!("\"{}{written}{}\"", inner(&before), inner(&after));
+            for text in [json(&text), text] {
+                let clean = key(whole).scrub_escaped(&text).into_owned();
+                let read: String = serde_json::from_str(&clean).unwrap();
+                prop_assert!(read.contains("[key]") && !read.contains(whole), "{}", clean);
+            }
         }
     }
 

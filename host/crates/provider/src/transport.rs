@@ -11,7 +11,7 @@ pub mod sse;
 mod trouble;
 
 use crate::Settings;
-use crate::dialect::{Asked, Dialect, Exchange};
+use crate::dialect::{Asked, Assembly, Dialect, Exchange};
 use crate::http::Http;
 use crate::rope::RopeBody;
 use crate::secret::Key;
@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use trouble::Trouble;
 use types::{
     Model, ModelError, ModelErrorKind, ModelFuture, ModelSink, Payload, ProviderConfig, Reply,
-    SecretRef,
+    SecretRef, Usage,
 };
 
 /// How often a request may be changed because the server wants it otherwise: one change for each thing that servers differ in, and no endless loop with one
@@ -55,6 +55,14 @@ impl Failure {
         }
         self
     }
+}
+
+/// An answer that was read to its end.
+struct Heard {
+    /// How many bytes were sent for it.
+    sent: usize,
+    /// What the provider calls the request.
+    request: Option<Arc<str>>,
 }
 
 /// A server.
@@ -94,6 +102,21 @@ impl Server {
         payload: &Payload,
         sink: &mut dyn ModelSink,
     ) -> Result<Reply, ModelError> {
+        let mut spent = None;
+        let answer = self.ask(payload, sink, &mut spent).await;
+        answer.map_err(|error| ModelError {
+            usage: spent,
+            ..error
+        })
+    }
+
+    /// Ask until there is an answer or no hope of one. What was `spent` on attempts that came to nothing is told however it ends.
+    async fn ask(
+        &self,
+        payload: &Payload,
+        sink: &mut dyn ModelSink,
+        spent: &mut Option<Usage>,
+    ) -> Result<Reply, ModelError> {
         let key = match &self.key {
             Some(secret) => Some(Key::look_up(secret, &self.name)?),
             None => None,
@@ -112,12 +135,28 @@ impl Server {
         let mut patience = Patience::new(settings);
         let mut adapted = 0;
         loop {
-            let attempt = self.attempt(payload, &*exchange, sink, key.as_ref(), &trouble);
+            let mut assembly = exchange.assembly();
+            let attempt = self.attempt(&*exchange, &mut *assembly, sink, key.as_ref(), &trouble);
             let failure = match timeout(settings.total_timeout, attempt).await {
-                Ok(Ok(reply)) => return Ok(reply),
+                Ok(Ok(heard)) => {
+                    let mut reply =
+                        assembly.into_reply(&Asked::of(payload, heard.sent, trouble.model));
+                    reply.request = heard.request.or(reply.request);
+                    if let Some(key) = &key {
+                        scrub::reply(&mut reply, key);
+                    }
+                    return Ok(reply);
+                }
                 Ok(Err(failure)) => failure,
-                Err(_) => return Err(trouble.too_long(settings.total_timeout)),
+                Err(_) => Failure::Final(trouble.too_long(settings.total_timeout)),
             };
+            if let Some(usage) = assembly.usage() {
+                match spent {
+                    Some(spent) => *spent += usage,
+                    None => *spent = Some(usage),
+                }
+            }
+            drop(assembly);
             let (error, refusal) = match failure {
                 Failure::Final(error) => return Err(error),
                 Failure::Broken(error) => (error, None),
@@ -142,35 +181,28 @@ impl Server {
         }
     }
 
-    /// Ask once.
+    /// Ask once, and read the answer into `assembly`.
     async fn attempt(
         &self,
-        payload: &Payload,
         exchange: &dyn Exchange,
+        assembly: &mut dyn Assembly,
         sink: &mut dyn ModelSink,
         key: Option<&Key>,
         trouble: &Trouble<'_>,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Heard, Failure> {
         let (response, sent) = self.send(exchange, key, trouble).await?;
-        let request = request_id(response.headers());
+        // Here already, because it goes into replies and errors alike.
+        let request = request_id(response.headers()).map(|id| trouble.scrub(&id).into());
         if !response.status().is_success() {
             return Err(Failure::Refused(Refusal::read(response).await));
         }
         let mut clean = CleanSink::new(sink, key);
-        let mut assembly = exchange.assembly();
         let idle = self.http.settings().idle_timeout;
-        read::read(response, &mut *assembly, &mut clean, idle, trouble)
+        read::read(response, assembly, &mut clean, idle, trouble)
             .await
             .map_err(|failure| failure.about(request.as_ref()))?;
         clean.end();
-        let mut reply = assembly.into_reply(&Asked::of(payload, sent, trouble.model));
-        if request.is_some() {
-            reply.request = request;
-        }
-        if let Some(key) = key {
-            scrub::reply(&mut reply, key);
-        }
-        Ok(reply)
+        Ok(Heard { sent, request })
     }
 
     /// Send the exchange's body. Answers the response and the size of what was sent.

@@ -6,7 +6,7 @@
 use crate::Text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{AddAssign, Deref};
 use std::sync::Arc;
 
 /// Who a text chunk speaks as.
@@ -305,6 +305,17 @@ pub struct Usage {
     pub reported: bool,
 }
 
+impl AddAssign for Usage {
+    fn add_assign(&mut self, more: Usage) {
+        self.input += more.input;
+        self.cached += more.cached;
+        self.cache_write += more.cache_write;
+        self.output += more.output;
+        self.reasoning += more.reasoning;
+        self.reported &= more.reported;
+    }
+}
+
 /// What one inference came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reply {
@@ -365,6 +376,9 @@ pub struct ModelError {
     /// The provider's id for the request, where it gave one: its support asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Arc<str>>,
+    /// Tokens, where the provider had told of some before it failed: they are paid for all the same. Those of every attempt that came to nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }
 
 impl ModelError {
@@ -376,6 +390,7 @@ impl ModelError {
             status: None,
             code: None,
             request: None,
+            usage: None,
         }
     }
 }

@@ -26,7 +26,8 @@ struct Wire {
     usage: Option<Value>,
 }
 
-/// Tokens as far as they were told; each count is of the whole answer so far, so the last one is right.
+/// Tokens as far as they were told; each count is of the whole answer so far, so the last one is right. A count never falls to nothing, though: servers
+/// that counted at the beginning fill the fields with zeros at the end.
 #[derive(Default)]
 struct Counts {
     input: Option<u64>,
@@ -45,7 +46,9 @@ impl Counts {
             (&mut self.output, "/output_tokens"),
             (&mut self.thinking, "/output_tokens_details/thinking_tokens"),
         ] {
-            if let Some(told) = usage.pointer(pointer).and_then(count) {
+            if let Some(told) = usage.pointer(pointer).and_then(count)
+                && (told > 0 || slot.is_none())
+            {
                 *slot = Some(told);
             }
         }
@@ -161,6 +164,10 @@ impl Assembly for Message {
 
     fn is_empty(&self) -> bool {
         self.draft.is_empty() && self.parts.is_empty() && self.stop.is_none()
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        self.counts.usage()
     }
 
     fn into_reply(mut self: Box<Self>, asked: &Asked<'_>) -> Reply {

@@ -101,6 +101,10 @@ impl Assembly for Completion {
         self.draft.is_empty() && self.finish.is_none()
     }
 
+    fn usage(&self) -> Option<Usage> {
+        self.draft.usage
+    }
+
     fn into_reply(self: Box<Self>, asked: &Asked<'_>) -> Reply {
         let stop = match self.finish.as_deref() {
             Some("length" | "max_tokens") => StopReason::Length,

@@ -42,6 +42,15 @@ impl Model for Slow {
                 error.status = Some(429);
                 return Err(error);
             }
+            if let Some(spent) = text.to_string().strip_prefix("spend ") {
+                let mut error = ModelError::new(ModelErrorKind::Unreachable, "failed");
+                error.status = Some(529);
+                error.usage = Some(Usage {
+                    input: spent.parse().unwrap(),
+                    ..Usage::default()
+                });
+                return Err(error);
+            }
             Ok(Reply {
                 text: "".into(),
                 reasoning: None,
@@ -189,6 +198,18 @@ async fn a_refused_request_takes_no_tokens() {
     });
     ask_all(&model, &["refuse", "b"], 500).await;
     assert_eq!(slow.asked(), at(&[("refuse", 0), ("b", 10)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_request_takes_the_tokens_that_it_spent() {
+    for (spends, next) in [("spend 20", 10), ("spend 500", 60)] {
+        let (slow, model) = limited(RateLimits {
+            tokens_per_minute: Some(600),
+            ..RateLimits::default()
+        });
+        ask_all(&model, &[spends, "b"], 500).await;
+        assert_eq!(slow.asked(), at(&[(spends, 0), ("b", next)]));
+    }
 }
 
 #[tokio::test(start_paused = true)]

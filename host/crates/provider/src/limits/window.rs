@@ -119,13 +119,18 @@ impl Window {
 
     /// The request has been answered with these figures.
     pub fn end(&mut self, now: Instant, ticket: &Ticket, input: u64, output: u64) {
-        self.release(ticket);
-        self.correct(ticket, input);
-        self.book(now, ticket.number, output);
+        self.failed(now, ticket, input, output);
         self.usual_output = Some(match self.usual_output {
             None => output,
             Some(usual) => (usual * (REMEMBERED - 1)).saturating_add(output) / REMEMBERED,
         });
+    }
+
+    /// The request has failed after these tokens, which say nothing of how long answers are.
+    pub fn failed(&mut self, now: Instant, ticket: &Ticket, input: u64, output: u64) {
+        self.release(ticket);
+        self.correct(ticket, input);
+        self.book(now, ticket.number, output);
     }
 
     /// The server has refused the request, and its tokens count nowhere.

@@ -5,12 +5,11 @@
 
 use super::IGNORED;
 use super::encode::{self, CALL, MESSAGE};
-use super::held::{Continuation, Memory};
+use super::held::Holding;
 use crate::dialect::{Asked, Assembly, DecodeError, Event, beginning_of, told_error};
 use crate::draft::{Draft, PartialCall, count, keep_first};
 use serde_json::{Value, json};
-use std::sync::Arc;
-use types::{Item, ModelSink, Provenance, Reasoning, Reply, StopReason, Text, Usage};
+use types::{ModelSink, Reasoning, Reply, StopReason, Text, Usage};
 
 /// Most bytes of calls and reasoning, and most outputs, in one response: a server that sends more would fill the memory.
 const LARGEST_OUTPUTS: usize = 32 << 20;
@@ -18,16 +17,6 @@ const MOST_OUTPUTS: usize = 1000;
 
 /// What stands between the texts of two outputs, and between two parts of a summary.
 const BETWEEN: &str = "\n\n";
-
-/// A conversation that the server is to hold.
-pub struct Holding<'a> {
-    /// Where that is remembered.
-    pub memory: &'a Memory,
-    /// The whole of it, as far as it was asked.
-    pub conversation: &'a [Arc<Item>],
-    /// From where the server held it.
-    pub continuation: Option<&'a Continuation>,
-}
 
 /// One thing of the list.
 #[derive(Default)]
@@ -67,6 +56,8 @@ pub struct Response<'a> {
     outputs: Vec<Output>,
     /// Whole outputs have come one by one, so that the list at the end says nothing new.
     one_by_one: bool,
+    /// The server has said that it goes on from what it holds.
+    goes_on: bool,
     end: Option<End>,
     done: bool,
 }
@@ -79,6 +70,7 @@ impl<'a> Response<'a> {
             draft: Draft::default(),
             outputs: Vec::new(),
             one_by_one: false,
+            goes_on: false,
             end: None,
             done: false,
         }
@@ -144,6 +136,10 @@ impl Assembly for Response<'_> {
         self.draft.is_empty() && self.end.is_none() && !self.outputs.iter().any(calls)
     }
 
+    fn usage(&self) -> Option<Usage> {
+        self.draft.usage
+    }
+
     fn into_reply(mut self: Box<Self>, asked: &Asked<'_>) -> Reply {
         let mut kept = Vec::new();
         let mut reasons = false;
@@ -188,25 +184,44 @@ impl Assembly for Response<'_> {
 }
 
 impl Response<'_> {
+    /// What a response says of itself, at its beginning and at its end.
+    fn name(&mut self, response: &Value) {
+        let told = |field| string(response, field).map(str::to_owned);
+        keep_first(&mut self.draft.id, told("id"));
+        keep_first(&mut self.draft.model, told("model"));
+        self.goes_on |= told("previous_response_id").is_some();
+    }
+
     fn begin(&mut self, response: &Value) -> Result<(), DecodeError> {
-        keep_first(
-            &mut self.draft.id,
-            string(response, "id").map(str::to_owned),
-        );
-        keep_first(
-            &mut self.draft.model,
-            string(response, "model").map(str::to_owned),
-        );
-        let holding = self.holding.as_ref();
-        let goes_on = holding.is_some_and(|holding| holding.continuation.is_some());
-        // A server that does not know the field skips it, and answers to the last few words as if they were all.
-        if goes_on && string(response, "previous_response_id").is_none() && self.is_empty() {
-            return Err(DecodeError::Reported(json!({
-                "type": "invalid_request_error", "code": IGNORED,
-                "message": "the server answers without the conversation that it should hold",
-            })));
+        self.name(response);
+        // What was said already cannot be said anew; whether it is worth anything shows at the end.
+        match self.is_empty() {
+            true => self.check_held(),
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    /// A server that does not know the field skips it, and answers to the last few words as if they were all.
+    fn check_held(&self) -> Result<(), DecodeError> {
+        let Some(Holding {
+            memory,
+            continuation: Some(_),
+            ..
+        }) = &self.holding
+        else {
+            return Ok(());
+        };
+        if self.goes_on {
+            return Ok(());
+        }
+        if !self.is_empty() {
+            // Too late to ask again within this request; the next one must not run into the same.
+            memory.give_up();
+        }
+        Err(DecodeError::Reported(json!({
+            "type": "invalid_request_error", "code": IGNORED,
+            "message": "the server answers without the conversation that it should hold",
+        })))
     }
 
     fn end(
@@ -217,6 +232,10 @@ impl Response<'_> {
     ) -> Result<(), DecodeError> {
         let ended = kind.strip_prefix("response.").unwrap_or(kind);
         let status = string(response, "status").unwrap_or(ended);
+        // What failed is paid for too.
+        if let Some(usage) = response.get("usage").and_then(read_usage) {
+            self.draft.usage = Some(usage);
+        }
         if let Some(error) = response.get("error").filter(|error| !error.is_null()) {
             return Err(DecodeError::Reported(error.clone()));
         }
@@ -230,17 +249,8 @@ impl Response<'_> {
                 "a response that is still {status}"
             )));
         }
-        keep_first(
-            &mut self.draft.id,
-            string(response, "id").map(str::to_owned),
-        );
-        keep_first(
-            &mut self.draft.model,
-            string(response, "model").map(str::to_owned),
-        );
-        if let Some(usage) = response.get("usage").and_then(read_usage) {
-            self.draft.usage = Some(usage);
-        }
+        self.name(response);
+        self.check_held()?;
         let outputs = response.get("output").and_then(Value::as_array);
         if let (Some(outputs), false) = (outputs, self.one_by_one) {
             for (index, item) in outputs.iter().enumerate() {
@@ -413,19 +423,6 @@ impl Response<'_> {
             ));
         }
         Ok(())
-    }
-}
-
-impl Holding<'_> {
-    fn remember(&self, reply: &Reply, id: &Arc<str>) {
-        let answer = Item::Assistant {
-            text: (&*reply.text).into(),
-            reasoning: None,
-            calls: reply.calls.clone(),
-            provenance: Provenance::House,
-        };
-        self.memory
-            .remember(self.conversation, self.continuation, &answer, id.clone());
     }
 }
 

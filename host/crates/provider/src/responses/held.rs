@@ -9,7 +9,7 @@ use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use types::{ContentHash, Item};
+use types::{ContentHash, Item, Provenance, Reply};
 
 /// How many conversations are remembered; the one that was quiet for longest goes first. It costs a longer request, nothing else.
 const MOST_CONVERSATIONS: usize = 256;
@@ -112,6 +112,11 @@ impl Memory {
         self.lock().retain(|held| *held.id != *id);
     }
 
+    /// The server cannot hold a conversation at all.
+    pub fn give_up(&self) {
+        self.missed.store(MOST_MISSED, Relaxed);
+    }
+
     /// Whether the server has missed so often in a row that asking it costs more than it saves.
     pub fn is_of_no_use(&self) -> bool {
         self.missed.load(Relaxed) >= MOST_MISSED
@@ -121,6 +126,30 @@ impl Memory {
         self.conversations
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A conversation that the server is to hold.
+pub struct Holding<'a> {
+    /// Where that is remembered.
+    pub memory: &'a Memory,
+    /// The whole of it, as far as it was asked.
+    pub conversation: &'a [Arc<Item>],
+    /// From where the server held it.
+    pub continuation: Option<&'a Continuation>,
+}
+
+impl Holding<'_> {
+    /// The server has given `reply`, and calls it `id`.
+    pub fn remember(&self, reply: &Reply, id: &Arc<str>) {
+        let answer = Item::Assistant {
+            text: (&*reply.text).into(),
+            reasoning: None,
+            calls: reply.calls.clone(),
+            provenance: Provenance::House,
+        };
+        self.memory
+            .remember(self.conversation, self.continuation, &answer, id.clone());
     }
 }
 

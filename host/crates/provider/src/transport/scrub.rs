@@ -17,8 +17,10 @@ pub fn reply(reply: &mut Reply, key: &Key) {
     reply.request.as_mut().map(scrub);
     if let Some(reasoning) = &mut reply.reasoning {
         text(&mut reasoning.text, key);
-        if let Some(kept) = &mut reasoning.kept {
-            scrub(&mut kept.json);
+        if let Some(kept) = &mut reasoning.kept
+            && let Cow::Owned(clean) = key.scrub_escaped(&kept.json)
+        {
+            kept.json = clean.into();
         }
     }
     for ToolCall {
@@ -28,7 +30,7 @@ pub fn reply(reply: &mut Reply, key: &Key) {
     } in &mut reply.calls
     {
         [id, name].into_iter().for_each(scrub);
-        if let Cow::Owned(clean) = key.scrub_whole(&arguments.plain()) {
+        if let Cow::Owned(clean) = key.scrub_escaped(&arguments.plain()) {
             *arguments = clean.into();
         }
     }

@@ -35,7 +35,8 @@ impl Trouble<'_> {
         ModelError::new(kind, self.scrub(message))
     }
 
-    fn scrub(&self, text: &str) -> String {
+    /// `text` without the key in it.
+    pub fn scrub(&self, text: &str) -> String {
         match self.key {
             Some(key) => key.scrub(text).into_owned(),
             None => text.to_owned(),

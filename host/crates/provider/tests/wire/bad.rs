@@ -2,7 +2,7 @@
 
 use crate::chat::STREAM;
 use crate::server::{Answer, Server, answer, events};
-use crate::{ask, ask_for, open, payload, settings, whole};
+use crate::{KEY, ask, ask_for, key_file, open, payload, settings, whole};
 use charthouse_provider as provider;
 use std::time::Duration;
 use types::{ModelError, ModelErrorKind, Reply, StopReason, Usage};
@@ -235,4 +235,22 @@ async fn oddities_are_passed_over() {
         .await
         .unwrap();
     assert_eq!(&*reply.text, "fine");
+}
+
+#[tokio::test]
+async fn a_key_that_a_header_echoes_goes_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = events("\n", &STREAM[..3]);
+    let failed = format!("{begun}event: error\ndata: {{\"message\":\"boom\"}}\n\n");
+    for header in ["x-request-id", "request-id"] {
+        for body in [&begun, &failed] {
+            let header = format!("{header}: id-{KEY}");
+            let server = Server::start(vec![whole(answer("200 OK", &[&header], body))]).await;
+            let error = open(&server.base_url, Some(key_file(folder.path())), &settings())
+                .complete(&payload(), &mut ())
+                .await
+                .unwrap_err();
+            assert_eq!(error.request.as_deref(), Some("id-[key]"), "{error}");
+        }
+    }
 }

@@ -431,6 +431,25 @@ async fn a_key_that_comes_back_in_an_answer_stays_out_of_the_history() {
 }
 
 #[tokio::test]
+async fn a_key_that_comes_back_escaped_in_a_call_stays_out_of_the_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let escaped = KEY.replace("k-", "\\u006b-");
+    // The second is cut off, and no JSON.
+    for (written, clean) in [
+        (format!(r#"{{"a":"{escaped}\n"}}"#), r#"{"a":"[key]\n"}"#),
+        (format!(r#"{{"a":"{escaped}"#), r#"{"a":"[key]"#),
+    ] {
+        let body = serde_json::json!({"choices": [{"finish_reason": "tool_calls", "message": {"tool_calls": [
+            {"index": 0, "id": "a", "function": {"name": "fs__read", "arguments": written}},
+        ]}}]});
+        let server = Server::start(vec![whole(answer("200 OK", &[], &body.to_string()))]).await;
+        let model = open(&server.base_url, Some(key_file(folder.path())), &settings());
+        let reply = model.complete(&payload(), &mut ()).await.unwrap();
+        assert_eq!(reply.calls[0].arguments, clean);
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let folder = tempfile::tempdir().unwrap();
     let other = Server::start(vec![whole(answer("200 OK", &[], &events("\n", &STREAM)))]).await;

@@ -5,8 +5,10 @@ use crate::{Heard, KEY, key_file, payload, settings, whole};
 use charthouse_provider as provider;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 use types::{
-    Dialect, Effort, Model, ModelErrorKind, ProviderConfig, ProviderKind, SecretRef, StopReason,
+    Dialect, Effort, Model, ModelErrorKind, Patience, ProviderConfig, ProviderKind, SecretRef,
+    StopReason, Usage,
 };
 
 fn open(base_url: &str, key: Option<SecretRef>) -> Arc<dyn Model> {
@@ -265,4 +267,58 @@ async fn what_is_no_message_says_so() {
         .unwrap_err();
     assert_eq!(error.kind, ModelErrorKind::Unreachable);
     assert!(error.message.contains("broke off"), "{error}");
+}
+
+#[tokio::test]
+async fn what_failed_says_what_it_cost() {
+    let told = |attempts: u64| {
+        Some(Usage {
+            input: 4 * attempts,
+            cached: 0,
+            cache_write: 0,
+            output: attempts,
+            reasoning: 0,
+            reported: true,
+        })
+    };
+    let ok = |events: &[Value]| answer("200 OK", &[], &stream(events));
+    let begun = said("half")[..4].to_vec();
+    let overloaded =
+        json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
+    let failed = [&begun[..], std::slice::from_ref(&overloaded)].concat();
+    let refused_late = [&begun[..1], &[overloaded]].concat();
+    for (first, usage) in [
+        // It breaks off, it fails, it stalls.
+        (whole(ok(&begun)), told(1)),
+        (whole(ok(&failed)), told(1)),
+        (Answer::Hang(ok(&begun)), told(1)),
+        // It goes on for ever without saying anything.
+        (Answer::Drip(ok(&begun), b": wait\n\n".to_vec()), told(1)),
+        // Each attempt is paid for.
+        (whole(ok(&refused_late)), told(3)),
+        // Nothing was told.
+        (whole(answer("200 OK", &[], "")), None),
+        (whole(answer("400 No", &[], "{}")), None),
+    ] {
+        let server = Server::start(vec![first]).await;
+        let kind = ProviderKind::Http {
+            dialect: Dialect::Messages,
+            base_url: server.base_url.clone(),
+            key: None,
+        };
+        let config = ProviderConfig {
+            patience: Patience {
+                idle: Some(Duration::from_millis(500)),
+                total: Some(Duration::from_secs(2)),
+                ..Patience::default()
+            },
+            ..ProviderConfig::new("claude", kind)
+        };
+        let error = provider::open(&config, &settings())
+            .unwrap()
+            .complete(&payload(), &mut ())
+            .await
+            .unwrap_err();
+        assert_eq!(error.usage, usage, "{error}");
+    }
 }

@@ -209,6 +209,30 @@ fn a_whole_answer_is_understood() {
 }
 
 #[test]
+fn what_was_counted_at_the_beginning_is_not_wiped_by_zeros_at_the_end() {
+    let zeros = json!({"input_tokens": 0, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0, "output_tokens": 8});
+    let counts = json!({"input_tokens": 5, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 20, "output_tokens": 0});
+    let told = |first: &Value, last: &Value| {
+        reply(&[
+            json!({"type": "message_start", "message": {"usage": first}}),
+            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": last}),
+        ])
+        .usage
+    };
+    let expected = Usage {
+        input: 125,
+        cached: 100,
+        cache_write: 20,
+        output: 8,
+        reasoning: 0,
+        reported: true,
+    };
+    // Some count at the beginning, some at the end.
+    assert_eq!(told(&counts, &zeros), expected);
+    assert_eq!(told(&zeros, &counts), expected);
+}
+
+#[test]
 fn lies_about_tokens_are_not_believed() {
     for (usage, expected) in [
         (

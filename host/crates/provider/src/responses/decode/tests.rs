@@ -1,6 +1,8 @@
 use super::*;
+use crate::responses::held::Memory;
 use proptest::prelude::*;
-use types::{Payload, ToolCall};
+use std::sync::Arc;
+use types::{Item, Payload, Provenance, ToolCall};
 
 fn take(response: &mut Response<'_>, data: &Value) -> Result<(), DecodeError> {
     let data = data.to_string();
@@ -381,4 +383,14 @@ impl ModelSink for Heard {
     fn reasoning(&mut self, delta: &str) {
         self.reasoning += delta;
     }
+}
+
+#[test]
+fn a_response_that_failed_is_paid_for() {
+    let mut response = Response::new(None);
+    let failed = json!({"type": "response.failed", "response": {"status": "failed", "error": {"code": "server_error"},
+        "usage": {"input_tokens": 3, "output_tokens": 2}}});
+    take(&mut response, &failed).unwrap_err();
+    let usage = response.usage().unwrap();
+    assert_eq!((usage.input, usage.output), (3, 2));
 }
