@@ -401,11 +401,11 @@ fn the_report_has_exactly_the_fields_of_the_contract() {
     assert_eq!(
         serde_json::to_string(&report).unwrap(),
         concat!(
-            r#"{"limit":1000,"reserve":100,"total":13,"cached":0,"estimator":"bytes/3.6","calibration":null,"chunks":["#,
-            r#"{"id":"charter","role":"system","source":"text","tokens":7,"budget":40,"trimmed":0,"cached":0,"cache":"stable","priority":5,"#,
+            r#"{"limit":1000,"reserve":100,"total":13,"estimator":"bytes/3.6","chunks":["#,
+            r#"{"id":"charter","role":"system","source":"text","tokens":7,"budget":40,"trimmed":0,"cache":"stable","priority":5,"cached":0,"#,
             r#""provenance":[{"from":"house","tokens":7}]},"#,
-            r#"{"id":"history","role":"user","source":"history","tokens":6,"budget":null,"trimmed":0,"cached":0,"cache":"volatile","priority":6,"#,
-            r#""provenance":[{"from":"human","tokens":6}]}]}"#
+            r#"{"id":"history","role":"user","source":"history","tokens":6,"budget":null,"trimmed":0,"cache":"volatile","priority":6,"cached":0,"#,
+            r#""provenance":[{"from":"human","tokens":6}]}],"cached":0,"calibration":null}"#
         )
     );
 }
