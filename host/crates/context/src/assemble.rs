@@ -4,7 +4,7 @@
 
 use crate::chunk::{Chunk, Sent, Whole};
 use crate::history::Conversation;
-use crate::plan::{Content, Origin, Piece, Planned};
+use crate::plan::{Allowed, Content, Origin, Piece, Planned};
 use crate::rebalance::{rebalance, share_the_rest, total, within_budgets};
 use crate::text::{Part, TextCut, TextWhole};
 use crate::tools::ToolsBody;
@@ -73,7 +73,7 @@ impl Plan {
         let mut chunks = chunks?;
         within_budgets(&mut chunks, estimator)?;
         share_the_rest(&mut chunks, room, self.tightened, estimator);
-        rebalance(&mut chunks, room, estimator)?;
+        rebalance(&mut chunks, room, self.most, estimator)?;
         let summary = self.wanted(&chunks, said);
         Ok(Assembled {
             summary,
@@ -92,7 +92,10 @@ impl Plan {
             return None;
         };
         let left = self.room().saturating_sub(total(chunks) - chunk.tokens);
-        let room = chunk.planned.budget.map_or(left, |budget| budget.min(left));
+        let room = chunk
+            .planned
+            .budget
+            .map_or(left, |allowed| allowed.budget.min(left));
         conversation.wanted(*kept, room, terms, said.inferences)
     }
 
@@ -205,8 +208,8 @@ impl<'a> World<'a> {
             self.is_there(planned, piece)?;
             match piece.own {
                 None => parts.extend(self.parts(piece)?),
-                Some((budget, trim)) => {
-                    let (kept, cut) = self.trimmed(piece, budget, trim)?;
+                Some((allowed, trim)) => {
+                    let (kept, cut) = self.trimmed(piece, allowed, trim)?;
                     parts.extend(kept);
                     already_cut += cut;
                 }
@@ -243,7 +246,7 @@ impl<'a> World<'a> {
     fn trimmed(
         &self,
         piece: &Piece,
-        budget: u64,
+        allowed: Allowed,
         trim: Trim,
     ) -> Result<(Vec<Part>, u64), AssembleError> {
         let parts = self.parts(piece)?;
@@ -251,7 +254,9 @@ impl<'a> World<'a> {
             return Ok((parts, 0));
         };
         let whole = TextWhole::new(parts, None, 0, self.estimator);
-        if whole.tokens() <= budget {
+        let Allowed { budget, most } = allowed;
+        let is_kept = trim == Trim::Never && whole.tokens() <= most;
+        if whole.tokens() <= budget || is_kept {
             return Ok((whole.into_parts(), 0));
         }
         if trim == Trim::Never {
@@ -259,6 +264,7 @@ impl<'a> World<'a> {
                 chunk: piece.id.clone(),
                 tokens: whole.tokens(),
                 budget,
+                factor: self.estimator.scale(),
                 place: piece.place.clone(),
             });
         }

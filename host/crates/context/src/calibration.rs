@@ -11,9 +11,18 @@ use types::{Item, Text, ToolCall, ToolSchema};
 /// Replies that the factor is taken from. A run's payloads are much alike and the newest says most of the next; sixteen outvote seven that are wrong.
 const WINDOW: usize = 16;
 
-/// A factor is lowered below what it was only when so many replies stand behind it: a count that is too large trims a little early, one that is too small gets a
-/// payload refused.
-const ENOUGH: u64 = 3;
+/// So many replies of the window must stand behind a factor that is lower than the one in use, or far higher: one odd report moves nothing far.
+const ENOUGH: usize = 3;
+
+/// Up to here, in thousandths, a single reply raises the factor: a count that is too large trims a little early, one that is too small gets a payload refused.
+/// What is refused is made anew with less, so beyond this there is no haste.
+const MODEST: u32 = 1_300;
+
+/// A factor whose predictions are off by more than so many millionths of what is reported lowers no count: such a server does not count tokens.
+const HOPELESS: u64 = 500_000;
+
+/// Nor does one where so many of the reports that were taken come on one that was absurd, or fewer.
+const ABSURD: u64 = 3;
 
 /// A longer payload says no more than one of so many units: otherwise one wrong count of a long one would outvote fifteen right ones.
 const HEAVIEST: u64 = 4_096;
@@ -31,7 +40,7 @@ const SMALLEST: u64 = 64;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Calibration {
-    /// The factor in use, in thousandths.
+    /// The factor that was found, in thousandths.
     factor: u32,
     /// The newest replies: raw units and reported tokens.
     window: Vec<(u64, u64)>,
@@ -99,7 +108,7 @@ impl Calibration {
             return Learned::Ignored;
         }
         if self.samples > 0 {
-            let off = self.scale().tokens(raw).abs_diff(reported);
+            let off = self.found().tokens(raw).abs_diff(reported);
             // The ratio is bounded, so this is at most 25 million.
             let off = u128::from(off) * 1_000_000 / u128::from(reported);
             self.error_sum = self.error_sum.saturating_add(off as u64);
@@ -113,9 +122,23 @@ impl Calibration {
         Learned::Taken
     }
 
-    /// The factor to count with now.
+    /// The factor to count with now: the one that was found, but nothing below 1 from a server that does not seem to count tokens.
     pub fn scale(&self) -> Scale {
+        match self.is_trusted() {
+            true => self.found(),
+            false => self.found().max(Scale::ONE),
+        }
+    }
+
+    fn found(&self) -> Scale {
         Scale::of_thousandths(self.factor)
+    }
+
+    /// Whether its predictions come true, more or less, and absurd reports are rare. The predictions are those of the factor that was found, trusted or not:
+    /// so one that proves right comes to be trusted.
+    fn is_trusted(&self) -> bool {
+        let error = self.error_sum.checked_div(self.predictions).unwrap_or(0);
+        error <= HOPELESS && self.ignored.saturating_mul(ABSURD) <= self.samples
     }
 
     /// It in figures; `None` before anything was learnt or refused.
@@ -135,10 +158,15 @@ impl Calibration {
 
     /// Move the factor if it is off by more than the tolerance.
     fn settle(&mut self) {
-        let now = self.scale().thousandths();
-        let found = self.median();
-        let lowers_early = found < now && self.samples < ENOUGH;
-        if lowers_early || found.abs_diff(now) * 1_000 <= now * TOLERANCE {
+        let now = self.found().thousandths();
+        let mut ratios: Vec<u32> = self.window.iter().map(|sample| ratio(*sample)).collect();
+        ratios.sort_unstable();
+        let lowest = ratios.get(ENOUGH - 1).copied().unwrap_or(now);
+        let highest = ratios.iter().rev().nth(ENOUGH - 1).copied().unwrap_or(now);
+        let found = self
+            .median()
+            .clamp(lowest.min(now), highest.max(now).max(MODEST));
+        if found.abs_diff(now) * 1_000 <= now * TOLERANCE {
             return;
         }
         let rounded = (found + STEP / 2) / STEP * STEP;
@@ -160,10 +188,10 @@ impl Calibration {
     }
 }
 
-/// Reported tokens for a raw unit, in thousandths.
+/// Reported tokens for a raw unit, in thousandths, within the bounds of a scale.
 fn ratio((raw, reported): (u64, u64)) -> u32 {
     let ratio = u128::from(reported) * 1_000 / u128::from(raw.max(1));
-    u32::try_from(ratio).unwrap_or(u32::MAX)
+    Scale::of_thousandths(u32::try_from(ratio).unwrap_or(u32::MAX)).thousandths()
 }
 
 /// An estimator with what was learnt about it. It measures in the estimator's own raw units; [`Plan::assemble`](crate::Plan::assemble) applies the factor.

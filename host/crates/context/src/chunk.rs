@@ -1,7 +1,7 @@
 //! One chunk of a payload in the making: all that it could hold, and what of it is sent so far.
 
 use crate::history::{Conversation, Kept};
-use crate::plan::Planned;
+use crate::plan::{Allowed, Planned};
 use crate::report::Provenances;
 use crate::text::{TextCut, TextWhole};
 use crate::tools::ToolsBody;
@@ -95,17 +95,24 @@ impl<'a> Chunk<'a> {
     /// Trim to `budget`, or say why it cannot be done.
     pub fn fit_budget(
         &mut self,
-        budget: u64,
+        allowed: Allowed,
         estimator: &dyn Estimator,
     ) -> Result<(), AssembleError> {
+        let Allowed { budget, most } = allowed;
         if self.tokens <= budget {
             return Ok(());
         }
         let tokens = self.least(estimator);
-        if tokens <= budget {
-            self.fit(budget, estimator);
+        if tokens <= budget.max(most) {
+            if tokens < self.tokens {
+                self.fit(budget.max(tokens), estimator);
+            }
+            if self.tokens > budget {
+                self.notes.push(beyond_budget(estimator.scale()));
+            }
             return Ok(());
         }
+        let factor = estimator.scale();
         let (chunk, place) = (self.planned.id.clone(), self.planned.place.clone());
         Err(match &self.whole {
             Whole::History(_) if self.planned.trim != Trim::Never => {
@@ -113,6 +120,7 @@ impl<'a> Chunk<'a> {
                     chunk,
                     tokens,
                     budget,
+                    factor,
                     place,
                 }
             }
@@ -120,6 +128,7 @@ impl<'a> Chunk<'a> {
                 chunk,
                 tokens,
                 budget,
+                factor,
                 place,
             },
         })
@@ -138,7 +147,7 @@ impl<'a> Chunk<'a> {
             role: self.planned.role,
             source: self.planned.source.clone(),
             tokens: self.tokens,
-            budget: self.planned.budget,
+            budget: self.planned.budget.map(|allowed| allowed.budget),
             trimmed,
             cached: 0,
             cache: self.planned.cache,
@@ -187,6 +196,14 @@ impl<'a> Chunk<'a> {
         }
         from.shares()
     }
+}
+
+/// Why a chunk is longer than its budget.
+fn beyond_budget(factor: Scale) -> String {
+    format!(
+        "longer than its budget only because the model is thought to count {:.2} tokens for one of the estimate; it is sent all the same",
+        factor.factor()
+    )
 }
 
 fn provenance_of(item: &Item) -> &Provenance {

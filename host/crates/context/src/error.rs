@@ -1,5 +1,6 @@
 //! Why no payload could be made. Each says which chunk, how long it is, how long it may be, and what to do about it.
 
+use crate::Scale;
 use types::Place;
 
 /// A payload that cannot be assembled. Nothing is cut silently to avoid one of these.
@@ -40,8 +41,9 @@ pub enum AssembleError {
     },
     /// A chunk that must not be trimmed (so far) is longer than its budget.
     #[error(
-        "chunk `{chunk}` ({place}) takes {tokens} tokens, its budget is {budget}, and its `trim` lets it go no lower; \
-         shorten it, raise its budget, or let it be trimmed with `trim: tail`"
+        "chunk `{chunk}` ({place}) takes {tokens} tokens{}, its budget is {budget}, and its `trim` lets it go no lower; \
+         shorten it, raise its budget, or let it be trimmed with `trim: tail`",
+        learnt(*factor)
     )]
     OverBudget {
         /// The chunk.
@@ -50,13 +52,16 @@ pub enum AssembleError {
         tokens: u64,
         /// What it may hold.
         budget: u64,
+        /// What the estimate was multiplied with.
+        factor: Scale,
         /// Where the chunk stands.
         place: Place,
     },
     /// The newest prompt and the newest exchange alone are longer than the history's budget.
     #[error(
-        "the newest prompt and what was last answered take {tokens} tokens, and the budget of chunk `{chunk}` ({place}) is {budget}; \
-         raise that budget, or have tools answer less at a time"
+        "the newest prompt and what was last answered take {tokens} tokens{}, and the budget of chunk `{chunk}` ({place}) is {budget}; \
+         raise that budget, or have tools answer less at a time",
+        learnt(*factor)
     )]
     NewestOverBudget {
         /// The history's chunk.
@@ -65,13 +70,16 @@ pub enum AssembleError {
         tokens: u64,
         /// What the chunk may hold.
         budget: u64,
+        /// What the estimate was multiplied with.
+        factor: Scale,
         /// Where the chunk stands.
         place: Place,
     },
     /// What must not be trimmed is longer than the window.
     #[error(
-        "the payload takes {tokens} tokens after all trimming and {room} are free (context_length − max_output, less where a server refused that many); what may not go: {}; \
+        "the payload takes {tokens} tokens{} after all trimming and {room} are free (context_length − max_output, less where a server refused that many); what may not go: {}; \
          shorten one of these, let it be trimmed, or take a model with a longer context",
+        learnt(*factor),
         list(protected)
     )]
     TooLong {
@@ -79,9 +87,22 @@ pub enum AssembleError {
         tokens: u64,
         /// What may be sent.
         room: u64,
+        /// What the estimate was multiplied with.
+        factor: Scale,
         /// Each chunk that keeps something, with its tokens, in map order.
         protected: Vec<(String, u64)>,
     },
+}
+
+/// What was learnt has its part in a count that is `factor` times the estimate.
+fn learnt(factor: Scale) -> String {
+    match factor {
+        Scale::ONE => String::new(),
+        factor => format!(
+            " (the estimate × {:.2}, as learnt from what the provider reported)",
+            factor.factor()
+        ),
+    }
 }
 
 /// Chunks that an error names; of more than that the longest matter.

@@ -69,6 +69,8 @@ pub struct Plan {
     pub(crate) sections: Option<SectionNames>,
     /// Tokens that may be sent.
     pub(crate) room: u64,
+    /// What may be sent at most when nothing can go any more; more than the room only by what was learnt of a model's counting.
+    pub(crate) most: u64,
     /// Whether the room was made smaller after a server had refused.
     pub(crate) tightened: bool,
     needs: Vec<Need>,
@@ -82,6 +84,24 @@ pub(crate) struct SummaryTerms {
     pub budget: u64,
 }
 
+/// What a budget allows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowed {
+    /// What is trimmed to it.
+    pub budget: u64,
+    /// What cannot be trimmed any further may be so long; more than the budget only by what was learnt of a model's counting.
+    pub most: u64,
+}
+
+impl Allowed {
+    fn exactly(budget: u64) -> Self {
+        Allowed {
+            budget,
+            most: budget,
+        }
+    }
+}
+
 /// One chunk of a plan.
 #[derive(Clone, Debug)]
 pub(crate) struct Planned {
@@ -89,7 +109,7 @@ pub(crate) struct Planned {
     pub role: Role,
     pub source: String,
     pub content: Content,
-    pub budget: Option<u64>,
+    pub budget: Option<Allowed>,
     pub trim: Trim,
     pub priority: u8,
     pub flexible: bool,
@@ -117,7 +137,7 @@ pub(crate) struct Piece {
     pub place: Place,
     pub origin: Origin,
     /// What a state allows its own chunk; the slot's budget and trimming hold for all of them together.
-    pub own: Option<(u64, Trim)>,
+    pub own: Option<(Allowed, Trim)>,
     /// A higher one is kept longer where whole pieces go.
     pub priority: u8,
     /// Whether it stays when whole pieces go: a state's chunk with `trim: never`.
@@ -170,6 +190,7 @@ pub fn plan(map: &ContextMap, slots: &SlotChunks<'_>, parameters: &ModelParamete
         chunks,
         parameters: parameters.clone(),
         room: planner.room,
+        most: planner.room,
         tightened: false,
         needs: planner.needs,
     }
@@ -199,8 +220,10 @@ impl Plan {
     /// The same plan with `room` tokens at most, for when a server counts more tokens than were estimated and refuses. Budgets stay as they are, so that
     /// what was gathered still answers it; the conversation loses what is missing before anything else does.
     pub fn tightened(self, room: u64) -> Self {
+        let room = self.room.min(room);
         Plan {
-            room: self.room.min(room),
+            room,
+            most: room,
             tightened: true,
             ..self
         }
@@ -226,7 +249,7 @@ impl Planner<'_> {
             role: chunk.role,
             source: source_name(&chunk.source),
             content: self.content(chunk),
-            budget: self.tokens(chunk.budget.as_ref()),
+            budget: self.tokens(chunk.budget.as_ref()).map(Allowed::exactly),
             trim: chunk.trim,
             priority: chunk.priority,
             flexible: chunk.flexible,
@@ -273,7 +296,7 @@ impl Planner<'_> {
         };
         let piece = self.piece(chunk, limit)?;
         Some(Piece {
-            own: own.map(|budget| (budget, chunk.trim)),
+            own: own.map(|budget| (Allowed::exactly(budget), chunk.trim)),
             protected: chunk.trim == Trim::Never,
             ..piece
         })

@@ -9,7 +9,9 @@
 //! With budgets in tokens a larger window never sends fewer tokens of any chunk, for an estimator that grows with the text; with budgets in shares a chunk
 //! that makes way for others may get less when these get more. Chunks of one priority that change places change nothing for the others.
 //!
-//! So a payload can be made exactly when what may not go (of each chunk, its least) fits into its budget and all of it together fits into the window.
+//! So a payload can be made exactly when what may not go (of each chunk, its least) fits into its budget and all of it together fits into the window. What
+//! was learnt of a model's counting never makes one impossible: a least that fits by the plain estimate is sent although it does not fit by what was
+//! learnt, which may be wrong; the server has the last word, and what it reports is the only way to learn better.
 
 use crate::chunk::Chunk;
 use crate::{AssembleError, Estimator};
@@ -25,8 +27,8 @@ pub(crate) fn within_budgets(
     estimator: &dyn Estimator,
 ) -> Result<(), AssembleError> {
     for chunk in chunks {
-        if let Some(budget) = chunk.planned.budget {
-            chunk.fit_budget(budget, estimator)?;
+        if let Some(allowed) = chunk.planned.budget {
+            chunk.fit_budget(allowed, estimator)?;
         }
     }
     Ok(())
@@ -48,10 +50,11 @@ pub(crate) fn share_the_rest(
     }
 }
 
-/// Bring all chunks into `room`, the least important first.
+/// Bring all chunks into `room`, the least important first. Where nothing can go any more, `most` will do as well.
 pub(crate) fn rebalance(
     chunks: &mut [Chunk<'_>],
     room: u64,
+    most: u64,
     estimator: &dyn Estimator,
 ) -> Result<(), AssembleError> {
     let mut order: Vec<usize> = (0..chunks.len()).collect();
@@ -70,13 +73,14 @@ pub(crate) fn rebalance(
         );
         tokens += chunk.tokens;
     }
-    if tokens <= room {
+    if tokens <= room.max(most) {
         return Ok(());
     }
     let protected = chunks.iter().filter(|chunk| chunk.tokens > 0);
     Err(AssembleError::TooLong {
         tokens,
         room,
+        factor: estimator.scale(),
         protected: protected
             .map(|chunk| (chunk.planned.id.clone(), chunk.tokens))
             .collect(),

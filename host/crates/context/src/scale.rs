@@ -82,7 +82,8 @@ impl Plan {
         Ok(assembled)
     }
 
-    /// The same plan with its room and its budgets in raw units.
+    /// The same plan with its room and its budgets in raw units. What they are at most stays as it is written: a factor above 1 allows what cannot be
+    /// trimmed as much as no factor would.
     fn in_raw_units(&self, scale: Scale) -> Plan {
         let mut plan = self.clone();
         let reserve = self.parameters.max_output;
@@ -93,10 +94,12 @@ impl Plan {
             terms.budget = scale.raw(terms.budget);
         }
         for chunk in &mut plan.chunks {
-            chunk.budget = chunk.budget.map(|budget| scale.raw(budget));
+            if let Some(allowed) = &mut chunk.budget {
+                allowed.budget = scale.raw(allowed.budget);
+            }
             if let Content::Pieces(pieces) = &mut chunk.content {
-                for (budget, _) in pieces.iter_mut().filter_map(|piece| piece.own.as_mut()) {
-                    *budget = scale.raw(*budget);
+                for (own, _) in pieces.iter_mut().filter_map(|piece| piece.own.as_mut()) {
+                    own.budget = scale.raw(own.budget);
                 }
             }
         }
@@ -106,7 +109,7 @@ impl Plan {
     fn report_in_tokens(&self, report: &mut MapReport, scale: Scale) {
         report.limit = self.parameters.context_length;
         for (chunk, planned) in report.chunks.iter_mut().zip(&self.chunks) {
-            chunk.budget = planned.budget;
+            chunk.budget = planned.budget.map(|allowed| allowed.budget);
             chunk.trimmed = scale.tokens_up(chunk.trimmed);
             chunk.tokens = scale.tokens(chunk.tokens);
             for share in &mut chunk.provenance {
@@ -140,6 +143,7 @@ impl Plan {
                 tokens,
                 room,
                 protected,
+                ..
             } => {
                 *tokens = scale.tokens_up(*tokens);
                 *room = self.room();
@@ -164,8 +168,9 @@ impl Plan {
             let own = pieces
                 .iter()
                 .filter(move |piece| piece.id == id)
-                .filter_map(|piece| piece.own.map(|(budget, _)| budget));
+                .filter_map(|piece| piece.own.map(|(own, _)| own.budget));
             let whole = chunk.budget.filter(|_| chunk.id == id);
+            let whole = whole.map(|allowed| allowed.budget);
             whole.into_iter().chain(own)
         })
     }

@@ -7,9 +7,10 @@
 mod lookalike;
 
 use crate::{ContextMap, Sections};
-use lookalike::{folded, is_invisible, opens, slashes};
+use lookalike::{decorates, fold, is_invisible, opens};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::Arc;
 
 impl ContextMap {
@@ -37,23 +38,16 @@ pub fn neutralise<'a>(text: &'a str, map: &ContextMap) -> Cow<'a, str> {
 #[derive(Clone, Debug)]
 pub(crate) struct SectionNames {
     names: Arc<BTreeSet<String>>,
+    /// Bytes of the longest.
     longest: usize,
 }
 
 impl SectionNames {
     /// Those of all chunks of `map`.
     pub fn of(map: &ContextMap) -> Self {
-        let names: BTreeSet<String> = map
-            .chunks
-            .iter()
-            .map(|chunk| chunk.id.chars().map(folded).collect())
-            .collect();
+        let names: BTreeSet<String> = map.chunks.iter().map(|chunk| folded(&chunk.id)).collect();
         SectionNames {
-            longest: names
-                .iter()
-                .map(|name| name.chars().count())
-                .max()
-                .unwrap_or(0),
+            longest: names.iter().map(String::len).max().unwrap_or(0),
             names: Arc::new(names),
         }
     }
@@ -86,22 +80,69 @@ impl SectionNames {
         Cow::Owned(harmless)
     }
 
-    /// Whether what stands behind a `<` makes it a tag. The end of the text does: what will stand behind it is not known. `name` is room to work in.
+    /// Whether what stands behind a `<` makes it a tag. `name` is room to work in.
     fn reads_as_tag(&self, behind: &str, name: &mut String) -> bool {
-        let before_name = |c: &char| c.is_whitespace() || is_invisible(*c) || slashes(*c);
-        let mut rest = behind.chars().skip_while(before_name).peekable();
-        if rest.peek().is_none() {
-            return true;
-        }
         name.clear();
-        name.extend(
-            rest.filter(|c| !is_invisible(*c))
-                .map(folded)
-                .take_while(|c| is_part_of_name(*c))
-                .take(self.longest + 1),
-        );
-        self.names.contains(name.as_str())
+        let mut verdict = None;
+        for c in behind.chars().filter(|c| !is_invisible(*c)) {
+            // What a model may take for another one ends here, whatever it is made of.
+            if opens(c) {
+                return self.names.contains(name.as_str());
+            }
+            match c.is_whitespace() {
+                true => verdict = self.read(c, name),
+                false => fold(c, |c| verdict = verdict.or_else(|| self.read(c, name))),
+            }
+            if let Some(verdict) = verdict {
+                return verdict;
+            }
+        }
+        // What will stand behind the end of the text is not known.
+        self.is_begun(name)
     }
+
+    /// Read on with `c` behind `name`; the verdict where that decides it.
+    fn read(&self, c: char, name: &mut String) -> Option<bool> {
+        if is_part_of_name(c) {
+            // One more than the longest is no name any more, and the rest of it says nothing.
+            if name.len() <= self.longest {
+                name.push(c);
+            }
+            return None;
+        }
+        if name.is_empty() {
+            return if decorates(c) { None } else { Some(false) };
+        }
+        if self.names.contains(name.as_str()) {
+            return Some(true);
+        }
+        match c {
+            // What came was the prefix of a namespace.
+            ':' => {
+                name.clear();
+                None
+            }
+            // A name may be broken in two: models see through that.
+            c if c.is_whitespace() && self.is_begun(name) => None,
+            _ => Some(false),
+        }
+    }
+
+    /// Whether a name begins with `beginning`, or is it.
+    fn is_begun(&self, beginning: &str) -> bool {
+        let from = (Bound::Included(beginning), Bound::Unbounded);
+        let next = self.names.range::<str, _>(from).next();
+        next.is_some_and(|name| name.starts_with(beginning))
+    }
+}
+
+/// `text` as it reads.
+fn folded(text: &str) -> String {
+    let mut folded = String::new();
+    for c in text.chars().filter(|c| !is_invisible(*c)) {
+        fold(c, |c| folded.push(c));
+    }
+    folded
 }
 
 /// Whether names go on with `c`.

@@ -29,6 +29,33 @@ fn a_count_that_was_too_small_is_corrected_at_once_and_one_too_large_after_three
 }
 
 #[test]
+fn far_up_goes_only_what_three_replies_agree_on() {
+    assert_eq!(thousandths(&[(10_000, 25_000)]), 1_300);
+    assert_eq!(thousandths(&[(10_000, 25_000), (10_000, 24_000)]), 1_300);
+    // However much longer the odd one is: weight alone does not make a majority.
+    let odd = [(100, 110), (100, 110), (10_000, 25_000), (100, 110)];
+    assert_eq!(thousandths(&odd), 1_300);
+    assert_eq!(thousandths(&[(10_000, 25_000); 3]), 2_500);
+    // And what two replies of the window say lowers nothing, however long they are.
+    let odd = [(100, 110), (9_000, 2_000), (9_000, 2_000), (100, 110)];
+    assert_eq!(thousandths(&odd), 1_100);
+}
+
+#[test]
+fn a_server_that_always_says_the_same_lowers_no_count() {
+    let mut calibration = Calibration::new();
+    for turn in 0..60 {
+        calibration.learn(600 + 300 * turn, 1_000);
+        let scale = calibration.scale();
+        assert!(turn < 6 || scale >= Scale::ONE, "{scale:?} in turn {turn}");
+    }
+    let report = calibration.report().unwrap();
+    assert!(report.error > Some(0.5), "{report:?}");
+    // One that counts tokens and makes half as many of them is believed soon.
+    assert_eq!(thousandths(&[(5_000, 2_500); 8]), 500);
+}
+
+#[test]
 fn an_outlier_moves_nothing_however_long_its_payload() {
     let mut samples = vec![(5_000, 5_400); 9];
     samples.push((900_000, 4_000_000));

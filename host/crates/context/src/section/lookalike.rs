@@ -1,8 +1,10 @@
 //! Characters that a model may read as others.
 //!
 //! No table can be complete, and none needs to be: a model is trained on text in which tags are written with the plain characters. What is here are the
-//! forms that Unicode itself calls compatible (full width, mathematical, circled), the letters of Cyrillic and Greek that look the same as Latin ones in
-//! most fonts, and whatever is not visible at all.
+//! forms that Unicode itself calls compatible (full width, mathematical, raised, ligatures; by its own tables), the letters of Cyrillic and Greek that look
+//! the same as Latin ones in most fonts, small capitals, and whatever is not visible at all.
+
+use unicode_normalization::char::decompose_compatible;
 
 /// Whether `c` looks like `<`.
 pub fn opens(c: char) -> bool {
@@ -21,6 +23,7 @@ pub fn opens(c: char) -> bool {
             | '⦑'
             | '⧼'
             | '≺'
+            | '≮'
             | '⋖'
             | 'ᐸ'
             | 'ᚲ'
@@ -54,13 +57,50 @@ pub fn slashes(c: char) -> bool {
     )
 }
 
+/// Whether `c` may stand between the `<` of a tag and its name: `<!charter>`, `<|charter|>`, `<"charter">`.
+pub fn decorates(c: char) -> bool {
+    c.is_whitespace()
+        || slashes(c)
+        || matches!(
+            c,
+            '!' | '?'
+                | '|'
+                | '"'
+                | '\''
+                | '`'
+                | '´'
+                | '‘'
+                | '’'
+                | '“'
+                | '”'
+                | '„'
+                | '('
+                | '['
+                | '{'
+                | '*'
+                | ':'
+                | '#'
+                | '%'
+                | '@'
+                | '~'
+                | '^'
+                | '$'
+                | '&'
+        )
+}
+
 /// Whether nobody sees `c` where it stands: zero-width and format characters, control characters, fillers, marks that join the letter before them.
 pub fn is_invisible(c: char) -> bool {
     (c.is_control() && !c.is_whitespace())
         || matches!(c,
             '\u{ad}'
             | '\u{300}'..='\u{36f}'
+            | '\u{600}'..='\u{605}'
             | '\u{61c}'
+            | '\u{6dd}'
+            | '\u{70f}'
+            | '\u{890}'..='\u{891}'
+            | '\u{8e2}'
             | '\u{115f}'..='\u{1160}'
             | '\u{17b4}'..='\u{17b5}'
             | '\u{180b}'..='\u{180f}'
@@ -76,70 +116,99 @@ pub fn is_invisible(c: char) -> bool {
             | '\u{fe20}'..='\u{fe2f}'
             | '\u{feff}'
             | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{110bd}'
+            | '\u{110cd}'
+            | '\u{13430}'..='\u{1343f}'
+            | '\u{1bca0}'..='\u{1bca3}'
             | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The plain small letter, digit or sign that `c` looks like; `c` itself where it looks like none.
-pub fn folded(c: char) -> char {
-    let letter = |first: char| within(c, first, b'a', 26);
+/// What `c` looks like in plain small letters, digits and signs, one after the other: a ligature is several, what nobody sees none.
+pub fn fold(c: char, mut emit: impl FnMut(char)) {
     match c {
-        '\0'..='\u{7f}' => c.to_ascii_lowercase(),
-        // The whole of ASCII in full width, at a fixed distance.
-        '\u{ff01}'..='\u{ff5e}' => {
-            char::from_u32(c as u32 - 0xfee0).map_or(c, |c| c.to_ascii_lowercase())
-        }
-        // Alphabets of 26 capitals and 26 small letters each, one after the other.
-        '\u{1d400}'..='\u{1d6a3}' => letter('\u{1d400}'),
-        '\u{1d7ce}'..='\u{1d7ff}' => within(c, '\u{1d7ce}', b'0', 10),
-        '\u{249c}'..='\u{24b5}' => letter('\u{249c}'),
-        '\u{24b6}'..='\u{24e9}' => letter('\u{24b6}'),
-        '\u{1f110}'..='\u{1f129}' => letter('\u{1f110}'),
-        '\u{1f130}'..='\u{1f149}' => letter('\u{1f130}'),
-        '\u{1f150}'..='\u{1f169}' => letter('\u{1f150}'),
-        '\u{1f170}'..='\u{1f189}' => letter('\u{1f170}'),
-        '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' | '﹘' | '﹣' | '⁃' => '-',
-        '․' | '。' | '｡' => '.',
-        _ => same_shape(c),
+        '\0'..='\u{7f}' => emit(c.to_ascii_lowercase()),
+        // Alphabets in brackets and boxes, which Unicode takes apart into letters with brackets, or not at all.
+        '\u{249c}'..='\u{24b5}' => emit(letter(c, '\u{249c}')),
+        '\u{1f110}'..='\u{1f129}' => emit(letter(c, '\u{1f110}')),
+        '\u{1f130}'..='\u{1f149}' => emit(letter(c, '\u{1f130}')),
+        '\u{1f150}'..='\u{1f169}' => emit(letter(c, '\u{1f150}')),
+        '\u{1f170}'..='\u{1f189}' => emit(letter(c, '\u{1f170}')),
+        '\u{1f1e6}'..='\u{1f1ff}' => emit(letter(c, '\u{1f1e6}')),
+        _ => decompose_compatible(c, |part| {
+            if !is_invisible(part) {
+                emit(same_shape(part).to_ascii_lowercase());
+            }
+        }),
     }
 }
 
-/// The `width` characters from `plain` on, over and over from `first` on.
-fn within(c: char, first: char, plain: u8, width: u32) -> char {
-    let offset = (c as u32 - first as u32) % width;
-    u8::try_from(offset).map_or(c, |offset| char::from(plain + offset))
+/// The letter that `c` stands for in an alphabet that begins at `first`.
+fn letter(c: char, first: char) -> char {
+    let offset = (c as u32).saturating_sub(first as u32);
+    u8::try_from(offset).map_or(c, |offset| char::from(b'a' + offset % 26))
 }
 
-/// Letters of other scripts that look like Latin ones.
+/// Letters that Unicode does not take apart: small capitals, letters with a stroke or a hook, those of other scripts that look like Latin ones.
 fn same_shape(c: char) -> char {
     match c {
-        'а' | 'А' | 'α' | 'Α' | 'ɑ' => 'a',
-        'В' | 'Β' | 'в' | 'Ь' | 'ь' => 'b',
-        'с' | 'С' | 'ϲ' | 'Ϲ' | 'ⅽ' | 'Ⅽ' => 'c',
-        'ԁ' | 'Ԁ' | 'ⅾ' | 'Ⅾ' => 'd',
-        'е' | 'Е' | 'ε' | 'Ε' | 'ё' | 'Ё' | 'ҽ' => 'e',
-        'Ϝ' | 'ƒ' => 'f',
-        'ɡ' | 'ց' | 'Ԍ' => 'g',
-        'һ' | 'Һ' | 'Н' | 'Η' | 'н' | 'հ' => 'h',
-        'і' | 'І' | 'ι' | 'Ι' | 'ı' | 'ї' | 'ⅰ' | 'Ⅰ' | 'İ' => 'i',
-        'ј' | 'Ј' | 'ϳ' | 'Ϳ' => 'j',
-        'к' | 'К' | 'κ' | 'Κ' | '\u{212a}' => 'k',
-        'ӏ' | 'Ӏ' | 'ⅼ' | 'Ⅼ' | 'ʟ' => 'l',
-        'м' | 'М' | 'Μ' | 'ⅿ' | 'Ⅿ' => 'm',
-        'п' | 'Ν' | 'η' | 'ո' => 'n',
-        'о' | 'О' | 'ο' | 'Ο' | 'օ' | 'Օ' => 'o',
-        'р' | 'Р' | 'ρ' | 'Ρ' => 'p',
-        'ԛ' | 'Ԛ' => 'q',
-        'г' | 'ɼ' => 'r',
-        'ѕ' | 'Ѕ' | 'ſ' => 's',
-        'т' | 'Т' | 'τ' | 'Τ' => 't',
-        'υ' | 'ս' | 'Ս' => 'u',
-        'ѵ' | 'Ѵ' | 'ν' | 'ⅴ' | 'Ⅴ' => 'v',
-        'ԝ' | 'Ԝ' | 'ω' => 'w',
-        'х' | 'Х' | 'χ' | 'Χ' | 'ⅹ' | 'Ⅹ' => 'x',
-        'у' | 'У' | 'γ' | 'Υ' | 'ү' | 'Ү' => 'y',
-        'Ζ' | 'ᴢ' => 'z',
+        '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' | '﹘' | '﹣' | '⁃' | '˗' => '-',
+        '。' | '｡' => '.',
+        'Ⱥ' | 'ɑ' | 'Α' | 'α' | 'А' | 'а' | 'ᴀ' | 'ᶏ' | 'ⱥ' => 'a',
+        'ƀ' | 'Ɓ' | 'Ƃ' | 'ƃ' | 'Ƀ' | 'ɓ' | 'ʙ' | 'Β' | 'В' | 'Ь' | 'в' | 'ь' | 'ᵬ' | 'ᶀ' | 'Ꞗ'
+        | 'ꞗ' => 'b',
+        'Ƈ' | 'ƈ' | 'Ȼ' | 'ȼ' | 'ɕ' | 'ϲ' | 'Ϲ' | 'С' | 'с' | 'ᴄ' | 'Ꞓ' | 'ꞓ' | 'ꞔ' | 'Ꞔ' | '𝼝' => {
+            'c'
+        }
+        'Đ' | 'đ' | 'Ɗ' | 'Ƌ' | 'ƌ' | 'ȡ' | 'ɖ' | 'ɗ' | 'Ԁ' | 'ԁ' | 'ᴅ' | 'ᵭ' | 'ᶁ' | 'ᶑ' | 'Ꟈ'
+        | 'ꟈ' => 'd',
+        'Ɇ' | 'ɇ' | 'ɛ' | 'Ε' | 'ε' | 'Е' | 'е' | 'ҽ' | 'ᴇ' | 'ᶒ' | 'ⱸ' | 'ꬴ' => {
+            'e'
+        }
+        'Ƒ' | 'ƒ' | 'Ϝ' | 'ᵮ' | 'ᶂ' | 'ꜰ' | 'Ꞙ' | 'ꞙ' => 'f',
+        'Ɠ' | 'Ǥ' | 'ǥ' | 'ɠ' | 'ɡ' | 'ɢ' | 'ʛ' | 'Ԍ' | 'ց' | 'ᶃ' | 'Ꞡ' | 'ꞡ' | 'Ɡ' | 'ꬶ' => {
+            'g'
+        }
+        'Ħ' | 'ħ' | 'ɦ' | 'ʜ' | 'Η' | 'Н' | 'н' | 'Һ' | 'һ' | 'հ' | 'Ⱨ' | 'ⱨ' | 'ꞕ' | 'Ɦ' => {
+            'h'
+        }
+        'ı' | 'Ɨ' | 'ɨ' | 'ɩ' | 'ɪ' | 'Ι' | 'ι' | 'І' | 'і' | 'ᵻ' | 'ᶖ' | 'Ɪ' | '𝼚' => {
+            'i'
+        }
+        'ȷ' | 'Ɉ' | 'ɉ' | 'ɟ' | 'ʄ' | 'ʝ' | 'Ϳ' | 'ϳ' | 'Ј' | 'ј' | 'ᴊ' | 'Ʝ' => 'j',
+        'Ƙ' | 'ƙ' | 'Κ' | 'κ' | 'К' | 'к' | 'ĸ' | 'ᴋ' | 'ᶄ' | 'Ⱪ' | 'ⱪ' | 'Ꝁ' | 'ꝁ' | 'Ꝃ' | 'ꝃ'
+        | 'Ꝅ' | 'ꝅ' | 'Ꞣ' | 'ꞣ' => 'k',
+        'Ł' | 'ł' | 'ƚ' | 'ȴ' | 'Ƚ' | 'ɫ' | 'ɬ' | 'ɭ' | 'ʟ' | 'Ӏ' | 'ӏ' | 'ᴌ' | 'ᶅ' | 'Ⱡ' | 'ⱡ'
+        | 'Ɫ' | 'Ꝉ' | 'ꝉ' | 'ꞎ' | 'Ɬ' | 'ꬷ' | 'ꬸ' | 'ꬹ' | '𝼄' | '𝼑' | '𝼓' => {
+            'l'
+        }
+        'ɱ' | 'Μ' | 'М' | 'м' | 'ᴍ' | 'ᵯ' | 'ᶆ' | 'Ɱ' | 'ꬺ' => 'm',
+        'Ɲ' | 'ƞ' | 'Ƞ' | 'ȵ' | 'ɲ' | 'ɳ' | 'ɴ' | 'Ν' | 'η' | 'п' | 'ո' | 'ᵰ' | 'ᶇ' | 'Ꞑ' | 'ꞑ'
+        | 'Ꞥ' | 'ꞥ' | 'ꬻ' => 'n',
+        'Ø' | 'ø' | 'Ɵ' | 'Ο' | 'ο' | 'О' | 'о' | 'Օ' | 'օ' | 'ᴏ' | 'ⱺ' | 'Ꝋ' | 'ꝋ' | 'Ꝍ' | 'ꝍ'
+        | '𝼛' => 'o',
+        'Ƥ' | 'ƥ' | 'Ρ' | 'ρ' | 'Р' | 'р' | 'ᴘ' | 'ᵱ' | 'ᵽ' | 'ᶈ' | '℘' | 'Ᵽ' | 'Ꝑ' | 'ꝑ' | 'Ꝓ'
+        | 'ꝓ' | 'Ꝕ' | 'ꝕ' => 'p',
+        'ɋ' | 'ʠ' | 'Ԛ' | 'ԛ' | 'Ꝗ' | 'ꝗ' | 'Ꝙ' | 'ꝙ' | 'ꞯ' => 'q',
+        'Ɍ' | 'ɍ' | 'ɼ' | 'ɽ' | 'ɾ' | 'ʀ' | 'г' | 'ᵲ' | 'ᵳ' | 'ᶉ' | 'Ɽ' | 'Ꞧ' | 'ꞧ' | 'ꭆ' | 'ꭉ'
+        | 'ꭋ' | 'ꭌ' | '𝼖' => 'r',
+        'ȿ' | 'ʂ' | 'Ѕ' | 'ѕ' | 'ᵴ' | 'ᶊ' | 'ẜ' | 'ẝ' | 'Ȿ' | 'ꜱ' | 'Ꞩ' | 'ꞩ' | 'Ʂ' | 'Ꟊ' | 'ꟊ'
+        | '𝼞' => 's',
+        'Ŧ' | 'ŧ' | 'ƫ' | 'Ƭ' | 'ƭ' | 'Ʈ' | 'ȶ' | 'Ⱦ' | 'ʈ' | 'Τ' | 'τ' | 'Т' | 'т' | 'ᴛ' | 'ᵵ'
+        | 'ⱦ' | '𝼉' => 't',
+        'Ʉ' | 'ʉ' | 'ʊ' | 'υ' | 'Ս' | 'ս' | 'ᴜ' | 'ᵾ' | 'ᶙ' | 'Ꞹ' | 'ꞹ' | 'ꭎ' | 'ꭒ' => {
+            'u'
+        }
+        'Ʋ' | 'ʋ' | 'ν' | 'Ѵ' | 'ѵ' | 'ᴠ' | 'ᶌ' | 'ⱱ' | 'ⱴ' | 'Ꝟ' | 'ꝟ' => 'v',
+        'ω' | 'Ԝ' | 'ԝ' | 'ᴡ' | 'Ⱳ' | 'ⱳ' => 'w',
+        'Χ' | 'χ' | 'Х' | 'х' | 'ᶍ' | 'ꭖ' | 'ꭗ' | 'ꭘ' | 'ꭙ' => 'x',
+        'Ƴ' | 'ƴ' | 'Ɏ' | 'ɏ' | 'ʏ' | 'Υ' | 'γ' | 'У' | 'у' | 'Ү' | 'ү' | 'Ỿ' | 'ỿ' | 'ꭚ' => {
+            'y'
+        }
+        'Ƶ' | 'ƶ' | 'Ȥ' | 'ȥ' | 'ɀ' | 'ʐ' | 'ʑ' | 'Ζ' | 'ᴢ' | 'ᵶ' | 'ᶎ' | 'Ⱬ' | 'ⱬ' | 'Ɀ' | 'Ᶎ' => {
+            'z'
+        }
         other => other,
     }
 }

@@ -38,10 +38,58 @@ fn whatever_reads_as_a_tag_of_the_map_is_made_harmless() {
             "&lt;\u{200b}/ch\u{200d}art\u{ad}er\u{feff}>",
         ),
         ("<<</charter>", "<<&lt;/charter>"),
+        ("</charter\u{301}>", "&lt;/charter\u{301}>"),
+        ("</c\u{1bca0}harter>", "&lt;/c\u{1bca0}harter>"),
+        ("</char ter>", "&lt;/char ter>"),
+        ("</char\u{2028}t\ner >", "&lt;/char\u{2028}t\ner >"),
+        ("</x:charter>", "&lt;/x:charter>"),
+        (
+            "<a-long-one.of:x:charter y='1'>",
+            "&lt;a-long-one.of:x:charter y='1'>",
+        ),
+        ("</\"charter\">", "&lt;/\"charter\">"),
+        ("<!charter>", "&lt;!charter>"),
+        ("<?charter?>", "&lt;?charter?>"),
+        ("<|charter|>", "&lt;|charter|>"),
+        ("<|/charter|>", "&lt;|/charter|>"),
+        ("≮/charter>", "&lt;/charter>"),
+        ("tail </char", "tail &lt;/char"),
         ("tail <", "tail &lt;"),
         ("tail </ \n", "tail &lt;/ \n"),
     ] {
         assert_eq!(all().neutralise(hostile), harmless, "{hostile}");
+    }
+}
+
+#[test]
+fn no_form_of_a_letter_hides_a_name() {
+    let names = names(&["charter", "history", "abcdefghijklmnopqrstuvwxyz"]);
+    for name in [
+        "cℎarter",
+        "chart\u{200b}ℯr",
+        "ℭharter",
+        "chartℯr",
+        "ᶜʰᵃʳᵗᵉʳ",
+        "ᴄʜᴀʀᴛᴇʀ",
+        "chªrter",
+        "hist\u{ba}ry",
+        "hiﬆory",
+        "hiﬅory",
+        "🇨🇭🇦🇷🇹🇪🇷",
+        "🅲🅷🅰🆁🆃🅴🆁",
+        "⒞⒣⒜⒭⒯⒠⒭",
+        "ｃｈａｒｔｅｒ",
+        "𝓬𝓱𝓪𝓻𝓽𝓮𝓻",
+        "𝚌𝚑𝚊𝚛𝚝𝚎𝚛",
+        "сһаrtеr",
+        "ċḧäŕẗëř",
+        "ħıstøry",
+        "𝛂bcdefghijklmnopqrstuvwxyz",
+        "abcdefghijĸℓmnopqrstuvwxyz",
+    ] {
+        for hostile in [format!("<{name}>"), format!("a</{name} >")] {
+            assert!(names.neutralise(&hostile).contains("&lt;"), "{hostile}");
+        }
     }
 }
 
@@ -52,6 +100,8 @@ fn what_has_nothing_to_do_with_the_map_stays_as_it_was() {
         "if a < b && c > d { Vec::<u8>::new() }",
         "<html><body class=\"x\">é</body></html>",
         "<charters> <charter-2> <chart> </repo>",
+        "<x:charters> <charte:r> <fa.cts> <fac, ts> <one facts>",
+        "i <= facts; n <- charter; 3 < 4 facts",
         "<日本語> ‹été›",
         "&lt;/charter>",
         "charter>",
@@ -70,6 +120,10 @@ fn a_long_hostile_text_takes_one_pass() {
     assert_eq!(all().neutralise(&many).len(), many.len() + 3 * 300_000);
     let wide = format!("<{}charter>", "\u{200b} ".repeat(1_000_000));
     assert!(all().neutralise(&wide).starts_with("&lt;"));
+    let prefixed = format!("<{}charter>", "x:".repeat(1_000_000));
+    assert!(all().neutralise(&prefixed).starts_with("&lt;"));
+    let begun = "<c ".repeat(300_000);
+    assert!(all().neutralise(&begun).starts_with("<c <c"));
 }
 
 #[test]
@@ -125,6 +179,11 @@ fn hostile() -> impl Strategy<Value = String> {
         "x",
         "&lt;",
         "-",
+        ":",
+        "!",
+        "ﬆ",
+        "cℎ",
+        "≮",
     ]);
     proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
@@ -134,7 +193,7 @@ proptest! {
     fn nothing_is_left_that_reads_as_a_tag_and_only_signs_were_changed(text in hostile()) {
         let harmless = all().neutralise(&text).into_owned();
         prop_assert_eq!(all().neutralise(&harmless), harmless.as_str(), "once is enough");
-        let plain: String = harmless.chars().filter(|c| !is_invisible(*c)).map(folded).collect();
+        let plain = folded(&harmless);
         for tag in ["<charter>", "</charter>", "<facts>", "</facts>"] {
             prop_assert!(!plain.contains(tag), "{plain}");
         }

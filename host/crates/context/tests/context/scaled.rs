@@ -56,10 +56,10 @@ fn room_budgets_and_report_go_by_the_factor_and_items_do_not() {
     assert_eq!(budgets, [Some(100), Some(150), None]);
     assert_eq!(
         report.estimator,
-        "bytes/3.6 × 1.50, learnt from 16 replies, off by 0.0 %"
+        "bytes/3.6 × 1.50, learnt from 16 replies, off by 1.8 %"
     );
     let calibration = serde_json::to_string(&report.calibration).unwrap();
-    assert_eq!(calibration, r#"{"samples":16,"factor":1.5,"error":0.0}"#);
+    assert_eq!(calibration, r#"{"samples":16,"factor":1.5,"error":0.018}"#);
     assert_eq!(assembled.payload.parameters, model(1_600, 100));
     // The shape stays in raw units: what the next reply is compared with.
     let raw = assembled.shape.tokens();
@@ -72,24 +72,54 @@ fn room_budgets_and_report_go_by_the_factor_and_items_do_not() {
 
 #[test]
 fn errors_speak_in_tokens_and_in_the_budgets_that_were_written() {
-    let chunks = [text("charter", &"x".repeat(360), Trim::Never).tokens(151)];
+    let chunks = [text("charter", &"x".repeat(360), Trim::Never).tokens(101)];
     let error = build(&chunks, &[], 1_600, &learnt(150)).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("takes 156 tokens (the estimate × 1.50, as learnt from what the provider reported), its budget is 101,"),
+        "{error}"
+    );
     let AssembleError::OverBudget { tokens, budget, .. } = error else {
         panic!("{error}");
     };
-    assert_eq!((tokens, budget), (156, 151));
-    let chunks = [text("charter", &"x".repeat(3_600), Trim::Never)];
+    assert_eq!((tokens, budget), (156, 101));
+    let chunks = [text("charter", &"x".repeat(5_400), Trim::Never)];
     let error = build(&chunks, &[], 1_600, &learnt(150)).unwrap_err();
     let AssembleError::TooLong { tokens, room, .. } = error else {
         panic!("{error}");
     };
-    assert_eq!((tokens, room), (1_506, 1_500));
+    assert_eq!((tokens, room), (2_256, 1_500));
     let error = build(&chunks, &[], 100, &learnt(150)).unwrap_err();
     assert!(matches!(error, AssembleError::NoRoom { limit: 100, .. }));
     assert!(matches!(
         build(&chunks, &[], 101, &learnt(500)).unwrap_err(),
         AssembleError::TooLong { room: 1, .. }
     ));
+}
+
+#[test]
+fn what_was_learnt_alone_makes_no_map_impossible() {
+    let never = |id: &str, bytes: usize| text(id, &"x".repeat(bytes), Trim::Never);
+    let (slack, said) = (text("slack", &"y".repeat(900), Trim::Tail), talk(40));
+    for factor in [120, 250, 500] {
+        // Beyond its budget by the factor alone.
+        let chunks = [never("charter", 3_000).tokens(1_000), history()];
+        let assembled = build(&chunks, &said, 20_000, &learnt(factor)).unwrap();
+        let charter = &assembled.report.chunks[0];
+        assert_eq!((charter.budget, charter.trimmed), (Some(1_000), 0));
+        let is_noted = charter
+            .note
+            .as_deref()
+            .is_some_and(|n| n.contains("budget"));
+        assert_eq!(is_noted, charter.tokens > 1_000, "{charter:?}");
+        // Beyond the window by the factor alone: all that can go goes, and the server decides.
+        let chunks = [never("charter", 5_000), slack.clone(), history()];
+        let assembled = build(&chunks, &said, 1_700, &learnt(factor)).unwrap();
+        assert_eq!(assembled.report.chunks[0].trimmed, 0);
+        let everything_else_went = assembled.payload.items.len() == 2;
+        assert!(factor == 120 || everything_else_went, "{assembled:?}");
+    }
 }
 
 #[test]
