@@ -73,7 +73,10 @@ impl Progress {
                 seen.doing = format!("thinking about {tokens} tokens");
             }
             RunEvent::Text { text } => {
-                self.clear();
+                // Only the live line may be taken away, never what the model has said so far.
+                if !seen.text_open {
+                    self.clear();
+                }
                 seen.text_open = !text.ends_with('\n');
                 let mut out = std::io::stdout().lock();
                 let text = match self.stdout_live {
@@ -246,9 +249,10 @@ impl Progress {
 
     /// Whatever comes next begins on a line of its own.
     fn end_line(&self, seen: &mut Seen) {
-        self.clear();
         if std::mem::take(&mut seen.text_open) {
             let _ = writeln!(std::io::stdout());
+        } else {
+            self.clear();
         }
     }
 
