@@ -189,3 +189,148 @@ fn an_interrupt_stops_what_is_under_way_and_the_conversation_goes_on() {
     assert_eq!(house.journal("interrupted").len(), 1);
     house.verify();
 }
+
+#[test]
+fn a_round_that_a_kill_cut_off_is_told_and_not_run_again() {
+    let server = ModelServer::start(|asked: &Asked| match asked.results().len() {
+        0 => Answer::Say(
+            Said::text("Both.")
+                .call(
+                    "fs__write",
+                    json!({ "path": "/workspace/once.txt", "text": "x" }),
+                )
+                .call("hostile__spin", json!({})),
+        ),
+        _ => Answer::Say(Said::text("I see.")),
+    });
+    let house = House::of(Plan {
+        provider: &format!("{{ kind: openai, base_url: \"{}\" }}", server.url),
+        policy: "{ tools: [{ allow: \"*\" }], mounts: { /workspace: { from: files, access: read-write } }, limits: { fuel: 100000G, deadline: 60s } }",
+        ..Plan::default()
+    });
+    house.write("files/a.txt", "an a\n");
+    let mut child = begin(&house, &[]);
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"do both\n").unwrap();
+    let started = Instant::now();
+    let calls = |house: &House| -> usize {
+        let shown = house.run(["journal", "show", "latest", "--json"]);
+        shown.stdout.matches("\"kind\":\"call\"").count()
+    };
+    while calls(&house) < 2 {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "both calls begin"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    talk(&house, &["--resume", "latest"], "and?\n").expect(0);
+    let asked = server.asked();
+    assert_eq!(asked.len(), 2, "the calls are not asked for again");
+    let results = asked[1].results();
+    let told: Vec<(&str, &str)> = results
+        .iter()
+        .map(|(name, _, text)| (name.as_str(), text.as_str()))
+        .collect();
+    assert!(
+        told[0].0 == "fs__write" && !told[0].1.contains("stopped"),
+        "{told:?}"
+    );
+    assert!(
+        told[1].0 == "hostile__spin" && told[1].1.contains("may have taken effect"),
+        "{told:?}"
+    );
+    assert_eq!(calls(&house), 2, "nothing is run twice");
+    house.verify();
+}
+
+#[test]
+fn one_process_at_a_time_goes_on_with_a_run() {
+    let server = ModelServer::start(counts);
+    let house = house(&server);
+    let mut first = begin(&house, &[]);
+    let mut stdin = first.stdin.take().unwrap();
+    stdin.write_all(b"say one\n").unwrap();
+    let started = Instant::now();
+    while house
+        .run(["journal", "show", "latest"])
+        .stdout
+        .lines()
+        .filter(|line| line.contains("rested"))
+        .count()
+        == 0
+    {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "the first comes to rest"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    talk(&house, &["--resume", "latest"], "say two\n")
+        .expect(1)
+        .complains(&["under way in another process"]);
+    drop(stdin);
+    Ran::from(first.wait_with_output().unwrap()).expect(0);
+    talk(&house, &["--resume", "latest"], "say two\n").expect(0);
+    house.verify();
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_booked_and_kept() {
+    let first = AtomicUsize::new(0);
+    let server =
+        ModelServer::start(
+            move |asked: &Asked| match first.fetch_add(1, Ordering::SeqCst) {
+                0 => Answer::Cut(Said::text(
+                    "The first half of what I wanted to say, and then the second.",
+                )),
+                _ => counts(asked),
+            },
+        );
+    let house = house(&server);
+    let text = house.read("house.yaml")
+        + "prices: { test-model: { from: 2026-01-01, input: 1, output: 10, per: 1M } }\n";
+    house.write("house.yaml", &text);
+    talk(&house, &[], "say one\nsay two\n");
+    let asked = server.asked();
+    assert_eq!(asked.len(), 2);
+    assert!(
+        asked[1].body.contains("The first half"),
+        "what was seen is in the conversation: {}",
+        asked[1].body
+    );
+    let costs = house.journal("cost");
+    assert_eq!(costs.len(), 2, "{costs:?}");
+    assert!(
+        costs[0]["body"]["usd"]
+            .as_str()
+            .is_some_and(|usd| usd != "0"),
+        "{}",
+        costs[0]
+    );
+}
+
+#[test]
+fn a_person_answers_what_the_chart_asks() {
+    let server = ModelServer::start(counts);
+    let house = House::of(Plan {
+        provider: &format!("{{ kind: openai, base_url: \"{}\" }}", server.url),
+        chart: "data: { got: null }\ninitial: ask\nstates:\n  ask:\n    invoke: { activity: ask, params: { question: Which colour? } }\n    on: { ask.done: { target: work, actions: { assign: { got: event.data.text } } } }\n  work: { context: [{ template: \"The colour is {{ data.got }}.\" }], invoke: turn, on: { turn.done: done } }\n  done: { type: final }\n",
+        ..Plan::default()
+    });
+    house.edit(
+        "agents/tester.yaml",
+        "trim: oldest }\n",
+        "trim: oldest }\n  - { id: now, slot: cognition, budget: 500 }\n",
+    );
+    talk(&house, &[], "say red\n").expect(0);
+    let asked = server.asked();
+    assert_eq!(asked.len(), 1);
+    assert!(
+        asked[0].body.contains("The colour is say red."),
+        "{}",
+        asked[0].body
+    );
+}

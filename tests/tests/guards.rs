@@ -174,3 +174,40 @@ fn a_plugin_that_is_no_guard_cannot_be_posted() {
         .complains(&["the plugin `fs` is no guard"]);
     assert!(server.asked().is_empty());
 }
+
+#[test]
+fn what_is_held_back_stays_so_where_thinking_and_acting_are_two_states() {
+    let server = ModelServer::start(|asked: &Asked| {
+        Answer::Say(match asked.results().len() {
+            0 => Said::text("").call("fs__read", json!({ "path": "/workspace/BLOCK" })),
+            _ => Said::text("So be it."),
+        })
+    });
+    let house = guarded(&server, "grd");
+    house.write("charts/think.yaml", "chart: think\nversion: 1.0.0\nkind: cognition\ninitial: think\nstates:\n  think:\n    invoke: think\n    on: { think.done: [{ guard: \"event.data.calls == 0\", target: done }, act] }\n  act: { invoke: act, on: { act.done: think } }\n  done: { type: final }\n");
+    house.write("files/BLOCK", "was read");
+    house.run(["run", "tester", "Read it", "--json"]).expect(0);
+    let (_, _, result) = &server.asked()[1].results()[0];
+    assert!(
+        result.contains("held back by the guard grd") && !result.contains("was read"),
+        "{result}"
+    );
+}
+
+#[test]
+fn what_the_chart_itself_asks_for_passes_the_guards_too() {
+    let server = ModelServer::start(|_: &Asked| Answer::Say(Said::text("Seen.")));
+    let house = guarded(&server, "redact");
+    house.write("files/secret.env", &format!("GITHUB_TOKEN={SECRET}\n"));
+    house.write("charts/think.yaml", "chart: think\nversion: 1.0.0\nkind: cognition\ndata: { got: null }\ninitial: look\nstates:\n  look:\n    invoke: { activity: plugin, params: { tool: fs.read, arguments: { path: /workspace/secret.env } } }\n    on: { plugin.done: { target: say, actions: { assign: { got: event.data.text } } } }\n  say: { context: [{ template: \"Read: {{ data.got }}\" }], invoke: turn, on: { turn.done: done } }\n  done: { type: final }\n");
+    house.edit(
+        "agents/tester.yaml",
+        "trim: oldest }\n",
+        "trim: oldest }\n  - { id: now, slot: cognition, budget: 2000 }\n",
+    );
+    house.run(["run", "tester", "Read it", "--json"]).expect(0);
+    let asked = server.asked();
+    assert!(asked[0].body.contains("Read: "), "{}", asked[0].body);
+    assert!(!asked[0].body.contains(SECRET));
+    assert!(!everything(&house).contains(SECRET));
+}

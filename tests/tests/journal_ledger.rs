@@ -351,7 +351,7 @@ fn the_ledger_adds_up_to_the_same_by_every_dimension() {
         let rows = report["rows"].as_array().unwrap();
         for row in rows {
             let mut found = keys(row);
-            found.retain(|key| key != "expected_cached");
+            found.retain(|key| *key != "expected_cached");
             assert_eq!(found, [by, "calls", "tokens", "usd", "wall_ms", "joules"]);
             assert_eq!(
                 keys(&row["tokens"]),

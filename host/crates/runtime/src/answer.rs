@@ -159,7 +159,7 @@ impl Run<'_> {
     fn unanswered(&mut self, id: &Arc<str>, effect: u64, whom: &Whom, error: &ModelError) {
         self.record(Kind::Reply, &json!({ "effect": effect, "error": error }));
         let sent = self.activities.get(id).map_or(0, |activity| activity.sent);
-        let streamed = self.book_stream(id);
+        let streamed = self.book_stream(id, error.usage);
         if error.kind == ModelErrorKind::ContextOverflow && whom.tighter.is_none() && sent > 0 {
             let room = sent * TIGHTER_PERCENT / 100;
             self.show(RunEvent::Log {

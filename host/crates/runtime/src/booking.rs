@@ -38,17 +38,16 @@ pub(crate) fn price_of(services: &Services, parameters: &ModelParameters) -> Opt
 
 /// A usage to book in the place of one that cannot be; `None` where what was reported may be so.
 ///
-/// A server that reports nothing, or a thousand times what was sent, must neither be free nor spend the budget of a year.
+/// A server that reports nothing, or many times what its window holds, must neither be free nor spend the budget of a year.
 pub(crate) fn believable(reply: &Reply, expected: Expected, whom: &Whom) -> Option<Usage> {
     let usage = reply.usage;
     if !usage.reported {
         return None;
     }
-    let most_input = expected.raw.saturating_mul(8).saturating_add(10_000);
-    let limit = whom.asked.parameters.max_output.max(1);
-    let most_output = limit.saturating_mul(4).saturating_add(10_000);
+    // What a window is said to hold may be wrong, but not so wrong.
+    let most = whom.asked.parameters.context_length.saturating_mul(10);
     let nothing = usage.input == 0 && usage.output == 0 && expected.raw > 0;
-    if !nothing && usage.input <= most_input && usage.output <= most_output {
+    if !nothing && usage.input <= most && usage.output <= most {
         return None;
     }
     let written: usize = reply.calls.iter().map(|call| call.arguments.len()).sum();
@@ -137,8 +136,9 @@ impl Run<'_> {
         }
     }
 
-    /// An inference ends without its answer: book what it is known to have cost, and give the text that had come. One that never began to answer costs nothing.
-    pub(crate) fn book_stream(&mut self, id: &str) -> Option<String> {
+    /// An inference ends without its answer: book what it is known to have cost (what the provider had `told`, else an estimate), and give the text that had
+    /// come. One that never began to answer costs nothing.
+    pub(crate) fn book_stream(&mut self, id: &str, told: Option<Usage>) -> Option<String> {
         let activity = self.activities.get_mut(id)?;
         let (sent, state) = (activity.sent, activity.state.clone());
         let under_way = activity.under_way.take()?;
@@ -149,15 +149,15 @@ impl Run<'_> {
                 .unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *streamed)
         };
-        if streamed.text.is_empty() && streamed.thought == 0 {
+        if told.is_none() && streamed.text.is_empty() && streamed.thought == 0 {
             return None;
         }
-        let usage = Usage {
+        let usage = told.unwrap_or_else(|| Usage {
             input: sent,
             output: tokens_in(streamed.text.len() + streamed.thought),
             reasoning: tokens_in(streamed.thought),
             ..Usage::default()
-        };
+        });
         let now = self.services.clock.monotonic();
         let wall = now.saturating_sub(under_way.started);
         let cost = self.cost_of(&under_way.asked, under_way.price.as_ref(), &usage, wall);

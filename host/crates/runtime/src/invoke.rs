@@ -59,7 +59,7 @@ impl Run<'_> {
 
     /// Stop the invocation `id`: its effects are dropped, and calls that the model will never hear of otherwise get an answer that says so.
     pub(crate) fn cancel(&mut self, id: &str, why: &str) {
-        let streamed = self.book_stream(id);
+        let streamed = self.book_stream(id, None);
         self.abort(id);
         self.resuming.retain(|waiting| &**waiting != id);
         self.summing.forget(id);
