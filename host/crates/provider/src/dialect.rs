@@ -7,6 +7,7 @@ use crate::secret::Key;
 use crate::transport::refusal::Refusal;
 use crate::transport::sse::SseError;
 use reqwest::header::{HeaderMap, InvalidHeaderValue};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use types::{Item, ModelSink, Payload, Reply, Usage};
 
@@ -129,6 +130,33 @@ impl From<SseError> for DecodeError {
             SseError::NotText => "an event that is not UTF-8".to_owned(),
         })
     }
+}
+
+/// A word or a name that some servers write as a number, for `deserialize_with`; nothing where it is something else still, because no answer is worth
+/// less for what it is called.
+///
+/// # Errors
+/// When it is no JSON.
+pub fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(word) => Some(word),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    })
+}
+
+/// A position, as [`word`] reads words.
+///
+/// # Errors
+/// When it is no JSON.
+pub fn position<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(digits) => digits.parse().ok(),
+        Value::Number(number) => number
+            .as_u64()
+            .or_else(|| number.as_f64().filter(|n| *n >= 0.0).map(|n| n as u64)),
+        _ => None,
+    })
 }
 
 /// What an event called `error` tells: the error in it, or all of it.

@@ -1,7 +1,7 @@
 //! What the server sends, put together into a reply.
 
 use super::kept::{Part, keep};
-use crate::dialect::{Asked, Assembly, DecodeError, Event, told_error};
+use crate::dialect::{Asked, Assembly, DecodeError, Event, told_error, word};
 use crate::draft::{Draft, PartialCall, count, keep_first};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,9 +19,12 @@ struct Wire {
     message: Option<Box<Wire>>,
     content_block: Option<Value>,
     delta: Option<Value>,
+    #[serde(default, deserialize_with = "word")]
     id: Option<String>,
+    #[serde(default, deserialize_with = "word")]
     model: Option<String>,
     content: Option<Vec<Value>>,
+    #[serde(default, deserialize_with = "word")]
     stop_reason: Option<String>,
     usage: Option<Value>,
 }

@@ -153,10 +153,14 @@ fn why_not(tape: &Tape, marks: &Marks, payload: &Payload, hide: &Hide<'_>) -> St
         ),
     };
     format!(
-        "nearest is exchange {} (line {}), of which the first {} are the same; {part}. Record the run anew where the change was meant",
+        "nearest is exchange {} (line {}), {}; {part}. Record the run anew where the change was meant",
         n + 1,
         track.line,
-        counted(same, "item"),
+        match same {
+            0 => "which begins otherwise".to_owned(),
+            1 => "of which the first item is the same".to_owned(),
+            _ => format!("of which the first {same} items are the same"),
+        },
     )
 }
 

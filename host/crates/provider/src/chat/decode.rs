@@ -3,7 +3,7 @@
 //! Servers that call themselves compatible differ in everything that can differ, so every field is optional here, what is not understood
 //! is skipped, and only what makes an answer unusable is an error.
 
-use crate::dialect::{Asked, Assembly, DecodeError, Event, told_error};
+use crate::dialect::{Asked, Assembly, DecodeError, Event, position, told_error, word};
 use crate::draft::{Draft, PartialCall, count, keep_first};
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,7 +12,9 @@ use types::{ModelSink, Reply, StopReason, Usage};
 /// One event of the stream, or the one JSON answer of a server that does not stream.
 #[derive(Deserialize)]
 struct Chunk {
+    #[serde(default, deserialize_with = "word")]
     id: Option<String>,
+    #[serde(default, deserialize_with = "word")]
     model: Option<String>,
     choices: Option<Vec<Choice>>,
     usage: Option<Value>,
@@ -21,9 +23,11 @@ struct Chunk {
 
 #[derive(Deserialize)]
 struct Choice {
+    #[serde(default, deserialize_with = "position")]
     index: Option<u64>,
     delta: Option<Message>,
     message: Option<Message>,
+    #[serde(default, deserialize_with = "word")]
     finish_reason: Option<String>,
     usage: Option<Value>,
 }
@@ -39,13 +43,16 @@ struct Message {
 
 #[derive(Deserialize)]
 struct CallDelta {
+    #[serde(default, deserialize_with = "position")]
     index: Option<u64>,
+    #[serde(default, deserialize_with = "word")]
     id: Option<String>,
     function: Option<FunctionDelta>,
 }
 
 #[derive(Deserialize)]
 struct FunctionDelta {
+    #[serde(default, deserialize_with = "word")]
     name: Option<String>,
     arguments: Option<Value>,
 }
@@ -363,6 +370,29 @@ mod tests {
             (&*reply.model, reply.request.as_deref()),
             ("m-2", Some("r1"))
         );
+    }
+
+    #[test]
+    fn names_that_are_numbers_or_nothing_spoil_no_answer() {
+        let reply = reply(&[
+            json!({"id": 5, "model": 4.5, "choices": [{"index": "0", "delta": {"content": "Hi", "tool_calls": [
+                {"index": 0.0, "id": 7, "function": {"name": "fs__read", "arguments": "{"}},
+            ]}, "finish_reason": false}]}),
+            json!({"id": [], "model": {}, "choices": [{"index": null, "delta": {"tool_calls": [
+                {"index": "0", "id": null, "function": {"name": null, "arguments": "}"}},
+            ]}, "finish_reason": "tool_calls"}]}),
+        ]);
+        assert_eq!(
+            (&*reply.text, &*reply.model, reply.request.as_deref()),
+            ("Hi", "4.5", Some("5"))
+        );
+        let calls: Vec<_> = reply
+            .calls
+            .iter()
+            .map(|c| (&*c.id, &*c.name, c.arguments.to_string()))
+            .collect();
+        assert_eq!(calls, [("7", "fs.read", "{}".to_owned())]);
+        assert_eq!(reply.stop, StopReason::ToolCalls);
     }
 
     #[test]

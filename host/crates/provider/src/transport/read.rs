@@ -6,9 +6,10 @@ use super::sse::Events;
 use super::trouble::Trouble;
 use crate::dialect::{Assembly, DecodeError, Event};
 use reqwest::Response;
+use serde::de::IgnoredAny;
 use std::time::Duration;
 use tokio::time::timeout;
-use types::ModelSink;
+use types::{ModelError, ModelSink};
 
 /// How long a server that has said why the model stopped may take to send the rest (the count of tokens, mostly).
 const LONGEST_EPILOGUE: Duration = Duration::from_secs(5);
@@ -43,11 +44,7 @@ pub async fn read(
             Err(_) | Ok(Err(_)) if assembly.is_finished() => break,
             Err(_) => return Err(Failure::Final(trouble.silence(patience))),
             Ok(Err(error)) => {
-                let error = trouble.cut_off(Some(&error));
-                return Err(match assembly.is_empty() {
-                    true => Failure::Broken(error),
-                    false => Failure::Final(error),
-                });
+                return Err(broken(trouble.cut_off(Some(&error)), assembly));
             }
         };
         // Some servers label what they stream as JSON or not at all, so the first byte decides and not the header.
@@ -79,6 +76,8 @@ pub async fn read(
         }
     }
     let is_whole = whole.is_some();
+    // Of an event that the end of the stream cut, nobody can say what it was to be.
+    let mut cut_in_event = false;
     match whole {
         Some(whole) => assembly.take(
             Event {
@@ -87,16 +86,19 @@ pub async fn read(
             },
             sink,
         ),
-        None => events.end(|event| assembly.take(event, sink)),
-    }
-    .or_else(|error| {
-        if assembly.is_finished() {
-            Ok(())
-        } else {
-            Err(error)
+        None => {
+            cut_in_event = true;
+            events.end(|event| {
+                cut_in_event = serde_json::from_str::<IgnoredAny>(event.data).is_err();
+                assembly.take(event, sink)
+            })
         }
-    })
-    .map_err(|error| wrong_answer(error, assembly, trouble))?;
+    }
+    .or_else(|error| match error {
+        _ if assembly.is_finished() => Ok(()),
+        DecodeError::NotProtocol(_) if cut_in_event => Err(broken(trouble.cut_off(None), assembly)),
+        error => Err(wrong_answer(error, assembly, trouble)),
+    })?;
     if assembly.is_finished() || (is_whole && !assembly.is_empty()) {
         return Ok(());
     }
@@ -107,6 +109,14 @@ pub async fn read(
     } else {
         trouble.not_protocol("the body is empty")
     }))
+}
+
+/// The connection broke, which may be worth another attempt as long as nothing was said.
+fn broken(error: ModelError, assembly: &dyn Assembly) -> Failure {
+    match assembly.is_empty() {
+        true => Failure::Broken(error),
+        false => Failure::Final(error),
+    }
 }
 
 fn wrong_answer(error: DecodeError, assembly: &dyn Assembly, trouble: &Trouble<'_>) -> Failure {

@@ -26,6 +26,21 @@ const OVERFLOW_WORDS: [&str; 10] = [
     "input token count",
 ];
 
+/// Where servers put words of their own; the last is where OpenRouter hands on what the server behind it says.
+const OWN_WORDS: [&str; 11] = [
+    "/error",
+    "/error/message",
+    "/error/code",
+    "/error/type",
+    "/error/status",
+    "/message",
+    "/detail",
+    "/detail/message",
+    "/code",
+    "/type",
+    "/error/metadata/raw",
+];
+
 /// What a failure inside a stream would have been as a status, by the provider's word for it.
 const STATUSES: [(&str, u16); 13] = [
     ("invalid_request_error", 400),
@@ -135,8 +150,18 @@ impl Refusal {
 
     /// Whether the payload was longer than the model takes.
     pub fn is_overflow(&self) -> bool {
-        let lower = self.body.to_ascii_lowercase();
-        self.status >= 400 && OVERFLOW_WORDS.iter().any(|words| lower.contains(words))
+        let is_said = |text: &str| {
+            let lower = text.to_ascii_lowercase();
+            OVERFLOW_WORDS.iter().any(|words| lower.contains(words))
+        };
+        if self.status < 400 {
+            return false;
+        }
+        match serde_json::from_str::<Value>(&self.body) {
+            Ok(json) => own_words(&json).any(is_said),
+            // JSON that was too long to be read to its end is mostly what was asked, echoed.
+            Err(_) => self.body.len() < LARGEST_ERROR && is_said(&self.body),
+        }
     }
 
     /// Whether repeating the same request later can help. An exhausted account answers 429 too, and no patience mends that.
@@ -164,6 +189,18 @@ impl Refusal {
             .find_map(|pointer| json.pointer(pointer).and_then(Value::as_str))
             .map_or_else(|| beginning_of(&json.to_string()), str::to_owned)
     }
+}
+
+/// The server's own words in the body of an error, in whichever shape: servers that check what they are sent echo it beside them.
+fn own_words(json: &Value) -> impl Iterator<Item = &str> {
+    let json = json.get(0).unwrap_or(json);
+    let words = OWN_WORDS.iter().filter_map(|at| json.pointer(at)?.as_str());
+    // What FastAPI finds wrong, one for each field.
+    let faults = ["/detail", "/message/detail"]
+        .iter()
+        .filter_map(|at| json.pointer(at)?.as_array())
+        .flatten();
+    words.chain(faults.filter_map(|fault| fault.get("msg")?.as_str()))
 }
 
 /// The provider's id for a request, from the headers of its response.
@@ -228,6 +265,40 @@ mod tests {
             };
             assert_eq!(asked.is_worth_repeating(), says);
         }
+    }
+
+    #[test]
+    fn only_what_the_server_says_itself_tells_of_an_overflow() {
+        let words = "This model's maximum context length is 8 tokens";
+        for body in [
+            json!({"error": {"message": words, "code": 400}}),
+            json!({"error": {"message": "no", "code": "context_length_exceeded"}}),
+            json!({"error": {"message": "no", "code": 400, "type": "exceed_context_size_error"}}),
+            json!([{"error": {"message": "The input token count exceeds the maximum", "status": "INVALID_ARGUMENT"}}]),
+            json!({"error": words}),
+            json!({"object": "error", "message": words, "code": 400}),
+            json!({"detail": words}),
+            json!({"detail": [{"loc": ["body"], "msg": words}]}),
+            json!({"error": {"message": "Provider returned error", "metadata": {"raw": format!("{{\"message\":\"{words}\"}}")}}}),
+            json!(words),
+        ] {
+            let text = body
+                .as_str()
+                .map_or_else(|| body.to_string(), str::to_owned);
+            assert!(refusal(400, &text).is_overflow(), "{text}");
+            assert!(!refusal(200, &text).is_overflow(), "{text}");
+        }
+        let echo = "Explain what a context window is, and context_length_exceeded";
+        for body in [
+            json!({"detail": [{"loc": ["body", "tools"], "msg": "Field required", "input": {"content": echo}}]}),
+            json!({"error": {"message": "bad tool", "param": echo}, "input": echo}),
+            json!({"message": "no", "request": {"messages": [{"content": echo}]}}),
+        ] {
+            assert!(!refusal(422, &body.to_string()).is_overflow(), "{body}");
+        }
+        let mut cut = json!({"input": echo.repeat(2000)}).to_string();
+        cut.truncate(LARGEST_ERROR);
+        assert!(!refusal(422, &cut).is_overflow());
     }
 
     #[test]

@@ -205,7 +205,7 @@ async fn a_wrong_content_length_takes_nothing_that_was_said() {
     let error = with(without_end.len() - 10, &without_end)
         .await
         .unwrap_err();
-    assert_eq!(error.kind, ModelErrorKind::Protocol, "{error}");
+    assert_eq!(error.kind, ModelErrorKind::Unreachable, "{error}");
 }
 
 #[tokio::test]

@@ -352,7 +352,7 @@ async fn what_does_not_fit_says_which_exchange_is_nearest_and_where_they_part() 
         ),
         (
             payload(vec![say("Go"), say("on")]),
-            "of which the first 1 item are the same; item 2 differs: recorded is `assistant: Let me read. Then I tell. calls fs.read \
+            "of which the first item is the same; item 2 differs: recorded is `assistant: Let me read. Then I tell. calls fs.read \
              {\"path\":\"/a\"}`, asked was `user: on`",
         ),
         (

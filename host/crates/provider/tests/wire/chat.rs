@@ -163,14 +163,22 @@ async fn an_answer_that_breaks_off_is_no_answer() {
         &["transfer-encoding: chunked"],
         &format!("{:x}\r\n{}", begun.len() + 50, begun),
     );
-    for (bytes, kind) in [
-        (cut, ModelErrorKind::Unreachable),
-        (cut_in_event, ModelErrorKind::Protocol),
-        (cut_in_chunk, ModelErrorKind::Unreachable),
-    ] {
-        let error = ask_for(vec![whole(bytes)]).await.unwrap_err();
-        assert_eq!(error.kind, kind, "{error}");
+    let cut_in_letter = [&answer("200 OK", &[], &begun)[..], b"data: {\"\xc3"].concat();
+    for bytes in [cut, cut_in_event, cut_in_chunk, cut_in_letter] {
+        let server = Server::start(vec![whole(bytes)]).await;
+        let error = ask(&server).await.unwrap_err();
+        assert_eq!(error.kind, ModelErrorKind::Unreachable, "{error}");
+        assert!(error.message.contains("broke off"), "{error}");
+        assert_eq!(server.requests().len(), 1);
     }
+    // What is cut before it says anything is asked for again.
+    let cut_at_once = whole(answer("200 OK", &[], r#"data: {"choi"#));
+    let fine = whole(answer("200 OK", &[], STREAM_END));
+    assert_eq!(&*ask_for(vec![cut_at_once, fine]).await.unwrap().text, "x");
+    // What is whole but for its last line break is no chat completion.
+    let other = whole(answer("200 OK", &[], r#"data: {"choices": 7}"#));
+    let error = ask_for(vec![other]).await.unwrap_err();
+    assert_eq!(error.kind, ModelErrorKind::Protocol, "{error}");
 }
 
 #[tokio::test]

@@ -233,6 +233,15 @@ fn what_was_counted_at_the_beginning_is_not_wiped_by_zeros_at_the_end() {
 }
 
 #[test]
+fn names_that_are_numbers_spoil_no_answer() {
+    let reply = reply(&[
+        json!({"type": "message_start", "message": {"id": 5, "model": 4}}),
+        ended("end_turn"),
+    ]);
+    assert_eq!((&*reply.model, reply.request.as_deref()), ("4", Some("5")));
+}
+
+#[test]
 fn lies_about_tokens_are_not_believed() {
     for (usage, expected) in [
         (
