@@ -268,6 +268,9 @@ fn a_mistake_on_the_command_line_is_explained_and_changes_nothing() {
     run(&["x", "--weight", "NaN"])
         .expect(2)
         .complains(&["cannot weigh NaN"]);
+    run(&["x", "--weight", "1e308"])
+        .expect(2)
+        .complains(&["cannot weigh 1e308", "from 0 to 1000"]);
     house
         .run(["memory", "add", "testre", "--layer", "facts", "x"])
         .expect(2)

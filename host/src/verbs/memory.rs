@@ -13,6 +13,9 @@ use std::io::Read;
 use std::time::Duration;
 use types::{Clock, MemoryLayer, Provenance, Timestamp, write_duration};
 
+/// The most that a person may have a memory weigh: a thousand ordinary ones. More says nothing more, and makes everything else count for nothing.
+const HEAVIEST: f64 = 1_000.0;
+
 /// What stands for the whole house where an agent is named.
 const EVERYONE: &str = "*";
 
@@ -78,6 +81,7 @@ fn add(options: &MemoryAdd) -> Result<u8, Failure> {
         weight: options.weight,
     };
     // Before the journal is opened: a mistake begins none.
+    check_weight(new.weight)?;
     new.check()?;
     let id = Memory::of(&mut open::journal(&house)?).add(&person(), new)?;
     match options.json {
@@ -85,6 +89,24 @@ fn add(options: &MemoryAdd) -> Result<u8, Failure> {
         false => print::out(&format!("Remembered as {id}.\n"))?,
     }
     Ok(0)
+}
+
+/// What is not a number lies outside too.
+fn check_weight(weight: f64) -> Result<(), Failure> {
+    if (0.0..=HEAVIEST).contains(&weight) {
+        return Ok(());
+    }
+    let message = format!("a memory cannot weigh {}", shown_weight(weight));
+    let help = format!("write a number from 0 to {HEAVIEST}, where 1 is usual");
+    Err(Failure::new(USAGE, message).help(help))
+}
+
+/// A weight in a few characters, whatever it is.
+fn shown_weight(weight: f64) -> String {
+    match weight.abs() >= 1e6 {
+        true => format!("{weight:e}"),
+        false => weight.to_string(),
+    }
 }
 
 fn forget(id: MemoryId, house: &HouseOption) -> Result<u8, Failure> {
@@ -200,7 +222,7 @@ fn row(memory: &Remembered, now: Timestamp) -> [String; 5] {
         print::plain(memory.agent.as_deref().unwrap_or(EVERYONE)).replace(['\n', '\t'], " "),
         memory.layer.to_string(),
         age(memory.time, now),
-        memory.weight.to_string(),
+        shown_weight(memory.weight),
     ]
 }
 

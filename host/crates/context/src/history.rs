@@ -280,15 +280,23 @@ impl<'a> Conversation<'a> {
     pub fn notes(&self, kept: Kept, scale: Scale) -> impl Iterator<Item = String> {
         let left_out = kept.from > 0 && !kept.summary;
         let summary = self.covered.filter(|_| left_out).map(|covered| {
-            let tokens = scale.tokens(covered.summary.tokens);
-            format!("the summary of {tokens} tokens does not fit beside the newest exchange")
+            let tokens = counted(scale.tokens(covered.summary.tokens));
+            format!("the summary of {tokens} does not fit beside the newest exchange")
         });
         let unsummed = self.unsummed(kept);
         let lost = (unsummed > 0).then(|| {
-            let tokens = scale.tokens_up(unsummed);
-            format!("{tokens} tokens went without being summed up")
+            let tokens = counted(scale.tokens_up(unsummed));
+            format!("{tokens} went without being summed up")
         });
         summary.into_iter().chain(lost)
+    }
+}
+
+/// `1 token`, `2 tokens`
+fn counted(tokens: u64) -> String {
+    match tokens {
+        1 => "1 token".to_owned(),
+        tokens => format!("{tokens} tokens"),
     }
 }
 
@@ -304,6 +312,12 @@ fn roundest(low: u64, high: u64) -> u64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn one_is_told_as_one() {
+        let told: Vec<String> = [0, 1, 2].into_iter().map(counted).collect();
+        assert_eq!(told, ["0 tokens", "1 token", "2 tokens"]);
+    }
 
     #[test]
     fn the_roundest_number_is_found() {

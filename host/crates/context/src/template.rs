@@ -3,6 +3,7 @@
 //! A template is part of a definition, and what is filled in is not: so a template can compute, but reach nothing (no other template, no file, no
 //! clock), ends when its fuel does, and fails at a name that is not there instead of leaving a hole that nobody sees.
 
+mod limits;
 mod scan;
 
 use minijinja::syntax::SyntaxConfig;
@@ -105,6 +106,7 @@ pub fn check_template(source: &str, name: &str, place: &Place) -> Vec<Finding> {
             "a chunk's template stands alone: put the other text into a chunk of its own",
         ));
     }
+    findings.extend(written.unknown_uses(&environment));
     let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
     let mut unknown: Vec<(usize, Finding)> = template
         .undeclared_variables(true)
@@ -151,6 +153,7 @@ fn environment() -> Environment<'static> {
     environment.set_recursion_limit(DEPTH);
     // It prints everything there is, which no chunk is for.
     environment.remove_global("debug");
+    limits::set(&mut environment);
     if let Ok(syntax) = SyntaxConfig::builder()
         .trim_blocks(true)
         .lstrip_blocks(true)
@@ -160,6 +163,18 @@ fn environment() -> Environment<'static> {
         environment.set_syntax(syntax);
     }
     environment
+}
+
+/// Whether there is what `used` names: the engine tells only templates.
+fn is_known(environment: &Environment<'_>, used: &scan::Use<'_>) -> bool {
+    let question = match used.filter {
+        true => "name is filter",
+        false => "name is test",
+    };
+    let answer = environment
+        .compile_expression(question)
+        .and_then(|question| question.eval(minijinja::context! { name => used.name }));
+    answer.is_ok_and(|answer| answer.is_true())
 }
 
 /// A template with where it stands.
@@ -188,6 +203,21 @@ impl<'a> Written<'a> {
         environment
             .template_from_named_str(self.name, self.source)
             .map_err(|error| self.error(&error))
+    }
+
+    /// Filters and tests that there are not: the engine would notice when it comes to them.
+    fn unknown_uses(&self, environment: &Environment<'_>) -> Vec<Finding> {
+        let uses = Tags::of(self.source).flat_map(|tag| scan::uses(self.source, &tag));
+        uses.filter(|used| !is_known(environment, used))
+            .map(|used| {
+                let (message, help) = match used.filter {
+                    true => ("filter", "among the filters are `default`, `join`, `length`, `lower`, `replace`, `sort`, `tojson`, `trim` and `upper`"),
+                    false => ("test", "among the tests are `defined`, `none`, `in`, `odd`, `string` and `number`"),
+                };
+                let message = format!("there is no {message} `{}`", used.name);
+                Finding::error(&self.at(used.at), message, help)
+            })
+            .collect()
     }
 
     /// The place of the byte at `offset`.
@@ -303,16 +333,20 @@ fn absent(path: &str, values: &serde_json::Value) -> Option<(String, String)> {
     None
 }
 
+fn too_large() -> String {
+    format!(
+        "a template may write {} at most",
+        types::Bytes(LARGEST as u64)
+    )
+}
+
 /// Takes so many bytes and no more.
 struct Bounded(Vec<u8>);
 
 impl io::Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.0.len() + bytes.len() > LARGEST {
-            return Err(io::Error::other(format!(
-                "a template may write {} at most",
-                types::Bytes(LARGEST as u64)
-            )));
+            return Err(io::Error::other(too_large()));
         }
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())

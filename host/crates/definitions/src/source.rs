@@ -84,8 +84,23 @@ impl Sources {
     }
 }
 
+/// The text of a chunk may be longer than a definition, but not than the largest window several times over.
+const MAX_CHUNK_BYTES: u64 = 16 * 1024 * 1024;
+
 /// A file's text, or what is wrong with it. `shown` is how people know the file.
 pub(crate) fn read(path: &Path, shown: &Arc<str>) -> Result<Text, Finding> {
+    let help = "definitions are small; long texts belong in a file of their own that a chunk names with `file:`";
+    read_within(path, shown, MAX_FILE_BYTES, help)
+}
+
+/// The same of a file that a chunk sends as it is.
+pub(crate) fn read_chunk(path: &Path, shown: &Arc<str>) -> Result<Text, Finding> {
+    let help = "no window holds so much: name a file with less, or let a context plugin choose what is sent of it";
+    read_within(path, shown, MAX_CHUNK_BYTES, help)
+}
+
+/// A file of at most `limit` bytes; `help` says what to do with a larger one.
+fn read_within(path: &Path, shown: &Arc<str>, limit: u64, help: &str) -> Result<Text, Finding> {
     let start = Place::new(shown.clone(), 1, 1);
     let unreadable = |error: std::io::Error| {
         Finding::error(
@@ -103,15 +118,15 @@ pub(crate) fn read(path: &Path, shown: &Arc<str>) -> Result<Text, Finding> {
             "definitions are plain text files",
         ));
     }
-    let mut bytes = Vec::with_capacity(about.len().min(MAX_FILE_BYTES) as usize + 1);
+    let mut bytes = Vec::with_capacity(about.len().min(limit) as usize + 1);
     File::open(path)
-        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
         .map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
+    if bytes.len() as u64 > limit {
         return Err(Finding::error(
             &start,
-            "this file is larger than 1 MiB",
-            "definitions are small; long texts belong in a file of their own that a chunk names with `file:`",
+            format!("this file is larger than {} MiB", limit >> 20),
+            help,
         ));
     }
     decode(&bytes, shown)

@@ -22,6 +22,8 @@ pub(crate) struct Walk {
     pub sources: Sources,
     /// Files of templates that were looked at: many chunks may name the same one.
     pub templates: HashSet<Arc<str>>,
+    /// Files of chunks that were looked at.
+    pub texts: HashSet<Arc<str>>,
     /// The keys that were asked for in each sort of map, for the test that holds the schema to them.
     #[cfg(test)]
     pub keys: std::collections::BTreeMap<String, std::collections::BTreeSet<&'static str>>,

@@ -174,10 +174,13 @@ fn a_valid_house_loads_without_a_word() {
 #[test]
 fn houses_that_are_made_for_the_test_are_refused_with_the_expected_report() {
     type Make = fn(&Path);
-    let made: [(&str, Make); 8] = [
+    let made: [(&str, Make); 9] = [
         ("made-oversized", |house| {
             let text = format!("policy: default\ndoc: {}\n", "x".repeat(1 << 20));
             fs::write(house.join("policies/default.yaml"), text).unwrap();
+        }),
+        ("made-oversized-text", |house| {
+            fs::write(house.join("agents/charter.md"), "x".repeat((16 << 20) + 1)).unwrap();
         }),
         ("made-deep-nesting", |house| {
             let text = format!(

@@ -90,6 +90,90 @@ impl<'a> Iterator for Tags<'a> {
     }
 }
 
+/// A filter or a test that an expression or a tag uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Use<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Whether it is a filter; else it is a test.
+    pub filter: bool,
+    /// Where the name stands.
+    pub at: usize,
+}
+
+/// The filters and tests that `tag` of `source` uses: names behind `|`, behind `is` or `is not`, and behind the tag `filter`.
+pub fn uses<'a>(source: &'a str, tag: &Tag<'a>) -> Vec<Use<'a>> {
+    let mut found = Vec::new();
+    let mut words = Words {
+        source: &source[..tag.end],
+        at: tag.start + 2,
+    }
+    .peekable();
+    let mut before = "";
+    while let Some((at, word)) = words.next() {
+        let filter = match word {
+            "|" => true,
+            "is" if before != "." => {
+                words.next_if(|(_, next)| *next == "not");
+                false
+            }
+            "filter" if tag.word == "filter" && before.is_empty() => true,
+            _ => {
+                // The dashes of `{%-` are no part of what is said.
+                before = if matches!(word, "-" | "+") && before.is_empty() {
+                    ""
+                } else {
+                    word
+                };
+                continue;
+            }
+        };
+        before = &source[at..at + word.len()];
+        if let Some((at, name)) = words.next_if(|(_, next)| is_name(next)) {
+            before = name;
+            found.push(Use { name, filter, at });
+        }
+    }
+    found
+}
+
+fn is_name(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_alphabetic() || c == '_')
+}
+
+/// The words and signs from `at` on, each with where it stands; what stands in quotes is one.
+struct Words<'a> {
+    source: &'a str,
+    at: usize,
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = (usize, &'a str);
+
+    fn next(&mut self) -> Option<(usize, &'a str)> {
+        let rest = self.source.get(self.at..)?;
+        let start = self.at + (rest.len() - rest.trim_start().len());
+        let rest = &self.source[start..];
+        let first = rest.chars().next()?;
+        let part = |c: char| c.is_alphanumeric() || c == '_';
+        let length = match first {
+            '"' | '\'' => {
+                let mut escaped = true;
+                let end = rest.find(|c| {
+                    let closes = c == first && !escaped;
+                    escaped = c == '\\' && !escaped;
+                    closes
+                });
+                end.map_or(rest.len(), |end| end + 1)
+            }
+            c if part(c) => rest.find(|c| !part(c)).unwrap_or(rest.len()),
+            c => c.len_utf8(),
+        };
+        self.at = start + length;
+        Some((start, &rest[..length]))
+    }
+}
+
 /// Where `path` (such as `agent.name`) first stands in an expression or a tag.
 pub fn find_name(source: &str, path: &str) -> Option<usize> {
     occurrences(source, path).next()

@@ -190,3 +190,95 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn filters_and_tests_that_there_are_not_are_found_before_a_run_gets_there() {
+    assert_eq!(
+        findings("Now:\n  {{ now | nofilter }} {{ now|upper|noother(1) }}"),
+        [
+            "agents/coder.yaml:8:20: there is no filter `nofilter`; among the filters are `default`, `join`, `length`, `lower`, `replace`, `sort`, `tojson`, `trim` and `upper`",
+            "agents/coder.yaml:8:45: there is no filter `noother`; among the filters are `default`, `join`, `length`, `lower`, `replace`, `sort`, `tojson`, `trim` and `upper`",
+        ]
+    );
+    for (wrong, name) in [
+        ("{% if now is notest %}{% endif %}", "test `notest`"),
+        ("{% if now is not notest %}{% endif %}", "test `notest`"),
+        (
+            "{%- filter nofilter -%}x{% endfilter %}",
+            "filter `nofilter`",
+        ),
+        (
+            "{{ 'a' if states | nofilter else 'b' }}",
+            "filter `nofilter`",
+        ),
+        ("{{ nofunction(now) }}", "`nofunction` is not a name"),
+    ] {
+        let found = findings(wrong);
+        assert!(
+            found.len() == 1 && found[0].contains(name),
+            "{wrong}: {found:?}"
+        );
+    }
+    for right in [
+        "{{ states | join(', ') | upper }}",
+        "{{ now | default('x | nofilter') }}{# now | nofilter #}",
+        "{% raw %}{{ now | nofilter }}{% endraw %} now | nofilter is notest",
+        "{% if prompt is defined and now is not none and 1 is odd %}{{ 'it\\'s is notest' }}{% endif %}",
+        "{% filter upper %}is notest{% endfilter %}",
+        "{{ range(3) | list }}{% for s in states | sort(reverse=true) %}{{ s }}{% endfor %}",
+        "{{ data.is }}{{ data['is'] }}",
+    ] {
+        assert_eq!(findings(right), [""; 0], "{right}");
+    }
+}
+
+#[test]
+fn no_filter_makes_more_of_little_than_a_template_may_write() {
+    for source in [
+        "{{ 'a' | indent(10000000000, true) }}",
+        "{{ 'a' | indent(width=10000000000, first=true) }}",
+        "{{ ['a'] | map('indent', 10000000000, true) | list }}",
+        "{{ ('a\\n' * 1000000) | indent(1000) | length }}",
+        "{{ ('a' * 10000000) | replace('a', 'b' * 10000) | length }}",
+        "{{ ('a' * 10000000) | replace('', 'b' * 10000) | length }}",
+        "{{ range(100000) | join('b' * 1000000) | length }}",
+        "{{ (['a' * 10000000] * 1000) | join | length }}",
+        "{{ '%10000000000d' | format(1) | length }}",
+        "{{ '%*d' | format(10000000000, 1) | length }}",
+        "{{ [1] | batch(10000000000, 1) | length }}",
+        "{{ [1] | slice(10000000000, 1) | length }}",
+        "{{ [[1]] | tojson(10000000000) | length }}",
+        "{{ [[1]] | tojson(indent=10000000000) | length }}",
+        "{{ ([1] * 90000000) | list | length }}",
+        "{% set a = 'a' * 1000000 %}{% for i in range(100) %}{% set b %}{{ a }}{% endset %}{% endfor %}",
+        "{% macro twice(x, n) %}{% if n %}{{ twice(x, n - 1) }}{{ twice(x, n - 1) }}{% endif %}{{ x }}{% endmacro %}{% set b = twice('a' * 1000000, 4) %}",
+        "{{ range(1000000) | list }}",
+    ] {
+        let complaint = complaint(source);
+        let limits = complaint.contains("most") || complaint.contains("too many");
+        assert!(limits, "{source}: {complaint}");
+    }
+    for (source, expected) in [
+        ("{{ '%5d%% 2026' | format(7) }}", "    7% 2026"),
+        ("{{ 'a\\nb' | indent }}", "a\n    b"),
+        ("{{ 'a\\nb' | indent(width=2, first=true) }}", "  a\n  b"),
+        ("{{ 'aXb' | replace('X', '-') }}", "a-b"),
+        ("{{ states | join(', ') }}", "act, watch"),
+        ("{{ states | join }}", "actwatch"),
+        ("{{ '%5d|%s' | format(7, 'x') }}", "    7|x"),
+        (
+            "{{ [1, 2, 3] | batch(2) | list | tojson }}",
+            "[[1, 2], [3]]",
+        ),
+        (
+            "{{ states | map('upper') | sort(reverse=true) | list }}",
+            "['WATCH', 'ACT']",
+        ),
+        (
+            "{{ [3, 1] | sort | unique | reverse | list | string }}",
+            "[3, 1]",
+        ),
+    ] {
+        assert_eq!(render(source).as_deref(), Ok(expected), "{source}");
+    }
+}

@@ -3,6 +3,7 @@
 use crate::suggest::shown;
 use crate::tree::{Node, Typed};
 use crate::walk::{Fields, Walk};
+use context::Vocabulary;
 use types::{Count, Effort, Marked, ModelParameters, Place};
 
 const EXAMPLE: &str =
@@ -36,7 +37,7 @@ pub(super) fn read(walk: &mut Walk, node: &Node) -> Option<Model> {
     let first = one(walk, &mut fields, None);
     let counting = fields
         .take("tokens")
-        .map(|n| counting(walk, n))
+        .map(|n| counting(walk, n, first.name.as_deref()))
         .unwrap_or_default();
     let mut others = Vec::new();
     if let Some(list) = fields.take("fallback") {
@@ -190,22 +191,32 @@ fn one(walk: &mut Walk, fields: &mut Fields<'_>, first: Option<&Draft>) -> Draft
     }
 }
 
-fn counting(walk: &mut Walk, node: &Node) -> Counting {
+/// How the tokens of `model` are counted.
+fn counting(walk: &mut Walk, node: &Node, model: Option<&str>) -> Counting {
     #[derive(Clone, Copy)]
     enum Way {
         Estimate,
         Exact,
-        Named(&'static str),
+        Named(Vocabulary),
     }
-    let words = [
-        ("estimate", Way::Estimate),
-        ("exact", Way::Exact),
-        ("o200k_base", Way::Named("o200k_base")),
-        ("cl100k_base", Way::Named("cl100k_base")),
-    ];
+    let mut words = vec![("estimate", Way::Estimate), ("exact", Way::Exact)];
+    words.extend(Vocabulary::ALL.map(|known| (known.as_str(), Way::Named(known))));
     match walk.word(node, "a way to count tokens", &words) {
-        Some(Way::Exact) => Counting::Exact,
-        Some(Way::Named(name)) => Counting::Named(name.to_owned()),
+        Some(Way::Exact) => {
+            if let Some(model) = model.filter(|model| Vocabulary::of_model(model).is_none()) {
+                let known = Vocabulary::ALL.map(|known| format!("`tokens: {}`", known.as_str()));
+                walk.error(
+                    &node.place,
+                    format!("the vocabulary of `{}` is not known, so its tokens cannot be counted exactly", shown(model)),
+                    format!(
+                        "write `tokens: estimate`, or name the vocabulary if it has one of these: {}",
+                        known.join(", ")
+                    ),
+                );
+            }
+            Counting::Exact
+        }
+        Some(Way::Named(vocabulary)) => Counting::Named(vocabulary.as_str().to_owned()),
         Some(Way::Estimate) | None => Counting::Estimate,
     }
 }

@@ -11,9 +11,7 @@ use types::{Marked, Place};
 pub(crate) fn resolve_files(walk: &mut Walk, chunks: &mut [ChunkDef], paths: &Paths) {
     for chunk in chunks {
         match &mut chunk.source {
-            Source::File(file) => {
-                find(walk, file, paths);
-            }
+            Source::File(file) => text_file(walk, file, paths),
             Source::Template(Template::File(file)) => template_file(walk, file, paths),
             Source::Template(Template::Inline(text)) => {
                 template(walk, text, &chunk.id, &text.place);
@@ -37,6 +35,26 @@ fn find(walk: &mut Walk, file: &mut Marked<String>, paths: &Paths) -> bool {
     let is_there = found.is_some();
     file.value = found.unwrap_or_else(|| std::mem::take(&mut file.value));
     is_there
+}
+
+/// A file that is sent as it is: what cannot be read now could not be when it is sent.
+fn text_file(walk: &mut Walk, file: &mut Marked<String>, paths: &Paths) {
+    if !find(walk, file, paths) {
+        return;
+    }
+    let shown: Arc<str> = file.as_str().into();
+    if !walk.texts.insert(shown.clone()) {
+        return;
+    }
+    match source::read_chunk(&paths.root().join(file.as_str()), &shown) {
+        Err(finding) => walk.push(finding),
+        Ok(text) => {
+            if let Some(broken) = text.broken {
+                walk.sources.add(shown, text.text);
+                walk.push(broken);
+            }
+        }
+    }
 }
 
 fn template_file(walk: &mut Walk, file: &mut Marked<String>, paths: &Paths) {
