@@ -273,8 +273,12 @@ fn what_happens_while_somebody_types_is_printed_above_the_line() {
     });
     terminal.press(b"age\r");
     terminal.until("it was one message", |screen| {
-        screen.contains("tester> half a message\n") && screen.contains("state done")
+        screen.contains("tester> half a message\n")
+            && screen.contains("state done")
+            && screen.ends_with("tester> ")
     });
+    terminal.press(b"/quit\r");
+    terminal.until("it ends well", |screen| screen.contains("code 0"));
     assert!(
         house.journal("said").last().unwrap()["body"]
             .to_string()
