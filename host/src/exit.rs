@@ -3,7 +3,7 @@
 use crate::print;
 use journal::JournalError;
 use memory::MemoryError;
-use runtime::RuntimeError;
+use runtime::{CauseKind, RunEnd, RuntimeError, Status};
 use std::fmt::Display;
 
 /// The thing asked about is not so.
@@ -18,6 +18,17 @@ pub const DENIED: u8 = 4;
 pub const PROVIDER: u8 = 5;
 /// The store failed.
 pub const STORE: u8 = 6;
+
+/// What the way in which a run ended comes to.
+pub fn exit_code(end: &RunEnd) -> u8 {
+    match (end.status, &end.cause) {
+        (Status::Done, _) => 0,
+        (Status::Waiting, None) => 0,
+        (_, Some(cause)) if cause.kind == CauseKind::Provider => PROVIDER,
+        (_, Some(cause)) if cause.kind == CauseKind::Denied => DENIED,
+        _ => NOT_SO,
+    }
+}
 
 /// Why the program ends with a code other than 0.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 pub enum Signal {
     /// Ctrl-C.
     Interrupt,
-    /// The system asks the program to end.
+    /// The system asks the program to end, or its terminal has gone.
     Terminate,
 }
 
@@ -17,27 +17,48 @@ pub enum Signal {
 pub struct Interrupts {
     interrupt: Stream,
     terminate: Stream,
+    hangup: Option<Stream>,
 }
 
 impl Interrupts {
     /// Begin to listen.
     pub fn listen() -> Result<Self, Failure> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| {
-                Failure::new(USAGE, format!("signals cannot be listened to: {error}"))
-            })
-        };
         Ok(Interrupts {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
+            hangup: None,
+        })
+    }
+
+    /// Begin to listen for the terminal's going away as well. Only for those who sit at it: a program under `nohup` is to outlive it.
+    pub fn listen_at_terminal() -> Result<Self, Failure> {
+        Ok(Interrupts {
+            hangup: Some(listen(SignalKind::hangup())?),
+            ..Interrupts::listen()?
         })
     }
 
     /// The next signal.
     pub async fn next(&mut self) -> Signal {
+        let hung_up = async {
+            match &mut self.hangup {
+                Some(hangup) => {
+                    hangup.recv().await;
+                }
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Terminate,
+            () = hung_up => Signal::Terminate,
         }
     }
+}
+
+fn listen(kind: SignalKind) -> Result<Stream, Failure> {
+    signal(kind).map_err(|error| {
+        let text = format!("signals cannot be listened to: {error}");
+        Failure::new(USAGE, text)
+    })
 }

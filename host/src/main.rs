@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     // Warnings of the parts (damaged code that is made again, a key sent over plain HTTP) are for the operator.
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::WARN)
-        .with_writer(std::io::stderr)
+        .with_writer(|| print::Stderr)
         .with_ansi(false)
         .without_time()
         .with_target(false)

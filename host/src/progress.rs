@@ -1,6 +1,6 @@
 //! What a person sees of a run: one live line on a terminal, plain lines in a pipe. What the model says goes to standard output, the rest to standard error.
 
-use crate::print::{color_on_stderr, err, plain};
+use crate::print::{color_on_stderr, err, one_line, plain, takes_controls, terminal_is_lent};
 use runtime::{RunEnd, RunEvent, Status};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -23,14 +23,17 @@ struct Seen {
     input: u64,
     output: u64,
     calls: u64,
+    /// The model's text stands on a line that has not ended.
     text_open: bool,
+    /// The part of that line which is held back, as somebody types below it.
+    held: String,
 }
 
 impl Progress {
     /// Nothing seen yet.
     pub fn new() -> Self {
         Progress {
-            live: std::io::stderr().is_terminal(),
+            live: std::io::stderr().is_terminal() && takes_controls(),
             stdout_live: std::io::stdout().is_terminal(),
             color: color_on_stderr(),
             started: Instant::now(),
@@ -73,17 +76,7 @@ impl Progress {
                 seen.doing = format!("thinking about {tokens} tokens");
             }
             RunEvent::Text { text } => {
-                // Only the live line may be taken away, never what the model has said so far.
-                if !seen.text_open {
-                    self.clear();
-                }
-                seen.text_open = !text.ends_with('\n');
-                let mut out = std::io::stdout().lock();
-                let text = match self.stdout_live {
-                    true => plain(text),
-                    false => text.as_str().into(),
-                };
-                let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+                self.text(&mut seen, text);
                 return;
             }
             RunEvent::Reply { usage, .. } => {
@@ -209,12 +202,7 @@ impl Progress {
             seen.input,
             seen.output
         );
-        self.paint("2", &plain(&text))
-    }
-
-    /// The terminal is somebody else's for a while.
-    pub fn pause(&self) {
-        self.clear();
+        self.paint("2", &one_line(&text))
     }
 
     /// Say how it ended and where the record lies.
@@ -247,18 +235,48 @@ impl Progress {
         err(&format!("{text}\n"));
     }
 
+    /// The model's own words, as they come.
+    fn text(&self, seen: &mut Seen, text: &str) {
+        // Only the live line may be taken away, never what the model has said so far.
+        if !seen.text_open {
+            self.clear();
+        }
+        if !text.is_empty() {
+            seen.text_open = !text.ends_with('\n');
+        }
+        let mut out = std::io::stdout().lock();
+        if !self.stdout_live {
+            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            return;
+        }
+        seen.held.push_str(&plain(text));
+        if terminal_is_lent() {
+            // Above the line that is being typed there is room for whole lines only.
+            if let Some(end) = seen.held.rfind('\n') {
+                let rest = seen.held.split_off(end + 1);
+                err(&std::mem::replace(&mut seen.held, rest));
+            }
+        } else {
+            let text = std::mem::take(&mut seen.held);
+            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        }
+    }
+
     /// Whatever comes next begins on a line of its own.
     fn end_line(&self, seen: &mut Seen) {
-        if std::mem::take(&mut seen.text_open) {
-            let _ = writeln!(std::io::stdout());
-        } else {
-            self.clear();
+        let held = std::mem::take(&mut seen.held);
+        match (std::mem::take(&mut seen.text_open), held.is_empty()) {
+            (true, true) => {
+                let _ = writeln!(std::io::stdout());
+            }
+            (true, false) => err(&format!("{held}\n")),
+            (false, _) => self.clear(),
         }
     }
 
     /// The live line: state, what is being done, tokens so far.
     fn status(&self, seen: &Seen) {
-        if !self.live || seen.text_open {
+        if !self.live || seen.text_open || terminal_is_lent() {
             return;
         }
         let text = format!(
@@ -271,12 +289,11 @@ impl Progress {
             },
             seen.input + seen.output
         );
-        let text: String = text.chars().take(98).collect();
-        err(&format!("\r\x1b[2K{}", self.paint("2", &plain(&text))));
+        err(&format!("\r\x1b[2K{}", self.paint("2", &one_line(&text))));
     }
 
     fn clear(&self) {
-        if self.live {
+        if self.live && !terminal_is_lent() {
             err("\r\x1b[2K");
         }
     }

@@ -136,19 +136,41 @@ fn a_run_that_is_not_there_or_is_somebody_elses_is_refused() {
         .read("agents/tester.yaml")
         .replace("agent: tester", "agent: other");
     house.write("agents/other.yaml", &text);
-    let mut command = house.command();
-    command
-        .args(["chat", "other", "--resume", "latest"])
-        .stdin(Stdio::piped());
-    let mut child = command
-        .stderr(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(b"say\n").unwrap();
-    Ran::from(child.wait_with_output().unwrap())
+    let run = house.journal("started")[0]["run"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let other = |wanted: &str, typed: &str| {
+        let mut command = house.command();
+        command
+            .args(["chat", "other", "--resume", wanted])
+            .stdin(Stdio::piped());
+        let mut child = command
+            .stderr(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A program that asks nobody may be over by now.
+        let _ = child.stdin.take().unwrap().write_all(typed.as_bytes());
+        Ran::from(child.wait_with_output().unwrap())
+    };
+    // Nothing is typed: it is refused before anybody is asked.
+    other(&run, "")
         .expect(2)
         .complains(&["one of the agent `tester`, not of `other`"]);
+    other("latest", "")
+        .expect(1)
+        .complains(&["there is no run of the agent `other`"]);
+    // The latest of this agent, whoever ran since.
+    let begun = house
+        .command()
+        .args(["run", "other", "say two"])
+        .output()
+        .unwrap();
+    Ran::from(begun).expect(0);
+    let ran = talk(&house, &["--resume", "latest"], "say three\n").expect(0);
+    assert!(ran.stderr.contains(&run), "{}", ran.stderr);
+    assert!(ran.stdout.contains("That was 2."), "{}", ran.stdout);
 }
 
 #[test]
@@ -188,6 +210,68 @@ fn an_interrupt_stops_what_is_under_way_and_the_conversation_goes_on() {
     assert!(ran.stderr.contains("stopped"), "{}", ran.stderr);
     assert_eq!(house.journal("interrupted").len(), 1);
     house.verify();
+}
+
+#[test]
+fn a_conversation_that_ends_in_trouble_says_so_in_its_exit_code() {
+    let server = ModelServer::start(|_| Answer::Refuse(401, "{}".to_owned()));
+    let house = house(&server);
+    talk(&house, &[], "say one\n").expect(5);
+    let ran = house.run(["run", "tester", "say one"]);
+    assert_eq!(ran.code, Some(5), "as in a run: {}", ran.stderr);
+}
+
+#[test]
+fn a_request_to_end_is_not_taken_for_an_end_that_is_fine() {
+    let server = ModelServer::start(counts);
+    let house = house(&server);
+    let mut child = begin(&house, &[]);
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"say one\n").unwrap();
+    let started = Instant::now();
+    while house.run(["journal", "show", "latest", "--json"]).code != Some(0)
+        || house.journal("rested").is_empty()
+    {
+        assert!(started.elapsed() < Duration::from_secs(60), "it rests");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    Ran::from(child.wait_with_output().unwrap()).expect(1);
+    drop(stdin);
+    house.verify();
+}
+
+#[test]
+fn commands_are_explained_and_paths_are_messages() {
+    let server = ModelServer::start(counts);
+    let house = house(&server);
+    let typed =
+        "/quit now\n/nothing of it\n/etc/passwd say what it is\n /quit say\n/quit\nsay more\n";
+    let ran = talk(&house, &[], typed).expect(0);
+    assert!(
+        ran.stderr.contains("`/quit` stands alone"),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stderr.contains("there is no `/nothing`"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stdout.contains("That was 2."), "{}", ran.stdout);
+    assert_eq!(server.asked().len(), 2);
+}
+
+#[test]
+fn a_line_that_no_model_could_read_is_refused_as_a_whole() {
+    let server = ModelServer::start(counts);
+    let house = house(&server);
+    let typed = format!("say {}\nsay one\n", "a".repeat(17 << 20));
+    let ran = talk(&house, &[], &typed).expect(0);
+    assert!(ran.stderr.contains("was not sent"), "{}", ran.stderr);
+    assert_eq!(server.asked().len(), 1);
+    assert!(ran.stdout.contains("That was 1."), "{}", ran.stdout);
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub struct MemoryAdd {
     /// What happened, what is so, or how something is done
     #[arg(long, value_parser = layer())]
     pub layer: MemoryLayer,
-    /// How much it counts beside others, from 0 up
+    /// How much it counts beside others, from 0 to 1000
     #[arg(
         long,
         value_name = "NUMBER",

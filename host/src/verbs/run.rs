@@ -2,11 +2,11 @@
 
 use crate::asking::Asking;
 use crate::cli::Run;
-use crate::exit::{DENIED, Failure, NOT_SO, PROVIDER};
+use crate::exit::{Failure, exit_code};
 use crate::interrupt::Interrupts;
 use crate::progress::Progress;
 use crate::{open, print, watch};
-use runtime::{CauseKind, Observer, RunEnd, RunEvent, RunRequest, Status};
+use runtime::{Observer, RunEvent, RunRequest};
 use std::sync::{Arc, Mutex};
 
 pub fn run(options: &Run) -> Result<u8, Failure> {
@@ -66,15 +66,5 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
     match unheard.lock().map(|mut first| first.take()) {
         Ok(Some(failure)) => Err(failure),
         _ => Ok(exit_code(&end)),
-    }
-}
-
-fn exit_code(end: &RunEnd) -> u8 {
-    match (end.status, &end.cause) {
-        (Status::Done, _) => 0,
-        (Status::Waiting, None) => 0,
-        (_, Some(cause)) if cause.kind == CauseKind::Provider => PROVIDER,
-        (_, Some(cause)) if cause.kind == CauseKind::Denied => DENIED,
-        _ => NOT_SO,
     }
 }

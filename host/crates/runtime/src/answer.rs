@@ -161,7 +161,11 @@ impl Run<'_> {
         let sent = self.activities.get(id).map_or(0, |activity| activity.sent);
         let streamed = self.book_stream(id, error.usage);
         if error.kind == ModelErrorKind::ContextOverflow && whom.tighter.is_none() && sent > 0 {
-            let room = sent * TIGHTER_PERCENT / 100;
+            let parameters = &whom.asked.parameters;
+            let window = parameters
+                .context_length
+                .saturating_sub(parameters.max_output);
+            let room = sent.min(window) * TIGHTER_PERCENT / 100;
             self.show(RunEvent::Log {
                 source: whom.asked.parameters.provider.clone(),
                 message: format!(

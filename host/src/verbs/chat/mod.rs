@@ -4,19 +4,22 @@
 //! for the chart, Ctrl-C a request to stop what is under way.
 
 mod lines;
+mod resume;
+mod terminal;
 
 use crate::asking::Asking;
 use crate::cli::Chat;
-use crate::exit::{Failure, NOT_SO, USAGE};
+use crate::exit::{Failure, NOT_SO, exit_code};
 use crate::interrupt::{Interrupts, Signal};
 use crate::progress::Progress;
 use crate::{open, print, watch};
 use futures_util::{Stream, StreamExt, stream};
 use lines::{Lines, Typed};
-use runtime::{Inbox, Message, Observer, RunEvent, RunRequest, Status};
+use runtime::{Inbox, Message, Observer, RunEvent, RunRequest};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use terminal::GiveBack;
 use tokio::sync::mpsc;
 
 /// Two Ctrl-C within this time end the conversation, whatever is under way.
@@ -32,38 +35,48 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
     let asked = asking.open(&house)?;
     let mut journal = open::journal(&house)?;
     let resume = match &options.resume {
-        Some(run) => Some(journal.find_run(run)?),
+        Some(run) => Some(resume::run_of(&journal, &options.agent, run)?),
         None => None,
     };
     let reloads = watch::reloads(&house);
     let services = open::services(house);
-
-    let mut lines = Lines::open(&options.agent);
-    // Nothing is begun, and nothing is spent, before somebody has spoken.
-    let first = match lines.next("") {
-        Typed::Line(line) => line,
-        Typed::End => {
-            print::err("Nothing was said, so nothing was begun.\n");
-            return Ok(0);
-        }
-        Typed::Broken(why) => return Err(Failure::new(USAGE, why)),
-    };
+    let store = services.house.store.clone();
 
     let progress = Arc::new(Progress::new());
-    let (ask, inbox) = conversation(lines, progress.clone());
-    let observer: Observer = {
-        let progress = progress.clone();
-        Arc::new(move |event: &RunEvent| {
-            progress.see(event);
-            if let RunEvent::Rest { status, usd, .. } = event {
-                // Nobody to ask any more: the conversation is ending.
-                let _ = ask.send(progress.status_line(*status, usd.as_deref().unwrap_or("?")));
-            }
-        })
-    };
-    let store = services.house.store.clone();
+    let lines = Lines::open(&options.agent);
+    let terminal = GiveBack(lines.modes());
+    let broken = Broken::default();
     let end = open::block_on(async {
-        let (interrupts, cancelled) = interrupts()?;
+        // Before the first prompt: a signal that came to it would leave the terminal as the editor of lines wants it.
+        let mut signals = match &terminal.0 {
+            Some(_) => Interrupts::listen_at_terminal()?,
+            None => Interrupts::listen()?,
+        };
+        let (ask, mut inbox) = conversation(lines, broken.clone());
+        ask.next(String::new());
+        // Nothing is begun, and nothing is spent, before somebody has spoken.
+        let first = tokio::select! {
+            message = inbox.next() => message,
+            signal = signals.next() => match signal {
+                Signal::Interrupt => None,
+                Signal::Terminate => {
+                    return Err(Failure::new(NOT_SO, "stopped before anything was said"));
+                }
+            },
+        };
+        let Some(Message::Said(first)) = first else {
+            return Ok(None);
+        };
+        let observer: Observer = {
+            let progress = progress.clone();
+            Arc::new(move |event: &RunEvent| {
+                progress.see(event);
+                if let RunEvent::Rest { status, usd, .. } = event {
+                    ask.next(progress.status_line(*status, usd.as_deref().unwrap_or("?")));
+                }
+            })
+        };
+        let (interrupts, cancelled) = interrupts(signals);
         let request = RunRequest {
             agent: options.agent.clone(),
             prompt: Some(first),
@@ -80,31 +93,66 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
             reloads,
             cancelled,
         );
-        Ok::<_, Failure>(run.await?)
+        Ok::<_, Failure>(Some(run.await?))
     })??;
-    progress.finish(&end, &store);
-    print::err(&format!(
-        "go on with it: charthouse chat {} --resume {}\n",
-        options.agent, end.run
-    ));
-    Ok(match end.status {
-        Status::Done | Status::Waiting | Status::Cancelled => 0,
-        Status::Failed | Status::Budget => NOT_SO,
-    })
+    terminal.now();
+    if let Some(end) = &end {
+        progress.finish(end, &store);
+        print::err(&format!(
+            "go on with it: charthouse chat {} --resume {}\n",
+            options.agent, end.run
+        ));
+    }
+    let broken = broken.lock().map(|mut why| why.take());
+    match (end, broken.unwrap_or_default()) {
+        (_, Some(why)) => Err(Failure::new(NOT_SO, why)),
+        (Some(end), None) => Ok(exit_code(&end)),
+        (None, None) => {
+            print::err("Nothing was said, so nothing was begun.\n");
+            Ok(0)
+        }
+    }
+}
+
+/// Why nothing more could be read, if that is how the conversation ended.
+type Broken = Arc<Mutex<Option<String>>>;
+
+/// Asks whoever types for the next line.
+struct Asker {
+    questions: std::sync::mpsc::Sender<String>,
+    printer: Option<std::sync::mpsc::Sender<String>>,
+}
+
+impl Asker {
+    /// Ask under a line that says `status`. The terminal is lent from now on and not only once the prompt is there: nothing may come in between.
+    fn next(&self, status: String) {
+        if let Some(printer) = &self.printer {
+            print::lend_terminal(printer.clone());
+        }
+        if self.questions.send(status).is_err() {
+            // Nobody to ask any more: the conversation is ending.
+            print::take_terminal_back();
+        }
+    }
 }
 
 /// A reader on a thread of its own, who asks for a line whenever the run comes to rest, and the inbox into which the lines go.
-fn conversation(
-    mut lines: Lines,
-    progress: Arc<Progress>,
-) -> (std::sync::mpsc::Sender<String>, Inbox) {
-    let (ask, asked) = std::sync::mpsc::channel::<String>();
+fn conversation(mut lines: Lines, broken: Broken) -> (Asker, Inbox) {
+    let (questions, asked) = std::sync::mpsc::channel::<String>();
     let (said, heard) = mpsc::unbounded_channel::<Message>();
+    let asker = Asker {
+        questions,
+        printer: lines.printer(),
+    };
     std::thread::spawn(move || {
-        // Each rest is one question; the sender goes when the run is over.
+        // The sender goes when the run is over.
         while let Ok(status) = asked.recv() {
-            progress.pause();
-            match lines.next(&status) {
+            let status = asked.try_iter().last().unwrap_or(status);
+            let typed = lines.next(&status);
+            // Whoever rested again meanwhile, as a timer came, has asked for this same line.
+            while asked.try_recv().is_ok() {}
+            print::take_terminal_back();
+            match typed {
                 Typed::Line(line) => {
                     if said.send(Message::Said(line)).is_err() {
                         return;
@@ -112,13 +160,15 @@ fn conversation(
                 }
                 Typed::End => return,
                 Typed::Broken(why) => {
-                    print::err(&format!("{why}\n"));
+                    if let Ok(mut broken) = broken.lock() {
+                        *broken = Some(why);
+                    }
                     return;
                 }
             }
         }
     });
-    (ask, receiving(heard))
+    (asker, receiving(heard))
 }
 
 fn receiving(receiver: mpsc::UnboundedReceiver<Message>) -> Inbox {
@@ -133,9 +183,8 @@ type Interrupting = (
 );
 
 /// One Ctrl-C interrupts, two in a row or a request to terminate end.
-fn interrupts() -> Result<Interrupting, Failure> {
+fn interrupts(mut signals: Interrupts) -> Interrupting {
     let (stop, stopped) = mpsc::unbounded_channel::<Message>();
-    let mut signals = Interrupts::listen()?;
     let ended = async move {
         let mut last: Option<Instant> = None;
         while signals.next().await == Signal::Interrupt {
@@ -147,7 +196,7 @@ fn interrupts() -> Result<Interrupting, Failure> {
             let _ = stop.send(Message::Interrupt);
         }
     };
-    Ok((receiving(stopped), Box::pin(ended)))
+    (receiving(stopped), Box::pin(ended))
 }
 
 /// Messages of both; it ends when nobody will type any more.
