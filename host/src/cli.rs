@@ -144,7 +144,7 @@ pub struct Run {
 pub struct Chat {
     /// The agent's name
     pub agent: String,
-    /// Go on with this run: its id or the beginning of one, or `latest`
+    /// Go on with this run of the agent: its id or the beginning of one, or `latest`
     #[arg(long, value_name = "RUN")]
     pub resume: Option<String>,
     #[command(flatten)]

@@ -114,7 +114,7 @@ impl Progress {
                 self.line(&mut seen, &text);
             }
             RunEvent::Ask { question } => {
-                let text = format!("  asked: {question}");
+                let text = format!("  asked: {}", plain(&question.to_string()));
                 self.line(&mut seen, &text);
             }
             RunEvent::Reloaded {
@@ -166,6 +166,7 @@ impl Progress {
                 self.line(&mut seen, &text);
             }
             RunEvent::Interrupted { activities } => {
+                seen.doing.clear();
                 let what = match activities {
                     0 => "nothing was under way",
                     _ => "stopped",

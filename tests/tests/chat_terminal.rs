@@ -269,6 +269,7 @@ fn what_happens_while_somebody_types_is_printed_above_the_line() {
     terminal.until("the timer's turn stands above the line", |screen| {
         screen.matches("Tick.\nTock\n").count() == 2
             && screen.contains("state quiet")
+            && screen.matches("waiting · ").count() == 2
             && screen.ends_with("tester> half a mess")
     });
     terminal.press(b"age\r");

@@ -62,14 +62,12 @@ impl Lines {
 
     /// The next message, asked for under a line that says `status`.
     pub fn next(&mut self, status: &str) -> Typed {
+        if matches!(self, Lines::Terminal(..)) && !status.is_empty() {
+            print::err_at_once(&format!("{status}\n"));
+        }
         loop {
             let typed = match self {
-                Lines::Terminal(terminal, agent) => {
-                    if !status.is_empty() {
-                        print::err_at_once(&format!("{status}\n"));
-                    }
-                    edited(terminal, agent)
-                }
+                Lines::Terminal(terminal, agent) => edited(terminal, agent),
                 Lines::Pipe => piped(&mut std::io::stdin().lock(), LONGEST),
             };
             let line = match typed {

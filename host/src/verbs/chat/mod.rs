@@ -127,6 +127,10 @@ impl Asker {
     /// Ask under a line that says `status`. The terminal is lent from now on and not only once the prompt is there: nothing may come in between.
     fn next(&self, status: String) {
         if let Some(printer) = &self.printer {
+            if print::terminal_is_lent() {
+                // The run moved on by itself and rests again; the prompt is still there.
+                return print::err(&format!("{status}\n"));
+            }
             print::lend_terminal(printer.clone());
         }
         if self.questions.send(status).is_err() {

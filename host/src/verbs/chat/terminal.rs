@@ -1,7 +1,10 @@
 //! The terminal of a conversation: lines are edited on it, what is said meanwhile is printed above them, and it is given back as it was found.
 
 use crate::print;
-use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
+use rustix::process::getpgrp;
+use rustix::termios::{
+    OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetpgrp, tcsetattr,
+};
 use rustyline::config::Behavior;
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
@@ -150,7 +153,10 @@ impl Modes {
     fn restore(&self) {
         print::take_terminal_back();
         let before = std::mem::replace(&mut *self.prompt(), Prompt::Never);
-        // A terminal that has gone needs nothing any more.
+        // A terminal that has gone needs nothing any more, and in the background it is the shell's: whoever sets its modes from there is stopped.
+        if tcgetpgrp(std::io::stdin()).ok() != Some(getpgrp()) {
+            return;
+        }
         let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.found);
         if before == Prompt::Open {
             // What is pasted is no longer marked, and the line that was being typed is left as it is.
