@@ -3,6 +3,7 @@
 use crate::source::reason;
 use crate::suggest::shown;
 use crate::walk::Walk;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use types::{Marked, Place, SecretRef};
 
@@ -47,8 +48,33 @@ impl Paths {
 
     /// A regular file that must exist, relative to the house or absolute.
     pub fn file(&self, walk: &mut Walk, text: &str, place: &Place, help: &str) -> Option<PathBuf> {
+        self.regular(walk, text, place, help, false)
+    }
+
+    /// As [`Paths::file`], but the file may come to be later.
+    pub fn file_to_be(
+        &self,
+        walk: &mut Walk,
+        text: &str,
+        place: &Place,
+        help: &str,
+    ) -> Option<PathBuf> {
+        self.regular(walk, text, place, help, true)
+    }
+
+    fn regular(
+        &self,
+        walk: &mut Walk,
+        text: &str,
+        place: &Place,
+        help: &str,
+        may_be_missing: bool,
+    ) -> Option<PathBuf> {
         let path = self.root.join(text);
         let complaint = match std::fs::metadata(&path) {
+            Err(error) if may_be_missing && error.kind() == ErrorKind::NotFound => {
+                return Some(path);
+            }
             Ok(about) if about.is_file() => return Some(path),
             Ok(about) if about.is_dir() => "it is a directory".to_owned(),
             Ok(_) => "it is no regular file".to_owned(),

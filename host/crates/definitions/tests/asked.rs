@@ -181,6 +181,10 @@ fn every_kind_of_provider_arrives() {
         file: house.root.join("cassettes/played.jsonl"),
     };
     assert_eq!(house.providers["played"].kind, played);
+    let longer = house.providers["longer"].record.as_ref();
+    assert_eq!(longer, Some(&house.root.join("cassettes/played.jsonl")));
+    let coming = ProviderKind::Replay { file: cassette };
+    assert_eq!(house.providers["coming"].kind, coming);
     assert!(house.providers["spoken"].record.is_some());
 }
 

@@ -64,19 +64,18 @@ pub(super) fn read(
     let kind = match word {
         Word::Scripted => {
             let help = "add the script, or mend the path: it is relative to the house";
-            file(walk, &mut fields, paths, "file: scripts/survey.yaml", help)
+            let example = "file: scripts/survey.yaml";
+            named_file(walk, &mut fields, example)
+                .and_then(|(text, place)| paths.file(walk, text, place, help))
                 .map(|file| ProviderKind::Scripted { file })
         }
         Word::Replay => {
-            let help = "record it first, by a provider with `record`, or mend the path: it is relative to the house";
-            file(
-                walk,
-                &mut fields,
-                paths,
-                "file: cassettes/survey.jsonl",
-                help,
-            )
-            .map(|file| ProviderKind::Replay { file })
+            let help = "name a cassette that a provider with `record` makes: the path is relative to the house";
+            let example = "file: cassettes/survey.jsonl";
+            // Another provider may be about to record it.
+            named_file(walk, &mut fields, example)
+                .and_then(|(text, place)| paths.file_to_be(walk, text, place, help))
+                .map(|file| ProviderKind::Replay { file })
         }
         http => server(walk, &mut fields, http, paths),
     };
@@ -204,16 +203,13 @@ fn server(
     })
 }
 
-fn file(
+fn named_file<'n>(
     walk: &mut Walk,
-    fields: &mut Fields<'_>,
-    paths: &Paths,
+    fields: &mut Fields<'n>,
     example: &str,
-    help: &str,
-) -> Option<std::path::PathBuf> {
+) -> Option<(&'n str, &'n Place)> {
     let node = fields.need(walk, "file", "this provider", example)?;
-    let text = walk.text(node, "`file`")?;
-    paths.file(walk, text, &node.place, help)
+    Some((walk.text(node, "`file`")?, &node.place))
 }
 
 /// Keep what may be a secret out of every report: whatever stands under keys that are not known to be harmless.

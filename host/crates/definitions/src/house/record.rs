@@ -36,8 +36,8 @@ pub(super) fn path(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<PathBu
     Some(path)
 }
 
-/// Complain of every cassette that would overwrite something: what `house` itself names, one of the `texts` of chunks (relative to the house), or another
-/// cassette.
+/// Complain of every cassette that would be written into something else: what `house` itself names, one of the `texts` of chunks (relative to the house), or
+/// another provider's cassette. A cassette that is played may be recorded on: what is recorded goes to its end.
 pub(crate) fn check<'a>(
     walk: &mut Walk,
     house: &HouseFile,
@@ -67,7 +67,7 @@ pub(crate) fn check<'a>(
         add(paths.root().join(file), "the text of a chunk");
     }
     for provider in house.providers.values() {
-        if let ProviderKind::Scripted { file } | ProviderKind::Replay { file } = &provider.kind {
+        if let ProviderKind::Scripted { file } = &provider.kind {
             add(
                 file.clone(),
                 &format!("what `{}` answers from", shown(&provider.name)),

@@ -54,12 +54,20 @@ impl Tape {
     /// The cassette in `file`, called `shown` in the findings.
     pub fn load(file: &Path, shown: &str) -> Result<Tape, Vec<Finding>> {
         let opened = File::open(file).map_err(|error| {
-            vec![finding(
-                shown,
-                (1, 1),
-                format!("the cassette cannot be read ({error})"),
-                "record one first: put `record:` with this file on a provider",
-            )]
+            vec![match error.kind() {
+                // No fault of the house's as long as nobody plays it: it may be about to be recorded.
+                io::ErrorKind::NotFound => Finding::warning(
+                    &Place::new(shown, 1, 1),
+                    "the cassette does not exist yet",
+                    "record it first: put `record:` with this file on a provider and run an agent that uses it",
+                ),
+                _ => finding(
+                    shown,
+                    (1, 1),
+                    format!("the cassette cannot be read ({error})"),
+                    "name a file that can be read",
+                ),
+            }]
         })?;
         Tape::read(BufReader::new(opened), shown)
     }

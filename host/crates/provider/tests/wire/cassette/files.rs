@@ -78,7 +78,27 @@ async fn files_that_are_no_cassettes_say_so_with_their_line() {
             .contains("not UTF-8")
     );
     let missing = provider::check_cassette(&studio.path("none"), "none");
-    assert!(missing[0].message.contains("cannot be read"), "{missing:?}");
+    assert!(
+        missing[0].message.contains("does not exist yet"),
+        "{missing:?}"
+    );
+    assert_eq!(
+        (missing.len(), missing[0].severity),
+        (1, types::Severity::Warning)
+    );
+    let error = ask(&replay(&studio.path("none")), &payload(vec![]))
+        .await
+        .0
+        .unwrap_err();
+    assert_eq!(error.kind, ModelErrorKind::Rejected);
+    assert!(
+        error
+            .message
+            .contains("does not exist yet (record it first"),
+        "{error}"
+    );
+    let folder = provider::check_cassette(&studio.path(""), "folder");
+    assert_eq!(folder[0].severity, types::Severity::Error, "{folder:?}");
     std::fs::write(studio.path("t"), format!("{}\n", lines[0])).unwrap();
     let empty = provider::check_cassette(&studio.path("t"), "t");
     assert_eq!(empty[0].severity, types::Severity::Warning);
