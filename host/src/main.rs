@@ -10,6 +10,7 @@ mod interrupt;
 mod open;
 mod print;
 mod progress;
+mod run_of;
 mod shipped;
 mod verbs;
 mod watch;

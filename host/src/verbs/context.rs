@@ -2,6 +2,7 @@
 
 use crate::cli::{ContextDiff, ContextShow, ContextVerb};
 use crate::exit::{Failure, NOT_SO, USAGE};
+use crate::run_of::run_of;
 use crate::{open, print};
 use ::journal::Journal;
 use context::{MapReport, Scale};
@@ -89,24 +90,12 @@ fn turns(
         )
         .help("begin one: charthouse run AGENT"));
     };
-    let run = match (run, agent) {
-        ("latest", Some(agent)) => runtime::latest_run(&journal, agent)?.ok_or_else(|| {
-            Failure::new(NOT_SO, format!("the agent `{agent}` has not run yet"))
-                .help(format!("begin a run: charthouse run {agent}"))
-        })?,
-        (run, _) => journal.find_run(run)?,
+    let run = match agent {
+        Some(agent) => run_of(&journal, agent, run)?,
+        None => journal.find_run(run)?,
     };
     let read = runtime::turns(&journal, &run)?;
-    match agent {
-        Some(agent) if agent != read.agent => Err(Failure::new(
-            NOT_SO,
-            format!(
-                "the run {run} is one of the agent `{}`, not of `{agent}`",
-                read.agent
-            ),
-        )),
-        _ => Ok((run, read)),
-    }
+    Ok((run, read))
 }
 
 fn take(run: &str, turns: Vec<Turn>, number: usize) -> Result<Turn, Failure> {
@@ -126,7 +115,7 @@ fn take(run: &str, turns: Vec<Turn>, number: usize) -> Result<Turn, Failure> {
 
 fn diff(options: &ContextDiff) -> Result<u8, Failure> {
     let (run, read) = turns(&options.house.house, &options.run, None)?;
-    let Turns { turns, items, .. } = read;
+    let Turns { turns, items } = read;
     let mut wanted: Vec<Turn> = turns;
     let later = wanted
         .iter()

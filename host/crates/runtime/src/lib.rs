@@ -41,7 +41,7 @@ mod values;
 pub use error::RuntimeError;
 pub use inbox::{Inbox, Message};
 pub use live::{Cause, CauseKind, FileChange, RunEvent, Status};
-pub use looking::{Looking, Turn, Turns, explain, latest_run, look, turns};
+pub use looking::{Looking, Turn, Turns, explain, look, turns};
 pub use reload::{Reload, Reloads};
 pub use request::{Ask, Asked, RunEnd, RunRequest};
 pub use run::run;

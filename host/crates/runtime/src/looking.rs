@@ -129,8 +129,6 @@ pub struct Turn {
 
 /// What a run has sent, and the conversation it was made of.
 pub struct Turns {
-    /// Whose run it is.
-    pub agent: String,
     /// Every request, in order.
     pub turns: Vec<Turn>,
     /// The conversation with its tokens, as they are counted now.
@@ -140,7 +138,6 @@ pub struct Turns {
 /// Read what the run `run` has sent. Behind `context show --run` and `context diff`.
 pub fn turns(journal: &Journal, run: &str) -> Result<Turns, RuntimeError> {
     let mut read = Turns {
-        agent: String::new(),
         turns: Vec::new(),
         items: Vec::new(),
     };
@@ -150,13 +147,7 @@ pub fn turns(journal: &Journal, run: &str) -> Result<Turns, RuntimeError> {
             record: record.seq.0,
             why: why.to_string(),
         };
-        if record.kind == Kind::Started.name() {
-            let body: serde_json::Value = serde_json::from_str(&record.body).map_err(damaged)?;
-            read.agent = body["agent"]["name"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned();
-        } else if record.kind == Kind::Item.name() {
+        if record.kind == Kind::Item.name() {
             let mut body: serde_json::Value =
                 serde_json::from_str(&record.body).map_err(damaged)?;
             let item: Item = serde_json::from_value(body["item"].take()).map_err(damaged)?;
@@ -180,19 +171,6 @@ pub fn turns(journal: &Journal, run: &str) -> Result<Turns, RuntimeError> {
         Ok::<_, RuntimeError>(())
     })?;
     Ok(read)
-}
-
-/// The run of `agent` that began last.
-pub fn latest_run(journal: &Journal, agent: &str) -> Result<Option<String>, RuntimeError> {
-    let mut latest = None;
-    journal.each(journal::Which::Kind(Kind::Started.name()), |record| {
-        let body: serde_json::Value = serde_json::from_str(&record.body).unwrap_or_default();
-        if body["agent"]["name"] == agent {
-            latest = Some(record.run);
-        }
-        Ok::<_, RuntimeError>(())
-    })?;
-    Ok(latest)
 }
 
 /// What the agent is granted for `tool`, or for each tool of its plugins. Behind `policy explain`.

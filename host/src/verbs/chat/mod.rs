@@ -4,7 +4,6 @@
 //! for the chart, Ctrl-C a request to stop what is under way.
 
 mod lines;
-mod resume;
 mod terminal;
 
 use crate::asking::Asking;
@@ -12,6 +11,7 @@ use crate::cli::Chat;
 use crate::exit::{Failure, NOT_SO, exit_code};
 use crate::interrupt::{Interrupts, Signal};
 use crate::progress::Progress;
+use crate::run_of::run_of;
 use crate::{open, print, watch};
 use futures_util::{Stream, StreamExt, stream};
 use lines::{Lines, Typed};
@@ -35,7 +35,7 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
     let asked = asking.open(&house)?;
     let mut journal = open::journal(&house)?;
     let resume = match &options.resume {
-        Some(run) => Some(resume::run_of(&journal, &options.agent, run)?),
+        Some(run) => Some(run_of(&journal, &options.agent, run)?),
         None => None,
     };
     let reloads = watch::reloads(&house);

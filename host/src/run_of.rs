@@ -1,4 +1,4 @@
-//! Which run a conversation goes on with. Looked up before anybody is asked for a line: what was typed must not be lost because the run is not there.
+//! Which run of an agent is meant: looked up before anything is done with it.
 
 use crate::exit::{Failure, NOT_SO};
 use journal::Journal;
