@@ -379,10 +379,14 @@ impl<'a> Run<'a> {
     fn settle(&mut self) -> Result<(), RuntimeError> {
         let mut steps = 0;
         loop {
-            if self.failures >= FAILURES_IN_A_ROW {
-                return Ok(());
-            }
-            while let Some(happened) = self.events.pop_front() {
+            while !self.events.is_empty() {
+                // What is left stays where it is: the run ends for its failures, and says so.
+                if self.failures >= FAILURES_IN_A_ROW {
+                    return Ok(());
+                }
+                let Some(happened) = self.events.pop_front() else {
+                    break;
+                };
                 steps += 1;
                 if steps > STEPS_WITHOUT_WAITING {
                     return Err(RuntimeError::Chart(format!(
