@@ -60,6 +60,7 @@ fn mount_json(mount: &Mount) -> Value {
         "host": mount.host.to_string_lossy(),
         "access": mount.access,
         "hide": mount.hide,
+        "hard_links": mount.hard_links,
         "within": mount.within.as_ref().map(|within| within.to_string_lossy()),
     })
 }

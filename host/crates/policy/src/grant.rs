@@ -1,6 +1,8 @@
 //! What a policy comes to for one call: the only thing that the sandbox is told.
 
-use crate::{Access, ClockMode, Hide, HideError, HideGlob, NetRule, RandomMode, Verdict, defaults};
+use crate::{
+    Access, ClockMode, HardLinks, Hide, HideError, HideGlob, NetRule, RandomMode, Verdict, defaults,
+};
 use std::path::PathBuf;
 use std::time::Duration;
 use types::{Bytes, CallError, CallErrorKind, Count, Place, ToolName};
@@ -41,6 +43,8 @@ pub struct Mount {
     pub access: Access,
     /// Names that the guest must not see; compile them with [`Mount::hidden`].
     pub hide: Vec<HideGlob>,
+    /// What becomes of files with several names.
+    pub hard_links: HardLinks,
     /// The ceiling's directory that it must lie in. Paths were compared as text: whoever opens `host` canonicalises both and compares again, because a
     /// symbolic link may lead out.
     pub within: Option<PathBuf>,

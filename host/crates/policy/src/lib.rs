@@ -9,6 +9,7 @@
 
 mod defaults;
 mod explain;
+mod fold;
 mod grant;
 mod hide;
 mod mounts;
@@ -25,8 +26,8 @@ pub use defaults::{
 pub use grant::{Because, Grant, Limits, Mount, Subject};
 pub use hide::{Hide, HideError, HideGlob};
 pub use overlay::{
-    Access, ClockMode, LimitsPatch, MountPatch, NetRule, Overlay, RandomMode, SecretRule, ToolRule,
-    Verdict,
+    Access, ClockMode, HardLinks, LimitsPatch, MountPatch, NetRule, Overlay, RandomMode,
+    SecretRule, ToolRule, Verdict,
 };
 pub use pattern::matches as tool_pattern_matches;
 pub use resolve::{Request, resolve};

@@ -6,14 +6,14 @@
 //! - A directory that the ceiling closes or makes read-only *inside* a mount holds too: a closed one is hidden, and one with less access than the mount
 //!   lowers the whole mount, because a mount has one access. So no path ever has more access than the deepest ceiling directory above it.
 //! - Its entries without a `from` limit the mount of the same guest path.
-//! - Whatever it hides stays hidden, however the mount is cut.
+//! - Whatever it hides stays hidden, however the mount is cut, and where it refuses hard links for a directory that a mount shows any of, the mount refuses them.
 //!
 //! Two rules protect what a mount contains. A guest path inside another mount's that has less access than it is hidden in the outer one, or the outer one would
 //! be the way around it. And a mount that can be written never shows the house's own definitions and records.
 
 use crate::grant::{Mount, Subject};
 use crate::resolve::{Reasons, Request};
-use crate::{Access, HideGlob, MountPatch, Overlay, defaults, paths};
+use crate::{Access, HardLinks, HideGlob, MountPatch, Overlay, defaults, paths};
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use types::{Marked, Place};
@@ -27,6 +27,8 @@ struct Merged<'a> {
     from: Option<Said<'a, String>>,
     access: Option<Said<'a, Access>>,
     hide: Vec<Said<'a, String>>,
+    /// The first layer that refuses; none can take that back.
+    hard_links: Option<Said<'a, HardLinks>>,
 }
 
 /// The ceiling, its directories resolved.
@@ -115,7 +117,7 @@ fn mask_inner(merged: &[Merged<'_>], mounts: &mut [Mount], ledger: &mut Reasons)
 
 /// Keep the house's own files out of a mount that can be written.
 fn keep_own(request: &Request<'_>, mount: &mut Mount, ledger: &mut Reasons) {
-    if mount.access != Access::ReadWrite {
+    if mount.access < Access::Staged {
         return;
     }
     for own in request.own {
@@ -165,6 +167,7 @@ impl<'a> Merged<'a> {
             from: None,
             access: None,
             hide: Vec::new(),
+            hard_links: None,
         }
     }
 
@@ -181,6 +184,8 @@ impl<'a> Merged<'a> {
                 self.hide.push((glob, layer));
             }
         }
+        let refused = refusing(patch).map(|said| (said, layer));
+        self.hard_links = self.hard_links.or(refused);
     }
 
     /// The mount that comes of it, if one does; says why in either case.
@@ -212,6 +217,7 @@ impl<'a> Merged<'a> {
         ledger.decided(Subject::Mount, what, &from.place, from_layer);
         let access = self.settle_access(&bounds, ledger)?;
         let hide = self.settle_hide(&bounds, ledger);
+        let hard_links = self.settle_hard_links(&bounds, ledger);
         if let (Some(within), Some((place, layer))) = (&bounds.within, bounds.within_said) {
             let what = format!("mount {guest}: inside the ceiling's {}", within.display());
             ledger.decided(Subject::Mount, what, place, layer);
@@ -221,6 +227,7 @@ impl<'a> Merged<'a> {
             host,
             access,
             hide,
+            hard_links,
             within: bounds.within,
         })
     }
@@ -257,6 +264,21 @@ impl<'a> Merged<'a> {
         Some(wanted)
     }
 
+    fn settle_hard_links(&self, bounds: &Bounds<'_>, ledger: &mut Reasons) -> HardLinks {
+        let own = self
+            .hard_links
+            .map(|(said, layer)| (&said.place, layer, String::new()));
+        let ceiling = bounds
+            .hard_links
+            .map(|(place, layer)| (place, layer, " (the ceiling)".to_owned()));
+        let Some((place, layer, who)) = own.or(ceiling) else {
+            return HardLinks::Allow;
+        };
+        let what = format!("mount {}: hard links refuse{who}", self.guest);
+        ledger.decided(Subject::Mount, what, place, layer);
+        HardLinks::Refuse
+    }
+
     fn settle_hide(&self, bounds: &Bounds<'_>, ledger: &mut Reasons) -> Vec<HideGlob> {
         let own = self
             .hide
@@ -274,6 +296,14 @@ impl<'a> Merged<'a> {
     }
 }
 
+/// The refusal of hard links in `patch`, if it has one.
+fn refusing(patch: &MountPatch) -> Option<&Marked<HardLinks>> {
+    patch
+        .hard_links
+        .as_ref()
+        .filter(|said| said.value == HardLinks::Refuse)
+}
+
 /// What the ceiling says of one mount.
 #[derive(Default)]
 struct Bounds<'a> {
@@ -281,9 +311,15 @@ struct Bounds<'a> {
     within_said: Option<(&'a Place, &'a Overlay)>,
     access: Option<(Access, &'a Place, &'a Overlay)>,
     hide: Vec<(HideGlob, &'a Place, &'a Overlay)>,
+    hard_links: Option<(&'a Place, &'a Overlay)>,
 }
 
 impl<'a> Bounds<'a> {
+    fn refuse_hard_links(&mut self, patch: &'a MountPatch, layer: &'a Overlay) {
+        let refused = refusing(patch).map(|said| (&said.place, layer));
+        self.hard_links = self.hard_links.or(refused);
+    }
+
     fn lower(&mut self, access: Access, place: &'a Place, layer: &'a Overlay) {
         if self.access.is_none_or(|(known, ..)| access < known) {
             self.access = Some((access, place, layer));
@@ -347,6 +383,7 @@ impl<'a> Ceiling<'a> {
                 .iter()
                 .map(|glob| (HideGlob::new(&glob.value), &glob.place, self.layer));
             bounds.hide.extend(globs);
+            bounds.refuse_hard_links(patch, self.layer);
         }
         Some(bounds)
     }
@@ -354,6 +391,9 @@ impl<'a> Ceiling<'a> {
     /// What one directory of the ceiling says of a mount that lies in it or around it.
     fn bound_by<'b>(&'b self, directory: &'b Directory<'_>, host: &Path, bounds: &mut Bounds<'b>) {
         let globs = directory.patch.hide.iter();
+        if host.starts_with(&directory.host) || directory.host.starts_with(host) {
+            bounds.refuse_hard_links(directory.patch, self.layer);
+        }
         if let Some(below) = paths::inside(host, &directory.host) {
             bounds.hide.extend(globs.map(|glob| {
                 let rebased = HideGlob {

@@ -179,6 +179,7 @@ fn grant(case: &Case) -> Grant {
         host: host.clone(),
         access: Access::ReadOnly,
         hide: Vec::new(),
+        hard_links: policy::HardLinks::Allow,
         within: None,
     };
     Grant {

@@ -98,7 +98,7 @@ fn mounts() -> Value {
     let access = || {
         words(
             "What a plugin may do below it.",
-            &["none", "read-only", "read-write"],
+            &["none", "read-only", "staged", "read-write"],
         )
     };
     let mount = object(
@@ -116,6 +116,13 @@ fn mounts() -> Value {
                 list(
                     "Names below it that plugins do not see.",
                     text("A glob such as `**/.env`."),
+                ),
+            ),
+            (
+                "hard_links",
+                words(
+                    "What becomes of files that have several names.",
+                    &["refuse", "allow"],
                 ),
             ),
         ],

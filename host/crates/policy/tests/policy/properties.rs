@@ -88,7 +88,12 @@ fn verdicts() -> impl Strategy<Value = Verdict> {
 }
 
 fn accesses() -> impl Strategy<Value = Access> {
-    select(vec![Access::None, Access::ReadOnly, Access::ReadWrite])
+    select(vec![
+        Access::None,
+        Access::ReadOnly,
+        Access::Staged,
+        Access::ReadWrite,
+    ])
 }
 
 fn rules() -> impl Strategy<Value = Marked<ToolRule>> {
@@ -101,8 +106,19 @@ fn mounts() -> impl Strategy<Value = (Marked<String>, MountPatch)> {
         of(select(&FROMS[..])),
         of(accesses()),
         vec(select(&GLOBS[..]), 0..3),
+        of(select(vec![HardLinks::Refuse, HardLinks::Allow])),
     )
-        .prop_map(|(guest, from, access, hide)| mount(guest, from, access, &hide))
+        .prop_map(|(guest, from, access, hide, hard_links)| {
+            let (name, patch) = mount(guest, from, access, &hide);
+            let hard_links = hard_links.map(mark);
+            (
+                name,
+                MountPatch {
+                    hard_links,
+                    ..patch
+                },
+            )
+        })
 }
 
 fn limits() -> impl Strategy<Value = LimitsPatch> {
@@ -270,7 +286,8 @@ fn only_named(layer: &Overlay, named: &[Place]) -> Overlay {
             .from
             .iter()
             .map(|from| &from.place)
-            .chain(patch.access.iter().map(|access| &access.place));
+            .chain(patch.access.iter().map(|access| &access.place))
+            .chain(patch.hard_links.iter().map(|said| &said.place));
         !patch.hide.is_empty() || keeps(&name.place) || fields.into_iter().any(&keeps)
     });
     left.limits = LimitsPatch {

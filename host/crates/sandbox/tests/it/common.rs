@@ -3,7 +3,7 @@
 use charthouse_sandbox::{
     CallContext, Compiler, GuestModel, Plugin, Sandbox, Settings, ToolRequest,
 };
-use policy::{Access, ClockMode, Grant, Limits, Mount, RandomMode, Verdict};
+use policy::{Access, ClockMode, Grant, HardLinks, Limits, Mount, RandomMode, Verdict};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -200,6 +200,7 @@ pub fn mount(guest: &str, host: &Path, access: Access) -> Mount {
         host: host.to_owned(),
         access,
         hide: Vec::new(),
+        hard_links: HardLinks::Allow,
         within: None,
     }
 }
