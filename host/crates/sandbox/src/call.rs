@@ -215,10 +215,10 @@ impl Sandbox {
         for (name, value) in &grant.env {
             wasi.env(name, value);
         }
-        if grant.clock == ClockMode::Frozen {
-            wasi.wall_clock(Frozen(Duration::from_millis(
-                u64::try_from(context.time.0).unwrap_or(0),
-            )));
+        let frozen = (grant.clock == ClockMode::Frozen)
+            .then(|| Duration::from_millis(u64::try_from(context.time.0).unwrap_or(0)));
+        if let Some(time) = frozen {
+            wasi.wall_clock(Frozen(time));
             wasi.monotonic_clock(Stepping::default());
         }
         if grant.random == RandomMode::Seeded {
@@ -246,16 +246,16 @@ impl Sandbox {
             })?;
             watched.push(WatchedMount {
                 guest: mount.guest.clone(),
-                host: opened.real,
                 hide,
                 fixed_directories: !mount.hide.iter().all(hides_names_alone),
+                hard_links: mount.hard_links,
             });
         }
         Ok(Guest {
             wasi: wasi.build(),
             table: ResourceTable::new(),
             limiter: Limiter::new(grant.limits.memory.0),
-            watch: Watch::new(watched.into()),
+            watch: Watch::new(watched.into(), frozen),
             plugin: plugin.shared_name().clone(),
             log: Log {
                 room: grant.limits.output.0,

@@ -44,8 +44,7 @@ impl From<rustix::io::Errno> for Unread {
 }
 
 impl Unread {
-    pub(super) const TOO_MANY: &str =
-        "a directory of more than 100,000 entries is not listed";
+    pub(super) const TOO_MANY: &str = "a directory of more than 100,000 entries is not listed";
 
     pub(super) fn code(&self) -> ErrorCode {
         match self {
@@ -76,7 +75,7 @@ pub(super) fn read(directory: &File) -> Result<Entries, Unread> {
         let kind = match entry.file_type() {
             FileType::Unknown => {
                 match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-                    Ok(stat) => FileType::from_raw_mode(stat.st_mode as _),
+                    Ok(stat) => FileType::from_raw_mode(stat.st_mode),
                     Err(_) => continue,
                 }
             }

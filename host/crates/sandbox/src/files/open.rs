@@ -110,17 +110,17 @@ impl Wanted {
 
     /// Open `path` below `directory` and nowhere else; `None` where this system has no call for that, or something moved meanwhile.
     #[cfg(target_os = "linux")]
-    pub(super) fn open_beneath(
-        &self,
-        directory: &File,
-        path: &str,
-    ) -> Option<Result<File, Errno>> {
+    pub(super) fn open_beneath(&self, directory: &File, path: &str) -> Option<Result<File, Errno>> {
         use rustix::fs::{ResolveFlags, openat2};
         let mut flags = self.system(true);
         if !self.follow {
             flags |= OFlags::NOFOLLOW;
         }
-        let mode = if self.creates() { CREATED } else { Mode::empty() };
+        let mode = if self.creates() {
+            CREATED
+        } else {
+            Mode::empty()
+        };
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         match openat2(directory, path, flags, mode, resolve) {
             Err(Errno::NOSYS | Errno::AGAIN | Errno::PERM) => None,

@@ -37,7 +37,7 @@ pub(crate) struct Pinned {
 impl Pinned {
     pub(crate) fn kind(&self) -> Option<FileType> {
         let stat = self.stat.as_ref()?;
-        Some(FileType::from_raw_mode(stat.st_mode as _))
+        Some(FileType::from_raw_mode(stat.st_mode))
     }
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn walk(
         };
         let kind = stat
             .as_ref()
-            .map(|stat| FileType::from_raw_mode(stat.st_mode as _));
+            .map(|stat| FileType::from_raw_mode(stat.st_mode));
         if kind == Some(FileType::Symlink) && (!last || follow) {
             links += 1;
             if links > LINKS_MAX {

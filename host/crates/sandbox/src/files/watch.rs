@@ -1,6 +1,5 @@
 //! What is remembered of a guest's files during one call: which directory a descriptor stands for, what was refused, and what may be told of times.
 
-use super::layer::{Layer, NodeId};
 use super::walk::lists;
 use policy::{HardLinks, Hide};
 use std::collections::HashMap;
@@ -31,7 +30,7 @@ pub(crate) struct WatchedMount {
 
 impl WatchedMount {
     /// Whether names have to be walked one by one, because policy looks at them.
-    pub(super) fn careful(&self) -> bool {
+    fn looks_at_names(&self) -> bool {
         self.hide.is_some() || self.hard_links == HardLinks::Refuse
     }
 
@@ -66,53 +65,48 @@ pub(super) struct Place {
     pub(super) inside: String,
     /// Its path in the mount with every link followed, as it was when it was opened. Known where names are looked at.
     pub(super) real: Option<String>,
-    /// What it is in the layer above the mount, where there is one.
-    pub(super) node: Option<NodeId>,
 }
 
 /// What the watch remembers during one call.
 #[derive(Default)]
 pub(crate) struct Watch {
     pub(crate) mounts: Arc<[WatchedMount]>,
-    /// The layers of staged mounts, in the order of the mounts.
-    pub(crate) layers: Vec<Option<Layer>>,
     /// Where the guest's clock stands still, since 1970; `None` when it is the host's.
     pub(crate) frozen: Option<Duration>,
     /// The mounts' own directories, in their order, once the guest has asked for them.
-    pub(super) roots: Vec<Option<Arc<File>>>,
+    pub(super) roots: Vec<Arc<File>>,
     /// Which directory a descriptor stands for.
     pub(super) directories: HashMap<u32, Place>,
-    /// Which layer a file belongs to that is written in one.
-    pub(super) staged_files: HashMap<u32, usize>,
     /// The numbers that stand for objects where their own would differ from machine to machine.
     identities: HashMap<(u64, u64), u64>,
     pub(crate) refusals: Vec<Refusal>,
 }
 
 impl Watch {
-    pub(crate) fn new(
-        mounts: Arc<[WatchedMount]>,
-        layers: Vec<Option<Layer>>,
-        frozen: Option<Duration>,
-    ) -> Self {
+    pub(crate) fn new(mounts: Arc<[WatchedMount]>, frozen: Option<Duration>) -> Self {
         Watch {
             mounts,
-            layers,
             frozen,
             ..Watch::default()
         }
+    }
+
+    /// Whether paths below the directory `fd` are walked one name at a time: policy looks at them, or what is told of them has to be the same on every run.
+    pub(super) fn careful(&self, fd: u32) -> bool {
+        let place = self.directories.get(&fd);
+        place
+            .is_some_and(|place| self.frozen.is_some() || self.mounts[place.mount].looks_at_names())
+    }
+
+    pub(super) fn mount_of(&self, fd: u32) -> Option<(usize, &WatchedMount)> {
+        let place = self.directories.get(&fd)?;
+        Some((place.mount, &self.mounts[place.mount]))
     }
 
     /// Mount and path in it of `path` below the directory `fd`.
     pub(super) fn locate(&self, fd: u32, path: &str) -> Option<(usize, String)> {
         let place = self.directories.get(&fd)?;
         Some((place.mount, normalise(&place.inside, path)))
-    }
-
-    /// The layer's node that the directory `fd` is, with its mount.
-    pub(super) fn staged(&self, fd: u32) -> Option<(usize, NodeId)> {
-        let place = self.directories.get(&fd)?;
-        Some((place.mount, place.node?))
     }
 
     pub(super) fn shown(&self, fd: u32, path: &str) -> String {

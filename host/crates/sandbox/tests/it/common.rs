@@ -255,3 +255,28 @@ pub fn error(outcome: &Outcome, kind: CallErrorKind, about: &str) -> CallError {
     );
     error
 }
+
+/// Play a script of raw file calls (see `tests/guests/rawfs`); what each came to.
+pub async fn script(grant: &Grant, ops: &[&[&str]]) -> (Vec<String>, Outcome) {
+    let sandbox = sandbox();
+    script_on(&sandbox, grant, ops, "ok").await
+}
+
+/// The same on `sandbox`, ending as `end` says: `ok`, `fail` or `trap`.
+pub async fn script_on(
+    sandbox: &Sandbox,
+    grant: &Grant,
+    ops: &[&[&str]],
+    end: &str,
+) -> (Vec<String>, Outcome) {
+    let plugin = load(sandbox, "rawfs").await;
+    let ops = serde_json::to_string(ops).unwrap();
+    let arguments = serde_json::json!({ "ops": ops, "end": end });
+    let outcome = call_on(sandbox, &plugin, grant, "script", arguments).await;
+    let said = match outcome.result.as_deref() {
+        Ok([Part::Json(said)]) => serde_json::from_value(said.clone()).unwrap(),
+        Err(error) if end == "fail" => serde_json::from_str(&error.message).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    (said, outcome)
+}

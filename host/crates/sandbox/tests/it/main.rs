@@ -6,6 +6,8 @@
 mod boundaries;
 mod common;
 mod first_party;
+mod hard_links;
+mod hidden;
 mod limits;
 mod loading;
 mod summaries;
