@@ -229,10 +229,8 @@ fn finish(
     // What `rename from` says has no `a/`.
     let count = count.saturating_sub(usize::from(file.moved));
     let mut patch = file.patch;
-    for path in [&mut patch.old, &mut patch.new] {
-        if let Some(path) = path {
-            *path = names::stripped(path, count)?;
-        }
+    for path in [&mut patch.old, &mut patch.new].into_iter().flatten() {
+        *path = names::stripped(path, count)?;
     }
     if patch.old.is_none() && patch.new.is_none() {
         return Err("a file is `/dev/null` before and after".to_owned());

@@ -5,7 +5,7 @@ use crate::tree::{Entry, Node};
 use crate::walk::{Fields, Walk};
 use policy::{
     Access, ClockMode, HardLinks, LimitsPatch, MountPatch, NetRule, Overlay, RandomMode,
-    SecretRule, ToolRule, Verdict,
+    SecretRule, StagePatch, ToolRule, Verdict,
 };
 use types::{Bytes, Count, Marked, SecretRef, UnitError, parse_duration};
 
@@ -277,6 +277,15 @@ fn mount(walk: &mut Walk, node: &Node) -> Option<MountPatch> {
         patch.hard_links = walk
             .word(node, "what to do with hard links", &HARD_LINKS)
             .map(|said| Marked::new(said, node.place.clone()));
+    }
+    if let Some(node) = fields.take("stage")
+        && let Some(mut fields) = Fields::of(walk, node, "`stage`", "{ bytes: 16MiB, files: 200 }")
+    {
+        patch.stage = StagePatch {
+            bytes: limit(walk, &mut fields, "bytes", Bytes::parse),
+            files: limit(walk, &mut fields, "files", Count::parse),
+        };
+        fields.finish(walk, "`stage`");
     }
     fields.finish(walk, "a mount");
     Some(patch)

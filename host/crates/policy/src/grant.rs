@@ -45,9 +45,29 @@ pub struct Mount {
     pub hide: Vec<HideGlob>,
     /// What becomes of files with several names.
     pub hard_links: HardLinks,
+    /// What one call may change in it where it is staged.
+    pub stage: Stage,
     /// The ceiling's directory that it must lie in. Paths were compared as text: whoever opens `host` canonicalises both and compares again, because a
     /// symbolic link may lead out.
     pub within: Option<PathBuf>,
+}
+
+/// What one call may change in a staged mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// Bytes of all files that it writes.
+    pub bytes: Bytes,
+    /// Files, directories and links that it makes, changes, moves or removes.
+    pub files: Count,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Stage {
+            bytes: defaults::STAGE_BYTES,
+            files: defaults::STAGE_FILES,
+        }
+    }
 }
 
 impl Mount {

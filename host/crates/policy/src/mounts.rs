@@ -13,10 +13,10 @@
 
 use crate::grant::{Mount, Subject};
 use crate::resolve::{Reasons, Request};
-use crate::{Access, HardLinks, HideGlob, MountPatch, Overlay, defaults, paths};
+use crate::{Access, HardLinks, HideGlob, MountPatch, Overlay, Stage, StagePatch, defaults, paths};
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
-use types::{Marked, Place};
+use types::{Bytes, Count, Marked, Place};
 
 type Said<'a, T> = (&'a Marked<T>, &'a Overlay);
 
@@ -29,6 +29,8 @@ struct Merged<'a> {
     hide: Vec<Said<'a, String>>,
     /// The first layer that refuses; none can take that back.
     hard_links: Option<Said<'a, HardLinks>>,
+    stage_bytes: Option<Said<'a, Bytes>>,
+    stage_files: Option<Said<'a, Count>>,
 }
 
 /// The ceiling, its directories resolved.
@@ -168,6 +170,8 @@ impl<'a> Merged<'a> {
             access: None,
             hide: Vec::new(),
             hard_links: None,
+            stage_bytes: None,
+            stage_files: None,
         }
     }
 
@@ -186,6 +190,15 @@ impl<'a> Merged<'a> {
         }
         let refused = refusing(patch).map(|said| (said, layer));
         self.hard_links = self.hard_links.or(refused);
+        let StagePatch { bytes, files } = &patch.stage;
+        self.stage_bytes = bytes
+            .as_ref()
+            .map(|said| (said, layer))
+            .or(self.stage_bytes);
+        self.stage_files = files
+            .as_ref()
+            .map(|said| (said, layer))
+            .or(self.stage_files);
     }
 
     /// The mount that comes of it, if one does; says why in either case.
@@ -218,6 +231,7 @@ impl<'a> Merged<'a> {
         let access = self.settle_access(&bounds, ledger)?;
         let hide = self.settle_hide(&bounds, ledger);
         let hard_links = self.settle_hard_links(&bounds, ledger);
+        let stage = self.settle_stage(access, &bounds, ledger);
         if let (Some(within), Some((place, layer))) = (&bounds.within, bounds.within_said) {
             let what = format!("mount {guest}: inside the ceiling's {}", within.display());
             ledger.decided(Subject::Mount, what, place, layer);
@@ -228,6 +242,7 @@ impl<'a> Merged<'a> {
             access,
             hide,
             hard_links,
+            stage,
             within: bounds.within,
         })
     }
@@ -279,6 +294,26 @@ impl<'a> Merged<'a> {
         HardLinks::Refuse
     }
 
+    /// What a call may change at once. Said only where the mount is staged; the smaller of the layers' and the ceiling's word.
+    fn settle_stage(&self, access: Access, bounds: &Bounds<'_>, ledger: &mut Reasons) -> Stage {
+        let mut stage = Stage::default();
+        let mut explain = |what: String, said: Option<(&Place, &Overlay)>| {
+            let what = format!("mount {}: stage {what}", self.guest);
+            match said {
+                _ if access != Access::Staged => {}
+                Some((place, layer)) => ledger.decided(Subject::Mount, what, place, layer),
+                None => ledger.by_default(Subject::Mount, what),
+            }
+        };
+        let (bytes, said) = smaller(self.stage_bytes, stage.bytes, bounds.stage_bytes);
+        explain(format!("bytes {bytes}"), said);
+        stage.bytes = bytes;
+        let (files, said) = smaller(self.stage_files, stage.files, bounds.stage_files);
+        explain(format!("files {files}"), said);
+        stage.files = files;
+        stage
+    }
+
     fn settle_hide(&self, bounds: &Bounds<'_>, ledger: &mut Reasons) -> Vec<HideGlob> {
         let own = self
             .hide
@@ -304,6 +339,19 @@ fn refusing(patch: &MountPatch) -> Option<&Marked<HardLinks>> {
         .filter(|said| said.value == HardLinks::Refuse)
 }
 
+/// The limit that the layers give, or by default, and the ceiling's where that is smaller; with the rule that decided.
+fn smaller<'a, T: Copy + Ord>(
+    own: Option<Said<'a, T>>,
+    default: T,
+    ceiling: Option<Said<'a, T>>,
+) -> (T, Option<(&'a Place, &'a Overlay)>) {
+    let wanted = own.map_or(default, |(said, _)| said.value);
+    match ceiling.filter(|(said, _)| said.value < wanted).or(own) {
+        Some((said, layer)) => (said.value, Some((&said.place, layer))),
+        None => (default, None),
+    }
+}
+
 /// What the ceiling says of one mount.
 #[derive(Default)]
 struct Bounds<'a> {
@@ -312,12 +360,30 @@ struct Bounds<'a> {
     access: Option<(Access, &'a Place, &'a Overlay)>,
     hide: Vec<(HideGlob, &'a Place, &'a Overlay)>,
     hard_links: Option<(&'a Place, &'a Overlay)>,
+    stage_bytes: Option<Said<'a, Bytes>>,
+    stage_files: Option<Said<'a, Count>>,
 }
 
 impl<'a> Bounds<'a> {
-    fn refuse_hard_links(&mut self, patch: &'a MountPatch, layer: &'a Overlay) {
+    /// What `patch` says that narrows a mount it concerns, wherever in it.
+    fn narrow(&mut self, patch: &'a MountPatch, layer: &'a Overlay) {
         let refused = refusing(patch).map(|said| (&said.place, layer));
         self.hard_links = self.hard_links.or(refused);
+        let StagePatch { bytes, files } = &patch.stage;
+        if let Some(said) = bytes
+            && self
+                .stage_bytes
+                .is_none_or(|(known, _)| said.value < known.value)
+        {
+            self.stage_bytes = Some((said, layer));
+        }
+        if let Some(said) = files
+            && self
+                .stage_files
+                .is_none_or(|(known, _)| said.value < known.value)
+        {
+            self.stage_files = Some((said, layer));
+        }
     }
 
     fn lower(&mut self, access: Access, place: &'a Place, layer: &'a Overlay) {
@@ -383,7 +449,7 @@ impl<'a> Ceiling<'a> {
                 .iter()
                 .map(|glob| (HideGlob::new(&glob.value), &glob.place, self.layer));
             bounds.hide.extend(globs);
-            bounds.refuse_hard_links(patch, self.layer);
+            bounds.narrow(patch, self.layer);
         }
         Some(bounds)
     }
@@ -392,7 +458,7 @@ impl<'a> Ceiling<'a> {
     fn bound_by<'b>(&'b self, directory: &'b Directory<'_>, host: &Path, bounds: &mut Bounds<'b>) {
         let globs = directory.patch.hide.iter();
         if host.starts_with(&directory.host) || directory.host.starts_with(host) {
-            bounds.refuse_hard_links(directory.patch, self.layer);
+            bounds.narrow(directory.patch, self.layer);
         }
         if let Some(below) = paths::inside(host, &directory.host) {
             bounds.hide.extend(globs.map(|glob| {

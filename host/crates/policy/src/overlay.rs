@@ -58,6 +58,17 @@ pub struct MountPatch {
     pub hide: Vec<Marked<String>>,
     /// Whether files with several names are refused.
     pub hard_links: Option<Marked<HardLinks>>,
+    /// What one call may change in it where it is staged.
+    pub stage: StagePatch,
+}
+
+/// What one call may change in a staged mount; what is absent is inherited.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StagePatch {
+    /// Bytes of all files that it writes.
+    pub bytes: Option<Marked<Bytes>>,
+    /// Files, directories and links that it makes, changes, moves or removes.
+    pub files: Option<Marked<Count>>,
 }
 
 /// What a mount does with regular files that have several hard links: under another name, and perhaps outside of the mount, each is somebody else's file.

@@ -180,6 +180,7 @@ fn grant(case: &Case) -> Grant {
         access: Access::ReadOnly,
         hide: Vec::new(),
         hard_links: policy::HardLinks::Allow,
+        stage: policy::Stage::default(),
         within: None,
     };
     Grant {

@@ -3,7 +3,7 @@
 use crate::bindings::charthouse::plugin::types as wit_types;
 use crate::bindings::exports::charthouse::plugin::tool as wit;
 use crate::deadline::within;
-use crate::files::{Watch, WatchedMount};
+use crate::files::{Settled, Watch, WatchedMount, layer_of};
 use crate::guest::{Guest, GuestModel, Log};
 use crate::limits::Limiter;
 use crate::plugin::{Loaded, Plugin};
@@ -37,6 +37,8 @@ pub struct CallContext {
     pub seed: String,
     /// The model the call may use; with `None` the `model` import answers `denied`.
     pub model: Option<GuestModel>,
+    /// Whether what the call changes in staged mounts is shown and dropped.
+    pub dry_run: bool,
 }
 
 /// A call of a tool.
@@ -138,6 +140,7 @@ impl Sandbox {
             wall: Duration::ZERO,
             fuel: 0,
             memory: 0,
+            settled: Settled::default(),
         };
         let unavailable =
             |message: String| stopped(CallError::new(CallErrorKind::Unavailable, message));
@@ -182,7 +185,8 @@ impl Sandbox {
             Some(Err(error)) => Err(in_words(&error, limits, &store.data().limiter, &tail)),
         };
         let fuel = limits.fuel.0 - store.get_fuel().unwrap_or(0).min(limits.fuel.0);
-        let guest = store.into_data();
+        let mut guest = store.into_data();
+        let settled = guest.watch.settle(context.dry_run);
         let mut log = guest.log.lines;
         if guest.log.dropped > 0 {
             log.push(format!(
@@ -198,6 +202,7 @@ impl Sandbox {
             wall: self.settings.clock.monotonic().saturating_sub(started),
             fuel,
             memory: guest.limiter.peak as u64,
+            settled,
         }
     }
 
@@ -229,6 +234,7 @@ impl Sandbox {
             wasi.insecure_random_seed(u128::from_le_bytes(bytes));
         }
         let mut watched = Vec::with_capacity(grant.mounts.len());
+        let mut layers = Vec::with_capacity(grant.mounts.len());
         for mount in &grant.mounts {
             let opened = open_mount(mount)?;
             let access = match mount.access {
@@ -244,18 +250,22 @@ impl Sandbox {
                     format!("the mount {} is refused: {error}", mount.guest),
                 )
             })?;
-            watched.push(WatchedMount {
+            let mount_watched = WatchedMount {
                 guest: mount.guest.clone(),
                 hide,
                 fixed_directories: !mount.hide.iter().all(hides_names_alone),
                 hard_links: mount.hard_links,
-            });
+            };
+            let layer = layer_of(mount, &mount_watched, &opened.path(), &self.recovered)
+                .map_err(|why| mount_error(mount, &why))?;
+            layers.push(layer);
+            watched.push(mount_watched);
         }
         Ok(Guest {
             wasi: wasi.build(),
             table: ResourceTable::new(),
             limiter: Limiter::new(grant.limits.memory.0),
-            watch: Watch::new(watched.into(), frozen),
+            watch: Watch::new(watched.into(), layers, frozen),
             plugin: plugin.shared_name().clone(),
             log: Log {
                 room: grant.limits.output.0,

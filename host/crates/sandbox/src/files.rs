@@ -8,13 +8,16 @@
 //! of a file), `replaced`; `calls` is the interface itself, one function for each of its calls.
 
 mod calls;
+mod layer;
 mod listing;
 mod open;
 mod replaced;
+mod staged;
 mod told;
 mod walk;
 mod watch;
 
+pub(crate) use staged::{Recovered, Settled, layer_of};
 pub(crate) use watch::{Watch, WatchedMount};
 
 use policy::HardLinks;
@@ -34,6 +37,8 @@ type Fd = Resource<fs::Descriptor>;
 /// Why a hidden name is refused. The guest is told that there is nothing; the operator is told this.
 const HIDDEN: &str = "policy hides this name";
 const LEADS_OUT: &str = "the path leads out of the mount";
+const DIRECTORIES_STAY: &str =
+    "policy hides names in this mount, so its directories stay where they are";
 const SEVERAL_NAMES: &str = "the file has several names (hard links), which this mount refuses";
 
 /// Marker for the linker: file interfaces work on a [`WatchedView`].
@@ -165,7 +170,7 @@ impl WatchedView<'_> {
         let kind = rustix::fs::FileType::from_raw_mode(stat.st_mode);
         let leaves = mount.hide.is_some() && to != Some(source);
         let reason = if kind.is_dir() && (mount.fixed_directories || leaves) {
-            "policy hides names in this mount, so its directories stay where they are"
+            DIRECTORIES_STAY
         } else if mount.hard_links == HardLinks::Refuse && has_several_names(stat) {
             SEVERAL_NAMES
         } else {
@@ -227,10 +232,12 @@ impl preopens::Host for WatchedView<'_> {
             if let Descriptor::Dir(root) = self.inner.table.get(fd)? {
                 self.watch.roots.push(Arc::clone(&root.dir));
             }
+            let is_staged = matches!(self.watch.layers.get(mount), Some(Some(_)));
             let place = Place {
                 mount,
                 inside: String::new(),
                 real: Some(String::new()),
+                node: is_staged.then(staged::root),
             };
             self.watch.directories.insert(fd.rep(), place);
         }

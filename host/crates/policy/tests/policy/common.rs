@@ -91,6 +91,7 @@ pub fn mount(
         access: access.map(mark),
         hide: hide.iter().map(|glob| mark((*glob).to_owned())).collect(),
         hard_links: None,
+        stage: StagePatch::default(),
     };
     (mark(guest.to_owned()), patch)
 }

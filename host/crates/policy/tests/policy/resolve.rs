@@ -57,6 +57,7 @@ fn mounts_merge_field_by_field() {
             access: ReadOnly,
             hide: vec![HideGlob::new("**/.env"), HideGlob::new("secrets")],
             hard_links: HardLinks::Allow,
+            stage: Stage::default(),
             within: None,
         }]
     );

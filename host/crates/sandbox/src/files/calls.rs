@@ -6,7 +6,7 @@ use super::listing::{self, Listing};
 use super::open::{self, Wanted};
 use super::replaced::Replaced;
 use super::watch::{Place, normalise};
-use super::{Fd, SEVERAL_NAMES, Target, WatchedView, fs, has_several_names, told};
+use super::{Fd, SEVERAL_NAMES, Target, WatchedView, fs, has_several_names, staged, told};
 use policy::HardLinks;
 use rustix::fs::FileType;
 use rustix::io::Errno;
@@ -129,6 +129,7 @@ impl WatchedView<'_> {
                 mount: place.mount,
                 inside: normalise(&place.inside, path),
                 real,
+                node: None,
             };
             self.watch.directories.insert(opened.rep(), place);
         }
@@ -166,14 +167,8 @@ impl WatchedView<'_> {
         Ok(opened)
     }
 
-    /// A frozen clock's now is not the host's.
     fn timestamp(&self, wanted: fs::NewTimestamp) -> fs::NewTimestamp {
-        match (wanted, self.watch.frozen) {
-            (fs::NewTimestamp::Now, Some(frozen)) => {
-                fs::NewTimestamp::Timestamp(told::datetime(frozen))
-            }
-            (wanted, _) => wanted,
-        }
+        staged::at(self.watch, wanted)
     }
 
     /// Device and inode of what the descriptor `fd` stands for.
@@ -197,6 +192,9 @@ impl HostDescriptor for WatchedView<'_> {
         flags: fs::DescriptorFlags,
     ) -> FsResult<Fd> {
         let wanted = Wanted::new(path_flags, open_flags, flags);
+        if let Some(staged) = self.staged(&fd) {
+            return self.staged_open(&fd, staged, &path, &wanted);
+        }
         let rep = fd.rep();
         // An exclusive creation never follows a link.
         let follow = wanted.follow && !open_flags.contains(fs::OpenFlags::EXCLUSIVE);
@@ -222,6 +220,9 @@ impl HostDescriptor for WatchedView<'_> {
     }
 
     async fn read_directory(&mut self, fd: Fd) -> FsResult<Resource<fs::DirectoryEntryStream>> {
+        if let Some(staged) = self.staged(&fd) {
+            return self.staged_list(&fd, staged);
+        }
         let rep = fd.rep();
         let start = self.start("list", &fd)?;
         let entries = match listing::read(&start.directory) {
@@ -255,6 +256,12 @@ impl HostDescriptor for WatchedView<'_> {
     ) -> FsResult<fs::DescriptorStat> {
         let follow = flags.contains(fs::PathFlags::SYMLINK_FOLLOW);
         let rep = fd.rep();
+        if let Some((mount, node)) = self.staged(&fd) {
+            let (stat, _) = self.layer("stat", &fd, &path, mount, |layer| {
+                layer.stat(node, &path, follow)
+            })?;
+            return Ok(staged::tell(self.watch, stat));
+        }
         let target = self.find("stat", &fd, path.clone(), follow)?;
         if target.pinned.is_none() {
             let stat = self.inner.stat_at(fd, flags, path.clone()).await;
@@ -273,6 +280,12 @@ impl HostDescriptor for WatchedView<'_> {
         path: String,
     ) -> FsResult<fs::MetadataHashValue> {
         let follow = flags.contains(fs::PathFlags::SYMLINK_FOLLOW);
+        if let Some((mount, node)) = self.staged(&fd) {
+            let (_, (device, inode)) = self.layer("stat", &fd, &path, mount, |layer| {
+                layer.stat(node, &path, follow)
+            })?;
+            return Ok(self.watch.hash(device, inode));
+        }
         let target = self.find("stat", &fd, path.clone(), follow)?;
         let found = match &target.pinned {
             None => return self.inner.metadata_hash_at(fd, flags, path).await,
@@ -293,8 +306,14 @@ impl HostDescriptor for WatchedView<'_> {
     ) -> FsResult<()> {
         let follow = flags.contains(fs::PathFlags::SYMLINK_FOLLOW);
         let rep = fd.rep();
-        let target = self.find("set times", &fd, path.clone(), follow)?;
         let (accessed, modified) = (self.timestamp(accessed), self.timestamp(modified));
+        if let Some((mount, node)) = self.staged(&fd) {
+            let times = staged::times(accessed, modified)?;
+            return self.layer("set times", &fd, &path, mount, |layer| {
+                layer.set_times(node, &path, follow, times)
+            });
+        }
+        let target = self.find("set times", &fd, path.clone(), follow)?;
         let flags = match &target.pinned {
             Some(_) => fs::PathFlags::empty(),
             None => flags,
@@ -308,6 +327,11 @@ impl HostDescriptor for WatchedView<'_> {
     }
 
     async fn create_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        if let Some((mount, node)) = self.staged(&fd) {
+            return self.layer("create directory", &fd, &path, mount, |layer| {
+                layer.create_directory(node, &path)
+            });
+        }
         let rep = fd.rep();
         let target = self.find("create directory", &fd, path.clone(), false)?;
         let done = self
@@ -319,6 +343,11 @@ impl HostDescriptor for WatchedView<'_> {
     }
 
     async fn remove_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        if let Some((mount, node)) = self.staged(&fd) {
+            return self.layer("remove directory", &fd, &path, mount, |layer| {
+                layer.remove_directory(node, &path)
+            });
+        }
         let rep = fd.rep();
         let target = self.find("remove directory", &fd, path.clone(), false)?;
         let done = self
@@ -330,6 +359,11 @@ impl HostDescriptor for WatchedView<'_> {
     }
 
     async fn unlink_file_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        if let Some((mount, node)) = self.staged(&fd) {
+            return self.layer("remove", &fd, &path, mount, |layer| {
+                layer.unlink(node, &path)
+            });
+        }
         let rep = fd.rep();
         let target = self.find("remove", &fd, path.clone(), false)?;
         let done = self
@@ -341,6 +375,11 @@ impl HostDescriptor for WatchedView<'_> {
     }
 
     async fn readlink_at(&mut self, fd: Fd, path: String) -> FsResult<String> {
+        if let Some((mount, node)) = self.staged(&fd) {
+            return self.layer("read link", &fd, &path, mount, |layer| {
+                layer.read_link(node, &path)
+            });
+        }
         let rep = fd.rep();
         let target = self.find("read link", &fd, path.clone(), false)?;
         let link = self
@@ -358,6 +397,16 @@ impl HostDescriptor for WatchedView<'_> {
         new_fd: Fd,
         new_path: String,
     ) -> FsResult<()> {
+        match (self.staged(&fd), self.staged(&new_fd)) {
+            (None, None) => {}
+            (Some((mount, node)), Some((other, new_node))) if mount == other => {
+                return self.layer("rename", &fd, &old_path, mount, |layer| {
+                    layer.rename(node, &old_path, new_node, &new_path)
+                });
+            }
+            // As between two file systems.
+            _ => return Err(ErrorCode::CrossDevice.into()),
+        }
         let (rep, new_rep) = (fd.rep(), new_fd.rep());
         let from = self.find("rename", &fd, old_path.clone(), false)?;
         let to = match self.find("rename", &new_fd, new_path, false) {
@@ -394,6 +443,19 @@ impl HostDescriptor for WatchedView<'_> {
         new_fd: Fd,
         new_path: String,
     ) -> FsResult<()> {
+        match (self.staged(&fd), self.staged(&new_fd)) {
+            (None, None) => {}
+            (Some((mount, node)), Some((other, new_node))) if mount == other => {
+                if flags.contains(fs::PathFlags::SYMLINK_FOLLOW) {
+                    return Err(ErrorCode::Invalid.into());
+                }
+                return self.layer("link", &fd, &old_path, mount, |layer| {
+                    layer.link(node, &old_path, new_node, &new_path)
+                });
+            }
+            // As between two file systems.
+            _ => return Err(ErrorCode::CrossDevice.into()),
+        }
         let (rep, new_rep) = (fd.rep(), new_fd.rep());
         let from = self.find("link", &fd, old_path.clone(), false)?;
         let to = match self.find("link", &new_fd, new_path, false) {
@@ -429,6 +491,11 @@ impl HostDescriptor for WatchedView<'_> {
     }
 
     async fn symlink_at(&mut self, fd: Fd, target: String, path: String) -> FsResult<()> {
+        if let Some((mount, node)) = self.staged(&fd) {
+            return self.layer("symlink", &fd, &path, mount, |layer| {
+                layer.symlink(node, &target, &path)
+            });
+        }
         let rep = fd.rep();
         let there = self.find("symlink", &fd, path.clone(), false)?;
         let done = self
@@ -441,16 +508,25 @@ impl HostDescriptor for WatchedView<'_> {
 
     fn drop(&mut self, fd: Fd) -> wasmtime::Result<()> {
         self.watch.directories.remove(&fd.rep());
+        self.watch.staged_files.remove(&fd.rep());
         HostDescriptor::drop(&mut self.inner, fd)
     }
 
     async fn stat(&mut self, fd: Fd) -> FsResult<fs::DescriptorStat> {
+        if self.is_staged(&fd) {
+            let (stat, _) = self.staged_stat(&fd)?;
+            return Ok(staged::tell(self.watch, stat));
+        }
         let hides = self.hides(fd.rep());
         let stat = self.inner.stat(fd).await?;
         Ok(self.watch.tell(stat, hides))
     }
 
     async fn metadata_hash(&mut self, fd: Fd) -> FsResult<fs::MetadataHashValue> {
+        if self.is_staged(&fd) {
+            let (_, (device, inode)) = self.staged_stat(&fd)?;
+            return Ok(self.watch.hash(device, inode));
+        }
         if self.watch.frozen.is_none() {
             return self.inner.metadata_hash(fd).await;
         }
@@ -465,6 +541,9 @@ impl HostDescriptor for WatchedView<'_> {
         modified: fs::NewTimestamp,
     ) -> FsResult<()> {
         let (accessed, modified) = (self.timestamp(accessed), self.timestamp(modified));
+        if self.is_staged(&fd) {
+            return self.staged_set_times(&fd, accessed, modified);
+        }
         self.inner.set_times(fd, accessed, modified).await
     }
 
@@ -477,23 +556,42 @@ impl HostDescriptor for WatchedView<'_> {
         length: fs::Filesize,
         advice: fs::Advice,
     ) -> FsResult<()> {
+        if self.is_staged(&fd) {
+            return match self.staged_file(&fd) {
+                Some(_) => Ok(()),
+                None => Err(ErrorCode::BadDescriptor.into()),
+            };
+        }
         self.inner.advise(fd, offset, length, advice).await
     }
 
     async fn sync_data(&mut self, fd: Fd) -> FsResult<()> {
-        self.inner.sync_data(fd).await
+        // A commit makes lasting what it commits.
+        match self.is_staged(&fd) {
+            true => Ok(()),
+            false => self.inner.sync_data(fd).await,
+        }
     }
 
     async fn get_flags(&mut self, fd: Fd) -> FsResult<fs::DescriptorFlags> {
-        self.inner.get_flags(fd).await
+        match self.is_staged(&fd) {
+            true => Ok(self.staged_flags(&fd)),
+            false => self.inner.get_flags(fd).await,
+        }
     }
 
     async fn get_type(&mut self, fd: Fd) -> FsResult<fs::DescriptorType> {
-        self.inner.get_type(fd).await
+        match self.is_staged(&fd) {
+            true => Ok(self.staged_stat(&fd)?.0.type_),
+            false => self.inner.get_type(fd).await,
+        }
     }
 
     async fn set_size(&mut self, fd: Fd, size: fs::Filesize) -> FsResult<()> {
-        self.inner.set_size(fd, size).await
+        match self.is_staged(&fd) {
+            true => self.staged_set_size(&fd, size),
+            false => self.inner.set_size(fd, size).await,
+        }
     }
 
     async fn read(
@@ -502,6 +600,9 @@ impl HostDescriptor for WatchedView<'_> {
         length: fs::Filesize,
         offset: fs::Filesize,
     ) -> FsResult<(Vec<u8>, bool)> {
+        if let Some(file) = self.staged_file(&fd) {
+            return self.staged_read(&file, length, offset);
+        }
         self.inner.read(fd, length, offset).await
     }
 
@@ -511,11 +612,18 @@ impl HostDescriptor for WatchedView<'_> {
         bytes: Vec<u8>,
         offset: fs::Filesize,
     ) -> FsResult<fs::Filesize> {
-        self.inner.write(fd, bytes, offset).await
+        match self.is_staged(&fd) {
+            true => self.staged_write(&fd, &bytes, offset),
+            false => self.inner.write(fd, bytes, offset).await,
+        }
     }
 
     async fn sync(&mut self, fd: Fd) -> FsResult<()> {
-        self.inner.sync(fd).await
+        // A commit makes lasting what it commits.
+        match self.is_staged(&fd) {
+            true => Ok(()),
+            false => self.inner.sync(fd).await,
+        }
     }
 
     fn read_via_stream(
@@ -523,6 +631,9 @@ impl HostDescriptor for WatchedView<'_> {
         fd: Fd,
         offset: fs::Filesize,
     ) -> FsResult<Resource<wasmtime_wasi::p2::DynInputStream>> {
+        if let Some(file) = self.staged_file(&fd) {
+            return self.staged_input(file, offset);
+        }
         self.inner.read_via_stream(fd, offset)
     }
 
@@ -531,17 +642,34 @@ impl HostDescriptor for WatchedView<'_> {
         fd: Fd,
         offset: fs::Filesize,
     ) -> FsResult<Resource<wasmtime_wasi::p2::DynOutputStream>> {
-        self.inner.write_via_stream(fd, offset)
+        match self.is_staged(&fd) {
+            true => self.staged_output(&fd, Some(offset)),
+            false => self.inner.write_via_stream(fd, offset),
+        }
     }
 
     fn append_via_stream(
         &mut self,
         fd: Fd,
     ) -> FsResult<Resource<wasmtime_wasi::p2::DynOutputStream>> {
-        self.inner.append_via_stream(fd)
+        match self.is_staged(&fd) {
+            true => self.staged_output(&fd, None),
+            false => self.inner.append_via_stream(fd),
+        }
     }
 
     async fn is_same_object(&mut self, a: Fd, b: Fd) -> wasmtime::Result<bool> {
+        if self.is_staged(&a) || self.is_staged(&b) {
+            if !(self.is_staged(&a) && self.is_staged(&b)) {
+                return Ok(false);
+            }
+            let identity = |view: &mut Self, fd| match view.staged_stat(fd) {
+                Ok((_, identity)) => Some(identity),
+                Err(_) => None,
+            };
+            let (one, other) = (identity(self, &a), identity(self, &b));
+            return Ok(one.is_some() && one == other);
+        }
         self.inner.is_same_object(a, b).await
     }
 }

@@ -11,7 +11,7 @@ use wasmtime_wasi::OpenMode;
 
 /// What a guest asked for.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     pub(super) follow: bool,
     pub(super) open: OpenFlags,
     pub(super) flags: DescriptorFlags,

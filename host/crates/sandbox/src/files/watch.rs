@@ -1,5 +1,7 @@
 //! What is remembered of a guest's files during one call: which directory a descriptor stands for, what was refused, and what may be told of times.
 
+use super::layer::{Layer, NodeId};
+use super::staged::StagedFile;
 use super::walk::lists;
 use policy::{HardLinks, Hide};
 use std::collections::HashMap;
@@ -39,14 +41,20 @@ impl WatchedMount {
         is_own(inside) || self.hide.as_ref().is_some_and(|hide| hide.hides(inside))
     }
 
+    /// Whether `inside` may be another spelling of a hidden name.
+    pub(super) fn resembles(&self, inside: &str) -> bool {
+        self.hide
+            .as_ref()
+            .is_some_and(|hide| hide.resembles(inside))
+    }
+
     /// Whether `name` in `directory`, which is the path `real` of the mount, is hidden: as it is spelled, or as another spelling of a hidden name where the
     /// file system takes one for the other.
     pub(super) fn hides_entry(&self, directory: &File, name: &str, real: &str) -> bool {
         if self.hides(real) {
             return true;
         }
-        let resembles = self.hide.as_ref().is_some_and(|hide| hide.resembles(real));
-        resembles
+        self.resembles(real)
             && rustix::fs::statat(directory, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).is_ok()
             && !lists(directory, name)
     }
@@ -54,7 +62,7 @@ impl WatchedMount {
 
 /// Whether a path of a mount belongs to the host's own work on a commit.
 pub(super) fn is_own(inside: &str) -> bool {
-    inside.starts_with(OWN_PREFIX)
+    inside.contains(OWN_PREFIX) && inside.split('/').any(|name| name.starts_with(OWN_PREFIX))
 }
 
 /// A directory that the guest has opened.
@@ -65,12 +73,18 @@ pub(super) struct Place {
     pub(super) inside: String,
     /// Its path in the mount with every link followed, as it was when it was opened. Known where names are looked at.
     pub(super) real: Option<String>,
+    /// What it is in the layer above the mount, where there is one.
+    pub(super) node: Option<NodeId>,
 }
 
 /// What the watch remembers during one call.
 #[derive(Default)]
 pub(crate) struct Watch {
     pub(crate) mounts: Arc<[WatchedMount]>,
+    /// The layers of staged mounts, in the order of the mounts.
+    pub(super) layers: Vec<Option<Layer>>,
+    /// Files of layers that are open.
+    pub(super) staged_files: HashMap<u32, StagedFile>,
     /// Where the guest's clock stands still, since 1970; `None` when it is the host's.
     pub(crate) frozen: Option<Duration>,
     /// The mounts' own directories, in their order, once the guest has asked for them.
@@ -83,9 +97,14 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(mounts: Arc<[WatchedMount]>, frozen: Option<Duration>) -> Self {
+    pub(crate) fn new(
+        mounts: Arc<[WatchedMount]>,
+        layers: Vec<Option<Layer>>,
+        frozen: Option<Duration>,
+    ) -> Self {
         Watch {
             mounts,
+            layers,
             frozen,
             ..Watch::default()
         }

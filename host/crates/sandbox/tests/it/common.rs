@@ -201,6 +201,7 @@ pub fn mount(guest: &str, host: &Path, access: Access) -> Mount {
         access,
         hide: Vec::new(),
         hard_links: HardLinks::Allow,
+        stage: policy::Stage::default(),
         within: None,
     }
 }
@@ -229,7 +230,7 @@ pub async fn call_on(
     let context = CallContext {
         time: Timestamp(1_234_567_890_123),
         seed: "test/1".into(),
-        model: None,
+        ..CallContext::default()
     };
     sandbox.call(plugin, request, &context).await
 }
