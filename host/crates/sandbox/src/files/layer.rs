@@ -14,6 +14,8 @@ mod ops;
 mod plan;
 mod show;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use base::Base;
 pub(crate) use commit::{Uncommitted, recover};

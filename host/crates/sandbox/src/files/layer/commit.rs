@@ -179,7 +179,7 @@ impl Workshop {
         exists(&self.directory, name)
     }
 
-    fn remove(&self) -> io::Result<()> {
+    pub(super) fn remove(&self) -> io::Result<()> {
         fs::remove_dir_all(&self.path)
     }
 }
@@ -302,7 +302,7 @@ fn keep(holder: &OwnedFd, name: &str, workshop: &Workshop, slot: &str) -> Result
 }
 
 /// Undo `steps`, the last first, as far as they were done.
-fn undo(base: &Base, workshop: &Workshop, steps: &[Step]) -> Result<(), Uncommitted> {
+pub(super) fn undo(base: &Base, workshop: &Workshop, steps: &[Step]) -> Result<(), Uncommitted> {
     for step in steps.iter().rev() {
         undo_step(base, workshop, step).map_err(|error| {
             Uncommitted::Failed(format!(

@@ -244,18 +244,35 @@ impl Layer {
         }
         self.may_enter(&to)?;
         if let Some(there) = to.node {
-            let replaced = self.node(there);
-            let mode = replaced
-                .mode
-                .or(replaced.origin.as_ref().map(|origin| origin.stat.st_mode));
-            let is_file = matches!(replaced.kind, Kind::File(_));
-            if is_file && self.node(id).origin.is_none() {
-                self.node_mut(id).mode = mode;
-            }
+            self.pass_on_mode(there, id)?;
             self.leave(&to, there);
         }
         self.set(from.directory, &from.name, None);
         self.set(to.directory, &to.name, Some(id));
+        Ok(())
+    }
+
+    /// Give the file `id` the permissions of the file that it replaces, as the host does elsewhere: WASI knows none, and a script would stop being
+    /// executable with every edit.
+    fn pass_on_mode(&mut self, replaced: NodeId, id: NodeId) -> Result<(), Fault> {
+        let (replaced, own) = (self.node(replaced), self.node(id));
+        let (Kind::File(before), Kind::File(content)) = (&replaced.kind, &own.kind) else {
+            return Ok(());
+        };
+        let mode_of = |node: &Node, content: &Arc<Mutex<Content>>| {
+            let origin = node.origin.as_ref().map(|origin| origin.stat.st_mode);
+            let known = match node.mode.or(origin) {
+                Some(mode) => mode,
+                None => lock(content).stat().map_err(os)?.st_mode,
+            };
+            Ok::<_, Fault>(known & 0o777)
+        };
+        let mode = mode_of(replaced, before)?;
+        if own.origin.is_some() && mode_of(own, content)? != mode {
+            // Not the file below with other permissions, for it may have other names, but a copy.
+            lock(content).copy_up(false).map_err(os)?;
+        }
+        self.node_mut(id).mode = Some(mode);
         Ok(())
     }
 
