@@ -101,6 +101,15 @@ fn mounts() -> Value {
             &["none", "read-only", "staged", "read-write"],
         )
     };
+    let stage = object(
+        "stage",
+        "What one call may change where the access is staged.",
+        &[],
+        [
+            ("bytes", bytes("Bytes of all files that it writes.", "64MiB")),
+            ("files", count("Names that it makes, changes, moves or removes.", "1000")),
+        ],
+    );
     let mount = object(
         "a mount",
         "A directory that plugins see.",
@@ -125,6 +134,7 @@ fn mounts() -> Value {
                     &["refuse", "allow"],
                 ),
             ),
+            ("stage", stage),
         ],
     );
     let mut mounts = named(
