@@ -84,11 +84,12 @@ fn a_patch_is_held_to_the_mount_it_is_given() {
     let arguments = serde_json::json!({ "patch": patch });
     calls.write("rw.yaml", &policy("read-write"));
     calls.write("ro.yaml", &policy("read-only"));
-    let hidden = calls.call(&plugin, "apply", arguments, Some("rw.yaml"));
-    hidden.expect(1).complains(&["there is no such file"]);
+    let hidden = calls.call(&plugin, "apply", &arguments, Some("rw.yaml"));
+    let said = format!("{}{}", hidden.stdout, hidden.stderr);
+    assert!(said.contains("there is no such file"), "{said}");
     let patch = "--- NOTES\n+++ NOTES\n@@ -1 +1 @@\n-some notes\n+x\n";
     let arguments = serde_json::json!({ "patch": patch });
-    let refused = calls.call(&plugin, "apply", arguments, Some("ro.yaml"));
+    let refused = calls.call(&plugin, "apply", &arguments, Some("ro.yaml"));
     assert!(format!("{}{}", refused.stdout, refused.stderr).contains("read-only"));
     assert_eq!(
         fs::read_to_string(work.path().join("NOTES")).unwrap(),

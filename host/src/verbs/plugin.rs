@@ -10,7 +10,9 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use types::{CallError, CallErrorKind, Clock, Outcome, Part, PluginName, ToolName};
+use types::{
+    CallError, CallErrorKind, Clock, Outcome, Part, PluginName, Staged, StagedState, ToolName,
+};
 
 pub fn run(verb: &PluginVerb) -> Result<u8, Failure> {
     match verb {
@@ -30,14 +32,7 @@ pub fn run(verb: &PluginVerb) -> Result<u8, Failure> {
             json,
         } => {
             let named = Named::find(component, &house.house)?;
-            call(
-                &named,
-                tool,
-                arguments,
-                policy.as_deref(),
-                *dry_run,
-                *json,
-            )
+            call(&named, tool, arguments, policy.as_deref(), *dry_run, *json)
         }
     }
 }

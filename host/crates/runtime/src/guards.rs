@@ -228,7 +228,11 @@ impl Guards {
             .await;
         if diffs.changes() {
             // Which files were changed stays; what in them does not, for half a diff is none.
-            for change in outcome.staged.iter_mut().flat_map(|staged| &mut staged.changes) {
+            for change in outcome
+                .staged
+                .iter_mut()
+                .flat_map(|staged| &mut staged.changes)
+            {
                 change.diff = None;
             }
         }

@@ -28,6 +28,9 @@ const HOSTCALL_BYTES: usize = 32 << 20;
 /// Most handles to host resources a guest may hold at once; each open file is one.
 const HANDLES: usize = 1_000;
 
+/// The file of the cache with the key that seals what a commit is about to do.
+const COMMIT_KEY: &str = "commit.key";
+
 /// What a call is part of, for a frozen clock and seeded randomness.
 #[derive(Clone, Debug, Default)]
 pub struct CallContext {
@@ -256,7 +259,8 @@ impl Sandbox {
                 fixed_directories: !mount.hide.iter().all(hides_names_alone),
                 hard_links: mount.hard_links,
             };
-            let layer = layer_of(mount, &mount_watched, &opened.path(), &self.recovered)
+            let key = self.settings.cache.join(COMMIT_KEY);
+            let layer = layer_of(mount, &mount_watched, &opened.path(), &self.recovered, &key)
                 .map_err(|why| mount_error(mount, &why))?;
             layers.push(layer);
             watched.push(mount_watched);

@@ -80,6 +80,10 @@ impl WatchedView<'_> {
         }
         let rep = fd.rep();
         if !self.watch.careful(rep) {
+            let place = self.watch.locate(rep, &path);
+            if place.is_some_and(|(_, inside)| watch::is_own(&inside)) {
+                return Err(self.stopped(operation, rep, &path, Stop::Hidden));
+            }
             let fd = Resource::new_borrow(rep);
             return Ok(Target {
                 fd,

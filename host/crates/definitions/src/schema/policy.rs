@@ -106,8 +106,14 @@ fn mounts() -> Value {
         "What one call may change where the access is staged.",
         &[],
         [
-            ("bytes", bytes("Bytes of all files that it writes.", "64MiB")),
-            ("files", count("Names that it makes, changes, moves or removes.", "1000")),
+            (
+                "bytes",
+                bytes("Bytes of all files that it writes.", "64MiB"),
+            ),
+            (
+                "files",
+                count("Names that it makes, changes, moves or removes.", "1000"),
+            ),
         ],
     );
     let mount = object(

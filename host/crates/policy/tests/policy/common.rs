@@ -36,6 +36,9 @@ pub fn numbered(mut layer: Overlay, file: &str) -> Overlay {
             .hard_links
             .iter_mut()
             .for_each(|said| said.place = next());
+        let stage = &mut patch.stage;
+        stage.bytes.iter_mut().for_each(|said| said.place = next());
+        stage.files.iter_mut().for_each(|said| said.place = next());
     }
     for rule in &mut layer.net {
         rule.place = next();

@@ -184,3 +184,66 @@ fn whoever_refuses_hard_links_has_the_last_word() {
         "refuse"
     );
 }
+
+#[test]
+fn a_staged_mount_takes_the_smaller_of_what_layers_and_ceiling_give() {
+    let with = |own: Option<u64>, ceiling: Option<u64>| {
+        let staged = |from: &str, bytes: Option<u64>| {
+            let (name, mut patch) = mount("/w", Some(from), Some(Access::Staged), &[]);
+            patch.stage.bytes = bytes.map(|bytes| mark(types::Bytes(bytes)));
+            patch.stage.files = bytes.map(|files| mark(types::Count(files)));
+            vec![(name, patch)]
+        };
+        let base = layer("base", |layer| layer.mounts = staged("w", own));
+        let ceiling = layer("ceiling", |layer| layer.mounts = staged(".", ceiling));
+        let grant = grant(&[&base], Some(&ceiling), "fs.write");
+        let text = grant.explain_text();
+        assert!(text.contains("mount /w: stage bytes"), "{text}");
+        assert!(text.contains("mount /w: stage files"), "{text}");
+        let stage = grant.mounts[0].stage;
+        assert_eq!(
+            grant.to_json()["grant"]["mounts"][0]["stage"],
+            serde_json::json!({ "bytes": stage.bytes, "files": stage.files })
+        );
+        let why = |what: &str| {
+            let because = grant.because.iter();
+            let line = because.filter(|line| line.what.contains(what)).next_back();
+            line.map(|line| line.layer.clone()).unwrap()
+        };
+        assert_eq!(why("stage bytes"), why("stage files"));
+        (stage.bytes.0, stage.files.0, why("stage bytes"))
+    };
+    let default = Stage::default();
+    let (bytes, files) = (default.bytes.0, default.files.0);
+    assert_eq!((with(None, None).0, with(None, None).1), (bytes, files));
+    let said = |limit, layer: &str| (limit, limit, layer.to_owned());
+    assert_eq!(with(Some(10), None), said(10, "base"));
+    assert_eq!(with(Some(10), Some(20)), said(10, "base"));
+    assert_eq!(with(Some(20), Some(10)), said(10, "ceiling"));
+    assert_eq!(with(None, Some(10)), said(10, "ceiling"));
+    // More than by default is given, where the ceiling does not mind.
+    let more = bytes * 2;
+    assert_eq!(with(Some(more), None), said(more, "base"));
+}
+
+#[test]
+fn the_last_layer_says_how_much_is_staged() {
+    let staged = |bytes| {
+        move |layer: &mut Overlay| {
+            let (name, mut patch) = mount("/w", Some("w"), Some(Access::Staged), &[]);
+            patch.stage.bytes = Some(mark(types::Bytes(bytes)));
+            layer.mounts = vec![(name, patch)];
+        }
+    };
+    let (first, last) = (layer("first", staged(10)), layer("last", staged(20)));
+    let resolved = grant(&[&first, &last], None, "fs.write");
+    assert_eq!(resolved.mounts[0].stage.bytes.0, 20);
+    assert_eq!(resolved.mounts[0].stage.files, Stage::default().files);
+    // Where nothing is staged, nothing is said of it.
+    let plain = layer("plain", |layer| {
+        layer.mounts = vec![mount("/w", Some("w"), Some(Access::ReadWrite), &[])];
+    });
+    let plain = grant(&[&first, &plain], None, "fs.write");
+    assert!(!plain.explain_text().contains("stage"));
+    assert_eq!(plain.to_json()["grant"]["mounts"][0].get("stage"), None);
+}

@@ -198,8 +198,8 @@ impl HostDescriptor for WatchedView<'_> {
         let rep = fd.rep();
         // An exclusive creation never follows a link.
         let follow = wanted.follow && !open_flags.contains(fs::OpenFlags::EXCLUSIVE);
-        let target = self.find(wanted.operation(), &fd, path.clone(), follow)?;
         wanted.supported()?;
+        let target = self.find(wanted.operation(), &fd, path.clone(), follow)?;
         let opened = self.open_target(&target, &wanted);
         let opened = match opened {
             Ok(Some(Ok(file))) => self.hand_out(rep, &path, &wanted, &target, file),

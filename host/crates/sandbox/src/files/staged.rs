@@ -383,25 +383,27 @@ fn in_words(mount: &str, refused: Refused) -> CallError {
 #[derive(Default)]
 pub(crate) struct Recovered(Mutex<HashSet<PathBuf>>);
 
-/// The layer for `mount`, which is open at `path`, where it is staged. The first time that a process uses a mount which can be written, it finishes what a
-/// host that was killed left in it.
+/// The layer for `mount`, which is open at `path`, where it is staged. The first time that a process uses a mount, it finishes what a host that was
+/// killed left in it.
 pub(crate) fn layer_of(
     mount: &policy::Mount,
     watched: &WatchedMount,
     path: &Path,
     recovered: &Recovered,
+    key: &Path,
 ) -> Result<Option<Layer>, String> {
-    if mount.access < policy::Access::Staged {
-        return Ok(None);
-    }
     let open = || {
         let root = std::fs::File::open(path).map_err(|error| error.to_string())?;
-        Ok::<_, String>(Base::new(Arc::new(root), &mount.host))
+        Ok::<_, String>(Base::new(Arc::new(root), &mount.host, key.to_owned()))
     };
     // Held while it looks: whoever uses the mount at the same time waits until it is whole.
     let mut known = lock(&recovered.0);
     if !known.contains(&mount.host) {
-        recover(&open()?)?;
+        // A mount that is only read is not refused for what lies there; nobody sees it.
+        recover(&open()?).or_else(|why| match mount.access {
+            policy::Access::Staged | policy::Access::ReadWrite => Err(why),
+            _ => Ok(0),
+        })?;
         known.insert(mount.host.clone());
     }
     drop(known);

@@ -10,5 +10,6 @@ mod hard_links;
 mod hidden;
 mod limits;
 mod loading;
+mod staged;
 mod summaries;
 mod worlds;

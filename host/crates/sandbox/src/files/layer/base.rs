@@ -12,6 +12,8 @@ use std::sync::Arc;
 /// The directory.
 pub(crate) struct Base {
     root: Arc<File>,
+    /// The file with the key by which a commit knows its own list of steps again.
+    key: PathBuf,
     #[cfg(not(target_os = "linux"))]
     host: PathBuf,
 }
@@ -47,9 +49,10 @@ impl Base {
         target_os = "linux",
         expect(unused_variables, reason = "it is reached by its descriptor")
     )]
-    pub(crate) fn new(root: Arc<File>, host: &Path) -> Self {
+    pub(crate) fn new(root: Arc<File>, host: &Path, key: PathBuf) -> Self {
         Base {
             root,
+            key,
             #[cfg(not(target_os = "linux"))]
             host: host.to_owned(),
         }
@@ -64,6 +67,10 @@ impl Base {
         }
         #[cfg(not(target_os = "linux"))]
         self.host.clone()
+    }
+
+    pub(super) fn key(&self) -> &Path {
+        &self.key
     }
 
     pub(super) fn root(&self) -> &File {

@@ -3,6 +3,7 @@
 //! What is new is written into a directory of the commit's own inside the mount (so that a rename takes it to its place), then the steps are written down
 //! beside it, and only then is the first of them done. Which steps were done is seen by what lies where, so the list can be gone through again from the front,
 //! or undone from the back, whatever happened: a start that finds such a directory with steps in it finishes them, and one without removes it.
+//! Whoever fills a mount could put such a directory there, to have the host move what it hides; so the list is sealed with a key that lies outside.
 //! One commit at a time works on a mount: it holds a lock on the mount's directory, which ends with the process.
 
 use super::base::Base;
@@ -15,7 +16,7 @@ use rustix::io::Errno;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -112,7 +113,7 @@ pub(super) fn prepare(base: &Base, plan: &Plan) -> Result<Workshop, Uncommitted>
     let name = format!("{OWN_PREFIX}{}-{number}", std::process::id());
     rustix::fs::mkdirat(base.root(), &name, Mode::RWXU)?;
     let workshop = Workshop::open(base, name)?;
-    let written = workshop.fill(plan);
+    let written = workshop.fill(base, plan);
     if written.is_err() {
         let _ = workshop.remove();
     }
@@ -131,7 +132,7 @@ impl Workshop {
         })
     }
 
-    fn fill(&self, plan: &Plan) -> io::Result<()> {
+    fn fill(&self, base: &Base, plan: &Plan) -> io::Result<()> {
         fs::create_dir(self.path.join("old"))?;
         fs::create_dir(self.path.join("new"))?;
         for (slot, fresh) in &plan.fresh {
@@ -161,7 +162,9 @@ impl Workshop {
         }
         let part = self.path.join("intent.part");
         let mut intent = File::create_new(&part)?;
-        intent.write_all(&serde_json::to_vec(&plan.steps)?)?;
+        let steps = serde_json::to_vec(&plan.steps)?;
+        intent.write_all(seal(base, &self.name, &steps)?.as_bytes())?;
+        intent.write_all(&steps)?;
         intent.sync_all()?;
         fs::rename(part, self.path.join(INTENT))?;
         File::open(&self.path)?.sync_all()
@@ -404,6 +407,56 @@ fn in_words(error: Uncommitted) -> String {
             "a commit that was cut off could not be finished, because {path} was changed since, and was taken back"
         ),
         Uncommitted::Failed(why) => why,
+    }
+}
+
+/// The seal of a list of steps: for this directory, under this name, by this host.
+fn seal(base: &Base, name: &str, steps: &[u8]) -> io::Result<blake3::Hash> {
+    let stat = rustix::fs::fstat(base.root())?;
+    let mut hasher = blake3::Hasher::new_keyed(&key(base.key())?);
+    hasher.update(&stat.st_dev.to_le_bytes());
+    hasher.update(&stat.st_ino.to_le_bytes());
+    hasher.update(&(name.len() as u64).to_le_bytes());
+    hasher.update(name.as_bytes());
+    hasher.update(steps);
+    Ok(hasher.finalize())
+}
+
+/// The steps of a list whose seal is whole.
+fn opened(base: &Base, name: &str, intent: &[u8]) -> Result<Vec<Step>, String> {
+    let (sealed, steps) = intent
+        .split_first_chunk::<{ blake3::OUT_LEN }>()
+        .ok_or("it is too short")?;
+    let seal = seal(base, name, steps).map_err(|error| error.to_string())?;
+    if seal != blake3::Hash::from_bytes(*sealed) {
+        return Err("another host, or somebody else, has written it".to_owned());
+    }
+    serde_json::from_slice(steps).map_err(|error| error.to_string())
+}
+
+/// The key in `path`, made when it is first needed.
+fn key(path: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
+    let read = || {
+        let bytes = fs::read(path)?;
+        bytes
+            .try_into()
+            .map_err(|_| io::Error::other(format!("{} is damaged", path.display())))
+    };
+    if path.exists() {
+        return read();
+    }
+    let mut key = [0; blake3::KEY_LEN];
+    io::Read::read_exact(&mut File::open("/dev/urandom")?, &mut key)?;
+    let directory = path.parent().unwrap_or(path);
+    fs::create_dir_all(directory)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(&key)?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(key),
+        // Another made one at the same time.
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => read(),
+        Err(error) => Err(error.error),
     }
 }
 

@@ -19,7 +19,8 @@ const LIMITS: StageLimits = StageLimits {
 };
 
 fn base(root: &Path) -> Base {
-    Base::new(Arc::new(fs::File::open(root).unwrap()), root)
+    let key = std::env::temp_dir().join(format!("charthouse-test-{}.key", std::process::id()));
+    Base::new(Arc::new(fs::File::open(root).unwrap()), root, key)
 }
 
 fn layer_with(root: &Path, limits: StageLimits, hide: &[&str]) -> Layer {
@@ -548,4 +549,34 @@ fn whoever_has_a_file_open_sees_what_is_written() {
     assert_eq!(content::lock(&held).read(100, 0).unwrap(), b"gone");
     assert!(layer.commit(&layer.changes()).is_ok());
     assert!(!root.path().join("d").exists());
+}
+
+#[test]
+fn a_list_of_steps_that_somebody_else_wrote_is_not_followed() {
+    let root = tree();
+    let own = root.path().join(".charthouse-staged-9-9");
+    fs::create_dir_all(own.join("old")).unwrap();
+    let inode = fs::metadata(root.path().join("d")).unwrap().ino();
+    let steps = format!(
+        r#"[{{"do":"take","from":"d","slot":1,"inode":{inode},"deleted_directory":false}},{{"do":"put-old","slot":1,"path":"shown"}}]"#
+    );
+    fs::write(own.join("intent"), format!("{}{steps}", "x".repeat(32))).unwrap();
+    let before = state(root.path());
+    let why = recover(&base(root.path())).unwrap_err();
+    assert!(why.contains("somebody else"), "{why}");
+    assert_eq!(state(root.path()), before);
+    // Nor is one that was ours, in another place.
+    let other = tree();
+    let mut layer = layer(other.path());
+    in_layer(&mut layer, &Op::Rename("d".into(), "shown".into())).unwrap();
+    let workshop = prepare(&base(other.path()), &layer.plan()).unwrap();
+    drop(workshop);
+    let entries = fs::read_dir(other.path()).unwrap().flatten();
+    let ours = entries
+        .map(|entry| entry.path())
+        .find(|path| path.join("intent").exists());
+    fs::copy(ours.unwrap().join("intent"), own.join("intent")).unwrap();
+    assert!(recover(&base(root.path())).is_err());
+    assert!(recover(&base(other.path())).is_ok());
+    assert!(other.path().join("shown").exists());
 }
