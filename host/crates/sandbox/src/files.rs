@@ -79,6 +79,9 @@ impl WatchedView<'_> {
             return Err(ErrorCode::NameTooLong.into());
         }
         let rep = fd.rep();
+        if self.staged_file(fd).is_some() {
+            return Err(ErrorCode::NotDirectory.into());
+        }
         if !self.watch.careful(rep) {
             let place = self.watch.locate(rep, &path);
             if place.is_some_and(|(_, inside)| watch::is_own(&inside)) {

@@ -223,6 +223,9 @@ impl HostDescriptor for WatchedView<'_> {
         if let Some(staged) = self.staged(&fd) {
             return self.staged_list(&fd, staged);
         }
+        if self.staged_file(&fd).is_some() {
+            return Err(ErrorCode::NotDirectory.into());
+        }
         let rep = fd.rep();
         let start = self.start("list", &fd)?;
         let entries = match listing::read(&start.directory) {

@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use types::{Bytes, CallError, CallErrorKind, Staged, StagedState};
 use wasmtime::component::Resource;
-use wasmtime_wasi::filesystem::Descriptor;
+use wasmtime_wasi::FsPerms;
+use wasmtime_wasi::filesystem::{Descriptor, Dir, File};
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 
@@ -88,16 +89,16 @@ impl WatchedView<'_> {
         let opened = self.layer(wanted.operation(), fd, path, mount, |layer| {
             layer.open(node, path, wanted)
         })?;
-        // A stand-in: whatever is asked of it is answered here, and it could only be read.
+        // Stand-ins: whatever is asked of them is answered here. One for a file is no directory, so that nothing is ever opened below it.
         let Some(root) = self.watch.roots.get(mount).cloned() else {
             return Err(ErrorCode::BadDescriptor.into());
         };
-        let Descriptor::Dir(directory) = self.inner.table.get(fd)? else {
-            return Err(ErrorCode::NotDirectory.into());
+        let (perms, mode) = (FsPerms::ReadOnly, wanted.mode());
+        let stand_in = match &opened {
+            Opened::Directory(_) => Descriptor::Dir(Dir::new(root.try_clone()?, perms, mode, true)),
+            Opened::File(..) => Descriptor::File(File::new(root.try_clone()?, perms, mode, true)),
         };
-        let mut stand_in = directory.clone();
-        stand_in.dir = root;
-        let descriptor = self.inner.table.push(Descriptor::Dir(stand_in))?;
+        let descriptor = self.inner.table.push(stand_in)?;
         match opened {
             Opened::Directory(opened) => {
                 let inside = self.watch.directories.get(&fd.rep());
@@ -111,7 +112,6 @@ impl WatchedView<'_> {
                 self.watch.directories.insert(descriptor.rep(), place);
             }
             Opened::File(node, content) => {
-                let mode = wanted.mode();
                 let file = StagedFile {
                     mount,
                     node,

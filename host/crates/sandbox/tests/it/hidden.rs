@@ -346,8 +346,8 @@ async fn a_link_that_is_exchanged_during_the_call_never_opens_what_is_hidden() {
         said
     });
     assert_eq!(said.len(), 3_000);
-    assert!(said.iter().all(|said| !said.contains("SECRET")));
-    assert!(said.iter().any(|said| said == "shown"));
+    let may_be = ["shown", "no-entry", "loop", ""];
+    assert!(said.iter().all(|said| may_be.contains(&said.as_str())));
 }
 
 #[tokio::test]

@@ -290,7 +290,7 @@ async fn hard_links_are_refused_in_the_layer_too() {
 #[tokio::test]
 async fn a_descriptor_does_what_it_was_opened_for() {
     let tree = tree();
-    let ops: [&[&str]; 14] = [
+    let ops: [&[&str]; 20] = [
         &["open", "0:a.txt", "r", "r"],
         &["write-fd", "r", "0", "x"],
         &["stream-write-fd", "r", "x"],
@@ -305,11 +305,25 @@ async fn a_descriptor_does_what_it_was_opened_for() {
         &["same-fd", "r", "w"],
         &["write", "0:sub", "x"],
         &["open", "0:a.txt", "d", "dir"],
+        // A file is no directory, so nothing is opened below it.
+        &["read", "w:.env"],
+        &["stat", "w:.env"],
+        &["mkdir", "w:new"],
+        &["rename", "w:.env", "0:x"],
+        &["rename", "0:a.txt", "w:x"],
+        &["stat", "r:."],
     ];
     let (said, outcome) = script_on(&sandbox(), &granted(tree.path()), &ops, "ok").await;
+    let said: Vec<&str> = said.iter().map(String::as_str).collect();
+    for refused in &said[14..] {
+        assert!(
+            ["not-directory", "cross-device"].contains(refused),
+            "{said:?}"
+        );
+    }
     let bad = "bad-descriptor";
     assert_eq!(
-        said,
+        said[..14],
         [
             "ok",
             bad,

@@ -470,10 +470,10 @@ fn recover_locked(base: &Base) -> Result<usize, String> {
             workshop.remove().map_err(|error| error.to_string())?;
             continue;
         };
-        let steps: Vec<Step> = serde_json::from_slice(&intent).map_err(|error| {
+        let steps = opened(base, &workshop.name, &intent).map_err(|why| {
             format!(
-                "{} cannot be read: {error}",
-                workshop.path.join(INTENT).display()
+                "there is a commit in {}/{INTENT} that was cut off and cannot be finished: {why}; look at it, and remove that directory",
+                workshop.name
             )
         })?;
         // A directory that stands there is its own, or would do as well.

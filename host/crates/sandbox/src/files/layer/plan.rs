@@ -181,6 +181,8 @@ impl Planner<'_> {
             if let Some(below) = below
                 && matches!(node.kind, Kind::File(_))
                 && !self.in_place.contains(&child)
+                // With several names it is put in once, and linked from there.
+                && node.names <= 1
                 && (node.origin.is_none() || is_changed(node))
             {
                 self.replaced.insert(below);
@@ -415,7 +417,9 @@ impl Planner<'_> {
             _ => None,
         };
         let before = match (&node.kind, &node.origin) {
-            (Kind::File(_), Some(origin)) if after.is_some() => Some(origin.clone()),
+            (Kind::File(_), Some(origin)) if after.is_some() && what != StagedWhat::Created => {
+                Some(origin.clone())
+            }
             _ => None,
         };
         self.plan.changes.push(Change {
