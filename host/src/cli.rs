@@ -198,6 +198,9 @@ pub enum PluginVerb {
         /// The policy to call it under; mounts count from the current directory
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
+        /// Show what the call would change in mounts with `access: staged`, and change nothing there
+        #[arg(long)]
+        dry_run: bool,
         #[command(flatten)]
         house: HouseOption,
         /// Print {"ok": [parts]} or {"error": {…}}

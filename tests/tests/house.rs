@@ -72,7 +72,7 @@ fn every_shipped_agent_and_plugin_can_be_looked_at() {
         house.run(["context", "show", agent]).expect(0);
         house.run(["policy", "explain", agent]).expect(0);
     }
-    for plugin in ["fs", "search", "redact", "digest", "repo-map"] {
+    for plugin in ["fs", "search", "patch", "redact", "digest", "repo-map"] {
         house.run(["plugin", "inspect", plugin]).expect(0);
     }
 }

@@ -300,7 +300,10 @@ fn list_and_inspect_say_what_a_plugin_is() {
         .iter()
         .map(|plugin| plugin["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["fs", "search", "repo-map", "redact", "digest"]);
+    assert_eq!(
+        names,
+        ["fs", "search", "patch", "repo-map", "redact", "digest"]
+    );
     let tools = |plugin: &Value| -> Vec<String> {
         plugin["tools"]
             .as_array()

@@ -10,7 +10,9 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use types::{CallError, CallErrorKind, Clock, Outcome, Part, PluginName, ToolName};
+use types::{
+    CallError, CallErrorKind, Clock, Outcome, Part, PluginName, Staged, StagedState, ToolName,
+};
 
 pub fn run(verb: &PluginVerb) -> Result<u8, Failure> {
     match verb {
@@ -25,11 +27,12 @@ pub fn run(verb: &PluginVerb) -> Result<u8, Failure> {
             tool,
             arguments,
             policy,
+            dry_run,
             house,
             json,
         } => {
             let named = Named::find(component, &house.house)?;
-            call(&named, tool, arguments, policy.as_deref(), *json)
+            call(&named, tool, arguments, policy.as_deref(), *dry_run, *json)
         }
     }
 }
@@ -208,6 +211,7 @@ fn call(
     tool: &str,
     arguments: &str,
     policy: Option<&Path>,
+    dry_run: bool,
     as_json: bool,
 ) -> Result<u8, Failure> {
     let short = ToolName::from_wire(tool)
@@ -259,6 +263,7 @@ fn call(
             time: crate::world::SystemClock::new().now(),
             seed: "plugin call".into(),
             model: None,
+            dry_run,
         };
         let request = ToolRequest {
             tool: &short,
@@ -269,6 +274,27 @@ fn call(
         sandbox.call(&plugin, request, &context).await
     })?;
     answer(&outcome, as_json)
+}
+
+/// What a call changed in a staged mount: a line for each change, and beneath it the lines that differ.
+fn staged_text(staged: &Staged) -> String {
+    let state = match staged.state {
+        StagedState::Committed => "committed",
+        StagedState::Dropped => "dropped",
+        StagedState::Refused => "refused",
+    };
+    let mut text = format!("staged: {} {state}", staged.mount);
+    if let Some(why) = &staged.why {
+        let _ = write!(text, " ({})", print::plain(why));
+    }
+    text.push('\n');
+    for change in &staged.changes {
+        let _ = writeln!(text, "  {}", print::plain(&change.to_string()));
+        for line in change.diff.iter().flat_map(|diff| diff.lines()) {
+            let _ = writeln!(text, "    {}", print::plain(line));
+        }
+    }
+    text
 }
 
 /// Print an outcome; its exit code.
@@ -289,6 +315,9 @@ fn answer(outcome: &Outcome, as_json: bool) -> Result<u8, Failure> {
         if !outcome.refused.is_empty() {
             answer["refused"] = json!(outcome.refused);
         }
+        if !outcome.staged.is_empty() {
+            answer["staged"] = json!(outcome.staged);
+        }
         print::json(&answer)?;
         return Ok(code);
     }
@@ -299,6 +328,9 @@ fn answer(outcome: &Outcome, as_json: bool) -> Result<u8, Failure> {
             print::plain(&refusal.subject),
             refusal.reason
         ));
+    }
+    for staged in &outcome.staged {
+        print::err(&staged_text(staged));
     }
     match &outcome.result {
         Ok(parts) => {

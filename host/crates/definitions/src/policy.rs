@@ -4,8 +4,8 @@ use crate::suggest::{self, shown};
 use crate::tree::{Entry, Node};
 use crate::walk::{Fields, Walk};
 use policy::{
-    Access, ClockMode, LimitsPatch, MountPatch, NetRule, Overlay, RandomMode, SecretRule, ToolRule,
-    Verdict,
+    Access, ClockMode, HardLinks, LimitsPatch, MountPatch, NetRule, Overlay, RandomMode,
+    SecretRule, StagePatch, ToolRule, Verdict,
 };
 use types::{Bytes, Count, Marked, SecretRef, UnitError, parse_duration};
 
@@ -15,9 +15,12 @@ const MOUNT_EXAMPLE: &str = "/workspace: { from: ., access: read-only }";
 const NET_EXAMPLE: &str = "[{ allow: \"https://api.github.com/repos/**\", methods: [GET] }]";
 /// The host's own tools, which no plugin's name stands before.
 const HOST_TOOLS: [&str; 2] = ["signal", "hand_in"];
-const ACCESS: [(&str, Access); 3] = [
+const HARD_LINKS: [(&str, HardLinks); 2] =
+    [("refuse", HardLinks::Refuse), ("allow", HardLinks::Allow)];
+const ACCESS: [(&str, Access); 4] = [
     ("none", Access::None),
     ("read-only", Access::ReadOnly),
+    ("staged", Access::Staged),
     ("read-write", Access::ReadWrite),
 ];
 
@@ -269,6 +272,20 @@ fn mount(walk: &mut Walk, node: &Node) -> Option<MountPatch> {
                 patch.hide.push(glob);
             }
         }
+    }
+    if let Some(node) = fields.take("hard_links") {
+        patch.hard_links = walk
+            .word(node, "what to do with hard links", &HARD_LINKS)
+            .map(|said| Marked::new(said, node.place.clone()));
+    }
+    if let Some(node) = fields.take("stage")
+        && let Some(mut fields) = Fields::of(walk, node, "`stage`", "{ bytes: 16MiB, files: 200 }")
+    {
+        patch.stage = StagePatch {
+            bytes: limit(walk, &mut fields, "bytes", Bytes::parse),
+            files: limit(walk, &mut fields, "files", Count::parse),
+        };
+        fields.finish(walk, "`stage`");
     }
     fields.finish(walk, "a mount");
     Some(patch)

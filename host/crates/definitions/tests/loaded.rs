@@ -307,3 +307,21 @@ states:
     });
     assert_eq!(params, expected);
 }
+
+#[test]
+fn what_a_mount_says_of_hard_links_and_staging_arrives() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("policy.yaml");
+    let text = "policy: p\nmounts: { /w: { from: ., access: staged, hard_links: refuse, stage: { bytes: 16MiB, files: 200 } }, /x: staged }\n";
+    fs::write(&file, text).unwrap();
+    let (overlay, _) = load_policy(&file).unwrap_or_else(|report| panic!("{report}"));
+    let (_, patch) = &overlay.mounts[0];
+    assert_eq!(patch.access.as_ref().unwrap().value, Access::Staged);
+    let links = patch.hard_links.as_ref().unwrap();
+    assert_eq!(links.value, policy::HardLinks::Refuse);
+    assert_eq!(patch.stage.bytes.as_ref().unwrap().value, Bytes(16 << 20));
+    assert_eq!(patch.stage.files.as_ref().unwrap().value, Count(200));
+    let (_, short) = &overlay.mounts[1];
+    assert_eq!(short.access.as_ref().unwrap().value, Access::Staged);
+    assert_eq!(short.stage, policy::StagePatch::default());
+}

@@ -52,3 +52,8 @@ pub const CLOCK: ClockMode = ClockMode::Frozen;
 /// Seeded from the run and the call: hash maps and temporary names come out the same on replay. Nothing that a tool does by default is a secret that
 /// would need real chance.
 pub const RANDOM: RandomMode = RandomMode::Seeded;
+/// Bytes that one call may write into a staged mount. They lie twice on the disk for a moment, and a person is to look at them; code that a model writes is
+/// far less.
+pub const STAGE_BYTES: Bytes = Bytes(64 << 20);
+/// Names that one call may change in a staged mount: more than that is no edit, it is a build or a checkout, and wants a mount of its own.
+pub const STAGE_FILES: Count = Count(1_000);

@@ -1,6 +1,6 @@
 //! A grant in words and in JSON: what `policy explain` prints. It decides nothing.
 
-use crate::{Because, Grant, Mount};
+use crate::{Access, Because, Grant, Mount};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -55,13 +55,18 @@ impl Grant {
 }
 
 fn mount_json(mount: &Mount) -> Value {
-    json!({
+    let mut json = json!({
         "guest": mount.guest,
         "host": mount.host.to_string_lossy(),
         "access": mount.access,
         "hide": mount.hide,
+        "hard_links": mount.hard_links,
         "within": mount.within.as_ref().map(|within| within.to_string_lossy()),
-    })
+    });
+    if mount.access == Access::Staged {
+        json["stage"] = json!({ "bytes": mount.stage.bytes, "files": mount.stage.files });
+    }
+    json
 }
 
 fn because_json(line: &Because) -> Value {

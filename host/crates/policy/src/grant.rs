@@ -1,6 +1,8 @@
 //! What a policy comes to for one call: the only thing that the sandbox is told.
 
-use crate::{Access, ClockMode, Hide, HideError, HideGlob, NetRule, RandomMode, Verdict, defaults};
+use crate::{
+    Access, ClockMode, HardLinks, Hide, HideError, HideGlob, NetRule, RandomMode, Verdict, defaults,
+};
 use std::path::PathBuf;
 use std::time::Duration;
 use types::{Bytes, CallError, CallErrorKind, Count, Place, ToolName};
@@ -41,9 +43,31 @@ pub struct Mount {
     pub access: Access,
     /// Names that the guest must not see; compile them with [`Mount::hidden`].
     pub hide: Vec<HideGlob>,
+    /// What becomes of files with several names.
+    pub hard_links: HardLinks,
+    /// What one call may change in it where it is staged.
+    pub stage: Stage,
     /// The ceiling's directory that it must lie in. Paths were compared as text: whoever opens `host` canonicalises both and compares again, because a
     /// symbolic link may lead out.
     pub within: Option<PathBuf>,
+}
+
+/// What one call may change in a staged mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// Bytes of all files that it writes.
+    pub bytes: Bytes,
+    /// Files, directories and links that it makes, changes, moves or removes.
+    pub files: Count,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Stage {
+            bytes: defaults::STAGE_BYTES,
+            files: defaults::STAGE_FILES,
+        }
+    }
 }
 
 impl Mount {

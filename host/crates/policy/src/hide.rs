@@ -1,5 +1,6 @@
 //! Names that a guest must not see. Compiled once per grant, asked for every path that a guest names and for every entry of a listing.
 
+use crate::fold::{fold, may_be_short};
 use crate::paths;
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Serialize, Serializer};
@@ -69,21 +70,36 @@ pub struct HideError {
 pub struct Hide {
     /// By what the globs count from: [`HideGlob::below`].
     groups: Arc<[(String, GlobSet)]>,
+    /// The same over folded text, for [`Hide::resembles`].
+    folded: Arc<[(String, GlobSet)]>,
 }
 
 impl Hide {
     /// Compile `globs`; fails on the first that cannot be read.
     pub fn new(globs: &[HideGlob]) -> Result<Self, HideError> {
-        let mut below: Vec<&str> = globs.iter().map(|glob| glob.below.as_str()).collect();
-        below.sort_unstable();
-        below.dedup();
-        let groups = below.into_iter().map(|prefix| {
-            let group = globs.iter().filter(|glob| glob.below == prefix);
-            Ok((prefix.to_owned(), compile_all(group)?))
-        });
+        let folded: Vec<HideGlob> = globs
+            .iter()
+            .map(|glob| HideGlob {
+                glob: fold(&glob.glob),
+                below: fold(&glob.below),
+            })
+            .collect();
+        let groups = compile_groups(globs)?;
         Ok(Hide {
-            groups: groups.collect::<Result<_, _>>()?,
+            // Should folding make a glob unreadable, the name as written is still compared.
+            folded: compile_groups(&folded).unwrap_or_else(|_| groups.clone()),
+            groups,
         })
+    }
+
+    /// Whether `relative`, which [`Hide::hides`] does not hide, could be another spelling of a hidden name on a file system that does not tell case, Unicode
+    /// forms or trailing dots apart, or that gives short names (`GITCON~1`). Whoever asks looks at the directory then: a name that really stands there so
+    /// is a name of its own.
+    pub fn resembles(&self, relative: &str) -> bool {
+        let Some(path) = paths::relative(relative) else {
+            return true;
+        };
+        path.split('/').any(may_be_short) || any_group(&self.folded, &fold(&path))
     }
 
     /// Whether the path `relative` to the mount is hidden, by itself or because a directory above it is.
@@ -97,11 +113,26 @@ impl Hide {
         let Some(path) = paths::relative(relative) else {
             return true;
         };
-        self.groups.iter().any(|(below, set)| match below.as_str() {
-            "" => any_prefix(set, &path),
-            below => any_prefix(set, &format!("{below}/{path}")),
-        })
+        any_group(&self.groups, &path)
     }
+}
+
+fn any_group(groups: &[(String, GlobSet)], path: &str) -> bool {
+    groups.iter().any(|(below, set)| match below.as_str() {
+        "" => any_prefix(set, path),
+        below => any_prefix(set, &format!("{below}/{path}")),
+    })
+}
+
+fn compile_groups(globs: &[HideGlob]) -> Result<Arc<[(String, GlobSet)]>, HideError> {
+    let mut below: Vec<&str> = globs.iter().map(|glob| glob.below.as_str()).collect();
+    below.sort_unstable();
+    below.dedup();
+    let groups = below.into_iter().map(|prefix| {
+        let group = globs.iter().filter(|glob| glob.below == prefix);
+        Ok((prefix.to_owned(), compile_all(group)?))
+    });
+    groups.collect()
 }
 
 /// Whether `path` or any directory above it matches.

@@ -9,6 +9,7 @@
 
 mod defaults;
 mod explain;
+mod fold;
 mod grant;
 mod hide;
 mod mounts;
@@ -22,11 +23,11 @@ mod tools;
 pub use defaults::{
     ACCESS, CALLS_PER_TURN, CLOCK, DEADLINE, FUEL_PER_CALL, MEMORY, OUTPUT, RANDOM,
 };
-pub use grant::{Because, Grant, Limits, Mount, Subject};
+pub use grant::{Because, Grant, Limits, Mount, Stage, Subject};
 pub use hide::{Hide, HideError, HideGlob};
 pub use overlay::{
-    Access, ClockMode, LimitsPatch, MountPatch, NetRule, Overlay, RandomMode, SecretRule, ToolRule,
-    Verdict,
+    Access, ClockMode, HardLinks, LimitsPatch, MountPatch, NetRule, Overlay, RandomMode,
+    SecretRule, StagePatch, ToolRule, Verdict,
 };
 pub use pattern::matches as tool_pattern_matches;
 pub use resolve::{Request, resolve};

@@ -6,17 +6,17 @@
 //! - A directory that the ceiling closes or makes read-only *inside* a mount holds too: a closed one is hidden, and one with less access than the mount
 //!   lowers the whole mount, because a mount has one access. So no path ever has more access than the deepest ceiling directory above it.
 //! - Its entries without a `from` limit the mount of the same guest path.
-//! - Whatever it hides stays hidden, however the mount is cut.
+//! - Whatever it hides stays hidden, however the mount is cut, and where it refuses hard links for a directory that a mount shows any of, the mount refuses them.
 //!
 //! Two rules protect what a mount contains. A guest path inside another mount's that has less access than it is hidden in the outer one, or the outer one would
 //! be the way around it. And a mount that can be written never shows the house's own definitions and records.
 
 use crate::grant::{Mount, Subject};
 use crate::resolve::{Reasons, Request};
-use crate::{Access, HideGlob, MountPatch, Overlay, defaults, paths};
+use crate::{Access, HardLinks, HideGlob, MountPatch, Overlay, Stage, StagePatch, defaults, paths};
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
-use types::{Marked, Place};
+use types::{Bytes, Count, Marked, Place};
 
 type Said<'a, T> = (&'a Marked<T>, &'a Overlay);
 
@@ -27,6 +27,10 @@ struct Merged<'a> {
     from: Option<Said<'a, String>>,
     access: Option<Said<'a, Access>>,
     hide: Vec<Said<'a, String>>,
+    /// The first layer that refuses; none can take that back.
+    hard_links: Option<Said<'a, HardLinks>>,
+    stage_bytes: Option<Said<'a, Bytes>>,
+    stage_files: Option<Said<'a, Count>>,
 }
 
 /// The ceiling, its directories resolved.
@@ -115,7 +119,7 @@ fn mask_inner(merged: &[Merged<'_>], mounts: &mut [Mount], ledger: &mut Reasons)
 
 /// Keep the house's own files out of a mount that can be written.
 fn keep_own(request: &Request<'_>, mount: &mut Mount, ledger: &mut Reasons) {
-    if mount.access != Access::ReadWrite {
+    if mount.access < Access::Staged {
         return;
     }
     for own in request.own {
@@ -165,6 +169,9 @@ impl<'a> Merged<'a> {
             from: None,
             access: None,
             hide: Vec::new(),
+            hard_links: None,
+            stage_bytes: None,
+            stage_files: None,
         }
     }
 
@@ -181,6 +188,17 @@ impl<'a> Merged<'a> {
                 self.hide.push((glob, layer));
             }
         }
+        let refused = refusing(patch).map(|said| (said, layer));
+        self.hard_links = self.hard_links.or(refused);
+        let StagePatch { bytes, files } = &patch.stage;
+        self.stage_bytes = bytes
+            .as_ref()
+            .map(|said| (said, layer))
+            .or(self.stage_bytes);
+        self.stage_files = files
+            .as_ref()
+            .map(|said| (said, layer))
+            .or(self.stage_files);
     }
 
     /// The mount that comes of it, if one does; says why in either case.
@@ -212,6 +230,8 @@ impl<'a> Merged<'a> {
         ledger.decided(Subject::Mount, what, &from.place, from_layer);
         let access = self.settle_access(&bounds, ledger)?;
         let hide = self.settle_hide(&bounds, ledger);
+        let hard_links = self.settle_hard_links(&bounds, ledger);
+        let stage = self.settle_stage(access, &bounds, ledger);
         if let (Some(within), Some((place, layer))) = (&bounds.within, bounds.within_said) {
             let what = format!("mount {guest}: inside the ceiling's {}", within.display());
             ledger.decided(Subject::Mount, what, place, layer);
@@ -221,6 +241,8 @@ impl<'a> Merged<'a> {
             host,
             access,
             hide,
+            hard_links,
+            stage,
             within: bounds.within,
         })
     }
@@ -257,6 +279,41 @@ impl<'a> Merged<'a> {
         Some(wanted)
     }
 
+    fn settle_hard_links(&self, bounds: &Bounds<'_>, ledger: &mut Reasons) -> HardLinks {
+        let own = self
+            .hard_links
+            .map(|(said, layer)| (&said.place, layer, String::new()));
+        let ceiling = bounds
+            .hard_links
+            .map(|(place, layer)| (place, layer, " (the ceiling)".to_owned()));
+        let Some((place, layer, who)) = own.or(ceiling) else {
+            return HardLinks::Allow;
+        };
+        let what = format!("mount {}: hard links refuse{who}", self.guest);
+        ledger.decided(Subject::Mount, what, place, layer);
+        HardLinks::Refuse
+    }
+
+    /// What a call may change at once. Said only where the mount is staged; the smaller of the layers' and the ceiling's word.
+    fn settle_stage(&self, access: Access, bounds: &Bounds<'_>, ledger: &mut Reasons) -> Stage {
+        let mut stage = Stage::default();
+        let mut explain = |what: String, said: Option<(&Place, &Overlay)>| {
+            let what = format!("mount {}: stage {what}", self.guest);
+            match said {
+                _ if access != Access::Staged => {}
+                Some((place, layer)) => ledger.decided(Subject::Mount, what, place, layer),
+                None => ledger.by_default(Subject::Mount, what),
+            }
+        };
+        let (bytes, said) = smaller(self.stage_bytes, stage.bytes, bounds.stage_bytes);
+        explain(format!("bytes {bytes}"), said);
+        stage.bytes = bytes;
+        let (files, said) = smaller(self.stage_files, stage.files, bounds.stage_files);
+        explain(format!("files {files}"), said);
+        stage.files = files;
+        stage
+    }
+
     fn settle_hide(&self, bounds: &Bounds<'_>, ledger: &mut Reasons) -> Vec<HideGlob> {
         let own = self
             .hide
@@ -274,6 +331,27 @@ impl<'a> Merged<'a> {
     }
 }
 
+/// The refusal of hard links in `patch`, if it has one.
+fn refusing(patch: &MountPatch) -> Option<&Marked<HardLinks>> {
+    patch
+        .hard_links
+        .as_ref()
+        .filter(|said| said.value == HardLinks::Refuse)
+}
+
+/// The limit that the layers give, or by default, and the ceiling's where that is smaller; with the rule that decided.
+fn smaller<'a, T: Copy + Ord>(
+    own: Option<Said<'a, T>>,
+    default: T,
+    ceiling: Option<Said<'a, T>>,
+) -> (T, Option<(&'a Place, &'a Overlay)>) {
+    let wanted = own.map_or(default, |(said, _)| said.value);
+    match ceiling.filter(|(said, _)| said.value < wanted).or(own) {
+        Some((said, layer)) => (said.value, Some((&said.place, layer))),
+        None => (default, None),
+    }
+}
+
 /// What the ceiling says of one mount.
 #[derive(Default)]
 struct Bounds<'a> {
@@ -281,9 +359,33 @@ struct Bounds<'a> {
     within_said: Option<(&'a Place, &'a Overlay)>,
     access: Option<(Access, &'a Place, &'a Overlay)>,
     hide: Vec<(HideGlob, &'a Place, &'a Overlay)>,
+    hard_links: Option<(&'a Place, &'a Overlay)>,
+    stage_bytes: Option<Said<'a, Bytes>>,
+    stage_files: Option<Said<'a, Count>>,
 }
 
 impl<'a> Bounds<'a> {
+    /// What `patch` says that narrows a mount it concerns, wherever in it.
+    fn narrow(&mut self, patch: &'a MountPatch, layer: &'a Overlay) {
+        let refused = refusing(patch).map(|said| (&said.place, layer));
+        self.hard_links = self.hard_links.or(refused);
+        let StagePatch { bytes, files } = &patch.stage;
+        if let Some(said) = bytes
+            && self
+                .stage_bytes
+                .is_none_or(|(known, _)| said.value < known.value)
+        {
+            self.stage_bytes = Some((said, layer));
+        }
+        if let Some(said) = files
+            && self
+                .stage_files
+                .is_none_or(|(known, _)| said.value < known.value)
+        {
+            self.stage_files = Some((said, layer));
+        }
+    }
+
     fn lower(&mut self, access: Access, place: &'a Place, layer: &'a Overlay) {
         if self.access.is_none_or(|(known, ..)| access < known) {
             self.access = Some((access, place, layer));
@@ -347,6 +449,7 @@ impl<'a> Ceiling<'a> {
                 .iter()
                 .map(|glob| (HideGlob::new(&glob.value), &glob.place, self.layer));
             bounds.hide.extend(globs);
+            bounds.narrow(patch, self.layer);
         }
         Some(bounds)
     }
@@ -354,6 +457,9 @@ impl<'a> Ceiling<'a> {
     /// What one directory of the ceiling says of a mount that lies in it or around it.
     fn bound_by<'b>(&'b self, directory: &'b Directory<'_>, host: &Path, bounds: &mut Bounds<'b>) {
         let globs = directory.patch.hide.iter();
+        if host.starts_with(&directory.host) || directory.host.starts_with(host) {
+            bounds.narrow(directory.patch, self.layer);
+        }
         if let Some(below) = paths::inside(host, &directory.host) {
             bounds.hide.extend(globs.map(|glob| {
                 let rebased = HideGlob {

@@ -56,9 +56,34 @@ pub struct MountPatch {
     pub access: Option<Marked<Access>>,
     /// Globs of names that the guest must not see.
     pub hide: Vec<Marked<String>>,
+    /// Whether files with several names are refused.
+    pub hard_links: Option<Marked<HardLinks>>,
+    /// What one call may change in it where it is staged.
+    pub stage: StagePatch,
 }
 
-/// What a guest may do in a mount. Ordered: none < read-only < read-write.
+/// What one call may change in a staged mount; what is absent is inherited.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StagePatch {
+    /// Bytes of all files that it writes.
+    pub bytes: Option<Marked<Bytes>>,
+    /// Files, directories and links that it makes, changes, moves or removes.
+    pub files: Option<Marked<Count>>,
+}
+
+/// What a mount does with regular files that have several hard links: under another name, and perhaps outside of the mount, each is somebody else's file.
+/// Ordered: refuse < allow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HardLinks {
+    /// They are neither opened nor moved, and none are made.
+    Refuse,
+    /// They are files like any other.
+    #[default]
+    Allow,
+}
+
+/// What a guest may do in a mount. Ordered: none < read-only < staged < read-write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Access {
@@ -66,6 +91,8 @@ pub enum Access {
     None,
     /// Reads.
     ReadOnly,
+    /// Reads, and writes into a layer above the directory that is committed as a whole after the call, or dropped.
+    Staged,
     /// Reads and writes.
     ReadWrite,
 }
@@ -182,6 +209,7 @@ macro_rules! words {
 }
 
 words!(Verdict { Deny => "deny", Ask => "ask", Allow => "allow" });
-words!(Access { None => "none", ReadOnly => "read-only", ReadWrite => "read-write" });
+words!(Access { None => "none", ReadOnly => "read-only", Staged => "staged", ReadWrite => "read-write" });
+words!(HardLinks { Refuse => "refuse", Allow => "allow" });
 words!(ClockMode { Frozen => "frozen", Real => "real" });
 words!(RandomMode { Seeded => "seeded", Real => "real" });

@@ -217,7 +217,26 @@ impl Guards {
         if lines.changes() {
             outcome.log = lines.apply(log).lines().map(str::to_owned).collect();
         }
-        vec![answer, lines]
+        let diffs: Vec<String> = outcome
+            .staged
+            .iter()
+            .flat_map(|staged| &staged.changes)
+            .filter_map(|change| change.diff.clone())
+            .collect();
+        let diffs = self
+            .on_the_way_in(&diffs.join("\n"), &provenance, &labels, context)
+            .await;
+        if diffs.changes() {
+            // Which files were changed stays; what in them does not, for half a diff is none.
+            for change in outcome
+                .staged
+                .iter_mut()
+                .flat_map(|staged| &mut staged.changes)
+            {
+                change.diff = None;
+            }
+        }
+        vec![answer, lines, diffs]
     }
 
     async fn inspect(

@@ -92,6 +92,8 @@ pub async fn look(
         time: now,
         seed: "context show".into(),
         model: None,
+        // Looking changes nothing.
+        dry_run: true,
     };
     let errands = asker.errands(&plan).map_err(RuntimeError::Context)?;
     let deadline = agent.context.deadline;

@@ -380,7 +380,7 @@ impl<'a> Run<'a> {
         CallContext {
             time: self.services.clock.now(),
             seed: format!("{}/{effect}", self.id),
-            model: None,
+            ..CallContext::default()
         }
     }
 

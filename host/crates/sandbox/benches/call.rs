@@ -179,6 +179,8 @@ fn grant(case: &Case) -> Grant {
         host: host.clone(),
         access: Access::ReadOnly,
         hide: Vec::new(),
+        hard_links: policy::HardLinks::Allow,
+        stage: policy::Stage::default(),
         within: None,
     };
     Grant {

@@ -3,7 +3,7 @@
 use crate::bindings::charthouse::plugin::types as wit_types;
 use crate::bindings::exports::charthouse::plugin::tool as wit;
 use crate::deadline::within;
-use crate::files::{Watch, WatchedMount};
+use crate::files::{Settled, Watch, WatchedMount, layer_of};
 use crate::guest::{Guest, GuestModel, Log};
 use crate::limits::Limiter;
 use crate::plugin::{Loaded, Plugin};
@@ -28,6 +28,9 @@ const HOSTCALL_BYTES: usize = 32 << 20;
 /// Most handles to host resources a guest may hold at once; each open file is one.
 const HANDLES: usize = 1_000;
 
+/// The file of the cache with the key that seals what a commit is about to do.
+const COMMIT_KEY: &str = "commit.key";
+
 /// What a call is part of, for a frozen clock and seeded randomness.
 #[derive(Clone, Debug, Default)]
 pub struct CallContext {
@@ -37,6 +40,8 @@ pub struct CallContext {
     pub seed: String,
     /// The model the call may use; with `None` the `model` import answers `denied`.
     pub model: Option<GuestModel>,
+    /// Whether what the call changes in staged mounts is shown and dropped.
+    pub dry_run: bool,
 }
 
 /// A call of a tool.
@@ -138,6 +143,7 @@ impl Sandbox {
             wall: Duration::ZERO,
             fuel: 0,
             memory: 0,
+            settled: Settled::default(),
         };
         let unavailable =
             |message: String| stopped(CallError::new(CallErrorKind::Unavailable, message));
@@ -182,7 +188,8 @@ impl Sandbox {
             Some(Err(error)) => Err(in_words(&error, limits, &store.data().limiter, &tail)),
         };
         let fuel = limits.fuel.0 - store.get_fuel().unwrap_or(0).min(limits.fuel.0);
-        let guest = store.into_data();
+        let mut guest = store.into_data();
+        let settled = guest.watch.settle(context.dry_run);
         let mut log = guest.log.lines;
         if guest.log.dropped > 0 {
             log.push(format!(
@@ -198,6 +205,7 @@ impl Sandbox {
             wall: self.settings.clock.monotonic().saturating_sub(started),
             fuel,
             memory: guest.limiter.peak as u64,
+            settled,
         }
     }
 
@@ -215,10 +223,10 @@ impl Sandbox {
         for (name, value) in &grant.env {
             wasi.env(name, value);
         }
-        if grant.clock == ClockMode::Frozen {
-            wasi.wall_clock(Frozen(Duration::from_millis(
-                u64::try_from(context.time.0).unwrap_or(0),
-            )));
+        let frozen = (grant.clock == ClockMode::Frozen)
+            .then(|| Duration::from_millis(u64::try_from(context.time.0).unwrap_or(0)));
+        if let Some(time) = frozen {
+            wasi.wall_clock(Frozen(time));
             wasi.monotonic_clock(Stepping::default());
         }
         if grant.random == RandomMode::Seeded {
@@ -229,6 +237,7 @@ impl Sandbox {
             wasi.insecure_random_seed(u128::from_le_bytes(bytes));
         }
         let mut watched = Vec::with_capacity(grant.mounts.len());
+        let mut layers = Vec::with_capacity(grant.mounts.len());
         for mount in &grant.mounts {
             let opened = open_mount(mount)?;
             let access = match mount.access {
@@ -244,18 +253,23 @@ impl Sandbox {
                     format!("the mount {} is refused: {error}", mount.guest),
                 )
             })?;
-            watched.push(WatchedMount {
+            let mount_watched = WatchedMount {
                 guest: mount.guest.clone(),
-                host: opened.real,
                 hide,
                 fixed_directories: !mount.hide.iter().all(hides_names_alone),
-            });
+                hard_links: mount.hard_links,
+            };
+            let key = self.settings.cache.join(COMMIT_KEY);
+            let layer = layer_of(mount, &mount_watched, &opened.path(), &self.recovered, &key)
+                .map_err(|why| mount_error(mount, &why))?;
+            layers.push(layer);
+            watched.push(mount_watched);
         }
         Ok(Guest {
             wasi: wasi.build(),
             table: ResourceTable::new(),
             limiter: Limiter::new(grant.limits.memory.0),
-            watch: Watch::new(watched.into()),
+            watch: Watch::new(watched.into(), layers, frozen),
             plugin: plugin.shared_name().clone(),
             log: Log {
                 room: grant.limits.output.0,

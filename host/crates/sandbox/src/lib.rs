@@ -60,6 +60,7 @@ pub struct Sandbox {
     engine: OnceLock<Result<engine::Linked, String>>,
     permits: tokio::sync::Semaphore,
     hides: hides::Hides,
+    recovered: files::Recovered,
 }
 
 impl Sandbox {
@@ -71,6 +72,7 @@ impl Sandbox {
             engine: OnceLock::new(),
             permits,
             hides: hides::Hides::default(),
+            recovered: files::Recovered::default(),
         }
     }
 

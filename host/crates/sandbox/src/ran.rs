@@ -1,5 +1,6 @@
 //! What one run of a guest came to, whatever the guest was asked: an answer for the caller beside an outcome for the journal.
 
+use crate::files::Settled;
 use std::time::Duration;
 use types::{CallError, Outcome, Refusal};
 
@@ -11,6 +12,8 @@ pub(crate) struct Ran<R> {
     pub(crate) wall: Duration,
     pub(crate) fuel: u64,
     pub(crate) memory: u64,
+    /// What it changed in staged mounts, until it is known how the call ended.
+    pub(crate) settled: Settled,
 }
 
 impl<R> Ran<R> {
@@ -19,13 +22,24 @@ impl<R> Ran<R> {
         self,
         read: impl FnOnce(R) -> Result<T, CallError>,
     ) -> (Result<T, CallError>, Outcome) {
-        let answer = self.result.and_then(read);
+        let mut answer = self.result.and_then(read);
+        let staged = match &answer {
+            Ok(_) => {
+                let (staged, committed) = self.settled.commit();
+                if let Err(error) = committed {
+                    answer = Err(error);
+                }
+                staged
+            }
+            Err(_) => self.settled.drop_all("the call did not succeed"),
+        };
         let outcome = Outcome {
             result: match &answer {
                 Ok(_) => Ok(Vec::new()),
                 Err(error) => Err(error.clone()),
             },
             refused: self.refused,
+            staged,
             log: self.log,
             wall_us: self.wall.as_micros() as u64,
             fuel: self.fuel,

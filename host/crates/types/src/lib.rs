@@ -35,8 +35,8 @@ pub use price::{MONEY_DECIMALS, Price};
 pub use provider::{Dialect, Patience, ProviderConfig, ProviderKind, RateLimits, SecretRef};
 pub use text::{Text, beyond_ascii};
 pub use tool::{
-    CallError, CallErrorKind, Effect, Outcome, Part, PluginName, Refusal, ToolName, ToolNameError,
-    ToolSpec,
+    CallError, CallErrorKind, Effect, Outcome, Part, PluginName, Refusal, Staged, StagedChange,
+    StagedKind, StagedState, StagedWhat, ToolName, ToolNameError, ToolSpec,
 };
 pub use units::{Bytes, Count, Energy, Percent, Span, UnitError, parse_duration, write_duration};
 pub use value::Value;

@@ -273,6 +273,109 @@ pub struct Refusal {
     pub reason: String,
 }
 
+/// What a call changed in a staged mount, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staged {
+    /// The mount's guest path.
+    pub mount: String,
+    /// What became of the changes.
+    pub state: StagedState,
+    /// Why they were dropped or refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The changes, by path.
+    pub changes: Vec<StagedChange>,
+}
+
+/// What became of staged changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StagedState {
+    /// They are in the directory now.
+    Committed,
+    /// The call did not succeed, or only a dry run was asked for.
+    Dropped,
+    /// The call succeeded, but they may not be committed.
+    Refused,
+}
+
+/// What happened to something in a staged mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StagedWhat {
+    /// It was made.
+    Created,
+    /// Its content is another.
+    Changed,
+    /// It was removed.
+    Deleted,
+    /// It stands elsewhere, perhaps changed.
+    Renamed,
+}
+
+/// What something in a staged mount is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StagedKind {
+    /// A file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+}
+
+/// One change in a staged mount.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedChange {
+    /// What happened.
+    pub what: StagedWhat,
+    /// To what.
+    pub kind: StagedKind,
+    /// Its path in the mount, after the change where it has one.
+    pub path: String,
+    /// Where it stood before, if elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// A changed file's bytes before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// A changed file's bytes after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// The lines that differ, as a unified diff; none for what is no text or too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
+}
+
+impl fmt::Display for StagedChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.what {
+            StagedWhat::Created => "created",
+            StagedWhat::Changed => "changed",
+            StagedWhat::Deleted => "deleted",
+            StagedWhat::Renamed => "renamed",
+        };
+        let kind = match self.kind {
+            StagedKind::File => "",
+            StagedKind::Directory => " directory",
+            StagedKind::Link => " link",
+        };
+        write!(f, "{what}{kind} ")?;
+        if let Some(from) = &self.from {
+            write!(f, "{from} to ")?;
+        }
+        write!(f, "{}", self.path)?;
+        match (self.before, self.after) {
+            (Some(before), Some(after)) => {
+                write!(f, " ({} to {})", crate::Bytes(before), crate::Bytes(after))
+            }
+            (None, Some(size)) | (Some(size), None) => write!(f, " ({})", crate::Bytes(size)),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
 /// What one call came to, with what it cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -281,6 +384,9 @@ pub struct Outcome {
     /// What WASI refused during the call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Refusal>,
+    /// What it changed in staged mounts. For the operator.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub staged: Vec<Staged>,
     /// What the guest wrote to its log and to standard error, cut to the call's output limit. For the operator, never for the model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
@@ -298,6 +404,7 @@ impl Outcome {
         Outcome {
             result: Err(error),
             refused: Vec::new(),
+            staged: Vec::new(),
             log: Vec::new(),
             wall_us: 0,
             fuel: 0,

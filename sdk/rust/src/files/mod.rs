@@ -150,6 +150,11 @@ impl Directory {
         self.0.remove_file(path)
     }
 
+    /// Remove the directory at `path`, which must be empty.
+    pub fn remove_directory(&self, path: &str) -> Result<(), FileError> {
+        self.0.remove_directory(path)
+    }
+
     /// Where the symbolic link at `path` points.
     pub fn read_link(&self, path: &str) -> Result<String, FileError> {
         self.0.read_link(path)

@@ -97,6 +97,10 @@ impl Directory {
         self.0.remove_file(path).map_err(error)
     }
 
+    pub fn remove_directory(&self, path: &str) -> Result<(), FileError> {
+        self.0.remove_dir(path).map_err(error)
+    }
+
     pub fn read_link(&self, path: &str) -> Result<String, FileError> {
         let link = self.0.read_link(path).map_err(error)?;
         link.into_os_string()

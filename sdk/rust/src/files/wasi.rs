@@ -116,6 +116,10 @@ impl Directory {
         self.0.unlink_file_at(path).map_err(error)
     }
 
+    pub fn remove_directory(&self, path: &str) -> Result<(), FileError> {
+        self.0.remove_directory_at(path).map_err(error)
+    }
+
     pub fn read_link(&self, path: &str) -> Result<String, FileError> {
         self.0.readlink_at(path).map_err(error)
     }

@@ -98,9 +98,24 @@ fn mounts() -> Value {
     let access = || {
         words(
             "What a plugin may do below it.",
-            &["none", "read-only", "read-write"],
+            &["none", "read-only", "staged", "read-write"],
         )
     };
+    let stage = object(
+        "stage",
+        "What one call may change where the access is staged.",
+        &[],
+        [
+            (
+                "bytes",
+                bytes("Bytes of all files that it writes.", "64MiB"),
+            ),
+            (
+                "files",
+                count("Names that it makes, changes, moves or removes.", "1000"),
+            ),
+        ],
+    );
     let mount = object(
         "a mount",
         "A directory that plugins see.",
@@ -118,6 +133,14 @@ fn mounts() -> Value {
                     text("A glob such as `**/.env`."),
                 ),
             ),
+            (
+                "hard_links",
+                words(
+                    "What becomes of files that have several names.",
+                    &["refuse", "allow"],
+                ),
+            ),
+            ("stage", stage),
         ],
     );
     let mut mounts = named(

@@ -32,6 +32,13 @@ pub fn numbered(mut layer: Overlay, file: &str) -> Overlay {
             .iter_mut()
             .for_each(|access| access.place = next());
         patch.hide.iter_mut().for_each(|glob| glob.place = next());
+        patch
+            .hard_links
+            .iter_mut()
+            .for_each(|said| said.place = next());
+        let stage = &mut patch.stage;
+        stage.bytes.iter_mut().for_each(|said| said.place = next());
+        stage.files.iter_mut().for_each(|said| said.place = next());
     }
     for rule in &mut layer.net {
         rule.place = next();
@@ -86,6 +93,8 @@ pub fn mount(
         from: from.map(|from| mark(from.to_owned())),
         access: access.map(mark),
         hide: hide.iter().map(|glob| mark((*glob).to_owned())).collect(),
+        hard_links: None,
+        stage: StagePatch::default(),
     };
     (mark(guest.to_owned()), patch)
 }

@@ -88,7 +88,12 @@ fn verdicts() -> impl Strategy<Value = Verdict> {
 }
 
 fn accesses() -> impl Strategy<Value = Access> {
-    select(vec![Access::None, Access::ReadOnly, Access::ReadWrite])
+    select(vec![
+        Access::None,
+        Access::ReadOnly,
+        Access::Staged,
+        Access::ReadWrite,
+    ])
 }
 
 fn rules() -> impl Strategy<Value = Marked<ToolRule>> {
@@ -101,8 +106,25 @@ fn mounts() -> impl Strategy<Value = (Marked<String>, MountPatch)> {
         of(select(&FROMS[..])),
         of(accesses()),
         vec(select(&GLOBS[..]), 0..3),
+        of(select(vec![HardLinks::Refuse, HardLinks::Allow])),
+        of(1..100_u64),
     )
-        .prop_map(|(guest, from, access, hide)| mount(guest, from, access, &hide))
+        .prop_map(|(guest, from, access, hide, hard_links, bytes)| {
+            let (name, patch) = mount(guest, from, access, &hide);
+            let hard_links = hard_links.map(mark);
+            let stage = StagePatch {
+                bytes: bytes.map(|bytes| mark(types::Bytes(bytes))),
+                files: None,
+            };
+            (
+                name,
+                MountPatch {
+                    hard_links,
+                    stage,
+                    ..patch
+                },
+            )
+        })
 }
 
 fn limits() -> impl Strategy<Value = LimitsPatch> {
@@ -270,7 +292,10 @@ fn only_named(layer: &Overlay, named: &[Place]) -> Overlay {
             .from
             .iter()
             .map(|from| &from.place)
-            .chain(patch.access.iter().map(|access| &access.place));
+            .chain(patch.access.iter().map(|access| &access.place))
+            .chain(patch.hard_links.iter().map(|said| &said.place))
+            .chain(patch.stage.bytes.iter().map(|said| &said.place))
+            .chain(patch.stage.files.iter().map(|said| &said.place));
         !patch.hide.is_empty() || keeps(&name.place) || fields.into_iter().any(&keeps)
     });
     left.limits = LimitsPatch {

@@ -57,6 +57,8 @@ fn mounts_merge_field_by_field() {
             host: ROOT.into(),
             access: ReadOnly,
             hide: vec![HideGlob::new("**/.env"), HideGlob::new("secrets")],
+            hard_links: HardLinks::Allow,
+            stage: Stage::default(),
             within: None,
         }]
     );
@@ -363,7 +365,7 @@ fn the_explanation_names_the_rule_of_every_line() {
         json["grant"],
         serde_json::json!({
             "tool": "fs.read", "verdict": "allow",
-            "mounts": [{"guest": "/workspace", "host": ROOT, "access": "read-only", "hide": ["**/.env"], "within": ROOT}],
+            "mounts": [{"guest": "/workspace", "host": ROOT, "access": "read-only", "hide": ["**/.env"], "hard_links": "allow", "within": ROOT}],
             "env": {"LANG": "C.UTF-8"}, "net": [], "net_ceiling": [],
             "limits": {"memory_bytes": 33_554_432, "fuel": 2_000_000_000u64, "deadline_ms": 2_500, "output_bytes": 262_144, "calls_per_turn": 100},
             "clock": "frozen", "random": "seeded",

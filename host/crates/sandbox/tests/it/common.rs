@@ -3,7 +3,7 @@
 use charthouse_sandbox::{
     CallContext, Compiler, GuestModel, Plugin, Sandbox, Settings, ToolRequest,
 };
-use policy::{Access, ClockMode, Grant, Limits, Mount, RandomMode, Verdict};
+use policy::{Access, ClockMode, Grant, HardLinks, Limits, Mount, RandomMode, Verdict};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -200,6 +200,8 @@ pub fn mount(guest: &str, host: &Path, access: Access) -> Mount {
         host: host.to_owned(),
         access,
         hide: Vec::new(),
+        hard_links: HardLinks::Allow,
+        stage: policy::Stage::default(),
         within: None,
     }
 }
@@ -228,7 +230,7 @@ pub async fn call_on(
     let context = CallContext {
         time: Timestamp(1_234_567_890_123),
         seed: "test/1".into(),
-        model: None,
+        ..CallContext::default()
     };
     sandbox.call(plugin, request, &context).await
 }
@@ -253,4 +255,29 @@ pub fn error(outcome: &Outcome, kind: CallErrorKind, about: &str) -> CallError {
         "`{about}` is not in: {error}"
     );
     error
+}
+
+/// Play a script of raw file calls (see `tests/guests/rawfs`); what each came to.
+pub async fn script(grant: &Grant, ops: &[&[&str]]) -> (Vec<String>, Outcome) {
+    let sandbox = sandbox();
+    script_on(&sandbox, grant, ops, "ok").await
+}
+
+/// The same on `sandbox`, ending as `end` says: `ok`, `fail` or `trap`.
+pub async fn script_on(
+    sandbox: &Sandbox,
+    grant: &Grant,
+    ops: &[&[&str]],
+    end: &str,
+) -> (Vec<String>, Outcome) {
+    let plugin = load(sandbox, "rawfs").await;
+    let ops = serde_json::to_string(ops).unwrap();
+    let arguments = serde_json::json!({ "ops": ops, "end": end });
+    let outcome = call_on(sandbox, &plugin, grant, "script", arguments).await;
+    let said = match outcome.result.as_deref() {
+        Ok([Part::Json(said)]) => serde_json::from_value(said.clone()).unwrap(),
+        Err(error) if end == "fail" => serde_json::from_str(&error.message).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    (said, outcome)
 }

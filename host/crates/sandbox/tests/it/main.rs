@@ -6,7 +6,10 @@
 mod boundaries;
 mod common;
 mod first_party;
+mod hard_links;
+mod hidden;
 mod limits;
 mod loading;
+mod staged;
 mod summaries;
 mod worlds;
