@@ -22,8 +22,8 @@ impl Grant {
                 "verdict": self.verdict,
                 "mounts": self.mounts.iter().map(mount_json).collect::<Vec<_>>(),
                 "env": env,
-                "net": self.net,
-                "net_ceiling": self.net_ceiling,
+                "net": self.net.iter().map(|line| &line.rule).collect::<Vec<_>>(),
+                "net_ceiling": self.net_ceiling.iter().map(|line| &line.rule).collect::<Vec<_>>(),
                 "limits": {
                     "memory_bytes": self.limits.memory,
                     "fuel": self.limits.fuel,

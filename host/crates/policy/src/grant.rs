@@ -1,6 +1,6 @@
 //! What a policy comes to for one call: the only thing that the sandbox is told.
 
-use crate::{Access, ClockMode, Hide, HideError, HideGlob, NetRule, RandomMode, Verdict, defaults};
+use crate::{Access, ClockMode, Hide, HideError, HideGlob, NetLine, RandomMode, Verdict, defaults};
 use std::path::PathBuf;
 use std::time::Duration;
 use types::{Bytes, CallError, CallErrorKind, Count, Place, ToolName};
@@ -17,9 +17,9 @@ pub struct Grant {
     /// Environment variables, in the order of their names.
     pub env: Vec<(String, String)>,
     /// Network rules that can matter, in order; empty when no address can be reached.
-    pub net: Vec<NetRule>,
+    pub net: Vec<NetLine>,
     /// The ceiling's network rules; a request that these match is held to the lesser of the two. Empty when `net` is.
-    pub net_ceiling: Vec<NetRule>,
+    pub net_ceiling: Vec<NetLine>,
     /// Limits.
     pub limits: Limits,
     /// The guest's clock.
@@ -127,19 +127,7 @@ impl Grant {
     /// Why the call cannot be made, if it cannot. `None` for [`Verdict::Ask`] too: the caller asks, and an `ask` that nobody can answer is
     /// [`Grant::unanswered`].
     pub fn denial(&self) -> Option<CallError> {
-        if self.verdict == Verdict::Deny {
-            return Some(self.refusal());
-        }
-        let rule = self
-            .decided(Subject::Network)
-            .filter(|_| !self.net.is_empty())?;
-        let message = format!(
-            "`{}` is refused because {} grants it the network, and this version links no interface to it; \
-             take the `net` rule out, or end it with `{{ deny: \"*\" }}` for the states that call this tool",
-            self.tool,
-            rule.described()
-        );
-        Some(denied(message, Some(rule)))
+        (self.verdict == Verdict::Deny).then(|| self.refusal())
     }
 
     /// The denial that an `ask` comes to when nobody can answer it.

@@ -24,6 +24,10 @@ pub use defaults::{
 };
 pub use grant::{Because, Grant, Limits, Mount, Subject};
 pub use hide::{Hide, HideError, HideGlob};
+pub use net::{
+    AddressRange, Decision, Host, NetLine, Reach, Scheme, Target, UrlPattern, UrlPatternError,
+    special_address,
+};
 pub use overlay::{
     Access, ClockMode, LimitsPatch, MountPatch, NetRule, Overlay, RandomMode, SecretRule, ToolRule,
     Verdict,

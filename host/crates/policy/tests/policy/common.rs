@@ -93,8 +93,9 @@ pub fn mount(
 pub fn net(verdict: Verdict, pattern: &str) -> Marked<NetRule> {
     mark(NetRule {
         verdict,
-        pattern: pattern.into(),
+        pattern: UrlPattern::parse(pattern).unwrap(),
         methods: Vec::new(),
+        addresses: Vec::new(),
         secret: None,
     })
 }
