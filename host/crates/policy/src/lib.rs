@@ -25,7 +25,7 @@ pub use defaults::{
 pub use grant::{Because, Grant, Limits, Mount, Subject};
 pub use hide::{Hide, HideError, HideGlob};
 pub use net::{
-    AddressRange, Decision, Host, NetLine, Reach, Scheme, Target, UrlPattern, UrlPatternError,
+    AddressRange, Decision, Host, NetLine, NetRules, Reach, Scheme, Target, UrlPattern, UrlPatternError,
     special_address,
 };
 pub use overlay::{

@@ -4,7 +4,7 @@ use super::address::special;
 use super::target::{Host, Target, plain};
 use crate::{Grant, NetRule, SecretRule, Verdict};
 use std::net::IpAddr;
-use types::Place;
+use types::{HttpReach, Place, SecretRef};
 
 /// A network rule of a grant, and who wrote it.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +63,12 @@ impl Reach {
     }
 }
 
+impl HttpReach for Reach {
+    fn permits(&self, address: IpAddr) -> Result<(), String> {
+        Reach::permits(self, address)
+    }
+}
+
 impl NetLine {
     /// Whether the rule names `address`, which is not on the internet: as its host, as this machine, or under `addresses`.
     fn names(&self, address: IpAddr) -> bool {
@@ -109,8 +115,36 @@ fn last_match<'a>(lines: &'a [NetLine], target: &Target, reading: &str) -> Optio
         .find(|line| line.is_about(target, reading))
 }
 
+/// The network rules of one grant, for whoever outlives it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetRules {
+    rules: Vec<NetLine>,
+    ceiling: Vec<NetLine>,
+}
+
 impl Grant {
-    /// Whether a guest under this grant may make the request `method` `url`, and what goes with it.
+    /// The network rules; `None` where no address can be reached.
+    pub fn net_rules(&self) -> Option<NetRules> {
+        (!self.net.is_empty()).then(|| NetRules {
+            rules: self.net.clone(),
+            ceiling: self.net_ceiling.clone(),
+        })
+    }
+}
+
+impl NetRules {
+    /// Every secret that some rule adds: what must be in nothing that comes back.
+    pub fn secrets(&self) -> Vec<SecretRef> {
+        let mut secrets: Vec<SecretRef> = Vec::new();
+        for secret in self.rules.iter().filter_map(|line| line.rule.secret.as_ref()) {
+            if !secrets.contains(&secret.from) {
+                secrets.push(secret.from.clone());
+            }
+        }
+        secrets
+    }
+
+    /// Whether a guest under these rules may make the request `method` `url`, and what goes with it.
     ///
     /// The last rule that matches wins; no match denies; the ceiling's own last match can only take away. A name that is allowed may still lead to an
     /// address that is not: whoever connects asks [`Reach::permits`] of every address, and connects to no other.
@@ -130,14 +164,14 @@ impl Grant {
         let mut deciding: Vec<&NetLine> = Vec::new();
         let mut capping: Vec<&NetLine> = Vec::new();
         for reading in target.readings() {
-            let Some(line) = last_match(&self.net, &target, reading) else {
-                let reason = match self.net.is_empty() {
+            let Some(line) = last_match(&self.rules, &target, reading) else {
+                let reason = match self.rules.is_empty() {
                     true => "this call has no network: no `net` rule allows anything".to_owned(),
                     false => format!("no `net` rule allows {target}"),
                 };
                 return refused(Some(target), reason, None);
             };
-            let cap = last_match(&self.net_ceiling, &target, reading);
+            let cap = last_match(&self.ceiling, &target, reading);
             for line in [Some(line), cap].into_iter().flatten() {
                 if line.rule.verdict != Verdict::Allow {
                     let reason = format!("{} refuses it", line.described());

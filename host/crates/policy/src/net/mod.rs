@@ -6,7 +6,7 @@ mod pattern;
 mod target;
 
 pub use address::{AddressRange, special as special_address};
-pub use decide::{Decision, NetLine, Reach};
+pub use decide::{Decision, NetLine, NetRules, Reach};
 pub use pattern::{UrlPattern, UrlPatternError};
 pub use target::{Host, Scheme, Target};
 
