@@ -66,6 +66,12 @@ pub struct Limits {
     pub output: Bytes,
     /// Calls of tools in one turn.
     pub calls: u32,
+    /// Requests that one call may make, where it may make any.
+    pub requests: u32,
+    /// Bytes that one call may send over the network.
+    pub sent: Bytes,
+    /// Bytes that one call may receive from it.
+    pub received: Bytes,
 }
 
 impl Default for Limits {
@@ -77,6 +83,9 @@ impl Default for Limits {
             deadline: defaults::DEADLINE,
             output: defaults::OUTPUT,
             calls: defaults::CALLS_PER_TURN,
+            requests: defaults::REQUESTS,
+            sent: defaults::SENT,
+            received: defaults::RECEIVED,
         }
     }
 }

@@ -20,7 +20,8 @@ mod resolve;
 mod tools;
 
 pub use defaults::{
-    ACCESS, CALLS_PER_TURN, CLOCK, DEADLINE, FUEL_PER_CALL, MEMORY, OUTPUT, RANDOM,
+    ACCESS, CALLS_PER_TURN, CLOCK, DEADLINE, FUEL_PER_CALL, MEMORY, OUTPUT, RANDOM, RECEIVED,
+    REQUESTS, SENT,
 };
 pub use grant::{Because, Grant, Limits, Mount, Subject};
 pub use hide::{Hide, HideError, HideGlob};

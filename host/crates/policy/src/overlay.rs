@@ -117,6 +117,12 @@ pub struct LimitsPatch {
     pub output: Option<Marked<Bytes>>,
     /// Calls of tools in one turn (written `20/turn`).
     pub calls: Option<Marked<u32>>,
+    /// Requests that one call may make (written `50/call`).
+    pub requests: Option<Marked<u32>>,
+    /// Bytes that one call may send over the network.
+    pub sent: Option<Marked<Bytes>>,
+    /// Bytes that one call may receive from it.
+    pub received: Option<Marked<Bytes>>,
 }
 
 /// The guest's clock.

@@ -124,6 +124,14 @@ impl UrlPattern {
             .is_none_or(|parts| parts.scheme == Scheme::Http)
     }
 
+    /// Whether it names this machine, so that nothing leaves it.
+    pub fn is_this_machine(&self) -> bool {
+        self.host().is_some_and(|host| match host {
+            Host::Address(address) => address.is_loopback(),
+            name => name.is_localhost(),
+        })
+    }
+
     /// The one host that it names, if it names one.
     pub fn host(&self) -> Option<&Host> {
         match &self.parts.as_ref()?.host {

@@ -163,6 +163,7 @@ pub fn settings(cache: PathBuf) -> Settings {
         concurrency: 8,
         clock: Arc::new(TestClock(Instant::now())),
         state: Some(Arc::new(TestState::default())),
+        http: None,
     }
 }
 
