@@ -5,9 +5,7 @@ mod net;
 use crate::suggest::{self, shown};
 use crate::tree::{Entry, Node};
 use crate::walk::{Fields, Walk};
-use policy::{
-    Access, ClockMode, LimitsPatch, MountPatch, Overlay, RandomMode, ToolRule, Verdict,
-};
+use policy::{Access, ClockMode, LimitsPatch, MountPatch, Overlay, RandomMode, ToolRule, Verdict};
 use types::{Bytes, Count, Marked, SecretRef, UnitError, parse_duration};
 
 const OVERLAY_EXAMPLE: &str = "{ tools: [{ allow: \"fs.*\" }] }";

@@ -26,8 +26,8 @@ pub use defaults::{
 pub use grant::{Because, Grant, Limits, Mount, Subject};
 pub use hide::{Hide, HideError, HideGlob};
 pub use net::{
-    AddressRange, Decision, Host, NetLine, NetRules, Reach, Scheme, Target, UrlPattern, UrlPatternError,
-    special_address,
+    AddressRange, Decision, Host, NetLine, NetRules, Reach, Scheme, Target, UrlPattern,
+    UrlPatternError, special_address,
 };
 pub use overlay::{
     Access, ClockMode, LimitsPatch, MountPatch, NetRule, Overlay, RandomMode, SecretRule, ToolRule,

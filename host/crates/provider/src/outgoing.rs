@@ -24,9 +24,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::timeout;
-use types::{
-    Http, HttpError, HttpErrorKind, HttpFuture, HttpRequest, HttpResponse, HttpTimeouts,
-};
+use types::{Http, HttpError, HttpErrorKind, HttpFuture, HttpRequest, HttpResponse, HttpTimeouts};
 use upload::Upload;
 
 /// Longest wait for a connection where the guest asks for no shorter one. The call's own deadline mostly ends it sooner.
@@ -87,11 +85,16 @@ impl Shared {
         let url = Url::parse(&url).map_err(|error| broken(format!("the URL is none: {error}")))?;
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| broken("the method cannot be sent".into()))?;
-        let connect = timeouts.connect.map_or(CONNECT, |wanted| wanted.min(CONNECT));
+        let connect = timeouts
+            .connect
+            .map_or(CONNECT, |wanted| wanted.min(CONNECT));
         let looking = addresses_of(&url, &*self.lookup, &*reach);
-        let checked = timeout(connect, looking)
-            .await
-            .map_err(|_| HttpError::new(HttpErrorKind::Timeout, "looking the host's name up took too long"))??;
+        let checked = timeout(connect, looking).await.map_err(|_| {
+            HttpError::new(
+                HttpErrorKind::Timeout,
+                "looking the host's name up took too long",
+            )
+        })??;
         let client = self.client(&url, checked, connect)?;
         let mut request = Request::new(method, url);
         *request.headers_mut() = header_map(headers)?;
@@ -112,7 +115,10 @@ impl Shared {
         let response = match timeouts.first_byte {
             None => asking.await,
             Some(patience) => timeout(connect + patience, asking).await.map_err(|_| {
-                HttpError::new(HttpErrorKind::Timeout, "the server has said nothing for too long")
+                HttpError::new(
+                    HttpErrorKind::Timeout,
+                    "the server has said nothing for too long",
+                )
             })?,
         };
         let response = response.map_err(|error| in_words(&error))?;
@@ -190,7 +196,12 @@ fn read(
     let headers = head
         .headers
         .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), secrets.masked_bytes(value.as_bytes())))
+        .map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                secrets.masked_bytes(value.as_bytes()),
+            )
+        })
         .collect();
     Ok(HttpResponse {
         status: head.status.as_u16(),
@@ -206,21 +217,32 @@ fn in_words(error: &reqwest::Error) -> HttpError {
     while let Some(cause) = next {
         chain.push(cause);
         // An I/O error shows what it wraps in place of its own source.
-        next = match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        next = match cause
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
             Some(inner) => Some(inner),
             None => cause.source(),
         };
     }
-    if let Some(own) = chain.iter().find_map(|cause| cause.downcast_ref::<HttpError>()) {
+    if let Some(own) = chain
+        .iter()
+        .find_map(|cause| cause.downcast_ref::<HttpError>())
+    {
         return own.clone();
     }
-    let last = chain.last().map_or_else(|| "no reason given".to_owned(), |e| e.to_string());
+    let last = chain
+        .last()
+        .map_or_else(|| "no reason given".to_owned(), |e| e.to_string());
     let tls = chain.iter().any(|cause| cause.is::<rustls::Error>());
     let (kind, what) = match () {
         () if tls => (HttpErrorKind::Tls, "the server cannot show who it is"),
         () if error.is_timeout() => (HttpErrorKind::Timeout, "it took too long"),
         () if error.is_connect() => (HttpErrorKind::Connect, "nobody answers there"),
-        () => (HttpErrorKind::Broken, "the connection broke off, or what came is no HTTP"),
+        () => (
+            HttpErrorKind::Broken,
+            "the connection broke off, or what came is no HTTP",
+        ),
     };
     HttpError::new(kind, format!("{what}: {last}"))
 }

@@ -194,7 +194,12 @@ impl Sandbox {
             path: plugin.path.clone(),
             message: format!("{error:#}"),
         };
-        let pre_of = |class| linked.linker(class).instantiate_pre(&component).map_err(link);
+        let pre_of = |class| {
+            linked
+                .linker(class)
+                .instantiate_pre(&component)
+                .map_err(link)
+        };
         let pre = pre_of(LinkClass::Closed)?;
         // The two differ in nothing for a component that has no use for the network.
         let http = match asks_for_requests(&component, &linked.engine) {

@@ -108,7 +108,10 @@ fn check_secret_goes_to(walk: &mut Walk, place: &types::Place, pattern: &UrlPatt
     if pattern.is_any_host() {
         walk.error(
             place,
-            format!("`{}` would send this secret to any host", shown(&pattern.to_string())),
+            format!(
+                "`{}` would send this secret to any host",
+                shown(&pattern.to_string())
+            ),
             "name the host that the secret is for, for instance `https://api.example.com/**`",
         );
     } else if pattern.is_clear() && !pattern.is_this_machine() {
@@ -153,7 +156,11 @@ fn addresses(walk: &mut Walk, node: &Node) -> Vec<AddressRange> {
             Ok(range) => ranges.push(range),
             Err(why) => walk.error(
                 &item.place,
-                format!("`{}` is no range of addresses: {}", shown(text), shown(&why)),
+                format!(
+                    "`{}` is no range of addresses: {}",
+                    shown(text),
+                    shown(&why)
+                ),
                 "write one address, or a range such as `10.0.0.0/8` or `fd00::/8`",
             ),
         }

@@ -142,11 +142,7 @@ fn net_rule() -> Value {
             ("from", secret("Where the value is.")),
             (
                 "prefix",
-                pattern(
-                    "What stands before the value.",
-                    "^[ -~]{1,64}$",
-                    "Bearer ",
-                ),
+                pattern("What stands before the value.", "^[ -~]{1,64}$", "Bearer "),
             ),
         ],
     );
@@ -207,7 +203,10 @@ fn limits() -> Value {
                     "50/call",
                 ),
             ),
-            ("sent", bytes("What a call may send over the network.", "1MiB")),
+            (
+                "sent",
+                bytes("What a call may send over the network.", "1MiB"),
+            ),
             (
                 "received",
                 bytes("What a call may receive from the network.", "16MiB"),

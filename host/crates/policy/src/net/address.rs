@@ -210,9 +210,21 @@ mod tests {
             ("::1", "::1", true),
         ] {
             let range = AddressRange::parse(range).unwrap();
-            assert_eq!(range.holds(address.parse().unwrap()), expected, "{range} {address}");
+            assert_eq!(
+                range.holds(address.parse().unwrap()),
+                expected,
+                "{range} {address}"
+            );
         }
-        for wrong in ["", "10", "10.0.0.0/33", "10.0.0.1/8", "::/129", "localhost", "10.0.0.0/"] {
+        for wrong in [
+            "",
+            "10",
+            "10.0.0.0/33",
+            "10.0.0.1/8",
+            "::/129",
+            "localhost",
+            "10.0.0.0/",
+        ] {
             assert!(AddressRange::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -136,7 +136,11 @@ impl NetRules {
     /// Every secret that some rule adds: what must be in nothing that comes back.
     pub fn secrets(&self) -> Vec<SecretRef> {
         let mut secrets: Vec<SecretRef> = Vec::new();
-        for secret in self.rules.iter().filter_map(|line| line.rule.secret.as_ref()) {
+        for secret in self
+            .rules
+            .iter()
+            .filter_map(|line| line.rule.secret.as_ref())
+        {
             if !secrets.contains(&secret.from) {
                 secrets.push(secret.from.clone());
             }
@@ -182,7 +186,11 @@ impl NetRules {
             capping.extend(cap);
         }
         let reach = Reach {
-            rules: deciding.iter().chain(&capping).map(|line| (*line).clone()).collect(),
+            rules: deciding
+                .iter()
+                .chain(&capping)
+                .map(|line| (*line).clone())
+                .collect(),
         };
         if let Host::Address(address) = target.host()
             && let Err(reason) = reach.permits(*address)

@@ -347,8 +347,16 @@ mod tests {
             ("https://*.a.example/**", "https://a.example/", false),
             ("https://*.a.example/**", "https://xa.example/", false),
             ("https://*.a.example/**", "https://a.example.evil/", false),
-            ("https://api-*.a.example/**", "https://api-1.a.example/", true),
-            ("https://api-*.a.example/**", "https://api-1.x.a.example/", false),
+            (
+                "https://api-*.a.example/**",
+                "https://api-1.a.example/",
+                true,
+            ),
+            (
+                "https://api-*.a.example/**",
+                "https://api-1.x.a.example/",
+                false,
+            ),
             ("https://*/**", "https://x.example/", true),
             ("https://*/**", "http://x.example/", false),
             ("http://127.0.0.1:*/**", "http://127.0.0.1:9/x", true),
@@ -356,19 +364,55 @@ mod tests {
             ("http://127.0.0.1/**", "http://2130706433/x", true),
             ("http://127.0.0.1/**", "http://[::ffff:127.0.0.1]/x", true),
             ("http://[::1]:8080/**", "http://[0:0::1]:8080/x", true),
-            ("https://bücher.example/**", "https://xn--bcher-kva.example/", true),
-            ("https://xn--bcher-kva.example/**", "https://BÜCHER.example/", true),
-            ("https://a.example/repos/**", "https://a.example/repos", true),
-            ("https://a.example/repos/**", "https://a.example/repos/", true),
-            ("https://a.example/repos/**", "https://a.example/repos/x/y", true),
-            ("https://a.example/repos/**", "https://a.example/repository", false),
-            ("https://a.example/repos/*", "https://a.example/repos/x", true),
-            ("https://a.example/repos/*", "https://a.example/repos/x/y", false),
+            (
+                "https://bücher.example/**",
+                "https://xn--bcher-kva.example/",
+                true,
+            ),
+            (
+                "https://xn--bcher-kva.example/**",
+                "https://BÜCHER.example/",
+                true,
+            ),
+            (
+                "https://a.example/repos/**",
+                "https://a.example/repos",
+                true,
+            ),
+            (
+                "https://a.example/repos/**",
+                "https://a.example/repos/",
+                true,
+            ),
+            (
+                "https://a.example/repos/**",
+                "https://a.example/repos/x/y",
+                true,
+            ),
+            (
+                "https://a.example/repos/**",
+                "https://a.example/repository",
+                false,
+            ),
+            (
+                "https://a.example/repos/*",
+                "https://a.example/repos/x",
+                true,
+            ),
+            (
+                "https://a.example/repos/*",
+                "https://a.example/repos/x/y",
+                false,
+            ),
             ("https://a.example/*/x", "https://a.example/repos/x", true),
             ("https://a.example/**/x", "https://a.example/x", true),
             ("https://a.example/**/x", "https://a.example/a/b/x", true),
             ("https://a.example/**/x", "https://a.example/a/b/xy", false),
-            ("https://a.example/v*.json", "https://a.example/v12.json", true),
+            (
+                "https://a.example/v*.json",
+                "https://a.example/v12.json",
+                true,
+            ),
             ("https://a.example/ü/*", "https://a.example/%C3%bc/x", true),
             ("https://a.example/a b", "", false),
         ] {
@@ -405,7 +449,11 @@ mod tests {
             ("https://[::1/**", "host"),
         ] {
             let error = UrlPattern::parse(written).expect_err(written);
-            assert!(error.message.contains(about), "{written}: {}", error.message);
+            assert!(
+                error.message.contains(about),
+                "{written}: {}",
+                error.message
+            );
             assert!(!error.help.is_empty());
         }
     }

@@ -130,7 +130,8 @@ impl Target {
         if authority.is_empty() || authority.contains('%') {
             return Err("the URL has no host, or one with an escape in it".into());
         }
-        let mut url = Url::parse(url).map_err(|error| format!("the URL cannot be read: {error}"))?;
+        let mut url =
+            Url::parse(url).map_err(|error| format!("the URL cannot be read: {error}"))?;
         let scheme = match url.scheme() {
             "http" => Scheme::Http,
             "https" => Scheme::Https,
@@ -142,7 +143,8 @@ impl Target {
         if port == 0 {
             return Err("the URL's port is 0".into());
         }
-        let path = canonical_path(url.path()).map_err(|why| format!("the URL's path is refused: {why}"))?;
+        let path = canonical_path(url.path())
+            .map_err(|why| format!("the URL's path is refused: {why}"))?;
         let unsettable = |_| "the URL's host cannot be written".to_owned();
         match &host {
             Host::Name(name) => url
@@ -355,13 +357,19 @@ mod tests {
             ("HTTP://A.Example", "http://a.example/"),
             ("http://a.example.:80/x", "http://a.example/x"),
             ("https://a.example:443/x#frag", "https://a.example/x"),
-            ("https://a.example:8443?q=%2F..", "https://a.example:8443/?q=%2F.."),
+            (
+                "https://a.example:8443?q=%2F..",
+                "https://a.example:8443/?q=%2F..",
+            ),
             ("http://0x7f.0.0.1/", "http://127.0.0.1/"),
             ("http://127.1./", "http://127.0.0.1/"),
             ("http://017700000001/", "http://127.0.0.1/"),
             ("http://[::ffff:7f00:1]:8/", "http://127.0.0.1:8/"),
             ("http://１２７.0.0.1/", "http://127.0.0.1/"),
-            ("https://a.example/%7euser/%e2%82%ac", "https://a.example/~user/%E2%82%AC"),
+            (
+                "https://a.example/%7euser/%e2%82%ac",
+                "https://a.example/~user/%E2%82%AC",
+            ),
             ("https://a.example/a/../b/./c", "https://a.example/b/c"),
             ("https://a.example/a/%2e%2E/b", "https://a.example/b"),
             ("https://ex\u{e4}mple.org/", "https://xn--exmple-cua.org/"),
@@ -416,11 +424,19 @@ mod tests {
 
     #[test]
     fn methods_are_words_in_upper_case_and_some_are_never_sent() {
-        for method in ["get", "Get", "", "GET ", "CONNECT", "TRACE", "TRACK", "G\u{ca}T"] {
-            assert!(Target::parse(method, "http://a.example/").is_err(), "{method}");
+        for method in [
+            "get", "Get", "", "GET ", "CONNECT", "TRACE", "TRACK", "G\u{ca}T",
+        ] {
+            assert!(
+                Target::parse(method, "http://a.example/").is_err(),
+                "{method}"
+            );
         }
         for method in ["GET", "PATCH", "PROPFIND", "M-SEARCH"] {
-            assert!(Target::parse(method, "http://a.example/").is_ok(), "{method}");
+            assert!(
+                Target::parse(method, "http://a.example/").is_ok(),
+                "{method}"
+            );
         }
     }
 

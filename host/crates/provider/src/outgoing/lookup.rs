@@ -42,7 +42,11 @@ impl Resolve for Checked {
     fn resolve(&self, name: Name) -> Resolving {
         // Whatever the client asks about, it learns of no address that was not checked.
         let known = name.as_str().eq_ignore_ascii_case(&self.host);
-        let addresses = if known { self.addresses.clone() } else { Vec::new() };
+        let addresses = if known {
+            self.addresses.clone()
+        } else {
+            Vec::new()
+        };
         let addresses: Addrs = Box::new(addresses.into_iter());
         Box::pin(ready(Ok(addresses)))
     }
@@ -66,8 +70,8 @@ pub(super) async fn addresses_of(
         ),
         Some(Host::Domain(name)) => {
             let found = lookup.look_up(name).await;
-            let found = found
-                .map_err(|error| unknown(format!("`{name}` cannot be looked up: {error}")))?;
+            let found =
+                found.map_err(|error| unknown(format!("`{name}` cannot be looked up: {error}")))?;
             (name.to_owned(), found)
         }
     };

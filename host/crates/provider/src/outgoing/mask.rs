@@ -23,7 +23,9 @@ impl Patterns {
     pub(super) fn of<'a>(
         secrets: impl Iterator<Item = &'a str>,
     ) -> Result<Option<Self>, BuildError> {
-        let mut forms: Vec<Vec<u8>> = secrets.flat_map(|secret| forms(secret.as_bytes())).collect();
+        let mut forms: Vec<Vec<u8>> = secrets
+            .flat_map(|secret| forms(secret.as_bytes()))
+            .collect();
         forms.sort();
         forms.dedup();
         let Some(longest) = forms.iter().map(Vec::len).max() else {
@@ -175,14 +177,20 @@ mod tests {
 
     #[test]
     fn every_form_is_hidden_and_keeps_its_length() {
-        let percent: String = SECRET.bytes().map(|b| match b {
-            b if b.is_ascii_alphanumeric() || b"-._~".contains(&b) => char::from(b).to_string(),
-            b => format!("%{b:02X}"),
-        }).collect();
+        let percent: String = SECRET
+            .bytes()
+            .map(|b| match b {
+                b if b.is_ascii_alphanumeric() || b"-._~".contains(&b) => char::from(b).to_string(),
+                b => format!("%{b:02X}"),
+            })
+            .collect();
         for form in [
             SECRET.to_owned(),
             percent,
-            serde_json::to_string(SECRET).unwrap().trim_matches('"').to_owned(),
+            serde_json::to_string(SECRET)
+                .unwrap()
+                .trim_matches('"')
+                .to_owned(),
             SECRET.replace('"', "\\\"").replace('/', "\\/"),
         ] {
             let text = format!("before {form} after");
@@ -199,10 +207,19 @@ mod tests {
 
     #[test]
     fn what_only_begins_like_a_secret_is_shown() {
-        assert_eq!(masked(&[SECRET], &[b"ghp_", b"ghp_aB3/x", b"!"]), "ghp_ghp_aB3/x!");
-        assert_eq!(masked(&["aaaaaaaab"], &[b"aaaaaaaa", b"aab."]), "a*********.");
+        assert_eq!(
+            masked(&[SECRET], &[b"ghp_", b"ghp_aB3/x", b"!"]),
+            "ghp_ghp_aB3/x!"
+        );
+        assert_eq!(
+            masked(&["aaaaaaaab"], &[b"aaaaaaaa", b"aab."]),
+            "a*********."
+        );
         // One ends where another begins.
-        assert_eq!(masked(&["12345678ab", "abcdefgh"], &[b"12345678abc", b"defgh"]), "*".repeat(16));
+        assert_eq!(
+            masked(&["12345678ab", "abcdefgh"], &[b"12345678abc", b"defgh"]),
+            "*".repeat(16)
+        );
     }
 
     proptest! {

@@ -33,9 +33,13 @@ impl Secrets {
                 values.push((reference.clone(), value));
             }
         }
-        let patterns = Patterns::of(values.iter().map(|(_, value)| value.as_str())).map_err(|_| {
-            HttpError::new(HttpErrorKind::Secret, "the secrets are too long to be hidden")
-        })?;
+        let patterns =
+            Patterns::of(values.iter().map(|(_, value)| value.as_str())).map_err(|_| {
+                HttpError::new(
+                    HttpErrorKind::Secret,
+                    "the secrets are too long to be hidden",
+                )
+            })?;
         Ok(Secrets {
             values,
             patterns: patterns.map(Arc::new),
@@ -54,8 +58,8 @@ impl Secrets {
         let (_, value) = found
             .find(|(reference, _)| *reference == secret.from)
             .ok_or_else(missing)?;
-        let mut header = HeaderValue::try_from(format!("{}{value}", secret.prefix))
-            .map_err(|_| missing())?;
+        let mut header =
+            HeaderValue::try_from(format!("{}{value}", secret.prefix)).map_err(|_| missing())?;
         header.set_sensitive(true);
         Ok(header)
     }

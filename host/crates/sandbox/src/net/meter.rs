@@ -128,7 +128,9 @@ mod tests {
     #[test]
     fn an_answer_that_is_dropped_makes_room() {
         let limited = meter(1_000, 0);
-        let mut open: Vec<Open> = (0..MOST_OPEN).filter_map(|_| limited.begin().ok()).collect();
+        let mut open: Vec<Open> = (0..MOST_OPEN)
+            .filter_map(|_| limited.begin().ok())
+            .collect();
         assert_eq!(open.len(), MOST_OPEN as usize);
         assert!(limited.begin().err().unwrap().contains("open at once"));
         open.pop();

@@ -8,9 +8,7 @@ use http_body_util::BodyExt;
 use policy::{Grant, NetRules};
 use std::future::{Future, ready};
 use std::sync::Arc;
-use types::{
-    Http, HttpBody, HttpError, HttpErrorKind, HttpRequest, HttpSecret, HttpTimeouts,
-};
+use types::{Http, HttpBody, HttpError, HttpErrorKind, HttpRequest, HttpSecret, HttpTimeouts};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
     WasiHttpHooks,
@@ -87,7 +85,10 @@ impl Hooks {
             .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_owned()))
             .collect();
         let head_size = target.url().len()
-            + headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+            + headers
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum::<usize>();
         self.meter.sent(head_size).map_err(|reason| {
             self.meter.refusals().note("send", &subject, reason);
             Error::HttpRequestBodySize(None)
@@ -156,7 +157,9 @@ impl Admitted {
         })?;
         let headers = headers_of(answer.headers)?;
         let status = StatusCode::from_u16(answer.status).map_err(|_| Error::HttpProtocolError)?;
-        let size = headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+        let size = headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len());
         if let Err(reason) = meter.received(size.sum()) {
             meter.refusals().note("receive", &subject, reason);
             return Err(Error::HttpResponseBodySize(None));
@@ -177,9 +180,14 @@ impl Admitted {
 }
 
 fn headers_of(pairs: Vec<(String, Vec<u8>)>) -> Result<HeaderMap, Error> {
-    let size: usize = pairs.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let size: usize = pairs
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
     if size > ANSWER_HEADERS_MAX {
-        return Err(Error::HttpResponseHeaderSectionSize(u32::try_from(size).ok()));
+        return Err(Error::HttpResponseHeaderSectionSize(
+            u32::try_from(size).ok(),
+        ));
     }
     let mut headers = HeaderMap::new();
     for (name, value) in pairs {
@@ -281,7 +289,13 @@ mod tests {
         ] {
             assert!(is_hosts_own(&HeaderName::from_static(name)), "{name}");
         }
-        for name in ["authorization", "content-length", "accept", "cookie", "x-host"] {
+        for name in [
+            "authorization",
+            "content-length",
+            "accept",
+            "cookie",
+            "x-host",
+        ] {
             assert!(!is_hosts_own(&HeaderName::from_static(name)), "{name}");
         }
     }

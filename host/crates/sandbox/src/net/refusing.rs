@@ -16,7 +16,8 @@ use wasmtime_wasi_http::p2::bindings::http::types as http;
 
 /// Why a call without rules reaches nobody.
 pub(super) const NO_NETWORK: &str = "this call has no network: no `net` rule allows anything";
-const NO_SOCKETS: &str = "plugins have no sockets; requests go through `wasi:http`, where a `net` rule allows them";
+const NO_SOCKETS: &str =
+    "plugins have no sockets; requests go through `wasi:http`, where a `net` rule allows them";
 
 /// Marker for the linker: these interfaces work on a [`RefusedView`].
 pub(crate) struct Refused;
