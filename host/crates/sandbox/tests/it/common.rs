@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use types::{
-    CallError, CallErrorKind, Clock, Model, ModelError, ModelErrorKind, ModelFuture,
+    CallError, CallErrorKind, Clock, Http, Model, ModelError, ModelErrorKind, ModelFuture,
     ModelParameters, ModelSink, Outcome, Part, Payload, PluginName, Reply, State, StopReason,
     Timestamp, ToolName, Usage,
 };
@@ -170,6 +170,14 @@ pub fn settings(cache: PathBuf) -> Settings {
 /// A sandbox.
 pub fn sandbox() -> Sandbox {
     Sandbox::new(settings(cache()))
+}
+
+/// A sandbox whose guests' requests `http` makes.
+pub fn sandbox_with(http: Arc<dyn Http>) -> Sandbox {
+    Sandbox::new(Settings {
+        http: Some(http),
+        ..settings(cache())
+    })
 }
 
 /// Load the guest `name`.
