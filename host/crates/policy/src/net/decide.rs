@@ -37,8 +37,9 @@ pub struct Decision {
 /// Which addresses a request may be sent to: all that are on the internet, and those that the rules name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reach {
-    /// One for each rule that had to allow the request; every one of them has to name an address that is not on the internet.
-    rules: Vec<NetLine>,
+    /// Rules that allow the request, the one that decided first; a group for each list of rules and each reading of the path that had to be allowed. In every
+    /// group one has to name an address that is not on the internet.
+    groups: Vec<Vec<NetLine>>,
 }
 
 impl Reach {
@@ -51,15 +52,21 @@ impl Reach {
             return Ok(());
         };
         let address = plain(address);
-        let unnamed = self.rules.iter().find(|line| !line.names(address));
-        match (unnamed, self.rules.is_empty()) {
-            (None, false) => Ok(()),
-            (Some(line), _) => Err(format!(
+        match self.unnamed(address) {
+            None if !self.groups.is_empty() => Ok(()),
+            Some(line) => Err(format!(
                 "{address} is {what}, and {} does not name it; a rule for it names that address as its host, or under `addresses`",
                 line.described()
             )),
-            (None, true) => Err(format!("{address} is {what}, and no rule names it")),
+            None => Err(format!("{address} is {what}, and no rule names it")),
         }
+    }
+
+    /// The rule that would have to name `address` and does not.
+    fn unnamed(&self, address: IpAddr) -> Option<&NetLine> {
+        let names = |line: &NetLine| line.names(address);
+        let mut unnamed = self.groups.iter().filter(|group| !group.iter().any(names));
+        unnamed.next().and_then(|group| group.first())
     }
 }
 
@@ -107,12 +114,22 @@ impl NetLine {
     }
 }
 
-/// The last line that is about this reading of the target.
-fn last_match<'a>(lines: &'a [NetLine], target: &Target, reading: &str) -> Option<&'a NetLine> {
+/// The lines that are about this reading of the target, the last first: the first of them decides.
+fn matching<'l, 't>(
+    lines: &'l [NetLine],
+    target: &'t Target,
+    reading: &'t str,
+) -> impl Iterator<Item = &'l NetLine> + use<'l, 't> {
+    let lines = lines.iter().rev();
+    lines.filter(move |line| line.is_about(target, reading))
+}
+
+/// The one that decides, and those before it that allow the same: a wider rule written later does not take back what a narrower one has named.
+fn allowing<'a>(lines: impl Iterator<Item = &'a NetLine>) -> Vec<NetLine> {
     lines
-        .iter()
-        .rev()
-        .find(|line| line.is_about(target, reading))
+        .take_while(|line| line.rule.verdict == Verdict::Allow)
+        .cloned()
+        .collect()
 }
 
 /// The network rules of one grant, for whoever outlives it.
@@ -166,16 +183,16 @@ impl NetRules {
             Err(reason) => return refused(None, reason, None),
         };
         let mut deciding: Vec<&NetLine> = Vec::new();
-        let mut capping: Vec<&NetLine> = Vec::new();
+        let mut groups = Vec::new();
         for reading in target.readings() {
-            let Some(line) = last_match(&self.rules, &target, reading) else {
+            let Some(line) = matching(&self.rules, &target, reading).next() else {
                 let reason = match self.rules.is_empty() {
                     true => "this call has no network: no `net` rule allows anything".to_owned(),
                     false => format!("no `net` rule allows {target}"),
                 };
                 return refused(Some(target), reason, None);
             };
-            let cap = last_match(&self.ceiling, &target, reading);
+            let cap = matching(&self.ceiling, &target, reading).next();
             for line in [Some(line), cap].into_iter().flatten() {
                 if line.rule.verdict != Verdict::Allow {
                     let reason = format!("{} refuses it", line.described());
@@ -183,20 +200,16 @@ impl NetRules {
                 }
             }
             deciding.push(line);
-            capping.extend(cap);
+            groups.push(allowing(matching(&self.rules, &target, reading)));
+            if cap.is_some() {
+                groups.push(allowing(matching(&self.ceiling, &target, reading)));
+            }
         }
-        let reach = Reach {
-            rules: deciding
-                .iter()
-                .chain(&capping)
-                .map(|line| (*line).clone())
-                .collect(),
-        };
+        let reach = Reach { groups };
         if let Host::Address(address) = target.host()
             && let Err(reason) = reach.permits(*address)
         {
-            let line = reach.rules.iter().find(|line| !line.names(*address));
-            let line = line.cloned();
+            let line = reach.unnamed(*address).cloned();
             return refused(Some(target), reason, line.as_ref());
         }
         // `target` has at least the reading that is sent, so there is a first line.

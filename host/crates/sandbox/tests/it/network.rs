@@ -247,7 +247,7 @@ async fn what_no_rule_allows_is_refused_and_the_rule_is_named() {
         ),
         ("https://a.example/admin/x", "p.yaml:7"),
         ("https://a.example/x/%2e%2e/admin/x", "p.yaml:7"),
-        ("https://a.example/x//../admin;v=1/x", "p.yaml:7"),
+        ("https://a.example//admin;v=1/x", "p.yaml:7"),
         ("https://a.example/x%2F..%2Fadmin", "dot segment"),
         ("https://a.example/closed/x", "p.yaml:9"),
         ("http://a.example/", "no `net` rule allows"),
