@@ -6,7 +6,7 @@
 
 use crate::files::Watched;
 use crate::guest::Guest;
-use crate::net::{LinkClass, Refused, link_sockets};
+use crate::net::{LinkClass, link_requests, link_sockets};
 use std::num::NonZeroUsize;
 use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -93,7 +93,7 @@ impl Linked {
         let options = http::types::LinkOptions::default();
         http::types::add_to_linker::<Guest, WasiHttp>(&mut linker, &options, Guest::http)?;
         let mut closed = linker.clone();
-        http::outgoing_handler::add_to_linker::<Guest, Refused>(&mut closed, Guest::refused)?;
+        link_requests(&mut closed)?;
         http::outgoing_handler::add_to_linker::<Guest, WasiHttp>(&mut linker, Guest::http)?;
         Ok(Linked {
             engine,

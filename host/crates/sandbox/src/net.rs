@@ -9,7 +9,7 @@ mod meter;
 mod outgoing;
 mod refusing;
 
-pub(crate) use refusing::{Refused, RefusedView, link_sockets};
+pub(crate) use refusing::{RefusedView, link_requests, link_sockets};
 
 use meter::Meter;
 use outgoing::Hooks;

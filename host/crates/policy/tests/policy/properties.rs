@@ -112,14 +112,22 @@ fn limits() -> impl Strategy<Value = LimitsPatch> {
         of(0..4u64),
         of(0..4u64),
         of(0..4u32),
+        of(0..4u32),
+        of(0..4u64),
+        of(0..4u64),
     )
-        .prop_map(|(memory, fuel, deadline, output, calls)| LimitsPatch {
-            memory: memory.map(|n| mark(Bytes(n << 26))),
-            fuel: fuel.map(|n| mark(Count(n * 1_500_000_000))),
-            deadline: deadline.map(|n| mark(Duration::from_secs(n * 3))),
-            output: output.map(|n| mark(Bytes(n << 18))),
-            calls: calls.map(|n| mark(n * 70)),
-        })
+        .prop_map(
+            |(memory, fuel, deadline, output, calls, requests, sent, received)| LimitsPatch {
+                memory: memory.map(|n| mark(Bytes(n << 26))),
+                fuel: fuel.map(|n| mark(Count(n * 1_500_000_000))),
+                deadline: deadline.map(|n| mark(Duration::from_secs(n * 3))),
+                output: output.map(|n| mark(Bytes(n << 18))),
+                calls: calls.map(|n| mark(n * 70)),
+                requests: requests.map(|n| mark(n * 30)),
+                sent: sent.map(|n| mark(Bytes(n << 19))),
+                received: received.map(|n| mark(Bytes(n << 23))),
+            },
+        )
 }
 
 fn nets() -> impl Strategy<Value = Marked<NetRule>> {
@@ -279,6 +287,9 @@ fn only_named(layer: &Overlay, named: &[Place]) -> Overlay {
         deadline: kept(&layer.limits.deadline, keeps),
         output: kept(&layer.limits.output, keeps),
         calls: kept(&layer.limits.calls, keeps),
+        requests: kept(&layer.limits.requests, keeps),
+        sent: kept(&layer.limits.sent, keeps),
+        received: kept(&layer.limits.received, keeps),
     };
     left.clock = kept(&layer.clock, keeps);
     left.random = kept(&layer.random, keeps);

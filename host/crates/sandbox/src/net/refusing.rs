@@ -5,19 +5,21 @@
 
 use super::Refusals;
 use crate::guest::Guest;
+use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::bindings::sockets;
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddress, IpAddressFamily};
 use wasmtime_wasi::p2::{DynPollable, Network, SocketResult, TcpSocket, UdpSocket};
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtx, WasiSocketsCtxView};
-use wasmtime_wasi_http::p2::HttpResult;
-use wasmtime_wasi_http::p2::bindings::http::outgoing_handler;
 use wasmtime_wasi_http::p2::bindings::http::types as http;
 
 /// Why a call without rules reaches nobody.
 pub(super) const NO_NETWORK: &str = "this call has no network: no `net` rule allows anything";
 const NO_SOCKETS: &str =
     "plugins have no sockets; requests go through `wasi:http`, where a `net` rule allows them";
+
+/// Any version of WASI 0.2 that a component names is matched with it.
+const OUTGOING_HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 
 /// Marker for the linker: these interfaces work on a [`RefusedView`].
 pub(crate) struct Refused;
@@ -46,6 +48,28 @@ pub(crate) fn link_sockets(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     sockets::udp_create_socket::add_to_linker::<Guest, Refused>(l, Guest::refused)?;
     sockets::ip_name_lookup::add_to_linker::<Guest, Refused>(l, Guest::refused)?;
     Ok(())
+}
+
+/// Link `wasi:http/outgoing-handler` so that no request can be made. Its types are there: a request that goes nowhere may be put together.
+pub(crate) fn link_requests(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    type Request = Resource<http::OutgoingRequest>;
+    type Options = Option<Resource<http::RequestOptions>>;
+    type Answer = Result<Resource<http::FutureIncomingResponse>, http::ErrorCode>;
+    let mut handler = linker.instance(OUTGOING_HANDLER)?;
+    handler.func_wrap(
+        "handle",
+        |mut store: StoreContextMut<'_, Guest>, (request, options): (Request, Options)| {
+            let view = store.data_mut().refused();
+            let request = view.table.delete(request)?;
+            if let Some(options) = options {
+                view.table.delete(options)?;
+            }
+            let authority = request.authority.as_deref().unwrap_or_default();
+            view.refusals.note("request", authority, NO_NETWORK);
+            let denied: Answer = Err(http::ErrorCode::HttpRequestDenied);
+            Ok((denied,))
+        },
+    )
 }
 
 impl RefusedView<'_> {
@@ -115,18 +139,5 @@ impl sockets::network::Host for RefusedView<'_> {
 impl sockets::network::HostNetwork for RefusedView<'_> {
     fn drop(&mut self, network: Resource<Network>) -> wasmtime::Result<()> {
         sockets::network::HostNetwork::drop(&mut self.inner(), network)
-    }
-}
-
-impl outgoing_handler::Host for RefusedView<'_> {
-    fn handle(
-        &mut self,
-        request: Resource<http::OutgoingRequest>,
-        _: Option<Resource<http::RequestOptions>>,
-    ) -> HttpResult<Resource<http::FutureIncomingResponse>> {
-        let request = self.table.delete(request)?;
-        let authority = request.authority.as_deref().unwrap_or_default();
-        self.refusals.note("request", authority, NO_NETWORK);
-        Err(http::ErrorCode::HttpRequestDenied.into())
     }
 }

@@ -1,10 +1,8 @@
 //! The client that makes guests' requests, against servers on this machine: where a connection may go, what is sent, and what is hidden of what comes back.
 
-mod server;
-
+use crate::server::{Answer, Server, answer};
 use bytes::Bytes;
 use charthouse_provider::{Lookup, LookupFuture, guest_http, guest_http_with};
-use server::{Answer, Server, answer};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::path::Path;
