@@ -307,7 +307,7 @@ fn an_answer_without_end_meets_a_limit() {
     let rule = format!("  - allow: \"{}/**\"\n", site.url(""));
     let limits = "limits: { received: 100KB, deadline: 60s }\n";
     let ran = fetch_in(&calls, &rule, limits, json!({"url": site.url("/")})).expect(0);
-    refused(&ran, "HttpResponseBodySize", &["limits: { received"]);
+    refused(&ran, "body size exceeds limit", &["limits: { received"]);
     let slow = Site::start(|_, stream| {
         page(stream, &[], "");
         while stream.write_all(b".").is_ok() {

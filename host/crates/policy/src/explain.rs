@@ -16,7 +16,7 @@ impl Grant {
             .map(|(name, value)| (name.clone(), json!(value)))
             .collect();
         let because: Vec<Value> = self.because.iter().map(because_json).collect();
-        json!({
+        let mut explained = json!({
             "grant": {
                 "tool": self.tool,
                 "verdict": self.verdict,
@@ -30,15 +30,19 @@ impl Grant {
                     "deadline_ms": u64::try_from(self.limits.deadline.as_millis()).unwrap_or(u64::MAX),
                     "output_bytes": self.limits.output,
                     "calls_per_turn": self.limits.calls,
-                    "requests_per_call": self.limits.requests,
-                    "sent_bytes": self.limits.sent,
-                    "received_bytes": self.limits.received,
                 },
                 "clock": self.clock,
                 "random": self.random,
             },
             "because": because,
-        })
+        });
+        if !self.net.is_empty() {
+            let limits = &mut explained["grant"]["limits"];
+            limits["requests_per_call"] = json!(self.limits.requests);
+            limits["sent_bytes"] = json!(self.limits.sent);
+            limits["received_bytes"] = json!(self.limits.received);
+        }
+        explained
     }
 
     /// The grant for a person: one line for each decision and beside it the rule that decided.

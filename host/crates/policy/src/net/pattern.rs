@@ -236,11 +236,8 @@ fn host_pattern(host: &str) -> Result<HostPattern, UrlPatternError> {
             format!("{HELP}; letters beyond ASCII are written as in `xn--bcher-kva.example`"),
         );
     }
-    if lower
-        .rsplit('.')
-        .next()
-        .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()))
-    {
+    let numeric = |label: &str| label.bytes().all(|b| b.is_ascii_digit() || b == b'*');
+    if lower.split('.').all(numeric) && lower.contains(|c: char| c.is_ascii_digit()) {
         return wrong(
             "an address cannot have a `*` in it",
             "write the whole address, or a name with `addresses: [10.0.0.0/8]` beside it",

@@ -171,8 +171,8 @@ mod tests {
     fn base64_is_base64() {
         assert_eq!(base64(b"Man", 0), b"TWFu");
         assert_eq!(base64(b"light work.", 0), b"bGlnaHQgd29yay");
-        assert_eq!(base64(b"ight wor", 1), b"lnaHQgd29y"[..].to_vec());
-        assert_eq!(base64(b"ght work", 2), b"naHQgd29yay"[..].to_vec());
+        assert_eq!(base64(b"ight wor", 1), b"lnaHQgd29y");
+        assert_eq!(base64(b"ght work", 2), b"naHQgd29ya");
     }
 
     #[test]
@@ -213,7 +213,7 @@ mod tests {
         );
         assert_eq!(
             masked(&["aaaaaaaab"], &[b"aaaaaaaa", b"aab."]),
-            "a*********."
+            "aa*********."
         );
         // One ends where another begins.
         assert_eq!(

@@ -337,8 +337,14 @@ async fn failures_have_their_kinds() {
         "no HTTP",
     )
     .await;
-    let url = plain.base_url.replace("http:", "https:");
-    refused(&*http, get(&url), HttpErrorKind::Tls, "").await;
+    let no_tls = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", no_tls.local_addr().unwrap());
+    std::thread::spawn(move || {
+        use std::io::Write;
+        let (mut stream, _) = no_tls.accept().unwrap();
+        let _ = stream.write_all(b"this is no TLS\r\n\r\n");
+    });
+    refused(&*http, get(&url), HttpErrorKind::Tls, "cannot show who it is").await;
     let cut = answer("200 OK", &["content-length: 10"], "half");
     let cut = Server::start(vec![Answer::Pieces(cut, 99)]).await;
     let mut response = http.send(get(&cut.base_url)).await.unwrap();

@@ -49,7 +49,7 @@ pub(crate) struct Received {
     pub(crate) meter: Meter,
     pub(crate) subject: String,
     /// Until the guest lets go of the answer.
-    pub(crate) open: Open,
+    pub(crate) _open: Open,
     pub(crate) over: bool,
 }
 

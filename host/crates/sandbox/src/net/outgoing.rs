@@ -168,7 +168,7 @@ impl Admitted {
             body: answer.body,
             meter,
             subject,
-            open,
+            _open: open,
             over: false,
         };
         let mut response = Response::new(body.boxed_unsync());

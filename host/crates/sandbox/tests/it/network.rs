@@ -434,7 +434,7 @@ async fn an_answer_beyond_its_limit_ends_there() {
         ..Limits::default()
     });
     let outcome = fetch(&fake, &grant, json!({"url": "https://a.example/"})).await;
-    refused_with(&outcome, "HttpResponseBodySize", "limits: { received");
+    refused_with(&outcome, "body size exceeds limit", "limits: { received");
     assert_eq!(told(&outcome)["length"], 100_000);
 }
 
