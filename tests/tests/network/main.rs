@@ -434,7 +434,7 @@ fn the_ceiling_takes_away_what_an_agent_gives_itself() {
 fn mistakes_in_rules_are_found_where_they_stand() {
     let calls = Calls::new();
     for (rule, about) in [
-        ("{ allow: api.github.com }", "net.yaml:4:14: "),
+        ("{ allow: api.github.com }", "net.yaml:4:14"),
         (
             "{ allow: \"https://user:pw@a.example/\" }",
             "has a user before the host",

@@ -185,6 +185,12 @@ fn authority_parts(
             "leave out what stands before `@`; to send credentials write `secret: { header: …, from: … }`",
         );
     }
+    if authority.starts_with('[') && !authority.contains(']') {
+        return wrong(
+            "its host begins with `[` and has no `]`",
+            "write an IPv6 address in brackets, for instance `http://[fd00::5]:8080/**`",
+        );
+    }
     // The colons of an IPv6 address stand in brackets.
     let after_host = authority.rfind(']').map_or(0, |at| at + 1);
     let (host, port) = match authority[after_host..].split_once(':') {

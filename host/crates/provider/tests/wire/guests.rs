@@ -344,7 +344,13 @@ async fn failures_have_their_kinds() {
         let (mut stream, _) = no_tls.accept().unwrap();
         let _ = stream.write_all(b"this is no TLS\r\n\r\n");
     });
-    refused(&*http, get(&url), HttpErrorKind::Tls, "cannot show who it is").await;
+    refused(
+        &*http,
+        get(&url),
+        HttpErrorKind::Tls,
+        "cannot show who it is",
+    )
+    .await;
     let cut = answer("200 OK", &["content-length: 10"], "half");
     let cut = Server::start(vec![Answer::Pieces(cut, 99)]).await;
     let mut response = http.send(get(&cut.base_url)).await.unwrap();
