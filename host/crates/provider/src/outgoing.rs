@@ -32,7 +32,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 
 /// The client that makes guests' requests. Nothing is set up before the first of them.
 pub fn guest_http() -> Arc<dyn Http> {
-    guest_http_with(Arc::new(SystemLookup))
+    guest_http_with(Arc::<SystemLookup>::default())
 }
 
 /// The same, with names looked up by `lookup`.

@@ -193,8 +193,10 @@ impl Sandbox {
             ));
         }
         log.extend(tail.lines());
+        let (unreached, asked) = guest.net.notes().take();
         let mut refused = guest.watch.refusals;
-        refused.extend(guest.net.refusals().take());
+        refused.extend(unreached);
+        log.extend(asked);
         Ran {
             result,
             refused,

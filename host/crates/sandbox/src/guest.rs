@@ -76,7 +76,7 @@ impl Guest {
         RefusedView {
             table: &mut self.table,
             sockets: self.wasi.sockets(),
-            refusals: self.net.refusals(),
+            notes: self.net.notes(),
         }
     }
 }

@@ -14,7 +14,8 @@ pub(crate) use refusing::{RefusedView, link_requests, link_sockets};
 use meter::Meter;
 use outgoing::Hooks;
 use policy::Grant;
-use std::sync::{Arc, Mutex};
+use std::mem::take;
+use std::sync::{Arc, Mutex, MutexGuard};
 use types::{Http, Refusal};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView};
@@ -49,20 +50,20 @@ impl LinkClass {
 pub(crate) struct Network {
     context: WasiHttpCtx,
     hooks: Hooks,
-    refusals: Refusals,
+    notes: Notes,
 }
 
 impl Network {
     /// The network of a call under `grant`, whose requests `http` makes.
     pub(crate) fn new(grant: &Grant, http: Option<Arc<dyn Http>>) -> Self {
-        let refusals = Refusals::default();
+        let notes = Notes::default();
         let mut context = WasiHttpCtx::new();
         context.set_field_size_limit(FIELDS_MAX);
-        let meter = Meter::new(&grant.limits, refusals.clone());
+        let meter = Meter::new(&grant.limits, notes.clone());
         Network {
             context,
             hooks: Hooks::new(grant, http, meter),
-            refusals,
+            notes,
         }
     }
 
@@ -75,35 +76,55 @@ impl Network {
         }
     }
 
-    /// Where refusals are written down.
-    pub(crate) fn refusals(&self) -> &Refusals {
-        &self.refusals
+    /// What was written down.
+    pub(crate) fn notes(&self) -> &Notes {
+        &self.notes
     }
 }
 
-/// What was refused during a call, in words. Shared, because requests go on beside the guest.
+/// What was refused during a call, and what was asked, in words. Shared, because requests go on beside the guest.
 #[derive(Clone, Default)]
-pub(crate) struct Refusals(Arc<Mutex<Vec<Refusal>>>);
+pub(crate) struct Notes(Arc<Mutex<Noted>>);
 
-impl Refusals {
-    pub(crate) fn note(&self, operation: &str, subject: &str, reason: impl Into<String>) {
-        let mut kept = self.0.lock().unwrap_or_else(|broken| broken.into_inner());
-        if kept.len() >= REFUSALS_KEPT {
-            return;
-        }
-        let subject = match subject.char_indices().nth(SUBJECT_MAX) {
-            Some((end, _)) => format!("{}…", &subject[..end]),
-            None => subject.to_owned(),
-        };
-        kept.push(Refusal {
-            operation: operation.to_owned(),
-            subject,
-            reason: reason.into(),
-        });
+#[derive(Default)]
+struct Noted {
+    refused: Vec<Refusal>,
+    asked: Vec<String>,
+}
+
+impl Notes {
+    fn lock(&self) -> MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(|broken| broken.into_inner())
     }
 
-    /// What was noted so far.
-    pub(crate) fn take(&self) -> Vec<Refusal> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(|broken| broken.into_inner()))
+    /// Something was refused.
+    pub(crate) fn refused(&self, operation: &str, subject: &str, reason: impl Into<String>) {
+        let kept = &mut self.lock().refused;
+        if kept.len() < REFUSALS_KEPT {
+            kept.push(Refusal {
+                operation: operation.to_owned(),
+                subject: shortened(subject),
+                reason: reason.into(),
+            });
+        }
+    }
+
+    /// A request was made, and answered so.
+    pub(crate) fn answered(&self, request: &str, status: u16) {
+        let line = format!("net: {} answered {status}", shortened(request));
+        self.lock().asked.push(line);
+    }
+
+    /// What was refused so far, and lines for the log of what was asked.
+    pub(crate) fn take(&self) -> (Vec<Refusal>, Vec<String>) {
+        let mut noted = self.lock();
+        (take(&mut noted.refused), take(&mut noted.asked))
+    }
+}
+
+fn shortened(subject: &str) -> String {
+    match subject.char_indices().nth(SUBJECT_MAX) {
+        Some((end, _)) => format!("{}…", &subject[..end]),
+        None => subject.to_owned(),
     }
 }

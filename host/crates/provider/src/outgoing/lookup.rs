@@ -4,8 +4,10 @@ use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::future::{Future, ready};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, oneshot};
 use types::{HttpError, HttpErrorKind, HttpReach};
 use url::Host;
 
@@ -18,14 +20,38 @@ pub trait Lookup: Send + Sync {
     fn look_up(&self, name: &str) -> LookupFuture;
 }
 
-/// The system's own resolver.
-pub(super) struct SystemLookup;
+/// Most names that the system is asked for at once. It answers when it likes, and nobody can stop it.
+const MOST_AT_ONCE: usize = 32;
+
+/// The system's own resolver, each name on a thread of its own: the threads that a runtime lends for such things are waited for when it ends, and whoever
+/// has given up on a name should not have to wait for it after all.
+pub(super) struct SystemLookup {
+    permits: Arc<Semaphore>,
+}
+
+impl Default for SystemLookup {
+    fn default() -> Self {
+        SystemLookup {
+            permits: Arc::new(Semaphore::new(MOST_AT_ONCE)),
+        }
+    }
+}
 
 impl Lookup for SystemLookup {
     fn look_up(&self, name: &str) -> LookupFuture {
-        let name = name.to_owned();
+        let (name, permits) = (name.to_owned(), self.permits.clone());
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name, 0)).await?;
+            let permit = permits.acquire_owned().await.map_err(io::Error::other)?;
+            let (tell, told) = oneshot::channel();
+            std::thread::Builder::new()
+                .name("look up".into())
+                .spawn(move || {
+                    let found = (name.as_str(), 0).to_socket_addrs();
+                    // Who asked may have gone.
+                    let _ = tell.send(found);
+                    drop(permit);
+                })?;
+            let found = told.await.map_err(io::Error::other)??;
             Ok(found.map(|address| address.ip()).collect())
         })
     }

@@ -34,8 +34,8 @@ impl HttpBody for Sent {
             };
             if let Err(reason) = self.meter.sent(bytes.len()) {
                 self.meter
-                    .refusals()
-                    .note("send", &self.subject, reason.as_str());
+                    .notes()
+                    .refused("send", &self.subject, reason.as_str());
                 return Poll::Ready(Some(Err(HttpError::new(HttpErrorKind::Limit, reason))));
             }
             return Poll::Ready(Some(Ok(bytes)));
@@ -77,7 +77,7 @@ impl Body for Received {
             Ok(bytes) => match this.meter.received(bytes.len()) {
                 Ok(()) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 Err(reason) => {
-                    this.meter.refusals().note("receive", &this.subject, reason);
+                    this.meter.notes().refused("receive", &this.subject, reason);
                     Error::HttpResponseBodySize(None)
                 }
             },

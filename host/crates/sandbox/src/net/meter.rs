@@ -1,6 +1,6 @@
 //! How much of the network one call uses: requests, open answers, bytes either way.
 
-use super::Refusals;
+use super::Notes;
 use policy::Limits;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -21,11 +21,11 @@ struct Counts {
     most_requests: u32,
     most_sent: u64,
     most_received: u64,
-    refusals: Refusals,
+    notes: Notes,
 }
 
 impl Meter {
-    pub(crate) fn new(limits: &Limits, refusals: Refusals) -> Self {
+    pub(crate) fn new(limits: &Limits, notes: Notes) -> Self {
         Meter(Arc::new(Counts {
             requests: AtomicU32::new(0),
             open: AtomicU32::new(0),
@@ -34,12 +34,12 @@ impl Meter {
             most_requests: limits.requests,
             most_sent: limits.sent.0,
             most_received: limits.received.0,
-            refusals,
+            notes,
         }))
     }
 
-    pub(crate) fn refusals(&self) -> &Refusals {
-        &self.0.refusals
+    pub(crate) fn notes(&self) -> &Notes {
+        &self.0.notes
     }
 
     /// Begin a request, or say why there may be no more.
@@ -110,7 +110,7 @@ mod tests {
             received: Bytes(bytes),
             ..Limits::default()
         };
-        Meter::new(&limits, Refusals::default())
+        Meter::new(&limits, Notes::default())
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Hooks {
         let method = head.method.as_str();
         let url = head.uri.to_string();
         let refuse = |subject: &str, reason: String| {
-            self.meter.refusals().note("request", subject, reason);
+            self.meter.notes().refused("request", subject, reason);
             Error::HttpRequestDenied
         };
         let as_asked = || format!("{method} {}", url.split(['?', '#']).next().unwrap_or(&url));
@@ -76,7 +76,7 @@ impl Hooks {
             return Err(refuse(&subject, "this host makes no requests".into()));
         };
         let open = self.meter.begin().map_err(|reason| {
-            self.meter.refusals().note("request", &subject, reason);
+            self.meter.notes().refused("request", &subject, reason);
             Error::ConnectionLimitReached
         })?;
         let headers: Vec<(String, Vec<u8>)> = head
@@ -90,7 +90,7 @@ impl Hooks {
                 .map(|(name, value)| name.len() + value.len())
                 .sum::<usize>();
         self.meter.sent(head_size).map_err(|reason| {
-            self.meter.refusals().note("send", &subject, reason);
+            self.meter.notes().refused("send", &subject, reason);
             Error::HttpRequestBodySize(None)
         })?;
         let body = (!body.is_end_stream()).then(|| {
@@ -150,8 +150,8 @@ impl Admitted {
         let answer = http.send(request).await.map_err(|error| {
             if is_refusal(error.kind) {
                 meter
-                    .refusals()
-                    .note("request", &subject, error.message.as_str());
+                    .notes()
+                    .refused("request", &subject, error.message.as_str());
             }
             in_code(&error)
         })?;
@@ -161,9 +161,10 @@ impl Admitted {
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len());
         if let Err(reason) = meter.received(size.sum()) {
-            meter.refusals().note("receive", &subject, reason);
+            meter.notes().refused("receive", &subject, reason);
             return Err(Error::HttpResponseBodySize(None));
         }
+        meter.notes().answered(&subject, answer.status);
         let body = Received {
             body: answer.body,
             meter,

@@ -3,7 +3,7 @@
 //! A component built from Python or JavaScript imports them whether it uses them or not, so they must link. What would reach out answers with its own
 //! interface's word for "not allowed", and the refusal is written down.
 
-use super::Refusals;
+use super::Notes;
 use crate::guest::Guest;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
@@ -32,7 +32,7 @@ impl HasData for Refused {
 pub(crate) struct RefusedView<'a> {
     pub(crate) table: &'a mut ResourceTable,
     pub(crate) sockets: &'a mut WasiSocketsCtx,
-    pub(crate) refusals: &'a Refusals,
+    pub(crate) notes: &'a Notes,
 }
 
 /// Link `wasi:sockets` so that no socket can be made and no name looked up.
@@ -64,17 +64,32 @@ pub(crate) fn link_requests(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
             if let Some(options) = options {
                 view.table.delete(options)?;
             }
-            let authority = request.authority.as_deref().unwrap_or_default();
-            view.refusals.note("request", authority, NO_NETWORK);
+            view.notes
+                .refused("request", &in_words(&request), NO_NETWORK);
             let denied: Answer = Err(http::ErrorCode::HttpRequestDenied);
             Ok((denied,))
         },
     )
 }
 
+/// `GET https://a.example/x`, without the query.
+fn in_words(request: &http::OutgoingRequest) -> String {
+    let method: Result<::http::Method, _> = request.method.clone().try_into();
+    let method = method.unwrap_or_default();
+    let scheme = match &request.scheme {
+        Some(http::Scheme::Http) => "http",
+        Some(http::Scheme::Https) | None => "https",
+        Some(http::Scheme::Other(other)) => other,
+    };
+    let authority = request.authority.as_deref().unwrap_or_default();
+    let path = request.path_with_query.as_deref().unwrap_or("/");
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    format!("{method} {scheme}://{authority}{path}")
+}
+
 impl RefusedView<'_> {
     fn no_socket<T>(&self, operation: &str, subject: &str) -> SocketResult<T> {
-        self.refusals.note(operation, subject, NO_SOCKETS);
+        self.notes.refused(operation, subject, NO_SOCKETS);
         Err(ErrorCode::AccessDenied.into())
     }
 

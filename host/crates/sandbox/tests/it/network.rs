@@ -163,7 +163,7 @@ async fn without_rules_requests_and_sockets_are_refused_and_written_down() {
     let fake = Fake::new(nothing);
     let outcome = fetch(&fake, &grant(), json!({"url": "https://a.example/x"})).await;
     refused_with(&outcome, "HttpRequestDenied", "no network");
-    assert_eq!(outcome.refused[0].subject, "a.example");
+    assert_eq!(outcome.refused[0].subject, "GET https://a.example/x");
 
     for grant in [grant(), reaching(&["*"])] {
         let sandbox = sandbox_with(Arc::new(Client(fake.clone())));
@@ -224,6 +224,7 @@ async fn what_a_rule_allows_is_asked_in_its_only_form() {
         "the connection's headers are the host's"
     );
     assert_eq!(outcome.refused, []);
+    assert_eq!(outcome.log, ["net: POST http://a.example/b answered 201"]);
     let asked = fake.asked.lock().unwrap().remove(0);
     assert_eq!(asked.line, "POST http://a.example/b?q=1");
     assert_eq!(asked.headers, [("x-one".to_owned(), "1".to_owned())]);
