@@ -127,3 +127,17 @@ pub(super) async fn addresses_of(
 fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_system_knows_this_machine_and_no_name_that_cannot_be() {
+        let system = SystemLookup::default();
+        let found = system.look_up("localhost").await.unwrap();
+        assert!(!found.is_empty() && found.iter().all(IpAddr::is_loopback));
+        // Longer than a part of a name may be, so nobody has to be asked.
+        assert!(system.look_up(&"x".repeat(70)).await.is_err());
+    }
+}

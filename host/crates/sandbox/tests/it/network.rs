@@ -22,7 +22,8 @@ struct Asked {
     hidden: Vec<SecretRef>,
 }
 
-type Answer = fn(&Asked) -> Result<(u16, Vec<(String, String)>, Body), HttpError>;
+type Said = Result<(u16, Vec<(String, String)>, Body), HttpError>;
+type Answer = fn(&Asked) -> Said;
 
 /// A client that reaches nobody.
 struct Fake {
@@ -103,7 +104,7 @@ const EMPTY: Body = Body {
     silent: false,
 };
 
-fn nothing(_: &Asked) -> Result<(u16, Vec<(String, String)>, Body), HttpError> {
+fn nothing(_: &Asked) -> Said {
     Ok((200, Vec::new(), EMPTY))
 }
 
