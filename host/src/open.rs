@@ -40,6 +40,7 @@ pub fn sandbox(cache: PathBuf, state: Option<Arc<dyn State>>) -> Sandbox {
         concurrency: CONCURRENCY,
         clock: Arc::new(SystemClock::new()),
         state,
+        http: Some(provider::guest_http()),
     })
 }
 

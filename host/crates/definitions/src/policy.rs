@@ -1,18 +1,19 @@
 //! A policy's rules: in a file of its own, in an agent, in a state, as the house's ceiling. What the rules do is `policy`'s business.
 
+mod net;
+
 use crate::suggest::{self, shown};
 use crate::tree::{Entry, Node};
 use crate::walk::{Fields, Walk};
 use policy::{
-    Access, ClockMode, HardLinks, LimitsPatch, MountPatch, NetRule, Overlay, RandomMode,
-    SecretRule, StagePatch, ToolRule, Verdict,
+    Access, ClockMode, HardLinks, LimitsPatch, MountPatch, Overlay, RandomMode, StagePatch, ToolRule,
+    Verdict,
 };
 use types::{Bytes, Count, Marked, SecretRef, UnitError, parse_duration};
 
 const OVERLAY_EXAMPLE: &str = "{ tools: [{ allow: \"fs.*\" }] }";
 const TOOLS_EXAMPLE: &str = "[{ deny: \"*\" }, { allow: [\"fs.read\", \"search.*\"] }]";
 const MOUNT_EXAMPLE: &str = "/workspace: { from: ., access: read-only }";
-const NET_EXAMPLE: &str = "[{ allow: \"https://api.github.com/repos/**\", methods: [GET] }]";
 /// The host's own tools, which no plugin's name stands before.
 const HOST_TOOLS: [&str; 2] = ["signal", "hand_in"];
 const HARD_LINKS: [(&str, HardLinks); 2] =
@@ -52,15 +53,8 @@ pub(crate) fn rules(walk: &mut Walk, fields: &mut Fields<'_>, label: String) -> 
     if let Some(node) = fields.take("mounts") {
         overlay.mounts = mounts(walk, node);
     }
-    if let Some((key, node)) = fields.take_entry("net") {
-        overlay.net = net(walk, node);
-        if !overlay.net.is_empty() {
-            walk.warning(
-                &key.place,
-                "`net` grants nothing yet: this version gives plugins no network at all",
-                "the rules are checked and kept for a later version",
-            );
-        }
+    if let Some(node) = fields.take("net") {
+        overlay.net = net::rules(walk, node);
     }
     if let Some(node) = fields.take("env") {
         overlay.env = env(walk, node);
@@ -326,78 +320,6 @@ fn hide_glob(walk: &mut Walk, node: &Node) -> Option<Marked<String>> {
     Some(glob)
 }
 
-fn net(walk: &mut Walk, node: &Node) -> Vec<Marked<NetRule>> {
-    let items = walk.list(node, "`net`", NET_EXAMPLE).unwrap_or_default();
-    items
-        .iter()
-        .filter_map(|item| net_rule(walk, item))
-        .collect()
-}
-
-fn net_rule(walk: &mut Walk, node: &Node) -> Option<Marked<NetRule>> {
-    let mut fields = Fields::of(
-        walk,
-        node,
-        "a network rule",
-        "{ allow: \"https://example.org/**\" }",
-    )?;
-    let said = verdicts(walk, &mut fields, "a network rule", false);
-    let methods = fields
-        .take("methods")
-        .map_or_else(Vec::new, |n| methods(walk, n));
-    let secret = fields.take("secret").and_then(|n| secret(walk, n));
-    fields.finish(walk, "a network rule");
-    let (verdict, value) = said?;
-    let pattern = url_pattern(walk, value)?;
-    let rule = NetRule {
-        verdict,
-        pattern,
-        methods,
-        secret,
-    };
-    Some(Marked::new(rule, value.place.clone()))
-}
-
-fn url_pattern(walk: &mut Walk, node: &Node) -> Option<String> {
-    let text = walk.text(node, "a URL pattern")?;
-    let fits = text == "*" || text.starts_with("https://") || text.starts_with("http://");
-    if !fits || text.contains(char::is_whitespace) {
-        walk.error(
-            &node.place,
-            format!("`{}` is no pattern of URLs", shown(text)),
-            "begin it with `https://` and leave out white space, for instance `https://api.github.com/repos/**`",
-        );
-        return None;
-    }
-    Some(text.to_owned())
-}
-
-fn methods(walk: &mut Walk, node: &Node) -> Vec<String> {
-    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    let words = KNOWN.map(|method| (method, method));
-    walk.list(node, "`methods`", "[GET, POST]")
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|item| walk.word(item, "an HTTP method", &words).map(str::to_owned))
-        .collect()
-}
-
-fn secret(walk: &mut Walk, node: &Node) -> Option<SecretRule> {
-    let example = "{ header: Authorization, from: env:NAME }";
-    let mut fields = Fields::of(walk, node, "a secret", example)?;
-    let header = fields
-        .need(walk, "header", "this secret", "header: Authorization")
-        .and_then(|node| walk.text(node, "`header`"));
-    let from = fields
-        .need(walk, "from", "this secret", "from: env:GITHUB_TOKEN")
-        .and_then(|node| secret_ref(walk, node, "`from`"));
-    fields.finish(walk, "a secret");
-    Some(SecretRule {
-        header: header?.to_owned(),
-        from: from?.to_string(),
-    })
-}
-
 /// A reference to a secret. Anything else might be the secret itself, so it is neither repeated in the message nor shown with its line.
 pub(crate) fn secret_ref(walk: &mut Walk, node: &Node, what: &str) -> Option<SecretRef> {
     let reference = node.text().and_then(SecretRef::parse);
@@ -470,6 +392,9 @@ fn limits(walk: &mut Walk, node: &Node) -> LimitsPatch {
         deadline: limit(walk, &mut fields, "deadline", parse_duration),
         output: limit(walk, &mut fields, "output", Bytes::parse),
         calls: limit(walk, &mut fields, "calls", calls_per_turn),
+        requests: limit(walk, &mut fields, "requests", requests_per_call),
+        sent: limit(walk, &mut fields, "sent", Bytes::parse),
+        received: limit(walk, &mut fields, "received", Bytes::parse),
     };
     fields.finish(walk, "limits");
     patch
@@ -500,6 +425,15 @@ fn calls_per_turn(text: &str) -> Result<u32, UnitError> {
         .ok_or_else(|| UnitError {
             message: format!("`{}` is no number of calls", shown(text)),
             help: "write how many a turn may make, for instance `20/turn`",
+        })
+}
+
+fn requests_per_call(text: &str) -> Result<u32, UnitError> {
+    text.strip_suffix("/call")
+        .and_then(|number| number.trim().parse().ok())
+        .ok_or_else(|| UnitError {
+            message: format!("`{}` is no number of requests", shown(text)),
+            help: "write how many a call may make, for instance `50/call`",
         })
 }
 

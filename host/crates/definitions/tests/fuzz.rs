@@ -26,11 +26,11 @@ fn seeds() -> Vec<(&'static str, String)> {
         ),
         (
             "charts/flow.yaml",
-            read("warned/design/charts/workflows/implement-review.yaml"),
+            read("valid/design/charts/workflows/implement-review.yaml"),
         ),
         (
             "policies/default.yaml",
-            read("warned/design/policies/default.yaml"),
+            read("valid/design/policies/default.yaml"),
         ),
     ]
 }

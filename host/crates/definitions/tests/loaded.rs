@@ -17,7 +17,7 @@ use types::{Bytes, CacheClass, Count, Percent, Price, ProviderKind, Role, Secret
 fn house() -> (TempDir, House) {
     let directory = tempfile::tempdir().unwrap();
     copy(&fixtures().join("base"), directory.path());
-    copy(&fixtures().join("warned/design"), directory.path());
+    copy(&fixtures().join("valid/design"), directory.path());
     let file = directory.path().join("house.yaml");
     let text = fs::read_to_string(&file).unwrap().replace(
         "providers:",
@@ -152,7 +152,10 @@ fn the_default_policy_has_every_rule_of_the_design() {
     );
     let net = &policy.net[0];
     assert_eq!(net.methods, ["GET"]);
-    assert_eq!(net.secret.as_ref().unwrap().from, "env:GITHUB_TOKEN");
+    assert_eq!(
+        net.secret.as_ref().unwrap().from,
+        SecretRef::Env("GITHUB_TOKEN".into())
+    );
     assert_eq!(policy.env[0].1, "C.UTF-8");
     let limits = &policy.limits;
     assert_eq!(limits.memory.as_ref().unwrap().value, Bytes(64 << 20));

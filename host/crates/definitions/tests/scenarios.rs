@@ -89,7 +89,7 @@ fn transitions(path: &Path) -> Vec<Told> {
 
 #[test]
 fn the_shipped_charts_keep_what_the_design_fixes() {
-    let design = fixtures().join("warned/design/charts");
+    let design = fixtures().join("valid/design/charts");
     let shipped = fixtures().join("../../charts");
     for path in [
         "cognition/deliberate.yaml",

@@ -36,6 +36,21 @@ pub const OUTPUT: Bytes = Bytes(256 << 10);
 /// a few cents without ever meeting real work.
 pub const CALLS_PER_TURN: u32 = 100;
 
+/// Requests that one call may make.
+///
+/// A tool that reads an issue with its comments, page by page, makes ten or twenty; one that means to walk a whole site says so in its policy.
+pub const REQUESTS: u32 = 50;
+
+/// Bytes that one call may send, headers included.
+///
+/// What leaves is what a stolen file would leave as. 1 MiB is plenty for an API's questions and too little for a source tree.
+pub const SENT: Bytes = Bytes(1 << 20);
+
+/// Bytes that one call may receive, headers included.
+///
+/// A page, a package's metadata or a small archive. The guest's own memory limits what it can keep of it, but not how long it can go on reading.
+pub const RECEIVED: Bytes = Bytes(16 << 20);
+
 /// Access of a mount whose layers say only where it comes from.
 ///
 /// Whoever mounts a directory wants it read; writing is said explicitly.

@@ -16,14 +16,14 @@ impl Grant {
             .map(|(name, value)| (name.clone(), json!(value)))
             .collect();
         let because: Vec<Value> = self.because.iter().map(because_json).collect();
-        json!({
+        let mut explained = json!({
             "grant": {
                 "tool": self.tool,
                 "verdict": self.verdict,
                 "mounts": self.mounts.iter().map(mount_json).collect::<Vec<_>>(),
                 "env": env,
-                "net": self.net,
-                "net_ceiling": self.net_ceiling,
+                "net": self.net.iter().map(|line| &line.rule).collect::<Vec<_>>(),
+                "net_ceiling": self.net_ceiling.iter().map(|line| &line.rule).collect::<Vec<_>>(),
                 "limits": {
                     "memory_bytes": self.limits.memory,
                     "fuel": self.limits.fuel,
@@ -35,7 +35,14 @@ impl Grant {
                 "random": self.random,
             },
             "because": because,
-        })
+        });
+        if !self.net.is_empty() {
+            let limits = &mut explained["grant"]["limits"];
+            limits["requests_per_call"] = json!(self.limits.requests);
+            limits["sent_bytes"] = json!(self.limits.sent);
+            limits["received_bytes"] = json!(self.limits.received);
+        }
+        explained
     }
 
     /// The grant for a person: one line for each decision and beside it the rule that decided.

@@ -1,7 +1,7 @@
 //! What a policy comes to for one call: the only thing that the sandbox is told.
 
 use crate::{
-    Access, ClockMode, HardLinks, Hide, HideError, HideGlob, NetRule, RandomMode, Verdict, defaults,
+    Access, ClockMode, HardLinks, Hide, HideError, HideGlob, NetLine, RandomMode, Verdict, defaults,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,9 +19,9 @@ pub struct Grant {
     /// Environment variables, in the order of their names.
     pub env: Vec<(String, String)>,
     /// Network rules that can matter, in order; empty when no address can be reached.
-    pub net: Vec<NetRule>,
+    pub net: Vec<NetLine>,
     /// The ceiling's network rules; a request that these match is held to the lesser of the two. Empty when `net` is.
-    pub net_ceiling: Vec<NetRule>,
+    pub net_ceiling: Vec<NetLine>,
     /// Limits.
     pub limits: Limits,
     /// The guest's clock.
@@ -90,6 +90,12 @@ pub struct Limits {
     pub output: Bytes,
     /// Calls of tools in one turn.
     pub calls: u32,
+    /// Requests that one call may make, where it may make any.
+    pub requests: u32,
+    /// Bytes that one call may send over the network.
+    pub sent: Bytes,
+    /// Bytes that one call may receive from it.
+    pub received: Bytes,
 }
 
 impl Default for Limits {
@@ -101,6 +107,9 @@ impl Default for Limits {
             deadline: defaults::DEADLINE,
             output: defaults::OUTPUT,
             calls: defaults::CALLS_PER_TURN,
+            requests: defaults::REQUESTS,
+            sent: defaults::SENT,
+            received: defaults::RECEIVED,
         }
     }
 }
@@ -151,19 +160,7 @@ impl Grant {
     /// Why the call cannot be made, if it cannot. `None` for [`Verdict::Ask`] too: the caller asks, and an `ask` that nobody can answer is
     /// [`Grant::unanswered`].
     pub fn denial(&self) -> Option<CallError> {
-        if self.verdict == Verdict::Deny {
-            return Some(self.refusal());
-        }
-        let rule = self
-            .decided(Subject::Network)
-            .filter(|_| !self.net.is_empty())?;
-        let message = format!(
-            "`{}` is refused because {} grants it the network, and this version links no interface to it; \
-             take the `net` rule out, or end it with `{{ deny: \"*\" }}` for the states that call this tool",
-            self.tool,
-            rule.described()
-        );
-        Some(denied(message, Some(rule)))
+        (self.verdict == Verdict::Deny).then(|| self.refusal())
     }
 
     /// The denial that an `ask` comes to when nobody can answer it.

@@ -21,10 +21,15 @@ mod resolve;
 mod tools;
 
 pub use defaults::{
-    ACCESS, CALLS_PER_TURN, CLOCK, DEADLINE, FUEL_PER_CALL, MEMORY, OUTPUT, RANDOM,
+    ACCESS, CALLS_PER_TURN, CLOCK, DEADLINE, FUEL_PER_CALL, MEMORY, OUTPUT, RANDOM, RECEIVED,
+    REQUESTS, SENT,
 };
 pub use grant::{Because, Grant, Limits, Mount, Stage, Subject};
 pub use hide::{Hide, HideError, HideGlob};
+pub use net::{
+    AddressRange, Decision, Host, NetLine, NetRules, Reach, Scheme, Target, UrlPattern,
+    UrlPatternError, special_address,
+};
 pub use overlay::{
     Access, ClockMode, HardLinks, LimitsPatch, MountPatch, NetRule, Overlay, RandomMode,
     SecretRule, StagePatch, ToolRule, Verdict,

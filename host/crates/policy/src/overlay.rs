@@ -1,9 +1,10 @@
 //! One layer of policy as its author wrote it. `definitions` reads it from YAML; [`resolve`](crate::resolve) lays the layers over each other.
 
+use crate::net::{AddressRange, UrlPattern};
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
-use types::{Bytes, Count, Marked, Place, ToolName};
+use types::{Bytes, Count, Marked, Place, SecretRef, ToolName};
 
 /// A layer: house default, agent, a cognition state or a workflow state; also the ceiling. What it leaves out it does not change.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -97,26 +98,37 @@ pub enum Access {
     ReadWrite,
 }
 
-/// One network rule. No interface to the network is linked in this version: a grant that has rules is refused loudly, never ignored.
+/// One network rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NetRule {
     /// Allow or deny.
     pub verdict: Verdict,
-    /// A glob over URLs.
-    pub pattern: String,
+    /// Which URLs.
+    pub pattern: UrlPattern,
     /// HTTP methods; empty means all.
     pub methods: Vec<String>,
+    /// Addresses that the host's name may lead to although they are not on the internet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<AddressRange>,
     /// A secret the host adds.
     pub secret: Option<SecretRule>,
 }
 
-/// `secret: { header: Authorization, from: env:GITHUB_TOKEN }`.
+/// `secret: { header: Authorization, from: env:GITHUB_TOKEN, prefix: "Bearer " }`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SecretRule {
     /// The header that carries it.
     pub header: String,
-    /// A reference: `env:NAME` or `file:PATH`. Never a value.
-    pub from: String,
+    /// Where it is. Never a value.
+    #[serde(serialize_with = "as_text")]
+    pub from: SecretRef,
+    /// What stands before it in the header, such as `Bearer `.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
+}
+
+fn as_text<S: serde::Serializer>(secret: &SecretRef, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(secret)
 }
 
 /// Limits that a layer sets; absent ones keep what the layers below said.
@@ -132,6 +144,12 @@ pub struct LimitsPatch {
     pub output: Option<Marked<Bytes>>,
     /// Calls of tools in one turn (written `20/turn`).
     pub calls: Option<Marked<u32>>,
+    /// Requests that one call may make (written `50/call`).
+    pub requests: Option<Marked<u32>>,
+    /// Bytes that one call may send over the network.
+    pub sent: Option<Marked<Bytes>>,
+    /// Bytes that one call may receive from it.
+    pub received: Option<Marked<Bytes>>,
 }
 
 /// The guest's clock.

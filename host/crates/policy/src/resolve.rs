@@ -31,7 +31,7 @@ pub fn resolve(request: &Request<'_>) -> Grant {
     let mounts = mounts::merge(request, &mut ledger);
     let (net, net_ceiling) = net::merge(request, &mut ledger);
     let env = environment(request, &mut ledger);
-    let limits = limits(request, &mut ledger);
+    let limits = limits(request, !net.is_empty(), &mut ledger);
     let clock = least(
         request,
         &mut ledger,
@@ -151,16 +151,18 @@ fn least<'a, T: Copy + Ord + 'a>(
     value
 }
 
-fn limits(request: &Request<'_>, ledger: &mut Reasons) -> Limits {
+/// Limits of the network are explained only where there is one.
+fn limits(request: &Request<'_>, networked: bool, ledger: &mut Reasons) -> Limits {
     let Limits {
         memory,
         fuel,
         deadline,
         output,
         calls,
+        ..
     } = Limits::default();
     let limit = Subject::Limit;
-    Limits {
+    let offline = Limits {
         memory: least(
             request,
             ledger,
@@ -206,6 +208,40 @@ fn limits(request: &Request<'_>, ledger: &mut Reasons) -> Limits {
             calls,
             |calls| format!("{calls}/turn"),
         ),
+        ..Limits::default()
+    };
+    if !networked {
+        return offline;
+    }
+    Limits {
+        requests: least(
+            request,
+            ledger,
+            limit,
+            "limit requests",
+            |layer| layer.limits.requests.as_ref(),
+            offline.requests,
+            |requests| format!("{requests}/call"),
+        ),
+        sent: least(
+            request,
+            ledger,
+            limit,
+            "limit sent",
+            |layer| layer.limits.sent.as_ref(),
+            offline.sent,
+            |size| size.to_string(),
+        ),
+        received: least(
+            request,
+            ledger,
+            limit,
+            "limit received",
+            |layer| layer.limits.received.as_ref(),
+            offline.received,
+            |size| size.to_string(),
+        ),
+        ..offline
     }
 }
 

@@ -85,7 +85,7 @@ impl Http {
 }
 
 /// The cheapest TLS configuration there is: it trusts nobody. Plain HTTP never looks at it, but the client insists on one.
-fn no_tls() -> rustls::ClientConfig {
+pub(crate) fn no_tls() -> rustls::ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(rustls::DEFAULT_VERSIONS)

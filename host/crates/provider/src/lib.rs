@@ -1,4 +1,4 @@
-//! Models: how a payload becomes a request in a provider's dialect, and how what comes back becomes a reply.
+//! Models: how a payload becomes a request in a provider's dialect, and how what comes back becomes a reply. And the client that makes guests' requests.
 //!
 //! This is the only crate that names reqwest. It knows nothing of agents, charts, policies or the journal: a payload goes in, a reply or a
 //! typed error comes out. Opening a provider costs microseconds, because nothing is connected, loaded or verified before the first request:
@@ -12,6 +12,7 @@ mod draft;
 mod http;
 mod limits;
 mod manners;
+mod outgoing;
 mod responses;
 mod rope;
 mod scripted;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use types::{Model, ModelError, Patience, Payload, ProviderConfig, ProviderKind};
 
 pub use cassette::check_cassette;
+pub use outgoing::{Lookup, LookupFuture, guest_http, guest_http_with};
 pub use rope::Rope;
 pub use scripted::check_script;
 

@@ -158,6 +158,7 @@ fn play(
             concurrency: 1,
             clock: clock.clone(),
             state: None,
+            http: None,
         })),
         house: Arc::new(house),
         clock,

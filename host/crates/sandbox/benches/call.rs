@@ -164,6 +164,7 @@ fn sandbox() -> Sandbox {
         concurrency: raw::CONCURRENCY,
         clock: Arc::new(BenchClock(Instant::now())),
         state: None,
+        http: None,
     })
 }
 

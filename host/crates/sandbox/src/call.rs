@@ -6,6 +6,7 @@ use crate::deadline::within;
 use crate::files::{Settled, Watch, WatchedMount, layer_of};
 use crate::guest::{Guest, GuestModel, Log};
 use crate::limits::Limiter;
+use crate::net::{LinkClass, Network};
 use crate::plugin::{Loaded, Plugin};
 use crate::ran::Ran;
 use crate::streams::Tail;
@@ -160,7 +161,8 @@ impl Sandbox {
             Err(error) => return stopped(error),
         };
         let limits = &grant.limits;
-        let mut store = Store::new(loaded.pre.engine(), guest);
+        let pre = loaded.pre(LinkClass::of(grant));
+        let mut store = Store::new(pre.engine(), guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(HOSTCALL_BYTES);
         store.set_max_component_handles(HANDLES);
@@ -172,7 +174,7 @@ impl Sandbox {
             return unavailable(format!("{error:#}"));
         }
         let finished = within(limits.deadline, async {
-            let instance = loaded.pre.instantiate_async(&mut store).await?;
+            let instance = pre.instantiate_async(&mut store).await?;
             work(&mut store, &instance, &loaded).await
         })
         .await;
@@ -198,9 +200,13 @@ impl Sandbox {
             ));
         }
         log.extend(tail.lines());
+        let (unreached, asked) = guest.net.notes().take();
+        let mut refused = guest.watch.refusals;
+        refused.extend(unreached);
+        log.extend(asked);
         Ran {
             result,
-            refused: guest.watch.refusals,
+            refused,
             log,
             wall: self.settings.clock.monotonic().saturating_sub(started),
             fuel,
@@ -219,6 +225,7 @@ impl Sandbox {
         let mut wasi = WasiCtxBuilder::new();
         // Before any mount: files are read on this thread, which is five times as quick as asking another. Whatever could wait is refused in `files`.
         wasi.allow_blocking_current_thread(true);
+        wasi.allow_tcp(false).allow_udp(false);
         wasi.stdout(tail.clone()).stderr(tail.clone());
         for (name, value) in &grant.env {
             wasi.env(name, value);
@@ -270,6 +277,7 @@ impl Sandbox {
             table: ResourceTable::new(),
             limiter: Limiter::new(grant.limits.memory.0),
             watch: Watch::new(watched.into(), layers, frozen),
+            net: Network::new(grant, self.settings.http.clone()),
             plugin: plugin.shared_name().clone(),
             log: Log {
                 room: grant.limits.output.0,

@@ -1,4 +1,4 @@
-//! The engine and the linker: one of each for the whole process.
+//! The engine and the linkers, one for each link class: made once for the whole process.
 //!
 //! The configuration is chosen by measurement (WASM.md §1): pooled slots that stay resident, copy-on-write images, fuel for exact and
 //! repeatable limits. There is no epoch: a global tick would let one guest's deadline touch every other, while a store that yields every few
@@ -6,6 +6,7 @@
 
 use crate::files::Watched;
 use crate::guest::Guest;
+use crate::net::{LinkClass, link_requests, link_sockets};
 use std::num::NonZeroUsize;
 use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -14,6 +15,8 @@ use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::p2::bindings as wasi;
 use wasmtime_wasi::random::WasiRandom;
+use wasmtime_wasi_http::WasiHttp;
+use wasmtime_wasi_http::p2::bindings::http;
 
 /// Resident memory a slot keeps between calls: enough for an interpreter's heap, little enough that many idle slots do not matter.
 const KEEP_MEMORY: usize = 4 << 20;
@@ -70,7 +73,8 @@ pub fn new_engine(concurrency: u32) -> wasmtime::Result<Engine> {
 /// The engine with everything a guest can import.
 pub(crate) struct Linked {
     pub(crate) engine: Engine,
-    pub(crate) linker: Linker<Guest>,
+    closed: Linker<Guest>,
+    http: Linker<Guest>,
 }
 
 impl Linked {
@@ -85,7 +89,25 @@ impl Linked {
         plugin::log::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
         plugin::state::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
         plugin::model::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
-        Ok(Linked { engine, linker })
+        link_sockets(&mut linker)?;
+        let options = http::types::LinkOptions::default();
+        http::types::add_to_linker::<Guest, WasiHttp>(&mut linker, &options, Guest::http)?;
+        let mut closed = linker.clone();
+        link_requests(&mut closed)?;
+        http::outgoing_handler::add_to_linker::<Guest, WasiHttp>(&mut linker, Guest::http)?;
+        Ok(Linked {
+            engine,
+            closed,
+            http: linker,
+        })
+    }
+
+    /// The linker of `class`.
+    pub(crate) fn linker(&self, class: LinkClass) -> &Linker<Guest> {
+        match class {
+            LinkClass::Closed => &self.closed,
+            LinkClass::Http => &self.http,
+        }
     }
 }
 

@@ -3,12 +3,15 @@
 use crate::bindings::charthouse::plugin::{log, model, state, types as wit};
 use crate::files::{Watch, WatchedView};
 use crate::limits::Limiter;
+use crate::net::{Network, RefusedView};
 use std::fmt;
 use std::sync::Arc;
 use types::{Item, Model, ModelParameters, Payload, Provenance, Role, State};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
+use wasmtime_wasi::sockets::WasiSocketsCtxView;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::WasiHttpCtxView;
 
 /// Longest key of a plugin's own store; a key is a name, not data.
 const KEY_MAX: usize = 256;
@@ -23,6 +26,7 @@ pub(crate) struct Guest {
     pub(crate) table: ResourceTable,
     pub(crate) limiter: Limiter,
     pub(crate) watch: Watch,
+    pub(crate) net: Network,
     pub(crate) plugin: Arc<str>,
     pub(crate) log: Log,
     pub(crate) state: Option<Arc<dyn State>>,
@@ -54,6 +58,25 @@ impl Guest {
                 table: &mut self.table,
             },
             watch: &mut self.watch,
+        }
+    }
+
+    pub(crate) fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.net.http(&mut self.table)
+    }
+
+    pub(crate) fn sockets(&mut self) -> WasiSocketsCtxView<'_> {
+        WasiSocketsCtxView {
+            ctx: self.wasi.sockets(),
+            table: &mut self.table,
+        }
+    }
+
+    pub(crate) fn refused(&mut self) -> RefusedView<'_> {
+        RefusedView {
+            table: &mut self.table,
+            sockets: self.wasi.sockets(),
+            notes: self.net.notes(),
         }
     }
 }

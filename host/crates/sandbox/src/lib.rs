@@ -5,7 +5,7 @@
 //! charts or journals; who may call what was decided before a call arrives here.
 //!
 //! Read in this order: [`Sandbox`] (what callers use), `plugin` (a loaded generation), `call` (one call from grant to outcome), `guest` (what
-//! a guest can reach), `files` (how mounts are watched), `limits`, and last `engine`, `cache` and `compile` (how code is made and kept).
+//! a guest can reach), `files` (how mounts are watched), `net` (how requests are), `limits`, and last `engine`, `cache` and `compile` (how code is made and kept).
 
 mod arguments;
 mod bindings;
@@ -19,6 +19,7 @@ mod files;
 mod guest;
 mod hides;
 mod limits;
+mod net;
 mod plugin;
 mod ran;
 mod streams;
@@ -37,7 +38,7 @@ pub use worlds::{
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use types::{Clock, State};
+use types::{Clock, Http, State};
 
 /// Everything the sandbox needs from outside, injected once.
 #[derive(Clone)]
@@ -52,6 +53,8 @@ pub struct Settings {
     pub clock: Arc<dyn Clock>,
     /// The plugins' key-value stores; without one the `state` import answers `unavailable`.
     pub state: Option<Arc<dyn State>>,
+    /// Who makes the requests that policy allows; without one there are none.
+    pub http: Option<Arc<dyn Http>>,
 }
 
 /// Runs components. Cheap to make: the engine itself starts with the first call.

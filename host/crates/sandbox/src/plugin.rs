@@ -3,6 +3,7 @@
 use crate::bindings::exports::charthouse::plugin as exports;
 use crate::cache::{Cache, hash_of};
 use crate::guest::Guest;
+use crate::net::LinkClass;
 use crate::{Sandbox, SandboxError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -10,7 +11,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use types::{ContentHash, Effect, PluginName, ToolName, ToolSpec};
-use wasmtime::component::InstancePre;
+use wasmtime::Engine;
+use wasmtime::component::{Component, InstancePre};
 
 /// What a component can be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -94,12 +96,23 @@ impl Plugin {
 
 /// Code, linked and ready to be instantiated.
 pub(crate) struct Loaded {
-    pub(crate) pre: InstancePre<Guest>,
+    closed: InstancePre<Guest>,
+    http: InstancePre<Guest>,
     pub(crate) tool: Option<exports::tool::GuestIndices>,
     pub(crate) context: Option<exports::context::GuestIndices>,
     pub(crate) memory: Option<exports::memory::GuestIndices>,
     pub(crate) summary: Option<exports::summary::GuestIndices>,
     pub(crate) guard: Option<exports::guard::GuestIndices>,
+}
+
+impl Loaded {
+    /// The code as `class` links it.
+    pub(crate) fn pre(&self, class: LinkClass) -> &InstancePre<Guest> {
+        match class {
+            LinkClass::Closed => &self.closed,
+            LinkClass::Http => &self.http,
+        }
+    }
 }
 
 impl Sandbox {
@@ -181,7 +194,18 @@ impl Sandbox {
             path: plugin.path.clone(),
             message: format!("{error:#}"),
         };
-        let pre = linked.linker.instantiate_pre(&component).map_err(link)?;
+        let pre_of = |class| {
+            linked
+                .linker(class)
+                .instantiate_pre(&component)
+                .map_err(link)
+        };
+        let pre = pre_of(LinkClass::Closed)?;
+        // The two differ in nothing for a component that has no use for the network.
+        let http = match asks_for_requests(&component, &linked.engine) {
+            true => pre_of(LinkClass::Http)?,
+            false => pre.clone(),
+        };
         let has = |interface: &str| {
             component
                 .get_export_index(None, format!("charthouse:plugin/{interface}@0.1.0"))
@@ -208,7 +232,8 @@ impl Sandbox {
                 .then(|| exports::guard::GuestIndices::new(&pre))
                 .transpose()
                 .map_err(link)?,
-            pre,
+            closed: pre,
+            http,
         });
         *slot = Some(loaded.clone());
         Ok(loaded)
@@ -217,7 +242,7 @@ impl Sandbox {
     fn imports(&self, loaded: &Loaded) -> Result<Vec<String>, SandboxError> {
         let engine = &self.linked()?.engine;
         let mut imports: Vec<String> = loaded
-            .pre
+            .pre(LinkClass::Closed)
             .component()
             .component_type()
             .imports(engine)
@@ -269,6 +294,12 @@ impl Sandbox {
         }
         Ok(tools)
     }
+}
+
+fn asks_for_requests(component: &Component, engine: &Engine) -> bool {
+    let component_type = component.component_type();
+    let mut imports = component_type.imports(engine);
+    imports.any(|(name, _)| name.starts_with("wasi:http/"))
 }
 
 fn kinds(loaded: &Loaded) -> Vec<Kind> {

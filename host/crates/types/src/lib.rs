@@ -7,6 +7,7 @@ mod cost;
 mod event;
 mod finding;
 mod hash;
+mod http;
 mod marked;
 mod memory;
 mod payload;
@@ -23,6 +24,10 @@ pub use cost::{Cost, Purpose, Tokens};
 pub use event::Event;
 pub use finding::Finding;
 pub use hash::ContentHash;
+pub use http::{
+    Http, HttpBody, HttpError, HttpErrorKind, HttpFuture, HttpReach, HttpRequest, HttpResponse,
+    HttpSecret, HttpTimeouts,
+};
 pub use marked::Marked;
 pub use memory::{MemoryLayer, UnknownLayer};
 pub use payload::{

@@ -152,7 +152,10 @@ fn mounts() -> Value {
 }
 
 fn net_rule() -> Value {
-    let url = |description| json!({ "description": description, "type": "string", "pattern": "^(\\*|https?://\\S+)$" });
+    let url = |description| {
+        let pattern = json!({ "description": "A pattern of URLs.", "type": "string", "pattern": "^(\\*\\*?|https?://[^\\s?#@\\\\]+)$" });
+        one_or_more(description, pattern)
+    };
     let secret = object(
         "a secret",
         "What the host adds to a request after it was checked.",
@@ -160,6 +163,10 @@ fn net_rule() -> Value {
         [
             ("header", text("The header.")),
             ("from", secret("Where the value is.")),
+            (
+                "prefix",
+                pattern("What stands before the value.", "^[ -~]{1,64}$", "Bearer "),
+            ),
         ],
     );
     let methods = words(
@@ -179,6 +186,13 @@ fn net_rule() -> Value {
             (
                 "methods",
                 list("The methods it is about; all when there are none.", methods),
+            ),
+            (
+                "addresses",
+                list(
+                    "Addresses that the host's name may lead to although they are not on the internet.",
+                    text("An address or a range such as `10.0.0.0/8`."),
+                ),
             ),
             ("secret", secret),
         ],
@@ -203,6 +217,22 @@ fn limits() -> Value {
             (
                 "calls",
                 pattern("Calls in a turn.", "^\\s*[0-9]+\\s*/turn$", "20/turn"),
+            ),
+            (
+                "requests",
+                pattern(
+                    "Requests that a call may make.",
+                    "^\\s*[0-9]+\\s*/call$",
+                    "50/call",
+                ),
+            ),
+            (
+                "sent",
+                bytes("What a call may send over the network.", "1MiB"),
+            ),
+            (
+                "received",
+                bytes("What a call may receive from the network.", "16MiB"),
             ),
         ],
     )

@@ -71,6 +71,21 @@ pub fn numbered(mut layer: Overlay, file: &str) -> Overlay {
         .calls
         .iter_mut()
         .for_each(|limit| limit.place = next());
+    layer
+        .limits
+        .requests
+        .iter_mut()
+        .for_each(|limit| limit.place = next());
+    layer
+        .limits
+        .sent
+        .iter_mut()
+        .for_each(|limit| limit.place = next());
+    layer
+        .limits
+        .received
+        .iter_mut()
+        .for_each(|limit| limit.place = next());
     layer.clock.iter_mut().for_each(|mode| mode.place = next());
     layer.random.iter_mut().for_each(|mode| mode.place = next());
     layer
@@ -102,8 +117,9 @@ pub fn mount(
 pub fn net(verdict: Verdict, pattern: &str) -> Marked<NetRule> {
     mark(NetRule {
         verdict,
-        pattern: pattern.into(),
+        pattern: UrlPattern::parse(pattern).unwrap(),
         methods: Vec::new(),
+        addresses: Vec::new(),
         secret: None,
     })
 }

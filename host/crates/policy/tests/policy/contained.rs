@@ -102,6 +102,7 @@ fn a_staged_mount_shows_as_little_of_the_house_as_one_that_is_written_at_once() 
         root: Path::new(ROOT),
         layers: &[&base],
         ceiling: None,
+        answers: None,
         tool: &tool("fs.write"),
     });
     assert_eq!(globs(&grant, "/w"), ["agents"]);

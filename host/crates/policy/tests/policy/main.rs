@@ -2,5 +2,6 @@
 
 mod common;
 mod contained;
+mod net;
 mod properties;
 mod resolve;

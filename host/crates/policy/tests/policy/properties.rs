@@ -134,14 +134,22 @@ fn limits() -> impl Strategy<Value = LimitsPatch> {
         of(0..4u64),
         of(0..4u64),
         of(0..4u32),
+        of(0..4u32),
+        of(0..4u64),
+        of(0..4u64),
     )
-        .prop_map(|(memory, fuel, deadline, output, calls)| LimitsPatch {
-            memory: memory.map(|n| mark(Bytes(n << 26))),
-            fuel: fuel.map(|n| mark(Count(n * 1_500_000_000))),
-            deadline: deadline.map(|n| mark(Duration::from_secs(n * 3))),
-            output: output.map(|n| mark(Bytes(n << 18))),
-            calls: calls.map(|n| mark(n * 70)),
-        })
+        .prop_map(
+            |(memory, fuel, deadline, output, calls, requests, sent, received)| LimitsPatch {
+                memory: memory.map(|n| mark(Bytes(n << 26))),
+                fuel: fuel.map(|n| mark(Count(n * 1_500_000_000))),
+                deadline: deadline.map(|n| mark(Duration::from_secs(n * 3))),
+                output: output.map(|n| mark(Bytes(n << 18))),
+                calls: calls.map(|n| mark(n * 70)),
+                requests: requests.map(|n| mark(n * 30)),
+                sent: sent.map(|n| mark(Bytes(n << 19))),
+                received: received.map(|n| mark(Bytes(n << 23))),
+            },
+        )
 }
 
 fn nets() -> impl Strategy<Value = Marked<NetRule>> {
@@ -304,6 +312,9 @@ fn only_named(layer: &Overlay, named: &[Place]) -> Overlay {
         deadline: kept(&layer.limits.deadline, keeps),
         output: kept(&layer.limits.output, keeps),
         calls: kept(&layer.limits.calls, keeps),
+        requests: kept(&layer.limits.requests, keeps),
+        sent: kept(&layer.limits.sent, keeps),
+        received: kept(&layer.limits.received, keeps),
     };
     left.clock = kept(&layer.clock, keeps);
     left.random = kept(&layer.random, keeps);
@@ -430,7 +441,8 @@ proptest! {
     fn every_line_of_the_grant_has_its_reason(layers in stacks(), ceiling in of(ceilings())) {
         let grant = grant(&refs(&layers), ceiling.as_ref(), "fs.read");
         let count = |subject| grant.because.iter().filter(|line| line.subject == subject).count();
-        prop_assert_eq!((count(Subject::Tool), count(Subject::Limit), count(Subject::Clock), count(Subject::Random)), (1, 5, 1, 1));
+        let limits = if grant.net.is_empty() { 5 } else { 8 };
+        prop_assert_eq!((count(Subject::Tool), count(Subject::Limit), count(Subject::Clock), count(Subject::Random)), (1, limits, 1, 1));
         prop_assert_eq!(count(Subject::Environment), grant.env.len());
         for mount in &grant.mounts {
             for start in ["from", "access"] {

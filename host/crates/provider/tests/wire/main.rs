@@ -3,6 +3,7 @@
 mod bad;
 mod cassette;
 mod chat;
+mod guests;
 mod messages;
 mod patience;
 mod responses;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use types::{
-    CallError, CallErrorKind, Clock, Model, ModelError, ModelErrorKind, ModelFuture,
+    CallError, CallErrorKind, Clock, Http, Model, ModelError, ModelErrorKind, ModelFuture,
     ModelParameters, ModelSink, Outcome, Part, Payload, PluginName, Reply, State, StopReason,
     Timestamp, ToolName, Usage,
 };
@@ -163,12 +163,21 @@ pub fn settings(cache: PathBuf) -> Settings {
         concurrency: 8,
         clock: Arc::new(TestClock(Instant::now())),
         state: Some(Arc::new(TestState::default())),
+        http: None,
     }
 }
 
 /// A sandbox.
 pub fn sandbox() -> Sandbox {
     Sandbox::new(settings(cache()))
+}
+
+/// A sandbox whose guests' requests `http` makes.
+pub fn sandbox_with(http: Arc<dyn Http>) -> Sandbox {
+    Sandbox::new(Settings {
+        http: Some(http),
+        ..settings(cache())
+    })
 }
 
 /// Load the guest `name`.

@@ -11,5 +11,6 @@ mod hidden;
 mod limits;
 mod loading;
 mod staged;
+mod network;
 mod summaries;
 mod worlds;

@@ -1,15 +1,26 @@
 //! Network rules. They are matched against each request when it is made, so all that can be settled beforehand is which of them can still matter.
 
+mod address;
+mod decide;
+mod pattern;
+mod target;
+
+pub use address::{AddressRange, special as special_address};
+pub use decide::{Decision, NetLine, NetRules, Reach};
+pub use pattern::{UrlPattern, UrlPatternError};
+pub use target::{Host, Scheme, Target};
+
 use crate::grant::Subject;
 use crate::resolve::{Reasons, Request};
 use crate::{NetRule, Overlay, Verdict};
-use types::Marked;
+use std::path::Path;
+use types::{Marked, SecretRef};
 
 /// The rules of all layers in order, and the ceiling's, each without what a later "deny everything" has cancelled.
 ///
 /// The last rule that matches wins, so whatever stands before a rule that denies every address can never decide, and a list that ends in one (or has
 /// only denials) grants nothing: it is empty here, as if nobody had spoken of the network.
-pub(crate) fn merge(request: &Request<'_>, ledger: &mut Reasons) -> (Vec<NetRule>, Vec<NetRule>) {
+pub(crate) fn merge(request: &Request<'_>, ledger: &mut Reasons) -> (Vec<NetLine>, Vec<NetLine>) {
     let rules = request
         .layers
         .iter()
@@ -30,10 +41,9 @@ pub(crate) fn merge(request: &Request<'_>, ledger: &mut Reasons) -> (Vec<NetRule
         return (Vec::new(), Vec::new());
     }
     for (rule, layer) in rules.iter().chain(&ceiling) {
-        let what = format!("net: {} {}{}", rule.verdict, methods(rule), rule.pattern);
-        ledger.decided(Subject::Network, what, &rule.place, layer);
+        ledger.decided(Subject::Network, in_words(rule), &rule.place, layer);
     }
-    (values(rules), values(ceiling))
+    (lines(rules, request.root), lines(ceiling, request.root))
 }
 
 fn effective<'a>(
@@ -49,21 +59,39 @@ fn effective<'a>(
 }
 
 fn denies_everything(rule: &NetRule) -> bool {
-    rule.verdict == Verdict::Deny
-        && rule.methods.is_empty()
-        && matches!(rule.pattern.as_str(), "*" | "**")
+    rule.verdict == Verdict::Deny && rule.methods.is_empty() && rule.pattern.is_everything()
 }
 
-fn methods(rule: &NetRule) -> String {
-    match rule.methods.as_slice() {
+/// `net: allow GET https://api.github.com/repos/** (adds Authorization from env:GITHUB_TOKEN)`.
+fn in_words(rule: &NetRule) -> String {
+    let methods = match rule.methods.as_slice() {
         [] => String::new(),
         methods => format!("{} ", methods.join(", ")),
+    };
+    let mut words = format!("net: {} {methods}{}", rule.verdict, rule.pattern);
+    if !rule.addresses.is_empty() {
+        let ranges: Vec<String> = rule.addresses.iter().map(ToString::to_string).collect();
+        words.push_str(&format!(" at {}", ranges.join(", ")));
     }
+    if let Some(secret) = &rule.secret {
+        words.push_str(&format!(" (adds {} from {})", secret.header, secret.from));
+    }
+    words
 }
 
-fn values(rules: Vec<(&Marked<NetRule>, &Overlay)>) -> Vec<NetRule> {
-    rules
-        .into_iter()
-        .map(|(rule, _)| rule.value.clone())
-        .collect()
+fn lines(rules: Vec<(&Marked<NetRule>, &Overlay)>, root: &Path) -> Vec<NetLine> {
+    let line = |(rule, layer): (&Marked<NetRule>, &Overlay)| {
+        let mut value = rule.value.clone();
+        if let Some(secret) = &mut value.secret
+            && let SecretRef::File(path) = &mut secret.from
+        {
+            *path = root.join(&path);
+        }
+        NetLine {
+            rule: value,
+            place: rule.place.clone(),
+            layer: layer.label.clone(),
+        }
+    };
+    rules.into_iter().map(line).collect()
 }
