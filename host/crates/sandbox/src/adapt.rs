@@ -56,7 +56,9 @@ struct Seen {
 
 impl Seen {
     fn of(module: &[u8]) -> Result<Self, String> {
-        let damaged = |error: wasmparser::BinaryReaderError| format!("it is a damaged core WebAssembly module: {error}");
+        let damaged = |error: wasmparser::BinaryReaderError| {
+            format!("it is a damaged core WebAssembly module: {error}")
+        };
         let mut seen = Seen::default();
         for payload in Parser::new(0).parse_all(module) {
             match payload.map_err(damaged)? {
@@ -70,7 +72,8 @@ impl Seen {
                         if import.module == adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME {
                             seen.preview1 = true;
                         } else {
-                            seen.strange.insert(format!("{} {}", import.module, import.name));
+                            seen.strange
+                                .insert(format!("{} {}", import.module, import.name));
                         }
                     }
                 }
@@ -118,7 +121,9 @@ impl Seen {
             return refused("with shared memory, for threads, which this host does not have: build it without threads".into());
         }
         if self.wide_memory {
-            return refused("with 64-bit memory, which this host does not have: build it for wasm32".into());
+            return refused(
+                "with 64-bit memory, which this host does not have: build it for wasm32".into(),
+            );
         }
         // A module with a world of its own is checked against that by the encoder.
         if !self.strange.is_empty() && !self.has_world {
@@ -133,7 +138,10 @@ impl Seen {
                 "that {} and nothing says what their arguments mean: build it as a component (for instance for wasm32-wasip2), as a command with `_start`, or give it its WIT with `wasm-tools component embed`",
                 match self.exports.is_empty() {
                     true => "exports no functions".to_owned(),
-                    false => format!("only exports core functions ({})", listed(self.exports.iter().map(String::as_str))),
+                    false => format!(
+                        "only exports core functions ({})",
+                        listed(self.exports.iter().map(String::as_str))
+                    ),
                 }
             ));
         }

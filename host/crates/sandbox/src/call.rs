@@ -9,7 +9,7 @@ use crate::limits::Limiter;
 use crate::plugin::{Loaded, Plugin};
 use crate::ran::Ran;
 use crate::streams::{Stdio, Tail};
-use crate::{Sandbox, arguments, exports, imports};
+use crate::{Sandbox, arguments, exports};
 use policy::{Access, ClockMode, Grant, Limits, RandomMode};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -391,12 +391,6 @@ fn in_words(error: &wasmtime::Error, limits: &Limits, limiter: &Limiter, tail: &
             types::Bytes(HOSTCALL_BYTES as u64),
             limits.output
         ));
-    }
-    if let Some(not_here) = error.downcast_ref::<imports::NotHere>() {
-        return CallError::new(
-            CallErrorKind::Unavailable,
-            format!("the plugin was stopped: {not_here}"),
-        );
     }
     let said = tail.lines();
     let said = match said.len() {

@@ -18,9 +18,10 @@ const WORKSPACE: &str = "/workspace";
 pub(crate) fn spec(tool: String) -> ToolSpec {
     ToolSpec {
         name: tool,
-        description: "Runs the program with a command line and answers its exit code and what it wrote. \
+        description:
+            "Runs the program with a command line and answers its exit code and what it wrote. \
             Relative paths begin in the workspace, if there is one."
-            .into(),
+                .into(),
         parameters: json!({
             "type": "object",
             "properties": {
@@ -47,13 +48,18 @@ struct CommandLine {
 fn command_line(tool: &str, arguments: &str) -> Result<CommandLine, CallError> {
     let invalid = |message: String| CallError::new(CallErrorKind::Invalid, message);
     let given: Map<String, Value> = arguments::object(arguments)?;
-    if let Some(stranger) = given.keys().find(|key| !["args", "stdin"].contains(&key.as_str())) {
-        return Err(invalid(format!("`{tool}` has no argument `{stranger}`; it takes args, stdin")));
+    if let Some(stranger) = given
+        .keys()
+        .find(|key| !["args", "stdin"].contains(&key.as_str()))
+    {
+        return Err(invalid(format!(
+            "`{tool}` has no argument `{stranger}`; it takes args, stdin"
+        )));
     }
     let text = |path: String, value: &Value| match value {
-        Value::String(text) if text.contains('\0') && path != "stdin" => {
-            Err(invalid(format!("`{path}` must not contain the character NUL")))
-        }
+        Value::String(text) if text.contains('\0') && path != "stdin" => Err(invalid(format!(
+            "`{path}` must not contain the character NUL"
+        ))),
         Value::String(text) => Ok(text.clone()),
         other => Err(invalid(format!("`{path}` must be text, not {other}"))),
     };
@@ -64,9 +70,15 @@ fn command_line(tool: &str, arguments: &str) -> Result<CommandLine, CallError> {
             .enumerate()
             .map(|(index, item)| text(format!("args[{index}]"), item))
             .collect::<Result<_, _>>()?,
-        Some(other) => return Err(invalid(format!("`args` must be an array of texts, not {other}"))),
+        Some(other) => {
+            return Err(invalid(format!(
+                "`args` must be an array of texts, not {other}"
+            )));
+        }
     };
-    let stdin = given.get("stdin").map_or(Ok(String::new()), |value| text("stdin".into(), value))?;
+    let stdin = given
+        .get("stdin")
+        .map_or(Ok(String::new()), |value| text("stdin".into(), value))?;
     Ok(CommandLine { args, stdin })
 }
 
@@ -85,7 +97,10 @@ impl Sandbox {
         };
         let exported = match self.loaded(plugin) {
             Ok(loaded) => loaded.exported(path),
-            Err(error) => Err(CallError::new(CallErrorKind::Unavailable, error.to_string())),
+            Err(error) => Err(CallError::new(
+                CallErrorKind::Unavailable,
+                error.to_string(),
+            )),
         };
         let exported = match exported {
             Ok(exported) => exported,
@@ -95,10 +110,16 @@ impl Sandbox {
         let limit = grant.limits.output.0;
         // Programs name files relative to where they are; WASI knows no such place, but a directory called `.` is where relative paths begin.
         let mounts = &mut grant.mounts;
-        let workspace = mounts.iter().find(|mount| mount.guest == WORKSPACE).or(mounts.first());
+        let workspace = mounts
+            .iter()
+            .find(|mount| mount.guest == WORKSPACE)
+            .or(mounts.first());
         let directory = workspace.map(|mount| mount.guest.clone());
         if let Some(here) = workspace.cloned() {
-            mounts.push(policy::Mount { guest: ".".into(), ..here });
+            mounts.push(policy::Mount {
+                guest: ".".into(),
+                ..here
+            });
         }
         let stdio = Stdio {
             args: [&[plugin.name().to_string()], &line.args[..]].concat(),
@@ -108,22 +129,29 @@ impl Sandbox {
             ..Stdio::default()
         };
         let ran = self
-            .run_with(plugin, &grant, context, &stdio, async |store, instance, _| {
-                let run = instance
-                    .get_func(&mut *store, &exported.index)
-                    .ok_or_else(|| wasmtime::format_err!("the command is not there"))?
-                    .typed::<(), (Result<(), ()>,)>(&*store)?;
-                match run.call_async(&mut *store, ()).await {
-                    Ok((result,)) => Ok(i32::from(result.is_err())),
-                    Err(error) => match error.downcast_ref::<I32Exit>() {
-                        Some(exit) => Ok(exit.0),
-                        None => Err(error),
-                    },
-                }
-            })
+            .run_with(
+                plugin,
+                &grant,
+                context,
+                &stdio,
+                async |store, instance, _| {
+                    let run = instance
+                        .get_func(&mut *store, &exported.index)
+                        .ok_or_else(|| wasmtime::format_err!("the command is not there"))?
+                        .typed::<(), (Result<(), ()>,)>(&*store)?;
+                    match run.call_async(&mut *store, ()).await {
+                        Ok((result,)) => Ok(i32::from(result.is_err())),
+                        Err(error) => match error.downcast_ref::<I32Exit>() {
+                            Some(exit) => Ok(exit.0),
+                            None => Err(error),
+                        },
+                    }
+                },
+            )
             .await;
         let written = stdio.captured.unwrap_or_default();
-        let (result, outcome) = ran.read(|exit_code| Ok(vec![Part::Json(written.answer(exit_code))]));
+        let (result, outcome) =
+            ran.read(|exit_code| Ok(vec![Part::Json(written.answer(exit_code))]));
         let result = match written.overflowed() {
             true => Err(CallError::new(
                 CallErrorKind::Limit,
@@ -164,10 +192,19 @@ mod tests {
     fn each_mistake_is_named() {
         for (arguments, expected) in [
             ("[]", "must be a JSON object"),
-            (r#"{"arg":[]}"#, "has no argument `arg`; it takes args, stdin"),
-            (r#"{"args":"ls -l"}"#, "`args` must be an array of texts, not \"ls -l\""),
+            (
+                r#"{"arg":[]}"#,
+                "has no argument `arg`; it takes args, stdin",
+            ),
+            (
+                r#"{"args":"ls -l"}"#,
+                "`args` must be an array of texts, not \"ls -l\"",
+            ),
             (r#"{"args":["a",1]}"#, "`args[1]` must be text, not 1"),
-            (r#"{"args":["a\u0000b"]}"#, "`args[0]` must not contain the character NUL"),
+            (
+                r#"{"args":["a\u0000b"]}"#,
+                "`args[0]` must not contain the character NUL",
+            ),
             (r#"{"stdin":null}"#, "`stdin` must be text, not null"),
         ] {
             let error = command_line("run", arguments).err().unwrap();

@@ -24,7 +24,9 @@ impl Docs {
     pub(crate) fn get(&self, path: &[String]) -> Option<String> {
         let (function, instances) = path.split_last()?;
         let said = match instances {
-            [] => self.worlds().find_map(|world| of_function(world, function))?,
+            [] => self
+                .worlds()
+                .find_map(|world| of_function(world, function))?,
             [interface] => {
                 let short = interface.rsplit('/').next()?.split('@').next()?;
                 let named = self.0.pointer("/interfaces").and_then(|all| all.get(short));
@@ -34,7 +36,10 @@ impl Docs {
             _ => return None,
         };
         let said = said.trim();
-        let end = said.char_indices().nth(LONGEST).map_or(said.len(), |(end, _)| end);
+        let end = said
+            .char_indices()
+            .nth(LONGEST)
+            .map_or(said.len(), |(end, _)| end);
         (end > 0).then(|| said[..end].to_owned())
     }
 
@@ -88,7 +93,12 @@ mod tests {
             let size = 1 + name.len() + data.len();
             // One byte of length does for these.
             assert!(size < 1 << 14);
-            bytes.extend([0, (size & 0x7f) as u8 | 0x80, (size >> 7) as u8, name.len() as u8]);
+            bytes.extend([
+                0,
+                (size & 0x7f) as u8 | 0x80,
+                (size >> 7) as u8,
+                name.len() as u8,
+            ]);
             bytes.extend(name.as_bytes());
             bytes.extend(*data);
         }
@@ -111,7 +121,10 @@ mod tests {
         let data = [b"\x01", &json[..]].concat();
         let docs = Docs::of(&component(&[("name", b"x"), ("package-docs", &data)]));
         assert_eq!(docs.get(&path("greet")).as_deref(), Some("Says hello."));
-        assert_eq!(docs.get(&path("acme:math/ops@1.0.0 add")).as_deref(), Some("Adds."));
+        assert_eq!(
+            docs.get(&path("acme:math/ops@1.0.0 add")).as_deref(),
+            Some("Adds.")
+        );
         assert_eq!(docs.get(&path("inline go")).as_deref(), Some("Goes."));
         assert_eq!(docs.get(&path("acme:math/ops@1.0.0 sub")), None);
         assert_eq!(docs.get(&path("other")), None);

@@ -111,6 +111,17 @@ impl Survey {
     }
 }
 
+/// Why a component is no use here, of which nothing is left but this.
+pub(crate) fn nothing_to_call(left_out: &[LeftOut]) -> String {
+    let mut text = "it exports nothing that can be called: no function with types, no command (wasi:cli/run) and none of \
+        charthouse:plugin/tool, context, memory, summary and guard (version 0.1.0)"
+        .to_owned();
+    for LeftOut { function, reason } in left_out {
+        text.push_str(&format!("\n  {function}: {reason}"));
+    }
+    text
+}
+
 /// Whether the export `name` is WASI's command interface. A function `run` of somebody else's is a function like any other.
 pub(crate) fn is_command(name: &str) -> bool {
     name.split('@').next() == Some("wasi:cli/run")

@@ -1,10 +1,39 @@
 //! What exported functions are called as tools: names that every provider accepts, no two the same, as short as they can be.
 
+use crate::plugin::PluginInfo;
 use std::collections::{BTreeMap, BTreeSet};
-use types::ContentHash;
+use types::{ContentHash, PluginName, ToolName, ToolNameError};
 
-/// Longest name a reflected tool gets; with its plugin's name before it, it must still be within what providers accept.
-const LONGEST: usize = 40;
+/// Longest name a reflected tool gets, before its plugin's name is known.
+const LONGEST: usize = 56;
+/// A name that has to be cut keeps at least this much, and its hash.
+const SHORTEST: usize = 16;
+
+/// Cut the names that the host gave so that each is within what providers accept with `plugin` before it; names that the component gave itself are as they are.
+pub(crate) fn fit(plugin: &PluginName, info: &mut PluginInfo) -> Result<(), String> {
+    for tool in &mut info.tools {
+        let error = match ToolName::new(plugin, &tool.name) {
+            Ok(_) => continue,
+            Err(error) => error,
+        };
+        let cut = (SHORTEST..tool.name.len())
+            .rev()
+            .map(|length| within(&tool.name, length));
+        let fits = cut
+            .filter(|_| info.exports.contains_key(&tool.name))
+            .find(|cut| ToolName::new(plugin, cut).is_ok());
+        let Some(fits) = fits else {
+            return Err(match error {
+                ToolNameError::Length(_) => format!("{error}; give the plugin a shorter name"),
+                _ => error.to_string(),
+            });
+        };
+        let path = info.exports.remove(&tool.name).unwrap_or_default();
+        info.exports.insert(fits.clone(), path);
+        tool.name = fits;
+    }
+    Ok(())
+}
 
 /// Names for the functions at these paths (the names of instances, then the function's own), in their order. None of them is in `taken`.
 ///
@@ -16,7 +45,9 @@ pub(crate) fn for_paths(paths: &[&[String]], taken: &BTreeSet<String>) -> Vec<St
     let mut taken = taken.clone();
     for round in 0..spellings.iter().map(Vec::len).max().unwrap_or(0) {
         let open = |names: &[Option<String>]| -> Vec<usize> {
-            (0..names.len()).filter(|&index| names[index].is_none()).collect()
+            (0..names.len())
+                .filter(|&index| names[index].is_none())
+                .collect()
         };
         let mut wanted: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for index in open(&names) {
@@ -42,7 +73,7 @@ pub(crate) fn for_paths(paths: &[&[String]], taken: &BTreeSet<String>) -> Vec<St
         let longest = spellings[index].last().cloned().unwrap_or_default();
         let mut number = 2_u32;
         loop {
-            let name = within(&format!("{longest}-{number}"));
+            let name = within(&format!("{longest}-{number}"), LONGEST);
             if taken.insert(name.clone()) {
                 return name;
             }
@@ -76,7 +107,7 @@ fn spellings(path: &[String]) -> Vec<String> {
         .into_iter()
         .map(|parts| {
             let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-            within(&parts.join("-"))
+            within(&parts.join("-"), LONGEST)
         })
         .collect();
     spellings.dedup();
@@ -85,14 +116,17 @@ fn spellings(path: &[String]) -> Vec<String> {
 
 /// A function's own name: of a static function of a resource, `counter-make` for `[static]counter.make`.
 fn own(function: &str) -> String {
-    match function.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+    match function
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
         Some((_, name)) => name.to_owned(),
         None => function.to_owned(),
     }
 }
 
 /// `name` with the characters and the length that a tool's name may have. What had to be cut ends in a few digits of its hash.
-fn within(name: &str) -> String {
+fn within(name: &str, longest: usize) -> String {
     let mut fit: String = name
         .chars()
         .map(|c| match c.is_ascii_alphanumeric() || c == '_' {
@@ -103,9 +137,9 @@ fn within(name: &str) -> String {
     if !fit.starts_with(|c: char| c.is_ascii_alphabetic()) {
         fit.insert_str(0, "f-");
     }
-    if fit.len() > LONGEST {
+    if fit.len() > longest {
         let hash = ContentHash::of(name.as_bytes()).to_string();
-        fit.truncate(LONGEST - 9);
+        fit.truncate(longest - 9);
         fit = format!("{}-{}", fit.trim_end_matches('-'), &hash[..8]);
     }
     fit
@@ -114,7 +148,6 @@ fn within(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use types::{PluginName, ToolName};
 
     fn names(paths: &[&str], taken: &[&str]) -> Vec<String> {
         let paths: Vec<Vec<String>> = paths
@@ -128,7 +161,10 @@ mod tests {
     #[test]
     fn a_name_that_nobody_else_has_is_kept() {
         assert_eq!(
-            names(&["add", "acme:math/ops@1.0.0 sub", "[static]counter.make"], &[]),
+            names(
+                &["add", "acme:math/ops@1.0.0 sub", "[static]counter.make"],
+                &[]
+            ),
             ["add", "sub", "counter-make"]
         );
     }
@@ -139,7 +175,10 @@ mod tests {
             names(&["acme:math/ops add", "acme:math/vectors add"], &[]),
             ["ops-add", "vectors-add"]
         );
-        assert_eq!(names(&["add", "acme:math/ops add"], &[]), ["add", "ops-add"]);
+        assert_eq!(
+            names(&["add", "acme:math/ops add"], &[]),
+            ["add", "ops-add"]
+        );
         assert_eq!(
             names(&["a:x/ops add", "b:x/ops add", "c:x/more add"], &[]),
             ["a-x-ops-add", "b-x-ops-add", "more-add"]
@@ -148,7 +187,10 @@ mod tests {
             names(&["a:x/ops@1.0.0 add", "a:x/ops@2.0.0 add"], &[]),
             ["a-x-ops-1-0-0-add", "a-x-ops-2-0-0-add"]
         );
-        assert_eq!(names(&["a:x/ops run", "a:x/ops ops-run"], &["run"]), ["a-x-ops-run", "ops-run"]);
+        assert_eq!(
+            names(&["a:x/ops run", "a:x/ops ops-run"], &["run"]),
+            ["a-x-ops-run", "ops-run"]
+        );
         assert_eq!(names(&["run"], &["run"]), ["run-2"]);
     }
 
@@ -156,7 +198,16 @@ mod tests {
     fn every_name_is_one_that_providers_accept() {
         let long = "x".repeat(100);
         let other = format!("{long}y");
-        let odd = ["é", "9lives", "a.b", "[method]thing.go", &long, &other, "", "-"];
+        let odd = [
+            "é",
+            "9lives",
+            "a.b",
+            "[method]thing.go",
+            &long,
+            &other,
+            "",
+            "-",
+        ];
         let names = names(&odd, &[]);
         let plugin = PluginName::parse("a-plugin").unwrap();
         for name in &names {

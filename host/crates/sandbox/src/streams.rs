@@ -8,8 +8,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
-use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::WasiCtxBuilder;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
@@ -83,7 +83,10 @@ impl Captured {
     /// Standard output and standard error. What is taken is no longer there.
     pub(crate) fn written(&self) -> (Vec<u8>, Vec<u8>) {
         let mut written = self.lock();
-        (std::mem::take(&mut written.out), std::mem::take(&mut written.err))
+        (
+            std::mem::take(&mut written.out),
+            std::mem::take(&mut written.err),
+        )
     }
 
     /// Whether more was written than there was room for.
@@ -135,7 +138,8 @@ impl StdoutStream for Capture {
 
 impl OutputStream for Capture {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.push(&bytes).map_err(|error| StreamError::Trap(error.into()))
+        self.push(&bytes)
+            .map_err(|error| StreamError::Trap(error.into()))
     }
 
     fn flush(&mut self) -> StreamResult<()> {

@@ -19,7 +19,10 @@ pub(crate) struct Exported {
 impl Loaded {
     /// The export that `path` leads to.
     pub(crate) fn exported(&self, path: &[String]) -> Result<Arc<Exported>, CallError> {
-        let mut known = self.exported.lock().unwrap_or_else(|broken| broken.into_inner());
+        let mut known = self
+            .exported
+            .lock()
+            .unwrap_or_else(|broken| broken.into_inner());
         if let Some(exported) = known.get(path) {
             return Ok(exported.clone());
         }
@@ -33,7 +36,11 @@ impl Loaded {
         let mut found: Option<(ComponentItem, ComponentExportIndex)> = None;
         for name in path {
             let within = found.as_ref().map(|(_, index)| index);
-            found = Some(component.get_export(within, name.as_str()).ok_or_else(gone)?);
+            found = Some(
+                component
+                    .get_export(within, name.as_str())
+                    .ok_or_else(gone)?,
+            );
         }
         let (item, index) = found.ok_or_else(gone)?;
         let ComponentItem::ComponentFunc(func) = item else {
@@ -57,13 +64,16 @@ impl Sandbox {
         context: &CallContext,
         path: &[String],
     ) -> Outcome {
-        let prepared = self.loaded(plugin).map_err(|error| {
-            CallError::new(CallErrorKind::Unavailable, error.to_string())
-        });
+        let prepared = self
+            .loaded(plugin)
+            .map_err(|error| CallError::new(CallErrorKind::Unavailable, error.to_string()));
         let prepared = prepared.and_then(|loaded| {
             let exported = loaded.exported(path)?;
             let function = exported.function.as_ref().ok_or_else(|| {
-                CallError::new(CallErrorKind::Unavailable, "the function cannot be called with JSON")
+                CallError::new(
+                    CallErrorKind::Unavailable,
+                    "the function cannot be called with JSON",
+                )
             })?;
             let given = arguments::object(request.arguments)?;
             let values = function
@@ -76,17 +86,25 @@ impl Sandbox {
             Err(error) => return Outcome::refused(error),
         };
         let Some(function) = &exported.function else {
-            return Outcome::refused(CallError::new(CallErrorKind::Unavailable, "the function is gone"));
+            return Outcome::refused(CallError::new(
+                CallErrorKind::Unavailable,
+                "the function is gone",
+            ));
         };
         let ran = self
-            .run(plugin, request.grant, context, async |store, instance, _| {
-                let func = instance
-                    .get_func(&mut *store, &exported.index)
-                    .ok_or_else(|| wasmtime::format_err!("the function is not there"))?;
-                let mut results = vec![Val::Bool(false); function.results()];
-                func.call_async(&mut *store, &values, &mut results).await?;
-                Ok(results)
-            })
+            .run(
+                plugin,
+                request.grant,
+                context,
+                async |store, instance, _| {
+                    let func = instance
+                        .get_func(&mut *store, &exported.index)
+                        .ok_or_else(|| wasmtime::format_err!("the function is not there"))?;
+                    let mut results = vec![Val::Bool(false); function.results()];
+                    func.call_async(&mut *store, &values, &mut results).await?;
+                    Ok(results)
+                },
+            )
             .await;
         let limit = request.grant.limits.output.0;
         let (result, outcome) = ran.read(|values| {

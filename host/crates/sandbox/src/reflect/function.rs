@@ -69,7 +69,11 @@ impl Function {
     }
 
     /// The arguments that `given` names.
-    pub(crate) fn arguments(&self, tool: &str, given: &Map<String, Value>) -> Result<Vec<Val>, String> {
+    pub(crate) fn arguments(
+        &self,
+        tool: &str,
+        given: &Map<String, Value>,
+    ) -> Result<Vec<Val>, String> {
         read::arguments(tool, &self.params, given)
     }
 
@@ -87,13 +91,13 @@ impl Function {
             (Ty::Result(ok, _), Val::Result(Ok(value))) => {
                 write::payload(ok.as_deref(), value).map(Answer::Value)
             }
-            (Ty::Result(_, err), Val::Result(Err(value))) => {
-                Ok(Answer::Failed(match write::payload(err.as_deref(), value)? {
+            (Ty::Result(_, err), Val::Result(Err(value))) => Ok(Answer::Failed(
+                match write::payload(err.as_deref(), value)? {
                     Value::Null => "the function answered an error and no more".into(),
                     Value::String(text) => text,
                     other => other.to_string(),
-                }))
-            }
+                },
+            )),
             (ty, value) => write::write(ty, value).map(Answer::Value),
         }
     }

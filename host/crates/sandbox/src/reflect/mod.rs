@@ -15,4 +15,3 @@ mod write;
 mod agree;
 
 pub(crate) use function::{Answer, Function};
-pub(crate) use ty::{Budget, Ty};

@@ -1,9 +1,9 @@
 //! JSON as arguments. Every mistake is named by the path of what is wrong, so that a model can mend it.
 
 use super::ty::{Int, Ty};
+use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use base64::Engine;
 use serde_json::{Map, Value};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -115,7 +115,10 @@ fn read(ty: &Ty, json: &Value, path: &mut Path) -> Result<Val, String> {
             Some(value) if (value as f32).is_finite() || !value.is_finite() => {
                 Ok(Val::Float32(value as f32))
             }
-            _ => Err(path.must_be("a number that fits 32 bits, \"NaN\", \"Infinity\" or \"-Infinity\"", json)),
+            _ => Err(path.must_be(
+                "a number that fits 32 bits, \"NaN\", \"Infinity\" or \"-Infinity\"",
+                json,
+            )),
         },
         Ty::F64 => float(json)
             .map(Val::Float64)
@@ -145,9 +148,8 @@ fn read(ty: &Ty, json: &Value, path: &mut Path) -> Result<Val, String> {
                 .iter()
                 .map(|(name, item)| {
                     path.within(Step::Member(cut(name)), |path| {
-                        let key = member(key, name).ok_or_else(|| {
-                            format!("the name of `{}` must be {key}", path.0)
-                        })?;
+                        let key = member(key, name)
+                            .ok_or_else(|| format!("the name of `{}` must be {key}", path.0))?;
                         Ok((key, read(value, item, path)?))
                     })
                 })
@@ -157,7 +159,10 @@ fn read(ty: &Ty, json: &Value, path: &mut Path) -> Result<Val, String> {
         },
         Ty::Record(types) => {
             let Value::Object(given) = json else {
-                let expected = format!("an object with {}", names(types.iter().map(|(name, _)| name)));
+                let expected = format!(
+                    "an object with {}",
+                    names(types.iter().map(|(name, _)| name))
+                );
                 return Err(path.must_be(expected, json));
             };
             let at = path.0.clone();
@@ -204,7 +209,12 @@ fn read(ty: &Ty, json: &Value, path: &mut Path) -> Result<Val, String> {
         }
         Ty::Result(ok, err) => match only_member(json) {
             Some(("ok", value)) => Ok(Val::Result(Ok(payload(ok.as_deref(), "ok", value, path)?))),
-            Some(("err", value)) => Ok(Val::Result(Err(payload(err.as_deref(), "err", value, path)?))),
+            Some(("err", value)) => Ok(Val::Result(Err(payload(
+                err.as_deref(),
+                "err",
+                value,
+                path,
+            )?))),
             _ => Err(path.must_be("{\"ok\": …} or {\"err\": …}", json)),
         },
         Ty::Flags(known) => {
@@ -259,7 +269,10 @@ fn variant(cases: &[(Arc<str>, Option<Ty>)], json: &Value, path: &mut Path) -> R
         Value::String(name) => match case(name) {
             Some((_, None)) => return Ok(Val::Variant(name.clone(), None)),
             Some((_, Some(_))) => {
-                return Err(format!("`{}`: the case `{name}` carries a value: write {{\"{name}\": …}}", path.0));
+                return Err(format!(
+                    "`{}`: the case `{name}` carries a value: write {{\"{name}\": …}}",
+                    path.0
+                ));
             }
             None => {}
         },
@@ -268,7 +281,10 @@ fn variant(cases: &[(Arc<str>, Option<Ty>)], json: &Value, path: &mut Path) -> R
                 && let Some((known, payload)) = case(name)
             {
                 let Some(ty) = payload else {
-                    return Err(format!("`{}`: the case `{known}` carries no value: write \"{known}\"", path.0));
+                    return Err(format!(
+                        "`{}`: the case `{known}` carries no value: write \"{known}\"",
+                        path.0
+                    ));
                 };
                 let value = path.within(Step::Member(known), |path| read(ty, value, path))?;
                 return Ok(Val::Variant(name.to_owned(), Some(Box::new(value))));
@@ -282,10 +298,18 @@ fn variant(cases: &[(Arc<str>, Option<Ty>)], json: &Value, path: &mut Path) -> R
             Some(_) => format!("{{\"{name}\": …}}"),
         })
         .collect();
-    Err(path.must_be(format!("one of {}", clipped(written.iter().map(String::as_str))), json))
+    Err(path.must_be(
+        format!("one of {}", clipped(written.iter().map(String::as_str))),
+        json,
+    ))
 }
 
-fn payload(ty: Option<&Ty>, side: &str, json: &Value, path: &mut Path) -> Result<Option<Box<Val>>, String> {
+fn payload(
+    ty: Option<&Ty>,
+    side: &str,
+    json: &Value,
+    path: &mut Path,
+) -> Result<Option<Box<Val>>, String> {
     path.within(Step::Member(side), |path| match (ty, json) {
         (Some(ty), json) => read(ty, json, path).map(|value| Some(Box::new(value))),
         (None, Value::Null) => Ok(None),
@@ -295,7 +319,10 @@ fn payload(ty: Option<&Ty>, side: &str, json: &Value, path: &mut Path) -> Result
 
 fn only_member(json: &Value) -> Option<(&str, &Value)> {
     let members = json.as_object().filter(|members| members.len() == 1)?;
-    members.iter().next().map(|(name, value)| (name.as_str(), value))
+    members
+        .iter()
+        .next()
+        .map(|(name, value)| (name.as_str(), value))
 }
 
 fn only_char(text: &str) -> Option<char> {
@@ -398,7 +425,10 @@ fn shown(json: &Value) -> String {
         Value::Array(items) => format!("an array of {}", items.len()),
         Value::Object(members) if members.is_empty() => "an empty object".into(),
         Value::Object(members) => {
-            format!("an object with {}", cut(&clipped(members.keys().map(String::as_str))))
+            format!(
+                "an object with {}",
+                cut(&clipped(members.keys().map(String::as_str)))
+            )
         }
         Value::String(text) if text.chars().nth(SHOWN).is_some() => format!("\"{}…\"", cut(text)),
         other => other.to_string(),

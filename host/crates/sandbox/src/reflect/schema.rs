@@ -17,7 +17,9 @@ pub(crate) fn of(ty: &Ty) -> Value {
     match ty {
         Ty::Bool => json!({ "type": "boolean" }),
         Ty::Int(int) => integer(*int),
-        Ty::F32 => float(json!({ "type": "number", "exclusiveMinimum": -F32_BOUND, "exclusiveMaximum": F32_BOUND })),
+        Ty::F32 => float(
+            json!({ "type": "number", "exclusiveMinimum": -F32_BOUND, "exclusiveMaximum": F32_BOUND }),
+        ),
         Ty::F64 => float(json!({ "type": "number" })),
         Ty::Char => json!({ "type": "string", "minLength": 1, "maxLength": 1 }),
         Ty::String => json!({ "type": "string" }),

@@ -7,6 +7,9 @@ use wasmtime::component::Type;
 /// component can describe a type that would fill the memory; a model could not read the schema of one anywhere near this size either.
 const PIECES: usize = 4_096;
 
+/// Deepest that a type may nest. JSON nests up to four times as deep as the type that it writes, and readers of JSON stop at 128.
+const DEPTH: usize = 24;
+
 /// A WIT type that can be written as JSON.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Ty {
@@ -65,21 +68,26 @@ impl Int {
     }
 }
 
-/// How many pieces the types of one function may still have.
-pub(crate) struct Budget(usize);
+/// How many pieces the types of one function may still have, and how deep they may still nest.
+pub(crate) struct Budget {
+    pieces: usize,
+    depth: usize,
+}
 
 impl Default for Budget {
     fn default() -> Self {
-        Budget(PIECES)
+        Budget {
+            pieces: PIECES,
+            depth: DEPTH,
+        }
     }
 }
 
 impl Budget {
     fn take(&mut self, pieces: usize) -> Result<(), String> {
-        self.0 = self
-            .0
-            .checked_sub(pieces)
-            .ok_or_else(|| format!("its types have more than {PIECES} pieces"))?;
+        self.pieces = self.pieces.checked_sub(pieces).ok_or_else(|| {
+            format!("more than {PIECES} pieces (fields, cases, elements), which nobody could write")
+        })?;
         Ok(())
     }
 }
@@ -88,6 +96,16 @@ impl Ty {
     /// `ty`, or why a value of it cannot be written as JSON.
     pub(crate) fn of(ty: &Type, budget: &mut Budget) -> Result<Ty, String> {
         budget.take(1)?;
+        let depth = budget.depth;
+        budget.depth = depth.checked_sub(1).ok_or_else(|| {
+            format!("types nested more than {DEPTH} deep, which JSON could not follow")
+        })?;
+        let known = Ty::inside(ty, budget);
+        budget.depth = depth;
+        known
+    }
+
+    fn inside(ty: &Type, budget: &mut Budget) -> Result<Ty, String> {
         let boxed = |ty: &Type, budget: &mut Budget| Ty::of(ty, budget).map(Box::new);
         let optional = |ty: Option<Type>, budget: &mut Budget| {
             ty.map(|ty| Ty::of(&ty, budget).map(Box::new)).transpose()

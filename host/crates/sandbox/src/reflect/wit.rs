@@ -53,7 +53,11 @@ impl Display for Ty {
                 write!(f, "variant {{ {cases} }}")
             }
             Ty::Enum(names) => {
-                write!(f, "enum {{ {} }}", Commas(names, |name, f| f.write_str(name)))
+                write!(
+                    f,
+                    "enum {{ {} }}",
+                    Commas(names, |name, f| f.write_str(name))
+                )
             }
             Ty::Option(inner) => write!(f, "option<{inner}>"),
             Ty::Result(None, None) => f.write_str("result"),
@@ -61,14 +65,22 @@ impl Display for Ty {
             Ty::Result(None, Some(err)) => write!(f, "result<_, {err}>"),
             Ty::Result(Some(ok), Some(err)) => write!(f, "result<{ok}, {err}>"),
             Ty::Flags(names) => {
-                write!(f, "flags {{ {} }}", Commas(names, |name, f| f.write_str(name)))
+                write!(
+                    f,
+                    "flags {{ {} }}",
+                    Commas(names, |name, f| f.write_str(name))
+                )
             }
         }
     }
 }
 
 /// `name: func(a: u32) -> string`.
-pub(crate) fn signature(name: &str, params: &[(std::sync::Arc<str>, Ty)], result: Option<&Ty>) -> String {
+pub(crate) fn signature(
+    name: &str,
+    params: &[(std::sync::Arc<str>, Ty)],
+    result: Option<&Ty>,
+) -> String {
     let params = Commas(params, |(name, ty), f| write!(f, "{name}: {ty}"));
     match result {
         Some(result) => format!("{name}: func({params}) -> {result}"),

@@ -29,14 +29,13 @@ pub(crate) fn write(ty: &Ty, value: Val) -> Result<Value, String> {
                 .collect::<Result<_, _>>()?;
             Value::String(STANDARD.encode(bytes))
         }
-        (Ty::List(element), Val::List(items)) | (Ty::Array(element, _), Val::FixedLengthList(items)) => {
-            Value::Array(
-                items
-                    .into_iter()
-                    .map(|item| write(element, item))
-                    .collect::<Result<_, _>>()?,
-            )
-        }
+        (Ty::List(element), Val::List(items))
+        | (Ty::Array(element, _), Val::FixedLengthList(items)) => Value::Array(
+            items
+                .into_iter()
+                .map(|item| write(element, item))
+                .collect::<Result<_, _>>()?,
+        ),
         (Ty::Map(key, value), Val::Map(entries)) => {
             let mut map = Map::new();
             for (name, item) in entries {
@@ -79,8 +78,12 @@ pub(crate) fn write(ty: &Ty, value: Val) -> Result<Value, String> {
                 false => value,
             }
         }
-        (Ty::Result(ok, _), Val::Result(Ok(value))) => json!({ "ok": payload(ok.as_deref(), value)? }),
-        (Ty::Result(_, err), Val::Result(Err(value))) => json!({ "err": payload(err.as_deref(), value)? }),
+        (Ty::Result(ok, _), Val::Result(Ok(value))) => {
+            json!({ "ok": payload(ok.as_deref(), value)? })
+        }
+        (Ty::Result(_, err), Val::Result(Err(value))) => {
+            json!({ "err": payload(err.as_deref(), value)? })
+        }
         (Ty::Flags(_), Val::Flags(names)) => json!(names),
         (_, other) => return Err(unlike(&other)),
     })
