@@ -208,11 +208,54 @@ mod tests {
             "",
             "-",
         ];
-        let names = names(&odd, &[]);
-        let plugin = PluginName::parse("a-plugin").unwrap();
-        for name in &names {
+        let found = names(&odd, &[]);
+        let plugin = PluginName::parse("plugin").unwrap();
+        for name in &found {
             assert!(ToolName::new(&plugin, name).is_ok(), "{name}");
         }
-        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), odd.len());
+        assert_eq!(found.iter().collect::<BTreeSet<_>>().len(), odd.len());
+    }
+
+    fn info(tools: &[&str], exported: bool) -> PluginInfo {
+        let spec = |name: &&str| types::ToolSpec {
+            name: name.to_string(),
+            description: String::new(),
+            parameters: serde_json::json!({}),
+            effect: types::Effect::Once,
+        };
+        let path = |name: &&str| (name.to_string(), vec![name.to_string()]);
+        PluginInfo {
+            hash: ContentHash::of(b""),
+            size: 0,
+            kinds: Vec::new(),
+            tools: tools.iter().map(spec).collect(),
+            imports: Vec::new(),
+            exports: tools.iter().filter(|_| exported).map(path).collect(),
+            left_out: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_long_plugin_name_costs_only_names_that_are_too_long_with_it() {
+        let plugin = PluginName::parse("a-rather-long-name-of-a-plugin").unwrap();
+        let long = [
+            "compute-everything-about-the-first-table",
+            "compute-everything-about-the-second-table",
+            "add",
+        ];
+        let mut host_named = info(&long, true);
+        fit(&plugin, &mut host_named).unwrap();
+        let names: Vec<&str> = host_named.tools.iter().map(|tool| &*tool.name).collect();
+        assert_eq!(names[2], "add");
+        assert!(names[0].starts_with("compute-everything-abou"), "{names:?}");
+        assert_ne!(names[0], names[1]);
+        for (name, own) in names.iter().zip(long) {
+            assert_eq!(ToolName::new(&plugin, name).unwrap().tool(), *name);
+            assert_eq!(host_named.exports[*name], [own]);
+        }
+        let error = fit(&plugin, &mut info(&long, false)).unwrap_err();
+        assert!(error.contains("give the plugin a shorter name"), "{error}");
+        let endless = PluginName::parse(&"x".repeat(60)).unwrap();
+        assert!(fit(&endless, &mut info(&long, true)).is_err());
     }
 }

@@ -445,7 +445,7 @@ proptest! {
     #[test]
     fn the_engine_carries_every_value_there_and_back((ty, value) in typed(false)) {
         let engine = Engine::default();
-        let component = Component::new(&engine, echo(&ty)).unwrap();
+        let component = Component::new(&engine, wat::parse_str(echo(&ty)).unwrap()).unwrap();
         let item = component.get_export(None, "echo").unwrap();
         let (ComponentItem::ComponentFunc(func), index) = item else { panic!("it is no function") };
         let function = Function::of(&func).unwrap();
