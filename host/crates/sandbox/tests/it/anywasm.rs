@@ -466,7 +466,7 @@ async fn a_module_of_preview_1_is_a_program_too() {
     .await;
     let ran = answer(&outcome);
     assert_eq!(ran["stdout"], "old\0one\0two\0");
-    assert_eq!(ran["exit_code"], 3);
+    assert_eq!(ran["exit_code"], 1);
 }
 
 #[tokio::test]
