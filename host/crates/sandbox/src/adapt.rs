@@ -4,11 +4,14 @@
 //! second door past policy. This runs in the process that compiles, under its limits, because the module is a stranger's; what it leaves
 //! behind is kept by the module's content like any compiled component.
 
+use crate::exit_code;
 use std::collections::BTreeSet;
 use wasi_preview1_component_adapter_provider as adapter;
 use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
 use wit_component::ComponentEncoder;
 
+/// What preview 1 is called in imports.
+const PREVIEW1: &str = adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME;
 /// Most names repeated in a message.
 const NAMED: usize = 12;
 
@@ -24,20 +27,15 @@ pub(crate) fn is_core_module(bytes: &[u8]) -> bool {
 pub(crate) fn adapt(module: &[u8]) -> Result<Vec<u8>, String> {
     let seen = Seen::of(module)?;
     seen.check()?;
-    let encoder = |what: &str, error: String| format!("{what}: {error}");
-    let made = ComponentEncoder::default()
-        .validate(true)
-        .module(module)
-        .and_then(|encoder| match seen.adapter() {
-            Some(bytes) => encoder.adapter(adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, bytes),
-            None => Ok(encoder),
-        })
-        .and_then(|mut encoder| encoder.encode());
-    made.map_err(|error| {
-        encoder(
-            "it is a core WebAssembly module that cannot be turned into a component",
-            format!("{error:#}"),
-        )
+    if seen.is_command()
+        && !seen.has_world
+        && let Some(module) = exit_code::kept(module, PREVIEW1)
+        && let Ok(made) = seen.encode(&module)
+    {
+        return Ok(made);
+    }
+    seen.encode(module).map_err(|error| {
+        format!("it is a core WebAssembly module that cannot be turned into a component: {error}")
     })
 }
 
@@ -69,7 +67,7 @@ impl Seen {
                             seen.shares_memory |= memory.shared;
                             seen.wide_memory |= memory.memory64;
                         }
-                        if import.module == adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME {
+                        if import.module == PREVIEW1 {
                             seen.preview1 = true;
                         } else {
                             seen.strange
@@ -99,6 +97,18 @@ impl Seen {
             }
         }
         Ok(seen)
+    }
+
+    fn encode(&self, module: &[u8]) -> Result<Vec<u8>, String> {
+        let made = ComponentEncoder::default()
+            .validate(true)
+            .module(module)
+            .and_then(|encoder| match self.adapter() {
+                Some(bytes) => encoder.adapter(PREVIEW1, bytes),
+                None => Ok(encoder),
+            })
+            .and_then(|mut encoder| encoder.encode());
+        made.map_err(|error| format!("{error:#}"))
     }
 
     fn is_command(&self) -> bool {

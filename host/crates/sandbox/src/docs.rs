@@ -4,8 +4,8 @@
 //! version. Most toolchains drop it, so a component without one is the usual case, and one that cannot be read is treated as none: it is
 //! documentation, and nothing else depends on it.
 
+use crate::sections;
 use serde_json::Value;
-use wasmparser::BinaryReader;
 
 /// Longest documentation of one function; it is sent to a model with every request.
 const LONGEST: usize = 2_000;
@@ -63,23 +63,10 @@ fn of_function<'a>(around: &'a Value, name: &str) -> Option<&'a str> {
     said.as_str().or_else(|| said.get("docs")?.as_str())
 }
 
-/// The section's JSON, out of the component's own sections (what is nested in it is another's).
+/// The section's JSON, out of the component's own sections.
 fn section(bytes: &[u8]) -> Option<Value> {
-    let mut reader = BinaryReader::new(bytes.get(8..)?, 8);
-    while !reader.eof() {
-        let id = reader.read_u8().ok()?;
-        let size = reader.read_var_u32().ok()?;
-        let body = reader.read_bytes(size as usize).ok()?;
-        if id != 0 {
-            continue;
-        }
-        let mut custom = BinaryReader::new(body, 0);
-        if custom.read_string().ok()? == "package-docs" {
-            let (version, json) = body.get(custom.original_position()..)?.split_first()?;
-            return (*version <= 1).then(|| serde_json::from_slice(json).ok())?;
-        }
-    }
-    None
+    let (version, json) = sections::custom(bytes, "package-docs")?.split_first()?;
+    (*version <= 1).then(|| serde_json::from_slice(json).ok())?
 }
 
 #[cfg(test)]
