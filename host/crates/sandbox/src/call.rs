@@ -272,11 +272,13 @@ impl Sandbox {
                 fixed_directories: !mount.hide.iter().all(hides_names_alone),
             });
         }
+        let mut watch = Watch::new(watched.into());
+        watch.here = stdio.here.as_ref().map(|(mount, _)| *mount);
         Ok(Guest {
             wasi: wasi.build(),
             table: ResourceTable::new(),
             limiter: Limiter::new(grant.limits.memory.0),
-            watch: Watch::new(watched.into()),
+            watch,
             plugin: plugin.shared_name().clone(),
             log: Log {
                 room: grant.limits.output.0,

@@ -82,6 +82,13 @@ fn command_line(tool: &str, arguments: &str) -> Result<CommandLine, CallError> {
     Ok(CommandLine { args, stdin })
 }
 
+/// The mount in which a program's relative paths begin.
+fn here(mounts: &[policy::Mount]) -> Option<(usize, String)> {
+    let workspace = mounts.iter().position(|mount| mount.guest == WORKSPACE);
+    let here = workspace.unwrap_or(0);
+    mounts.get(here).map(|mount| (here, mount.guest.clone()))
+}
+
 impl Sandbox {
     /// Run the command at `path` among the exports of `plugin`.
     pub(crate) async fn call_command(
@@ -106,32 +113,18 @@ impl Sandbox {
             Ok(exported) => exported,
             Err(error) => return Outcome::refused(error),
         };
-        let mut grant = request.grant.clone();
-        let limit = grant.limits.output.0;
-        // Programs name files relative to where they are; WASI knows no such place, but a directory called `.` is where relative paths begin.
-        let mounts = &mut grant.mounts;
-        let workspace = mounts
-            .iter()
-            .find(|mount| mount.guest == WORKSPACE)
-            .or(mounts.first());
-        let directory = workspace.map(|mount| mount.guest.clone());
-        if let Some(here) = workspace.cloned() {
-            mounts.push(policy::Mount {
-                guest: ".".into(),
-                ..here
-            });
-        }
+        let limit = request.grant.limits.output.0;
         let stdio = Stdio {
             args: [&[plugin.name().to_string()], &line.args[..]].concat(),
             stdin: line.stdin.into(),
             captured: Some(Captured::new(limit)),
-            directory,
+            here: here(&request.grant.mounts),
             ..Stdio::default()
         };
         let ran = self
             .run_with(
                 plugin,
-                &grant,
+                request.grant,
                 context,
                 &stdio,
                 async |store, instance, _| {

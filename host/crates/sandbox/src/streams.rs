@@ -29,8 +29,8 @@ pub(crate) struct Stdio {
     pub(crate) stdin: Bytes,
     /// Where a command's output is kept whole.
     pub(crate) captured: Option<Captured>,
-    /// The directory a command begins in.
-    pub(crate) directory: Option<String>,
+    /// The mount that a command begins in, and its name.
+    pub(crate) here: Option<(usize, String)>,
 }
 
 impl Stdio {
@@ -49,8 +49,8 @@ impl Stdio {
             .stdin(MemoryInputPipe::new(self.stdin.clone()))
             .stdout(stream(|written| &mut written.out))
             .stderr(stream(|written| &mut written.err));
-        if let Some(directory) = &self.directory {
-            wasi.initial_cwd(directory);
+        if let Some((_, name)) = &self.here {
+            wasi.initial_cwd(name);
         }
     }
 }

@@ -466,7 +466,7 @@ async fn a_module_of_preview_1_is_a_program_too() {
     .await;
     let ran = answer(&outcome);
     assert_eq!(ran["stdout"], "old\0one\0two\0");
-    assert_eq!(ran["exit_code"], 1);
+    assert_eq!(ran["exit_code"], 3);
 }
 
 #[tokio::test]
@@ -611,4 +611,72 @@ async fn odd_exports_are_tools_too() {
         answer(&ran),
         json!({"exit_code": 0, "stdout": "", "stderr": ""})
     );
+}
+
+#[tokio::test]
+async fn documentation_that_a_component_carries_is_told() {
+    let sandbox = sandbox();
+    let plugin = load_text(
+        &sandbox,
+        "documented",
+        r#"(component
+            (core module $m (func (export "seven") (result i32) (i32.const 7)))
+            (core instance $i (instantiate $m))
+            (func $seven (result u32) (canon lift (core func $i "seven")))
+            (export "lucky" (func $seven))
+            (@custom "package-docs" "\01{\"worlds\":{\"w\":{\"func_exports\":{\"lucky\":{\"docs\":\"A number that brings luck.\"}}}}}"))"#,
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        plugin.info().tools[0].description,
+        "A number that brings luck.\n\nlucky: func() -> u32"
+    );
+}
+
+#[tokio::test]
+async fn types_without_end_are_left_out_and_the_rest_is_usable() {
+    let mut types = String::from("(type $t0 (list u32))");
+    for depth in 1..40 {
+        types += &format!("(type $t{depth} (list $t{}))", depth - 1);
+    }
+    let mut wide = String::from("(type $w0 (tuple u32 u32))");
+    for width in 1..16 {
+        wide += &format!("(type $w{width} (tuple $w{0} $w{0}))", width - 1);
+    }
+    let text = format!(
+        r#"(component {types} {wide}
+            (core module $m
+                (memory (export "memory") 1)
+                (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0))
+                (func (export "one") (result i32) (i32.const 1))
+                (func (export "take") (param i32 i32))
+                (func (export "take-wide") (param i32)))
+            (core instance $i (instantiate $m))
+            (func $one (result u8) (canon lift (core func $i "one")))
+            (func $deep (param "x" $t39) (canon lift (core func $i "take") (memory $i "memory") (realloc (func $i "realloc"))))
+            (func $wide (param "x" $w15) (canon lift (core func $i "take-wide") (memory $i "memory") (realloc (func $i "realloc"))))
+            (export "one" (func $one))
+            (export "deep" (func $deep))
+            (export "wide" (func $wide)))"#
+    );
+    let sandbox = sandbox();
+    let plugin = load_text(&sandbox, "endless", &text).await.unwrap();
+    let info = plugin.info();
+    assert_eq!(info.tools.len(), 1);
+    let reasons: Vec<String> = info
+        .left_out
+        .iter()
+        .map(|left| format!("{}: {}", left.function, left.reason))
+        .collect();
+    assert!(
+        reasons[0].starts_with("deep: ") && reasons[0].contains("nested more than 24 deep"),
+        "{reasons:?}"
+    );
+    assert!(
+        reasons[1].starts_with("wide: ") && reasons[1].contains("more than 4096 pieces"),
+        "{reasons:?}"
+    );
+    let one = call_on(&sandbox, &plugin, &grant(), "one", json!({})).await;
+    assert_eq!(answer(&one), json!(1));
 }
