@@ -16,7 +16,7 @@ const PREVIEW1: &str = adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME;
 const NAMED: usize = 12;
 
 /// Changes when the same module would be adapted differently, so that code made before is made again.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Whether `bytes` begin as a core module does.
 pub(crate) fn is_core_module(bytes: &[u8]) -> bool {

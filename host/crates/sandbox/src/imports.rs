@@ -12,14 +12,13 @@ use wasmtime::component::{Component, InstancePre, Linker, LinkerInstance, Resour
 const LISTED: usize = 40;
 
 /// Interfaces that the host has. One of these that does not fit is of a newer WASI, and the engine's own words say what of it is missing.
-const OFFERED: [&str; 8] = [
+const OFFERED: [&str; 7] = [
     "wasi:io/",
     "wasi:clocks/wall-clock",
     "wasi:clocks/monotonic-clock",
     "wasi:random/",
     "wasi:filesystem/",
     "wasi:cli/",
-    "wasi:http/",
     "charthouse:plugin/",
 ];
 
