@@ -139,6 +139,8 @@ fn described(plugin: &Plugin) -> Value {
         "trusted": plugin.trusted(),
         "kinds": info.kinds,
         "tools": info.tools,
+        "exports": info.exports,
+        "left_out": info.left_out,
         "imports": info.imports,
         "needs": needs(&info.imports),
     })
@@ -197,6 +199,12 @@ fn inspect(named: &Named, as_json: bool) -> Result<u8, Failure> {
             let _ = writeln!(text, "  {line}");
         }
         let _ = writeln!(text, "  {}", tool.parameters);
+    }
+    if !info.left_out.is_empty() {
+        text.push_str("\nleft out (exported, but no tool)\n");
+    }
+    for left_out in &info.left_out {
+        let _ = writeln!(text, "  {}\n    {}", left_out.function, left_out.reason);
     }
     text.push_str("\nimports\n");
     for import in &info.imports {

@@ -3,25 +3,13 @@
 //!
 //! Only `type`, `required`, `properties` and `additionalProperties` of the top level are looked at; the plugin checks the rest itself.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use types::{CallError, CallErrorKind, ToolSpec};
 
 /// Check `arguments` (JSON text) for `tool`.
 pub(crate) fn check(spec: &ToolSpec, arguments: &str) -> Result<(), CallError> {
     let invalid = |message: String| CallError::new(CallErrorKind::Invalid, message);
-    let text = if arguments.trim().is_empty() {
-        "{}"
-    } else {
-        arguments
-    };
-    let arguments: Value = serde_json::from_str(text)
-        .map_err(|error| invalid(format!("the arguments are not JSON: {error}")))?;
-    let Value::Object(given) = &arguments else {
-        return Err(invalid(format!(
-            "the arguments must be a JSON object, not {}",
-            type_name(&arguments)
-        )));
-    };
+    let given = &object(arguments)?;
     let properties = spec.parameters.get("properties").and_then(Value::as_object);
     let known = || {
         let names: Vec<&str> = properties
@@ -70,6 +58,22 @@ pub(crate) fn check(spec: &ToolSpec, arguments: &str) -> Result<(), CallError> {
         }
     }
     Ok(())
+}
+
+/// Arguments as what they must be, an object; no text at all is an empty one.
+pub(crate) fn object(arguments: &str) -> Result<Map<String, Value>, CallError> {
+    let invalid = |message: String| CallError::new(CallErrorKind::Invalid, message);
+    if arguments.trim().is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_str(arguments) {
+        Ok(Value::Object(given)) => Ok(given),
+        Ok(other) => Err(invalid(format!(
+            "the arguments must be a JSON object, not {}",
+            type_name(&other)
+        ))),
+        Err(error) => Err(invalid(format!("the arguments are not JSON: {error}"))),
+    }
 }
 
 fn of_type(value: &Value, expected: &Value) -> bool {

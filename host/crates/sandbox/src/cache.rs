@@ -86,6 +86,7 @@ impl Cache<'_> {
         // Any hasher does: the key must only tell engines apart, the content's own hash is beside it.
         let mut hasher = std::hash::DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
+        crate::adapt::VERSION.hash(&mut hasher);
         self.directory
             .join(format!("{content}-{:016x}.cwasm", hasher.finish()))
     }

@@ -9,8 +9,8 @@ use crate::limits::Limiter;
 use crate::net::{LinkClass, Network};
 use crate::plugin::{Loaded, Plugin};
 use crate::ran::Ran;
-use crate::streams::Tail;
-use crate::{Sandbox, arguments};
+use crate::streams::{Stdio, Tail};
+use crate::{Sandbox, arguments, exports};
 use policy::{Access, ClockMode, Grant, Limits, RandomMode};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -90,6 +90,12 @@ impl Sandbox {
                 ),
             ));
         };
+        if let Some(path) = plugin.info().exports.get(request.tool) {
+            return match path.first().is_some_and(|name| exports::is_command(name)) {
+                true => self.call_command(plugin, request, context, path).await,
+                false => self.call_function(plugin, request, context, path).await,
+            };
+        }
         if let Err(error) = arguments::check(spec, request.arguments) {
             return Outcome::refused(error);
         }
@@ -136,6 +142,19 @@ impl Sandbox {
         context: &CallContext,
         work: impl AsyncFnOnce(&mut Store<Guest>, &Instance, &Loaded) -> wasmtime::Result<R>,
     ) -> Ran<R> {
+        self.run_with(plugin, grant, context, &Stdio::default(), work)
+            .await
+    }
+
+    /// The same, with these standard streams.
+    pub(crate) async fn run_with<R>(
+        &self,
+        plugin: &Plugin,
+        grant: &Grant,
+        context: &CallContext,
+        stdio: &Stdio,
+        work: impl AsyncFnOnce(&mut Store<Guest>, &Instance, &Loaded) -> wasmtime::Result<R>,
+    ) -> Ran<R> {
         let started = self.settings.clock.monotonic();
         let stopped = |error: CallError| Ran {
             result: Err(error),
@@ -155,8 +174,7 @@ impl Sandbox {
         let Ok(_permit) = self.permits.acquire().await else {
             return unavailable("the sandbox is shutting down".into());
         };
-        let tail = Tail::default();
-        let guest = match self.guest(plugin, grant, context, tail.clone()) {
+        let guest = match self.guest(plugin, grant, context, stdio) {
             Ok(guest) => guest,
             Err(error) => return stopped(error),
         };
@@ -187,7 +205,7 @@ impl Sandbox {
                 ),
             )),
             Some(Ok(result)) => Ok(result),
-            Some(Err(error)) => Err(in_words(&error, limits, &store.data().limiter, &tail)),
+            Some(Err(error)) => Err(in_words(&error, limits, &store.data().limiter, &stdio.tail)),
         };
         let fuel = limits.fuel.0 - store.get_fuel().unwrap_or(0).min(limits.fuel.0);
         let mut guest = store.into_data();
@@ -199,7 +217,10 @@ impl Sandbox {
                 guest.log.dropped
             ));
         }
-        log.extend(tail.lines());
+        // What a command wrote is its answer, and is told once.
+        if stdio.captured.is_none() || result.is_err() {
+            log.extend(stdio.tail.lines());
+        }
         let (unreached, asked) = guest.net.notes().take();
         let mut refused = guest.watch.refusals;
         refused.extend(unreached);
@@ -220,13 +241,13 @@ impl Sandbox {
         plugin: &Plugin,
         grant: &Grant,
         context: &CallContext,
-        tail: Tail,
+        stdio: &Stdio,
     ) -> Result<Guest, CallError> {
         let mut wasi = WasiCtxBuilder::new();
         // Before any mount: files are read on this thread, which is five times as quick as asking another. Whatever could wait is refused in `files`.
         wasi.allow_blocking_current_thread(true);
         wasi.allow_tcp(false).allow_udp(false);
-        wasi.stdout(tail.clone()).stderr(tail.clone());
+        stdio.connect(&mut wasi);
         for (name, value) in &grant.env {
             wasi.env(name, value);
         }
@@ -272,11 +293,13 @@ impl Sandbox {
             layers.push(layer);
             watched.push(mount_watched);
         }
+        let mut watch = Watch::new(watched.into(), layers, frozen);
+        watch.here = stdio.here.as_ref().map(|(mount, _)| *mount);
         Ok(Guest {
             wasi: wasi.build(),
             table: ResourceTable::new(),
             limiter: Limiter::new(grant.limits.memory.0),
-            watch: Watch::new(watched.into(), layers, frozen),
+            watch,
             net: Network::new(grant, self.settings.http.clone()),
             plugin: plugin.shared_name().clone(),
             log: Log {
@@ -411,19 +434,24 @@ fn in_words(error: &wasmtime::Error, limits: &Limits, limiter: &Limiter, tail: &
 
 /// A guest's own failure, its text held to the output limit like any other answer.
 pub(crate) fn failure_of(failure: wit_types::Failure, limit: u64) -> CallError {
-    let (kind, mut message) = match failure {
+    let (kind, message) = match failure {
         wit_types::Failure::Invalid(message) => (CallErrorKind::Invalid, message),
         wit_types::Failure::Denied(message) => (CallErrorKind::Denied, message),
         wit_types::Failure::Unavailable(message) => (CallErrorKind::Unavailable, message),
         wit_types::Failure::Failed(message) => (CallErrorKind::Failed, message),
     };
+    CallError::new(kind, cut_at(message, limit))
+}
+
+/// A message of the guest's, cut where it is longer than its output limit.
+pub(crate) fn cut_at(mut message: String, limit: u64) -> String {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     if message.len() > limit {
         let end = (0..=limit).rev().find(|end| message.is_char_boundary(*end));
         message.truncate(end.unwrap_or(0));
         message.push_str("… (cut at the output limit)");
     }
-    CallError::new(kind, message)
+    message
 }
 
 pub(crate) fn output_error(size: u64, limit: u64) -> CallError {

@@ -4,8 +4,8 @@
 //! the host starts its own binary again, with limits on memory and time, and takes what it leaves behind. Tests and benchmarks, whose binary
 //! is not the host, compile in their own process.
 
-use crate::SandboxError;
 use crate::engine::compiling_engine;
+use crate::{SandboxError, adapt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -88,10 +88,13 @@ impl Compiler {
     }
 }
 
-/// The compiling process's whole work: put limits on itself, compile `input`, write `output`.
+/// The compiling process's whole work: compile `input` (a component, or a core module that can be made one), write `output`.
 pub fn compile_component(input: &Path, output: &Path) -> Result<(), String> {
-    let bytes =
+    let mut bytes =
         std::fs::read(input).map_err(|e| format!("cannot read {}: {e}", input.display()))?;
+    if adapt::is_core_module(&bytes) {
+        bytes = adapt::adapt(&bytes)?;
+    }
     let code = compiling_engine()
         .and_then(|engine| engine.precompile_component(&bytes))
         .map_err(|e| format!("{e:#}"))?;

@@ -248,6 +248,32 @@ impl preopens::Host for WatchedView<'_> {
             };
             self.watch.directories.insert(fd.rep(), place);
         }
+        self.with_here(directories)
+    }
+}
+
+impl WatchedView<'_> {
+    /// `directories`, and the one in which relative paths begin once more: WASI knows no current directory, but libraries look for one called `.`.
+    fn with_here(
+        &mut self,
+        mut directories: Vec<(Fd, String)>,
+    ) -> wasmtime::Result<Vec<(Fd, String)>> {
+        let here = self.watch.here.and_then(|mount| directories.get(mount));
+        let Some(place) = here
+            .and_then(|(fd, _)| self.watch.directories.get(&fd.rep()))
+            .cloned()
+        else {
+            return Ok(directories);
+        };
+        let again = preopens::Host::get_directories(&mut self.inner)?;
+        for (mount, (fd, _)) in again.into_iter().enumerate() {
+            if mount == place.mount {
+                self.watch.directories.insert(fd.rep(), place.clone());
+                directories.push((fd, ".".into()));
+            } else {
+                self.inner.table.delete(fd)?;
+            }
+        }
         Ok(directories)
     }
 }

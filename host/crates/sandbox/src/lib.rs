@@ -5,30 +5,44 @@
 //! charts or journals; who may call what was decided before a call arrives here.
 //!
 //! Read in this order: [`Sandbox`] (what callers use), `plugin` (a loaded generation), `call` (one call from grant to outcome), `guest` (what
-//! a guest can reach), `files` (how mounts are watched), `net` (how requests are), `limits`, and last `engine`, `cache` and `compile` (how code is made and kept).
+//! a guest can reach), `files` (how mounts are watched), `net` (how requests are), `limits`, and last `engine`, `cache` and `compile` (how code is made and
+//! kept). A component that was not written for charthouse becomes tools in `reflected`: `exports` finds its functions, [`reflect`] is their types as JSON, `typed`
+//! and `command` call them, and `adapt` turns core modules of WASI preview 1 into components.
 
+mod adapt;
 mod arguments;
 mod bindings;
 mod cache;
 mod call;
+mod command;
 mod compile;
 mod deadline;
+mod docs;
 mod engine;
 mod error;
+mod exit_code;
+mod exports;
 mod files;
 mod guest;
 mod hides;
+mod imports;
 mod limits;
 mod net;
+mod names;
 mod plugin;
 mod ran;
+mod reflect;
+mod reflected;
+mod sections;
 mod streams;
+mod typed;
 mod worlds;
 
 pub use call::{CallContext, ToolRequest};
 pub use compile::{Compiler, compile_component, limit_this_process};
 pub use engine::{link_wasi, new_engine};
 pub use error::SandboxError;
+pub use exports::LeftOut;
 pub use guest::GuestModel;
 pub use plugin::{Kind, Plugin, PluginInfo};
 pub use worlds::{

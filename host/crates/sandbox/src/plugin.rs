@@ -2,15 +2,18 @@
 
 use crate::bindings::exports::charthouse::plugin as exports;
 use crate::cache::{Cache, hash_of};
+use crate::exports::{LeftOut, nothing_to_call};
 use crate::guest::Guest;
 use crate::net::LinkClass;
-use crate::{Sandbox, SandboxError};
+use crate::reflected::Reflected;
+use crate::typed::Exported;
+use crate::{Sandbox, SandboxError, adapt, imports, names};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use types::{ContentHash, Effect, PluginName, ToolName, ToolSpec};
+use types::{ContentHash, Effect, PluginName, ToolSpec};
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
 
@@ -26,6 +29,10 @@ pub enum Kind {
     Memory,
     /// It guards.
     Guard,
+    /// It exports functions with types, which are its tools.
+    Typed,
+    /// It is a program with a command line, which is its tool `run`.
+    Command,
 }
 
 /// What is known of a component without running it again; kept on disk by content.
@@ -41,6 +48,10 @@ pub struct PluginInfo {
     pub tools: Vec<ToolSpec>,
     /// What it imports.
     pub imports: Vec<String>,
+    /// Of tools that are exports of the component: the names that lead to each.
+    pub exports: BTreeMap<String, Vec<String>>,
+    /// Exported functions that are no tools, and why.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// One generation of a plugin in a house.
@@ -84,6 +95,15 @@ impl Plugin {
         self.info.tools.iter().find(|spec| spec.name == tool)
     }
 
+    /// The same with names that providers accept, this plugin's own before them: what the host named is cut, what the plugin named must do.
+    fn with_names_that_fit(mut self) -> Result<Self, SandboxError> {
+        names::fit(&self.name, &mut self.info).map_err(|message| SandboxError::Probe {
+            path: self.path.clone(),
+            message,
+        })?;
+        Ok(self)
+    }
+
     /// What repeating a call of `spec` does, as far as this house believes it.
     pub fn effect(&self, spec: &ToolSpec) -> Effect {
         if self.trusted {
@@ -103,6 +123,8 @@ pub(crate) struct Loaded {
     pub(crate) memory: Option<exports::memory::GuestIndices>,
     pub(crate) summary: Option<exports::summary::GuestIndices>,
     pub(crate) guard: Option<exports::guard::GuestIndices>,
+    /// Its other exports, as they are called.
+    pub(crate) exported: Mutex<HashMap<Vec<String>, Arc<Exported>>>,
 }
 
 impl Loaded {
@@ -151,7 +173,7 @@ impl Sandbox {
             loaded: Mutex::new(None),
         };
         if let Some(info) = self.cache().info(hash) {
-            return Ok(Arc::new(plugin(info)));
+            return plugin(info).with_names_that_fit().map(Arc::new);
         }
         let mut fresh = plugin(PluginInfo {
             hash,
@@ -159,22 +181,27 @@ impl Sandbox {
             kinds: Vec::new(),
             tools: Vec::new(),
             imports: Vec::new(),
+            exports: BTreeMap::new(),
+            left_out: Vec::new(),
         });
         let loaded = self.loaded(&fresh)?;
         fresh.info.imports = self.imports(&loaded)?;
-        fresh.info.kinds = kinds(&loaded);
+        let reflected = self.reflected(&fresh, &loaded)?;
+        fresh.info.kinds = kinds(&loaded, &reflected);
+        fresh.info.left_out = reflected.left_out;
         if fresh.info.kinds.is_empty() {
             return Err(SandboxError::Probe {
                 path: path.to_owned(),
-                message: "it exports none of charthouse:plugin/tool, context, memory, summary and guard (version 0.1.0)"
-                    .into(),
+                message: nothing_to_call(&fresh.info.left_out),
             });
         }
-        if loaded.tool.is_some() {
-            fresh.info.tools = self.probe_tools(&fresh).await?;
-        }
+        fresh.info.tools = match loaded.tool.is_some() {
+            true => self.probe_tools(&fresh).await?,
+            false => reflected.tools,
+        };
+        fresh.info.exports = reflected.paths;
         self.cache().keep_info(&fresh.info)?;
-        Ok(Arc::new(fresh))
+        fresh.with_names_that_fit().map(Arc::new)
     }
 
     /// The plugin's code, out of memory, out of the cache or compiled.
@@ -195,10 +222,10 @@ impl Sandbox {
             message: format!("{error:#}"),
         };
         let pre_of = |class| {
-            linked
-                .linker(class)
-                .instantiate_pre(&component)
-                .map_err(link)
+            imports::link(linked.linker(class), &component).map_err(|message| SandboxError::Link {
+                path: plugin.path.clone(),
+                message,
+            })
         };
         let pre = pre_of(LinkClass::Closed)?;
         // The two differ in nothing for a component that has no use for the network.
@@ -232,6 +259,7 @@ impl Sandbox {
                 .then(|| exports::guard::GuestIndices::new(&pre))
                 .transpose()
                 .map_err(link)?,
+            exported: Mutex::default(),
             closed: pre,
             http,
         });
@@ -252,6 +280,18 @@ impl Sandbox {
         Ok(imports)
     }
 
+    fn reflected(&self, plugin: &Plugin, loaded: &Loaded) -> Result<Reflected, SandboxError> {
+        // Documentation alone is read from the file; if that has changed by now, this is not its documentation.
+        let bytes = std::fs::read(&plugin.path).ok();
+        let bytes = bytes.filter(|bytes| ContentHash::of(bytes) == plugin.info.hash);
+        Ok(Reflected::of(
+            &self.linked()?.engine,
+            loaded.pre(LinkClass::Closed).component(),
+            &bytes.unwrap_or_default(),
+            loaded.tool.is_some(),
+        ))
+    }
+
     async fn probe_tools(&self, plugin: &Plugin) -> Result<Vec<ToolSpec>, SandboxError> {
         let broken = |message: String| SandboxError::Probe {
             path: plugin.path.clone(),
@@ -264,7 +304,6 @@ impl Sandbox {
         let mut names = BTreeSet::new();
         let mut tools = Vec::with_capacity(described.len());
         for spec in described {
-            ToolName::new(&plugin.name, &spec.name).map_err(|e| broken(e.to_string()))?;
             if !names.insert(spec.name.clone()) {
                 return Err(broken(format!("it has two tools called `{}`", spec.name)));
             }
@@ -302,7 +341,7 @@ fn asks_for_requests(component: &Component, engine: &Engine) -> bool {
     imports.any(|(name, _)| name.starts_with("wasi:http/"))
 }
 
-fn kinds(loaded: &Loaded) -> Vec<Kind> {
+fn kinds(loaded: &Loaded, reflected: &Reflected) -> Vec<Kind> {
     let found = [
         (Kind::Tool, loaded.tool.is_some()),
         (Kind::Context, loaded.context.is_some()),
@@ -311,6 +350,8 @@ fn kinds(loaded: &Loaded) -> Vec<Kind> {
             loaded.memory.is_some() || loaded.summary.is_some(),
         ),
         (Kind::Guard, loaded.guard.is_some()),
+        (Kind::Typed, reflected.has_functions),
+        (Kind::Command, reflected.has_command),
     ];
     found
         .into_iter()
@@ -322,9 +363,8 @@ fn kinds(loaded: &Loaded) -> Vec<Kind> {
 fn check_preamble(path: &Path, bytes: &[u8]) -> Result<(), SandboxError> {
     let what = match bytes {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
-        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
-            "a core WebAssembly module, not a component: build it for wasm32-wasip2, or adapt it with `wasm-tools component new`"
-        }
+        // What can be made of it is seen when it is compiled.
+        module if adapt::is_core_module(module) => return Ok(()),
         [0, b'a', b's', b'm', ..] => "a component of a version this host does not know",
         [] => "empty",
         _ => "not WebAssembly",

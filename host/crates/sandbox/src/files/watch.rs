@@ -93,6 +93,8 @@ pub(crate) struct Watch {
     pub(super) directories: HashMap<u32, Place>,
     /// The numbers that stand for objects where their own would differ from machine to machine.
     identities: HashMap<(u64, u64), u64>,
+    /// The mount in which a program's relative paths begin.
+    pub(crate) here: Option<usize>,
     pub(crate) refusals: Vec<Refusal>,
 }
 

@@ -34,7 +34,7 @@ async fn what_is_no_component_is_named() {
     assert!(
         refused(b"\0asm\x0d\0\x01\0")
             .await
-            .contains("exports none of")
+            .contains("exports nothing that can be called")
     );
 }
 

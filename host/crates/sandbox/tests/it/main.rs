@@ -3,6 +3,7 @@
 //! The guests are built by `cargo xtask test` (from `tests/guests`) into `target/guests`, the first-party plugins
 //! (from `plugins`) into `target/plugins`.
 
+mod anywasm;
 mod boundaries;
 mod common;
 mod first_party;
