@@ -185,3 +185,65 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
         _ => names.join(", "),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exports::Survey;
+    use wasmtime::Engine;
+    use wasmtime::component::Component;
+    use wit_component::{StringEncoding, embed_component_metadata};
+
+    fn survey(module: &[u8]) -> Survey {
+        let engine = Engine::default();
+        let component = Component::new(&engine, adapt(module).unwrap()).unwrap();
+        Survey::of(&engine, &component)
+    }
+
+    /// What `wasm-tools component embed` makes: a module of preview 1 without `_start` that says what its functions are.
+    #[test]
+    fn a_module_that_carries_its_world_has_its_functions() {
+        let mut module = wat::parse_str(
+            r#"(module
+                (import "wasi_snapshot_preview1" "random_get" (func (param i32 i32) (result i32)))
+                (memory (export "memory") 1)
+                (func (export "_initialize"))
+                (func (export "acme:math/ops@1.0.0#add") (param i32 i32) (result i32)
+                    (i32.add (local.get 0) (local.get 1))))"#,
+        )
+        .unwrap();
+        let bare = adapt(&module).unwrap_err();
+        assert!(bare.contains("only exports core functions"), "{bare}");
+        let world = "package acme:math@1.0.0; interface ops { add: func(a: u32, b: u32) -> u32; } world w { export ops; }";
+        let mut resolve = wit_parser::Resolve::default();
+        let package = resolve.push_source("w.wit", world).unwrap();
+        let world = resolve.select_world(&[package], Some("w")).unwrap();
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+        let survey = survey(&module);
+        assert!(survey.command.is_none());
+        let paths: Vec<_> = survey
+            .functions
+            .iter()
+            .map(|(path, _)| path.join(" "))
+            .collect();
+        assert_eq!(paths, ["acme:math/ops@1.0.0 add"]);
+    }
+
+    #[test]
+    fn a_program_without_imports_is_one_too() {
+        let module =
+            wat::parse_str(r#"(module (memory (export "memory") 1) (func (export "_start")))"#);
+        assert!(survey(&module.unwrap()).command.is_some());
+    }
+
+    #[test]
+    fn what_is_cut_short_is_damaged() {
+        let module = wat::parse_str(r#"(module (memory 1) (func (export "_start")))"#).unwrap();
+        for end in 9..module.len() {
+            // Some beginnings are modules of their own; none of them may do more than fail.
+            let _ = adapt(&module[..end]);
+        }
+        let error = adapt(&module[..module.len() - 1]).unwrap_err();
+        assert!(error.contains("damaged"), "{error}");
+    }
+}
