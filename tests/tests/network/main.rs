@@ -3,7 +3,9 @@
 
 mod site;
 
-use charthouse_tests::{Calls, House, Plan, Ran, Told, charthouse, copy, guests, repository};
+use charthouse_tests::{
+    Calls, House, Plan, Ran, Told, charthouse, copy, fs_plugin, guests, repository,
+};
 use serde_json::{Value, json};
 use site::{Site, page};
 use std::io::Write;
@@ -285,6 +287,30 @@ fn a_secret_reaches_its_server_and_nobody_else() {
         "{}",
         other.asked()[0]
     );
+}
+
+#[test]
+fn a_secret_in_a_file_is_read_by_the_host_and_by_no_plugin() {
+    let site = echo();
+    let calls = Calls::new();
+    calls.write("secrets/token", &format!("{SECRET}\n"));
+    let rules = secret_rule(&site).replace("env:CHARTHOUSE_TEST_TOKEN", "file:secrets/token");
+    let mount = "mounts: { /workspace: { from: ., access: read-only } }\n";
+    let ran = fetch_in(&calls, &rules, mount, json!({"url": site.url("/")})).expect(0);
+    assert!(
+        site.asked()[0].contains(SECRET) && !ran.stdout.contains("tok_0123"),
+        "{ran:?}"
+    );
+    let policy = std::fs::read_to_string(calls.path().join("net.yaml")).unwrap();
+    calls.write("net.yaml", &policy.replace("web.fetch", "fs.read"));
+    let asked = json!({"path": "/workspace/secrets/token"});
+    let ran = calls.call(&fs_plugin(), "read", &asked, Some("net.yaml"));
+    assert_ne!(ran.code, Some(0), "{ran:?}");
+    assert!(!ran.stdout.contains("tok_0123"), "{ran:?}");
+    let asked = json!({"path": "/workspace/net.yaml"});
+    calls
+        .call(&fs_plugin(), "read", &asked, Some("net.yaml"))
+        .expect(0);
 }
 
 #[test]

@@ -28,7 +28,8 @@ pub struct Request<'a> {
 pub fn resolve(request: &Request<'_>) -> Grant {
     let mut ledger = Reasons::new();
     let verdict = tools::decide(request, &mut ledger);
-    let mounts = mounts::merge(request, &mut ledger);
+    let mut mounts = mounts::merge(request, &mut ledger);
+    net::hide_secrets(request, &mut mounts, &mut ledger);
     let (net, net_ceiling) = net::merge(request, &mut ledger);
     let env = environment(request, &mut ledger);
     let limits = limits(request, !net.is_empty(), &mut ledger);

@@ -11,7 +11,6 @@ mod refusing;
 
 pub(crate) use refusing::{RefusedView, link_requests, link_sockets};
 
-use meter::Meter;
 use outgoing::Hooks;
 use policy::Grant;
 use std::mem::take;
@@ -59,10 +58,9 @@ impl Network {
         let notes = Notes::default();
         let mut context = WasiHttpCtx::new();
         context.set_field_size_limit(FIELDS_MAX);
-        let meter = Meter::new(&grant.limits, notes.clone());
         Network {
             context,
-            hooks: Hooks::new(grant, http, meter),
+            hooks: Hooks::new(grant, http, notes.clone()),
             notes,
         }
     }

@@ -2,11 +2,13 @@
 
 mod address;
 mod decide;
+mod kept;
 mod pattern;
 mod target;
 
 pub use address::{AddressRange, special as special_address};
 pub use decide::{Decision, NetLine, NetRules, Reach};
+pub(crate) use kept::hide_secrets;
 pub use pattern::{UrlPattern, UrlPatternError};
 pub use target::{Host, Scheme, Target};
 

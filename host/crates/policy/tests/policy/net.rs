@@ -1,9 +1,10 @@
 //! Requests put to rules: properties that hold whatever the rules and whatever the URL.
 
-use crate::common::{grant, layer, net};
-use charthouse_policy::{Grant, Overlay, Verdict};
+use crate::common::{grant, layer, mount, net, rule};
+use charthouse_policy::{Access, Grant, Overlay, SecretRule, Verdict};
 use proptest::prelude::*;
 use std::net::IpAddr;
+use types::SecretRef;
 
 const PATTERNS: [&str; 9] = [
     "*",
@@ -114,6 +115,39 @@ fn respelled(url: &str, seed: u64) -> String {
     }
     let query = if bit(42) { "?a=/../b" } else { "" };
     format!("{scheme}://{authority}{spelled}{query}")
+}
+
+#[test]
+fn a_file_that_holds_a_secret_is_hidden_in_every_mount() {
+    let base = layer("base", |layer| {
+        layer.tools = vec![rule(Verdict::Allow, "*")];
+        layer.mounts = vec![
+            mount("/w", Some("."), Some(Access::ReadOnly), &[]),
+            mount("/keys", Some("secrets"), Some(Access::ReadOnly), &[]),
+            mount("/other", Some("docs"), Some(Access::ReadOnly), &[]),
+        ];
+        let mut line = net(Verdict::Allow, "https://a.example/**");
+        line.value.secret = Some(SecretRule {
+            header: "Authorization".into(),
+            from: SecretRef::File("./secrets/[token]".into()),
+            prefix: String::new(),
+        });
+        layer.net = vec![line];
+    });
+    let offline = layer("offline", |layer| {
+        layer.net = vec![net(Verdict::Deny, "*")];
+    });
+    for layers in [vec![&base], vec![&base, &offline]] {
+        let grant = grant(&layers, None, "fs.read");
+        let hides = |guest: &str, name: &str| {
+            let mount = grant.mounts.iter().find(|mount| mount.guest == guest);
+            mount.unwrap().hidden().unwrap().hides(name)
+        };
+        assert!(hides("/w", "secrets/[token]") && hides("/keys", "[token]"));
+        assert!(!hides("/w", "secrets/t") && !hides("/other", "[token]"));
+        let says = |words: &str| grant.because.iter().any(|line| line.what == words);
+        assert!(says("mount /w: hide secrets/[token], which holds a secret"));
+    }
 }
 
 proptest! {

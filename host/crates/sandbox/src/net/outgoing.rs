@@ -1,11 +1,13 @@
 //! `wasi:http/outgoing-handler`: each request is put to policy, and what policy allows is made by the injected client.
 
+use super::Notes;
 use super::body::{Received, Sent};
 use super::meter::{Meter, Open};
+use super::refusing::NO_NETWORK;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
-use policy::{Grant, NetRules};
+use policy::{Grant, NetRules, Reach, SecretRule, Target};
 use std::future::{Future, ready};
 use std::sync::Arc;
 use types::{Http, HttpBody, HttpError, HttpErrorKind, HttpRequest, HttpSecret, HttpTimeouts};
@@ -32,19 +34,25 @@ type Beside = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 /// What `wasi:http` asks of its host during one call.
 pub(super) struct Hooks {
-    rules: Option<Rules>,
+    granted: Option<Granted>,
+    notes: Notes,
+}
+
+/// The network of a call that has one.
+struct Granted {
+    rules: NetRules,
+    http: Option<Arc<dyn Http>>,
     meter: Meter,
 }
 
-struct Rules {
-    rules: NetRules,
-    http: Option<Arc<dyn Http>>,
-}
-
 impl Hooks {
-    pub(super) fn new(grant: &Grant, http: Option<Arc<dyn Http>>, meter: Meter) -> Self {
-        let rules = grant.net_rules().map(|rules| Rules { rules, http });
-        Hooks { rules, meter }
+    pub(super) fn new(grant: &Grant, http: Option<Arc<dyn Http>>, notes: Notes) -> Self {
+        let granted = grant.net_rules().map(|rules| Granted {
+            rules,
+            http,
+            meter: Meter::new(&grant.limits, notes.clone()),
+        });
+        Hooks { granted, notes }
     }
 
     /// Put `request` to policy and make it ready to be sent.
@@ -56,76 +64,95 @@ impl Hooks {
         let (head, body) = request.into_parts();
         let method = head.method.as_str();
         let url = head.uri.to_string();
-        let refuse = |subject: &str, reason: String| {
-            self.meter.notes().refused("request", subject, reason);
+        let as_asked = || format!("{method} {}", url.split(['?', '#']).next().unwrap_or(&url));
+        let refuse = |subject: &str, reason: &str| {
+            self.notes.refused("request", subject, reason);
             Error::HttpRequestDenied
         };
-        let as_asked = || format!("{method} {}", url.split(['?', '#']).next().unwrap_or(&url));
-        let Some(Rules { rules, http }) = &self.rules else {
-            return Err(refuse(&as_asked(), super::refusing::NO_NETWORK.into()));
+        let Some(granted) = &self.granted else {
+            return Err(refuse(&as_asked(), NO_NETWORK));
         };
-        let decision = rules.may_request(method, &url);
+        let decision = granted.rules.may_request(method, &url);
         let subject = match &decision.target {
             Some(target) => target.to_string(),
             None => as_asked(),
         };
         let Some(target) = decision.target.filter(|_| decision.allowed) else {
-            return Err(refuse(&subject, decision.reason));
+            return Err(refuse(&subject, &decision.reason));
         };
-        let Some(http) = http else {
-            return Err(refuse(&subject, "this host makes no requests".into()));
+        let Some(http) = granted.http.clone() else {
+            return Err(refuse(&subject, "this host makes no requests"));
         };
+        let open = granted.begin(target.url(), &head.headers, &subject)?;
+        let granting = (&target, decision.reach, decision.secret);
+        Ok(Admitted {
+            http,
+            request: granted.request(granting, head.headers, body, &subject, options),
+            subject,
+            meter: granted.meter.clone(),
+            open,
+        })
+    }
+}
+
+impl Granted {
+    /// Count a request and its head.
+    fn begin(&self, url: &str, headers: &HeaderMap, subject: &str) -> Result<Open, Error> {
+        let notes = self.meter.notes();
         let open = self.meter.begin().map_err(|reason| {
-            self.meter.notes().refused("request", &subject, reason);
+            notes.refused("request", subject, reason);
             Error::ConnectionLimitReached
         })?;
-        let headers: Vec<(String, Vec<u8>)> = head
-            .headers
+        let size = headers
             .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_owned()))
-            .collect();
-        let head_size = target.url().len()
-            + headers
-                .iter()
-                .map(|(name, value)| name.len() + value.len())
-                .sum::<usize>();
-        self.meter.sent(head_size).map_err(|reason| {
-            self.meter.notes().refused("send", &subject, reason);
-            Error::HttpRequestBodySize(None)
-        })?;
+            .map(|(name, value)| name.as_str().len() + value.len());
+        self.meter
+            .sent(url.len() + size.sum::<usize>())
+            .map_err(|reason| {
+                notes.refused("send", subject, reason);
+                Error::HttpRequestBodySize(None)
+            })?;
+        Ok(open)
+    }
+
+    /// The request to `target`, which policy has allowed.
+    fn request(
+        &self,
+        (target, reach, secret): (&Target, Reach, Option<SecretRule>),
+        headers: HeaderMap,
+        body: WasiBody,
+        subject: &str,
+        options: Option<RequestOptions>,
+    ) -> HttpRequest {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_owned()));
         let body = (!body.is_end_stream()).then(|| {
             Box::new(Sent {
                 body,
                 meter: self.meter.clone(),
-                subject: subject.clone(),
+                subject: subject.to_owned(),
             }) as Box<dyn HttpBody>
         });
         let options = options.unwrap_or_default();
-        let request = HttpRequest {
+        HttpRequest {
             method: target.method().to_owned(),
             url: target.url().to_owned(),
-            headers,
+            headers: headers.collect(),
             body,
-            reach: Arc::new(decision.reach),
-            secret: decision.secret.map(|secret| HttpSecret {
+            reach: Arc::new(reach),
+            secret: secret.map(|secret| HttpSecret {
                 header: secret.header,
                 from: secret.from,
                 prefix: secret.prefix,
             }),
-            conceal: rules.secrets(),
+            conceal: self.rules.secrets(),
             timeouts: HttpTimeouts {
                 connect: options.connect_timeout,
                 first_byte: options.first_byte_timeout,
                 between_bytes: options.between_bytes_timeout,
             },
-        };
-        Ok(Admitted {
-            http: http.clone(),
-            request,
-            subject,
-            meter: self.meter.clone(),
-            open,
-        })
+        }
     }
 }
 
