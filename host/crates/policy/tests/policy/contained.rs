@@ -47,6 +47,7 @@ fn a_mount_that_can_be_written_does_not_show_the_house() {
             layers: &[&base],
             ceiling: None,
             tool: &tool("fs.write"),
+            answers: None,
         })
     };
     let whole = resolve_with(".", Access::ReadWrite);
@@ -102,6 +103,7 @@ fn a_staged_mount_shows_as_little_of_the_house_as_one_that_is_written_at_once() 
         layers: &[&base],
         ceiling: None,
         tool: &tool("fs.write"),
+        answers: None,
     });
     assert_eq!(globs(&grant, "/w"), ["agents"]);
     // Else the outer mount would be the way around the layer.
