@@ -103,11 +103,11 @@ fn a_staged_call_is_shown_and_dropped_or_committed() {
 #[test]
 fn a_staged_call_writes_no_more_than_it_may() {
     let calls = workspace();
-    let text = "x".repeat((1 << 20) + 1);
+    let text = "x".repeat((64 << 10) + 1);
     let arguments = json!({ "path": "/workspace/big", "text": text });
     let big = call(&calls, "write", arguments, "careful-writer");
     assert_eq!(big["error"]["kind"], "failed", "{big}");
-    assert!(big["refused"][0]["reason"].to_string().contains("1MiB"));
+    assert!(big["refused"][0]["reason"].to_string().contains("64KiB"));
     assert!(!calls.path().join("big").exists());
 }
 

@@ -294,13 +294,15 @@ impl<'a> Merged<'a> {
         HardLinks::Refuse
     }
 
-    /// What a call may change at once. Said only where the mount is staged; the smaller of the layers' and the ceiling's word.
+    /// What a call may change at once, where the mount is staged: the smaller of the layers' and the ceiling's word.
     fn settle_stage(&self, access: Access, bounds: &Bounds<'_>, ledger: &mut Reasons) -> Stage {
         let mut stage = Stage::default();
+        if access != Access::Staged {
+            return stage;
+        }
         let mut explain = |what: String, said: Option<(&Place, &Overlay)>| {
             let what = format!("mount {}: stage {what}", self.guest);
             match said {
-                _ if access != Access::Staged => {}
                 Some((place, layer)) => ledger.decided(Subject::Mount, what, place, layer),
                 None => ledger.by_default(Subject::Mount, what),
             }
