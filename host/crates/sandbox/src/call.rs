@@ -2,31 +2,34 @@
 
 use crate::bindings::charthouse::plugin::types as wit_types;
 use crate::bindings::exports::charthouse::plugin::tool as wit;
-use crate::deadline::within;
+use crate::deadline::{self, Overdue};
 use crate::files::{Watch, WatchedMount};
 use crate::guest::{Guest, GuestModel, Log};
 use crate::limits::Limiter;
 use crate::plugin::{Loaded, Plugin};
 use crate::ran::Ran;
+use crate::state::Store as PluginState;
 use crate::streams::Tail;
+use crate::time::{Frozen, Stepping};
 use crate::{Sandbox, arguments};
 use policy::{Access, ClockMode, Grant, Limits, RandomMode};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use types::{CallError, CallErrorKind, ContentHash, Outcome, Part, Timestamp};
 use wasmtime::component::{Instance, ResourceTable};
-use wasmtime::{Store, Trap};
-use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, I32Exit, WasiCtxBuilder};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
-/// Fuel after which a guest lets others run and its deadline is looked at: about a millisecond of work.
-const YIELD_FUEL: u64 = 1_000_000;
+/// Fuel after which a guest lets others run and its deadline is looked at: a tenth of a millisecond of work, or five thousand calls of the host.
+const YIELD_FUEL: u64 = 100_000;
 /// Most bytes one host call may carry out of a guest. A deadline cannot stop a copy, so the copy must be small; an answer beyond its `output` limit but
 /// below this is still measured and reported as what it is.
 const HOSTCALL_BYTES: usize = 32 << 20;
 /// Most handles to host resources a guest may hold at once; each open file is one.
 const HANDLES: usize = 1_000;
+/// Most random bytes a guest may ask for at once; they are made in the host's memory, which no limit of the guest's counts.
+const RANDOM_BYTES: u64 = 1 << 20;
 
 /// What a call is part of, for a frozen clock and seeded randomness.
 #[derive(Clone, Debug, Default)]
@@ -145,7 +148,15 @@ impl Sandbox {
             Ok(loaded) => loaded,
             Err(error) => return unavailable(error.to_string()),
         };
-        let Ok(_permit) = self.permits.acquire().await else {
+        let limits = &grant.limits;
+        let until = deadline::at(limits.deadline);
+        let Some(permit) = deadline::within(until, self.permits.acquire()).await else {
+            return unavailable(format!(
+                "{} calls were running, as many as may run at once, and none ended before this call's deadline of {:?} was over; try again later",
+                self.settings.concurrency, limits.deadline
+            ));
+        };
+        let Ok(_permit) = permit else {
             return unavailable("the sandbox is shutting down".into());
         };
         let tail = Tail::default();
@@ -153,7 +164,6 @@ impl Sandbox {
             Ok(guest) => guest,
             Err(error) => return stopped(error),
         };
-        let limits = &grant.limits;
         let mut store = Store::new(loaded.pre.engine(), guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(HOSTCALL_BYTES);
@@ -165,19 +175,14 @@ impl Sandbox {
         if let Err(error) = fuelled {
             return unavailable(format!("{error:#}"));
         }
-        let finished = within(limits.deadline, async {
+        deadline::watch(&mut store, until);
+        let finished = deadline::within(until, async {
             let instance = loaded.pre.instantiate_async(&mut store).await?;
             work(&mut store, &instance, &loaded).await
         })
         .await;
         let result = match finished {
-            None => Err(CallError::new(
-                CallErrorKind::Limit,
-                format!(
-                    "the call ran past its deadline of {:?} and was stopped; ask for less, or raise `limits: {{ deadline: … }}`",
-                    limits.deadline
-                ),
-            )),
+            None => Err(overdue(limits)),
             Some(Ok(result)) => Ok(result),
             Some(Err(error)) => Err(in_words(&error, limits, &store.data().limiter, &tail)),
         };
@@ -219,8 +224,12 @@ impl Sandbox {
             wasi.wall_clock(Frozen(Duration::from_millis(
                 u64::try_from(context.time.0).unwrap_or(0),
             )));
-            wasi.monotonic_clock(Stepping::default());
         }
+        let stop_watch = (grant.clock == ClockMode::Frozen).then(Stepping::default);
+        if let Some(watch) = &stop_watch {
+            wasi.monotonic_clock(watch.clone());
+        }
+        wasi.max_random_size(RANDOM_BYTES);
         if grant.random == RandomMode::Seeded {
             let seed = ContentHash::of(context.seed.as_bytes());
             wasi.secure_random(StdRng::from_seed(*seed.as_bytes()));
@@ -261,7 +270,12 @@ impl Sandbox {
                 room: grant.limits.output.0,
                 ..Log::default()
             },
-            state: self.settings.state.clone(),
+            state: self
+                .settings
+                .state
+                .clone()
+                .map(|state| PluginState::new(state, plugin.shared_name().clone())),
+            stop_watch,
             model: context.model.clone(),
         })
     }
@@ -348,6 +362,16 @@ fn hides_names_alone(glob: &policy::HideGlob) -> bool {
         .is_some_and(|name| !name.contains('/'))
 }
 
+fn overdue(limits: &Limits) -> CallError {
+    CallError::new(
+        CallErrorKind::Limit,
+        format!(
+            "the call ran past its deadline of {:?} and was stopped; ask for less, or raise `limits: {{ deadline: … }}`",
+            limits.deadline
+        ),
+    )
+}
+
 /// Why a guest stopped, in words that say which limit it ran into or how it crashed.
 fn in_words(error: &wasmtime::Error, limits: &Limits, limiter: &Limiter, tail: &Tail) -> CallError {
     let limit = |message: String| CallError::new(CallErrorKind::Limit, message);
@@ -356,6 +380,20 @@ fn in_words(error: &wasmtime::Error, limits: &Limits, limiter: &Limiter, tail: &
         return limit(format!(
             "the call burnt all its fuel of {} and was stopped; ask for less, or raise `limits: {{ fuel: … }}`",
             limits.fuel
+        ));
+    }
+    if error.is::<Overdue>() {
+        return overdue(limits);
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return CallError::new(
+            CallErrorKind::Unavailable,
+            "there is no room for another instance at the moment; try again later",
+        );
+    }
+    if error.to_string().contains("store handle limit exceeded") {
+        return limit(format!(
+            "the call held more than {HANDLES} handles (open files, streams, things to wait for) at once and was stopped"
         ));
     }
     if limiter.refused {
@@ -446,31 +484,4 @@ fn parts_of(parts: Vec<wit_types::Part>, limit: u64) -> Result<Vec<Part>, CallEr
             }),
         })
         .collect()
-}
-
-/// A calendar that stands still.
-struct Frozen(Duration);
-
-impl HostWallClock for Frozen {
-    fn resolution(&self) -> Duration {
-        Duration::from_millis(1)
-    }
-
-    fn now(&self) -> Duration {
-        self.0
-    }
-}
-
-/// A stop watch that moves a microsecond each time it is looked at: the same on every run, and a guest that waits for it to move is not caught in a loop.
-#[derive(Default)]
-struct Stepping(AtomicU64);
-
-impl HostMonotonicClock for Stepping {
-    fn resolution(&self) -> u64 {
-        1_000
-    }
-
-    fn now(&self) -> u64 {
-        self.0.fetch_add(1_000, Ordering::Relaxed)
-    }
 }

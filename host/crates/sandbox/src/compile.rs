@@ -7,13 +7,15 @@
 use crate::SandboxError;
 use crate::engine::compiling_engine;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Longest that a compilation may take; Python's interpreter, the largest guest known, takes nine seconds.
-const TIME_LIMIT: Duration = Duration::from_secs(300);
+const TIME_LIMIT: Duration = Duration::from_secs(120);
 /// Address space of the compiling process: ten times what Python's interpreter needs.
 const MEMORY_LIMIT: u64 = 4 << 30;
+/// Longest machine code; that of Python's interpreter has 60 MB. The resident process maps it, and reads the tables in it.
+const CODE_LIMIT: u64 = 256 << 20;
 
 /// Who compiles.
 #[derive(Clone, Debug)]
@@ -75,17 +77,37 @@ impl Compiler {
                     let _ = stderr.by_ref().take(4_096).read_to_string(&mut said);
                 }
                 let said = said.trim();
-                Err(failed(if said.is_empty() {
-                    format!(
-                        "the compiling process ended with {status}; it may have run into its limit of {} GiB",
-                        MEMORY_LIMIT >> 30
-                    )
-                } else {
-                    said.to_owned()
-                }))
+                Err(failed(how_it_ended(&status, said)))
             }
         }
     }
+}
+
+/// Why the compiling process failed: the limit it ran into, or its own words.
+fn how_it_ended(status: &ExitStatus, said: &str) -> String {
+    use rustix::process::Signal;
+    use std::os::unix::process::ExitStatusExt;
+    let signal = status.signal();
+    if signal == Some(Signal::XCPU.as_raw()) || signal == Some(Signal::KILL.as_raw()) {
+        return format!(
+            "it took more than {} s of computing, which is all that compiling may take",
+            TIME_LIMIT.as_secs()
+        );
+    }
+    if signal == Some(Signal::XFSZ.as_raw()) {
+        return format!(
+            "its machine code is longer than {}",
+            types::Bytes(CODE_LIMIT)
+        );
+    }
+    // Whoever cannot have more memory says so and aborts, or dies of a stack that cannot grow.
+    if signal.is_some() || said.is_empty() {
+        return format!(
+            "the compiling process ended with {status}, so it probably needs more memory than the {} that compiling may take",
+            types::Bytes(MEMORY_LIMIT)
+        );
+    }
+    said.to_owned()
 }
 
 /// The compiling process's whole work: put limits on itself, compile `input`, write `output`.
@@ -107,6 +129,7 @@ pub fn limit_this_process() -> Result<(), String> {
     };
     setrlimit(Resource::As, limit(MEMORY_LIMIT))
         .and_then(|()| setrlimit(Resource::Cpu, limit(TIME_LIMIT.as_secs())))
+        .and_then(|()| setrlimit(Resource::Fsize, limit(CODE_LIMIT)))
         .and_then(|()| setrlimit(Resource::Core, limit(0)))
         .map_err(|e| format!("cannot limit this process: {e}"))
 }

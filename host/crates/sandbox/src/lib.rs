@@ -21,7 +21,9 @@ mod hides;
 mod limits;
 mod plugin;
 mod ran;
+mod state;
 mod streams;
+mod time;
 mod worlds;
 
 pub use call::{CallContext, ToolRequest};

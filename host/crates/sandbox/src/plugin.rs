@@ -12,6 +12,9 @@ use std::sync::{Arc, Mutex};
 use types::{ContentHash, Effect, PluginName, ToolName, ToolSpec};
 use wasmtime::component::InstancePre;
 
+/// Longest component. Python's interpreter with its library, the largest guest known, has 18 MB.
+const COMPONENT_MAX: u64 = 64 << 20;
+
 /// What a component can be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -124,8 +127,11 @@ impl Sandbox {
             source,
         };
         let mut preamble = Vec::with_capacity(8);
+        // Looked at before it is opened: opening a FIFO would wait for its other end.
+        let found = std::fs::metadata(path).map_err(read)?;
+        check_file(path, &found)?;
+        let size = found.len();
         let file = std::fs::File::open(path).map_err(read)?;
-        let size = file.metadata().map_err(read)?.len();
         file.take(8).read_to_end(&mut preamble).map_err(read)?;
         check_preamble(path, &preamble)?;
         let hash = hash_of(path).map_err(read)?;
@@ -285,6 +291,27 @@ fn kinds(loaded: &Loaded) -> Vec<Kind> {
         .into_iter()
         .filter_map(|(kind, there)| there.then_some(kind))
         .collect()
+}
+
+/// A component is a regular file of a size that somebody may have meant.
+fn check_file(path: &Path, found: &std::fs::Metadata) -> Result<(), SandboxError> {
+    let what = if found.is_dir() {
+        "a directory, not a component".to_owned()
+    } else if !found.is_file() {
+        "neither a file nor a directory".to_owned()
+    } else if found.len() > COMPONENT_MAX {
+        format!(
+            "{} long, and no component may be longer than {}",
+            types::Bytes(found.len()),
+            types::Bytes(COMPONENT_MAX)
+        )
+    } else {
+        return Ok(());
+    };
+    Err(SandboxError::NotAComponent {
+        path: path.to_owned(),
+        what,
+    })
 }
 
 /// Tell a component from the things people mistake for one.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use types::{
-    CallError, CallErrorKind, Clock, Model, ModelError, ModelErrorKind, ModelFuture,
+    CallError, CallErrorKind, Clock, Held, Model, ModelError, ModelErrorKind, ModelFuture,
     ModelParameters, ModelSink, Outcome, Part, Payload, PluginName, Reply, State, StopReason,
     Timestamp, ToolName, Usage,
 };
@@ -63,6 +63,14 @@ impl State for TestState {
             .keys()
             .filter(|(p, k)| p == plugin && k.starts_with(prefix));
         Ok(ours.map(|(_, k)| k.clone()).collect())
+    }
+    fn held(&self, plugin: &str) -> Result<Held, String> {
+        let all = self.0.lock().unwrap();
+        let ours: Vec<_> = all.iter().filter(|((p, _), _)| p == plugin).collect();
+        Ok(Held {
+            keys: ours.len() as u64,
+            bytes: ours.iter().map(|((_, k), v)| (k.len() + v.len()) as u64).sum(),
+        })
     }
 }
 
