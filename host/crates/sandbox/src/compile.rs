@@ -6,6 +6,7 @@
 
 use crate::SandboxError;
 use crate::engine::compiling_engine;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -16,6 +17,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(120);
 const MEMORY_LIMIT: u64 = 4 << 30;
 /// Longest machine code; that of Python's interpreter has 60 MB. The resident process maps it, and reads the tables in it.
 const CODE_LIMIT: u64 = 256 << 20;
+
+/// How much of what the compiling process says is repeated; names in a component may be 100 kB long.
+const SAID_MAX: u64 = 2_000;
 
 /// Who compiles.
 #[derive(Clone, Debug)]
@@ -51,6 +55,8 @@ impl Compiler {
                     .stderr(Stdio::piped())
                     .spawn()
                     .map_err(|e| failed(format!("cannot start {}: {e}", program.display())))?;
+                // Read beside it: a child that says more than a pipe holds would wait for ever.
+                let said = child.stderr.take().map(|stderr| std::thread::spawn(move || heard(stderr)));
                 let started = Instant::now();
                 let mut pause = Duration::from_millis(2);
                 let status = loop {
@@ -71,16 +77,19 @@ impl Compiler {
                 if status.success() {
                     return Ok(());
                 }
-                let mut said = String::new();
-                if let Some(mut stderr) = child.stderr.take() {
-                    use std::io::Read;
-                    let _ = stderr.by_ref().take(4_096).read_to_string(&mut said);
-                }
-                let said = said.trim();
-                Err(failed(how_it_ended(&status, said)))
+                let said = said.and_then(|said| said.join().ok()).unwrap_or_default();
+                Err(failed(how_it_ended(&status, said.trim())))
             }
         }
     }
+}
+
+/// The beginning of what a child says; the rest is read and forgotten.
+fn heard(mut stderr: impl Read) -> String {
+    let mut said = Vec::new();
+    let _ = stderr.by_ref().take(SAID_MAX).read_to_end(&mut said);
+    let _ = std::io::copy(&mut stderr, &mut std::io::sink());
+    String::from_utf8_lossy(&said).into_owned()
 }
 
 /// Why the compiling process failed: the limit it ran into, or its own words.

@@ -4,6 +4,7 @@
 //! by what they resolve to as well as by what they are called), refuses what would block a thread past any deadline (FIFOs, sockets, devices),
 //! and writes down every refusal in words, because WASI's error codes carry none.
 
+use crate::open_files;
 use policy::Hide;
 use rustix::fs::{FileType, Mode, OFlags};
 use std::collections::HashMap;
@@ -381,6 +382,13 @@ impl HostDescriptor for WatchedView<'_> {
             .open_at(fd, path_flags, path.clone(), open_flags, flags)
             .await;
         let opened = self.noted(operation, rep, &path, opened)?;
+        if open_files::too_many(self.inner.table.get(&opened)?) {
+            HostDescriptor::drop(&mut self.inner, opened).map_err(FsError::trap)?;
+            let subject = self.watch.shown(rep, &path);
+            self.watch
+                .refuse(operation, subject, "there are too many open files at once");
+            return Err(ErrorCode::InsufficientMemory.into());
+        }
         let is_directory = matches!(self.inner.table.get(&opened)?, Descriptor::Dir(_));
         if is_directory && let Some(place) = self.watch.opened(rep, &path) {
             self.watch.directories.insert(opened.rep(), place);

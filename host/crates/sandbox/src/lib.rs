@@ -19,6 +19,7 @@ mod files;
 mod guest;
 mod hides;
 mod limits;
+mod open_files;
 mod plugin;
 mod ran;
 mod state;

@@ -159,7 +159,7 @@ impl Model for TestModel {
 }
 
 /// A cache that all tests of one process share: each guest is compiled once.
-fn cache() -> PathBuf {
+pub fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("code-cache")
 }
 

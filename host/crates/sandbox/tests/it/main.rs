@@ -8,5 +8,6 @@ mod common;
 mod first_party;
 mod limits;
 mod loading;
+mod storms;
 mod summaries;
 mod worlds;
