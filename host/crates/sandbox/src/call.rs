@@ -391,7 +391,11 @@ fn in_words(error: &wasmtime::Error, limits: &Limits, limiter: &Limiter, tail: &
             "there is no room for another instance at the moment; try again later",
         );
     }
-    if error.to_string().contains("store handle limit exceeded") {
+    if error
+        .root_cause()
+        .to_string()
+        .contains("store handle limit exceeded")
+    {
         return limit(format!(
             "the call held more than {HANDLES} handles (open files, streams, things to wait for) at once and was stopped"
         ));

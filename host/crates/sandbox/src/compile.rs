@@ -56,7 +56,10 @@ impl Compiler {
                     .spawn()
                     .map_err(|e| failed(format!("cannot start {}: {e}", program.display())))?;
                 // Read beside it: a child that says more than a pipe holds would wait for ever.
-                let said = child.stderr.take().map(|stderr| std::thread::spawn(move || heard(stderr)));
+                let said = child
+                    .stderr
+                    .take()
+                    .map(|stderr| std::thread::spawn(move || heard(stderr)));
                 let started = Instant::now();
                 let mut pause = Duration::from_millis(2);
                 let status = loop {

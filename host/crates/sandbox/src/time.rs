@@ -73,7 +73,12 @@ impl Stepping {
     /// Wait for the pollables with these names and answer the places of those that are ready. A round that finds none ready moves the stop watch to
     /// the end of the first sleep, unless something else than sleeps is awaited.
     async fn wait(&self, table: &mut ResourceTable, names: &[u32]) -> wasmtime::Result<Vec<u32>> {
-        let borrowed = || names.iter().map(|name| Resource::new_borrow(*name)).collect();
+        let borrowed = || {
+            names
+                .iter()
+                .map(|name| Resource::new_borrow(*name))
+                .collect()
+        };
         self.ask();
         if let Some(ready) = once(poll::Host::poll(table, borrowed())).await {
             return ready;
@@ -203,10 +208,7 @@ impl monotonic_clock::Host for TimedView<'_> {
 }
 
 impl poll::Host for TimedView<'_> {
-    async fn poll(
-        &mut self,
-        pollables: Vec<Resource<DynPollable>>,
-    ) -> wasmtime::Result<Vec<u32>> {
+    async fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> wasmtime::Result<Vec<u32>> {
         let Some(watch) = self.watch.clone() else {
             return poll::Host::poll(self.clocks.table, pollables).await;
         };

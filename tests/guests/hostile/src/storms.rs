@@ -20,24 +20,31 @@ arguments! {
 
 pub fn tools() -> Vec<Tool> {
     vec![
-        Tool::new("storm", "Calls one interface of the host for ever.", storm)
-            .effect(Effect::None),
+        Tool::new("storm", "Calls one interface of the host for ever.", storm).effect(Effect::None),
         Tool::new(
             "hoard",
             "Takes handles of one kind and never gives one back.",
             hoard,
         )
         .effect(Effect::None),
-        Tool::new("wait_for_ever", "Waits for what never comes.", wait_for_ever)
-            .effect(Effect::None),
+        Tool::new(
+            "wait_for_ever",
+            "Waits for what never comes.",
+            wait_for_ever,
+        )
+        .effect(Effect::None),
         Tool::new(
             "waits",
             "Sleeps in every way there is; answers what the stop watch said between.",
             waits,
         )
         .effect(Effect::None),
-        Tool::new("random_bytes", "Asks for so many random bytes at once.", random_bytes)
-            .effect(Effect::None),
+        Tool::new(
+            "random_bytes",
+            "Asks for so many random bytes at once.",
+            random_bytes,
+        )
+        .effect(Effect::None),
         Tool::new(
             "everything",
             "Answers all that clocks and sources of chance say, and times of what is mounted.",
@@ -45,8 +52,7 @@ pub fn tools() -> Vec<Tool> {
         )
         .effect(Effect::None),
         Tool::new("fill", "Fills 16 MiB for ever.", fill).effect(Effect::None),
-        Tool::new("nans", "Answers the bits of numbers that are none.", nans)
-            .effect(Effect::None),
+        Tool::new("nans", "Answers the bits of numbers that are none.", nans).effect(Effect::None),
         Tool::new(
             "state_flood",
             "Sets keys with so many bytes each until it is refused.",
@@ -89,9 +95,7 @@ fn storm(arguments: What) -> Result<String, Failure> {
     }
 }
 
-fn open(
-    directory: &Descriptor,
-) -> Result<Descriptor, wasip2::filesystem::types::ErrorCode> {
+fn open(directory: &Descriptor) -> Result<Descriptor, wasip2::filesystem::types::ErrorCode> {
     directory.open_at(
         PathFlags::empty(),
         "a.txt",
@@ -159,7 +163,8 @@ fn waits(arguments: Milliseconds) -> Result<Json<Value>, Failure> {
     let then = poll(&[&long]);
     times.push(monotonic_clock::now());
     // What is ready already is answered without waiting for the rest.
-    let out = wasip2::cli::stdout::get_stdout().subscribe();
+    let stdout = wasip2::cli::stdout::get_stdout();
+    let out = stdout.subscribe();
     let late = monotonic_clock::subscribe_duration(length);
     let at_once = poll(&[&late, &out]);
     times.push(monotonic_clock::now());
@@ -224,14 +229,19 @@ fn nans(arguments: Count) -> Result<Json<Value>, Failure> {
         zero / zero,
         (black_box(-1.0_f64)).sqrt(),
         payload + 1.0,
-        negative * 1.0,
+        negative * black_box(1.5),
         black_box(f64::INFINITY) - black_box(f64::INFINITY),
-        payload.min(negative),
+        black_box(payload).sqrt() - black_box(negative),
         black_box(payload).ceil(),
     ];
-    let bits: Vec<String> = made.iter().map(|n| format!("{:016x}", n.to_bits())).collect();
+    let bits: Vec<String> = made
+        .iter()
+        .map(|n| format!("{:016x}", n.to_bits()))
+        .collect();
     let single = black_box(0.0_f32) / black_box(0.0_f32);
-    Ok(Json(json!({ "f64": bits, "f32": format!("{:08x}", single.to_bits()) })))
+    Ok(Json(
+        json!({ "f64": bits, "f32": format!("{:08x}", single.to_bits()) }),
+    ))
 }
 
 fn state_flood(arguments: Bytes) -> Result<String, Failure> {

@@ -69,7 +69,10 @@ impl State for TestState {
         let ours: Vec<_> = all.iter().filter(|((p, _), _)| p == plugin).collect();
         Ok(Held {
             keys: ours.len() as u64,
-            bytes: ours.iter().map(|((_, k), v)| (k.len() + v.len()) as u64).sum(),
+            bytes: ours
+                .iter()
+                .map(|((_, k), v)| (k.len() + v.len()) as u64)
+                .sum(),
         })
     }
 }

@@ -168,7 +168,12 @@ async fn open_files_have_an_end_before_the_process_has_none_left() {
     let read = json!({ "path": "/w/a.txt" });
     let read = call_on(&sandbox, &plugin, &grant, "read", read).await;
     assert_eq!(text(&read), "here");
-    assert!(open() <= before + 20, "{} were open, {} are", before, open());
+    assert!(
+        open() <= before + 20,
+        "{} were open, {} are",
+        before,
+        open()
+    );
 }
 
 #[tokio::test]
@@ -208,7 +213,16 @@ async fn state_has_a_quota() {
         )
         .await
         .unwrap();
-    let many = text(&call_on(&sandbox, &other, &grant, "state_flood", json!({ "bytes": 1 })).await);
+    let many = text(
+        &call_on(
+            &sandbox,
+            &other,
+            &grant,
+            "state_flood",
+            json!({ "bytes": 1 }),
+        )
+        .await,
+    );
     assert!(
         many.starts_with("kept 10000, ") && many.contains("10000 keys"),
         "{many}"
@@ -244,7 +258,14 @@ async fn no_key_reaches_another_plugins_state() {
         let keys = of("state_keys").await;
         assert_eq!(text(&keys), "[]", "{key:?}");
     }
-    let kept = call_on(&sandbox, &victim, &grant, "state_get", json!({ "key": "k" })).await;
+    let kept = call_on(
+        &sandbox,
+        &victim,
+        &grant,
+        "state_get",
+        json!({ "key": "k" }),
+    )
+    .await;
     assert!(text(&kept).contains("the victim's"));
 }
 
@@ -350,7 +371,10 @@ async fn frozen_time_passes_by_sleeping_and_takes_none() {
     let said: Value = serde_json::from_str(&text(&first)).unwrap();
     let times: Vec<u64> = serde_json::from_value(said["times"].clone()).unwrap();
     let hour = 3_600_000_000_000;
-    let hours: Vec<u64> = times.windows(2).map(|pair| (pair[1] - pair[0]) / hour).collect();
+    let hours: Vec<u64> = times
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]) / hour)
+        .collect();
     // Slept, blocked, polled the shorter of two, then the longer; what was ready at once cost nothing.
     assert_eq!(hours, [1, 1, 1, 1, 0], "{said}");
     assert_eq!(said["first"], json!([1, 2]), "the shorter one, asked twice");
@@ -394,5 +418,9 @@ async fn memory_is_counted_with_what_is_held_at_once() {
     let mut grant = grant();
     grant.limits.memory = Bytes(8 << 20);
     let outcome = attack(&grant, "fill", json!({})).await;
-    error(&outcome, CallErrorKind::Limit, "more memory than its limit of 8MiB");
+    error(
+        &outcome,
+        CallErrorKind::Limit,
+        "more memory than its limit of 8MiB",
+    );
 }
