@@ -446,7 +446,25 @@ pub(crate) fn failure_of(failure: wit_types::Failure, limit: u64) -> CallError {
     CallError::new(kind, message)
 }
 
-pub(crate) fn output_error(size: u64, limit: u64) -> CallError {
+/// What a piece of an answer costs beside its bytes, so that a flood of empty ones has an end too. The first is free: an answer of one piece may have
+/// exactly as many bytes as the limit says.
+const PIECE_OVERHEAD: u64 = 16;
+
+/// Hold an answer, given as the sizes of its pieces, to the output limit.
+pub(crate) fn within_output(
+    sizes: impl IntoIterator<Item = usize>,
+    limit: u64,
+) -> Result<(), CallError> {
+    let piece = |size| size as u64 + PIECE_OVERHEAD;
+    let size = sizes.into_iter().map(piece).sum::<u64>();
+    let size = size.saturating_sub(PIECE_OVERHEAD);
+    if size > limit {
+        return Err(output_error(size, limit));
+    }
+    Ok(())
+}
+
+fn output_error(size: u64, limit: u64) -> CallError {
     CallError::new(
         CallErrorKind::Limit,
         format!(
@@ -458,16 +476,13 @@ pub(crate) fn output_error(size: u64, limit: u64) -> CallError {
 }
 
 fn parts_of(parts: Vec<wit_types::Part>, limit: u64) -> Result<Vec<Part>, CallError> {
-    let size: usize = parts
-        .iter()
-        .map(|part| match part {
+    within_output(
+        parts.iter().map(|part| match part {
             wit_types::Part::Text(text) | wit_types::Part::Json(text) => text.len(),
             wit_types::Part::Blob(blob) => blob.mime.len() + blob.bytes.len(),
-        })
-        .sum();
-    if size as u64 > limit {
-        return Err(output_error(size as u64, limit));
-    }
+        }),
+        limit,
+    )?;
     parts
         .into_iter()
         .map(|part| match part {

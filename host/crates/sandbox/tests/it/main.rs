@@ -3,6 +3,7 @@
 //! The guests are built by `cargo xtask test` (from `tests/guests`) into `target/guests`, the first-party plugins
 //! (from `plugins`) into `target/plugins`.
 
+mod attacks;
 mod boundaries;
 mod common;
 mod first_party;
@@ -11,3 +12,4 @@ mod loading;
 mod storms;
 mod summaries;
 mod worlds;
+mod written;
