@@ -3,6 +3,7 @@
 //! Code that was damaged after it was written loads without an error and kills the host with it, and a file that is cut short under a mapping is
 //! a SIGBUS. So every file has its hash beside it, is read and compared before it is mapped, and is only ever replaced by renaming.
 
+use crate::error::in_brief;
 use crate::plugin::PluginInfo;
 use crate::{Compiler, SandboxError};
 use std::hash::{Hash, Hasher};
@@ -60,7 +61,7 @@ impl Cache<'_> {
         // Mapped before it is kept: what this engine has no room for is no use to anybody. Renaming changes nothing beneath the mapping.
         let component = map(engine, &fresh.0).map_err(|error| SandboxError::Compile {
             path: source.to_owned(),
-            message: format!("{error:#}"),
+            message: in_brief(&format!("{error:#}")),
         })?;
         // The sum goes first: code without its sum is compiled again, code with another's never runs.
         self.put(&sum_path(&code), sum.to_string().as_bytes())?;

@@ -145,3 +145,36 @@ pub fn limit_this_process() -> Result<(), String> {
         .and_then(|()| setrlimit(Resource::Core, limit(0)))
         .map_err(|e| format!("cannot limit this process: {e}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said when the compiling process does this instead of compiling.
+    fn said_of(script: &str) -> String {
+        let compiler = Compiler::Child {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), script.into()],
+        };
+        let failed = compiler.compile(Path::new("in.wasm"), Path::new("out.cwasm"));
+        failed.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_process_that_runs_into_a_limit_says_which() {
+        let said = said_of("ulimit -t 1; while :; do :; done");
+        assert!(said.contains("more than 120 s of computing"), "{said}");
+        let said = said_of("echo 'memory allocation failed' >&2; kill -ABRT $$");
+        assert!(said.contains("needs more memory than the 4GiB"), "{said}");
+        let said = said_of("kill -XFSZ $$");
+        assert!(said.contains("longer than 256MiB"), "{said}");
+        let said = said_of("echo 'not valid' >&2; exit 1");
+        assert!(said.ends_with("not valid"), "{said}");
+    }
+
+    #[test]
+    fn a_process_that_says_much_is_heard_in_part() {
+        let said = said_of("yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa | head -c 10000000 >&2; exit 1");
+        assert!(said.len() < 3_000, "{} bytes", said.len());
+    }
+}

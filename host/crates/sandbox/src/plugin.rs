@@ -2,6 +2,7 @@
 
 use crate::bindings::exports::charthouse::plugin as exports;
 use crate::cache::{Cache, hash_of};
+use crate::error::in_brief;
 use crate::guest::Guest;
 use crate::{Sandbox, SandboxError};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,8 @@ use wasmtime::component::InstancePre;
 
 /// Longest component. Python's interpreter with its library, the largest guest known, has 18 MB.
 const COMPONENT_MAX: u64 = 64 << 20;
+/// Most tools of one plugin: more than any model can be told of.
+const TOOLS_MAX: usize = 1_000;
 
 /// What a component can be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -185,7 +188,7 @@ impl Sandbox {
             .component(&linked.engine, &plugin.path, plugin.info.hash)?;
         let link = |error: wasmtime::Error| SandboxError::Link {
             path: plugin.path.clone(),
-            message: format!("{error:#}"),
+            message: in_brief(&format!("{error:#}")),
         };
         let pre = linked.linker.instantiate_pre(&component).map_err(link)?;
         let has = |interface: &str| {
@@ -236,12 +239,18 @@ impl Sandbox {
     async fn probe_tools(&self, plugin: &Plugin) -> Result<Vec<ToolSpec>, SandboxError> {
         let broken = |message: String| SandboxError::Probe {
             path: plugin.path.clone(),
-            message,
+            message: in_brief(&message),
         };
         let described = self
             .specs(plugin)
             .await
             .map_err(|e| broken(e.to_string()))?;
+        if described.len() > TOOLS_MAX {
+            return Err(broken(format!(
+                "it has {} tools, and no plugin may have more than {TOOLS_MAX}",
+                described.len()
+            )));
+        }
         let mut names = BTreeSet::new();
         let mut tools = Vec::with_capacity(described.len());
         for spec in described {

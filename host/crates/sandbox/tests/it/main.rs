@@ -4,6 +4,7 @@
 //! (from `plugins`) into `target/plugins`.
 
 mod attacks;
+mod bombs;
 mod boundaries;
 mod common;
 mod first_party;
