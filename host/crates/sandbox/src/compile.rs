@@ -174,7 +174,9 @@ mod tests {
 
     #[test]
     fn a_process_that_says_much_is_heard_in_part() {
-        let said = said_of("yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa | head -c 10000000 >&2; exit 1");
+        let said = said_of(
+            "yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa | head -c 10000000 >&2; exit 1",
+        );
         assert!(said.len() < 3_000, "{} bytes", said.len());
     }
 }

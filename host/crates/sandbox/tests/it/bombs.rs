@@ -14,7 +14,14 @@ async fn refused(bytes: &[u8], about: &str) {
     assert!(error.contains(about), "`{about}` is not in: {error}");
     assert!(error.len() < 4_000, "{} bytes of error", error.len());
     let plugin = load(&sandbox, "hostile").await;
-    let echo = call_on(&sandbox, &plugin, &grant(), "echo", json!({ "text": "fine" })).await;
+    let echo = call_on(
+        &sandbox,
+        &plugin,
+        &grant(),
+        "echo",
+        json!({ "text": "fine" }),
+    )
+    .await;
     assert_eq!(text(&echo), "fine");
 }
 
@@ -57,7 +64,8 @@ async fn more_of_anything_than_there_may_be_is_refused() {
     let modules = format!("(component {})", "(core module)".repeat(2_000));
     text_refused(&modules, "modules count exceeds").await;
     let places = "0 ".repeat(100_000);
-    let jump = format!("(component (core module (func (block (br_table {places} (i32.const 0))))))");
+    let jump =
+        format!("(component (core module (func (block (br_table {places} (i32.const 0))))))");
     text_refused(&jump, "br_table").await;
     let mut imports = String::new();
     for n in 0..50_000 {

@@ -16,17 +16,22 @@ use types::{
 
 /// The component of the test guest `name`.
 pub fn guest(name: &str) -> PathBuf {
-    let directory = std::env::var_os("CHARTHOUSE_TEST_GUESTS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/guests"),
-        PathBuf::from,
-    );
-    let path = directory.join(format!("{name}.wasm"));
+    let path = guest_path(name);
     assert!(
         path.exists(),
         "{} is not built; run `cargo xtask test`",
         path.display()
     );
     path
+}
+
+/// Where the component of the test guest `name` is, once it is built.
+pub fn guest_path(name: &str) -> PathBuf {
+    let directory = std::env::var_os("CHARTHOUSE_TEST_GUESTS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/guests"),
+        PathBuf::from,
+    );
+    directory.join(format!("{name}.wasm"))
 }
 
 struct TestClock(Instant);

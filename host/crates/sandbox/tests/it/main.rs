@@ -7,6 +7,7 @@ mod attacks;
 mod bombs;
 mod boundaries;
 mod common;
+mod determinism;
 mod first_party;
 mod limits;
 mod loading;
