@@ -21,6 +21,7 @@ cargo xtask VERB
   languages            build the test guests in C, JavaScript and Python, with toolchains from their registries
   wire [-- litellm]    the providers' dialects against servers that others have written (needs Python and Node)
   conformance          the statechart conformance cases
+  fuzz [--seconds N]   inputs that nobody would write, for everything that reads what strangers write
   bench                ratios against floors measured in the same run; writes docs/benchmarks.md
   docs [--check]       generate docs/cli.md from the program's own help
 ";
@@ -50,6 +51,7 @@ fn run() -> Result<()> {
         Some("languages") => languages::run_all().map(|_| ()),
         Some("wire") => wire::run(&rest),
         Some("conformance") => test::conformance(),
+        Some("fuzz") => test::fuzz(&rest),
         Some("bench") => bench::run(),
         Some("docs") => docs::run(rest.contains(&"--check")),
         Some("help" | "--help" | "-h") | None => {

@@ -70,7 +70,19 @@ pub fn run() -> Result<()> {
         )?;
     }
     conformance()?;
+    fuzz(&["--seconds", "2"])?;
     docs::run(true)
+}
+
+/// Run the fuzz targets; `tests/fuzz` knows the options.
+pub fn fuzz(options: &[&str]) -> Result<()> {
+    let mut command = cargo();
+    command
+        .args(["run", "--quiet", "--locked", "--package", "charthouse-fuzz", "--"])
+        .args(options)
+        .env("CHARTHOUSE_FUZZ", target().join("fuzz"))
+        .env("CHARTHOUSE_TEST_GUESTS", target().join("guests"));
+    shell::run(&mut command)
 }
 
 /// Run the conformance cases.

@@ -16,6 +16,8 @@ use policy::{Access, ClockMode, Grant, Limits, RandomMode};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::time::Duration;
+use tokio::sync::{SemaphorePermit, TryAcquireError};
+use tokio::time::Instant;
 use types::{CallError, CallErrorKind, ContentHash, Outcome, Part, Timestamp};
 use wasmtime::component::{Instance, ResourceTable};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
@@ -40,6 +42,14 @@ pub struct CallContext {
     pub seed: String,
     /// The model the call may use; with `None` the `model` import answers `denied`.
     pub model: Option<GuestModel>,
+}
+
+/// Why a call found no place.
+enum Full {
+    /// All were taken until its deadline.
+    Busy,
+    /// There are no more calls.
+    Closed,
 }
 
 /// A call of a tool.
@@ -150,14 +160,15 @@ impl Sandbox {
         };
         let limits = &grant.limits;
         let until = deadline::at(limits.deadline);
-        let Some(permit) = deadline::within(until, self.permits.acquire()).await else {
-            return unavailable(format!(
-                "{} calls were running, as many as may run at once, and none ended before this call's deadline of {:?} was over; try again later",
-                self.settings.concurrency, limits.deadline
-            ));
-        };
-        let Ok(_permit) = permit else {
-            return unavailable("the sandbox is shutting down".into());
+        let _permit = match self.place(until).await {
+            Ok(permit) => permit,
+            Err(Full::Busy) => {
+                return unavailable(format!(
+                    "{} calls were running, as many as may run at once, and none ended before this call's deadline of {:?} was over; try again later",
+                    self.settings.concurrency, limits.deadline
+                ));
+            }
+            Err(Full::Closed) => return unavailable("the sandbox is shutting down".into()),
         };
         let tail = Tail::default();
         let guest = match self.guest(plugin, grant, context, tail.clone()) {
@@ -203,6 +214,20 @@ impl Sandbox {
             wall: self.settings.clock.monotonic().saturating_sub(started),
             fuel,
             memory: guest.limiter.peak as u64,
+        }
+    }
+
+    /// A place among the calls that may run at once; where there is none, the first that comes free before `until`. Who waits is served first.
+    async fn place(&self, until: Instant) -> Result<SemaphorePermit<'_>, Full> {
+        // Nearly always there is one, and waiting for what is there costs an allocation and a share of the task's turn.
+        match self.permits.try_acquire() {
+            Ok(permit) => return Ok(permit),
+            Err(TryAcquireError::Closed) => return Err(Full::Closed),
+            Err(TryAcquireError::NoPermits) => {}
+        }
+        match deadline::within(until, self.permits.acquire()).await {
+            Some(permit) => permit.map_err(|_| Full::Closed),
+            None => Err(Full::Busy),
         }
     }
 
