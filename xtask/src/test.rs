@@ -77,7 +77,14 @@ pub fn run() -> Result<()> {
 pub fn fuzz(options: &[&str]) -> Result<()> {
     let mut command = cargo();
     command
-        .args(["run", "--quiet", "--locked", "--package", "charthouse-fuzz", "--"])
+        .args([
+            "run",
+            "--quiet",
+            "--locked",
+            "--package",
+            "charthouse-fuzz",
+            "--",
+        ])
         .args(options)
         .env("CHARTHOUSE_FUZZ", target().join("fuzz"))
         .env("CHARTHOUSE_TEST_GUESTS", target().join("guests"));

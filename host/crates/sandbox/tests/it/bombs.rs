@@ -2,7 +2,7 @@
 //! words. What costs too much to compile meets the limits of the compiling process, which `compile` tests.
 
 use crate::common::{call_on, grant, load, sandbox, text};
-use crate::written::load_bytes;
+use crate::written::{SPECS, Written, load_bytes};
 use serde_json::json;
 use std::fmt::Write;
 
@@ -79,4 +79,34 @@ async fn more_of_anything_than_there_may_be_is_refused() {
 async fn long_names_are_cut_in_what_is_said() {
     let name = "a".repeat(90_000);
     text_refused(&format!("(component (import \"{name}\" (func)))"), "linked").await;
+}
+
+#[tokio::test]
+async fn a_plugin_has_so_many_tools_and_no_more() {
+    // All of them without a name, far apart from what the harmless one says.
+    let written = Written {
+        fields: Written::word(SPECS, 65_536) + &Written::word(SPECS + 4, 1_001),
+        ..Written::default()
+    };
+    refused(&written.bytes(), "it has 1001 tools").await;
+}
+
+#[tokio::test]
+async fn what_is_no_file_or_too_long_a_one_is_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let large = directory.path().join("large.wasm");
+    let file = std::fs::File::create(&large).unwrap();
+    file.set_len((64 << 20) + 1).unwrap();
+    let pipe = directory.path().join("pipe.wasm");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    for (path, about) in [
+        (large.as_path(), "no component may be longer than 64MiB"),
+        (&pipe, "neither a file nor a directory"),
+        (directory.path(), "a directory"),
+    ] {
+        let name = types::PluginName::parse("p").unwrap();
+        let error = sandbox().load(name, path, false).await.err().unwrap();
+        assert!(error.to_string().contains(about), "{error}");
+    }
 }
