@@ -41,6 +41,10 @@ fn allowed() -> BTreeMap<String, BTreeSet<String>> {
         ("conformance".into(), parts(&["types", "chart"])),
         ("xtask".into(), parts(&[])),
         (part("tests"), parts(&[])),
+        (
+            part("fuzz"),
+            parts(&["types", "policy", "definitions", "sandbox"]),
+        ),
     ])
 }
 

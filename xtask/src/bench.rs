@@ -11,7 +11,7 @@ mod report;
 mod server;
 
 use crate::shell::{cargo, root, target};
-use crate::{demo, guests, shell};
+use crate::{demo, guests, languages, shell};
 use anyhow::{Context, Result, bail};
 use measure::Figure;
 use report::Section;
@@ -19,12 +19,18 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Benches inside the parts: package, bench, title, how.
-const PARTS: [(&str, &str, &str, &str); 6] = [
+const PARTS: [(&str, &str, &str, &str); 7] = [
     (
         "charthouse-sandbox",
         "call",
         "A sandboxed call",
-        "`Sandbox::call` with everything it does (policy's grant, argument check, watched files, memory limit, fuel, deadline, log) in a fresh instance, on one thread, against raw wasmtime on the same component: the same pooled engine, typed bindings, a fresh instance with a WASI context, and nothing else.",
+        "`Sandbox::call` with everything it does (policy's grant, argument check, watched files, memory limit, fuel, deadline, log) in a fresh instance, on one thread where nothing else is said, against raw wasmtime on the same component: the same pooled engine, typed bindings, a fresh instance with a WASI context, and nothing else.",
+    ),
+    (
+        "charthouse-runtime",
+        "grants",
+        "Grants",
+        "From the active states and a tool's name to what the call may do, for a house with a ceiling, a default policy of thirty rules, an agent's own policy and those of three nested states.",
     ),
     (
         "charthouse-chart",
@@ -69,6 +75,7 @@ pub fn run() -> Result<()> {
         ),
     ));
     let guests = guests::tests()?;
+    languages::run_all()?;
     let host = demo::build_host()?;
     build_benches()?;
     let mut sections = vec![Section {

@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod docs;
 mod guests;
+mod languages;
 mod shell;
 mod test;
 mod wire;
@@ -17,8 +18,10 @@ cargo xtask VERB
   plugins              build every component under plugins/ into target/plugins
   demo [-- DIR]        the main job on the embedded provider: survey DIR (default: this repository)
   test                 everything CI checks: fmt, clippy, tests, doc tests, arrows, generated docs
+  languages            build the test guests in C, JavaScript and Python, with toolchains from their registries
   wire [-- litellm]    the providers' dialects against servers that others have written (needs Python and Node)
   conformance          the statechart conformance cases
+  fuzz [--seconds N]   inputs that nobody would write, for everything that reads what strangers write
   bench                ratios against floors measured in the same run; writes docs/benchmarks.md
   docs [--check]       generate docs/cli.md from the program's own help
 ";
@@ -45,8 +48,10 @@ fn run() -> Result<()> {
         Some("plugins") => guests::plugins().map(|_| ()),
         Some("demo") => demo::run(&rest),
         Some("test") => test::run(),
+        Some("languages") => languages::run_all().map(|_| ()),
         Some("wire") => wire::run(&rest),
         Some("conformance") => test::conformance(),
+        Some("fuzz") => test::fuzz(&rest),
         Some("bench") => bench::run(),
         Some("docs") => docs::run(rest.contains(&"--check")),
         Some("help" | "--help" | "-h") | None => {

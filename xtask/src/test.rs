@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that CI checks, in the order in which a mistake shows soonest.
 
 use crate::shell::{self, cargo, root, target};
-use crate::{docs, guests};
+use crate::{docs, guests, languages};
 use anyhow::Result;
 use std::process::Command;
 
@@ -10,6 +10,8 @@ pub fn run() -> Result<()> {
     shell::run(cargo().args(["fmt", "--all", "--check"]))?;
     let plugins = guests::plugins()?;
     let test_guests = guests::tests()?;
+    // What cannot be built is said and left out.
+    languages::run_all()?;
     for workspace in ["plugins", "sdk/rust", "tests/guests"] {
         shell::run(
             cargo()
@@ -69,6 +71,24 @@ pub fn run() -> Result<()> {
     }
     conformance()?;
     docs::run(true)
+}
+
+/// Run the fuzz targets for as long as is asked; `tests/fuzz` knows the options, and has a test that runs them for a moment.
+pub fn fuzz(options: &[&str]) -> Result<()> {
+    let mut command = cargo();
+    command
+        .args([
+            "run",
+            "--quiet",
+            "--locked",
+            "--package",
+            "charthouse-fuzz",
+            "--",
+        ])
+        .args(options)
+        .env("CHARTHOUSE_FUZZ", target().join("fuzz"))
+        .env("CHARTHOUSE_TEST_GUESTS", target().join("guests"));
+    shell::run(&mut command)
 }
 
 /// Run the conformance cases.

@@ -6,8 +6,8 @@ use crate::suggest::{self, shown};
 use crate::tree::{Entry, Node};
 use crate::walk::{Fields, Walk};
 use policy::{
-    Access, ClockMode, HardLinks, LimitsPatch, MountPatch, Overlay, RandomMode, StagePatch, ToolRule,
-    Verdict,
+    Access, ClockMode, HardLinks, LimitsPatch, MountPatch, Overlay, RandomMode, StagePatch,
+    ToolRule, Verdict,
 };
 use types::{Bytes, Count, Marked, SecretRef, UnitError, parse_duration};
 

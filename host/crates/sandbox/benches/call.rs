@@ -3,30 +3,32 @@
 //! Both sides use the same component, the same kind of pooled engine, one thread, and a fresh instance with a WASI context for every call. The floor has
 //! nothing else: no policy, no check of arguments, no limits, no deadline, no watch over files, no log.
 
+#[path = "call/crowd.rs"]
+mod crowd;
+#[path = "call/loads.rs"]
+mod loads;
 #[path = "../../../../xtask/src/bench/measure.rs"]
 mod measure;
 #[path = "call/raw.rs"]
 mod raw;
+#[path = "call/setting.rs"]
+mod setting;
 
-use charthouse_sandbox::{
-    CallContext, Compiler, Plugin, Sandbox, Settings, ToolRequest, compile_component,
-};
+use charthouse_sandbox::{CallContext, ToolRequest};
 use measure::{Figure, Floor, Goal, compare};
-use policy::{Access, ClockMode, Grant, Limits, Mount, RandomMode, Verdict};
 use raw::Raw;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
-use types::{Clock, Outcome, Part, PluginName, Timestamp, ToolName};
 
-const ROUNDS: usize = 201;
-const CALLS: u32 = 200;
+const ROUNDS: usize = 101;
+/// How long one turn of one side takes, roughly.
+const TURN: Duration = Duration::from_millis(2);
 
 /// One comparison.
 struct Case {
-    what: &'static str,
+    what: String,
     component: PathBuf,
     tool: &'static str,
     arguments: String,
@@ -37,46 +39,109 @@ struct Case {
 fn main() {
     let files = tempfile::tempdir().expect("a directory can be made");
     std::fs::write(files.path().join("a.txt"), "x".repeat(99) + "\n").expect("it can be written");
-    let text = "x".repeat(89);
-    let cases = [
-        Case {
-            what: "100 B in and out, minimal guest",
-            component: built("guests/minimal.wasm"),
-            tool: "echo",
-            arguments: json!({ "text": text }).to_string(),
-            mount: None,
-            note: "The rest is the grant made into a store, arguments checked against the tool's schema, fuel that yields, the deadline, two readings of the clock.",
-        },
-        Case {
-            what: "100 B in and out, Rust with std",
-            component: built("guests/hostile.wasm"),
-            tool: "echo",
-            arguments: json!({ "text": text }).to_string(),
-            mount: None,
-            note: "The same; the guest's own part is larger.",
-        },
-        Case {
-            what: "`fs.read` of 100 B through a read-only mount",
-            component: built("plugins/fs.wasm"),
-            tool: "read",
-            arguments: json!({ "path": "/workspace/a.txt" }).to_string(),
-            mount: Some(files.path().to_owned()),
-            note: "And every path is resolved and compared by the host before WASI sees it, which the floor leaves to WASI.",
-        },
-    ];
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .expect("the event loop starts");
-    for case in &cases {
+    loads::if_child(&runtime);
+    for case in &cases(files.path()) {
         println!("{}", measured(&runtime, case));
+    }
+    for language in LANGUAGES {
+        for case in &in_language(language, files.path()) {
+            println!("{}", measured(&runtime, case));
+        }
+    }
+    for figure in crowd::figures().into_iter().chain(loads::figures(&runtime)) {
+        println!("{figure}");
     }
 }
 
+/// Guests in other languages, which are measured where `cargo xtask languages` could build them: what they are called, what of theirs reads files.
+const LANGUAGES: [(&str, &str, bool); 3] = [
+    ("C", "lang-c", true),
+    ("JavaScript", "lang-javascript", false),
+    ("Python", "lang-python", true),
+];
+
+fn echo(what: &str, component: &str, bytes: usize, note: &'static str) -> Case {
+    Case {
+        what: what.into(),
+        component: setting::built(component),
+        tool: "echo",
+        arguments: json!({ "text": "x".repeat(bytes.saturating_sub(11)) }).to_string(),
+        mount: None,
+        note,
+    }
+}
+
+fn cases(files: &Path) -> Vec<Case> {
+    vec![
+        echo(
+            "100 B in and out, minimal guest",
+            "guests/minimal.wasm",
+            100,
+            "The rest is the grant made into a store, arguments checked against the tool's schema, fuel that yields, the deadline, two readings of the clock.",
+        ),
+        echo(
+            "10 KB in and out, minimal guest",
+            "guests/minimal.wasm",
+            10_000,
+            "Arguments are parsed once more to be checked.",
+        ),
+        echo(
+            "1 MB in and out, minimal guest",
+            "guests/minimal.wasm",
+            1_000_000,
+            "Both sides copy it in and out; reading the arguments as JSON to check them comes to it.",
+        ),
+        echo(
+            "100 B in and out, Rust with std",
+            "guests/hostile.wasm",
+            100,
+            "The same; the guest's own part is larger.",
+        ),
+        Case {
+            what: "`fs.read` of 100 B through a read-only mount".into(),
+            component: setting::built("plugins/fs.wasm"),
+            tool: "read",
+            arguments: json!({ "path": "/workspace/a.txt" }).to_string(),
+            mount: Some(files.to_owned()),
+            note: "And every path is resolved and compared by the host before WASI sees it, which the floor leaves to WASI.",
+        },
+    ]
+}
+
+/// The cases of a guest in another language; none where it is not built, or imports what this sandbox does not link.
+fn in_language((name, component, reads): (&str, &str, bool), files: &Path) -> Vec<Case> {
+    let file = format!("guests/{component}.wasm");
+    if let Err(error) = setting::available(&file) {
+        eprintln!("not measured: {name}: {error}");
+        return Vec::new();
+    }
+    let mut cases = vec![echo(
+        &format!("100 B in and out, {name}"),
+        &file,
+        100,
+        "A fresh interpreter or C library for every call, on both sides.",
+    )];
+    if reads {
+        cases.push(Case {
+            what: format!("reads 100 B through a read-only mount, {name}"),
+            component: setting::built(&file),
+            tool: "read",
+            arguments: json!({ "path": "/workspace/a.txt" }).to_string(),
+            mount: Some(files.to_owned()),
+            note: "",
+        });
+    }
+    cases
+}
+
 fn measured(runtime: &Runtime, case: &Case) -> Figure {
-    let sandbox = sandbox();
-    let plugin = load(runtime, &sandbox, case);
-    let grant = grant(case);
+    let sandbox = setting::sandbox(raw::CONCURRENCY);
+    let plugin = setting::load(runtime, &sandbox, &case.component);
+    let grant = setting::grant(case.tool, case.mount.as_deref());
     let context = CallContext::default();
     let request = ToolRequest {
         tool: case.tool,
@@ -84,13 +149,16 @@ fn measured(runtime: &Runtime, case: &Case) -> Figure {
         id: "bench/1",
         grant: &grant,
     };
-    let raw = Raw::new(&compiled(&case.component), case.mount.clone());
-    let said = text(runtime.block_on(sandbox.call(&plugin, request, &context)));
+    let raw = Raw::new(&setting::code_of(&case.component), case.mount.clone());
+    let said = setting::text(runtime.block_on(sandbox.call(&plugin, request, &context)));
     let floor_said = runtime.block_on(raw.call(case.tool, &case.arguments));
     assert_eq!(said, floor_said, "both do the same work");
+    let started = Instant::now();
+    runtime.block_on(raw.call(case.tool, &case.arguments));
+    let calls = (TURN.as_nanos() / started.elapsed().as_nanos().max(1)).clamp(1, 200) as u32;
     let compared = compare(
         ROUNDS,
-        CALLS,
+        calls,
         |calls| {
             runtime.block_on(async {
                 for _ in 0..calls {
@@ -108,7 +176,7 @@ fn measured(runtime: &Runtime, case: &Case) -> Figure {
         },
     );
     Figure {
-        what: case.what.into(),
+        what: case.what.clone(),
         value: compared.subject / 1e3,
         unit: "µs".into(),
         floor: Some(Floor {
@@ -118,89 +186,5 @@ fn measured(runtime: &Runtime, case: &Case) -> Figure {
         }),
         goal: Some(Goal::Times(1.3)),
         note: case.note.into(),
-    }
-}
-
-/// A component that `cargo xtask bench` has built, below the target directory.
-fn built(name: &str) -> PathBuf {
-    let target = std::env::var_os("CHARTHOUSE_TEST_GUESTS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target"),
-        |guests| PathBuf::from(guests).join(".."),
-    );
-    let path = target.join(name);
-    assert!(
-        path.exists(),
-        "{} is not built; run `cargo xtask bench`",
-        path.display()
-    );
-    path
-}
-
-/// The machine code of `component`, in a file.
-fn compiled(component: &Path) -> PathBuf {
-    let name = component.file_stem().expect("a component has a name");
-    let code = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join(name)
-        .with_extension("bench.cwasm");
-    compile_component(component, &code).expect("the component compiles");
-    code
-}
-
-struct BenchClock(Instant);
-
-impl Clock for BenchClock {
-    fn now(&self) -> Timestamp {
-        Timestamp(1_795_000_000_000)
-    }
-    fn monotonic(&self) -> Duration {
-        self.0.elapsed()
-    }
-}
-
-fn sandbox() -> Sandbox {
-    Sandbox::new(Settings {
-        cache: Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-code"),
-        compiler: Compiler::Here,
-        concurrency: raw::CONCURRENCY,
-        clock: Arc::new(BenchClock(Instant::now())),
-        state: None,
-        http: None,
-    })
-}
-
-fn load(runtime: &Runtime, sandbox: &Sandbox, case: &Case) -> Arc<Plugin> {
-    let name = PluginName::parse("bench").expect("a plugin's name");
-    let loaded = runtime.block_on(sandbox.load(name, &case.component, true));
-    loaded.unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn grant(case: &Case) -> Grant {
-    let mount = |host: &PathBuf| Mount {
-        guest: "/workspace".into(),
-        host: host.clone(),
-        access: Access::ReadOnly,
-        hide: Vec::new(),
-        hard_links: policy::HardLinks::Allow,
-        stage: policy::Stage::default(),
-        within: None,
-    };
-    Grant {
-        tool: ToolName::parse(&format!("bench.{}", case.tool)).expect("a tool's name"),
-        verdict: Verdict::Allow,
-        mounts: case.mount.iter().map(mount).collect(),
-        env: Vec::new(),
-        net: Vec::new(),
-        net_ceiling: Vec::new(),
-        limits: Limits::default(),
-        clock: ClockMode::Real,
-        random: RandomMode::Real,
-        because: Vec::new(),
-    }
-}
-
-fn text(outcome: Outcome) -> String {
-    match outcome.result.as_deref() {
-        Ok([Part::Text(text), ..]) => text.clone(),
-        other => panic!("no text: {other:?}"),
     }
 }

@@ -19,6 +19,6 @@ wasmtime::component::bindgen!({
         }
     ",
     world: "charthouse:host/every",
-    imports: { default: trappable, "charthouse:plugin/model@0.1.0": async | trappable },
+    imports: { default: trappable, "charthouse:plugin/model@0.1.0": async | trappable, "charthouse:plugin/state@0.1.0": async | trappable },
     exports: { default: async },
 });

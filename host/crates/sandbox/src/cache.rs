@@ -3,6 +3,7 @@
 //! Code that was damaged after it was written loads without an error and kills the host with it, and a file that is cut short under a mapping is
 //! a SIGBUS. So every file has its hash beside it, is read and compared before it is mapped, and is only ever replaced by renaming.
 
+use crate::error::in_brief;
 use crate::plugin::PluginInfo;
 use crate::{Compiler, SandboxError};
 use std::hash::{Hash, Hasher};
@@ -41,41 +42,46 @@ impl Cache<'_> {
         content: ContentHash,
     ) -> Result<Component, SandboxError> {
         let code = self.code_path(engine, content);
-        if let Some(component) = self.mapped(engine, &code) {
-            return Ok(component);
+        if self.is_whole(&code) {
+            match map(engine, &code) {
+                Ok(component) => return Ok(component),
+                Err(error) => {
+                    tracing::warn!(file = %code.display(), %error, "compiled code is of another engine and is made again");
+                }
+            }
         }
         self.make_directory()?;
-        let fresh = self.temporary();
+        // Whatever goes wrong from here on, nothing half made stays behind.
+        let fresh = Temporary(self.temporary());
         let compiled = self
             .own_copy(source, content)
-            .and_then(|copy| self.compiler.compile(&copy.0, &fresh));
+            .and_then(|copy| self.compiler.compile(&copy.0, &fresh.0));
         compiled.map_err(|error| error.about(source))?;
-        let sum = hash_of(&fresh).map_err(|source| self.broken(&fresh, source))?;
+        let sum = hash_of(&fresh.0).map_err(|source| self.broken(&fresh.0, source))?;
+        // Mapped before it is kept: what this engine has no room for is no use to anybody. Renaming changes nothing beneath the mapping.
+        let component = map(engine, &fresh.0).map_err(|error| SandboxError::Compile {
+            path: source.to_owned(),
+            message: in_brief(&format!("{error:#}")),
+        })?;
         // The sum goes first: code without its sum is compiled again, code with another's never runs.
         self.put(&sum_path(&code), sum.to_string().as_bytes())?;
-        std::fs::rename(&fresh, &code).map_err(|source| self.broken(&code, source))?;
-        self.mapped(engine, &code)
-            .ok_or_else(|| SandboxError::Compile {
-                path: source.to_owned(),
-                message: "the compiled code cannot be read back".into(),
-            })
+        std::fs::rename(&fresh.0, &code).map_err(|source| self.broken(&code, source))?;
+        Ok(component)
     }
 
-    /// The code at `path`, if it is whole and of this engine.
-    fn mapped(&self, engine: &Engine, path: &Path) -> Option<Component> {
-        let sum = std::fs::read_to_string(sum_path(path)).ok()?;
-        if Some(hash_of(path).ok()?) != ContentHash::parse(sum.trim()) {
+    /// Whether the code at `path` is there and is what was compiled.
+    fn is_whole(&self, path: &Path) -> bool {
+        let Ok(sum) = std::fs::read_to_string(sum_path(path)) else {
+            return false;
+        };
+        let Ok(found) = hash_of(path) else {
+            return false;
+        };
+        let whole = Some(found) == ContentHash::parse(sum.trim());
+        if !whole {
             tracing::warn!(file = %path.display(), "compiled code is damaged and is made again");
-            return None;
         }
-        // SAFETY: `deserialize_file` trusts the file to be unmodified output of this version of wasmtime. It was written by our own compiling
-        // process into a directory of ours, its content has just been compared with the hash written at that time, and files in this directory
-        // are replaced only by renaming, so nothing changes beneath the mapping.
-        #[allow(unsafe_code)]
-        let component = unsafe { Component::deserialize_file(engine, path) };
-        component
-            .inspect_err(|error| tracing::warn!(file = %path.display(), %error, "compiled code is of another engine and is made again"))
-            .ok()
+        whole
     }
 
     fn info_path(&self, content: ContentHash) -> PathBuf {
@@ -136,7 +142,18 @@ impl Cache<'_> {
     }
 }
 
-/// A file that goes away with its owner.
+/// The code at `path`, which has just been found whole.
+fn map(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: `deserialize_file` trusts the file to be unmodified output of this version of wasmtime. It was written by our own compiling
+    // process into a directory of ours, its content has just been hashed and is that of the time when it was written, and files in this
+    // directory are replaced only by renaming, so nothing changes beneath the mapping.
+    #[allow(unsafe_code)]
+    unsafe {
+        Component::deserialize_file(engine, path)
+    }
+}
+
+/// A file that goes away with its owner, unless it was renamed.
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {

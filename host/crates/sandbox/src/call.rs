@@ -2,32 +2,37 @@
 
 use crate::bindings::charthouse::plugin::types as wit_types;
 use crate::bindings::exports::charthouse::plugin::tool as wit;
-use crate::deadline::within;
+use crate::deadline::{self, Overdue};
 use crate::files::{Settled, Watch, WatchedMount, layer_of};
 use crate::guest::{Guest, GuestModel, Log};
 use crate::limits::Limiter;
 use crate::net::{LinkClass, Network};
 use crate::plugin::{Loaded, Plugin};
 use crate::ran::Ran;
+use crate::state::Store as PluginState;
 use crate::streams::{Stdio, Tail};
+use crate::time::{Frozen, Stepping};
 use crate::{Sandbox, arguments, exports};
 use policy::{Access, ClockMode, Grant, Limits, RandomMode};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::{SemaphorePermit, TryAcquireError};
+use tokio::time::Instant;
 use types::{CallError, CallErrorKind, ContentHash, Outcome, Part, Timestamp};
 use wasmtime::component::{Instance, ResourceTable};
-use wasmtime::{Store, Trap};
-use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, I32Exit, WasiCtxBuilder};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
-/// Fuel after which a guest lets others run and its deadline is looked at: about a millisecond of work.
-const YIELD_FUEL: u64 = 1_000_000;
+/// Fuel after which a guest lets others run and its deadline is looked at: a tenth of a millisecond of work, or five thousand calls of the host.
+const YIELD_FUEL: u64 = 100_000;
 /// Most bytes one host call may carry out of a guest. A deadline cannot stop a copy, so the copy must be small; an answer beyond its `output` limit but
 /// below this is still measured and reported as what it is.
 const HOSTCALL_BYTES: usize = 32 << 20;
 /// Most handles to host resources a guest may hold at once; each open file is one.
 const HANDLES: usize = 1_000;
+/// Most random bytes a guest may ask for at once; they are made in the host's memory, which no limit of the guest's counts.
+const RANDOM_BYTES: u64 = 1 << 20;
 
 /// The file of the cache with the key that seals what a commit is about to do.
 const COMMIT_KEY: &str = "commit.key";
@@ -43,6 +48,14 @@ pub struct CallContext {
     pub model: Option<GuestModel>,
     /// Whether what the call changes in staged mounts is shown and dropped.
     pub dry_run: bool,
+}
+
+/// Why a call found no place.
+enum Full {
+    /// All were taken until its deadline.
+    Busy,
+    /// There are no more calls.
+    Closed,
 }
 
 /// A call of a tool.
@@ -171,14 +184,22 @@ impl Sandbox {
             Ok(loaded) => loaded,
             Err(error) => return unavailable(error.to_string()),
         };
-        let Ok(_permit) = self.permits.acquire().await else {
-            return unavailable("the sandbox is shutting down".into());
+        let limits = &grant.limits;
+        let until = deadline::at(limits.deadline);
+        let _permit = match self.place(until).await {
+            Ok(permit) => permit,
+            Err(Full::Busy) => {
+                return unavailable(format!(
+                    "{} calls were running, as many as may run at once, and none ended before this call's deadline of {:?} was over; try again later",
+                    self.settings.concurrency, limits.deadline
+                ));
+            }
+            Err(Full::Closed) => return unavailable("the sandbox is shutting down".into()),
         };
         let guest = match self.guest(plugin, grant, context, stdio) {
             Ok(guest) => guest,
             Err(error) => return stopped(error),
         };
-        let limits = &grant.limits;
         let pre = loaded.pre(LinkClass::of(grant));
         let mut store = Store::new(pre.engine(), guest);
         store.limiter(|guest| &mut guest.limiter);
@@ -191,19 +212,14 @@ impl Sandbox {
         if let Err(error) = fuelled {
             return unavailable(format!("{error:#}"));
         }
-        let finished = within(limits.deadline, async {
+        deadline::watch(&mut store, until);
+        let finished = deadline::within(until, async {
             let instance = pre.instantiate_async(&mut store).await?;
             work(&mut store, &instance, &loaded).await
         })
         .await;
         let result = match finished {
-            None => Err(CallError::new(
-                CallErrorKind::Limit,
-                format!(
-                    "the call ran past its deadline of {:?} and was stopped; ask for less, or raise `limits: {{ deadline: … }}`",
-                    limits.deadline
-                ),
-            )),
+            None => Err(overdue(limits)),
             Some(Ok(result)) => Ok(result),
             Some(Err(error)) => Err(in_words(&error, limits, &store.data().limiter, &stdio.tail)),
         };
@@ -236,6 +252,20 @@ impl Sandbox {
         }
     }
 
+    /// A place among the calls that may run at once; where there is none, the first that comes free before `until`. Who waits is served first.
+    async fn place(&self, until: Instant) -> Result<SemaphorePermit<'_>, Full> {
+        // Nearly always there is one, and waiting for what is there costs an allocation and a share of the task's turn.
+        match self.permits.try_acquire() {
+            Ok(permit) => return Ok(permit),
+            Err(TryAcquireError::Closed) => return Err(Full::Closed),
+            Err(TryAcquireError::NoPermits) => {}
+        }
+        match deadline::within(until, self.permits.acquire()).await {
+            Some(permit) => permit.map_err(|_| Full::Closed),
+            None => Err(Full::Busy),
+        }
+    }
+
     fn guest(
         &self,
         plugin: &Plugin,
@@ -255,8 +285,12 @@ impl Sandbox {
             .then(|| Duration::from_millis(u64::try_from(context.time.0).unwrap_or(0)));
         if let Some(time) = frozen {
             wasi.wall_clock(Frozen(time));
-            wasi.monotonic_clock(Stepping::default());
         }
+        let stop_watch = (grant.clock == ClockMode::Frozen).then(Stepping::default);
+        if let Some(watch) = &stop_watch {
+            wasi.monotonic_clock(watch.clone());
+        }
+        wasi.max_random_size(RANDOM_BYTES);
         if grant.random == RandomMode::Seeded {
             let seed = ContentHash::of(context.seed.as_bytes());
             wasi.secure_random(StdRng::from_seed(*seed.as_bytes()));
@@ -306,7 +340,12 @@ impl Sandbox {
                 room: grant.limits.output.0,
                 ..Log::default()
             },
-            state: self.settings.state.clone(),
+            state: self
+                .settings
+                .state
+                .clone()
+                .map(|state| PluginState::new(state, plugin.shared_name().clone())),
+            stop_watch,
             model: context.model.clone(),
         })
     }
@@ -393,6 +432,16 @@ fn hides_names_alone(glob: &policy::HideGlob) -> bool {
         .is_some_and(|name| !name.contains('/'))
 }
 
+fn overdue(limits: &Limits) -> CallError {
+    CallError::new(
+        CallErrorKind::Limit,
+        format!(
+            "the call ran past its deadline of {:?} and was stopped; ask for less, or raise `limits: {{ deadline: … }}`",
+            limits.deadline
+        ),
+    )
+}
+
 /// Why a guest stopped, in words that say which limit it ran into or how it crashed.
 fn in_words(error: &wasmtime::Error, limits: &Limits, limiter: &Limiter, tail: &Tail) -> CallError {
     let limit = |message: String| CallError::new(CallErrorKind::Limit, message);
@@ -401,6 +450,24 @@ fn in_words(error: &wasmtime::Error, limits: &Limits, limiter: &Limiter, tail: &
         return limit(format!(
             "the call burnt all its fuel of {} and was stopped; ask for less, or raise `limits: {{ fuel: … }}`",
             limits.fuel
+        ));
+    }
+    if error.is::<Overdue>() {
+        return overdue(limits);
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return CallError::new(
+            CallErrorKind::Unavailable,
+            "there is no room for another instance at the moment; try again later",
+        );
+    }
+    if error
+        .root_cause()
+        .to_string()
+        .contains("store handle limit exceeded")
+    {
+        return limit(format!(
+            "the call held more than {HANDLES} handles (open files, streams, things to wait for) at once and was stopped"
         ));
     }
     if limiter.refused {
@@ -454,6 +521,24 @@ pub(crate) fn cut_at(mut message: String, limit: u64) -> String {
     message
 }
 
+/// What a piece of an answer costs beside its bytes, so that a flood of empty ones has an end too. The first is free: an answer of one piece may have
+/// exactly as many bytes as the limit says.
+const PIECE_OVERHEAD: u64 = 16;
+
+/// Hold an answer, given as the sizes of its pieces, to the output limit.
+pub(crate) fn within_output(
+    sizes: impl IntoIterator<Item = usize>,
+    limit: u64,
+) -> Result<(), CallError> {
+    let piece = |size| size as u64 + PIECE_OVERHEAD;
+    let size = sizes.into_iter().map(piece).sum::<u64>();
+    let size = size.saturating_sub(PIECE_OVERHEAD);
+    if size > limit {
+        return Err(output_error(size, limit));
+    }
+    Ok(())
+}
+
 pub(crate) fn output_error(size: u64, limit: u64) -> CallError {
     CallError::new(
         CallErrorKind::Limit,
@@ -466,16 +551,13 @@ pub(crate) fn output_error(size: u64, limit: u64) -> CallError {
 }
 
 fn parts_of(parts: Vec<wit_types::Part>, limit: u64) -> Result<Vec<Part>, CallError> {
-    let size: usize = parts
-        .iter()
-        .map(|part| match part {
+    within_output(
+        parts.iter().map(|part| match part {
             wit_types::Part::Text(text) | wit_types::Part::Json(text) => text.len(),
             wit_types::Part::Blob(blob) => blob.mime.len() + blob.bytes.len(),
-        })
-        .sum();
-    if size as u64 > limit {
-        return Err(output_error(size as u64, limit));
-    }
+        }),
+        limit,
+    )?;
     parts
         .into_iter()
         .map(|part| match part {
@@ -496,31 +578,4 @@ fn parts_of(parts: Vec<wit_types::Part>, limit: u64) -> Result<Vec<Part>, CallEr
             }),
         })
         .collect()
-}
-
-/// A calendar that stands still.
-struct Frozen(Duration);
-
-impl HostWallClock for Frozen {
-    fn resolution(&self) -> Duration {
-        Duration::from_millis(1)
-    }
-
-    fn now(&self) -> Duration {
-        self.0
-    }
-}
-
-/// A stop watch that moves a microsecond each time it is looked at: the same on every run, and a guest that waits for it to move is not caught in a loop.
-#[derive(Default)]
-struct Stepping(AtomicU64);
-
-impl HostMonotonicClock for Stepping {
-    fn resolution(&self) -> u64 {
-        1_000
-    }
-
-    fn now(&self) -> u64 {
-        self.0.fetch_add(1_000, Ordering::Relaxed)
-    }
 }

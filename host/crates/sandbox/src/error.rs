@@ -58,13 +58,24 @@ pub enum SandboxError {
     Engine(String),
 }
 
+/// How much is repeated of what a component made somebody say: names in it may be 100 kB long.
+const SAID_MAX: usize = 2_000;
+
+/// The beginning of a long text.
+pub(crate) fn in_brief(said: &str) -> String {
+    match said.char_indices().nth(SAID_MAX) {
+        Some((end, _)) => format!("{}…", &said[..end]),
+        None => said.to_owned(),
+    }
+}
+
 impl SandboxError {
     /// The same, speaking of the file that the person named rather than of a copy of it.
     pub(crate) fn about(self, named: &std::path::Path) -> Self {
         match self {
             SandboxError::Compile { message, .. } => SandboxError::Compile {
                 path: named.to_owned(),
-                message,
+                message: in_brief(&message),
             },
             other => other,
         }

@@ -1,24 +1,23 @@
-//! What a guest can reach while it runs: the data of its store, and the host's side of `log`, `state` and `model`.
+//! What a guest can reach while it runs: the data of its store, and the host's side of `log` and `model`.
 
-use crate::bindings::charthouse::plugin::{log, model, state, types as wit};
+use crate::bindings::charthouse::plugin::{log, model, types as wit};
 use crate::files::{Watch, WatchedView};
 use crate::limits::Limiter;
 use crate::net::{Network, RefusedView};
+use crate::state::Store;
+use crate::time::{Stepping, TimedView};
 use std::fmt;
 use std::sync::Arc;
-use types::{Item, Model, ModelParameters, Payload, Provenance, Role, State};
+use types::{Item, Model, ModelParameters, Payload, Provenance, Role};
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::clocks::WasiClocksView;
 use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
 use wasmtime_wasi::sockets::WasiSocketsCtxView;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtxView;
 
-/// Longest key of a plugin's own store; a key is a name, not data.
-const KEY_MAX: usize = 256;
 /// What a line of log costs beside its text, so that a flood of empty lines has an end too.
 const LINE_OVERHEAD: u64 = 32;
-/// Longest value: state is for bookmarks and small caches, files are for data.
-const VALUE_MAX: usize = 1 << 20;
 
 /// The data of one call's store.
 pub(crate) struct Guest {
@@ -29,7 +28,9 @@ pub(crate) struct Guest {
     pub(crate) net: Network,
     pub(crate) plugin: Arc<str>,
     pub(crate) log: Log,
-    pub(crate) state: Option<Arc<dyn State>>,
+    pub(crate) state: Option<Store>,
+    /// The stop watch, where time is frozen.
+    pub(crate) stop_watch: Option<Stepping>,
     pub(crate) model: Option<GuestModel>,
 }
 
@@ -79,6 +80,14 @@ impl Guest {
             notes: self.net.notes(),
         }
     }
+
+    pub(crate) fn time(&mut self) -> TimedView<'_> {
+        let watch = self.stop_watch.clone();
+        TimedView {
+            clocks: self.clocks(),
+            watch,
+        }
+    }
 }
 
 impl WasiView for Guest {
@@ -116,58 +125,6 @@ impl log::Host for Guest {
         };
         self.log.lines.push(format!("{level}: {message}"));
         Ok(())
-    }
-}
-
-impl Guest {
-    fn store(&self, key: &str) -> Result<Arc<dyn State>, wit::Failure> {
-        if key.len() > KEY_MAX {
-            return Err(wit::Failure::Invalid(format!(
-                "the key is longer than {KEY_MAX} bytes"
-            )));
-        }
-        self.state.clone().ok_or_else(|| {
-            wit::Failure::Unavailable("this call has no state: there is no house to keep it".into())
-        })
-    }
-}
-
-impl state::Host for Guest {
-    fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, wit::Failure>> {
-        Ok(self.store(&key).and_then(|store| {
-            store
-                .get(&self.plugin, &key)
-                .map_err(wit::Failure::Unavailable)
-        }))
-    }
-
-    fn set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), wit::Failure>> {
-        if value.len() > VALUE_MAX {
-            return Ok(Err(wit::Failure::Invalid(format!(
-                "the value is longer than {VALUE_MAX} bytes"
-            ))));
-        }
-        Ok(self.store(&key).and_then(|store| {
-            store
-                .set(&self.plugin, &key, Some(&value))
-                .map_err(wit::Failure::Unavailable)
-        }))
-    }
-
-    fn delete(&mut self, key: String) -> wasmtime::Result<Result<(), wit::Failure>> {
-        Ok(self.store(&key).and_then(|store| {
-            store
-                .set(&self.plugin, &key, None)
-                .map_err(wit::Failure::Unavailable)
-        }))
-    }
-
-    fn keys(&mut self, prefix: String) -> wasmtime::Result<Result<Vec<String>, wit::Failure>> {
-        Ok(self.store(&prefix).and_then(|store| {
-            store
-                .keys(&self.plugin, &prefix)
-                .map_err(wit::Failure::Unavailable)
-        }))
     }
 }
 

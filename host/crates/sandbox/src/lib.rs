@@ -27,14 +27,17 @@ mod guest;
 mod hides;
 mod imports;
 mod limits;
-mod net;
 mod names;
+mod net;
+mod open_files;
 mod plugin;
 mod ran;
 mod reflect;
 mod reflected;
 mod sections;
+mod state;
 mod streams;
+mod time;
 mod typed;
 mod worlds;
 

@@ -4,6 +4,8 @@ use wasmtime::ResourceLimiter;
 
 /// A table element is a pointer.
 const ELEMENT_BYTES: usize = size_of::<usize>();
+/// Most core instances, memories and tables of one store, each.
+const INSTANCES: usize = 100;
 
 /// Counts what a store holds and refuses growth beyond its budget.
 #[derive(Debug)]
@@ -50,6 +52,19 @@ impl ResourceLimiter for Limiter {
             return Ok(false);
         }
         Ok(self.grow(desired.saturating_sub(current)))
+    }
+
+    // Pooled slots are counted by the pool; these hold where a machine has no room for a pool.
+    fn instances(&self) -> usize {
+        INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        INSTANCES
     }
 
     fn table_growing(

@@ -2,6 +2,7 @@
 
 use crate::bindings::exports::charthouse::plugin as exports;
 use crate::cache::{Cache, hash_of};
+use crate::error::in_brief;
 use crate::exports::{LeftOut, nothing_to_call};
 use crate::guest::Guest;
 use crate::net::LinkClass;
@@ -16,6 +17,11 @@ use std::sync::{Arc, Mutex};
 use types::{ContentHash, Effect, PluginName, ToolSpec};
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
+
+/// Longest component. Python's interpreter with its library, the largest guest known, has 18 MB.
+const COMPONENT_MAX: u64 = 64 << 20;
+/// Most tools of one plugin: more than any model can be told of.
+const TOOLS_MAX: usize = 1_000;
 
 /// What a component can be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -159,8 +165,11 @@ impl Sandbox {
             source,
         };
         let mut preamble = Vec::with_capacity(8);
+        // Looked at before it is opened: opening a FIFO would wait for its other end.
+        let found = std::fs::metadata(path).map_err(read)?;
+        check_file(path, &found)?;
+        let size = found.len();
         let file = std::fs::File::open(path).map_err(read)?;
-        let size = file.metadata().map_err(read)?.len();
         file.take(8).read_to_end(&mut preamble).map_err(read)?;
         check_preamble(path, &preamble)?;
         let hash = hash_of(path).map_err(read)?;
@@ -219,7 +228,7 @@ impl Sandbox {
             .component(&linked.engine, &plugin.path, plugin.info.hash)?;
         let link = |error: wasmtime::Error| SandboxError::Link {
             path: plugin.path.clone(),
-            message: format!("{error:#}"),
+            message: in_brief(&format!("{error:#}")),
         };
         let pre_of = |class| {
             imports::link(linked.linker(class), &component).map_err(|message| SandboxError::Link {
@@ -295,12 +304,18 @@ impl Sandbox {
     async fn probe_tools(&self, plugin: &Plugin) -> Result<Vec<ToolSpec>, SandboxError> {
         let broken = |message: String| SandboxError::Probe {
             path: plugin.path.clone(),
-            message,
+            message: in_brief(&message),
         };
         let described = self
             .specs(plugin)
             .await
             .map_err(|e| broken(e.to_string()))?;
+        if described.len() > TOOLS_MAX {
+            return Err(broken(format!(
+                "it has {} tools, and no plugin may have more than {TOOLS_MAX}",
+                described.len()
+            )));
+        }
         let mut names = BTreeSet::new();
         let mut tools = Vec::with_capacity(described.len());
         for spec in described {
@@ -357,6 +372,27 @@ fn kinds(loaded: &Loaded, reflected: &Reflected) -> Vec<Kind> {
         .into_iter()
         .filter_map(|(kind, there)| there.then_some(kind))
         .collect()
+}
+
+/// A component is a regular file of a size that somebody may have meant.
+fn check_file(path: &Path, found: &std::fs::Metadata) -> Result<(), SandboxError> {
+    let what = if found.is_dir() {
+        "a directory, not a component".to_owned()
+    } else if !found.is_file() {
+        "neither a file nor a directory".to_owned()
+    } else if found.len() > COMPONENT_MAX {
+        format!(
+            "{} long, and no component may be longer than {}",
+            types::Bytes(found.len()),
+            types::Bytes(COMPONENT_MAX)
+        )
+    } else {
+        return Ok(());
+    };
+    Err(SandboxError::NotAComponent {
+        path: path.to_owned(),
+        what,
+    })
 }
 
 /// Tell a component from the things people mistake for one.

@@ -4,7 +4,7 @@
 
 use crate::Sandbox;
 use crate::bindings::exports::charthouse::plugin::{context, guard, memory, summary, tool};
-use crate::call::{CallContext, failure_of, output_error};
+use crate::call::{CallContext, failure_of, within_output};
 use crate::plugin::Plugin;
 use policy::{ClockMode, Grant, Limits, RandomMode, Verdict};
 use std::time::Duration;
@@ -134,7 +134,8 @@ fn probe_grant(plugin: &Plugin) -> Option<Grant> {
         limits: Limits {
             // An interpreter compiled to a component needs this much to start.
             memory: Bytes(256 << 20),
-            fuel: Count(20_000_000_000),
+            // A hundred times what the largest interpreter known needs to say what it offers.
+            fuel: Count(2_000_000_000),
             deadline: Duration::from_secs(20),
             ..Limits::default()
         },
@@ -337,15 +338,6 @@ impl Sandbox {
             })
         })
     }
-}
-
-/// Hold an answer, given as the sizes of its pieces, to the output limit.
-fn within_output(sizes: impl IntoIterator<Item = usize>, limit: u64) -> Result<(), CallError> {
-    let size: usize = sizes.into_iter().sum();
-    if size as u64 > limit {
-        return Err(output_error(size as u64, limit));
-    }
-    Ok(())
 }
 
 fn missing(kind: &str) -> wasmtime::Error {

@@ -35,6 +35,17 @@ pub trait State: Send + Sync {
     fn set(&self, plugin: &str, key: &str, value: Option<&[u8]>) -> Result<(), String>;
     /// All keys that start with `prefix`, sorted.
     fn keys(&self, plugin: &str, prefix: &str) -> Result<Vec<String>, String>;
+    /// How much the plugin keeps.
+    fn held(&self, plugin: &str) -> Result<Held, String>;
+}
+
+/// How much a plugin keeps in its own store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Keys.
+    pub keys: u64,
+    /// Bytes of keys and values together.
+    pub bytes: u64,
 }
 
 /// Hears a reply while it arrives, for live display only: what counts is the [`Reply`].

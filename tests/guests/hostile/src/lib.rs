@@ -5,6 +5,8 @@ mod boundaries;
 mod limits;
 #[cfg(target_os = "wasi")]
 mod links;
+#[cfg(target_os = "wasi")]
+mod storms;
 mod world;
 
 use charthouse_sdk::{Effect, Failure, Part, Tool, ToolPlugin, arguments, export_tool};
@@ -44,6 +46,8 @@ impl ToolPlugin for Hostile {
         tools.extend(world::tools());
         #[cfg(target_os = "wasi")]
         tools.extend(links::tools());
+        #[cfg(target_os = "wasi")]
+        tools.extend(storms::tools());
         tools
     }
 }

@@ -1,11 +1,9 @@
 //! The floor: wasmtime as a program would use it that has no other wish than to call the component.
 
-use charthouse_sandbox::{link_wasi, new_engine};
+use charthouse_sandbox::new_engine;
 use std::path::{Path, PathBuf};
-use wasmtime::Store;
 use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
-use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
-use wasmtime_wasi::p2::bindings::filesystem;
+use wasmtime::{Engine, Store};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 wasmtime::component::bindgen!({
@@ -73,18 +71,17 @@ impl Raw {
 
     fn linked(code: &Path, mount: Option<PathBuf>) -> wasmtime::Result<Self> {
         let engine = new_engine(CONCURRENCY)?;
-        let mut linker = Linker::<Guest>::new(&engine);
-        link_wasi(&mut linker)?;
-        filesystem::preopens::add_to_linker::<Guest, WasiFilesystem>(&mut linker, |guest| {
-            guest.filesystem()
-        })?;
-        filesystem::types::add_to_linker::<Guest, WasiFilesystem>(&mut linker, |guest| {
-            guest.filesystem()
-        })?;
+        Raw::on(&engine, code, mount)
+    }
+
+    /// The same on an engine that is there already.
+    pub fn on(engine: &Engine, code: &Path, mount: Option<PathBuf>) -> wasmtime::Result<Self> {
+        let mut linker = Linker::<Guest>::new(engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         ToolPlugin::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
-        // SAFETY: the file was written a moment ago by this very process, with the same wasmtime, and nobody else writes to it.
+        // SAFETY: the file was written by the sandbox of this very process, or of an earlier run of this bench, and nobody else writes to it.
         #[allow(unsafe_code)]
-        let component = unsafe { Component::deserialize_file(&engine, code)? };
+        let component = unsafe { Component::deserialize_file(engine, code)? };
         Ok(Raw {
             pre: ToolPluginPre::new(linker.instantiate_pre(&component)?)?,
             mount,
@@ -101,6 +98,12 @@ impl Raw {
             },
             Err(failure) => panic!("{failure:?}"),
         }
+    }
+
+    /// Call `tool`, whatever it answers.
+    pub async fn answer(&self, tool: &str, arguments: &str) -> bool {
+        let parts = self.parts(tool, arguments).await;
+        parts.unwrap_or_else(|error| panic!("{error:#}")).is_ok()
     }
 
     async fn parts(

@@ -7,18 +7,20 @@ use super::open::{self, Wanted};
 use super::replaced::Replaced;
 use super::watch::{Place, normalise};
 use super::{Fd, SEVERAL_NAMES, Target, WatchedView, fs, has_several_names, staged, told};
+use crate::open_files;
 use policy::HardLinks;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use std::fs::File as OsFile;
 use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::{Descriptor, Dir, File};
-use wasmtime_wasi::p2::FsResult;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     ErrorCode, HostDescriptor, HostDirectoryEntryStream,
 };
+use wasmtime_wasi::p2::{FsError, FsResult};
 
 const ONLY_FILES: &str = "only regular files and directories can be opened";
+const TOO_MANY: &str = "there are too many open files at once";
 
 impl HostDirectoryEntryStream for WatchedView<'_> {
     async fn read_directory_entry(
@@ -73,6 +75,10 @@ impl WatchedView<'_> {
 
     /// What was opened, looked at: the name may have been exchanged since anybody looked at it.
     fn admitted(&mut self, fd: u32, path: &str, wanted: &Wanted, file: &OsFile) -> FsResult<bool> {
+        if open_files::too_many(file) {
+            self.refuse(wanted.operation(), fd, path, TOO_MANY);
+            return Err(ErrorCode::InsufficientMemory.into());
+        }
         let stat = rustix::fs::fstat(file).map_err(std::io::Error::from)?;
         let kind = FileType::from_raw_mode(stat.st_mode);
         if !open::may_be_opened(kind) {
@@ -161,7 +167,16 @@ impl WatchedView<'_> {
                 wanted.flags,
             )
             .await?;
-        if matches!(self.inner.table.get(&opened)?, Descriptor::Dir(_)) {
+        let (too_many, is_directory) = match self.inner.table.get(&opened)? {
+            Descriptor::File(file) => (open_files::too_many(&*file.file), false),
+            Descriptor::Dir(directory) => (open_files::too_many(&*directory.dir), true),
+        };
+        if too_many {
+            HostDescriptor::drop(&mut self.inner, opened).map_err(FsError::trap)?;
+            self.refuse(wanted.operation(), fd, &path, TOO_MANY);
+            return Err(ErrorCode::InsufficientMemory.into());
+        }
+        if is_directory {
             self.remember(&opened, fd, &path, None);
         }
         Ok(opened)

@@ -9,24 +9,29 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use types::{
-    CallError, CallErrorKind, Clock, Http, Model, ModelError, ModelErrorKind, ModelFuture,
+    CallError, CallErrorKind, Clock, Held, Http, Model, ModelError, ModelErrorKind, ModelFuture,
     ModelParameters, ModelSink, Outcome, Part, Payload, PluginName, Reply, State, StopReason,
     Timestamp, ToolName, Usage,
 };
 
 /// The component of the test guest `name`.
 pub fn guest(name: &str) -> PathBuf {
-    let directory = std::env::var_os("CHARTHOUSE_TEST_GUESTS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/guests"),
-        PathBuf::from,
-    );
-    let path = directory.join(format!("{name}.wasm"));
+    let path = guest_path(name);
     assert!(
         path.exists(),
         "{} is not built; run `cargo xtask test`",
         path.display()
     );
     path
+}
+
+/// Where the component of the test guest `name` is, once it is built.
+pub fn guest_path(name: &str) -> PathBuf {
+    let directory = std::env::var_os("CHARTHOUSE_TEST_GUESTS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/guests"),
+        PathBuf::from,
+    );
+    directory.join(format!("{name}.wasm"))
 }
 
 struct TestClock(Instant);
@@ -63,6 +68,17 @@ impl State for TestState {
             .keys()
             .filter(|(p, k)| p == plugin && k.starts_with(prefix));
         Ok(ours.map(|(_, k)| k.clone()).collect())
+    }
+    fn held(&self, plugin: &str) -> Result<Held, String> {
+        let all = self.0.lock().unwrap();
+        let ours: Vec<_> = all.iter().filter(|((p, _), _)| p == plugin).collect();
+        Ok(Held {
+            keys: ours.len() as u64,
+            bytes: ours
+                .iter()
+                .map(|((_, k), v)| (k.len() + v.len()) as u64)
+                .sum(),
+        })
     }
 }
 
@@ -151,7 +167,7 @@ impl Model for TestModel {
 }
 
 /// A cache that all tests of one process share: each guest is compiled once.
-fn cache() -> PathBuf {
+pub fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("code-cache")
 }
 

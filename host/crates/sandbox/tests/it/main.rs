@@ -4,14 +4,19 @@
 //! (from `plugins`) into `target/plugins`.
 
 mod anywasm;
+mod attacks;
+mod bombs;
 mod boundaries;
 mod common;
+mod determinism;
 mod first_party;
 mod hard_links;
 mod hidden;
 mod limits;
 mod loading;
-mod staged;
 mod network;
+mod staged;
+mod storms;
 mod summaries;
 mod worlds;
+mod written;
