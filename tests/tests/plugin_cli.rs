@@ -314,7 +314,8 @@ fn list_and_inspect_say_what_a_plugin_is() {
     };
     assert_eq!(tools(&all[0]), ["read", "list", "write", "edit"]);
     assert_eq!(tools(&all[1]), ["grep", "find", "count"]);
-    let kinds = ["tool", "tool", "context", "guard", "memory"];
+    assert_eq!(tools(&all[2]), ["apply", "check"]);
+    let kinds = ["tool", "tool", "tool", "context", "guard", "memory"];
     for (plugin, kind) in all.iter().zip(kinds) {
         assert_eq!(
             keys(plugin),

@@ -279,7 +279,7 @@ fn mount(walk: &mut Walk, node: &Node) -> Option<MountPatch> {
             bytes: limit(walk, &mut fields, "bytes", Bytes::parse),
             files: limit(walk, &mut fields, "files", Count::parse),
         };
-        fields.finish(walk, "`stage`");
+        fields.finish(walk, "stage");
     }
     fields.finish(walk, "a mount");
     Some(patch)

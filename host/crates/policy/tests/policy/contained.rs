@@ -48,7 +48,6 @@ fn a_mount_that_can_be_written_does_not_show_the_house() {
             ceiling: None,
             answers: None,
             tool: &tool("fs.write"),
-            answers: None,
         })
     };
     let whole = resolve_with(".", Access::ReadWrite);
