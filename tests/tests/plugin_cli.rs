@@ -327,6 +327,8 @@ fn list_and_inspect_say_what_a_plugin_is() {
                 "trusted",
                 "kinds",
                 "tools",
+                "exports",
+                "left_out",
                 "imports",
                 "needs"
             ]
