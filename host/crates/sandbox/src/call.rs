@@ -181,6 +181,7 @@ impl Sandbox {
             Some(Ok(result)) => Ok(result),
             Some(Err(error)) => Err(in_words(&error, limits, &store.data().limiter, &tail)),
         };
+        plugin.health.heard(result.as_ref().err());
         let fuel = limits.fuel.0 - store.get_fuel().unwrap_or(0).min(limits.fuel.0);
         let guest = store.into_data();
         let mut log = guest.log.lines;

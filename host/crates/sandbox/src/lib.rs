@@ -5,7 +5,8 @@
 //! charts or journals; who may call what was decided before a call arrives here.
 //!
 //! Read in this order: [`Sandbox`] (what callers use), `plugin` (a loaded generation), `call` (one call from grant to outcome), `guest` (what
-//! a guest can reach), `files` (how mounts are watched), `limits`, and last `engine`, `cache` and `compile` (how code is made and kept).
+//! a guest can reach), `files` (how mounts are watched), `limits`, then `generation` and `swap` (how one generation takes another's place), and last `engine`,
+//! `cache` and `compile` (how code is made and kept).
 
 mod arguments;
 mod bindings;
@@ -16,20 +17,32 @@ mod deadline;
 mod engine;
 mod error;
 mod files;
+mod gate;
+mod generation;
 mod guest;
+mod health;
 mod hides;
 mod limits;
 mod plugin;
 mod ran;
+mod scratch;
 mod streams;
+mod swap;
+mod terms;
 mod worlds;
 
 pub use call::{CallContext, ToolRequest};
 pub use compile::{Compiler, compile_component, limit_this_process};
 pub use engine::{link_wasi, new_engine};
 pub use error::SandboxError;
+pub use generation::{
+    Exchange, Generation, GenerationName, NothingToGoBackTo, Quarantine, Slot, Standing,
+    TRAPS_UNTIL_QUARANTINE,
+};
 pub use guest::GuestModel;
 pub use plugin::{Kind, Plugin, PluginInfo};
+pub use swap::SwapError;
+pub use terms::{Need, Terms};
 pub use worlds::{
     ContextRequest, Fragment, GuardDirection, GuardSubject, GuardVerdict, MemoryChange,
     MemoryEntry, MemoryLayer, SummaryRequest, SummaryTurn,
@@ -60,6 +73,7 @@ pub struct Sandbox {
     engine: OnceLock<Result<engine::Linked, String>>,
     permits: tokio::sync::Semaphore,
     hides: hides::Hides,
+    slots: generation::Slots,
 }
 
 impl Sandbox {
@@ -71,6 +85,7 @@ impl Sandbox {
             engine: OnceLock::new(),
             permits,
             hides: hides::Hides::default(),
+            slots: generation::Slots::default(),
         }
     }
 

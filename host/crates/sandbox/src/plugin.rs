@@ -1,14 +1,17 @@
 //! A loaded generation of a plugin: what is known of a component, and its code once somebody calls it.
 
 use crate::bindings::exports::charthouse::plugin as exports;
-use crate::cache::{Cache, hash_of};
+use crate::cache::Cache;
+use crate::gate::Admitted;
 use crate::guest::Guest;
+use crate::health::Health;
 use crate::{Sandbox, SandboxError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use types::{ContentHash, Effect, PluginName, ToolName, ToolSpec};
 use wasmtime::component::InstancePre;
 
@@ -24,6 +27,17 @@ pub enum Kind {
     Memory,
     /// It guards.
     Guard,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Tool => "provider of tools",
+            Kind::Context => "provider of context",
+            Kind::Memory => "memory routine",
+            Kind::Guard => "guard",
+        })
+    }
 }
 
 /// What is known of a component without running it again; kept on disk by content.
@@ -49,9 +63,31 @@ pub struct Plugin {
     path: PathBuf,
     info: PluginInfo,
     loaded: Mutex<Option<Arc<Loaded>>>,
+    /// Whether another generation has taken its place: its code is then not kept for the next call.
+    retired: AtomicBool,
+    pub(crate) health: Health,
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.info.hash.short())
+    }
 }
 
 impl Plugin {
+    fn new(name: PluginName, path: &Path, trusted: bool, info: PluginInfo) -> Self {
+        Plugin {
+            shared_name: name.as_str().into(),
+            name,
+            trusted,
+            path: path.to_owned(),
+            info,
+            loaded: Mutex::new(None),
+            retired: AtomicBool::new(false),
+            health: Health::default(),
+        }
+    }
+
     /// Its name in the house.
     pub fn name(&self) -> &PluginName {
         &self.name
@@ -90,6 +126,28 @@ impl Plugin {
             Effect::Once
         }
     }
+
+    /// Its code, where some of it is in memory: for those calls that are under way, or for the next.
+    pub fn code(&self) -> Option<Weak<dyn Send + Sync>> {
+        let slot = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.as_ref().map(|loaded| {
+            let code: Arc<dyn Send + Sync> = loaded.clone();
+            Arc::downgrade(&code)
+        })
+    }
+
+    /// Another generation has its place: calls under way keep the code until they are over, and nobody else does.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::SeqCst);
+        let mut slot = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = None;
+    }
+
+    /// It has its place again.
+    pub(crate) fn bring_back(&self) {
+        self.health.forget_traps();
+        self.retired.store(false, Ordering::SeqCst);
+    }
 }
 
 /// Code, linked and ready to be instantiated.
@@ -103,7 +161,7 @@ pub(crate) struct Loaded {
 }
 
 impl Sandbox {
-    fn cache(&self) -> Cache<'_> {
+    pub(crate) fn cache(&self) -> Cache<'_> {
         Cache {
             directory: &self.settings.cache,
             compiler: &self.settings.compiler,
@@ -119,34 +177,29 @@ impl Sandbox {
         path: &Path,
         trusted: bool,
     ) -> Result<Arc<Plugin>, SandboxError> {
-        let read = |source| SandboxError::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let mut preamble = Vec::with_capacity(8);
-        let file = std::fs::File::open(path).map_err(read)?;
-        let size = file.metadata().map_err(read)?.len();
-        file.take(8).read_to_end(&mut preamble).map_err(read)?;
-        check_preamble(path, &preamble)?;
-        let hash = hash_of(path).map_err(read)?;
-        let plugin = |info| Plugin {
-            shared_name: name.as_str().into(),
-            name: name.clone(),
-            trusted,
-            path: path.to_owned(),
-            info,
-            loaded: Mutex::new(None),
-        };
+        let admitted = self.admit(&name, path)?;
+        self.load_admitted(name, path, trusted, admitted).await
+    }
+
+    /// The same for a component that has been admitted already.
+    pub(crate) async fn load_admitted(
+        &self,
+        name: PluginName,
+        path: &Path,
+        trusted: bool,
+        Admitted { hash, size }: Admitted,
+    ) -> Result<Arc<Plugin>, SandboxError> {
         if let Some(info) = self.cache().info(hash) {
-            return Ok(Arc::new(plugin(info)));
+            return Ok(Arc::new(Plugin::new(name, path, trusted, info)));
         }
-        let mut fresh = plugin(PluginInfo {
+        let unknown = PluginInfo {
             hash,
             size,
             kinds: Vec::new(),
             tools: Vec::new(),
             imports: Vec::new(),
-        });
+        };
+        let mut fresh = Plugin::new(name, path, trusted, unknown);
         let loaded = self.loaded(&fresh)?;
         fresh.info.imports = self.imports(&loaded)?;
         fresh.info.kinds = kinds(&loaded);
@@ -159,17 +212,28 @@ impl Sandbox {
         }
         if loaded.tool.is_some() {
             fresh.info.tools = self.probe_tools(&fresh).await?;
+            // That it can say what it offers is no answer to a call yet.
+            fresh.health = Health::default();
         }
         self.cache().keep_info(&fresh.info)?;
         Ok(Arc::new(fresh))
     }
 
+    /// A generation that was here before, whose component is another one by now: out of the cache, where it is still kept.
+    pub(crate) fn recall(
+        &self,
+        name: PluginName,
+        path: &Path,
+        trusted: bool,
+        hash: ContentHash,
+    ) -> Option<Arc<Plugin>> {
+        let info = self.cache().info(hash)?;
+        Some(Arc::new(Plugin::new(name, path, trusted, info)))
+    }
+
     /// The plugin's code, out of memory, out of the cache or compiled.
     pub(crate) fn loaded(&self, plugin: &Plugin) -> Result<Arc<Loaded>, SandboxError> {
-        let mut slot = plugin
-            .loaded
-            .lock()
-            .unwrap_or_else(|broken| broken.into_inner());
+        let mut slot = plugin.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(loaded) = &*slot {
             return Ok(loaded.clone());
         }
@@ -210,7 +274,9 @@ impl Sandbox {
                 .map_err(link)?,
             pre,
         });
-        *slot = Some(loaded.clone());
+        if !plugin.retired.load(Ordering::SeqCst) {
+            *slot = Some(loaded.clone());
+        }
         Ok(loaded)
     }
 
@@ -285,21 +351,4 @@ fn kinds(loaded: &Loaded) -> Vec<Kind> {
         .into_iter()
         .filter_map(|(kind, there)| there.then_some(kind))
         .collect()
-}
-
-/// Tell a component from the things people mistake for one.
-fn check_preamble(path: &Path, bytes: &[u8]) -> Result<(), SandboxError> {
-    let what = match bytes {
-        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
-        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
-            "a core WebAssembly module, not a component: build it for wasm32-wasip2, or adapt it with `wasm-tools component new`"
-        }
-        [0, b'a', b's', b'm', ..] => "a component of a version this host does not know",
-        [] => "empty",
-        _ => "not WebAssembly",
-    };
-    Err(SandboxError::NotAComponent {
-        path: path.to_owned(),
-        what: what.into(),
-    })
 }

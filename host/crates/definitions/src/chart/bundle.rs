@@ -24,6 +24,8 @@ pub struct ChartBundle {
     pub role: Vec<Option<Arc<str>>>,
     /// The roles of a workflow, in file order.
     pub roles: IndexMap<Arc<str>, RoleDef>,
+    /// Tools that its `invoke`s call, in file order.
+    pub calls: Vec<ToolName>,
     /// How running instances of the version before become instances of this one.
     pub migrate: MigrateDef,
     /// What the chart is for.
@@ -85,6 +87,7 @@ pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<Ch
         policy: vec![None; states],
         role: vec![None; states],
         roles: draft.roles,
+        calls: draft.calls,
         migrate: draft.migrate,
         doc: draft.doc,
         place: draft.name.place,

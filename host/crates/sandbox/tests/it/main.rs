@@ -6,6 +6,7 @@
 mod boundaries;
 mod common;
 mod first_party;
+mod generations;
 mod limits;
 mod loading;
 mod summaries;
