@@ -9,7 +9,7 @@ use context::ChunkDef;
 use indexmap::IndexMap;
 use policy::Overlay;
 use std::sync::Arc;
-use types::{ContentHash, Finding, Place, Severity};
+use types::{ContentHash, Finding, Place, Severity, ToolName};
 
 /// A chart that can run, with the context, policies and roles of its states. The lists go by [`StateId::index`]; index 0 is the chart itself.
 #[derive(Clone, Debug)]

@@ -225,9 +225,9 @@ fn plugin() -> Value {
             ),
             (
                 "quarantine",
-                count(
-                    "Crashes in a row after which the last generation that worked is brought back; 0 is never.",
-                    "5",
+                whole(
+                    "Crashes in a row after which the last generation that worked is brought back; 0 is never, and 5 is usual.",
+                    0,
                 ),
             ),
         ],
