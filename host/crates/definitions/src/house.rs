@@ -203,7 +203,9 @@ fn plugin(walk: &mut Walk, node: &Node, place: &Place, paths: &Paths) -> Option<
         }
         if let Some(n) = fields.take("promote") {
             let words = [("at-once", Promote::AtOnce), ("shadow", Promote::Shadow)];
-            promote = walk.word(n, "a value of `promote`", &words).unwrap_or_default();
+            promote = walk
+                .word(n, "a value of `promote`", &words)
+                .unwrap_or_default();
         }
         if let Some(n) = fields.take("quarantine") {
             let traps = walk.whole(n, "`quarantine`");

@@ -27,6 +27,20 @@ pub(crate) fn layers<'a>(
     layers
 }
 
+/// One stack of layers for each state that can be active: the house's and the agent's with those of the state's path.
+pub(crate) fn stacks<'a>(
+    house: &'a House,
+    agent: &'a AgentDef,
+    bundle: &'a ChartBundle,
+) -> Vec<Vec<&'a Overlay>> {
+    bundle
+        .chart
+        .states()
+        .filter(|(_, state)| state.is_leaf())
+        .map(|(id, _)| layers(house, agent, bundle, path(bundle, id)))
+        .collect()
+}
+
 /// What `layers` grant a call of `tool`.
 pub(crate) fn grant(house: &House, layers: &[&Overlay], tool: &ToolName) -> Grant {
     policy::resolve(&Request {

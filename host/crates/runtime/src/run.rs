@@ -3,10 +3,11 @@
 use crate::act::Called;
 use crate::answer::Answered;
 use crate::gather::{Gathered, Served};
+use crate::generations::Generations;
 use crate::guards::Guards;
 use crate::inbox::{Heard, Inbox, Message};
 use crate::live::{Cause, CauseKind, RunEvent, Status};
-use crate::loading::{find_agent, load_guards, load_plugins};
+use crate::loading::{Waiting, find_agent, load_guards, load_plugins};
 use crate::record::{Kind, Pending};
 use crate::reload::{Prepared, Reloads};
 use crate::request::{Ask, Asked, RunEnd, RunRequest};
@@ -105,6 +106,8 @@ pub(crate) struct Run<'a> {
     pub(crate) over_budget: bool,
     /// Definitions that were saved and are being made ready.
     pub(crate) preparing: Option<Pin<Box<dyn Future<Output = Prepared>>>>,
+    /// Components that were saved, and what has been told of them.
+    pub(crate) generations: Generations,
     /// Whether the run has said that it stands still.
     pub(crate) resting: bool,
     /// The configuration of which it was recorded last that the run stands still in it.
@@ -204,6 +207,9 @@ pub async fn run(
                 run.preparing = None;
                 run.exchange(prepared);
             }
+            ready = run.generations.ready(), if run.generations.are_preparing() => {
+                run.exchange_components(ready);
+            }
             done = run.performing.next(), if !run.performing.is_empty() => {
                 if let Some(Ok(done)) = done {
                     run.take(done)?;
@@ -246,7 +252,7 @@ impl<'a> Run<'a> {
         let house = &services.house;
         let (agent, bundle) = find_agent(services, &request.agent)?;
         let plugins = load_plugins(services, &agent).await?;
-        let guards = load_guards(services, &agent, &bundle).await?;
+        let guards = load_guards(services, &agent, &bundle, &Waiting::new()).await?;
         let now = services.clock.now();
         let resumed = match &request.resume {
             Some(run) => Some(resume::read(journal, run, &agent, &bundle)?),
@@ -306,6 +312,7 @@ impl<'a> Run<'a> {
             spent: Decimal::ZERO,
             over_budget: false,
             preparing: None,
+            generations: Generations::default(),
             resting: false,
             rested_in: Vec::new(),
             unheard: VecDeque::new(),
@@ -341,6 +348,7 @@ impl<'a> Run<'a> {
             "resumed": resumed.is_some(),
         });
         run.record(Kind::Started, &body);
+        run.remember_generations();
         let goes_on = match resumed {
             Some(resumed) => {
                 let resumed = run.guard_again(resumed).await;
@@ -501,6 +509,7 @@ impl<'a> Run<'a> {
     }
 
     fn take(&mut self, done: Done) -> Result<(), RuntimeError> {
+        self.look_after_generations();
         match done {
             Done::Gathered(gathered) => self.gathered(*gathered),
             Done::Answered(answered) => self.answered(*answered),

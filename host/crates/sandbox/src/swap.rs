@@ -2,6 +2,7 @@
 //!
 //! Whatever goes wrong leaves the place as it is and says why.
 
+use crate::cache::hash_of;
 use crate::generation::{Exchange, NothingToGoBackTo, Quarantine, Slot};
 use crate::plugin::Plugin;
 use crate::scratch::Scratch;
@@ -73,18 +74,20 @@ impl Sandbox {
         self.slots.get(name)
     }
 
-    /// Make the component at `path` ready to take the place `slot`; `None` where its content is what the place holds already.
+    /// Make the component at `path` ready to take the place `slot`; `None` where the place holds just that already.
     ///
     /// Calls go on meanwhile: what takes long is done in another process, which a thread of its own waits for.
     pub async fn prepare(
         self: &Arc<Self>,
         slot: &Slot,
         path: &Path,
+        trusted: bool,
         terms: &Terms,
     ) -> Result<Option<Arc<Plugin>>, SwapError> {
         let current = slot.current();
         let hash = self.compile_aside(slot.name(), path).await?;
-        if hash == current.hash() {
+        let as_before = current.plugin.path() == path && current.plugin.trusted() == trusted;
+        if hash == current.hash() && as_before {
             return Ok(None);
         }
         if slot.is_quarantined(hash) {
@@ -94,7 +97,6 @@ impl Sandbox {
                 hash,
             });
         }
-        let trusted = current.plugin.trusted();
         let plugin = self.load(slot.name().clone(), path, trusted).await?;
         let broken = terms.broken_by(plugin.info());
         if !broken.is_empty() {
@@ -116,7 +118,8 @@ impl Sandbox {
         path: &Path,
         terms: &Terms,
     ) -> Result<Option<Exchange>, SwapError> {
-        let ready = self.prepare(slot, path, terms).await?;
+        let trusted = slot.current().plugin.trusted();
+        let ready = self.prepare(slot, path, trusted, terms).await?;
         Ok(ready.map(|plugin| slot.publish(plugin)))
     }
 
@@ -159,6 +162,11 @@ impl Sandbox {
     /// `plugin` as the content `hash` that had its place once, if that is still kept.
     pub fn earlier(&self, plugin: &Plugin, hash: ContentHash) -> Option<Arc<Plugin>> {
         self.recall(plugin.name().clone(), plugin.path(), plugin.trusted(), hash)
+    }
+
+    /// The content of the component at `path` as it is now, if it can be read; nothing is said of whether it is any good.
+    pub fn content_of(&self, path: &Path) -> Option<ContentHash> {
+        hash_of(path).ok()
     }
 
     /// A copy of the component with the content `hash`, if one is kept.
