@@ -7,6 +7,7 @@ mod house;
 mod program;
 mod server;
 mod told;
+mod under_way;
 
 pub use calls::{Calls, OPEN, fs_plugin, hostile};
 pub use house::{House, Plan, share_cache};
@@ -15,3 +16,4 @@ pub use program::{
 };
 pub use server::{Answer, Asked, ModelServer, Said, dead_address};
 pub use told::Told;
+pub use under_way::{Held, UnderWay};

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use types::State;
 
+/// What was written, by plugin and key; `None` for what was removed.
+type Written = BTreeMap<(String, String), Option<Vec<u8>>>;
+
 /// See the module.
 pub(crate) struct Scratch {
     under: Arc<dyn State>,
-    /// What was written, by plugin and key; `None` for what was removed.
-    written: Mutex<BTreeMap<(String, String), Option<Vec<u8>>>>,
+    written: Mutex<Written>,
 }
 
 impl Scratch {
@@ -20,7 +22,7 @@ impl Scratch {
         }
     }
 
-    fn written(&self) -> MutexGuard<'_, BTreeMap<(String, String), Option<Vec<u8>>>> {
+    fn written(&self) -> MutexGuard<'_, Written> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
