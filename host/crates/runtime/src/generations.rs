@@ -4,18 +4,22 @@
 //! What is under way ends with the generation it began with. Nothing here watches files or knows how a component is made ready; that is the front end's
 //! and the sandbox's.
 
+use crate::Services;
+use crate::by_hand::CALLS_TO_SHADOW;
 use crate::live::RunEvent;
 use crate::record::Kind;
 use crate::run::Run;
+use crate::shadow::shadow;
 use crate::standing::{Standing, standings};
 use crate::terms::terms;
+use definitions::Promote;
 use futures_util::future::join_all;
 use sandbox::{Exchange, Plugin, Quarantine, Slot, SwapError, TRAPS_UNTIL_QUARANTINE};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use types::{ContentHash, PluginName};
@@ -82,6 +86,29 @@ impl Generations {
     }
 }
 
+/// Whether the component `file` answers what the plugin `name` was asked last as the one that has its place; if not, what to say.
+async fn differences(services: &Services, name: &PluginName, file: &Path) -> Result<(), String> {
+    let report = shadow(services, name, file, CALLS_TO_SHADOW).await;
+    let report = report.map_err(|error| error.to_string())?;
+    if report.different() == 0 {
+        return Ok(());
+    }
+    let first = report.calls.iter().find(|call| !call.same);
+    let first = match first {
+        Some(call) => format!(
+            "{} answers `{}` and not `{}`",
+            call.tool, call.new.answer, call.old.answer
+        ),
+        None => format!("{} files are left otherwise", report.files.len()),
+    };
+    Err(format!(
+        "the house says `promote: shadow`, and {} of the last {} calls come to something else ({first}); `charthouse plugin swap {name} {} --at-once` takes it all the same",
+        report.different(),
+        report.calls.len(),
+        file.display()
+    ))
+}
+
 impl Run<'_> {
     /// The places of the plugins that this run has, in whatever capacity, as far as they have been loaded.
     fn slots(&self) -> Vec<Arc<Slot>> {
@@ -92,13 +119,11 @@ impl Run<'_> {
         named.chain(&summary).filter_map(slot).collect()
     }
 
-    /// Take over what earlier runs and people have learnt: which components crashed too often, and which to bring back in their place.
-    pub(crate) fn remember_generations(&mut self) {
-        let standings = match standings(self.journal) {
-            Ok(standings) => standings,
-            // Whatever is wrong with the journal stops the run at its next commit.
-            Err(_) => return,
-        };
+    /// Take over what earlier runs and people have learnt: which components crashed too often, and which to bring back in their place. The components that
+    /// were taken last, by plugin.
+    pub(crate) fn remember_generations(&mut self) -> BTreeMap<String, ContentHash> {
+        // Whatever is wrong with the journal stops the run at its next commit.
+        let standings = standings(self.journal).unwrap_or_default();
         for slot in self.slots() {
             let Standing {
                 quarantined,
@@ -116,6 +141,10 @@ impl Run<'_> {
             }
         }
         self.take_current();
+        let taken = standings.into_iter();
+        taken
+            .filter_map(|(name, standing)| Some((name, standing.current?)))
+            .collect()
     }
 
     /// The components at `saved` were saved, or any of them where it is empty: make ready those that are plugins of this run.
@@ -123,7 +152,7 @@ impl Run<'_> {
         let all = saved.is_empty();
         self.generations.saved.extend(saved);
         // A person may have put back what had crashed too often.
-        self.remember_generations();
+        let taken = self.remember_generations();
         let mut looked_at: Vec<Pin<Box<dyn Future<Output = Ready>>>> = Vec::new();
         for slot in self.slots() {
             let Some(definition) = self.services.house.plugins.get(slot.name()) else {
@@ -140,18 +169,29 @@ impl Run<'_> {
                 slot.name(),
                 Some(before.plugin.info()),
             );
-            let sandbox = self.services.sandbox.clone();
+            let services = self.services.clone();
+            let taken = taken.get(slot.name().as_str()).copied();
+            let shadowed = definition.promote == Promote::Shadow;
             looked_at.push(Box::pin(async move {
+                let sandbox = &services.sandbox;
                 let prepared = sandbox.prepare(&slot, &path, trusted, &terms).await;
                 let hash = match &prepared {
                     Ok(ready) => ready.as_ref().map(|plugin| plugin.info().hash),
                     Err(SwapError::Quarantined { hash, .. }) => Some(*hash),
                     Err(_) => sandbox.content_of(&path),
                 };
+                let outcome = match prepared {
+                    // What a person put there has been looked at already.
+                    Ok(Some(plugin)) if shadowed && taken != hash => {
+                        let found = differences(&services, slot.name(), &path).await;
+                        found.map(|()| Some(plugin))
+                    }
+                    prepared => prepared.map_err(|error| error.to_string()),
+                };
                 Ready {
                     slot,
                     hash,
-                    outcome: prepared.map_err(|error| error.to_string()),
+                    outcome,
                 }
             }));
         }

@@ -55,7 +55,8 @@ struct Named {
 #[derive(Deserialize)]
 struct SwapRecord {
     plugin: String,
-    from: Named,
+    /// Absent where what was there could not be read.
+    from: Option<Named>,
     to: Named,
     by: By,
 }
@@ -78,7 +79,7 @@ impl Standing {
     }
 
     fn swapped(&mut self, swap: &SwapRecord) {
-        let (from, to) = (swap.from.hash, swap.to.hash);
+        let to = swap.to.hash;
         match swap.by {
             // One run goes on with an older component than the file holds; the house is as it was.
             By::Quarantine => return,
@@ -96,7 +97,11 @@ impl Standing {
                 let at = self.before.iter().rposition(|hash| *hash == to);
                 self.before.truncate(at.unwrap_or(0));
             }
-            _ => self.had_it(from),
+            _ => {
+                if let Some(from) = &swap.from {
+                    self.had_it(from.hash);
+                }
+            }
         }
         self.current = Some(to);
     }
@@ -129,7 +134,7 @@ mod tests {
     fn swap(standing: &mut Standing, from: &str, to: &str, by: By) {
         standing.swapped(&SwapRecord {
             plugin: "g".into(),
-            from: Named { hash: hash(from) },
+            from: Some(Named { hash: hash(from) }),
             to: Named { hash: hash(to) },
             by,
         });
