@@ -5,7 +5,8 @@ use charthouse_sdk::{Effect, Failure, Tool, ToolPlugin, arguments, export_tool, 
 use std::hint::black_box;
 
 /// What a test overwrites. `good`; `trap` crashes in every call; `deaf` crashes when it is asked for its tools; `less` has no tool `echo`; `burn` answers
-/// the same for more fuel; `lies` answers `echo` otherwise; `nosy` looks at a file that it was not given.
+/// the same for more fuel; `lies` answers `echo` otherwise; `nosy` looks at a file that it was not given;
+/// `more` writes more than it was told to and does not say so.
 static MARK: [u8; 22] = *b"@generation:0001:good@";
 
 arguments! {
@@ -105,7 +106,11 @@ fn count(_: Nothing) -> Result<String, Failure> {
 
 fn write(note: Note) -> Result<String, Failure> {
     begin();
-    std::fs::write(&note.path, &note.text).map_err(|error| Failure::failed(error.to_string()))?;
+    let text = match manner() {
+        "more" => note.text + " and more",
+        _ => note.text,
+    };
+    std::fs::write(&note.path, &text).map_err(|error| Failure::failed(error.to_string()))?;
     Ok("written".to_owned())
 }
 
