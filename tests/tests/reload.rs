@@ -94,7 +94,7 @@ fn a_change_that_the_running_chart_cannot_take_is_refused_whole() {
     run.until("think");
     house.replace(
         "charts/think.yaml",
-        &LONGER.replace("initial: work", "data: { n: one }\ninitial: work"),
+        LONGER.replace("initial: work", "data: { n: one }\ninitial: work"),
     );
     let refused = run.until("not_reloaded");
     let why = refused["why"].as_str().unwrap();
@@ -243,7 +243,7 @@ fn a_folder_that_is_made_again_is_watched_again() {
     run.until("not_reloaded");
     house.write("charts/think.yaml", LONGER);
     run.until("reloaded");
-    house.replace("charts/think.yaml", &LONGER.replace("1.1.0", "1.2.0"));
+    house.replace("charts/think.yaml", LONGER.replace("1.1.0", "1.2.0"));
     let reloaded = run.until("reloaded");
     assert!(
         reloaded["changes"]

@@ -368,6 +368,8 @@ fn a_run_under_way_follows_a_swap_and_a_rollback_by_hand() {
     asked_version(&model, &mut run);
     run.until("think");
     seen_of(&run, "plugin.quarantined");
+    // What the model has read is on record.
+    assert!(last(&model, 2).contains("crashed once"));
     // A person wants it tried again: the file is the same.
     let again = plugin(&house, 0, &["swap", "g", bad]);
     assert_eq!(again["swapped"], true);

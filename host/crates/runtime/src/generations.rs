@@ -299,7 +299,11 @@ impl Run<'_> {
         let plugin = quarantine.generation.plugin.name().clone();
         let back = quarantine.back.as_ref().map(|back| back.name());
         let (bad, traps) = (generation.hash.short(), quarantine.traps);
-        let crashed = format!("{bad} crashed {traps} times and answered nothing in between");
+        let often = match traps {
+            1 => "once".to_owned(),
+            n => format!("{n} times"),
+        };
+        let crashed = format!("{bad} crashed {often} and answered nothing in between");
         let why = match back {
             Some(back) => format!(
                 "{crashed}; it is out of use, and {}, which answered before, is back",
