@@ -19,12 +19,18 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Benches inside the parts: package, bench, title, how.
-const PARTS: [(&str, &str, &str, &str); 6] = [
+const PARTS: [(&str, &str, &str, &str); 7] = [
     (
         "charthouse-sandbox",
         "call",
         "A sandboxed call",
         "`Sandbox::call` with everything it does (policy's grant, argument check, watched files, memory limit, fuel, deadline, log) in a fresh instance, on one thread, against raw wasmtime on the same component: the same pooled engine, typed bindings, a fresh instance with a WASI context, and nothing else.",
+    ),
+    (
+        "charthouse-sandbox",
+        "swap",
+        "Hot swap",
+        "Every core makes calls without a pause, for half a second with no exchange of generations and half a second with one every 100 ms, in turns. Each exchange is a whole one: the component is read and hashed, compared with what its place needs, its code is loaded, the place changes hands, and the old code goes with the last call under way.",
     ),
     (
         "charthouse-chart",
