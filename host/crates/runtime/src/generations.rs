@@ -7,6 +7,7 @@
 use crate::Services;
 use crate::by_hand::CALLS_TO_SHADOW;
 use crate::live::RunEvent;
+use crate::loading::plugins_of;
 use crate::record::Kind;
 use crate::run::Run;
 use crate::shadow::shadow;
@@ -112,11 +113,8 @@ async fn differences(services: &Services, name: &PluginName, file: &Path) -> Res
 impl Run<'_> {
     /// The places of the plugins that this run has, in whatever capacity, as far as they have been loaded.
     fn slots(&self) -> Vec<Arc<Slot>> {
-        let summary = self.agent.context.summary.as_ref();
-        let summary = summary.and_then(|summary| PluginName::parse(&summary.plugin.value).ok());
-        let named = self.agent.plugins.iter().chain(&self.agent.guards);
-        let slot = |name: &PluginName| self.services.sandbox.slot_of(name);
-        named.chain(&summary).filter_map(slot).collect()
+        let slot = |name: PluginName| self.services.sandbox.slot_of(&name);
+        plugins_of(&self.agent).filter_map(slot).collect()
     }
 
     /// Take over what earlier runs and people have learnt: which components crashed too often, and which to bring back in their place. The components that
@@ -149,8 +147,14 @@ impl Run<'_> {
 
     /// The components at `saved` were saved, or any of them where it is empty: make ready those that are plugins of this run.
     pub(crate) fn prepare_components(&mut self, saved: Vec<PathBuf>) {
-        let all = saved.is_empty();
-        self.generations.saved.extend(saved);
+        match saved.is_empty() {
+            true => {
+                let all = self.services.house.plugins.values();
+                let all = all.map(|definition| definition.component.clone());
+                self.generations.saved.extend(all);
+            }
+            false => self.generations.saved.extend(saved),
+        }
         // A person may have put back what had crashed too often.
         let taken = self.remember_generations();
         let mut looked_at: Vec<Pin<Box<dyn Future<Output = Ready>>>> = Vec::new();
@@ -159,7 +163,7 @@ impl Run<'_> {
                 continue;
             };
             let path = definition.component.clone();
-            if !all && !self.generations.saved.contains(&path) {
+            if !self.generations.saved.contains(&path) {
                 continue;
             }
             let trusted = definition.trusted;
@@ -195,10 +199,12 @@ impl Run<'_> {
                 }
             }));
         }
-        self.generations.preparing = match looked_at.is_empty() {
-            true => None,
-            false => Some(Box::pin(join_all(looked_at))),
-        };
+        if looked_at.is_empty() {
+            self.generations.saved.clear();
+            self.generations.preparing = None;
+        } else {
+            self.generations.preparing = Some(Box::pin(join_all(looked_at)));
+        }
     }
 
     /// Definitions were exchanged: what was being made ready goes by those before.

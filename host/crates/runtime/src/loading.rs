@@ -42,6 +42,14 @@ pub(crate) fn find_agent(
     Ok((agent.clone(), bundle.clone()))
 }
 
+/// The plugins that `agent` has in whatever capacity; one may come twice.
+pub(crate) fn plugins_of(agent: &AgentDef) -> impl Iterator<Item = PluginName> + '_ {
+    let summary = agent.context.summary.as_ref();
+    let summary = summary.and_then(|summary| PluginName::parse(&summary.plugin.value).ok());
+    let named = agent.plugins.iter().chain(&agent.guards);
+    named.cloned().chain(summary)
+}
+
 /// Plugins that take a place once all that is to be exchanged with them is in order.
 pub(crate) type Waiting = Vec<(Arc<Slot>, Arc<Plugin>)>;
 
@@ -89,19 +97,19 @@ pub(crate) async fn make_ready(
     agent: &AgentDef,
     waiting: &mut Waiting,
 ) -> Result<(), RuntimeError> {
-    for name in agent.plugins.iter().chain(&agent.guards) {
-        let definition = definition(services, agent, name)?;
+    for name in plugins_of(agent) {
+        let definition = definition(services, agent, &name)?;
         let (path, trusted) = (&definition.component, definition.trusted);
-        let Some(slot) = services.sandbox.slot_of(name) else {
-            services.sandbox.slot(name, path, trusted).await?;
+        // What has no place yet takes it when it is loaded.
+        let Some(slot) = services.sandbox.slot_of(&name) else {
             continue;
         };
         let current = slot.current();
         let stays = current.plugin.path() == path && current.plugin.trusted() == trusted;
-        if stays || waiting.iter().any(|(slot, _)| slot.name() == name) {
+        if stays || waiting.iter().any(|(slot, _)| *slot.name() == name) {
             continue;
         }
-        let terms = terms(&services.house, name, Some(current.plugin.info()));
+        let terms = terms(&services.house, &name, Some(current.plugin.info()));
         let ready = services.sandbox.prepare(&slot, path, trusted, &terms);
         if let Some(plugin) = ready.await? {
             waiting.push((slot, plugin));
