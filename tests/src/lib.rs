@@ -6,6 +6,7 @@ mod calls;
 mod house;
 mod program;
 mod server;
+mod terminal;
 mod told;
 mod under_way;
 
@@ -15,5 +16,6 @@ pub use program::{
     Ran, charthouse, copy, guests, keys, plugins, program, repository, run, shared_cache,
 };
 pub use server::{Answer, Asked, ModelServer, Said, dead_address};
+pub use terminal::Terminal;
 pub use told::Told;
 pub use under_way::{Held, UnderWay};

@@ -138,7 +138,7 @@ impl Made {
             .map(|state| (state.index(), state))
             .collect();
         let layers = grants::layers(house, agent, bundle, states.into_values());
-        let mut grant = grants::grant(house, &layers, &self.tool);
+        let mut grant = grants::grant(house, agent, &layers, &self.tool);
         grant.verdict = Verdict::Allow;
         grant.net.clear();
         grant.net_ceiling.clear();

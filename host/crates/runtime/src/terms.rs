@@ -64,7 +64,7 @@ fn add(
         return;
     };
     let reaches = |layers: Vec<&policy::Overlay>| {
-        let grant = grants::grant(house, &layers, &tool);
+        let grant = grants::grant(house, agent, &layers, &tool);
         !grant.net.is_empty()
     };
     if grants::stacks(house, agent, bundle)
