@@ -1,7 +1,9 @@
 //! What can be typed. Every verb has an example; `docs/cli.md` is generated from this.
 
+mod generations;
 mod memory;
 
+pub use generations::{PluginRollback, PluginShadow, PluginSwap};
 pub use memory::{MemoryAdd, MemoryList, MemoryVerb};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -207,6 +209,26 @@ pub enum PluginVerb {
         #[arg(long)]
         json: bool,
     },
+    /// Put another component in a plugin's place
+    ///
+    /// It is checked first: whether it is a component, says what it offers when it is asked with no grants at all, still has what the definitions use, and
+    /// needs nothing that the house does not give. Whatever is wrong leaves the one before where it is. Runs that are under way go on with the new one from
+    /// their next call; calls that are under way end as they began.
+    #[command(
+        after_help = "Examples:\n  charthouse plugin swap search target/plugins/search.wasm\n  charthouse plugin swap search new.wasm --json"
+    )]
+    Swap(PluginSwap),
+    /// Put the component back that was in a plugin's place before
+    #[command(after_help = "Example:\n  charthouse plugin rollback search")]
+    Rollback(PluginRollback),
+    /// Have another component answer the last recorded calls of a plugin, and show what differs
+    ///
+    /// Both components are asked, with the arguments, the time and the seed of the recorded calls and the mounts of today; neither has the network, and what
+    /// they write goes to copies that are dropped. Exits with 1 where something differs.
+    #[command(
+        after_help = "Examples:\n  charthouse plugin shadow search new.wasm\n  charthouse plugin shadow search new.wasm --last 100 --json"
+    )]
+    Shadow(PluginShadow),
 }
 
 #[derive(Subcommand)]

@@ -92,7 +92,10 @@ impl From<RuntimeError> for Failure {
             | RuntimeError::UnknownState { .. }
             | RuntimeError::OtherAgent { .. } => USAGE,
             RuntimeError::Incomplete { .. } => DEFINITIONS,
-            RuntimeError::Plugin(_) | RuntimeError::Chart(_) | RuntimeError::Context(_) => NOT_SO,
+            RuntimeError::Plugin(_)
+            | RuntimeError::Swap(_)
+            | RuntimeError::Chart(_)
+            | RuntimeError::Context(_) => NOT_SO,
             RuntimeError::NoSuchRun { .. } => NOT_SO,
             RuntimeError::Journal(JournalError::RunTaken { .. }) => NOT_SO,
             RuntimeError::Journal(_) | RuntimeError::Damaged { .. } => STORE,

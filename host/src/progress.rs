@@ -154,6 +154,36 @@ impl Progress {
                     self.line(&mut seen, text.trim_end());
                 }
             }
+            RunEvent::PluginSwapped { plugin, why, .. } => {
+                let text = format!(
+                    "  {} plugin {plugin}: {}",
+                    self.paint("36", "⇄"),
+                    plain(why)
+                );
+                self.line(&mut seen, &text);
+            }
+            RunEvent::PluginRefused {
+                plugin,
+                current,
+                why,
+                ..
+            } => {
+                let text = format!(
+                    "  {} what was saved as the plugin {plugin} is not used, {} goes on: {}",
+                    self.paint("31", "✗"),
+                    current.hash.short(),
+                    plain(why)
+                );
+                self.line(&mut seen, &text);
+            }
+            RunEvent::PluginQuarantined { plugin, why, .. } => {
+                let text = format!(
+                    "  {} plugin {plugin}: {}",
+                    self.paint("31", "!"),
+                    plain(why)
+                );
+                self.line(&mut seen, &text);
+            }
             RunEvent::Guard {
                 guard,
                 subject,

@@ -146,6 +146,15 @@ impl House {
         self.write(path, &text.replace(old, new));
     }
 
+    /// Save a file of the house as careful editors do: beside it, then in its place.
+    pub fn replace(&self, path: &str, bytes: impl AsRef<[u8]>) {
+        let aside = self.beside("saved");
+        let directory = aside.parent().expect("a file lies in a directory");
+        fs::create_dir_all(directory).expect("a test's directory can be written");
+        fs::write(&aside, bytes).expect("a test's directory can be written");
+        fs::rename(aside, self.root.join(path)).expect("a test's directory can be written");
+    }
+
     /// The program, to be started in the house.
     pub fn command(&self) -> Command {
         charthouse(&self.root)

@@ -8,6 +8,7 @@ mod program;
 mod server;
 mod terminal;
 mod told;
+mod under_way;
 
 pub use calls::{Calls, OPEN, fs_plugin, hostile};
 pub use house::{House, Plan, share_cache};
@@ -17,3 +18,4 @@ pub use program::{
 pub use server::{Answer, Asked, ModelServer, Said, dead_address};
 pub use terminal::Terminal;
 pub use told::Told;
+pub use under_way::{Held, UnderWay};

@@ -1,85 +1,9 @@
 //! Definitions saved while an agent runs: used between two macrosteps, all files of one save together, or refused with the reason.
 
-use charthouse_tests::{Answer, Asked, House, ModelServer, Plan, Said};
+use charthouse_tests::{Answer, Asked, Held, House, ModelServer, Plan, Said, UnderWay};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
-
-/// A model that answers only when the test says so, so that a run stands still at a known place.
-struct Held {
-    server: ModelServer,
-    answers: Sender<Answer>,
-}
-
-fn held() -> Held {
-    let (answers, next) = channel();
-    let server = ModelServer::start(move |_| next.recv().unwrap_or(Answer::Hang));
-    Held { server, answers }
-}
-
-impl Held {
-    fn provider(&self) -> String {
-        format!("{{ kind: openai, base_url: \"{}\" }}", self.server.url)
-    }
-
-    fn say(&self, text: &str) {
-        self.answers.send(Answer::Say(Said::text(text))).unwrap();
-    }
-}
-
-/// A run of the agent `tester` under way.
-struct Under {
-    child: Child,
-    lines: Receiver<Value>,
-    seen: Vec<Value>,
-}
-
-fn begin(house: &House) -> Under {
-    let mut child = house
-        .command()
-        .args(["run", "tester", "Go", "--json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let out = BufReader::new(child.stdout.take().unwrap());
-    let (sender, lines) = channel();
-    std::thread::spawn(move || {
-        for line in out.lines().map_while(Result::ok) {
-            let _ = sender.send(serde_json::from_str(&line).expect("every line is JSON"));
-        }
-    });
-    Under {
-        child,
-        lines,
-        seen: Vec::new(),
-    }
-}
-
-impl Under {
-    /// The next line of this type; how long it takes is not what is tested.
-    #[track_caller]
-    fn until(&mut self, kind: &str) -> Value {
-        loop {
-            let line = self.lines.recv_timeout(Duration::from_secs(60));
-            let line = line.unwrap_or_else(|_| panic!("no `{kind}` after {:#?}", self.seen));
-            self.seen.push(line.clone());
-            if line["type"] == kind {
-                return line;
-            }
-        }
-    }
-
-    #[track_caller]
-    fn ended(mut self, status: &str) {
-        let done = self.until("done");
-        assert_eq!(done["status"], status, "{:#?}", self.seen);
-        self.child.wait().unwrap();
-    }
-}
 
 const CHART: &str = "chart: think\nversion: 1.0.0\nkind: cognition\ninitial: work\nstates:\n  work: { invoke: turn, on: { turn.done: done } }\n  done: { type: final }\n";
 const LONGER: &str = "chart: think\nversion: 1.1.0\nkind: cognition\ninitial: work\nstates:\n  work: { invoke: turn, on: { turn.done: check } }\n  check:\n    context: [{ text: Look at it again. }]\n    invoke: turn\n    on: { turn.done: done }\n  done: { type: final }\n";
@@ -99,25 +23,17 @@ fn house(model: &Held) -> House {
     house
 }
 
-/// Save as careful editors do: beside it, then in its place.
-fn replace(house: &House, file: &str, text: &str) {
-    let aside = house.beside("saved");
-    fs::create_dir_all(aside.parent().unwrap()).unwrap();
-    fs::write(&aside, text).unwrap();
-    fs::rename(aside, house.root.join(file)).unwrap();
-}
-
 fn asked_with(asked: &Asked, text: &str) -> bool {
     asked.body.contains(text)
 }
 
 #[test]
 fn a_chart_that_is_saved_goes_on_in_its_new_version() {
-    let model = held();
+    let model = Held::new();
     let house = house(&model);
-    let mut run = begin(&house);
+    let mut run = UnderWay::begin(&house);
     run.until("think");
-    replace(&house, "charts/think.yaml", LONGER);
+    house.replace("charts/think.yaml", LONGER);
     let reloaded = run.until("reloaded");
     assert_eq!(reloaded["files"][0]["file"], "charts/think.yaml");
     assert_eq!(
@@ -143,9 +59,9 @@ fn a_chart_that_is_saved_goes_on_in_its_new_version() {
 
 #[test]
 fn a_broken_file_leaves_the_run_as_it_was_and_is_explained() {
-    let model = held();
+    let model = Held::new();
     let house = house(&model);
-    let mut run = begin(&house);
+    let mut run = UnderWay::begin(&house);
     run.until("think");
     house.write(
         "charts/think.yaml",
@@ -156,7 +72,7 @@ fn a_broken_file_leaves_the_run_as_it_was_and_is_explained() {
     for word in ["charts/think.yaml:6:", "`dome`", "did you mean `done`?"] {
         assert!(why.contains(word), "{why}");
     }
-    replace(&house, "charts/think.yaml", LONGER);
+    house.replace("charts/think.yaml", LONGER);
     run.until("reloaded");
     model.say("First.");
     run.until("think");
@@ -168,18 +84,17 @@ fn a_broken_file_leaves_the_run_as_it_was_and_is_explained() {
 
 #[test]
 fn a_change_that_the_running_chart_cannot_take_is_refused_whole() {
-    let model = held();
+    let model = Held::new();
     let house = house(&model);
     house.write(
         "charts/think.yaml",
         &CHART.replace("initial: work", "data: { n: 1 }\ninitial: work"),
     );
-    let mut run = begin(&house);
+    let mut run = UnderWay::begin(&house);
     run.until("think");
-    replace(
-        &house,
+    house.replace(
         "charts/think.yaml",
-        &LONGER.replace("initial: work", "data: { n: one }\ninitial: work"),
+        LONGER.replace("initial: work", "data: { n: one }\ninitial: work"),
     );
     let refused = run.until("not_reloaded");
     let why = refused["why"].as_str().unwrap();
@@ -194,9 +109,9 @@ fn a_change_that_the_running_chart_cannot_take_is_refused_whole() {
 
 #[test]
 fn agents_policies_and_the_house_are_exchanged_too_and_together() {
-    let model = held();
+    let model = Held::new();
     let house = house(&model);
-    let mut run = begin(&house);
+    let mut run = UnderWay::begin(&house);
     run.until("think");
     // Neither file is right without the other: the agent asks a provider that the house gets with the same save.
     house.edit(
@@ -257,15 +172,15 @@ fn agents_policies_and_the_house_are_exchanged_too_and_together() {
 #[test]
 fn a_chart_says_whether_running_instances_move() {
     for (policy, kind) in [("pin", "reloaded"), ("refuse", "not_reloaded")] {
-        let model = held();
+        let model = Held::new();
         let house = house(&model);
-        let mut run = begin(&house);
+        let mut run = UnderWay::begin(&house);
         run.until("think");
         let text = LONGER.replace(
             "initial: work",
             &format!("migrate: {policy}\ninitial: work"),
         );
-        replace(&house, "charts/think.yaml", &text);
+        house.replace("charts/think.yaml", &text);
         let told = run.until(kind).to_string();
         assert!(told.contains(&format!("migrate: {policy}")), "{told}");
         model.say("First.");
@@ -281,13 +196,13 @@ fn a_chart_says_whether_running_instances_move() {
 
 #[test]
 fn what_cannot_change_while_a_run_lasts_is_said() {
-    let model = held();
+    let model = Held::new();
     let house = house(&model);
     house.write(
         "charts/other.yaml",
         &LONGER.replace("chart: think", "chart: other"),
     );
-    let mut run = begin(&house);
+    let mut run = UnderWay::begin(&house);
     run.until("think");
     house.edit("agents/tester.yaml", "cognition: think", "cognition: other");
     house.edit("house.yaml", "journal.db", "elsewhere.db");
@@ -304,9 +219,9 @@ fn what_cannot_change_while_a_run_lasts_is_said() {
 
 #[test]
 fn an_agent_that_is_gone_keeps_its_run() {
-    let model = held();
+    let model = Held::new();
     let house = house(&model);
-    let mut run = begin(&house);
+    let mut run = UnderWay::begin(&house);
     run.until("think");
     fs::remove_file(house.root.join("agents/tester.yaml")).unwrap();
     let why = run.until("not_reloaded");
@@ -320,19 +235,15 @@ fn an_agent_that_is_gone_keeps_its_run() {
 
 #[test]
 fn a_folder_that_is_made_again_is_watched_again() {
-    let model = held();
+    let model = Held::new();
     let house = house(&model);
-    let mut run = begin(&house);
+    let mut run = UnderWay::begin(&house);
     run.until("think");
     fs::remove_dir_all(house.root.join("charts")).unwrap();
     run.until("not_reloaded");
     house.write("charts/think.yaml", LONGER);
     run.until("reloaded");
-    replace(
-        &house,
-        "charts/think.yaml",
-        &LONGER.replace("1.1.0", "1.2.0"),
-    );
+    house.replace("charts/think.yaml", LONGER.replace("1.1.0", "1.2.0"));
     let reloaded = run.until("reloaded");
     assert!(
         reloaded["changes"]
@@ -362,14 +273,14 @@ fn a_storm_of_saves_harms_nothing() {
         ..Plan::default()
     });
     house.write("charts/think.yaml", CHART);
-    let mut run = begin(&house);
+    let mut run = UnderWay::begin(&house);
     run.until("think");
     let mut saves = 0;
     // Saved in place, in two halves, by renaming, broken, gone and back, with and without pauses, for as long as the run lasts.
     while run.child.try_wait().unwrap().is_none() && saves < 2_000 {
         let version = LONGER.replace("1.1.0", &format!("1.{saves}.0"));
         match saves % 6 {
-            0 => replace(&house, "charts/think.yaml", &version),
+            0 => house.replace("charts/think.yaml", &version),
             1 => house.write("charts/think.yaml", &version[..version.len() / 2]),
             2 => house.write("charts/think.yaml", &version),
             3 => drop(fs::remove_file(house.root.join("charts/think.yaml"))),

@@ -33,6 +33,12 @@ const PARTS: [(&str, &str, &str, &str); 7] = [
         "From the active states and a tool's name to what the call may do, for a house with a ceiling, a default policy of thirty rules, an agent's own policy and those of three nested states.",
     ),
     (
+        "charthouse-sandbox",
+        "swap",
+        "Hot swap",
+        "Every core makes calls without a pause, for half a second with no exchange of generations and half a second with one every 100 ms, in turns. Each exchange is a whole one: the component is read and hashed, compared with what its place needs, its code is loaded, the place changes hands, and the old code goes with the last call under way.",
+    ),
+    (
         "charthouse-chart",
         "step",
         "Charts",

@@ -229,6 +229,9 @@ fn line(record: &Record, first: i64) -> String {
             write!(text, "{}", excerpt(&files.join(", ").into()))
         }
         "not_reloaded" => write!(text, "{}", excerpt(&body["why"])),
+        "plugin.swapped" | "plugin.refused" | "plugin.quarantined" => {
+            write!(text, "{}: {}", word(&body["plugin"]), line_of(&body["why"]))
+        }
         "migrated" => write!(
             text,
             "{} → {}",
@@ -285,6 +288,14 @@ fn list(value: &Value) -> String {
         .map(word)
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// A text as one line, whole: why a plugin was exchanged or refused is not to be cut.
+fn line_of(value: &Value) -> String {
+    let text = word(value);
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 fn excerpt(value: &Value) -> String {

@@ -1,4 +1,6 @@
-//! `plugin`: what components are, and calling one of their tools by hand.
+//! `plugin`: what components are, calling one of their tools by hand, and exchanging them.
+
+mod exchange;
 
 use crate::cli::PluginVerb;
 use crate::exit::{DEFINITIONS, DENIED, Failure, NOT_SO, USAGE};
@@ -34,6 +36,9 @@ pub fn run(verb: &PluginVerb) -> Result<u8, Failure> {
             let named = Named::find(component, &house.house)?;
             call(&named, tool, arguments, policy.as_deref(), *dry_run, *json)
         }
+        PluginVerb::Swap(options) => exchange::swap(options),
+        PluginVerb::Rollback(options) => exchange::rollback(options),
+        PluginVerb::Shadow(options) => exchange::shadow(options),
     }
 }
 

@@ -22,7 +22,7 @@ use context::ChunkDef;
 use indexmap::{IndexMap, IndexSet};
 use policy::Overlay;
 use std::sync::Arc;
-use types::{ContentHash, Marked};
+use types::{ContentHash, Marked, ToolName};
 
 pub(crate) use bundle::compile;
 pub use bundle::{ChartBundle, RoleDef};
@@ -46,6 +46,8 @@ pub(crate) struct Draft {
     pub extras: Vec<Extra>,
     /// Plugins that it names, with what for.
     pub uses: Vec<(Marked<String>, &'static str)>,
+    /// Tools that its `invoke`s call.
+    pub calls: Vec<ToolName>,
     pub hash: ContentHash,
 }
 
@@ -56,6 +58,7 @@ pub(crate) struct Scope {
     pub roles: IndexSet<String>,
     pub extras: Vec<Extra>,
     pub uses: Vec<(Marked<String>, &'static str)>,
+    pub calls: Vec<ToolName>,
 }
 
 /// Read the chart that `node` is. `None` when it has no usable name or no states; what is wrong has been reported.
@@ -85,6 +88,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         roles: declared,
         extras: Vec::new(),
         uses: Vec::new(),
+        calls: Vec::new(),
     };
     let states = match fields.need(walk, "states", "this chart", "states: { start: {} }") {
         Some(n) => state::children(walk, &mut scope, n),
@@ -140,6 +144,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         migrate,
         extras: scope.extras,
         uses: scope.uses,
+        calls: scope.calls,
         hash,
     })
 }

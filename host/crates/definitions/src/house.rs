@@ -27,8 +27,22 @@ pub struct PluginDef {
     pub component: PathBuf,
     /// Whether what it says of itself (a tool's `effect`) counts.
     pub trusted: bool,
+    /// When a component that is saved while an agent runs takes its place.
+    pub promote: Promote,
+    /// Crashes in a row after which a generation is quarantined; 0 is never. `None` where the house leaves it to the sandbox.
+    pub quarantine: Option<u32>,
     /// Where the house names it.
     pub place: Place,
+}
+
+/// When a component that is saved while an agent runs takes the place of the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Promote {
+    /// As soon as it has been probed.
+    #[default]
+    AtOnce,
+    /// When it has answered the last calls of the plugin as the one before does.
+    Shadow,
 }
 
 /// What `house.yaml` says.
@@ -175,7 +189,8 @@ fn store<'n>(walk: &mut Walk, node: &'n Node) -> Option<&'n str> {
 }
 
 fn plugin(walk: &mut Walk, node: &Node, place: &Place, paths: &Paths) -> Option<PluginDef> {
-    let (component, trusted) = if node.map().is_some() {
+    let (mut trusted, mut promote, mut quarantine) = (false, Promote::default(), None);
+    let component = if node.map().is_some() {
         let mut fields = Fields::of(walk, node, "a plugin", "plugins/fs.wasm")?;
         let component = fields.need(
             walk,
@@ -183,19 +198,31 @@ fn plugin(walk: &mut Walk, node: &Node, place: &Place, paths: &Paths) -> Option<
             "this plugin",
             "component: plugins/fs.wasm",
         );
-        let trusted = fields
-            .take("trusted")
-            .and_then(|n| walk.bool(n, "`trusted`"));
+        if let Some(n) = fields.take("trusted") {
+            trusted = walk.bool(n, "`trusted`").unwrap_or(false);
+        }
+        if let Some(n) = fields.take("promote") {
+            let words = [("at-once", Promote::AtOnce), ("shadow", Promote::Shadow)];
+            promote = walk
+                .word(n, "a value of `promote`", &words)
+                .unwrap_or_default();
+        }
+        if let Some(n) = fields.take("quarantine") {
+            let traps = walk.whole(n, "`quarantine`");
+            quarantine = traps.map(|traps| u32::try_from(traps).unwrap_or(u32::MAX));
+        }
         fields.finish(walk, "a plugin");
-        (component?, trusted.unwrap_or(false))
+        component?
     } else {
-        (node, false)
+        node
     };
     let text = walk.text(component, "a plugin's component")?;
     let help = "check the path; `charthouse init DIR` makes a house with the first-party plugins in DIR/plugins, to copy from";
     Some(PluginDef {
         component: paths.file(walk, text, &component.place, help)?,
         trusted,
+        promote,
+        quarantine,
         place: place.clone(),
     })
 }

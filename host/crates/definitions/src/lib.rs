@@ -31,7 +31,7 @@ mod window;
 
 pub use crate::agent::{AgentDef, Budget, Counting};
 pub use crate::chart::{ChartBundle, RoleDef};
-pub use crate::house::PluginDef;
+pub use crate::house::{PluginDef, Promote};
 pub use crate::kind::Kind;
 pub use crate::load::{House, OWN, answers_of, load, load_chart, load_policy, load_store};
 pub use crate::prices::Prices;

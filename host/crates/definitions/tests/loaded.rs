@@ -2,7 +2,7 @@
 
 mod common;
 
-use charthouse_definitions::{House, load, load_chart, load_policy};
+use charthouse_definitions::{House, Promote, load, load_chart, load_policy};
 use common::{copy, fixtures};
 use context::{Budget, Source, ToolsMode, Trim};
 use policy::{Access, ClockMode, RandomMode, Verdict};
@@ -28,6 +28,34 @@ fn house() -> (TempDir, House) {
     fs::write(&file, text).unwrap();
     let house = load(directory.path()).unwrap_or_else(|report| panic!("{report}"));
     (directory, house)
+}
+
+#[test]
+fn how_a_plugin_is_exchanged_is_as_written() {
+    let directory = tempfile::tempdir().unwrap();
+    copy(&fixtures().join("base"), directory.path());
+    let plain = load(directory.path()).unwrap_or_else(|report| panic!("{report}"));
+    let first = &plain.plugins[0];
+    assert_eq!((first.promote, first.quarantine), (Promote::AtOnce, None));
+    let case = fixtures().join("valid/house-plugin-generations");
+    copy(&case, directory.path());
+    let chart = "chart: fixed\nversion: 1.0.0\nkind: cognition\ninitial: read\nstates:\n  \
+        read: { invoke: { activity: plugin, params: { tool: fs.read, arguments: { path: a } } }, on: { plugin.done: end } }\n  \
+        end: { type: final }\n";
+    fs::write(directory.path().join("charts/fixed.yaml"), chart).unwrap();
+    let house = load(directory.path()).unwrap_or_else(|report| panic!("{report}"));
+    let (fs, search) = (&house.plugins[0], &house.plugins[1]);
+    assert_eq!((fs.promote, fs.quarantine), (Promote::Shadow, Some(3)));
+    assert_eq!(
+        (search.promote, search.quarantine),
+        (Promote::AtOnce, Some(0))
+    );
+    let calls: Vec<String> = house.charts["fixed"]
+        .calls
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(calls, ["fs.read"]);
 }
 
 #[test]

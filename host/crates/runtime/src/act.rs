@@ -177,6 +177,12 @@ impl Run<'_> {
             .unwrap_or(Effect::None)
     }
 
+    /// The content of the generation that would answer `call`.
+    fn generation_of(&self, call: &ToolCall) -> Option<types::ContentHash> {
+        let name = ToolName::from_wire(&call.name)?;
+        Some(self.find_tool(&name)?.0.info().hash)
+    }
+
     fn begin(&mut self, id: &Arc<str>, index: usize, call: &ToolCall) {
         let effect = self.new_effect();
         let allowed = self.allow(call);
@@ -184,6 +190,7 @@ impl Run<'_> {
         let mut body = json!({
             "effect": effect, "invocation": id, "call": call.id, "tool": call.name,
             "arguments": call.arguments, "repeat": self.effect_of(call),
+            "generation": self.generation_of(call),
         });
         if asks {
             body["asks"] = true.into();
@@ -405,10 +412,12 @@ impl Run<'_> {
             _ => (Provenance::House, vec![]),
         };
         let failed = outcome.result.is_err();
+        let notes = tool.map_or_else(String::new, |tool| self.take_notes(tool.plugin()));
+        let text = cut(in_words(outcome), self.longest_result()) + &notes;
         let result = ToolResult {
             call: call.id,
             name: call.name,
-            text: self.readable(cut(in_words(outcome), self.longest_result())),
+            text: self.readable(text),
             failed,
             provenance,
             labels,

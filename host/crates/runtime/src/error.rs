@@ -1,7 +1,7 @@
 //! Why a run cannot go on at all. What goes wrong inside a run becomes an event of its chart instead.
 
 use journal::JournalError;
-use sandbox::SandboxError;
+use sandbox::{SandboxError, SwapError};
 
 /// A run that cannot start, or cannot be recorded.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,9 @@ pub enum RuntimeError {
     /// A plugin cannot be loaded.
     #[error(transparent)]
     Plugin(#[from] SandboxError),
+    /// A component does not take a plugin's place.
+    #[error(transparent)]
+    Swap(#[from] SwapError),
     /// The journal cannot be written: nothing more was done.
     #[error(transparent)]
     Journal(#[from] JournalError),

@@ -29,6 +29,20 @@ pub(crate) fn layers<'a>(
     layers
 }
 
+/// One stack of layers for each state that can be active: the house's and the agent's with those of the state's path.
+pub(crate) fn stacks<'a>(
+    house: &'a House,
+    agent: &'a AgentDef,
+    bundle: &'a ChartBundle,
+) -> Vec<Vec<&'a Overlay>> {
+    bundle
+        .chart
+        .states()
+        .filter(|(_, state)| state.is_leaf())
+        .map(|(id, _)| layers(house, agent, bundle, path(bundle, id)))
+        .collect()
+}
+
 /// Grants that were worked out before. A grant depends on the definitions, the active states and the tool alone, so it is worked out once for each, and thrown
 /// away with the definitions.
 #[derive(Default)]

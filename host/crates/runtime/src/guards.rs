@@ -92,6 +92,28 @@ impl Guards {
         }
     }
 
+    /// The same guards, those replaced for which `other` gives another generation; `None` where it gives none. A new one looks at everything anew.
+    pub(crate) fn with(&self, other: impl Fn(&Arc<Plugin>) -> Option<Arc<Plugin>>) -> Option<Self> {
+        let others: Vec<_> = self
+            .guards
+            .iter()
+            .map(|(plugin, _)| other(plugin))
+            .collect();
+        if others.iter().all(Option::is_none) {
+            return None;
+        }
+        let replaced = self.guards.iter().zip(others);
+        Some(Guards {
+            guards: replaced
+                .map(|((plugin, grant), other)| {
+                    (other.unwrap_or_else(|| plugin.clone()), grant.clone())
+                })
+                .collect(),
+            known: Arc::default(),
+            ..self.clone()
+        })
+    }
+
     /// Whether there is any.
     pub(crate) fn are_posted(&self) -> bool {
         !self.guards.is_empty()

@@ -1,8 +1,10 @@
 //! What a front end hears of a run while it happens. Everything here is also in the journal, but for the text that streams by.
 
+use crate::generations::By;
+use sandbox::GenerationName;
 use serde::Serialize;
 use std::sync::Arc;
-use types::{ContentHash, Usage};
+use types::{ContentHash, PluginName, Usage};
 
 /// How a run ended, or why it stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -188,6 +190,47 @@ pub enum RunEvent {
     /// Definitions were saved and cannot be used: the ones before go on.
     NotReloaded {
         /// What is wrong and what to do.
+        why: String,
+    },
+    /// A component took a plugin's place: calls that begin from now on go to it.
+    #[serde(rename = "plugin.swapped")]
+    PluginSwapped {
+        /// The plugin.
+        plugin: PluginName,
+        /// What had the place.
+        from: GenerationName,
+        /// What has it now.
+        to: GenerationName,
+        /// How it came about.
+        by: By,
+        /// The same, in words.
+        why: String,
+    },
+    /// A component was saved and does not take its plugin's place: the one before goes on.
+    #[serde(rename = "plugin.refused")]
+    PluginRefused {
+        /// The plugin.
+        plugin: PluginName,
+        /// The content that was refused, where the file can be read.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hash: Option<ContentHash>,
+        /// What goes on.
+        current: GenerationName,
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// A generation crashed too often.
+    #[serde(rename = "plugin.quarantined")]
+    PluginQuarantined {
+        /// The plugin.
+        plugin: PluginName,
+        /// Which.
+        generation: GenerationName,
+        /// Its crashes since it last answered.
+        traps: u32,
+        /// The generation that was brought back; null where there is none, and the one that crashes goes on.
+        back: Option<GenerationName>,
+        /// The same, in words.
         why: String,
     },
     /// The run is over, or stands still. Always the last.

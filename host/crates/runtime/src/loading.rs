@@ -1,9 +1,10 @@
 //! What a run is made of, found in the house and loaded: the agent, its chart, its plugins, its guards.
 
 use crate::guards::Guards;
+use crate::terms::terms;
 use crate::{RuntimeError, Services, grants};
-use definitions::{AgentDef, ChartBundle};
-use sandbox::Plugin;
+use definitions::{AgentDef, ChartBundle, PluginDef};
+use sandbox::{Plugin, Slot};
 use std::sync::Arc;
 use types::PluginName;
 
@@ -41,6 +42,17 @@ pub(crate) fn find_agent(
     Ok((agent.clone(), bundle.clone()))
 }
 
+/// The plugins that `agent` has in whatever capacity; one may come twice.
+pub(crate) fn plugins_of(agent: &AgentDef) -> impl Iterator<Item = PluginName> + '_ {
+    let summary = agent.context.summary.as_ref();
+    let summary = summary.and_then(|summary| PluginName::parse(&summary.plugin.value).ok());
+    let named = agent.plugins.iter().chain(&agent.guards);
+    named.cloned().chain(summary)
+}
+
+/// Plugins that take a place once all that is to be exchanged with them is in order.
+pub(crate) type Waiting = Vec<(Arc<Slot>, Arc<Plugin>)>;
+
 /// Load every plugin that `agent` names.
 pub(crate) async fn load_plugins(
     services: &Services,
@@ -53,24 +65,83 @@ pub(crate) async fn load_plugins(
     Ok(plugins)
 }
 
-/// Load the plugin that the house calls `name`.
+/// The plugin that the house calls `name`: the generation that has its place, or the component that the house names where it has none yet.
 pub(crate) async fn load_plugin(
     services: &Services,
     agent: &AgentDef,
     name: &PluginName,
 ) -> Result<Arc<Plugin>, RuntimeError> {
-    let definition = services
-        .house
-        .plugins
-        .get(name)
-        .ok_or_else(|| RuntimeError::Incomplete {
-            agent: agent.name.to_string(),
-            message: format!("the house has no plugin `{name}`"),
-        })?;
-    let loading = services
+    let definition = definition(services, agent, name)?;
+    let slot = services
         .sandbox
-        .load(name.clone(), &definition.component, definition.trusted);
-    Ok(loading.await?)
+        .slot(name, &definition.component, definition.trusted);
+    Ok(slot.await?.current().plugin.clone())
+}
+
+fn definition<'a>(
+    services: &'a Services,
+    agent: &AgentDef,
+    name: &PluginName,
+) -> Result<&'a PluginDef, RuntimeError> {
+    let definition = services.house.plugins.get(name);
+    definition.ok_or_else(|| RuntimeError::Incomplete {
+        agent: agent.name.to_string(),
+        message: format!("the house has no plugin `{name}`"),
+    })
+}
+
+/// Make ready what `agent` names and what has not got its place yet. Nothing is exchanged: other components than those that have the places now are added
+/// to `waiting`.
+pub(crate) async fn make_ready(
+    services: &Services,
+    agent: &AgentDef,
+    waiting: &mut Waiting,
+) -> Result<(), RuntimeError> {
+    for name in plugins_of(agent) {
+        let definition = definition(services, agent, &name)?;
+        let (path, trusted) = (&definition.component, definition.trusted);
+        // What has no place yet takes it when it is loaded.
+        let Some(slot) = services.sandbox.slot_of(&name) else {
+            continue;
+        };
+        let current = slot.current();
+        let stays = current.plugin.path() == path && current.plugin.trusted() == trusted;
+        if stays || waiting.iter().any(|(slot, _)| *slot.name() == name) {
+            continue;
+        }
+        let terms = terms(&services.house, &name, Some(current.plugin.info()));
+        let ready = services.sandbox.prepare(&slot, path, trusted, &terms);
+        if let Some(plugin) = ready.await? {
+            waiting.push((slot, plugin));
+        }
+    }
+    Ok(())
+}
+
+/// The plugin `name` as it will be once what is waiting has its place.
+async fn to_be(
+    services: &Services,
+    agent: &AgentDef,
+    name: &PluginName,
+    waiting: &Waiting,
+) -> Result<Arc<Plugin>, RuntimeError> {
+    match waiting.iter().find(|(slot, _)| slot.name() == name) {
+        Some((_, plugin)) => Ok(plugin.clone()),
+        None => load_plugin(services, agent, name).await,
+    }
+}
+
+/// Every plugin that `agent` names, as it will be once what is waiting has its place.
+pub(crate) async fn plugins_to_be(
+    services: &Services,
+    agent: &AgentDef,
+    waiting: &Waiting,
+) -> Result<Vec<Arc<Plugin>>, RuntimeError> {
+    let mut plugins = Vec::with_capacity(agent.plugins.len());
+    for name in &agent.plugins {
+        plugins.push(to_be(services, agent, name, waiting).await?);
+    }
+    Ok(plugins)
 }
 
 /// Load every guard that `agent` names, each with what the house, the agent and no state grant it.
@@ -78,10 +149,11 @@ pub(crate) async fn load_guards(
     services: &Services,
     agent: &AgentDef,
     bundle: &ChartBundle,
+    waiting: &Waiting,
 ) -> Result<Guards, RuntimeError> {
     let mut guards = Vec::with_capacity(agent.guards.len());
     for name in &agent.guards {
-        let plugin = load_plugin(services, agent, name).await?;
+        let plugin = to_be(services, agent, name, waiting).await?;
         if !plugin.info().kinds.contains(&sandbox::Kind::Guard) {
             return Err(RuntimeError::Incomplete {
                 agent: agent.name.to_string(),

@@ -1,7 +1,7 @@
 //! What an agent would be sent if it thought now: the payload and its account, without sending anything. Behind `context show`.
 
 use crate::gather::{self, Asker, Served};
-use crate::loading::{find_agent, load_guards, load_plugins};
+use crate::loading::{Waiting, find_agent, load_guards, load_plugins};
 use crate::record::Kind;
 use crate::tokens::Counting;
 use crate::{RuntimeError, Services, grants, memories, offers, values};
@@ -31,7 +31,7 @@ pub async fn look(
 ) -> Result<Assembled, RuntimeError> {
     let (agent, bundle) = find_agent(services, &looking.agent)?;
     let plugins = load_plugins(services, &agent).await?;
-    let guards = load_guards(services, &agent, &bundle).await?;
+    let guards = load_guards(services, &agent, &bundle, &Waiting::new()).await?;
     let counting = Counting::new(journal, &agent, [&agent.model])?;
     let snapshot = begin(services, &bundle)?;
     let states = states(&bundle, &snapshot, looking)?;

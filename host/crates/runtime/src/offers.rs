@@ -5,7 +5,7 @@ use crate::grants;
 use chart::{Snapshot, StateId};
 use context::{Estimator, ToolOffer};
 use definitions::{AgentDef, ChartBundle, House};
-use policy::{Overlay, Verdict};
+use policy::Verdict;
 use sandbox::Plugin;
 use serde_json::json;
 use std::cell::RefCell;
@@ -68,7 +68,7 @@ pub(crate) fn offers(
         true => Verdict::Ask,
         false => Verdict::Allow,
     };
-    let stacks = stacks(house, agent, bundle);
+    let stacks = grants::stacks(house, agent, bundle);
     let mut offers = Vec::new();
     for plugin in plugins {
         for spec in &plugin.info().tools {
@@ -95,20 +95,6 @@ pub(crate) fn offers(
     }
     offers.extend(signal(signals, measure.estimator));
     offers
-}
-
-/// One stack of layers for each state that can be active: the house's and the agent's with those of the state's path.
-fn stacks<'a>(
-    house: &'a House,
-    agent: &'a AgentDef,
-    bundle: &'a ChartBundle,
-) -> Vec<Vec<&'a Overlay>> {
-    bundle
-        .chart
-        .states()
-        .filter(|(_, state)| state.is_leaf())
-        .map(|(id, _)| grants::layers(house, agent, bundle, grants::path(bundle, id)))
-        .collect()
 }
 
 /// The tool by which the model raises the events that open states accept, and no others.

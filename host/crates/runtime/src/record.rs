@@ -40,6 +40,12 @@ pub enum Kind {
     NotReloaded,
     /// The chart moved to another version: both hashes, everything that changed, configuration, effects.
     Migrated,
+    /// A component took a plugin's place: both generations, and how it came about.
+    PluginSwapped,
+    /// A component does not take a plugin's place, and why.
+    PluginRefused,
+    /// A generation crashed too often: which, and the one that was brought back.
+    PluginQuarantined,
     /// The run stands still and waits for a person, with the chart's snapshot.
     Rested,
     /// The run is over, with the chart's snapshot.
@@ -67,6 +73,9 @@ impl Kind {
             Kind::Reloaded => "reloaded",
             Kind::NotReloaded => "not_reloaded",
             Kind::Migrated => "migrated",
+            Kind::PluginSwapped => "plugin.swapped",
+            Kind::PluginRefused => "plugin.refused",
+            Kind::PluginQuarantined => "plugin.quarantined",
             Kind::Rested => "rested",
             Kind::Ended => "ended",
         }

@@ -3,9 +3,10 @@
 //! A front end notices the change and checks the whole house ([`Reload`]); here it is made ready (plugins that were added), and then exchanged at once
 //! or not at all. What is under way goes on with what it began with. Nothing here watches files.
 
+use crate::generations::By;
 use crate::guards::Guards;
 use crate::live::{FileChange, RunEvent};
-use crate::loading::{load_guards, load_plugins};
+use crate::loading::{Waiting, load_guards, make_ready, plugins_to_be};
 use crate::record::Kind;
 use crate::request::Asked;
 use crate::run::Run;
@@ -17,6 +18,7 @@ use rust_decimal::Decimal;
 use sandbox::Plugin;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -26,6 +28,9 @@ pub enum Reload {
     Ready(Box<House>),
     /// Something is wrong with them, in words for a person.
     Broken(String),
+    /// The definitions are as they were, and the components of plugins at these paths (as the house names them) were saved; where none is named, any may
+    /// have been.
+    Components(Vec<PathBuf>),
 }
 
 /// Definitions as they are saved. One that never ends and never yields is a house that does not change.
@@ -38,6 +43,8 @@ pub(crate) struct Prepared {
     plugins: Result<Option<Vec<Arc<Plugin>>>, String>,
     /// `None` where there is no such agent any more.
     guards: Result<Option<Guards>, String>,
+    /// Components that take their places with the definitions.
+    waiting: Waiting,
 }
 
 /// What a run will run with, worked out completely before anything is exchanged.
@@ -48,6 +55,7 @@ struct Generation {
     plugins: Option<Vec<Arc<Plugin>>>,
     asked: Option<Vec<Asked>>,
     guards: Option<Guards>,
+    waiting: Waiting,
     spent_today: Option<Decimal>,
     moved: Option<Moved>,
     files: Vec<FileChange>,
@@ -72,6 +80,7 @@ impl Run<'_> {
                 self.refuse(why);
                 return;
             }
+            Reload::Components(saved) => return self.prepare_components(saved),
         };
         let before = self.services.house.clone();
         let services = Services {
@@ -83,16 +92,22 @@ impl Run<'_> {
         let guarded = agent.clone().map(|agent| (agent, self.bundle.clone()));
         let old = self.agent.clone();
         self.preparing = Some(Box::pin(async move {
-            let plugins = match agent {
-                Some(agent) if !same_plugins(&before, &old, &house, &agent) => {
-                    let loaded = load_plugins(&services, &agent).await;
+            let mut waiting = Waiting::new();
+            let made = match &agent {
+                Some(agent) => make_ready(&services, agent, &mut waiting).await,
+                None => Ok(()),
+            };
+            let plugins = match (agent, made) {
+                (_, Err(error)) => Err(error.to_string()),
+                (Some(agent), Ok(())) if !same_plugins(&before, &old, &house, &agent) => {
+                    let loaded = plugins_to_be(&services, &agent, &waiting).await;
                     loaded.map(Some).map_err(|error| error.to_string())
                 }
                 _ => Ok(None),
             };
             let guards = match (&guarded, plugins.is_ok()) {
                 (Some((agent, bundle)), true) => {
-                    let loaded = load_guards(&services, agent, bundle).await;
+                    let loaded = load_guards(&services, agent, bundle, &waiting).await;
                     loaded.map(Some).map_err(|error| error.to_string())
                 }
                 _ => Ok(None),
@@ -101,6 +116,7 @@ impl Run<'_> {
                 house,
                 plugins,
                 guards,
+                waiting,
             }
         }));
     }
@@ -126,6 +142,7 @@ impl Run<'_> {
             house,
             plugins,
             guards,
+            waiting,
         } = prepared;
         let files = changed_files(&self.services.house, &house);
         let asked = (self.ask)(&house, &self.asked)?;
@@ -140,6 +157,7 @@ impl Run<'_> {
             affected: affected(&self.services.house, &house),
             plugins: plugins?,
             guards: guards?,
+            waiting,
             spent_today: None,
             moved: None,
             bundle: self.bundle.clone(),
@@ -303,6 +321,11 @@ impl Run<'_> {
         if let Some(guards) = generation.guards {
             self.guards = guards;
         }
+        for (slot, plugin) in generation.waiting {
+            self.give_place(&slot, plugin, By::Definitions);
+        }
+        self.take_current();
+        self.prepare_components_again();
         if let Some(spent) = generation.spent_today {
             self.spent_today = spent;
         }

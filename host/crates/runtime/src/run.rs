@@ -3,11 +3,12 @@
 use crate::act::Called;
 use crate::answer::Answered;
 use crate::gather::{Gathered, Served};
+use crate::generations::Generations;
 use crate::grants::Grants;
 use crate::guards::Guards;
 use crate::inbox::{Heard, Inbox, Message};
 use crate::live::{Cause, CauseKind, RunEvent, Status};
-use crate::loading::{find_agent, load_guards, load_plugins};
+use crate::loading::{Waiting, find_agent, load_guards, load_plugins};
 use crate::permission::{Permissions, Permitted};
 use crate::record::{Kind, Pending};
 use crate::reload::{Prepared, Reloads};
@@ -112,6 +113,8 @@ pub(crate) struct Run<'a> {
     pub(crate) over_budget: bool,
     /// Definitions that were saved and are being made ready.
     pub(crate) preparing: Option<Pin<Box<dyn Future<Output = Prepared>>>>,
+    /// Components that were saved, and what has been told of them.
+    pub(crate) generations: Generations,
     /// Whether the run has said that it stands still.
     pub(crate) resting: bool,
     /// The configuration of which it was recorded last that the run stands still in it.
@@ -211,6 +214,9 @@ pub async fn run(
                 run.preparing = None;
                 run.exchange(prepared);
             }
+            ready = run.generations.ready(), if run.generations.are_preparing() => {
+                run.exchange_components(ready);
+            }
             done = run.performing.next(), if !run.performing.is_empty() => {
                 if let Some(Ok(done)) = done {
                     run.take(done)?;
@@ -253,7 +259,7 @@ impl<'a> Run<'a> {
         let house = &services.house;
         let (agent, bundle) = find_agent(services, &request.agent)?;
         let plugins = load_plugins(services, &agent).await?;
-        let guards = load_guards(services, &agent, &bundle).await?;
+        let guards = load_guards(services, &agent, &bundle, &Waiting::new()).await?;
         let now = services.clock.now();
         let resumed = match &request.resume {
             Some(run) => Some(resume::read(journal, run, &agent, &bundle)?),
@@ -315,6 +321,7 @@ impl<'a> Run<'a> {
             spent: Decimal::ZERO,
             over_budget: false,
             preparing: None,
+            generations: Generations::default(),
             resting: false,
             rested_in: Vec::new(),
             unheard: VecDeque::new(),
@@ -350,6 +357,7 @@ impl<'a> Run<'a> {
             "resumed": resumed.is_some(),
         });
         run.record(Kind::Started, &body);
+        run.remember_generations();
         let goes_on = match resumed {
             Some(resumed) => {
                 let resumed = run.guard_again(resumed).await;
@@ -510,6 +518,7 @@ impl<'a> Run<'a> {
     }
 
     fn take(&mut self, done: Done) -> Result<(), RuntimeError> {
+        self.look_after_generations();
         match done {
             Done::Gathered(gathered) => self.gathered(*gathered),
             Done::Answered(answered) => self.answered(*answered),

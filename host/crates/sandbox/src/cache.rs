@@ -34,6 +34,20 @@ impl Cache<'_> {
         self.put(&self.info_path(info.hash), &text)
     }
 
+    /// Have code of `engine` for the component `source` in the cache, without keeping any of it in memory.
+    pub(crate) fn compiled(
+        &self,
+        engine: &Engine,
+        source: &Path,
+        content: ContentHash,
+    ) -> Result<(), SandboxError> {
+        // Whether the code is whole is looked at when it is mapped.
+        match self.code_path(engine, content).exists() {
+            true => Ok(()),
+            false => self.component(engine, source, content).map(drop),
+        }
+    }
+
     /// The component `source`, whose content is `content`, as machine code of `engine`: out of the cache, or compiled into it.
     pub(crate) fn component(
         &self,
@@ -53,9 +67,10 @@ impl Cache<'_> {
         self.make_directory()?;
         // Whatever goes wrong from here on, nothing half made stays behind.
         let fresh = Temporary(self.temporary());
-        let compiled = self
+        let copy = self
             .own_copy(source, content)
-            .and_then(|copy| self.compiler.compile(&copy.0, &fresh.0));
+            .map_err(|error| error.about(source))?;
+        let compiled = self.compiler.compile(&copy.0, &fresh.0);
         compiled.map_err(|error| error.about(source))?;
         let sum = hash_of(&fresh.0).map_err(|source| self.broken(&fresh.0, source))?;
         // Mapped before it is kept: what this engine has no room for is no use to anybody. Renaming changes nothing beneath the mapping.
@@ -63,6 +78,9 @@ impl Cache<'_> {
             path: source.to_owned(),
             message: in_brief(&format!("{error:#}")),
         })?;
+        // What was worth compiling is worth keeping: this generation may be wanted again when the file holds another.
+        let kept = self.component_path(content);
+        std::fs::rename(&copy.0, &kept).map_err(|source| self.broken(&kept, source))?;
         // The sum goes first: code without its sum is compiled again, code with another's never runs.
         self.put(&sum_path(&code), sum.to_string().as_bytes())?;
         std::fs::rename(&fresh.0, &code).map_err(|source| self.broken(&code, source))?;
@@ -110,9 +128,41 @@ impl Cache<'_> {
             .join(format!(".{}-{next}.new", std::process::id()))
     }
 
-    /// A copy that nobody changes while it is compiled: code must never be kept under the hash of another component.
+    /// The component with this content, where it is kept: one that was compiled here, or set aside by [`Cache::keep`]. Checked, because a file may be damaged.
+    pub(crate) fn kept(&self, content: ContentHash) -> Option<PathBuf> {
+        let path = self.component_path(content);
+        (hash_of(&path).ok()? == content).then_some(path)
+    }
+
+    /// Keep a copy of the component at `source`, whose content is `content`.
+    pub(crate) fn keep(
+        &self,
+        source: &Path,
+        content: ContentHash,
+    ) -> Result<PathBuf, SandboxError> {
+        let path = self.component_path(content);
+        if self.kept(content).is_none() {
+            self.make_directory()?;
+            let copy = self.own_copy(source, content)?;
+            std::fs::rename(&copy.0, &path).map_err(|source| self.broken(&path, source))?;
+        }
+        Ok(path)
+    }
+
+    fn component_path(&self, content: ContentHash) -> PathBuf {
+        self.directory.join(format!("{content}.wasm"))
+    }
+
+    /// A copy that nobody changes while it is compiled: code must never be kept under the hash of another component. Where the file holds another component by
+    /// now, it is made of the one that was kept.
     fn own_copy(&self, source: &Path, content: ContentHash) -> Result<Temporary, SandboxError> {
         let copy = Temporary(self.temporary());
+        if hash_of(source).ok() != Some(content)
+            && let Some(kept) = self.kept(content)
+        {
+            std::fs::copy(&kept, &copy.0).map_err(|error| self.broken(&copy.0, error))?;
+            return Ok(copy);
+        }
         std::fs::copy(source, &copy.0).map_err(|error| SandboxError::Read {
             path: source.to_owned(),
             source: error,

@@ -223,6 +223,7 @@ impl Sandbox {
             Some(Ok(result)) => Ok(result),
             Some(Err(error)) => Err(in_words(&error, limits, &store.data().limiter, &stdio.tail)),
         };
+        plugin.health.heard(result.as_ref().err());
         let fuel = limits.fuel.0 - store.get_fuel().unwrap_or(0).min(limits.fuel.0);
         let mut guest = store.into_data();
         let settled = guest.watch.settle(context.dry_run);

@@ -5,8 +5,8 @@
 //! charts or journals; who may call what was decided before a call arrives here.
 //!
 //! Read in this order: [`Sandbox`] (what callers use), `plugin` (a loaded generation), `call` (one call from grant to outcome), `guest` (what
-//! a guest can reach), `files` (how mounts are watched), `net` (how requests are), `limits`, and last `engine`, `cache` and `compile` (how code is made and
-//! kept). A component that was not written for charthouse becomes tools in `reflected`: `exports` finds its functions, [`reflect`] is their types as JSON, `typed`
+//! a guest can reach), `files` (how mounts are watched), `net` (how requests are), `limits`, then `generation` and `swap` (how one generation takes
+//! another's place), and last `engine`, `cache` and `compile` (how code is made and kept). A component that was not written for charthouse becomes tools in `reflected`: `exports` finds its functions, [`reflect`] is their types as JSON, `typed`
 //! and `command` call them, and `adapt` turns core modules of WASI preview 1 into components.
 
 mod adapt;
@@ -23,7 +23,10 @@ mod error;
 mod exit_code;
 mod exports;
 mod files;
+mod gate;
+mod generation;
 mod guest;
+mod health;
 mod hides;
 mod imports;
 mod limits;
@@ -34,9 +37,12 @@ mod plugin;
 mod ran;
 mod reflect;
 mod reflected;
+mod scratch;
 mod sections;
 mod state;
 mod streams;
+mod swap;
+mod terms;
 mod time;
 mod typed;
 mod worlds;
@@ -46,8 +52,14 @@ pub use compile::{Compiler, compile_component, limit_this_process};
 pub use engine::{link_wasi, new_engine};
 pub use error::SandboxError;
 pub use exports::LeftOut;
+pub use generation::{
+    Exchange, Generation, GenerationName, NothingToGoBackTo, Quarantine, Slot, Standing,
+    TRAPS_UNTIL_QUARANTINE,
+};
 pub use guest::GuestModel;
 pub use plugin::{Kind, Plugin, PluginInfo};
+pub use swap::SwapError;
+pub use terms::{Need, Terms};
 pub use worlds::{
     ContextRequest, Fragment, GuardDirection, GuardSubject, GuardVerdict, MemoryChange,
     MemoryEntry, MemoryLayer, SummaryRequest, SummaryTurn,
@@ -81,6 +93,7 @@ pub struct Sandbox {
     permits: tokio::sync::Semaphore,
     hides: hides::Hides,
     recovered: files::Recovered,
+    slots: generation::Slots,
 }
 
 impl Sandbox {
@@ -93,6 +106,7 @@ impl Sandbox {
             permits,
             hides: hides::Hides::default(),
             recovered: files::Recovered::default(),
+            slots: generation::Slots::default(),
         }
     }
 

@@ -1,25 +1,26 @@
 //! A loaded generation of a plugin: what is known of a component, and its code once somebody calls it.
 
 use crate::bindings::exports::charthouse::plugin as exports;
-use crate::cache::{Cache, hash_of};
+use crate::cache::Cache;
 use crate::error::in_brief;
 use crate::exports::{LeftOut, nothing_to_call};
+use crate::gate::Admitted;
 use crate::guest::Guest;
+use crate::health::Health;
 use crate::net::LinkClass;
 use crate::reflected::Reflected;
 use crate::typed::Exported;
-use crate::{Sandbox, SandboxError, adapt, imports, names};
+use crate::{Sandbox, SandboxError, imports, names};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::Read;
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use types::{ContentHash, Effect, PluginName, ToolSpec};
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
 
-/// Longest component. Python's interpreter with its library, the largest guest known, has 18 MB.
-const COMPONENT_MAX: u64 = 64 << 20;
 /// Most tools of one plugin: more than any model can be told of.
 const TOOLS_MAX: usize = 1_000;
 
@@ -39,6 +40,19 @@ pub enum Kind {
     Typed,
     /// It is a program with a command line, which is its tool `run`.
     Command,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Tool => "provider of tools",
+            Kind::Context => "provider of context",
+            Kind::Memory => "memory routine",
+            Kind::Guard => "guard",
+            Kind::Typed => "set of typed functions",
+            Kind::Command => "program with a command line",
+        })
+    }
 }
 
 /// What is known of a component without running it again; kept on disk by content.
@@ -68,9 +82,31 @@ pub struct Plugin {
     path: PathBuf,
     info: PluginInfo,
     loaded: Mutex<Option<Arc<Loaded>>>,
+    /// Whether another generation has taken its place: its code is then not kept for the next call.
+    retired: AtomicBool,
+    pub(crate) health: Health,
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.info.hash.short())
+    }
 }
 
 impl Plugin {
+    fn new(name: PluginName, path: &Path, trusted: bool, info: PluginInfo) -> Self {
+        Plugin {
+            shared_name: name.as_str().into(),
+            name,
+            trusted,
+            path: path.to_owned(),
+            info,
+            loaded: Mutex::new(None),
+            retired: AtomicBool::new(false),
+            health: Health::default(),
+        }
+    }
+
     /// Its name in the house.
     pub fn name(&self) -> &PluginName {
         &self.name
@@ -118,6 +154,28 @@ impl Plugin {
             Effect::Once
         }
     }
+
+    /// Its code, where some of it is in memory: for those calls that are under way, or for the next.
+    pub fn code(&self) -> Option<Weak<dyn Send + Sync>> {
+        let slot = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.as_ref().map(|loaded| {
+            let code: Arc<dyn Send + Sync> = loaded.clone();
+            Arc::downgrade(&code)
+        })
+    }
+
+    /// Another generation has its place: calls under way keep the code until they are over, and nobody else does.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::SeqCst);
+        let mut slot = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = None;
+    }
+
+    /// It has its place again.
+    pub(crate) fn bring_back(&self) {
+        self.health.forget_traps();
+        self.retired.store(false, Ordering::SeqCst);
+    }
 }
 
 /// Code, linked and ready to be instantiated.
@@ -144,7 +202,7 @@ impl Loaded {
 }
 
 impl Sandbox {
-    fn cache(&self) -> Cache<'_> {
+    pub(crate) fn cache(&self) -> Cache<'_> {
         Cache {
             directory: &self.settings.cache,
             compiler: &self.settings.compiler,
@@ -160,31 +218,24 @@ impl Sandbox {
         path: &Path,
         trusted: bool,
     ) -> Result<Arc<Plugin>, SandboxError> {
-        let read = |source| SandboxError::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let mut preamble = Vec::with_capacity(8);
-        // Looked at before it is opened: opening a FIFO would wait for its other end.
-        let found = std::fs::metadata(path).map_err(read)?;
-        check_file(path, &found)?;
-        let size = found.len();
-        let file = std::fs::File::open(path).map_err(read)?;
-        file.take(8).read_to_end(&mut preamble).map_err(read)?;
-        check_preamble(path, &preamble)?;
-        let hash = hash_of(path).map_err(read)?;
-        let plugin = |info| Plugin {
-            shared_name: name.as_str().into(),
-            name: name.clone(),
-            trusted,
-            path: path.to_owned(),
-            info,
-            loaded: Mutex::new(None),
-        };
+        let admitted = self.admit(&name, path)?;
+        self.load_admitted(name, path, trusted, admitted).await
+    }
+
+    /// The same for a component that has been admitted already.
+    pub(crate) async fn load_admitted(
+        &self,
+        name: PluginName,
+        path: &Path,
+        trusted: bool,
+        Admitted { hash, size }: Admitted,
+    ) -> Result<Arc<Plugin>, SandboxError> {
         if let Some(info) = self.cache().info(hash) {
-            return plugin(info).with_names_that_fit().map(Arc::new);
+            return Plugin::new(name, path, trusted, info)
+                .with_names_that_fit()
+                .map(Arc::new);
         }
-        let mut fresh = plugin(PluginInfo {
+        let unknown = PluginInfo {
             hash,
             size,
             kinds: Vec::new(),
@@ -192,7 +243,8 @@ impl Sandbox {
             imports: Vec::new(),
             exports: BTreeMap::new(),
             left_out: Vec::new(),
-        });
+        };
+        let mut fresh = Plugin::new(name, path, trusted, unknown);
         let loaded = self.loaded(&fresh)?;
         fresh.info.imports = self.imports(&loaded)?;
         let reflected = self.reflected(&fresh, &loaded)?;
@@ -208,17 +260,29 @@ impl Sandbox {
             true => self.probe_tools(&fresh).await?,
             false => reflected.tools,
         };
+        // That it can say what it offers is no answer to a call yet.
+        fresh.health = Health::default();
         fresh.info.exports = reflected.paths;
         self.cache().keep_info(&fresh.info)?;
         fresh.with_names_that_fit().map(Arc::new)
     }
 
+    /// A generation that was here before, whose component is another one by now: out of the cache, where it is still kept.
+    pub(crate) fn recall(
+        &self,
+        name: PluginName,
+        path: &Path,
+        trusted: bool,
+        hash: ContentHash,
+    ) -> Option<Arc<Plugin>> {
+        let info = self.cache().info(hash)?;
+        let plugin = Plugin::new(name, path, trusted, info);
+        plugin.with_names_that_fit().ok().map(Arc::new)
+    }
+
     /// The plugin's code, out of memory, out of the cache or compiled.
     pub(crate) fn loaded(&self, plugin: &Plugin) -> Result<Arc<Loaded>, SandboxError> {
-        let mut slot = plugin
-            .loaded
-            .lock()
-            .unwrap_or_else(|broken| broken.into_inner());
+        let mut slot = plugin.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(loaded) = &*slot {
             return Ok(loaded.clone());
         }
@@ -272,7 +336,9 @@ impl Sandbox {
             closed: pre,
             http,
         });
-        *slot = Some(loaded.clone());
+        if !plugin.retired.load(Ordering::SeqCst) {
+            *slot = Some(loaded.clone());
+        }
         Ok(loaded)
     }
 
@@ -372,41 +438,4 @@ fn kinds(loaded: &Loaded, reflected: &Reflected) -> Vec<Kind> {
         .into_iter()
         .filter_map(|(kind, there)| there.then_some(kind))
         .collect()
-}
-
-/// A component is a regular file of a size that somebody may have meant.
-fn check_file(path: &Path, found: &std::fs::Metadata) -> Result<(), SandboxError> {
-    let what = if found.is_dir() {
-        "a directory, not a component".to_owned()
-    } else if !found.is_file() {
-        "neither a file nor a directory".to_owned()
-    } else if found.len() > COMPONENT_MAX {
-        format!(
-            "{} long, and no component may be longer than {}",
-            types::Bytes(found.len()),
-            types::Bytes(COMPONENT_MAX)
-        )
-    } else {
-        return Ok(());
-    };
-    Err(SandboxError::NotAComponent {
-        path: path.to_owned(),
-        what,
-    })
-}
-
-/// Tell a component from the things people mistake for one.
-fn check_preamble(path: &Path, bytes: &[u8]) -> Result<(), SandboxError> {
-    let what = match bytes {
-        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
-        // What can be made of it is seen when it is compiled.
-        module if adapt::is_core_module(module) => return Ok(()),
-        [0, b'a', b's', b'm', ..] => "a component of a version this host does not know",
-        [] => "empty",
-        _ => "not WebAssembly",
-    };
-    Err(SandboxError::NotAComponent {
-        path: path.to_owned(),
-        what: what.into(),
-    })
 }

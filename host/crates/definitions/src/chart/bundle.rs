@@ -9,7 +9,7 @@ use context::ChunkDef;
 use indexmap::IndexMap;
 use policy::Overlay;
 use std::sync::Arc;
-use types::{ContentHash, Finding, Place, Severity};
+use types::{ContentHash, Finding, Place, Severity, ToolName};
 
 /// A chart that can run, with the context, policies and roles of its states. The lists go by [`StateId::index`]; index 0 is the chart itself.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct ChartBundle {
     pub role: Vec<Option<Arc<str>>>,
     /// The roles of a workflow, in file order.
     pub roles: IndexMap<Arc<str>, RoleDef>,
+    /// Tools that its `invoke`s call, in file order.
+    pub calls: Vec<ToolName>,
     /// How running instances of the version before become instances of this one.
     pub migrate: MigrateDef,
     /// What the chart is for.
@@ -85,6 +87,7 @@ pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<Ch
         policy: vec![None; states],
         role: vec![None; states],
         roles: draft.roles,
+        calls: draft.calls,
         migrate: draft.migrate,
         doc: draft.doc,
         place: draft.name.place,

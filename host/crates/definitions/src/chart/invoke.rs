@@ -175,6 +175,7 @@ fn plugin(walk: &mut Walk, scope: &mut Scope, node: &Node) -> Option<DataExpr> {
                 Ok(name) => {
                     let plugin = Marked::new(name.plugin().to_owned(), n.place.clone());
                     scope.uses.push((plugin, "an `invoke`"));
+                    scope.calls.push(name);
                     expression::value(walk, n)
                 }
                 Err(_) => {

@@ -216,6 +216,20 @@ fn plugin() -> Value {
                 "trusted",
                 truth("Whether what it says of its tools counts; other tools are never repeated."),
             ),
+            (
+                "promote",
+                words(
+                    "When a component that is saved while an agent runs takes its place: as soon as it has been probed, or when it has answered the last calls as the one before does.",
+                    &["at-once", "shadow"],
+                ),
+            ),
+            (
+                "quarantine",
+                whole(
+                    "Crashes in a row after which the last generation that worked is brought back; 0 is never, and 5 is usual.",
+                    0,
+                ),
+            ),
         ],
     );
     either("A plugin's component.", [component(), whole])

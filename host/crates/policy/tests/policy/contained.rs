@@ -104,7 +104,6 @@ fn a_staged_mount_shows_as_little_of_the_house_as_one_that_is_written_at_once() 
         ceiling: None,
         answers: None,
         tool: &tool("fs.write"),
-        answers: None,
     });
     assert_eq!(globs(&grant, "/w"), ["agents"]);
     // Else the outer mount would be the way around the layer.

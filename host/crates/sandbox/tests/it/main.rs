@@ -10,6 +10,7 @@ mod boundaries;
 mod common;
 mod determinism;
 mod first_party;
+mod generations;
 mod hard_links;
 mod hidden;
 mod limits;
