@@ -170,11 +170,11 @@ impl Workshop {
         File::open(&self.path)?.sync_all()
     }
 
-    fn old(&self, slot: usize) -> String {
+    fn taken(&self, slot: usize) -> String {
         format!("old/{slot}")
     }
 
-    fn new(&self, slot: usize) -> String {
+    fn made(&self, slot: usize) -> String {
         format!("new/{slot}")
     }
 
@@ -222,7 +222,7 @@ pub(super) fn perform(base: &Base, workshop: &Workshop, step: &Step) -> Result<(
             inode,
             deleted_directory,
         } => {
-            let slot = workshop.old(*slot);
+            let slot = workshop.taken(*slot);
             // Something else there, or nothing, means that it has been taken, wherever it has gone since.
             if base.stat(from).is_ok_and(|stat| stat.st_ino == *inode) {
                 let (holder, name) = base.holder(from)?;
@@ -236,7 +236,7 @@ pub(super) fn perform(base: &Base, workshop: &Workshop, step: &Step) -> Result<(
             }
         }
         Step::Replace { slot, path } => {
-            let (old, new) = (workshop.old(*slot), workshop.new(*slot));
+            let (old, new) = (workshop.taken(*slot), workshop.made(*slot));
             if workshop.holds(&new) {
                 let (holder, name) = base.holder(path)?;
                 if !workshop.holds(&old) {
@@ -253,14 +253,14 @@ pub(super) fn perform(base: &Base, workshop: &Workshop, step: &Step) -> Result<(
             }
         }
         Step::PutOld { slot, path } => {
-            let slot = workshop.old(*slot);
+            let slot = workshop.taken(*slot);
             if workshop.holds(&slot) {
                 let (holder, name) = base.holder(path)?;
                 move_to(own, &slot, holder, name, path)?;
             }
         }
         Step::PutNew { slot, path } => {
-            let slot = workshop.new(*slot);
+            let slot = workshop.made(*slot);
             if workshop.holds(&slot) {
                 let (holder, name) = base.holder(path)?;
                 move_to(own, &slot, holder, name, path)?;
@@ -321,14 +321,14 @@ fn undo_step(base: &Base, workshop: &Workshop, step: &Step) -> Result<(), Uncomm
     let own = &workshop.directory;
     match step {
         Step::Take { from, slot, .. } => {
-            let slot = workshop.old(*slot);
+            let slot = workshop.taken(*slot);
             if workshop.holds(&slot) {
                 let (holder, name) = base.holder(from)?;
                 move_to(own, &slot, holder, name, from)?;
             }
         }
         Step::Replace { slot, path } => {
-            let (old, new) = (workshop.old(*slot), workshop.new(*slot));
+            let (old, new) = (workshop.taken(*slot), workshop.made(*slot));
             // Done only where the new one has gone to its place.
             if !workshop.holds(&new) && workshop.holds(&old) {
                 let (holder, name) = base.holder(path)?;
@@ -343,8 +343,8 @@ fn undo_step(base: &Base, workshop: &Workshop, step: &Step) -> Result<(), Uncomm
                 Err(error) => return Err(error.into()),
             }
         }
-        Step::PutOld { slot, path } => back(base, workshop, &workshop.old(*slot), path)?,
-        Step::PutNew { slot, path } => back(base, workshop, &workshop.new(*slot), path)?,
+        Step::PutOld { slot, path } => back(base, workshop, &workshop.taken(*slot), path)?,
+        Step::PutNew { slot, path } => back(base, workshop, &workshop.made(*slot), path)?,
         Step::Link { from, to } => {
             if same(base, from, to) {
                 let (holder, name) = base.holder(to)?;
