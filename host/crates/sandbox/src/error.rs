@@ -1,6 +1,8 @@
 //! Why a component could not be loaded. What goes wrong during a call is a [`types::CallError`] instead.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use types::Sha256;
 
 /// A component that cannot be used, or an engine that cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +14,36 @@ pub enum SandboxError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// The file does not have the bytes that were pinned.
+    #[error(
+        "{} is not the component that was pinned: house.lock expects sha256 {expected} and found is {found}; put the pinned file back, or take this one for good \
+         with `charthouse plugin pin {name}` (or `charthouse plugin update {name}`), or for a trial with --dev",
+        path.display()
+    )]
+    NotPinned {
+        /// The file.
+        path: PathBuf,
+        /// The plugin that it is to be.
+        name: Arc<str>,
+        /// What was pinned.
+        expected: Sha256,
+        /// What is there.
+        found: Sha256,
+    },
+    /// The file does not bear the signature that the house demands.
+    #[error(
+        "{} is not signed as house.yaml demands (signed_by: {key}): {message}; get the author's signature and record it with \
+         `charthouse plugin pin NAME --signature FILE`",
+        path.display()
+    )]
+    NotSigned {
+        /// The file.
+        path: PathBuf,
+        /// What is missing or wrong.
+        message: String,
+        /// The key's file, as the house names it.
+        key: Arc<str>,
     },
     /// The file is not a component.
     #[error("{} is {what}", path.display())]

@@ -7,6 +7,7 @@
 //! Read in this order: [`Sandbox`] (what callers use), `plugin` (a loaded generation), `call` (one call from grant to outcome), `guest` (what
 //! a guest can reach), `files` (how mounts are watched), `limits`, and last `engine`, `cache` and `compile` (how code is made and kept).
 
+mod admission;
 mod arguments;
 mod bindings;
 mod cache;
@@ -24,6 +25,7 @@ mod ran;
 mod streams;
 mod worlds;
 
+pub use admission::admit;
 pub use call::{CallContext, ToolRequest};
 pub use compile::{Compiler, compile_component, limit_this_process};
 pub use engine::{link_wasi, new_engine};

@@ -1,7 +1,8 @@
 //! A loaded generation of a plugin: what is known of a component, and its code once somebody calls it.
 
+use crate::admission;
 use crate::bindings::exports::charthouse::plugin as exports;
-use crate::cache::{Cache, hash_of};
+use crate::cache::{Cache, both_hashes_of, hash_of};
 use crate::guest::Guest;
 use crate::{Sandbox, SandboxError};
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use types::{ContentHash, Effect, PluginName, ToolName, ToolSpec};
+use types::{ComponentFile, ContentHash, Effect, PluginName, Sha256, ToolName, ToolSpec};
 use wasmtime::component::InstancePre;
 
 /// What a component can be used for.
@@ -31,6 +32,8 @@ pub enum Kind {
 pub struct PluginInfo {
     /// Content hash of the component.
     pub hash: ContentHash,
+    /// What the rest of the world calls the same content.
+    pub sha256: Sha256,
     /// Its size in bytes.
     pub size: u64,
     /// What it can be used for.
@@ -110,15 +113,18 @@ impl Sandbox {
         }
     }
 
-    /// Take the component at `path` as the plugin `name`.
+    /// Take `component` (a path, or what a house says of it) as the plugin `name`.
     ///
-    /// A component seen before costs one read and one hash; a new one is compiled, started with no grants at all, and asked for its tools.
+    /// Bytes that are not the pinned ones, or not signed as they must be, go no further. A component seen before costs one read and one hash; a new one is
+    /// compiled, started with no grants at all, and asked for its tools.
     pub async fn load(
         &self,
         name: PluginName,
-        path: &Path,
+        component: impl Into<ComponentFile>,
         trusted: bool,
     ) -> Result<Arc<Plugin>, SandboxError> {
+        let component = component.into();
+        let path = &*component.path;
         let read = |source| SandboxError::Read {
             path: path.to_owned(),
             source,
@@ -128,7 +134,13 @@ impl Sandbox {
         let size = file.metadata().map_err(read)?.len();
         file.take(8).read_to_end(&mut preamble).map_err(read)?;
         check_preamble(path, &preamble)?;
-        let hash = hash_of(path).map_err(read)?;
+        // What is known of a content holds its other hash too, so that a pin costs nothing where the component was seen before.
+        let known = self.cache().info(hash_of(path).map_err(read)?);
+        let (hash, sha256) = match &known {
+            Some(info) => (info.hash, info.sha256),
+            None => both_hashes_of(path).map_err(read)?,
+        };
+        admission::check(&component, hash, sha256)?;
         let plugin = |info| Plugin {
             shared_name: name.as_str().into(),
             name: name.clone(),
@@ -137,11 +149,12 @@ impl Sandbox {
             info,
             loaded: Mutex::new(None),
         };
-        if let Some(info) = self.cache().info(hash) {
+        if let Some(info) = known {
             return Ok(Arc::new(plugin(info)));
         }
         let mut fresh = plugin(PluginInfo {
             hash,
+            sha256,
             size,
             kinds: Vec::new(),
             tools: Vec::new(),
