@@ -11,10 +11,12 @@
 mod agent;
 mod chart;
 mod context;
+mod edit;
 mod files;
 mod house;
 mod kind;
 mod load;
+mod lock;
 mod paths;
 mod policy;
 mod prefix;
@@ -31,9 +33,11 @@ mod window;
 
 pub use crate::agent::{AgentDef, Budget, Counting};
 pub use crate::chart::{ChartBundle, RoleDef};
+pub use crate::edit::{with_plugin, without_plugin};
 pub use crate::house::PluginDef;
 pub use crate::kind::Kind;
 pub use crate::load::{House, OWN, load, load_chart, load_policy, load_store};
+pub use crate::lock::{Lock, Locked, load_lock};
 pub use crate::prices::Prices;
 pub use crate::report::Report;
 pub use crate::scenario::{ScenarioFile, load_scenarios, scenarios_text};

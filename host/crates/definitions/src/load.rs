@@ -5,6 +5,7 @@ use crate::chart::{self, ChartBundle};
 use crate::files::{self, shown_path};
 use crate::house::{self, HouseFile, PluginDef};
 use crate::kind::{Kind, kind, parse};
+use crate::lock::{self, Lock};
 use crate::paths::Paths;
 use crate::prices::Prices;
 use crate::report::Report;
@@ -37,6 +38,8 @@ pub struct House {
     pub prices: Prices,
     /// The plugins it has.
     pub plugins: IndexMap<PluginName, PluginDef>,
+    /// What `house.lock` pins; `None` where there is no such file.
+    pub lock: Option<Lock>,
     /// What it will never allow, whatever the other layers say.
     pub ceiling: Option<Overlay>,
     /// The layer beneath every agent's.
@@ -53,6 +56,15 @@ pub struct House {
 }
 
 impl House {
+    /// Use components that are not the pinned ones all the same, with a warning: for whoever is working on one. Signatures are demanded as before.
+    pub fn be_lenient(&mut self) {
+        for plugin in self.plugins.values_mut() {
+            if let Some(pin) = &mut plugin.component.pin {
+                pin.lenient = true;
+            }
+        }
+    }
+
     /// The warnings as a report.
     pub fn report(&self) -> Report {
         Report::new(self.warnings.clone(), self.sources.clone())
@@ -63,6 +75,7 @@ impl House {
 pub const OWN: &[&str] = &[
     "house.yaml",
     "house.lock",
+    "keys",
     "agents",
     "charts",
     "policies",
@@ -134,7 +147,11 @@ pub(crate) fn load_with(walk: &mut Walk, root: &Path) -> Option<House> {
     let root = directory(walk, root)?;
     let paths = Paths::new(root);
     let mut definitions = Definitions::default();
-    let house_file = read_house(walk, &paths, &mut definitions);
+    let mut house_file = read_house(walk, &paths, &mut definitions);
+    let lock = lock::read(walk, &paths, &mut definitions.files);
+    if let Some((house, _)) = &mut house_file {
+        lock::attach(walk, house, lock);
+    }
     for found in files::find(walk, paths.root()) {
         definitions.read(walk, &found);
     }

@@ -216,6 +216,10 @@ fn plugin() -> Value {
                 "trusted",
                 truth("Whether what it says of its tools counts; other tools are never repeated."),
             ),
+            (
+                "signed_by",
+                text("The public key that must have signed its bytes: a PEM file below keys/."),
+            ),
         ],
     );
     either("A plugin's component.", [component(), whole])
