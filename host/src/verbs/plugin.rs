@@ -10,7 +10,9 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use types::{CallError, CallErrorKind, Clock, Outcome, Part, PluginName, ToolName};
+use types::{
+    CallError, CallErrorKind, Clock, ComponentFile, Outcome, Part, PluginName, ToolName,
+};
 
 pub fn run(verb: &PluginVerb) -> Result<u8, Failure> {
     match verb {

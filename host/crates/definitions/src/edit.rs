@@ -420,7 +420,8 @@ mod tests {
             }
             let new = name("new");
             let added = with_plugin(&text, &new, "{ component: p.wasm }").unwrap();
-            prop_assert!(added.contains("new: { component: p.wasm }"));
+            let entry = "new: { component: p.wasm }";
+            prop_assert!(added.contains(entry), "{}", added);
             let again = without_plugin(&added, &new).unwrap();
             if !list.is_empty() && style != 3 {
                 prop_assert_eq!(again, text);

@@ -198,8 +198,8 @@ fn plugin(walk: &mut Walk, node: &Node, place: &Place, paths: &Paths) -> Option<
         (node, false, None)
     };
     let text = walk.text(component, "a plugin's component")?;
-    let help = "check the path; `charthouse init DIR` makes a house with the first-party plugins in DIR/plugins, to copy from";
-    let path = paths.file(walk, text, &component.place, help);
+    let help = "check the path; where house.lock has it, `charthouse plugin restore` fetches it again; `charthouse init` writes the first-party ones";
+    let path = paths.component(walk, text, &component.place, help);
     // A signature that is demanded and cannot be checked must not be left out.
     let signer = match signed_by {
         Some(node) => Some(signer::read(walk, node, paths)?),

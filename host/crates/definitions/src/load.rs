@@ -53,16 +53,23 @@ pub struct House {
     /// Every definition file that was read, as shown to people, with its hash.
     pub files: Vec<(Arc<str>, ContentHash)>,
     pub(crate) sources: Sources,
+    pub(crate) lenient: bool,
 }
 
 impl House {
     /// Use components that are not the pinned ones all the same, with a warning: for whoever is working on one. Signatures are demanded as before.
     pub fn be_lenient(&mut self) {
+        self.lenient = true;
         for plugin in self.plugins.values_mut() {
             if let Some(pin) = &mut plugin.component.pin {
                 pin.lenient = true;
             }
         }
+    }
+
+    /// Whether it uses components that are not the pinned ones.
+    pub fn is_lenient(&self) -> bool {
+        self.lenient
     }
 
     /// The warnings as a report.
@@ -128,7 +135,7 @@ pub fn load_store(root: &Path) -> Result<PathBuf, Report> {
 }
 
 /// The canonical directory of a house.
-fn directory(walk: &mut Walk, root: &Path) -> Option<PathBuf> {
+pub(crate) fn directory(walk: &mut Walk, root: &Path) -> Option<PathBuf> {
     match root.canonicalize() {
         Ok(real) if real.is_dir() => Some(real),
         other => {
@@ -158,7 +165,7 @@ pub(crate) fn load_with(walk: &mut Walk, root: &Path) -> Option<House> {
     definitions.check(walk, house_file, &paths)
 }
 
-fn read_house(
+pub(crate) fn read_house(
     walk: &mut Walk,
     paths: &Paths,
     definitions: &mut Definitions,

@@ -213,6 +213,7 @@ impl Definitions {
             policies,
             files: self.files,
             sources: Sources::default(),
+            lenient: false,
         })
     }
 

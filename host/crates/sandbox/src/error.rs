@@ -92,13 +92,17 @@ pub enum SandboxError {
 
 impl SandboxError {
     /// The same, speaking of the file that the person named rather than of a copy of it.
-    pub(crate) fn about(self, named: &std::path::Path) -> Self {
-        match self {
-            SandboxError::Compile { message, .. } => SandboxError::Compile {
-                path: named.to_owned(),
-                message,
-            },
-            other => other,
+    pub fn about(mut self, named: &std::path::Path) -> Self {
+        match &mut self {
+            SandboxError::Read { path, .. }
+            | SandboxError::NotPinned { path, .. }
+            | SandboxError::NotSigned { path, .. }
+            | SandboxError::NotAComponent { path, .. }
+            | SandboxError::Compile { path, .. }
+            | SandboxError::Link { path, .. }
+            | SandboxError::Probe { path, .. } => named.clone_into(path),
+            SandboxError::Cache { .. } | SandboxError::Engine(_) => {}
         }
+        self
     }
 }
