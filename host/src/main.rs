@@ -12,6 +12,7 @@ mod print;
 mod progress;
 mod run_of;
 mod shipped;
+mod supply;
 mod verbs;
 mod watch;
 mod world;

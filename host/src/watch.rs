@@ -29,6 +29,7 @@ pub fn reloads(house: &House) -> Reloads {
     let watch = Watch {
         root: house.root.clone(),
         files: house.files.iter().map(|(file, _)| file.clone()).collect(),
+        lenient: house.is_lenient(),
         since: SystemTime::now(),
         watching: None,
     };
@@ -41,6 +42,8 @@ pub fn reloads(house: &House) -> Reloads {
 struct Watch {
     root: PathBuf,
     files: Vec<Arc<str>>,
+    /// Whether it may use components that are not the pinned ones, whatever is saved.
+    lenient: bool,
     since: SystemTime,
     watching: Option<Watching>,
 }
@@ -56,7 +59,7 @@ impl Watch {
             if let Some(watching) = &mut self.watching {
                 watching.saved().await;
                 watching.folders(&self.root);
-                return read(&self.root);
+                return read(&self.root, self.lenient);
             }
             sleep(BEFORE_WATCHING).await;
             match Watching::begin(&self.root, || self.saved_meanwhile()) {
@@ -154,15 +157,20 @@ fn heard(sender: &UnboundedSender<()>, event: notify::Result<Event>) {
 /// What was saved may be a definition or a folder of them; an editor's own files and what a run writes are neither.
 fn is_definition(path: &Path) -> bool {
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("yaml" | "yml") => true,
+        Some("yaml" | "yml" | "lock") => true,
         Some(_) => false,
         None => path.file_name().is_some_and(|name| name != ".charthouse"),
     }
 }
 
-fn read(root: &Path) -> Reload {
+fn read(root: &Path, lenient: bool) -> Reload {
     match definitions::load(root) {
-        Ok(house) => Reload::Ready(Box::new(house)),
+        Ok(mut house) => {
+            if lenient {
+                house.be_lenient();
+            }
+            Reload::Ready(Box::new(house))
+        }
         Err(report) => Reload::Broken(report.render(false)),
     }
 }

@@ -174,9 +174,11 @@ fn removals(text: &str, root: &Node, entries: &[Entry], at: usize) -> Vec<String
         }
         let end = end_of_flow(text, lines.offset(&entry.value.place));
         let before = text[..from].rfind([',', '{']).unwrap_or(from);
-        // The comma before it goes too; the brace stays.
-        let before = before + usize::from(text[before..].starts_with('{'));
-        return vec![cut(before, end)];
+        // The comma before it goes too, and the space behind it stays; the brace stays, and no space in it.
+        return vec![match text[before..].starts_with('{') {
+            true => cut(before + 1, end),
+            false => cut(before, text[..end].trim_end().len()),
+        }];
     }
     let end = lines.end_of_entry(entry.key.place.line, column(&entry.key.place));
     let start = lines.start(entry.key.place.line);
@@ -365,7 +367,7 @@ mod tests {
             ),
             (
                 "house: h\nplugins: { old: p.wasm }\n",
-                "house: h\nplugins: { }\n",
+                "house: h\nplugins: {}\n",
             ),
             (
                 "house: h\nplugins: { a: a.wasm, old: { component: \"},\", trusted: true } }\n",

@@ -198,7 +198,7 @@ fn plugin(walk: &mut Walk, node: &Node, place: &Place, paths: &Paths) -> Option<
         (node, false, None)
     };
     let text = walk.text(component, "a plugin's component")?;
-    let help = "check the path; where house.lock has it, `charthouse plugin restore` fetches it again; `charthouse init` writes the first-party ones";
+    let help = "check the path; what is pinned in house.lock, `charthouse plugin restore` fetches again, and `charthouse init DIR` makes a house with the first-party plugins in DIR/plugins, to copy from";
     let path = paths.component(walk, text, &component.place, help);
     // A signature that is demanded and cannot be checked must not be left out.
     let signer = match signed_by {

@@ -1,6 +1,6 @@
 //! `house.lock`: the very bytes that each plugin of the house is to have, and where they came from.
 //!
-//! The host writes it (`charthouse plugin add`, `update`, `pin`, `remove`, `init`), and it is read like any other definition, because a person may merge or
+//! The host writes it (`charthouse plugin add`, `update`, `pin`, `remove`, and `init`), and it is read like any other definition, because a person may merge or
 //! mend it. What is written is sorted and has no more in it than is said here, so that two houses with the same plugins have the same lock.
 
 use crate::house::HouseFile;
@@ -44,8 +44,6 @@ pub struct Locked {
     pub source: String,
     /// The digest of the manifest that an OCI reference led to.
     pub manifest: Option<Sha256>,
-    /// The day on which it was pinned, such as `2026-11-20`.
-    pub added: Option<String>,
     /// A signature over the bytes.
     pub signature: Option<Signature>,
 }
@@ -60,16 +58,13 @@ impl Lock {
         });
         for (name, locked) in &self.plugins {
             let quoted = |text: &str| serde_json::Value::from(text).to_string();
-            // Writing to a String cannot fail. Hashes and days are quoted too: one that is all digits would be a number.
+            // Writing to a String cannot fail. Hashes are quoted too: one that is all digits would be a number.
             let _ = writeln!(text, "  {name}:");
             let _ = writeln!(text, "    source: {}", quoted(&locked.source));
             let _ = writeln!(text, "    sha256: \"{}\"", locked.sha256);
             let _ = writeln!(text, "    size: {}", locked.size);
             if let Some(manifest) = &locked.manifest {
                 let _ = writeln!(text, "    manifest: \"{manifest}\"");
-            }
-            if let Some(added) = &locked.added {
-                let _ = writeln!(text, "    added: {}", quoted(added));
             }
             if let Some(signature) = &locked.signature {
                 let _ = writeln!(text, "    signature: \"{signature}\"");
@@ -182,7 +177,6 @@ fn locked(walk: &mut Walk, node: &Node) -> Option<Locked> {
     let manifest = fields
         .take("manifest")
         .map(|node| hash(walk, node, "`manifest`", again));
-    let added = fields.take("added").map(|node| walk.text(node, "`added`"));
     let signature = fields.take("signature").map(|node| {
         let text = walk.text(node, "`signature`")?;
         let signature = Signature::parse(text);
@@ -202,7 +196,6 @@ fn locked(walk: &mut Walk, node: &Node) -> Option<Locked> {
         source: source?.to_owned(),
         // What is there and wrong has been reported: no lock comes out of it.
         manifest: manifest.flatten(),
-        added: added.flatten().map(str::to_owned),
         signature: signature.flatten(),
     })
 }

@@ -64,7 +64,10 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         };
-        write("house.yaml", "house: h\nplugins: { gone: plugins/gone.wasm }\n");
+        write(
+            "house.yaml",
+            "house: h\nplugins: { gone: plugins/gone.wasm }\n",
+        );
         write("agents/a.yaml", "agent: [\n");
         assert!(crate::load(directory.path()).is_err());
         let found = load_plugins(directory.path()).unwrap();

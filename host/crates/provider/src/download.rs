@@ -150,7 +150,9 @@ async fn fetch(what: &Download<'_>, into: &mut dyn Write) -> Result<Downloaded, 
     let first = address(what.url)?;
     let mut url = first.clone();
     for _ in 0..=MOST_REDIRECTS {
-        let authorization = what.authorization.filter(|_| url.origin() == first.origin());
+        let authorization = what
+            .authorization
+            .filter(|_| url.origin() == first.origin());
         let response = ask(&url, what, authorization).await?;
         if !response.status().is_redirection() {
             return read(response, &url, what.limit, into).await;
@@ -174,7 +176,9 @@ fn address(text: &str) -> Result<Url, DownloadError> {
         return Err(wrong("is neither an http nor an https address"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("holds a user name or a password, which would be kept in house.lock"));
+        return Err(wrong(
+            "holds a user name or a password, which would be kept in house.lock",
+        ));
     }
     url.set_fragment(None);
     Ok(url)
@@ -260,7 +264,10 @@ async fn read(
         url: url.to_string(),
         limit,
     };
-    if response.content_length().is_some_and(|length| length > limit) {
+    if response
+        .content_length()
+        .is_some_and(|length| length > limit)
+    {
         return Err(too_large());
     }
     let content_type = header(response.headers(), CONTENT_TYPE);

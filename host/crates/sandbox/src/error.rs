@@ -1,6 +1,6 @@
 //! Why a component could not be loaded. What goes wrong during a call is a [`types::CallError`] instead.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use types::Sha256;
 
@@ -16,11 +16,7 @@ pub enum SandboxError {
         source: std::io::Error,
     },
     /// The file does not have the bytes that were pinned.
-    #[error(
-        "{} is not the component that was pinned: house.lock expects sha256 {expected} and found is {found}; put the pinned file back, or take this one for good \
-         with `charthouse plugin pin {name}` (or `charthouse plugin update {name}`), or for a trial with --dev",
-        path.display()
-    )]
+    #[error("{}; {}", not_pinned(.path, *.expected, *.found), take_or_restore(.name))]
     NotPinned {
         /// The file.
         path: PathBuf,
@@ -32,11 +28,7 @@ pub enum SandboxError {
         found: Sha256,
     },
     /// The file does not bear the signature that the house demands.
-    #[error(
-        "{} is not signed as house.yaml demands (signed_by: {key}): {message}; get the author's signature and record it with \
-         `charthouse plugin pin NAME --signature FILE`",
-        path.display()
-    )]
+    #[error("{}; {SIGN}", not_signed(.path, .key, .message))]
     NotSigned {
         /// The file.
         path: PathBuf,
@@ -90,9 +82,48 @@ pub enum SandboxError {
     Engine(String),
 }
 
+/// What to do about a signature that is missing or wrong.
+const SIGN: &str = "get the author's signature over these very bytes, and record it with `charthouse plugin pin NAME --signature FILE`";
+
+fn not_pinned(path: &Path, expected: Sha256, found: Sha256) -> String {
+    format!(
+        "{} is not the component that was pinned: house.lock expects sha256 {expected} and found is {found}",
+        path.display()
+    )
+}
+
+fn take_or_restore(name: &str) -> String {
+    format!(
+        "`charthouse plugin restore {name}` brings the pinned one back, `charthouse plugin pin {name}` takes this one for good, and --dev takes it for a trial"
+    )
+}
+
+fn not_signed(path: &Path, key: &str, message: &str) -> String {
+    format!(
+        "{} is not signed as house.yaml demands (signed_by: {key}): {message}",
+        path.display()
+    )
+}
+
 impl SandboxError {
+    /// What is wrong, and what to do about it, as two texts; the second is empty where the first says it all.
+    pub fn parts(&self) -> (String, String) {
+        match self {
+            SandboxError::NotPinned {
+                path,
+                name,
+                expected,
+                found,
+            } => (not_pinned(path, *expected, *found), take_or_restore(name)),
+            SandboxError::NotSigned { path, message, key } => {
+                (not_signed(path, key, message), SIGN.to_owned())
+            }
+            other => (other.to_string(), String::new()),
+        }
+    }
+
     /// The same, speaking of the file that the person named rather than of a copy of it.
-    pub fn about(mut self, named: &std::path::Path) -> Self {
+    pub fn about(mut self, named: &Path) -> Self {
         match &mut self {
             SandboxError::Read { path, .. }
             | SandboxError::NotPinned { path, .. }
