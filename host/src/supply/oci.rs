@@ -105,11 +105,6 @@ impl Reference {
         }
     }
 
-    /// Whether it means the same bytes for ever.
-    pub fn is_by_digest(&self) -> bool {
-        self.digest.is_some()
-    }
-
     fn base(&self) -> String {
         // As every tool for registries has it: a registry on this machine is spoken to openly, any other encrypted.
         let scheme = match is_this_machine(&self.host) {
