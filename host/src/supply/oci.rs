@@ -351,12 +351,15 @@ impl Registry<'_> {
             token: Option<String>,
             access_token: Option<String>,
         }
-        let url = self.token_url(challenge).ok_or_else(|| DownloadError::Refused {
+        let refused = |message: String| DownloadError::Refused {
             url: self.reference.base(),
             status: 401,
-            message: "it wants a login, and only public artefacts can be fetched; fetch the file with the registry's own tool and add it by its path".into(),
+            message,
             challenge: Some(challenge.to_owned()),
-        })?;
+        };
+        let url = self
+            .token_url(challenge)
+            .ok_or_else(|| refused("it wants a login".into()))?;
         let mut bytes = Vec::new();
         let what = Download {
             url: &url,
@@ -364,13 +367,12 @@ impl Registry<'_> {
             authorization: None,
             limit: LARGEST_TOKEN,
         };
-        download(&what, &mut bytes).await?;
+        download(&what, &mut bytes).await.map_err(|error| {
+            refused(format!("it has no token for those without a name: {error}"))
+        })?;
         let answer: Option<Answer> = serde_json::from_slice(&bytes).ok();
         let token = answer.and_then(|answer| answer.token.or(answer.access_token));
-        token.ok_or_else(|| DownloadError::Connection {
-            url,
-            why: "it answers no token".into(),
-        })
+        token.ok_or_else(|| refused(format!("{url} answers no token")))
     }
 
     /// Where a token is to be had: the address in `Bearer realm="…",service="…",scope="…"`.
