@@ -455,6 +455,17 @@ fn a_plugin_is_removed_without_a_trace() {
         2,
         &["no plugin `minimal`", "fs"],
     );
+    // What somebody took out of house.yaml by hand can be taken out of the lock.
+    house
+        .run(["plugin", "add", "plugins/minimal.wasm"])
+        .expect(0);
+    house.edit("house.yaml", "  minimal: plugins/minimal.wasm\n", "");
+    house
+        .run(["check"])
+        .expect(0)
+        .complains(&["`minimal` is pinned", "plugin remove minimal"]);
+    house.run(["plugin", "remove", "minimal"]).expect(0);
+    assert_eq!(house.run(["check"]).expect(0).stderr, "");
 }
 
 #[test]

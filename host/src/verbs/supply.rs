@@ -550,6 +550,14 @@ fn restore_one(change: &mut Change, root: &Path, name: &PluginName) -> Result<bo
 
 pub fn remove(options: &PluginRemove) -> Result<u8, Failure> {
     let mut change = Change::begin(&options.house.house)?;
+    if let Some(name) = pinned_only(&change, &options.name) {
+        let mut lock = change.lock();
+        lock.plugins.remove(&name);
+        change.write(LOCK, &lock.text())?;
+        change.finish()?;
+        print::out(&format!("removed {name} from house.lock\n"))?;
+        return Ok(0);
+    }
     let name = plugin_of(&change, &options.name)?;
     let root = change.root().to_owned();
     let text = without_plugin(&change.house_text()?, &name).map_err(|by_hand| {
@@ -584,6 +592,13 @@ pub fn remove(options: &PluginRemove) -> Result<u8, Failure> {
         false => format!("removed {name}; {shown} stays where it is\n"),
     })?;
     Ok(0)
+}
+
+/// The plugin `named`, where `house.lock` has it and `house.yaml` no longer.
+fn pinned_only(change: &Change, named: &str) -> Option<PluginName> {
+    let name = PluginName::parse(named).ok()?;
+    let known = change.plugins.plugins.contains_key(&name);
+    (!known && change.lock().plugins.contains_key(&name)).then_some(name)
 }
 
 pub fn pin(options: &PluginPin) -> Result<u8, Failure> {

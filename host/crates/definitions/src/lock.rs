@@ -6,13 +6,11 @@
 use crate::house::HouseFile;
 use crate::kind::parse;
 use crate::paths::Paths;
-use crate::report::Report;
 use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
 use std::sync::Arc;
 use types::{ContentHash, Pin, Place, PluginName, Sha256, Signature};
 
@@ -72,20 +70,6 @@ impl Lock {
         }
         text
     }
-}
-
-/// The lock of the house in the directory `root`; an empty one where there is none.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn load_lock(root: &Path) -> Result<Lock, Report> {
-    let mut walk = Walk::default();
-    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let lock = read(&mut walk, &Paths::new(root), &mut Vec::new());
-    if crate::load::has_errors(&walk) {
-        return Err(Report::new(walk.findings, walk.sources));
-    }
-    Ok(lock.map(|(lock, _)| lock).unwrap_or_default())
 }
 
 /// Where each plugin is pinned.
@@ -151,9 +135,10 @@ fn lock(walk: &mut Walk, node: &Node) -> Option<(Lock, Places)> {
                     "name a plugin of house.yaml",
                 );
             }
-            if let (Ok(name), Some(locked)) = (name, locked(walk, &entry.value)) {
+            let locked = locked(walk, &entry.value);
+            if let Ok(name) = name {
                 places.insert(name.clone(), entry.key.place.clone());
-                found.plugins.insert(name, locked);
+                found.plugins.extend(locked.map(|locked| (name, locked)));
             }
         }
     }
@@ -164,7 +149,7 @@ fn lock(walk: &mut Walk, node: &Node) -> Option<(Lock, Places)> {
 fn locked(walk: &mut Walk, node: &Node) -> Option<Locked> {
     let what = "a pinned plugin";
     let mut fields = Fields::of(walk, node, what, "{ sha256: …, size: …, source: … }")?;
-    let again = "run `charthouse plugin pin NAME` to pin the component that is there";
+    let again = "take the entry out, and run `charthouse plugin pin NAME` to pin the component that is there";
     let sha256 = fields
         .need(walk, "sha256", what, "sha256: \"…\"")
         .and_then(|node| hash(walk, node, "`sha256`", again));
@@ -184,7 +169,7 @@ fn locked(walk: &mut Walk, node: &Node) -> Option<Locked> {
             walk.error(
                 &node.place,
                 "this is no signature in base64",
-                "run `charthouse plugin pin NAME --signature FILE` with the author's signature",
+                "take the line out, and run `charthouse plugin pin NAME --signature FILE` with the author's signature",
             );
         }
         signature
@@ -214,6 +199,10 @@ pub(crate) fn attach(walk: &mut Walk, house: &mut HouseFile, lock: Option<(Lock,
     let Some((lock, places)) = lock else { return };
     for (name, plugin) in &mut house.plugins {
         let Some(locked) = lock.plugins.get(name) else {
+            // An entry that is wrong has been reported.
+            if places.contains_key(name) {
+                continue;
+            }
             walk.warning(
                 &plugin.place,
                 format!("the plugin `{name}` is not pinned: its file may be exchanged unnoticed"),
