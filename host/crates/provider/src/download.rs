@@ -16,12 +16,22 @@ use std::io::Write;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Longest wait for a connection.
-const CONNECT: Duration = Duration::from_secs(10);
-/// Longest wait for the next byte.
-const IDLE: Duration = Duration::from_secs(30);
-/// Longest time for the whole file: 40 MB, the largest component known, over a line of 1 Mbit/s.
-const TOTAL: Duration = Duration::from_secs(400);
+/// How long is waited.
+struct Patience {
+    /// Longest wait for a connection.
+    connect: Duration,
+    /// Longest wait for the next byte.
+    idle: Duration,
+    /// Longest time for the whole file.
+    total: Duration,
+}
+
+/// The whole is as long as 40 MB, the largest component known, take over a line of 1 Mbit/s.
+const PATIENCE: Patience = Patience {
+    connect: Duration::from_secs(10),
+    idle: Duration::from_secs(30),
+    total: Duration::from_secs(400),
+};
 /// Redirects that are followed: release pages and registries need two.
 const MOST_REDIRECTS: usize = 5;
 /// What is kept of a server's own words about a refusal.
@@ -137,25 +147,40 @@ pub async fn download(
     what: &Download<'_>,
     into: &mut dyn Write,
 ) -> Result<Downloaded, DownloadError> {
-    match timeout(TOTAL, fetch(what, into)).await {
+    within(&PATIENCE, what, into).await
+}
+
+async fn within(
+    patience: &Patience,
+    what: &Download<'_>,
+    into: &mut dyn Write,
+) -> Result<Downloaded, DownloadError> {
+    match timeout(patience.total, fetch(patience, what, into)).await {
         Ok(fetched) => fetched,
         Err(_) => Err(DownloadError::Slow {
             url: what.url.to_owned(),
-            why: format!("the file was not there after {} s", TOTAL.as_secs()),
+            why: format!(
+                "the file was not there after {} s",
+                patience.total.as_secs_f64()
+            ),
         }),
     }
 }
 
-async fn fetch(what: &Download<'_>, into: &mut dyn Write) -> Result<Downloaded, DownloadError> {
+async fn fetch(
+    patience: &Patience,
+    what: &Download<'_>,
+    into: &mut dyn Write,
+) -> Result<Downloaded, DownloadError> {
     let first = address(what.url)?;
     let mut url = first.clone();
     for _ in 0..=MOST_REDIRECTS {
         let authorization = what
             .authorization
             .filter(|_| url.origin() == first.origin());
-        let response = ask(&url, what, authorization).await?;
+        let response = ask(patience, &url, what, authorization).await?;
         if !response.status().is_redirection() {
-            return read(response, &url, what.limit, into).await;
+            return read(patience, response, &url, what.limit, into).await;
         }
         url = follow(&url, response.headers())?;
     }
@@ -212,16 +237,19 @@ fn follow(url: &Url, headers: &HeaderMap) -> Result<Url, DownloadError> {
 }
 
 async fn ask(
+    patience: &Patience,
     url: &Url,
     what: &Download<'_>,
     authorization: Option<&str>,
 ) -> Result<Response, DownloadError> {
     let settings = Settings {
-        connect_timeout: CONNECT,
+        connect_timeout: patience.connect,
         ..Settings::default()
     };
     let http = Http::new(url.clone(), settings);
-    let client = http.client().map_err(|error| broken(url, &error))?;
+    let client = http
+        .client()
+        .map_err(|error| broken(patience, url, &error))?;
     let mut request = Request::new(Method::GET, url.clone());
     let headers = request.headers_mut();
     // The very bytes: what is hashed is what the server has.
@@ -237,13 +265,14 @@ async fn ask(
             headers.insert(name, value);
         }
     }
-    timeout(CONNECT + IDLE, client.execute(request))
+    timeout(patience.connect + patience.idle, client.execute(request))
         .await
-        .map_err(|_| silent(url))?
-        .map_err(|error| broken(url, &error))
+        .map_err(|_| silent(patience, url))?
+        .map_err(|error| broken(patience, url, &error))
 }
 
 async fn read(
+    patience: &Patience,
     mut response: Response,
     url: &Url,
     limit: u64,
@@ -273,9 +302,9 @@ async fn read(
     let content_type = header(response.headers(), CONTENT_TYPE);
     let mut received = 0;
     loop {
-        let chunk = timeout(IDLE, response.chunk())
+        let chunk = timeout(patience.idle, response.chunk())
             .await
-            .map_err(|_| silent(url))?;
+            .map_err(|_| silent(patience, url))?;
         // Whatever breaks now breaks a file that had begun.
         let chunk = chunk.map_err(|error| {
             tracing::debug!(%url, %error, "a download broke off");
@@ -326,14 +355,17 @@ fn header(headers: &HeaderMap, name: reqwest::header::HeaderName) -> String {
     value.unwrap_or_default().to_owned()
 }
 
-fn silent(url: &Url) -> DownloadError {
+fn silent(patience: &Patience, url: &Url) -> DownloadError {
     DownloadError::Slow {
         url: url.to_string(),
-        why: format!("the server sent nothing for {} s", IDLE.as_secs()),
+        why: format!(
+            "the server sent nothing for {} s",
+            patience.idle.as_secs_f64()
+        ),
     }
 }
 
-fn broken(url: &Url, error: &reqwest::Error) -> DownloadError {
+fn broken(patience: &Patience, url: &Url, error: &reqwest::Error) -> DownloadError {
     let mut cause: &dyn Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
@@ -342,7 +374,9 @@ fn broken(url: &Url, error: &reqwest::Error) -> DownloadError {
         error if error.is_builder() => format!(
             "a safe connection cannot be set up ({cause}): install the system's root certificates (usually the package `ca-certificates`)"
         ),
-        error if error.is_timeout() => format!("no connection within {} s", CONNECT.as_secs()),
+        error if error.is_timeout() => {
+            format!("no connection within {} s", patience.connect.as_secs_f64())
+        }
         _ => format!("no connection ({cause})"),
     };
     DownloadError::Connection {
@@ -368,6 +402,49 @@ mod tests {
         ] {
             let error = address(text).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_more_is_not_waited_for() {
+        use std::io::Read;
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
+        let short = Duration::from_millis(50);
+        let long = Duration::from_secs(60);
+        // A server that is silent at once, one that stops in the middle, and one that sends a byte now and then.
+        for (said, trickle, idle, total, word) in [
+            ("", false, short, long, "sent nothing for"),
+            (head, false, short, long, "sent nothing for"),
+            (head, true, long, short, "not there after 0.05 s"),
+        ] {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = format!("http://{}/x", listener.local_addr().unwrap());
+            std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept()?;
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request)?;
+                stream.write_all(said.as_bytes())?;
+                while trickle {
+                    stream.write_all(b"x")?;
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                // Until the client goes away.
+                stream.read(&mut request)
+            });
+            let patience = Patience {
+                connect: short,
+                idle,
+                total,
+            };
+            let what = Download {
+                url: &url,
+                accept: "",
+                authorization: None,
+                limit: 1000,
+            };
+            let error = within(&patience, &what, &mut Vec::new()).await.unwrap_err();
+            assert!(matches!(error, DownloadError::Slow { .. }), "{error}");
+            assert!(error.to_string().contains(word), "{error}");
         }
     }
 
