@@ -1,12 +1,17 @@
 //! What one version of a component offers and asks for that another does not: all that is worth reading before an update is trusted.
 
 use super::Looked;
+use sandbox::Kind;
 use serde::Serialize;
 use types::ToolSpec;
 
 /// How a component differs from the one before it.
 #[derive(Debug, Default, PartialEq, Serialize)]
 pub struct Difference {
+    /// What it can be used for and could not before, such as `guard`.
+    pub kinds_added: Vec<Kind>,
+    /// What it can no longer be used for.
+    pub kinds_removed: Vec<Kind>,
     /// Tools that are new.
     pub tools_added: Vec<String>,
     /// Tools that are gone.
@@ -52,6 +57,8 @@ impl Difference {
             })
         });
         Difference {
+            kinds_added: missing(&before.kinds, &after.kinds),
+            kinds_removed: missing(&after.kinds, &before.kinds),
             tools_added: only_in(&after.tools, &before.tools),
             tools_removed: only_in(&before.tools, &after.tools),
             tools_changed: changed.collect(),
@@ -72,6 +79,14 @@ impl Difference {
         let mut list = |sign: &str, what: &str, names: &[String]| {
             lines.extend(names.iter().map(|name| format!("{sign} {what} {name}")));
         };
+        let named = |kinds: &[Kind]| -> Vec<String> {
+            let kinds = kinds.iter().map(|kind| serde_json::json!(kind));
+            kinds
+                .filter_map(|kind| kind.as_str().map(str::to_owned))
+                .collect()
+        };
+        list("+", "kind", &named(&self.kinds_added));
+        list("-", "kind", &named(&self.kinds_removed));
         list("+", "tool", &self.tools_added);
         list("-", "tool", &self.tools_removed);
         list("+", "import", &self.imports_added);
@@ -92,8 +107,8 @@ impl Difference {
 }
 
 /// What of `these` is not among `those`, turned around: what came from one list to the other.
-fn missing(before: &[String], after: &[String]) -> Vec<String> {
-    let new = after.iter().filter(|import| !before.contains(import));
+fn missing<T: Clone + PartialEq>(before: &[T], after: &[T]) -> Vec<T> {
+    let new = after.iter().filter(|one| !before.contains(one));
     new.cloned().collect()
 }
 
@@ -135,6 +150,14 @@ mod tests {
                 imports,
             },
         }
+    }
+
+    #[test]
+    fn a_kind_that_is_new_is_said() {
+        let (old, mut new) = (looked(&[], &[]), looked(&[], &[]));
+        new.info.kinds.push(Kind::Guard);
+        assert_eq!(Difference::between(&old, &new).lines(), ["+ kind guard"]);
+        assert_eq!(Difference::between(&new, &old).lines(), ["- kind guard"]);
     }
 
     #[test]

@@ -433,6 +433,10 @@ fn tell_updated(
                     "{name}: {verb}\n  from sha256 {}\n  to   sha256 {after}\n",
                     before.map_or("unknown".to_owned(), |before| before.to_string())
                 );
+                if *before == Some(*after) {
+                    text =
+                        format!("{name}: the same bytes; where they come from is recorded anew\n");
+                }
                 match difference {
                     None => text.push_str("  what it was before cannot be looked at\n"),
                     Some(difference) => {
