@@ -218,7 +218,14 @@ impl Archive {
             suites,
         };
         // A suite that this mirror does not have is no reason to stop: what counts is whether the package is found.
-        let _ = run(archive.apt("apt-get").args(["--quiet", "update"]));
+        let _ = run(archive
+            .apt("apt-get")
+            // Without the descriptions for software centres, which are as large again.
+            .args([
+                "-o",
+                "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",
+            ])
+            .args(["--quiet", "update"]));
         Ok(archive)
     }
 
