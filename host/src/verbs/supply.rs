@@ -253,7 +253,7 @@ pub fn update(options: &PluginUpdate) -> Result<u8, Failure> {
                 Ok(Updated::Other {
                     before: fresh.before,
                     after: fresh.locked.sha256,
-                    difference: fresh.difference.take(),
+                    difference: fresh.difference.take().map(Box::new),
                     done: !options.dry_run,
                 })
             }
@@ -333,7 +333,7 @@ enum Updated {
         before: Option<Sha256>,
         after: Sha256,
         /// `None` where what it was cannot be looked at.
-        difference: Option<Difference>,
+        difference: Option<Box<Difference>>,
         done: bool,
     },
 }
