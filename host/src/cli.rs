@@ -2,9 +2,11 @@
 
 mod generations;
 mod memory;
+mod supply;
 
 pub use generations::{PluginRollback, PluginShadow, PluginSwap};
 pub use memory::{MemoryAdd, MemoryList, MemoryVerb};
+pub use supply::{DevOption, PluginAdd, PluginPin, PluginRemove, PluginRestore, PluginUpdate};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -50,7 +52,7 @@ pub enum Verb {
         after_help = "Examples:\n  charthouse chat coder\n  charthouse chat coder --resume latest\n  echo \"What is here?\" | charthouse chat assistant"
     )]
     Chat(Chat),
-    /// Look at plugins, or call one of their tools
+    /// Look at plugins, call their tools, add and update them
     #[command(subcommand)]
     Plugin(PluginVerb),
     /// Draw a chart, or run it by itself on a virtual clock
@@ -118,6 +120,8 @@ pub struct Check {
     /// The house
     #[arg(value_name = "DIR", default_value = ".")]
     pub directory: PathBuf,
+    #[command(flatten)]
+    pub pins: DevOption,
     /// Print {"ok", "errors": […], "warnings": […]}
     #[arg(long)]
     pub json: bool,
@@ -131,6 +135,8 @@ pub struct Run {
     pub prompt: Option<String>,
     #[command(flatten)]
     pub house: HouseOption,
+    #[command(flatten)]
+    pub pins: DevOption,
     /// Ask this provider of the house instead of the agent's own
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,
@@ -151,6 +157,8 @@ pub struct Chat {
     pub resume: Option<String>,
     #[command(flatten)]
     pub house: HouseOption,
+    #[command(flatten)]
+    pub pins: DevOption,
     /// Ask this provider of the house instead of the agent's own
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,
@@ -166,6 +174,8 @@ pub enum PluginVerb {
     List {
         #[command(flatten)]
         house: HouseOption,
+        #[command(flatten)]
+        pins: DevOption,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -179,6 +189,8 @@ pub enum PluginVerb {
         component: String,
         #[command(flatten)]
         house: HouseOption,
+        #[command(flatten)]
+        pins: DevOption,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -205,6 +217,8 @@ pub enum PluginVerb {
         dry_run: bool,
         #[command(flatten)]
         house: HouseOption,
+        #[command(flatten)]
+        pins: DevOption,
         /// Print {"ok": [parts]} or {"error": {…}}
         #[arg(long)]
         json: bool,
@@ -229,6 +243,30 @@ pub enum PluginVerb {
         after_help = "Examples:\n  charthouse plugin shadow search new.wasm\n  charthouse plugin shadow search new.wasm --last 100 --json"
     )]
     Shadow(PluginShadow),
+    /// Add a plugin: from a file, an address, or a registry
+    ///
+    /// The component is fetched into the house's `plugins/`, looked at with no grants, entered in house.yaml, and pinned in house.lock: from then on other bytes
+    /// are refused. Where anything is wrong with it, the house stays as it is.
+    #[command(
+        after_help = "Examples:\n  charthouse plugin add ../greet/target/wasm32-wasip2/release/greet.wasm\n  charthouse plugin add https://example.org/greet.wasm --sha256 HASH\n  charthouse plugin add oci://registry.example.org/tools/greet:1.2.0 --signed-by ada.pub"
+    )]
+    Add(PluginAdd),
+    /// Fetch newer versions of pinned plugins, and say what they offer and ask for that the old ones did not
+    #[command(
+        after_help = "Examples:\n  charthouse plugin update --dry-run\n  charthouse plugin update greet --from oci://registry.example.org/tools/greet:1.3.0"
+    )]
+    Update(PluginUpdate),
+    /// Fetch the very bytes that are pinned, where they are missing or damaged
+    #[command(after_help = "Example:\n  charthouse plugin restore")]
+    Restore(PluginRestore),
+    /// Take a plugin out of the house
+    #[command(after_help = "Example:\n  charthouse plugin remove greet")]
+    Remove(PluginRemove),
+    /// Pin the component that is there, whatever was pinned before
+    #[command(
+        after_help = "Examples:\n  charthouse plugin pin greet\n  charthouse plugin pin greet --signature greet.wasm.sig\n  charthouse plugin pin --all"
+    )]
+    Pin(PluginPin),
 }
 
 #[derive(Subcommand)]

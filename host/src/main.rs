@@ -13,6 +13,7 @@ mod print;
 mod progress;
 mod run_of;
 mod shipped;
+mod supply;
 mod terminal;
 mod verbs;
 mod watch;

@@ -1,5 +1,6 @@
 //! Opening a house: definitions, sandbox, journal, and the services a run needs.
 
+use crate::cli::DevOption;
 use crate::exit::{DEFINITIONS, Failure, USAGE};
 use crate::print;
 use crate::world::{SystemClock, SystemRng};
@@ -18,6 +19,15 @@ const CONCURRENCY: u32 = 16;
 pub fn house(directory: &Path) -> Result<House, Failure> {
     definitions::load(directory)
         .map_err(|report| Failure::report(DEFINITIONS, report.render(print::color_on_stderr())))
+}
+
+/// The same; with `--dev` it uses components that are not the pinned ones.
+pub fn house_with(directory: &Path, pins: DevOption) -> Result<House, Failure> {
+    let mut house = house(directory)?;
+    if pins.dev {
+        house.be_lenient();
+    }
+    Ok(house)
 }
 
 /// What a run in `house` needs.

@@ -31,6 +31,7 @@ pub fn reloads(house: &House) -> Reloads {
         root: house.root.clone(),
         files: house.files.iter().map(|(file, _)| file.clone()).collect(),
         components: Components::default(),
+        lenient: house.is_lenient(),
         since: SystemTime::now(),
         watching: None,
         found: VecDeque::new(),
@@ -46,6 +47,8 @@ struct Watch {
     root: PathBuf,
     files: Vec<Arc<str>>,
     components: Components,
+    /// Whether it may use components that are not the pinned ones, whatever is saved.
+    lenient: bool,
     since: SystemTime,
     watching: Option<Watching>,
     /// What was saved together and has not been handed on.
@@ -75,7 +78,7 @@ impl Components {
     fn are_those_of(&self, house: &House) {
         let mut all = BTreeMap::new();
         for plugin in house.plugins.values() {
-            let path = &plugin.component;
+            let path = &plugin.component.path;
             let parent = path.parent().and_then(|parent| parent.canonicalize().ok());
             if let (Some(parent), Some(name)) = (parent, path.file_name()) {
                 all.insert(parent.join(name), path.clone());
@@ -136,7 +139,10 @@ impl Watch {
         let anything = saved.iter().any(|saved| matches!(saved, Saved::Anything));
         if anything || saved.iter().any(|saved| matches!(saved, Saved::Definition)) {
             let reload = match definitions::load(&self.root) {
-                Ok(house) => {
+                Ok(mut house) => {
+                    if self.lenient {
+                        house.be_lenient();
+                    }
                     self.components.are_those_of(&house);
                     Reload::Ready(Box::new(house))
                 }
@@ -292,7 +298,7 @@ fn what(path: &Path, root: &Path, components: &Components) -> Option<Saved> {
 /// What was saved may be a definition or a folder of them; an editor's own files and what a run writes are neither.
 fn is_definition(path: &Path) -> bool {
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("yaml" | "yml") => true,
+        Some("yaml" | "yml" | "lock") => true,
         Some(_) => false,
         None => path.file_name().is_some_and(|name| name != ".charthouse"),
     }

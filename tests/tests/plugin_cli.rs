@@ -323,6 +323,7 @@ fn list_and_inspect_say_what_a_plugin_is() {
                 "name",
                 "component",
                 "hash",
+                "sha256",
                 "size",
                 "trusted",
                 "kinds",

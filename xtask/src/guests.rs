@@ -1,5 +1,6 @@
 //! Building components: the first-party plugins and the guests that tests use. Nothing built is ever checked in.
 
+use crate::distribution;
 use crate::shell::{cargo, root, run, target};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -18,10 +19,16 @@ pub fn tests() -> Result<PathBuf> {
 }
 
 fn build(workspace: &str, output: &str) -> Result<PathBuf> {
-    ensure_target()?;
+    let sysroot = ensure_target()?;
     let manifest = root().join(workspace).join("Cargo.toml");
     let build_directory = target().join("wasm").join(output);
-    run(cargo()
+    let mut build = cargo();
+    if let Some(sysroot) = sysroot {
+        // On the command line it is joined with the flags of the workspace's own configuration; a variable might take their place.
+        let flag = serde_json::to_string(&format!("--sysroot={}", sysroot.display()))?;
+        build.args(["--config", &format!("target.{TARGET}.rustflags=[{flag}]")]);
+    }
+    run(build
         .args([
             "build",
             "--release",
@@ -79,26 +86,74 @@ fn components(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The target's standard library: there already, or from beside this checkout, or by rustup; else the one command to run.
-fn ensure_target() -> Result<()> {
-    if has_target() {
-        return Ok(());
+/// One way to the target's standard library.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    /// It is there already.
+    Installed,
+    /// A workplace without rustup's server may keep the target's archive beside the checkout.
+    Beside,
+    /// rustup has it.
+    Rustup,
+    /// The distribution has its sources.
+    Distribution,
+}
+
+/// The order in which they are tried: the cheapest first.
+const WAYS: [(&str, Way); 4] = [
+    ("installed", Way::Installed),
+    ("beside", Way::Beside),
+    ("rustup", Way::Rustup),
+    ("distribution", Way::Distribution),
+];
+
+/// Names the only way to take, to try out the later ones on a machine where an earlier one works.
+const ONLY_FROM: &str = "CHARTHOUSE_TARGET_FROM";
+
+/// The target's standard library, by the first way that leads to it. What comes back is where it lies, unless it lies where the compiler looks.
+fn ensure_target() -> Result<Option<PathBuf>> {
+    let only = std::env::var(ONLY_FROM).ok();
+    if let Some(only) = &only
+        && !WAYS.iter().any(|(name, _)| name == only)
+    {
+        let names: Vec<&str> = WAYS.iter().map(|(name, _)| *name).collect();
+        bail!(
+            "{ONLY_FROM}={only} names no way; it is one of {}",
+            names.join(", ")
+        );
     }
-    // A workplace without rustup's server may keep the target's archive beside the checkout.
-    let beside = root().join("../shared/toolchain/install-wasm32-wasip2");
-    if beside.exists() {
-        let _ = run(Command::new("sh").arg(&beside));
-        if has_target() {
-            return Ok(());
+    let mut failures = Vec::new();
+    for (name, way) in WAYS {
+        if only.as_ref().is_some_and(|only| only != name) {
+            continue;
+        }
+        let taken = match way {
+            Way::Installed => Ok(None),
+            Way::Beside => beside().map(|()| None),
+            Way::Rustup => {
+                run(Command::new("rustup").args(["target", "add", TARGET])).map(|()| None)
+            }
+            Way::Distribution => distribution::sysroot(TARGET).map(Some),
+        };
+        match taken {
+            Ok(Some(sysroot)) => return Ok(Some(sysroot)),
+            Ok(None) if has_target() => return Ok(None),
+            Ok(None) => failures.push(format!("  {name}: not there")),
+            Err(error) => failures.push(format!("  {name}: {error:#}")),
         }
     }
-    let added = run(Command::new("rustup").args(["target", "add", TARGET]));
-    if added.is_ok() && has_target() {
-        return Ok(());
-    }
     bail!(
-        "plugins are built for {TARGET}, whose standard library is not installed; run `rustup target add {TARGET}` and try again"
+        "plugins are built for {TARGET}, whose standard library is not installed:\n{}\nrun `rustup target add {TARGET}`, or install the compiler and its sources from your distribution, and try again",
+        failures.join("\n")
     )
+}
+
+fn beside() -> Result<()> {
+    let beside = root().join("../shared/toolchain/install-wasm32-wasip2");
+    if !beside.exists() {
+        bail!("there is none");
+    }
+    run(Command::new("sh").arg(&beside))
 }
 
 fn has_target() -> bool {

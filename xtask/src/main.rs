@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod distribution;
 mod docs;
 mod guests;
 mod languages;

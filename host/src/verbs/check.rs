@@ -1,16 +1,17 @@
 //! `check`: every mistake of a house at once.
 
-use crate::cli::Check;
+use crate::cli::{Check, DevOption};
 use crate::exit::{DEFINITIONS, Failure};
 use crate::print;
 use definitions::{House, Report};
+use sandbox::SandboxError;
 use std::path::Path;
-use types::ProviderKind;
+use types::{Finding, ProviderKind};
 
 pub fn run(options: &Check) -> Result<u8, Failure> {
     let (report, summary) = match definitions::load(&options.directory) {
         Ok(house) => {
-            let report = with_scripts(&house);
+            let report = with_scripts(&house).with(pins(&house, options.pins));
             let summary = format!(
                 "{}: {}, {}, {}, {}: no errors\n",
                 house.name,
@@ -37,6 +38,21 @@ pub fn run(options: &Check) -> Result<u8, Failure> {
 
 fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// Components that are not the pinned ones, or not signed as they must be: no run would use them.
+fn pins(house: &House, pins: DevOption) -> Vec<Finding> {
+    let refused = house.plugins.values().filter_map(|plugin| {
+        let error = sandbox::admit(&plugin.component).err()?;
+        let lenient = pins.dev && matches!(error, SandboxError::NotPinned { .. });
+        let finding = match lenient {
+            true => Finding::warning,
+            false => Finding::error,
+        };
+        let (message, help) = error.parts();
+        Some(finding(&plugin.place, message, help))
+    });
+    refused.collect()
 }
 
 /// The house's warnings, and what is wrong with the scripts and cassettes that its providers play.

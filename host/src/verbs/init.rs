@@ -2,9 +2,12 @@
 
 use crate::cli::{AccessOption, Init};
 use crate::exit::{Failure, NOT_SO, USAGE};
+use crate::supply::Source;
 use crate::{open, print, shipped};
+use definitions::{Lock, Locked};
 use std::fs;
 use std::path::Path;
+use types::{PluginName, Sha256};
 
 /// What the shipped files say of /workspace, and what `--workspace` puts in its place.
 const WORKSPACE: &str = "/workspace: { from: ., access: read-only";
@@ -35,6 +38,14 @@ pub fn run(options: &Init) -> Result<u8, Failure> {
     }
     for (name, component) in shipped::COMPONENTS {
         write(house, &component_path(name), component)?;
+    }
+    if !shipped::COMPONENTS.is_empty() {
+        let lock = shipped::COMPONENTS.iter().filter_map(pinned).collect();
+        write(
+            house,
+            "house.lock",
+            Lock { plugins: lock }.text().as_bytes(),
+        )?;
     }
     for directory in ["plugins", "out", ".charthouse"] {
         let path = house.join(directory);
@@ -67,6 +78,18 @@ fn add_missing_components(house: &Path) -> Result<bool, Failure> {
         print::out(&format!("{path} was missing and is there again\n"))?;
     }
     Ok(!missing.is_empty())
+}
+
+/// A component that came with the program, as `house.lock` pins it.
+fn pinned((name, component): &(&str, &[u8])) -> Option<(PluginName, Locked)> {
+    let locked = Locked {
+        sha256: Sha256::of(component),
+        size: component.len() as u64,
+        source: Source::Shipped.to_string(),
+        manifest: None,
+        signature: None,
+    };
+    Some((PluginName::parse(name).ok()?, locked))
 }
 
 /// Compile the components now, so that the first run starts in milliseconds. What fails here fails again, and is reported, where it matters.
@@ -129,6 +152,7 @@ fn refuse_to_overwrite(house: &Path) -> Result<(), Failure> {
         .iter()
         .map(|(name, _)| component_path(name));
     let taken: Vec<String> = definitions
+        .chain(["house.lock".to_owned()])
         .chain(components)
         .map(|path| house.join(path))
         .filter(|path| path.symlink_metadata().is_ok())

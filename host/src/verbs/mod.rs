@@ -13,6 +13,7 @@ mod plugin;
 mod policy;
 mod run;
 mod schema;
+mod supply;
 
 use crate::cli::{Arguments, Verb};
 use crate::exit::Failure;

@@ -2,8 +2,10 @@
 
 mod exchange;
 
-use crate::cli::PluginVerb;
+use super::supply;
+use crate::cli::{DevOption, PluginVerb};
 use crate::exit::{DEFINITIONS, DENIED, Failure, NOT_SO, USAGE};
+use crate::supply::needs;
 use crate::{open, print};
 use ::policy::{Overlay, Request};
 use sandbox::{CallContext, Plugin, Sandbox, ToolRequest};
@@ -13,17 +15,19 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use types::{
-    CallError, CallErrorKind, Clock, Outcome, Part, PluginName, Staged, StagedState, ToolName,
+    CallError, CallErrorKind, Clock, ComponentFile, Outcome, Part, PluginName, Staged, StagedState,
+    ToolName,
 };
 
 pub fn run(verb: &PluginVerb) -> Result<u8, Failure> {
     match verb {
-        PluginVerb::List { house, json } => list(&house.house, *json),
+        PluginVerb::List { house, pins, json } => list(&house.house, *pins, *json),
         PluginVerb::Inspect {
             component,
             house,
+            pins,
             json,
-        } => inspect(&Named::find(component, &house.house)?, *json),
+        } => inspect(&Named::find(component, &house.house, *pins)?, *json),
         PluginVerb::Call {
             component,
             tool,
@@ -31,11 +35,17 @@ pub fn run(verb: &PluginVerb) -> Result<u8, Failure> {
             policy,
             dry_run,
             house,
+            pins,
             json,
         } => {
-            let named = Named::find(component, &house.house)?;
+            let named = Named::find(component, &house.house, *pins)?;
             call(&named, tool, arguments, policy.as_deref(), *dry_run, *json)
         }
+        PluginVerb::Add(options) => supply::add(options),
+        PluginVerb::Update(options) => supply::update(options),
+        PluginVerb::Restore(options) => supply::restore(options),
+        PluginVerb::Remove(options) => supply::remove(options),
+        PluginVerb::Pin(options) => supply::pin(options),
         PluginVerb::Swap(options) => exchange::swap(options),
         PluginVerb::Rollback(options) => exchange::rollback(options),
         PluginVerb::Shadow(options) => exchange::shadow(options),
@@ -45,14 +55,14 @@ pub fn run(verb: &PluginVerb) -> Result<u8, Failure> {
 /// A component that was named on the command line, and where its code is kept.
 struct Named {
     name: PluginName,
-    path: PathBuf,
+    component: ComponentFile,
     trusted: bool,
     cache: PathBuf,
 }
 
 impl Named {
     /// A file, whose stem becomes the plugin's name, or a plugin of the house.
-    fn find(component: &str, house: &Path) -> Result<Self, Failure> {
+    fn find(component: &str, house: &Path, pins: DevOption) -> Result<Self, Failure> {
         let path = PathBuf::from(component);
         let is_path = component.contains(std::path::MAIN_SEPARATOR)
             || path
@@ -67,12 +77,12 @@ impl Named {
             })?;
             return Ok(Named {
                 name,
-                path,
+                component: path.into(),
                 trusted: false,
                 cache: open::user_cache(),
             });
         }
-        let house = open::house(house)?;
+        let house = open::house_with(house, pins)?;
         let name = PluginName::parse(component).map_err(|error| Failure::new(USAGE, error))?;
         let Some(definition) = house.plugins.get(&name) else {
             let known: Vec<&str> = house.plugins.keys().map(PluginName::as_str).collect();
@@ -87,7 +97,7 @@ impl Named {
         };
         Ok(Named {
             name,
-            path: definition.component.clone(),
+            component: definition.component.clone(),
             trusted: definition.trusted,
             cache: house.root.join(".charthouse/cache"),
         })
@@ -95,13 +105,13 @@ impl Named {
 
     async fn load(&self, sandbox: &Sandbox) -> Result<Arc<Plugin>, Failure> {
         Ok(sandbox
-            .load(self.name.clone(), &self.path, self.trusted)
+            .load(self.name.clone(), &self.component, self.trusted)
             .await?)
     }
 }
 
-fn list(directory: &Path, as_json: bool) -> Result<u8, Failure> {
-    let house = open::house(directory)?;
+fn list(directory: &Path, pins: DevOption, as_json: bool) -> Result<u8, Failure> {
+    let house = open::house_with(directory, pins)?;
     let definitions: Vec<_> = house.plugins.clone().into_iter().collect();
     let services = open::services(house);
     let plugins = open::block_on(async {
@@ -140,6 +150,7 @@ fn described(plugin: &Plugin) -> Value {
         "name": plugin.name(),
         "component": plugin.path(),
         "hash": info.hash,
+        "sha256": info.sha256,
         "size": info.size,
         "trusted": plugin.trusted(),
         "kinds": info.kinds,
@@ -149,24 +160,6 @@ fn described(plugin: &Plugin) -> Value {
         "imports": info.imports,
         "needs": needs(&info.imports),
     })
-}
-
-/// What a policy would have to give before these imports are of use.
-fn needs(imports: &[String]) -> Vec<&'static str> {
-    let has = |prefix: &str| imports.iter().any(|import| import.starts_with(prefix));
-    let all = [
-        ("wasi:filesystem/", "mounts"),
-        ("wasi:cli/environment", "env"),
-        ("wasi:clocks/", "clock"),
-        ("wasi:random/", "random"),
-        ("wasi:http/", "net"),
-        ("charthouse:plugin/state", "state"),
-        ("charthouse:plugin/model", "model"),
-    ];
-    all.into_iter()
-        .filter(|(prefix, _)| has(prefix))
-        .map(|(_, need)| need)
-        .collect()
 }
 
 fn inspect(named: &Named, as_json: bool) -> Result<u8, Failure> {

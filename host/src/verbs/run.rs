@@ -14,7 +14,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
 pub fn run(options: &Run) -> Result<u8, Failure> {
-    let house = open::house(&options.house.house)?;
+    let house = open::house_with(&options.house.house, options.pins)?;
     let asking = Asking {
         agent: options.agent.clone(),
         provider: options.provider.clone(),

@@ -2,9 +2,11 @@
 
 mod provider;
 mod record;
+mod signer;
 
 pub(crate) use record::check as check_records;
 
+use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::policy as policy_rules;
 use crate::prices::{self, Prices};
@@ -15,7 +17,7 @@ use indexmap::IndexMap;
 use policy::Overlay;
 use std::path::PathBuf;
 use std::sync::Arc;
-use types::{Marked, Place, PluginName, ProviderConfig};
+use types::{ComponentFile, Marked, Place, PluginName, ProviderConfig};
 
 /// Where the journal lies unless the house says otherwise.
 const DEFAULT_STORE: &str = ".charthouse/journal.db";
@@ -23,8 +25,8 @@ const DEFAULT_STORE: &str = ".charthouse/journal.db";
 /// A plugin that the house has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PluginDef {
-    /// Its component; absolute.
-    pub component: PathBuf,
+    /// Its component, at an absolute path, and which bytes it must have.
+    pub component: ComponentFile,
     /// Whether what it says of itself (a tool's `effect`) counts.
     pub trusted: bool,
     /// When a component that is saved while an agent runs takes its place.
@@ -54,6 +56,8 @@ pub(crate) struct HouseFile {
     pub records: Vec<(Arc<str>, Place)>,
     pub prices: Prices,
     pub plugins: IndexMap<PluginName, PluginDef>,
+    /// What `house.lock` says of them; read after this file.
+    pub lock: Option<Lock>,
     pub ceiling: Option<Overlay>,
     pub default_policy: Option<Marked<String>>,
     /// Every name under `providers` and `plugins`, the faulty entries' too: what is declared but wrong is not also unknown.
@@ -127,6 +131,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         records,
         prices,
         plugins,
+        lock: None,
         ceiling,
         default_policy,
         declared_providers,
@@ -190,6 +195,7 @@ fn store<'n>(walk: &mut Walk, node: &'n Node) -> Option<&'n str> {
 
 fn plugin(walk: &mut Walk, node: &Node, place: &Place, paths: &Paths) -> Option<PluginDef> {
     let (mut trusted, mut promote, mut quarantine) = (false, Promote::default(), None);
+    let mut signed_by = None;
     let component = if node.map().is_some() {
         let mut fields = Fields::of(walk, node, "a plugin", "plugins/fs.wasm")?;
         let component = fields.need(
@@ -211,15 +217,25 @@ fn plugin(walk: &mut Walk, node: &Node, place: &Place, paths: &Paths) -> Option<
             let traps = walk.whole(n, "`quarantine`");
             quarantine = traps.map(|traps| u32::try_from(traps).unwrap_or(u32::MAX));
         }
+        signed_by = fields.take("signed_by");
         fields.finish(walk, "a plugin");
         component?
     } else {
         node
     };
     let text = walk.text(component, "a plugin's component")?;
-    let help = "check the path; `charthouse init DIR` makes a house with the first-party plugins in DIR/plugins, to copy from";
+    let help = "check the path; what is pinned in house.lock, `charthouse plugin restore` fetches again, and `charthouse init DIR` makes a house with the first-party plugins in DIR/plugins, to copy from";
+    let path = paths.component(walk, text, &component.place, help);
+    // A signature that is demanded and cannot be checked must not be left out.
+    let signer = match signed_by {
+        Some(node) => Some(signer::read(walk, node, paths)?),
+        None => None,
+    };
     Some(PluginDef {
-        component: paths.file(walk, text, &component.place, help)?,
+        component: ComponentFile {
+            signer,
+            ..path?.into()
+        },
         trusted,
         promote,
         quarantine,

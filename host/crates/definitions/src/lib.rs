@@ -11,11 +11,14 @@
 mod agent;
 mod chart;
 mod context;
+mod edit;
 mod files;
 mod house;
 mod kind;
 mod load;
+mod lock;
 mod paths;
+mod plugins;
 mod policy;
 mod prefix;
 mod prices;
@@ -31,9 +34,12 @@ mod window;
 
 pub use crate::agent::{AgentDef, Budget, Counting};
 pub use crate::chart::{ChartBundle, RoleDef};
+pub use crate::edit::{with_plugin, without_plugin};
 pub use crate::house::{PluginDef, Promote};
 pub use crate::kind::Kind;
 pub use crate::load::{House, OWN, answers_of, load, load_chart, load_policy, load_store};
+pub use crate::lock::{Lock, Locked};
+pub use crate::plugins::{HousePlugins, load_plugins};
 pub use crate::prices::Prices;
 pub use crate::report::Report;
 pub use crate::scenario::{ScenarioFile, load_scenarios, scenarios_text};

@@ -5,6 +5,7 @@ use crate::chart::{self, ChartBundle};
 use crate::files::{self, shown_path};
 use crate::house::{self, HouseFile, PluginDef};
 use crate::kind::{Kind, kind, parse};
+use crate::lock::{self, Lock};
 use crate::paths::Paths;
 use crate::prices::Prices;
 use crate::report::Report;
@@ -37,6 +38,8 @@ pub struct House {
     pub prices: Prices,
     /// The plugins it has.
     pub plugins: IndexMap<PluginName, PluginDef>,
+    /// What `house.lock` pins; `None` where there is no such file.
+    pub lock: Option<Lock>,
     /// What it will never allow, whatever the other layers say.
     pub ceiling: Option<Overlay>,
     /// The layer beneath every agent's.
@@ -50,9 +53,25 @@ pub struct House {
     /// Every definition file that was read, as shown to people, with its hash.
     pub files: Vec<(Arc<str>, ContentHash)>,
     pub(crate) sources: Sources,
+    pub(crate) lenient: bool,
 }
 
 impl House {
+    /// Use components that are not the pinned ones all the same, with a warning: for whoever is working on one. Signatures are demanded as before.
+    pub fn be_lenient(&mut self) {
+        self.lenient = true;
+        for plugin in self.plugins.values_mut() {
+            if let Some(pin) = &mut plugin.component.pin {
+                pin.lenient = true;
+            }
+        }
+    }
+
+    /// Whether it uses components that are not the pinned ones.
+    pub fn is_lenient(&self) -> bool {
+        self.lenient
+    }
+
     /// What the operator has answered for good to questions of `agent`'s policy: the tools of the policy `answers-AGENT`, where there is one.
     pub fn answers(&self, agent: &str) -> Option<&Overlay> {
         let name = answers_of(agent);
@@ -77,6 +96,7 @@ pub(crate) const ANSWERS: &str = "answers-";
 pub const OWN: &[&str] = &[
     "house.yaml",
     "house.lock",
+    "keys",
     "agents",
     "charts",
     "policies",
@@ -129,7 +149,7 @@ pub fn load_store(root: &Path) -> Result<PathBuf, Report> {
 }
 
 /// The canonical directory of a house.
-fn directory(walk: &mut Walk, root: &Path) -> Option<PathBuf> {
+pub(crate) fn directory(walk: &mut Walk, root: &Path) -> Option<PathBuf> {
     match root.canonicalize() {
         Ok(real) if real.is_dir() => Some(real),
         other => {
@@ -148,14 +168,18 @@ pub(crate) fn load_with(walk: &mut Walk, root: &Path) -> Option<House> {
     let root = directory(walk, root)?;
     let paths = Paths::new(root);
     let mut definitions = Definitions::default();
-    let house_file = read_house(walk, &paths, &mut definitions);
+    let mut house_file = read_house(walk, &paths, &mut definitions);
+    let lock = lock::read(walk, &paths, &mut definitions.files);
+    if let Some((house, _)) = &mut house_file {
+        lock::attach(walk, house, lock);
+    }
     for found in files::find(walk, paths.root()) {
         definitions.read(walk, &found);
     }
     definitions.check(walk, house_file, &paths)
 }
 
-fn read_house(
+pub(crate) fn read_house(
     walk: &mut Walk,
     paths: &Paths,
     definitions: &mut Definitions,

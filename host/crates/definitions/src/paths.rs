@@ -12,12 +12,26 @@ pub(crate) struct Paths {
     root: PathBuf,
     /// The directory of the only file, where one is loaded by itself; else files are known by their paths relative to the house.
     only: Option<PathBuf>,
+    /// Whether components need not exist: somebody is about to fetch them.
+    without_components: bool,
 }
 
 impl Paths {
     /// `root` must be canonical.
     pub fn new(root: PathBuf) -> Self {
-        Paths { root, only: None }
+        Paths {
+            root,
+            only: None,
+            without_components: false,
+        }
+    }
+
+    /// The same where components need not exist yet.
+    pub fn without_components(self) -> Self {
+        Paths {
+            without_components: true,
+            ..self
+        }
     }
 
     /// For a file that is loaded by itself: its house is the nearest directory above it that has a `house.yaml`, else its own directory.
@@ -30,6 +44,7 @@ impl Paths {
         Paths {
             root: house.unwrap_or(own).to_owned(),
             only: Some(own.to_owned()),
+            without_components: false,
         }
     }
 
@@ -49,6 +64,17 @@ impl Paths {
     /// A regular file that must exist, relative to the house or absolute.
     pub fn file(&self, walk: &mut Walk, text: &str, place: &Place, help: &str) -> Option<PathBuf> {
         self.regular(walk, text, place, help, false)
+    }
+
+    /// As [`Paths::file`], for a component.
+    pub fn component(
+        &self,
+        walk: &mut Walk,
+        text: &str,
+        place: &Place,
+        help: &str,
+    ) -> Option<PathBuf> {
+        self.regular(walk, text, place, help, self.without_components)
     }
 
     /// As [`Paths::file`], but the file may come to be later.

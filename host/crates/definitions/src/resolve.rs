@@ -205,6 +205,7 @@ impl Definitions {
             providers: house.providers,
             prices: house.prices,
             plugins: house.plugins,
+            lock: house.lock,
             ceiling: house.ceiling,
             default_policy,
             agents,
@@ -212,6 +213,7 @@ impl Definitions {
             policies,
             files: self.files,
             sources: Sources::default(),
+            lenient: false,
         })
     }
 

@@ -65,7 +65,7 @@ fn the_house_is_as_written_with_paths_made_absolute() {
     assert_eq!(&*house.name, "test-house");
     assert_eq!(house.store, root.join(".charthouse/journal.db"));
     let fs = &house.plugins[0];
-    assert_eq!(fs.component, root.join("plugins/fs.wasm"));
+    assert_eq!(fs.component.path, root.join("plugins/fs.wasm"));
     assert!(fs.trusted && !house.plugins[1].trusted);
     let local = &house.providers["local"];
     assert_eq!(local.model.as_deref(), Some("small"));

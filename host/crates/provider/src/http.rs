@@ -96,7 +96,8 @@ pub(crate) fn no_tls() -> rustls::ClientConfig {
     config
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether `url` is on this machine.
+pub fn is_loopback(url: &Url) -> bool {
     let Some(host) = url.host_str() else {
         return false;
     };

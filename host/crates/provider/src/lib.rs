@@ -8,6 +8,7 @@ mod anthropic;
 mod cassette;
 mod chat;
 mod dialect;
+mod download;
 mod draft;
 mod http;
 mod limits;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use types::{Model, ModelError, Patience, Payload, ProviderConfig, ProviderKind};
 
 pub use cassette::check_cassette;
+pub use download::{Download, DownloadError, Downloaded, download};
 pub use outgoing::{Lookup, LookupFuture, guest_http, guest_http_with};
 pub use rope::Rope;
 pub use scripted::check_script;

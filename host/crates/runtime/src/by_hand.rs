@@ -10,11 +10,11 @@ use crate::standing::standings;
 use crate::{Services, terms};
 use definitions::{PluginDef, Promote};
 use journal::{HOUSE_RUN, Journal, JournalError, NewRecord};
-use sandbox::{Plugin, SandboxError, SwapError};
+use sandbox::{Plugin, PluginInfo, SandboxError, SwapError};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use types::{ContentHash, PluginName};
+use types::{ComponentFile, ContentHash, PluginName};
 
 /// How many recorded calls a new generation is tried on where `promote: shadow` asks for that.
 pub const CALLS_TO_SHADOW: usize = 20;
@@ -85,6 +85,9 @@ pub enum ByHandError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The new component cannot be pinned: nothing was exchanged.
+    #[error("house.lock cannot be written: {0}")]
+    Pin(String),
     /// The journal cannot be written: nothing was done.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -95,6 +98,9 @@ impl From<SandboxError> for ByHandError {
         ByHandError::Refused(error.into())
     }
 }
+
+/// Has `house.lock` pin the plugin's component by what this says from now on, where it pins the plugin at all.
+pub type Repin<'a> = &'a mut dyn FnMut(&PluginName, &PluginInfo) -> Result<(), String>;
 
 /// What the house says of the plugin `name`.
 pub(crate) fn definition<'a>(
@@ -125,10 +131,11 @@ pub async fn swap(
     name: &PluginName,
     file: &Path,
     at_once: bool,
+    pin: Repin<'_>,
 ) -> Result<Option<Exchanged>, ByHandError> {
     let definition = definition(services, name)?;
     let before = current(services, name, definition).await;
-    let done = put(services, journal, name, file, before.as_ref(), at_once).await;
+    let done = put(services, journal, name, file, before.as_ref(), at_once, pin).await;
     if let Err(error) = &done {
         refused(services, journal, name, file, error)?;
     }
@@ -141,8 +148,8 @@ async fn current(
     name: &PluginName,
     definition: &PluginDef,
 ) -> Option<Arc<Plugin>> {
-    let (path, trusted) = (&definition.component, definition.trusted);
-    let loading = services.sandbox.load(name.clone(), path, trusted);
+    let (component, trusted) = (definition.component.clone(), definition.trusted);
+    let loading = services.sandbox.load(name.clone(), component, trusted);
     loading.await.ok()
 }
 
@@ -153,6 +160,7 @@ async fn put(
     file: &Path,
     before: Option<&Arc<Plugin>>,
     at_once: bool,
+    pin: Repin<'_>,
 ) -> Result<Option<Exchanged>, ByHandError> {
     let definition = definition(services, name)?;
     let plugin = fitting(services, name, file, before).await?;
@@ -160,7 +168,7 @@ async fn put(
     let quarantined = standings(journal)?
         .get(name.as_str())
         .is_some_and(|standing| standing.quarantined.contains(&hash));
-    let there = services.sandbox.content_of(&definition.component);
+    let there = services.sandbox.content_of(&definition.component.path);
     // What crashed too often is tried again when a person says so, though the file stays as it is.
     if there == Some(hash) && !quarantined {
         return Ok(None);
@@ -180,7 +188,7 @@ async fn put(
     }
     let kept = services.sandbox.keep_component(&plugin)?;
     let why = format!("a person put {} there", file.display());
-    let to = hash;
+    let to = plugin.info();
     exchange(
         services,
         journal,
@@ -191,6 +199,7 @@ async fn put(
         to,
         By::Hand,
         &why,
+        pin,
     )
     .map(Some)
 }
@@ -203,9 +212,10 @@ pub async fn rollback(
     services: &Services,
     journal: &mut Journal,
     name: &PluginName,
+    pin: Repin<'_>,
 ) -> Result<Exchanged, ByHandError> {
     let definition = definition(services, name)?;
-    let there = services.sandbox.content_of(&definition.component);
+    let there = services.sandbox.content_of(&definition.component.path);
     let standing = standings(journal)?
         .remove(name.as_str())
         .unwrap_or_default();
@@ -218,14 +228,14 @@ pub async fn rollback(
         let path = services.sandbox.kept_component(*hash)?;
         Some((*hash, path))
     });
-    let Some((to, kept)) = found else {
+    let Some((_, kept)) = found else {
         return Err(ByHandError::NotKept {
             name: name.clone(),
             hash: *newest,
         });
     };
     let before = current(services, name, definition).await;
-    fitting(services, name, &kept, before.as_ref()).await?;
+    let back = fitting(services, name, &kept, before.as_ref()).await?;
     if let Some(before) = &before {
         services.sandbox.keep_component(before)?;
     }
@@ -237,9 +247,10 @@ pub async fn rollback(
         name,
         &kept,
         there,
-        to,
+        back.info(),
         By::Rollback,
         why,
+        pin,
     )
 }
 
@@ -250,8 +261,17 @@ async fn fitting(
     file: &Path,
     before: Option<&Arc<Plugin>>,
 ) -> Result<Arc<Plugin>, ByHandError> {
-    let trusted = definition(services, name)?.trusted;
-    let plugin = services.sandbox.load(name.clone(), file, trusted).await?;
+    let definition = definition(services, name)?;
+    // Whoever exchanges it by hand pins it by that; a signature is not theirs to give.
+    let component = ComponentFile {
+        path: file.to_owned(),
+        pin: None,
+        ..definition.component.clone()
+    };
+    let loading = services
+        .sandbox
+        .load(name.clone(), component, definition.trusted);
+    let plugin = loading.await?;
     let before = before.map(|before| before.info());
     let broken = terms(&services.house, name, before).broken_by(plugin.info());
     match broken.is_empty() {
@@ -273,17 +293,21 @@ fn exchange(
     name: &PluginName,
     kept: &Path,
     from: Option<ContentHash>,
-    to: ContentHash,
+    to: &PluginInfo,
     by: By,
     why: &str,
+    pin: Repin<'_>,
 ) -> Result<Exchanged, ByHandError> {
+    let (info, to) = (to, to.hash);
     let named = |hash| json!({ "hash": hash });
     let body = json!({
         "plugin": name, "from": from.map(named), "to": named(to), "by": by,
         "why": format!("{} in the place of {}: {why}", to.short(), from.map_or("none".into(), |from| from.short())),
     });
     record(services, journal, Kind::PluginSwapped, &body)?;
-    let path = &definition.component;
+    // The pin goes first: a run that sees the new component must find it pinned.
+    pin(name, info).map_err(ByHandError::Pin)?;
+    let path = &definition.component.path;
     replace(path, kept).map_err(|source| ByHandError::Write {
         path: path.clone(),
         source,

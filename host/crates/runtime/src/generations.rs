@@ -150,7 +150,7 @@ impl Run<'_> {
         match saved.is_empty() {
             true => {
                 let all = self.services.house.plugins.values();
-                let all = all.map(|definition| definition.component.clone());
+                let all = all.map(|definition| definition.component.path.clone());
                 self.generations.saved.extend(all);
             }
             false => self.generations.saved.extend(saved),
@@ -162,7 +162,8 @@ impl Run<'_> {
             let Some(definition) = self.services.house.plugins.get(slot.name()) else {
                 continue;
             };
-            let path = definition.component.clone();
+            let component = definition.component.clone();
+            let path = component.path.clone();
             if !self.generations.saved.contains(&path) {
                 continue;
             }
@@ -178,7 +179,7 @@ impl Run<'_> {
             let shadowed = definition.promote == Promote::Shadow;
             looked_at.push(Box::pin(async move {
                 let sandbox = &services.sandbox;
-                let prepared = sandbox.prepare(&slot, &path, trusted, &terms).await;
+                let prepared = sandbox.prepare(&slot, component, trusted, &terms).await;
                 let hash = match &prepared {
                     Ok(ready) => ready.as_ref().map(|plugin| plugin.info().hash),
                     Err(SwapError::Quarantined { hash, .. }) => Some(*hash),

@@ -46,7 +46,7 @@ mod tokens;
 mod turn;
 mod values;
 
-pub use by_hand::{ByHandError, CALLS_TO_SHADOW, Exchanged, rollback, swap};
+pub use by_hand::{ByHandError, CALLS_TO_SHADOW, Exchanged, Repin, rollback, swap};
 pub use error::RuntimeError;
 pub use generations::By;
 pub use inbox::{Inbox, Message};

@@ -74,7 +74,7 @@ pub(crate) async fn load_plugin(
     let definition = definition(services, agent, name)?;
     let slot = services
         .sandbox
-        .slot(name, &definition.component, definition.trusted);
+        .slot(name, definition.component.clone(), definition.trusted);
     Ok(slot.await?.current().plugin.clone())
 }
 
@@ -99,18 +99,20 @@ pub(crate) async fn make_ready(
 ) -> Result<(), RuntimeError> {
     for name in plugins_of(agent) {
         let definition = definition(services, agent, &name)?;
-        let (path, trusted) = (&definition.component, definition.trusted);
+        let (component, trusted) = (&definition.component, definition.trusted);
         // What has no place yet takes it when it is loaded.
         let Some(slot) = services.sandbox.slot_of(&name) else {
             continue;
         };
         let current = slot.current();
-        let stays = current.plugin.path() == path && current.plugin.trusted() == trusted;
+        let stays = current.plugin.path() == component.path && current.plugin.trusted() == trusted;
         if stays || waiting.iter().any(|(slot, _)| *slot.name() == name) {
             continue;
         }
         let terms = terms(&services.house, &name, Some(current.plugin.info()));
-        let ready = services.sandbox.prepare(&slot, path, trusted, &terms);
+        let ready = services
+            .sandbox
+            .prepare(&slot, component.clone(), trusted, &terms);
         if let Some(plugin) = ready.await? {
             waiting.push((slot, plugin));
         }

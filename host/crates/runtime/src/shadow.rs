@@ -149,14 +149,18 @@ async fn compare(
 ) -> Result<ShadowReport, ShadowError> {
     let definition =
         definition(services, name).map_err(|error| ShadowError::Start(error.to_string()))?;
-    let (path, trusted) = (&definition.component, definition.trusted);
+    let (component, trusted) = (&definition.component, definition.trusted);
     // The one that answers now may be another than the file holds: then it is the one to be compared with. Neither is counted as having been called.
     let sandbox = &services.sandbox;
     let current = sandbox.slot_of(name).map(|slot| slot.current());
     let old = current.and_then(|now| sandbox.earlier(&now.plugin, now.hash()));
     let old = match old {
         Some(old) => old,
-        None => sandbox.load(name.clone(), path, trusted).await?,
+        None => {
+            sandbox
+                .load(name.clone(), component.clone(), trusted)
+                .await?
+        }
     };
     let new = sandbox.load(name.clone(), file, trusted).await?;
     let mut report = ShadowReport {
@@ -244,6 +248,7 @@ async fn answer(
         time: call.time,
         seed: id.clone(),
         model: None,
+        dry_run: false,
     };
     let request = ToolRequest {
         tool: call.tool.tool(),

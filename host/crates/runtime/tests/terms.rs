@@ -61,6 +61,9 @@ fn importing(imports: &[&str]) -> PluginInfo {
         kinds: Vec::new(),
         tools: Vec::new(),
         imports: imports.iter().map(|import| (*import).to_owned()).collect(),
+        sha256: types::Sha256::of(b""),
+        exports: std::collections::BTreeMap::new(),
+        left_out: Vec::new(),
     }
 }
 

@@ -168,6 +168,7 @@ impl Place {
             concurrency: 16,
             clock: Arc::new(BenchClock(Instant::now())),
             state: None,
+            http: None,
         }));
         let name = PluginName::parse("g").expect("a plugin's name");
         let slot = runtime().block_on(sandbox.slot(&name, &files[0], true));

@@ -7,9 +7,10 @@ use crate::error::in_brief;
 use crate::plugin::PluginInfo;
 use crate::{Compiler, SandboxError};
 use std::hash::{Hash, Hasher};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use types::ContentHash;
+use types::{ContentHash, Sha256, Sha256Hasher};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -217,6 +218,25 @@ pub(crate) fn hash_of(path: &Path) -> std::io::Result<ContentHash> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(std::fs::File::open(path)?)?;
     Ok(ContentHash::from_bytes(*hasher.finalize().as_bytes()))
+}
+
+/// Both hashes of a file, out of one reading of it, so that they speak of the same bytes.
+pub(crate) fn both_hashes_of(path: &Path) -> std::io::Result<(ContentHash, Sha256)> {
+    let mut file = std::fs::File::open(path)?;
+    let (mut content, mut sha256) = (blake3::Hasher::new(), Sha256Hasher::default());
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let length = match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        content.update(&buffer[..length]);
+        sha256.update(&buffer[..length]);
+    }
+    let content = ContentHash::from_bytes(*content.finalize().as_bytes());
+    Ok((content, sha256.finish()))
 }
 
 fn sum_path(code: &Path) -> PathBuf {

@@ -1,13 +1,14 @@
 //! The gate: the one place where the bytes of a component are admitted.
 //!
 //! Whatever becomes a plugin comes through here: at the start of a run, when definitions change, when a component file is saved while an agent runs, and by
-//! hand. Whoever must say no to bytes (a component that is not the one `house.lock` pins, for instance) says it here. It knows nothing of what a component does.
+//! hand. Whoever must say no to bytes says it here: `admission`, for one, where they are not those that `house.lock` pins. It knows nothing of what a component does.
 
-use crate::cache::hash_of;
+use crate::admission;
+use crate::cache::{both_hashes_of, hash_of};
 use crate::{Sandbox, SandboxError, adapt};
 use std::io::Read;
 use std::path::Path;
-use types::{ContentHash, PluginName};
+use types::{ComponentFile, ContentHash, Sha256};
 
 /// Longest component. Python's interpreter with its library, the largest guest known, has 18 MB.
 const COMPONENT_MAX: u64 = 64 << 20;
@@ -16,13 +17,16 @@ const COMPONENT_MAX: u64 = 64 << 20;
 pub(crate) struct Admitted {
     /// Its content.
     pub(crate) hash: ContentHash,
+    /// What the rest of the world calls the same content.
+    pub(crate) sha256: Sha256,
     /// Its size in bytes.
     pub(crate) size: u64,
 }
 
 impl Sandbox {
-    /// Read the component at `path`, which is to be the plugin called `_name`, and say whether it may be.
-    pub(crate) fn admit(&self, _name: &PluginName, path: &Path) -> Result<Admitted, SandboxError> {
+    /// Read `component` and say whether it may become a plugin: it must be one, of the pinned bytes, and signed where it has to be.
+    pub(crate) fn admit(&self, component: &ComponentFile) -> Result<Admitted, SandboxError> {
+        let path = &*component.path;
         let read = |source| SandboxError::Read {
             path: path.to_owned(),
             source,
@@ -35,8 +39,14 @@ impl Sandbox {
         let file = std::fs::File::open(path).map_err(read)?;
         file.take(8).read_to_end(&mut preamble).map_err(read)?;
         check_preamble(path, &preamble)?;
-        let hash = hash_of(path).map_err(read)?;
-        Ok(Admitted { hash, size })
+        // What is known of a content holds its other hash too, so that a pin costs nothing where the component was seen before.
+        let known = self.cache().info(hash_of(path).map_err(read)?);
+        let (hash, sha256) = match known {
+            Some(info) => (info.hash, info.sha256),
+            None => both_hashes_of(path).map_err(read)?,
+        };
+        admission::check(component, hash, sha256)?;
+        Ok(Admitted { hash, sha256, size })
     }
 }
 

@@ -10,6 +10,7 @@
 //! and `command` call them, and `adapt` turns core modules of WASI preview 1 into components.
 
 mod adapt;
+mod admission;
 mod arguments;
 mod bindings;
 mod cache;
@@ -47,6 +48,7 @@ mod time;
 mod typed;
 mod worlds;
 
+pub use admission::admit;
 pub use call::{CallContext, ToolRequest};
 pub use compile::{Compiler, compile_component, limit_this_process};
 pub use engine::{link_wasi, new_engine};

@@ -226,6 +226,7 @@ mod tests {
         let path = |name: &&str| (name.to_string(), vec![name.to_string()]);
         PluginInfo {
             hash: ContentHash::of(b""),
+            sha256: types::Sha256::of(b""),
             size: 0,
             kinds: Vec::new(),
             tools: tools.iter().map(spec).collect(),

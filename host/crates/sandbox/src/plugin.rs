@@ -17,7 +17,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use types::{ContentHash, Effect, PluginName, ToolSpec};
+use types::{ComponentFile, ContentHash, Effect, PluginName, Sha256, ToolSpec};
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
 
@@ -60,6 +60,8 @@ impl fmt::Display for Kind {
 pub struct PluginInfo {
     /// Content hash of the component.
     pub hash: ContentHash,
+    /// What the rest of the world calls the same content.
+    pub sha256: Sha256,
     /// Its size in bytes.
     pub size: u64,
     /// What it can be used for.
@@ -209,17 +211,20 @@ impl Sandbox {
         }
     }
 
-    /// Take the component at `path` as the plugin `name`.
+    /// Take `component` (a path, or what a house says of it) as the plugin `name`.
     ///
-    /// A component seen before costs one read and one hash; a new one is compiled, started with no grants at all, and asked for its tools.
+    /// Bytes that are not the pinned ones, or not signed as they must be, go no further. A component seen before costs one read and one hash; a new one is
+    /// compiled, started with no grants at all, and asked for its tools.
     pub async fn load(
         &self,
         name: PluginName,
-        path: &Path,
+        component: impl Into<ComponentFile>,
         trusted: bool,
     ) -> Result<Arc<Plugin>, SandboxError> {
-        let admitted = self.admit(&name, path)?;
-        self.load_admitted(name, path, trusted, admitted).await
+        let component = component.into();
+        let admitted = self.admit(&component)?;
+        self.load_admitted(name, &component.path, trusted, admitted)
+            .await
     }
 
     /// The same for a component that has been admitted already.
@@ -228,7 +233,7 @@ impl Sandbox {
         name: PluginName,
         path: &Path,
         trusted: bool,
-        Admitted { hash, size }: Admitted,
+        Admitted { hash, sha256, size }: Admitted,
     ) -> Result<Arc<Plugin>, SandboxError> {
         if let Some(info) = self.cache().info(hash) {
             return Plugin::new(name, path, trusted, info)
@@ -237,6 +242,7 @@ impl Sandbox {
         }
         let unknown = PluginInfo {
             hash,
+            sha256,
             size,
             kinds: Vec::new(),
             tools: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use types::State;
+use types::{Held, State};
 
 /// What was written, by plugin and key; `None` for what was removed.
 type Written = BTreeMap<(String, String), Option<Vec<u8>>>;
@@ -55,6 +55,16 @@ impl State for Scratch {
         }
         Ok(keys.into_iter().collect())
     }
+
+    fn held(&self, plugin: &str) -> Result<Held, String> {
+        let mut held = Held::default();
+        for key in self.keys(plugin, "")? {
+            let value = self.get(plugin, &key)?.unwrap_or_default();
+            held.keys += 1;
+            held.bytes += (key.len() + value.len()) as u64;
+        }
+        Ok(held)
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +88,9 @@ mod tests {
                 .map(|key| (*key).to_owned())
                 .collect())
         }
+        fn held(&self, _: &str) -> Result<Held, String> {
+            Ok(Held { keys: 1, bytes: 4 })
+        }
     }
 
     #[test]
@@ -93,6 +106,7 @@ mod tests {
             "another plugin's"
         );
         assert_eq!(scratch.keys("p", "").unwrap(), ["new", "old"]);
+        assert_eq!(scratch.held("p").unwrap(), Held { keys: 2, bytes: 8 });
         scratch.set("p", "old", None).unwrap();
         assert_eq!(scratch.get("p", "old").unwrap(), None);
         assert_eq!(scratch.keys("p", "").unwrap(), ["new"]);

@@ -10,7 +10,7 @@ use crate::terms::Terms;
 use crate::{Sandbox, SandboxError, Settings};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use types::{ContentHash, PluginName, State};
+use types::{ComponentFile, ContentHash, PluginName, State};
 
 /// Why a component does not take a plugin's place.
 #[derive(Debug, thiserror::Error)]
@@ -52,18 +52,20 @@ impl Sandbox {
     pub async fn slot(
         self: &Arc<Self>,
         name: &PluginName,
-        path: &Path,
+        component: impl Into<ComponentFile>,
         trusted: bool,
     ) -> Result<Arc<Slot>, SandboxError> {
+        let component = &component.into();
+        let path = &*component.path;
         if let Some(slot) = self.slots.get(name) {
             let current = slot.current();
             if current.plugin.path() == path && current.plugin.trusted() == trusted {
                 return Ok(slot);
             }
         }
-        let admitted = self.admit(name, path)?;
+        let admitted = self.admit(component)?;
         if self.cache().info(admitted.hash).is_none() {
-            self.compile_aside(name, path).await?;
+            self.compile_aside(component).await?;
         }
         let plugin = self.load_admitted(name.clone(), path, trusted, admitted);
         Ok(self.slots.put(plugin.await?))
@@ -80,12 +82,14 @@ impl Sandbox {
     pub async fn prepare(
         self: &Arc<Self>,
         slot: &Slot,
-        path: &Path,
+        component: impl Into<ComponentFile>,
         trusted: bool,
         terms: &Terms,
     ) -> Result<Option<Arc<Plugin>>, SwapError> {
+        let component = &component.into();
+        let path = &*component.path;
         let current = slot.current();
-        let hash = self.compile_aside(slot.name(), path).await?;
+        let hash = self.compile_aside(component).await?;
         let as_before = current.plugin.path() == path && current.plugin.trusted() == trusted;
         if hash == current.hash() && as_before {
             return Ok(None);
@@ -97,7 +101,9 @@ impl Sandbox {
                 hash,
             });
         }
-        let plugin = self.load(slot.name().clone(), path, trusted).await?;
+        let plugin = self
+            .load(slot.name().clone(), component.clone(), trusted)
+            .await?;
         let broken = terms.broken_by(plugin.info());
         if !broken.is_empty() {
             return Err(SwapError::Terms {
@@ -115,11 +121,11 @@ impl Sandbox {
     pub async fn swap(
         self: &Arc<Self>,
         slot: &Slot,
-        path: &Path,
+        component: impl Into<ComponentFile>,
         terms: &Terms,
     ) -> Result<Option<Exchange>, SwapError> {
         let trusted = slot.current().plugin.trusted();
-        let ready = self.prepare(slot, path, trusted, terms).await?;
+        let ready = self.prepare(slot, component, trusted, terms).await?;
         Ok(ready.map(|plugin| slot.publish(plugin)))
     }
 
@@ -192,16 +198,16 @@ impl Sandbox {
     /// Have the component at `path` compiled into the cache, while whoever asks waits and everybody else goes on; its content.
     async fn compile_aside(
         self: &Arc<Self>,
-        name: &PluginName,
-        path: &Path,
+        component: &ComponentFile,
     ) -> Result<ContentHash, SandboxError> {
         let (done, compiled) = tokio::sync::oneshot::channel();
-        let (sandbox, name, component) = (self.clone(), name.clone(), path.to_owned());
+        let (sandbox, path) = (self.clone(), &component.path);
+        let component = component.clone();
         let started = std::thread::Builder::new()
             .name("compile".into())
             .spawn(move || {
                 // Nobody may listen any more.
-                let _ = done.send(sandbox.compile_now(&name, &component));
+                let _ = done.send(sandbox.compile_now(&component));
             });
         let failed = |message: String| SandboxError::Compile {
             path: path.to_owned(),
@@ -214,10 +220,10 @@ impl Sandbox {
         }
     }
 
-    fn compile_now(&self, name: &PluginName, path: &Path) -> Result<ContentHash, SandboxError> {
-        let hash = self.admit(name, path)?.hash;
+    fn compile_now(&self, component: &ComponentFile) -> Result<ContentHash, SandboxError> {
+        let hash = self.admit(component)?.hash;
         let engine = &self.linked()?.engine;
-        self.cache().compiled(engine, path, hash)?;
+        self.cache().compiled(engine, &component.path, hash)?;
         Ok(hash)
     }
 }

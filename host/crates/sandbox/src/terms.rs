@@ -144,10 +144,13 @@ mod tests {
         };
         PluginInfo {
             hash: ContentHash::of(b""),
+            sha256: types::Sha256::of(b""),
             size: 0,
             kinds: kinds.to_vec(),
             tools: tools.iter().map(spec).collect(),
             imports: imports.iter().map(|import| (*import).to_owned()).collect(),
+            exports: std::collections::BTreeMap::new(),
+            left_out: Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Every other part speaks in these words, so this room must stay free of IO, clocks and randomness, and must know nothing of YAML, WASM,
 //! HTTP or SQL. What stands here is shared by at least two parts; a noun that only one part needs lives there.
 
+mod component;
 mod cost;
 mod event;
 mod finding;
@@ -14,12 +15,14 @@ mod payload;
 mod place;
 mod price;
 mod provider;
+mod sha256;
 mod text;
 mod tool;
 mod units;
 mod value;
 mod world;
 
+pub use component::{ComponentFile, Pin, PublicKey, Signature, Signer};
 pub use cost::{Cost, Purpose, Tokens};
 pub use event::Event;
 pub use finding::Finding;
@@ -38,6 +41,7 @@ pub use payload::{
 pub use place::{Place, Severity};
 pub use price::{MONEY_DECIMALS, Price};
 pub use provider::{Dialect, Patience, ProviderConfig, ProviderKind, RateLimits, SecretRef};
+pub use sha256::{Sha256, Sha256Hasher};
 pub use text::{Text, beyond_ascii};
 pub use tool::{
     CallError, CallErrorKind, Effect, Outcome, Part, PluginName, Refusal, Staged, StagedChange,

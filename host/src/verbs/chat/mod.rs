@@ -29,7 +29,7 @@ use tokio::sync::mpsc;
 const TWICE: Duration = Duration::from_millis(1_500);
 
 pub fn run(options: &Chat) -> Result<u8, Failure> {
-    let house = open::house(&options.house.house)?;
+    let house = open::house_with(&options.house.house, options.pins)?;
     let asking = Asking {
         agent: options.agent.clone(),
         provider: options.provider.clone(),

@@ -2,10 +2,13 @@
 
 use crate::cli::{PluginRollback, PluginShadow, PluginSwap};
 use crate::exit::{Failure, NOT_SO, STORE, USAGE};
+use crate::supply::Change;
 use crate::{open, print};
 use ::runtime::{ByHandError, Came, Compared, Exchanged, ShadowError, ShadowReport};
+use sandbox::PluginInfo;
 use serde_json::json;
 use std::fmt::Write;
+use std::path::Path;
 use types::{ContentHash, PluginName};
 
 pub fn swap(options: &PluginSwap) -> Result<u8, Failure> {
@@ -14,7 +17,8 @@ pub fn swap(options: &PluginSwap) -> Result<u8, Failure> {
     let mut journal = open::journal(&house)?;
     let services = open::services(house);
     let (file, at_once) = (&options.file, options.at_once);
-    let swapping = ::runtime::swap(&services, &mut journal, &name, file, at_once);
+    let mut pin = repin(&services.house.root);
+    let swapping = ::runtime::swap(&services, &mut journal, &name, file, at_once, &mut pin);
     let done = match open::block_on(swapping)? {
         Ok(done) => done,
         Err(error) if options.json && is_refusal(&error) => {
@@ -56,7 +60,9 @@ pub fn rollback(options: &PluginRollback) -> Result<u8, Failure> {
     let house = open::house(&options.house.house)?;
     let mut journal = open::journal(&house)?;
     let services = open::services(house);
-    let back = open::block_on(::runtime::rollback(&services, &mut journal, &name))?;
+    let mut pin = repin(&services.house.root);
+    let back = ::runtime::rollback(&services, &mut journal, &name, &mut pin);
+    let back = open::block_on(back)?;
     let exchanged = back.map_err(failure)?;
     if options.json {
         let Exchanged { from, to } = exchanged;
@@ -92,6 +98,27 @@ pub fn shadow(options: &PluginShadow) -> Result<u8, Failure> {
         0 => 0,
         _ => NOT_SO,
     })
+}
+
+/// Writes the new hash into the house's `house.lock`, where that pins the plugin.
+fn repin(root: &Path) -> impl FnMut(&PluginName, &PluginInfo) -> Result<(), String> {
+    let root = root.to_owned();
+    move |name, new| {
+        let said = |failure: Failure| failure.to_string();
+        let mut change = Change::begin(&root).map_err(said)?;
+        let mut lock = change.lock();
+        match lock.plugins.get_mut(name) {
+            Some(locked) if locked.sha256 != new.sha256 => {
+                locked.sha256 = new.sha256;
+                locked.size = new.size;
+                locked.manifest = None;
+                locked.source = "charthouse plugin swap".to_owned();
+            }
+            _ => return Ok(()),
+        }
+        change.write("house.lock", &lock.text()).map_err(said)?;
+        change.finish().map_err(said)
+    }
 }
 
 fn plugin(name: &str) -> Result<PluginName, Failure> {

@@ -61,7 +61,7 @@ pub(crate) fn check<'a>(
         add(store.into(), "the house's store");
     }
     for plugin in house.plugins.values() {
-        add(plugin.component.clone(), "a plugin");
+        add(plugin.component.path.clone(), "a plugin");
     }
     for file in texts {
         add(paths.root().join(file), "the text of a chunk");

@@ -230,6 +230,10 @@ fn plugin() -> Value {
                     0,
                 ),
             ),
+            (
+                "signed_by",
+                text("The public key that must have signed its bytes: a PEM file below keys/."),
+            ),
         ],
     );
     either("A plugin's component.", [component(), whole])
