@@ -16,7 +16,7 @@ impl Grant {
             .map(|(name, value)| (name.clone(), json!(value)))
             .collect();
         let because: Vec<Value> = self.because.iter().map(because_json).collect();
-        json!({
+        let mut explained = json!({
             "grant": {
                 "tool": self.tool,
                 "verdict": self.verdict,
@@ -35,7 +35,15 @@ impl Grant {
                 "random": self.random,
             },
             "because": because,
-        })
+        });
+        if !self.exec.is_empty() || self.tool.as_str() == crate::EXEC_TOOL {
+            let rules = |granted: &[crate::GrantedCommand]| -> Vec<Value> {
+                granted.iter().map(|granted| json!(granted.rule)).collect()
+            };
+            explained["grant"]["exec"] = rules(&self.exec).into();
+            explained["grant"]["exec_ceiling"] = rules(&self.exec_ceiling).into();
+        }
+        explained
     }
 
     /// The grant for a person: one line for each decision and beside it the rule that decided.

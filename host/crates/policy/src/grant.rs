@@ -1,6 +1,9 @@
 //! What a policy comes to for one call: the only thing that the sandbox is told.
 
-use crate::{Access, ClockMode, Hide, HideError, HideGlob, NetRule, RandomMode, Verdict, defaults};
+use crate::{
+    Access, ClockMode, GrantedCommand, Hide, HideError, HideGlob, NetRule, RandomMode, Verdict,
+    defaults,
+};
 use std::path::PathBuf;
 use std::time::Duration;
 use types::{Bytes, CallError, CallErrorKind, Count, Place, ToolName};
@@ -20,6 +23,14 @@ pub struct Grant {
     pub net: Vec<NetRule>,
     /// The ceiling's network rules; a request that these match is held to the lesser of the two. Empty when `net` is.
     pub net_ceiling: Vec<NetRule>,
+    /// Rules for native commands, in order; empty for every tool but [`EXEC_TOOL`](crate::EXEC_TOOL).
+    pub exec: Vec<GrantedCommand>,
+    /// The ceiling's rules for native commands.
+    pub exec_ceiling: Vec<GrantedCommand>,
+    /// The command that [`Grant::for_command`] settled it for, in words.
+    pub command: Option<String>,
+    /// The variables of that command's own rule, as they are written there.
+    pub command_env: Vec<(String, String)>,
     /// Limits.
     pub limits: Limits,
     /// The guest's clock.
@@ -90,6 +101,8 @@ pub enum Subject {
     Mount,
     /// The network.
     Network,
+    /// A rule for native commands.
+    Command,
     /// A variable.
     Environment,
     /// A limit.
@@ -155,6 +168,9 @@ impl Grant {
     }
 
     fn refusal(&self) -> CallError {
+        if let Some(command) = &self.command {
+            return self.refused_command(command);
+        }
         let tool = &self.tool;
         match self
             .decided(Subject::Tool)
@@ -174,6 +190,32 @@ impl Grant {
                 None,
             ),
         }
+    }
+
+    fn refused_command(&self, command: &str) -> CallError {
+        let rule = self
+            .decided(Subject::Tool)
+            .filter(|line| line.place.line > 0);
+        let why = match rule {
+            Some(rule) => format!("is refused by {}", rule.described()),
+            None => "is refused because no `exec` rule allows it".to_owned(),
+        };
+        let allowed: Vec<String> = self
+            .exec
+            .iter()
+            .filter(|granted| granted.rule.verdict == Verdict::Allow)
+            .map(|granted| crate::shown_command(&granted.rule.argv))
+            .collect();
+        let instead = match allowed.as_slice() {
+            [] => "no command is allowed here".to_owned(),
+            allowed => format!("allowed are: {}", allowed.join("; ")),
+        };
+        denied(
+            format!(
+                "the command `{command}` {why}; {instead}; or ask the operator for a later rule under `exec`"
+            ),
+            rule,
+        )
     }
 
     fn decided(&self, subject: Subject) -> Option<&Because> {

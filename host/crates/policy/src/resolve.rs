@@ -1,7 +1,7 @@
 //! The one resolver: layers in, grant out, with the rule that decided each line of it.
 
 use crate::grant::{Because, Grant, Limits, Subject};
-use crate::{Overlay, defaults, mounts, net, tools};
+use crate::{Overlay, command, defaults, mounts, net, tools};
 use std::path::Path;
 use std::time::Duration;
 use types::{Marked, Place, ToolName};
@@ -28,6 +28,7 @@ pub fn resolve(request: &Request<'_>) -> Grant {
     let verdict = tools::decide(request, &mut ledger);
     let mounts = mounts::merge(request, &mut ledger);
     let (net, net_ceiling) = net::merge(request, &mut ledger);
+    let (exec, exec_ceiling) = command::merge(request, &mut ledger);
     let env = environment(request, &mut ledger);
     let limits = limits(request, &mut ledger);
     let clock = least(
@@ -55,6 +56,10 @@ pub fn resolve(request: &Request<'_>) -> Grant {
         env,
         net,
         net_ceiling,
+        exec,
+        exec_ceiling,
+        command: None,
+        command_env: Vec::new(),
         limits,
         clock,
         random,
@@ -92,6 +97,22 @@ impl Reasons {
             what,
             place: place.clone(),
             layer: layer.label.clone(),
+        });
+    }
+
+    /// The same, for a rule that was taken out of its layer.
+    pub(crate) fn decided_in(
+        &mut self,
+        subject: Subject,
+        what: String,
+        place: &Place,
+        layer: &str,
+    ) {
+        self.lines.push(Because {
+            subject,
+            what,
+            place: place.clone(),
+            layer: layer.to_owned(),
         });
     }
 

@@ -143,7 +143,8 @@ fn overlays() -> impl Strategy<Value = Overlay> {
         clock,
         random,
     );
-    parts.prop_map(|(tools, mounts, net, env, limits, clock, random)| Overlay {
+    parts.prop_map(|(tools, mounts, exec: Vec::new(),
+        net, env, limits, clock, random)| Overlay {
         label: "layer".into(),
         tools,
         mounts,
