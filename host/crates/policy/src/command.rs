@@ -5,7 +5,7 @@
 
 use crate::grant::{Because, Grant, Subject};
 use crate::resolve::{Reasons, Request};
-use crate::{Overlay, Verdict, pattern};
+use crate::{Overlay, Verdict, defaults, pattern};
 use serde::Serialize;
 use std::time::Duration;
 use types::{Bytes, Place};
@@ -29,6 +29,11 @@ pub struct ExecRule {
     pub memory: Option<Bytes>,
     /// What it may write, in place of the tool's own limit.
     pub output: Option<Bytes>,
+    /// Processes and threads at the same time, in place of [`defaults::COMMAND_PROCESSES`].
+    pub processes: Option<u32>,
+    /// Processor time of all its processes together. Without it, the deadline alone bounds what it burns.
+    #[serde(rename = "cpu_ms", serialize_with = "milliseconds")]
+    pub cpu: Option<Duration>,
 }
 
 impl ExecRule {
@@ -41,8 +46,23 @@ impl ExecRule {
             deadline: None,
             memory: None,
             output: None,
+            processes: None,
+            cpu: None,
         }
     }
+}
+
+/// A command that a grant was settled for, with what its rule gives it beside the grant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SettledCommand {
+    /// Its arguments in words, for a person.
+    pub shown: String,
+    /// The variables of its rule, as they are written there; [`Grant::command_variables`] settles them.
+    pub env: Vec<(String, String)>,
+    /// Processes and threads at the same time.
+    pub processes: u32,
+    /// Processor time of all its processes together.
+    pub cpu: Option<Duration>,
 }
 
 /// A rule in a grant, with where it stands.
@@ -214,7 +234,12 @@ impl Grant {
     /// ceiling has a rule for commands, one that none of its rules matches is denied.
     pub fn for_command(&self, argv: &[String]) -> Grant {
         let mut grant = self.clone();
-        grant.command = Some(shown(argv));
+        let mut command = SettledCommand {
+            shown: shown(argv),
+            env: Vec::new(),
+            processes: defaults::COMMAND_PROCESSES,
+            cpu: None,
+        };
         let ruling = last_match(&self.exec, argv);
         let cap = last_match(&self.exec_ceiling, argv);
         let said = ruling.map_or(Verdict::Deny, |granted| granted.rule.verdict);
@@ -225,8 +250,16 @@ impl Grant {
             _ => (said, ruling),
         };
         if let Some(granted) = ruling {
-            grant.take_from(&granted.rule, cap.map(|cap| &cap.rule));
+            let cap = cap.map(|cap| &cap.rule);
+            grant.take_from(&granted.rule, cap);
+            command.env.clone_from(&granted.rule.env);
+            let processes = granted.rule.processes.unwrap_or(command.processes);
+            let most = cap.and_then(|cap| cap.processes);
+            command.processes = most.map_or(processes, |most| most.min(processes));
+            let most = cap.and_then(|cap| cap.cpu);
+            command.cpu = granted.rule.cpu.into_iter().chain(most).min();
         }
+        grant.command = Some(command);
         // Where the tool itself has the lesser verdict, its rule is the one that decides.
         if self.verdict >= verdict && self.verdict != Verdict::Deny {
             grant.verdict = verdict;
@@ -246,7 +279,6 @@ impl Grant {
         limits.memory = cap_of(|cap| cap.memory).map_or(memory, |cap| cap.min(memory));
         let output = rule.output.unwrap_or(limits.output);
         limits.output = cap_of(|cap| cap.output).map_or(output, |cap| cap.min(output));
-        self.command_env.clone_from(&rule.env);
     }
 
     /// The variables of the command itself: the grant's, the rule's, and of `asked` those that the rule leaves to the call. The first that it does not is
@@ -256,20 +288,16 @@ impl Grant {
         asked: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Vec<(String, String)>, String> {
         let mut variables = self.env.clone();
+        let rule: &[(String, String)] = self.command.as_ref().map_or(&[], |command| &command.env);
         let mut set = |name: &str, value: &str| {
             variables.retain(|(known, _)| known != name);
             variables.push((name.to_owned(), value.to_owned()));
         };
-        for (name, value) in self
-            .command_env
-            .iter()
-            .filter(|(_, value)| !value.contains('*'))
-        {
+        for (name, value) in rule.iter().filter(|(_, value)| !value.contains('*')) {
             set(name, value);
         }
         for (name, value) in asked {
-            let allowed = self
-                .command_env
+            let allowed = rule
                 .iter()
                 .any(|(known, glob)| known == name && pattern::matches(glob, value));
             if !allowed {

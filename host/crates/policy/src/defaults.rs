@@ -36,6 +36,21 @@ pub const OUTPUT: Bytes = Bytes(256 << 10);
 /// a few cents without ever meeting real work.
 pub const CALLS_PER_TURN: u32 = 100;
 
+/// Memory of one native command: all its processes and its scratch directory together.
+///
+/// A compiler or a test runner starts at some hundred MiB. One GiB runs most of them and leaves a laptop usable; what needs more says so in its rule.
+pub const COMMAND_MEMORY: Bytes = Bytes(1 << 30);
+
+/// Wall-clock time of one native command.
+///
+/// A minute is a test suite that a person waits for. Builds from nothing take longer, and their rules say so.
+pub const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Processes and threads of one native command at the same time.
+///
+/// A parallel build on a large machine has two hundred; a fork bomb has thousands within a tenth of a second.
+pub const COMMAND_PROCESSES: u32 = 256;
+
 /// Access of a mount whose layers say only where it comes from.
 ///
 /// Whoever mounts a directory wants it read; writing is said explicitly.

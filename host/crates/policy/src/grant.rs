@@ -1,8 +1,8 @@
 //! What a policy comes to for one call: the only thing that the sandbox is told.
 
 use crate::{
-    Access, ClockMode, GrantedCommand, Hide, HideError, HideGlob, NetRule, RandomMode, Verdict,
-    defaults,
+    Access, ClockMode, GrantedCommand, Hide, HideError, HideGlob, NetRule, RandomMode,
+    SettledCommand, Verdict, defaults,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,10 +27,8 @@ pub struct Grant {
     pub exec: Vec<GrantedCommand>,
     /// The ceiling's rules for native commands.
     pub exec_ceiling: Vec<GrantedCommand>,
-    /// The command that [`Grant::for_command`] settled it for, in words.
-    pub command: Option<String>,
-    /// The variables of that command's own rule, as they are written there.
-    pub command_env: Vec<(String, String)>,
+    /// The command that [`Grant::for_command`] settled it for.
+    pub command: Option<SettledCommand>,
     /// Limits.
     pub limits: Limits,
     /// The guest's clock.
@@ -88,6 +86,17 @@ impl Default for Limits {
             deadline: defaults::DEADLINE,
             output: defaults::OUTPUT,
             calls: defaults::CALLS_PER_TURN,
+        }
+    }
+}
+
+impl Limits {
+    /// The built-in limits of native commands, which start where small tools end.
+    pub fn of_commands() -> Self {
+        Limits {
+            memory: defaults::COMMAND_MEMORY,
+            deadline: defaults::COMMAND_DEADLINE,
+            ..Limits::default()
         }
     }
 }
@@ -159,17 +168,20 @@ impl Grant {
     pub fn unanswered(&self) -> CallError {
         let rule = self.decided(Subject::Tool);
         let asks = rule.map_or_else(|| "its policy".to_owned(), Because::described);
+        let what = match &self.command {
+            Some(command) => format!("the command `{}`", command.shown),
+            None => format!("`{}`", self.tool),
+        };
         let message = format!(
-            "`{}` is refused because {asks} wants a person to allow each call, and nobody is here to answer; \
-             do without it, or run where somebody can be asked",
-            self.tool
+            "{what} is refused because {asks} wants a person to allow each call, and nobody is here to answer; \
+             do without it, or run where somebody can be asked"
         );
         denied(message, rule)
     }
 
     fn refusal(&self) -> CallError {
         if let Some(command) = &self.command {
-            return self.refused_command(command);
+            return self.refused_command(&command.shown);
         }
         let tool = &self.tool;
         match self

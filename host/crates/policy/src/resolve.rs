@@ -59,7 +59,6 @@ pub fn resolve(request: &Request<'_>) -> Grant {
         exec,
         exec_ceiling,
         command: None,
-        command_env: Vec::new(),
         limits,
         clock,
         random,
@@ -177,7 +176,10 @@ fn limits(request: &Request<'_>, ledger: &mut Reasons) -> Limits {
         deadline,
         output,
         calls,
-    } = Limits::default();
+    } = match request.tool.as_str() {
+        command::EXEC_TOOL => Limits::of_commands(),
+        _ => Limits::default(),
+    };
     let limit = Subject::Limit;
     Limits {
         memory: least(

@@ -5,7 +5,7 @@ use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use policy::{EXEC_TOOL, ExecRule, Overlay, ToolRule, Verdict};
-use types::{Bytes, Marked, Place, parse_duration};
+use types::{Bytes, Marked, Place, UnitError, parse_duration};
 
 const EXAMPLE: &str = "[{ allow: [\"cargo\", \"test\", \"**\"], deadline: 10m }]";
 const RULE_EXAMPLE: &str = "{ allow: [\"cargo\", \"test\", \"**\"] }";
@@ -46,6 +46,8 @@ fn rule(walk: &mut Walk, node: &Node) -> Option<Marked<ExecRule>> {
     let deadline = limit(walk, &mut fields, "deadline", parse_duration);
     let memory = limit(walk, &mut fields, "memory", Bytes::parse);
     let output = limit(walk, &mut fields, "output", Bytes::parse);
+    let cpu = limit(walk, &mut fields, "cpu", parse_duration);
+    let processes = limit(walk, &mut fields, "processes", processes);
     fields.finish(walk, "a command rule");
     let (verdict, value) = said?;
     let argv = pattern(walk, value)?;
@@ -59,6 +61,8 @@ fn rule(walk: &mut Walk, node: &Node) -> Option<Marked<ExecRule>> {
         deadline: deadline.map(|marked| marked.value),
         memory: memory.map(|marked| marked.value),
         output: output.map(|marked| marked.value),
+        processes: processes.map(|marked| marked.value),
+        cpu: cpu.map(|marked| marked.value),
     };
     Some(Marked::new(rule, value.place.clone()))
 }
@@ -139,4 +143,11 @@ fn warn_of_interpreters(walk: &mut Walk, node: &Node, argv: &[String]) {
             "name what it may run, for instance `[\"python3\", \"-m\", \"pytest\", \"**\"]`",
         );
     }
+}
+
+fn processes(text: &str) -> Result<u32, UnitError> {
+    text.parse().map_err(|_| UnitError {
+        message: format!("`{}` is no number of processes", shown(text)),
+        help: "write how many there may be at the same time, for instance `64`",
+    })
 }

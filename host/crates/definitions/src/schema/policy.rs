@@ -212,6 +212,14 @@ fn exec_rule() -> Value {
                     "1MiB",
                 ),
             ),
+            (
+                "processes",
+                json!({ "type": "integer", "minimum": 1, "description": "Processes and threads at the same time; 256 unless this says otherwise." }),
+            ),
+            (
+                "cpu",
+                duration("Processor time of all its processes together.", "5m"),
+            ),
         ],
     );
     rule["oneOf"] =

@@ -143,12 +143,12 @@ fn overlays() -> impl Strategy<Value = Overlay> {
         clock,
         random,
     );
-    parts.prop_map(|(tools, mounts, exec: Vec::new(),
-        net, env, limits, clock, random)| Overlay {
+    parts.prop_map(|(tools, mounts, net, env, limits, clock, random)| Overlay {
         label: "layer".into(),
         tools,
         mounts,
         net,
+        exec: Vec::new(),
         env: env
             .into_iter()
             .map(|(name, value)| (mark(name.to_owned()), value.to_owned()))
