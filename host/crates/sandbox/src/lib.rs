@@ -19,6 +19,7 @@ mod files;
 mod guest;
 mod hides;
 mod limits;
+mod native;
 mod plugin;
 mod ran;
 mod streams;
@@ -29,6 +30,9 @@ pub use compile::{Compiler, compile_component, limit_this_process};
 pub use engine::{link_wasi, new_engine};
 pub use error::SandboxError;
 pub use guest::GuestModel;
+#[cfg(target_os = "linux")]
+pub use native::{CONFINE_VERB, confine_command};
+pub use native::{exec_argv, exec_tool};
 pub use plugin::{Kind, Plugin, PluginInfo};
 pub use worlds::{
     ContextRequest, Fragment, GuardDirection, GuardSubject, GuardVerdict, MemoryChange,
