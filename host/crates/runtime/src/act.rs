@@ -4,6 +4,7 @@
 
 use crate::grants;
 use crate::guards::{Inspected, labels_of, provenance_of};
+use crate::offers;
 use crate::live::{CauseKind, RunEvent};
 use crate::record::Kind;
 use crate::round::{Finished, Progress, Slot};
@@ -43,9 +44,37 @@ pub(crate) struct Ran {
 
 /// A call that may begin.
 struct Allowed {
-    plugin: Arc<Plugin>,
+    callee: Callee,
     tool: ToolName,
     grant: policy::Grant,
+}
+
+/// Who answers a call.
+enum Callee {
+    /// A plugin.
+    Plugin(Arc<Plugin>),
+    /// A native command.
+    Command,
+}
+
+impl Callee {
+    fn provenance(&self) -> Provenance {
+        match self {
+            Callee::Plugin(plugin) => provenance_of(plugin),
+            Callee::Command => Provenance::Plugin {
+                name: "exec".into(),
+                generation: "native".into(),
+            },
+        }
+    }
+
+    /// What a command prints is nobody's word that the house trusts.
+    fn labels(&self) -> Vec<types::Label> {
+        match self {
+            Callee::Plugin(plugin) => labels_of(plugin),
+            Callee::Command => vec![UNTRUSTED.into()],
+        }
+    }
 }
 
 impl Run<'_> {
@@ -170,9 +199,11 @@ impl Run<'_> {
     /// What repeating `call` does; a call that will be refused does nothing.
     fn effect_of(&self, call: &ToolCall) -> Effect {
         ToolName::from_wire(&call.name)
-            .and_then(|name| {
-                self.find_tool(&name)
-                    .map(|(plugin, spec)| plugin.effect(spec))
+            .and_then(|name| match name.as_str() {
+                policy::EXEC_TOOL => Some(Effect::Once),
+                _ => self
+                    .find_tool(&name)
+                    .map(|(plugin, spec)| plugin.effect(spec)),
             })
             .unwrap_or(Effect::None)
     }
@@ -203,23 +234,29 @@ impl Run<'_> {
                 let guards = self.guards.clone();
                 let (invocation, arguments) = (id.clone(), call.arguments.clone());
                 let ran = Ran {
-                    provenance: provenance_of(&allowed.plugin),
-                    labels: labels_of(&allowed.plugin),
+                    provenance: allowed.callee.provenance(),
+                    labels: allowed.callee.labels(),
                     effect: self.effect_of(call),
                 };
                 if let Some(slot) = self.slot(id, index) {
                     slot.progress = Progress::Running(effect);
                 }
                 self.start(effect, id, async move {
-                    let request = ToolRequest {
-                        tool: allowed.tool.tool(),
-                        arguments: &arguments.plain(),
-                        id: &effect_id,
-                        grant: &allowed.grant,
+                    let arguments = arguments.plain();
+                    let mut outcome = match &allowed.callee {
+                        Callee::Plugin(plugin) => {
+                            let request = ToolRequest {
+                                tool: allowed.tool.tool(),
+                                arguments: &arguments,
+                                id: &effect_id,
+                                grant: &allowed.grant,
+                            };
+                            sandbox.call(plugin, request, &context).await
+                        }
+                        Callee::Command => sandbox.exec_settled(&allowed.grant, &arguments).await,
                     };
-                    let mut outcome = sandbox.call(&allowed.plugin, request, &context).await;
                     let inspected = guards
-                        .on_an_outcome(&allowed.plugin, &mut outcome, &context)
+                        .on_an_outcome(&ran.provenance, &ran.labels, &mut outcome, &context)
                         .await;
                     Done::Called(Box::new(Called {
                         effect,
@@ -236,10 +273,14 @@ impl Run<'_> {
 
     /// Whether `call` may begin, and with what.
     fn allow(&mut self, id: &Arc<str>, call: &ToolCall) -> Result<Allowed, CallError> {
-        let known = ToolName::from_wire(&call.name)
-            .and_then(|name| Some((self.find_tool(&name)?.0.clone(), name)));
-        let Some((plugin, tool)) = known else {
-            let names: Vec<String> = self.tool_names().iter().map(ToString::to_string).collect();
+        let known =
+            ToolName::from_wire(&call.name).and_then(|name| Some((self.callee(&name)?, name)));
+        let Some((callee, tool)) = known else {
+            let mut names: Vec<String> =
+                self.tool_names().iter().map(ToString::to_string).collect();
+            if self.runs_commands() {
+                names.push(policy::EXEC_TOOL.to_owned());
+            }
             return Err(CallError::new(
                 CallErrorKind::Invalid,
                 format!(
@@ -258,7 +299,10 @@ impl Run<'_> {
             &self.bundle,
             self.snapshot.configuration(),
         );
-        let grant = grants::grant(&self.services.house, &layers, &tool);
+        let mut grant = grants::grant(&self.services.house, &layers, &tool);
+        if let Callee::Command = callee {
+            grant = grant.for_command(&sandbox::exec_argv(&call.arguments.plain())?);
+        }
         if let Some(denial) = grant.denial() {
             return Err(denial);
         }
@@ -278,10 +322,24 @@ impl Run<'_> {
             activity.calls += 1;
         }
         Ok(Allowed {
-            plugin,
+            callee,
             tool,
             grant,
         })
+    }
+
+    /// Who answers to `name`.
+    fn callee(&self, name: &ToolName) -> Option<Callee> {
+        if name.as_str() == policy::EXEC_TOOL {
+            return self.runs_commands().then_some(Callee::Command);
+        }
+        let (plugin, _) = self.find_tool(name)?;
+        Some(Callee::Plugin(plugin.clone()))
+    }
+
+    /// Whether policy could allow a native command in some state.
+    fn runs_commands(&self) -> bool {
+        offers::commands(&self.services.house, &self.agent, &self.bundle).is_some()
     }
 
     /// A call has come back from the sandbox.

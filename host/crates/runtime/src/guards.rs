@@ -183,22 +183,21 @@ impl Guards {
     /// took away is gone from `outcome` itself, so that it reaches neither a model nor the record nor a terminal.
     pub(crate) async fn on_an_outcome(
         &self,
-        plugin: &Plugin,
+        provenance: &Provenance,
+        labels: &[Label],
         outcome: &mut Outcome,
         context: &CallContext,
     ) -> Vec<Inspected> {
         if !self.are_posted() {
             return Vec::new();
         }
-        let provenance = provenance_of(plugin);
-        let labels = labels_of(plugin);
         let answered = match &outcome.result {
             Ok(parts) => crate::act::words_of(parts),
             Err(error) => error.message.clone(),
         };
         let text = answered + &crate::act::refusals_of(outcome);
         let answer = self
-            .on_the_way_in(&text, &provenance, &labels, context)
+            .on_the_way_in(&text, provenance, labels, context)
             .await;
         if let Some(blocked) = &answer.blocked {
             outcome.result = Err(CallError::new(CallErrorKind::Denied, blocked.note()));
@@ -212,7 +211,7 @@ impl Guards {
         }
         let log = outcome.log.join("\n");
         let lines = self
-            .on_the_way_in(&log, &provenance, &labels, context)
+            .on_the_way_in(&log, provenance, labels, context)
             .await;
         if lines.changes() {
             outcome.log = lines.apply(log).lines().map(str::to_owned).collect();
