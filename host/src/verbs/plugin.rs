@@ -273,6 +273,7 @@ fn grant(full: &ToolName, policy: Option<&Path>) -> Result<::policy::Grant, Fail
         root: &root,
         layers: &[&overlay],
         ceiling: None,
+        answers: None,
         own: &[],
         tool: full,
     }))

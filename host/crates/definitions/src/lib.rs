@@ -33,7 +33,7 @@ pub use crate::agent::{AgentDef, Budget, Counting};
 pub use crate::chart::{ChartBundle, RoleDef};
 pub use crate::house::PluginDef;
 pub use crate::kind::Kind;
-pub use crate::load::{House, OWN, load, load_chart, load_policy, load_store};
+pub use crate::load::{House, OWN, answers_of, load, load_chart, load_policy, load_store};
 pub use crate::prices::Prices;
 pub use crate::report::Report;
 pub use crate::scenario::{ScenarioFile, load_scenarios, scenarios_text};

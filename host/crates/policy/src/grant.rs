@@ -167,7 +167,7 @@ impl Grant {
     /// The denial that an `ask` comes to when nobody can answer it.
     pub fn unanswered(&self) -> CallError {
         let rule = self.decided(Subject::Tool);
-        let asks = rule.map_or_else(|| "its policy".to_owned(), Because::described);
+        let asks = self.described(Subject::Tool);
         let what = match &self.command {
             Some(command) => format!("the command `{}`", command.shown),
             None => format!("`{}`", self.tool),
@@ -177,6 +177,12 @@ impl Grant {
              do without it, or run where somebody can be asked"
         );
         denied(message, rule)
+    }
+
+    /// The rule that decided `subject`, in words with its place.
+    pub fn described(&self, subject: Subject) -> String {
+        let rule = self.decided(subject);
+        rule.map_or_else(|| "its policy".to_owned(), Because::described)
     }
 
     fn refusal(&self) -> CallError {

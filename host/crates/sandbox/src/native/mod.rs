@@ -144,22 +144,30 @@ fn read(text: &str) -> Result<Command, CallError> {
 impl Sandbox {
     /// Run a native command: `exec.run` with `arguments` under the tool's `grant`, which is settled here for the command by its own rules.
     ///
-    /// A verdict `ask` is refused as unanswered: whoever can ask settles the grant with [`Grant::for_command`] first and passes one that allows it.
+    /// A verdict `ask` is refused as unanswered: whoever can ask settles the grant with [`Grant::for_command`], asks, and calls [`Sandbox::command`].
     pub async fn exec(&self, grant: &Grant, arguments: &str) -> Outcome {
         let settled = match exec_argv(arguments) {
             Ok(argv) => grant.for_command(&argv),
             Err(error) => return Outcome::refused(error),
         };
-        self.exec_settled(&settled, arguments).await
+        if settled.verdict == policy::Verdict::Ask {
+            return Outcome::refused(settled.unanswered());
+        }
+        self.command(&settled, arguments).await
     }
 
-    /// The same with a grant that [`Grant::for_command`] has settled.
-    pub async fn exec_settled(&self, grant: &Grant, arguments: &str) -> Outcome {
+    /// The same with a grant that [`Grant::for_command`] has settled, after whoever had to be asked has said yes.
+    pub async fn command(&self, grant: &Grant, arguments: &str) -> Outcome {
         if let Some(denial) = grant.denial() {
             return Outcome::refused(denial);
         }
-        if grant.verdict == policy::Verdict::Ask {
-            return Outcome::refused(grant.unanswered());
+        // The verdict is on one command: a grant that was settled for another is no grant.
+        let settled = exec_argv(arguments).map(|argv| policy::shown_command(&argv));
+        let (Ok(shown), Some(command)) = (&settled, &grant.command) else {
+            return Outcome::refused(settled.err().unwrap_or_else(|| unsettled(grant)));
+        };
+        if *shown != command.shown {
+            return Outcome::refused(unsettled(grant));
         }
         let started = self.settings.clock.monotonic();
         let (result, refused, memory) = match self.confined(grant, arguments).await {
@@ -230,6 +238,13 @@ impl Sandbox {
             ))),
         }
     }
+}
+
+fn unsettled(grant: &Grant) -> CallError {
+    CallError::new(
+        CallErrorKind::Denied,
+        format!("`{}` was not settled for this command", grant.tool),
+    )
 }
 
 fn unavailable(message: String) -> CallError {
