@@ -276,7 +276,7 @@ impl Run<'_> {
                 Callee::Command => sandbox.command(request.grant, request.arguments).await,
             };
             let inspected = guards
-                .on_an_outcome(&ran.provenance, &ran.labels, &mut outcome, &context)
+                .on_an_answer(&ran.provenance, &ran.labels, &mut outcome, &context)
                 .await;
             Done::Called(Box::new(Called {
                 effect,

@@ -183,6 +183,18 @@ impl Guards {
     /// took away is gone from `outcome` itself, so that it reaches neither a model nor the record nor a terminal.
     pub(crate) async fn on_an_outcome(
         &self,
+        plugin: &Plugin,
+        outcome: &mut Outcome,
+        context: &CallContext,
+    ) -> Vec<Inspected> {
+        let provenance = provenance_of(plugin);
+        self.on_an_answer(&provenance, &labels_of(plugin), outcome, context)
+            .await
+    }
+
+    /// The same for whatever has this provenance and these labels.
+    pub(crate) async fn on_an_answer(
+        &self,
         provenance: &Provenance,
         labels: &[Label],
         outcome: &mut Outcome,
