@@ -126,13 +126,18 @@ fn inner() -> Report {
         },
         _ => return Report::NotStarted("there is no plan".into()),
     };
-    if let Err(report) = view::enter(&plan.mounts, plan.memory) {
+    if let Err(report) = view::enter(&plan.mounts, plan.memory, tasks(&plan)) {
         return report;
     }
     if let Err(why) = give_away(&plan) {
         return Report::Unenforceable(why);
     }
     supervise::run(plan)
+}
+
+/// Processes and threads of the command, and this process's own threads.
+fn tasks(plan: &Plan) -> u64 {
+    u64::from(plan.processes) + supervise::OWN_THREADS
 }
 
 /// Give away, for good, everything that the command must not have.
@@ -151,7 +156,7 @@ fn give_away(plan: &Plan) -> Result<(), String> {
     limit(Resource::Msgqueue, 0)?;
     // Bars behind those that `supervise` watches: it counts what all processes hold together, and can be late by an instant.
     limit(Resource::Data, plan.memory.saturating_mul(2).saturating_add(64 << 20))?;
-    limit(Resource::Nproc, u64::from(plan.processes) + supervise::OWN_THREADS)?;
+    limit(Resource::Nproc, tasks(plan))?;
     if let Some(cpu) = plan.cpu {
         limit(Resource::Cpu, cpu.as_secs() + 2)?;
     }

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// How often processes are counted. A fork bomb makes a few hundred in this time.
 const TICK: Duration = Duration::from_millis(10);
+/// How far a command stands back for whoever watches it: a thousand processes of it leave the watch enough of the processor to end them.
+const NICE: i32 = 5;
 /// Threads of this process itself: it, two that read, one that writes, one that watches, one that waits for the host to go.
 pub(super) const OWN_THREADS: u64 = 6;
 /// The kernel's clock ticks in a second, as it shows them in `/proc`: the same on every architecture.
@@ -41,6 +43,13 @@ pub(super) fn run(plan: Plan) -> Report {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let started = Instant::now();
+    let watch = Arc::new(Watch::default());
+    {
+        let (watch, limits) = (watch.clone(), Limits::of(&plan));
+        thread::spawn(move || watch.over(&limits, started));
+    }
+    // Of this thread alone, and of what it starts.
+    let _ = rustix::process::nice(NICE);
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => return Report::NotStarted(not_spawned(&plan, &error)),
@@ -52,11 +61,6 @@ pub(super) fn run(plan: Plan) -> Report {
         let text = plan.stdin.clone();
         // A command need not read what it is given.
         thread::spawn(move || drop(to.write_all(text.as_bytes())));
-    }
-    let watch = Arc::new(Watch::default());
-    {
-        let (watch, limits) = (watch.clone(), Limits::of(&plan));
-        thread::spawn(move || watch.over(&limits, started));
     }
     let status = reap_until(i32::try_from(child.id()).unwrap_or_default());
     watch.over.store(true, Ordering::SeqCst);
@@ -240,11 +244,18 @@ impl Used {
     fn now(enough: u64) -> Self {
         let mut used = Used::default();
         let mut ticks = 0;
-        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
-                continue;
-            };
+        let processes: Vec<u32> = fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .collect();
+        // Too many are seen by their number alone, before anything of them is read.
+        if processes.len() as u64 > enough + 1 {
+            used.tasks = processes.len() as u64;
+            return used;
+        }
+        for pid in processes {
             let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}"));
             let Ok(stat) = read("stat") else { continue };
             // After the name, which may hold anything, in brackets.

@@ -37,11 +37,13 @@ const PASSWD: &str = "user:x:1000:1000::/tmp:/bin/sh\nnobody:x:65534:65534::/:/u
 const GROUP: &str = "user:x:1000:\nnogroup:x:65534:\n";
 /// The root itself holds a few directories and empty files.
 const ROOT_SIZE: &str = "mode=0755,size=1m,nr_inodes=4k";
+/// The kernel lets no process namespace have a smaller `pid_max`.
+const LEAST_PIDS: u64 = 301;
 /// Any directory that every machine has: the new root is put together over it, seen by this process alone.
 const BASE: &str = "/tmp";
 
 /// Build the view and make it this process's root. The process must be alone in its mount namespace and able to mount in it.
-pub(super) fn enter(mounts: &[PlannedMount], memory: u64) -> Result<(), Report> {
+pub(super) fn enter(mounts: &[PlannedMount], memory: u64, tasks: u64) -> Result<(), Report> {
     let system = |what: &'static str| {
         move |error: io::Error| Report::Unenforceable(format!("{what}: {error}"))
     };
@@ -62,6 +64,8 @@ pub(super) fn enter(mounts: &[PlannedMount], memory: u64) -> Result<(), Report> 
     base.proc().map_err(system(
         "/proc cannot be mounted, and without it nothing can be counted",
     ))?;
+    base.cap_tasks(tasks)
+        .map_err(system("the number of processes cannot be bounded"))?;
     base.scratch(memory).map_err(system("/tmp of the view"))?;
     for (index, (planned, source)) in mounts.iter().zip(&sources).enumerate() {
         base.mount(planned, source, &mounts[..index])?;
@@ -177,6 +181,25 @@ impl Base {
         Ok(mount("proc", &target, "proc", flags, c"subset=pid")?)
     }
 
+    /// Let this process namespace have no more than about `most` processes and threads, where the kernel can bound that (Linux 6.14): the limit that holds even
+    /// for a host that runs as the super-user, whom `RLIMIT_NPROC` does not bind.
+    fn cap_tasks(&self, most: u64) -> io::Result<()> {
+        // Before that the file is the whole machine's, and must not be touched.
+        if kernel() < (6, 14) {
+            return Ok(());
+        }
+        let whole = self.at("/.proc");
+        fs::create_dir(&whole)?;
+        mount("proc", &whole, "proc", MountFlags::empty(), c"")?;
+        let written = fs::write(
+            whole.join("sys/kernel/pid_max"),
+            most.max(LEAST_PIDS).to_string(),
+        );
+        unmount(&whole, UnmountFlags::DETACH)?;
+        fs::remove_dir(&whole)?;
+        written
+    }
+
     fn scratch(&self, memory: u64) -> io::Result<()> {
         self.memory_backed("/tmp", memory)
     }
@@ -254,6 +277,16 @@ impl Base {
         rustix::process::chdir("/")?;
         Ok(())
     }
+}
+
+/// The running kernel's major and minor version.
+fn kernel() -> (u32, u32) {
+    let name = rustix::system::uname();
+    let release = name.release().to_string_lossy();
+    let mut numbers = release
+        .split(['.', '-'])
+        .map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 fn opened(path: &Path) -> io::Result<OwnedFd> {
