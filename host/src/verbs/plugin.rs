@@ -280,15 +280,17 @@ fn grant(full: &ToolName, policy: Option<&Path>) -> Result<::policy::Grant, Fail
 }
 
 /// The host's own tool for native commands, which is no component.
-fn exec(
-    tool: &str,
-    arguments: &str,
-    policy: Option<&Path>,
-    as_json: bool,
-) -> Result<u8, Failure> {
-    let full = ToolName::from_wire(tool).map_or_else(|| format!("exec.{tool}"), |full| full.to_string());
+fn exec(tool: &str, arguments: &str, policy: Option<&Path>, as_json: bool) -> Result<u8, Failure> {
+    let full =
+        ToolName::from_wire(tool).map_or_else(|| format!("exec.{tool}"), |full| full.to_string());
     if full != ::policy::EXEC_TOOL {
-        return Err(Failure::new(USAGE, format!("there is no tool `{full}`; there is `{}`", ::policy::EXEC_TOOL)));
+        return Err(Failure::new(
+            USAGE,
+            format!(
+                "there is no tool `{full}`; there is `{}`",
+                ::policy::EXEC_TOOL
+            ),
+        ));
     }
     let full = ToolName::parse(&full).map_err(|error| Failure::new(USAGE, error))?;
     let grant = grant(&full, policy)?;

@@ -82,7 +82,10 @@ fn all_json(grants: &[Grant]) -> serde_json::Value {
         let commands = grants.iter().find(|grant| !grant.exec.is_empty());
         let commands = commands.map(|commands| commands.to_json()["grant"].take());
         for key in commands.iter().flat_map(|_| ["exec", "exec_ceiling"]) {
-            grant.insert(key.into(), commands.as_ref().map_or(json!([]), |all| all[key].clone()));
+            grant.insert(
+                key.into(),
+                commands.as_ref().map_or(json!([]), |all| all[key].clone()),
+            );
         }
         grant.shift_remove("tool");
         grant.shift_remove("verdict");

@@ -21,11 +21,12 @@ mod resolve;
 mod tools;
 
 pub use command::{
-    EXEC_TOOL, ExecRule, GrantedCommand, SettledCommand, commands_declared, matches as command_matches,
-    shown as shown_command,
+    EXEC_TOOL, ExecRule, GrantedCommand, SettledCommand, commands_declared,
+    matches as command_matches, shown as shown_command,
 };
 pub use defaults::{
-    ACCESS, CALLS_PER_TURN, CLOCK, COMMAND_DEADLINE, COMMAND_MEMORY, COMMAND_PROCESSES, DEADLINE, FUEL_PER_CALL, MEMORY, OUTPUT, RANDOM,
+    ACCESS, CALLS_PER_TURN, CLOCK, COMMAND_DEADLINE, COMMAND_MEMORY, COMMAND_PROCESSES, DEADLINE,
+    FUEL_PER_CALL, MEMORY, OUTPUT, RANDOM,
 };
 pub use grant::{Because, Grant, Limits, Mount, Subject};
 pub use hide::{Hide, HideError, HideGlob};

@@ -208,9 +208,7 @@ impl Guards {
             Err(error) => error.message.clone(),
         };
         let text = answered + &crate::act::refusals_of(outcome);
-        let answer = self
-            .on_the_way_in(&text, provenance, labels, context)
-            .await;
+        let answer = self.on_the_way_in(&text, provenance, labels, context).await;
         if let Some(blocked) = &answer.blocked {
             outcome.result = Err(CallError::new(CallErrorKind::Denied, blocked.note()));
             outcome.refused.clear();
@@ -222,9 +220,7 @@ impl Guards {
             }
         }
         let log = outcome.log.join("\n");
-        let lines = self
-            .on_the_way_in(&log, provenance, labels, context)
-            .await;
+        let lines = self.on_the_way_in(&log, provenance, labels, context).await;
         if lines.changes() {
             outcome.log = lines.apply(log).lines().map(str::to_owned).collect();
         }

@@ -97,7 +97,8 @@ const X32: i64 = 0x4000_0000;
 pub(super) fn refuse() -> Result<(), String> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)
         .map_err(|_| format!("no filter of system calls for {}", std::env::consts::ARCH))?;
-    let failed = |error: &dyn std::fmt::Display| format!("system calls cannot be filtered: {error}");
+    let failed =
+        |error: &dyn std::fmt::Display| format!("system calls cannot be filtered: {error}");
     let mut denied: BTreeMap<i64, Vec<SeccompRule>> =
         DENIED.iter().map(|number| (*number, Vec::new())).collect();
     let rules = conditions().map_err(|error| failed(&error))?;

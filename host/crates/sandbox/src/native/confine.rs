@@ -81,7 +81,9 @@ fn leave() -> Result<(), String> {
         | UnshareFlags::NEWUTS;
     // SAFETY: the table of descriptors is not among what is unshared, so no thread loses sight of a descriptor.
     unsafe { rustix::thread::unshare_unsafe(flags) }.map_err(|error| {
-        format!("this user cannot make namespaces of its own (user, mount, process, network): {error}")
+        format!(
+            "this user cannot make namespaces of its own (user, mount, process, network): {error}"
+        )
     })?;
     let write = |file: &str, text: String| {
         fs::write(format!("/proc/self/{file}"), text)
@@ -93,7 +95,11 @@ fn leave() -> Result<(), String> {
     // What was inherited from whoever started the host ends here: nothing but the three standard streams crosses an exec from now on.
     // SAFETY: only marks descriptors to be closed at the next exec; none is closed or used here.
     let marked = unsafe {
-        libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed())
+        libc::close_range(
+            3,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC.cast_signed(),
+        )
     };
     if marked != 0 {
         return Err(format!(
@@ -109,9 +115,9 @@ fn leave() -> Result<(), String> {
     };
     set_capabilities(None, sets)
         .and_then(|()| {
-            NEEDED.iter().try_for_each(|one| {
-                rustix::thread::configure_capability_in_ambient_set(one, true)
-            })
+            NEEDED
+                .iter()
+                .try_for_each(|one| rustix::thread::configure_capability_in_ambient_set(one, true))
         })
         .map_err(|error| format!("capabilities cannot be handed on: {error}"))
 }
@@ -155,7 +161,10 @@ fn give_away(plan: &Plan) -> Result<(), String> {
     limit(Resource::Memlock, 64 << 10)?;
     limit(Resource::Msgqueue, 0)?;
     // Bars behind those that `supervise` watches: it counts what all processes hold together, and can be late by an instant.
-    limit(Resource::Data, plan.memory.saturating_mul(2).saturating_add(64 << 20))?;
+    limit(
+        Resource::Data,
+        plan.memory.saturating_mul(2).saturating_add(64 << 20),
+    )?;
     limit(Resource::Nproc, tasks(plan))?;
     if let Some(cpu) = plan.cpu {
         limit(Resource::Cpu, cpu.as_secs() + 2)?;

@@ -59,8 +59,9 @@ fn find(planned: &PlannedMount, top: &Path) -> Result<Vec<PathBuf>, String> {
     let mut names = 0;
     let mut waiting = vec![PathBuf::new()];
     while let Some(directory) = waiting.pop() {
-        let failed =
-            |error: std::io::Error| format!("{} cannot be looked through: {error}", directory.display());
+        let failed = |error: std::io::Error| {
+            format!("{} cannot be looked through: {error}", directory.display())
+        };
         let entries = match fs::read_dir(top.join(&directory)) {
             Ok(entries) => entries,
             // What the host may not read, the command, which is the same user, cannot either; what is gone is gone.
@@ -120,7 +121,10 @@ pub(super) fn made(mounts: &[PlannedMount]) -> Vec<String> {
     let Ok(covers) = fs::metadata(COVERS) else {
         return made;
     };
-    for mount in mounts.iter().filter(|mount| mount.writable && mount.hides()) {
+    for mount in mounts
+        .iter()
+        .filter(|mount| mount.writable && mount.hides())
+    {
         let Ok(hide) = mount.hidden() else { continue };
         let mut waiting = vec![PathBuf::new()];
         while let Some(directory) = waiting.pop() {
@@ -129,7 +133,9 @@ pub(super) fn made(mounts: &[PlannedMount]) -> Vec<String> {
             };
             for entry in entries.flatten() {
                 let path = directory.join(entry.file_name());
-                let Ok(found) = entry.metadata() else { continue };
+                let Ok(found) = entry.metadata() else {
+                    continue;
+                };
                 if hide.hides(&path.to_string_lossy()) {
                     if found.dev() != covers.dev() {
                         made.push(Path::new(&mount.guest).join(&path).display().to_string());

@@ -43,7 +43,10 @@ const STDIN_BYTES: usize = 4 << 20;
 const GRACE: Duration = Duration::from_secs(5);
 /// Variables that every command has unless policy says otherwise.
 const DEFAULT_ENV: [(&str, &str); 4] = [
-    ("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"),
+    (
+        "PATH",
+        "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
+    ),
     ("HOME", "/tmp"),
     ("TMPDIR", "/tmp"),
     ("LANG", "C.UTF-8"),
@@ -135,7 +138,13 @@ fn read(text: &str) -> Result<Command, CallError> {
     }
     let nul = |text: &String| text.contains('\0');
     let pairs = command.env.iter().flat_map(|(name, value)| [name, value]);
-    if command.argv.iter().chain(&command.cwd).chain(pairs).any(nul) {
+    if command
+        .argv
+        .iter()
+        .chain(&command.cwd)
+        .chain(pairs)
+        .any(nul)
+    {
         return Err(invalid("no argument can hold a zero byte".into()));
     }
     Ok(command)
@@ -175,7 +184,9 @@ impl Sandbox {
                 let refused = ended.made_hidden.iter().map(|path| Refusal {
                     operation: "left behind".into(),
                     subject: path.clone(),
-                    reason: "policy hides this name; no tool can read or change what the command made".into(),
+                    reason:
+                        "policy hides this name; no tool can read or change what the command made"
+                            .into(),
                 });
                 let (refused, memory) = (refused.collect(), ended.memory);
                 (answer(grant, ended), refused, memory)
@@ -255,7 +266,9 @@ fn unavailable(message: String) -> CallError {
 fn working_directory(grant: &Grant, asked: Option<&str>) -> Result<String, CallError> {
     let guests = || grant.mounts.iter().map(|mount| mount.guest.as_str());
     let Some(asked) = asked else {
-        let first = guests().find(|guest| *guest == WORKSPACE).or(guests().next());
+        let first = guests()
+            .find(|guest| *guest == WORKSPACE)
+            .or(guests().next());
         return Ok(first.unwrap_or("/tmp").to_owned());
     };
     let path = Path::new(asked);
@@ -293,7 +306,9 @@ async fn confine(
 ) -> Result<Report, CallError> {
     use std::process::Stdio;
     let failed = |error: std::io::Error| {
-        unavailable(format!("the process that confines commands does not start: {error}"))
+        unavailable(format!(
+            "the process that confines commands does not start: {error}"
+        ))
     };
     let mut child = tokio::process::Command::new(program)
         .args(confine::arguments())
@@ -306,7 +321,9 @@ async fn confine(
         .spawn()
         .map_err(failed)?;
     let (Some(mut to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(unavailable("the process that confines commands has no streams".into()));
+        return Err(unavailable(
+            "the process that confines commands has no streams".into(),
+        ));
     };
     // JSON at its worst spells one byte with six.
     let most = output.saturating_mul(6).saturating_add(1 << 20);
@@ -330,13 +347,17 @@ async fn confine(
             ));
         }
     };
-    serde_json::from_slice(&report)
-        .map_err(|_| unavailable("the process that confined the command ended without a report".into()))
+    serde_json::from_slice(&report).map_err(|_| {
+        unavailable("the process that confined the command ended without a report".into())
+    })
 }
 
 fn answer(grant: &Grant, ended: Ended) -> Result<Vec<Part>, CallError> {
     if let Some(limit) = ended.limit {
-        return Err(CallError::new(CallErrorKind::Limit, stopped(grant, limit, &ended)));
+        return Err(CallError::new(
+            CallErrorKind::Limit,
+            stopped(grant, limit, &ended),
+        ));
     }
     let mut answer = json!({
         "exit_code": ended.exit_code,
@@ -354,8 +375,14 @@ fn stopped(grant: &Grant, limit: Limit, ended: &Ended) -> String {
     let limits = &grant.limits;
     let command = grant.command.as_ref();
     let (what, key) = match limit {
-        Limit::Deadline => (format!("ran past its deadline of {:?}", limits.deadline), "deadline"),
-        Limit::Memory => (format!("needed more memory than its limit of {}", limits.memory), "memory"),
+        Limit::Deadline => (
+            format!("ran past its deadline of {:?}", limits.deadline),
+            "deadline",
+        ),
+        Limit::Memory => (
+            format!("needed more memory than its limit of {}", limits.memory),
+            "memory",
+        ),
         Limit::Processes => (
             format!(
                 "had more processes and threads than its limit of {}",

@@ -29,7 +29,10 @@ pub(super) fn restrict(mounts: &[PlannedMount]) -> Result<(), String> {
     add("/proc", look);
     add("/dev", look);
     for name in view::DEVICES {
-        add(&format!("/dev/{name}"), AccessFs::ReadFile | AccessFs::WriteFile);
+        add(
+            &format!("/dev/{name}"),
+            AccessFs::ReadFile | AccessFs::WriteFile,
+        );
     }
     add("/dev/shm", all);
     add("/tmp", all);
@@ -68,7 +71,11 @@ mod tests {
 
     #[test]
     fn a_kernel_that_enforces_nothing_is_refused() {
-        assert!(enforced(RulesetStatus::NotEnforced).unwrap_err().contains("Landlock"));
+        assert!(
+            enforced(RulesetStatus::NotEnforced)
+                .unwrap_err()
+                .contains("Landlock")
+        );
         assert!(enforced(RulesetStatus::PartiallyEnforced).is_ok());
     }
 }

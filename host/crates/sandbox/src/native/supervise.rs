@@ -2,8 +2,8 @@
 //!
 //! This is the first process of a process namespace: when it ends, the kernel ends every other process in it, whatever sessions and groups they made.
 
-use super::plan::{Ended, Limit, Plan, Report};
 use super::hidden;
+use super::plan::{Ended, Limit, Plan, Report};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, wait};
 use std::collections::VecDeque;
 use std::fs;
@@ -100,7 +100,9 @@ fn not_spawned(plan: &Plan, error: &std::io::Error) -> String {
             guests(plan)
         ),
         std::io::ErrorKind::PermissionDenied => {
-            format!("`{program}` cannot be run: it is no program, or lies where a command may not run one")
+            format!(
+                "`{program}` cannot be run: it is no program, or lies where a command may not run one"
+            )
         }
         _ => format!("`{program}` does not start: {error}"),
     }

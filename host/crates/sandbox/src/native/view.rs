@@ -16,7 +16,15 @@ use std::path::{Component, Path, PathBuf};
 
 /// Where programs and their libraries lie. Each is a directory or a link to one; what a machine does not have is left out.
 pub(super) const SYSTEM: [&str; 9] = [
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store",
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/nix/store",
+    "/gnu/store",
 ];
 /// What of `/etc` programs need to start at all: the loader's tables, alternatives, the time zone, certificates.
 const ETC: [&str; 7] = [
@@ -134,7 +142,10 @@ impl Base {
         fs::create_dir(self.at("/etc"))?;
         fs::write(self.at("/etc/passwd"), PASSWD)?;
         fs::write(self.at("/etc/group"), GROUP)?;
-        fs::write(self.at("/etc/nsswitch.conf"), "passwd: files\ngroup: files\n")?;
+        fs::write(
+            self.at("/etc/nsswitch.conf"),
+            "passwd: files\ngroup: files\n",
+        )?;
         for name in ETC {
             let from = Path::new("/etc").join(name);
             let Ok(found) = fs::metadata(&from) else {
@@ -207,7 +218,10 @@ impl Base {
     fn memory_backed(&self, path: &str, size: u64) -> io::Result<()> {
         let target = self.at(path);
         fs::create_dir(&target)?;
-        let options = CString::new(format!("mode=1777,size={},nr_inodes=64k", size.max(1 << 16)))?;
+        let options = CString::new(format!(
+            "mode=1777,size={},nr_inodes=64k",
+            size.max(1 << 16)
+        ))?;
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
         Ok(mount("tmpfs", &target, "tmpfs", flags, options.as_c_str())?)
     }
