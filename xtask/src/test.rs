@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that CI checks, in the order in which a mistake shows soonest.
 
 use crate::shell::{self, cargo, root, target};
-use crate::{docs, guests};
+use crate::{code, docs, guests};
 use anyhow::Result;
 use std::process::Command;
 
@@ -10,6 +10,10 @@ pub fn run() -> Result<()> {
     shell::run(cargo().args(["fmt", "--all", "--check"]))?;
     let plugins = guests::plugins()?;
     let test_guests = guests::tests()?;
+    // Its tests pass without a look where it cannot be built.
+    if code::has_js_tools() {
+        code::js()?;
+    }
     for workspace in ["plugins", "sdk/rust", "tests/guests"] {
         shell::run(
             cargo()
