@@ -90,15 +90,22 @@ const fs = Object.freeze({
   readText: (path) =>
     reach(path, "read", (descriptor, inside) => {
       const file = descriptor.openAt(FOLLOW, inside, {}, { read: true });
-      let text = [];
-      for (let at = 0, over = false; !over; ) {
-        const [bytes, end] = file.read(CHUNK, at);
-        text.push(...bytes);
-        at += bytes.length;
+      const chunks = [];
+      let size = 0;
+      for (let over = false; !over; ) {
+        const [bytes, end] = file.read(CHUNK, size);
+        chunks.push(bytes);
+        size += bytes.length;
         over = end || bytes.length === 0;
-        if (at > LARGEST) throw new Error("it is larger than 16 MiB");
+        if (size > LARGEST) throw new Error("it is larger than 16 MiB");
       }
-      return decode(text);
+      const whole = new Uint8Array(size);
+      let at = 0;
+      for (const bytes of chunks) {
+        whole.set(bytes, at);
+        at += bytes.length;
+      }
+      return decode(whole);
     }),
   writeText: (path, text) =>
     reach(path, "write", (descriptor, inside) => {

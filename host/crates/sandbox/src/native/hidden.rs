@@ -165,7 +165,7 @@ impl Covers {
             fs::write(&file, "")?;
             fs::create_dir(&directory)?;
             for path in [&file, &directory] {
-                fs::set_permissions(path, fs::Permissions::from_mode(0))?;
+                fs::set_permissions(path, fs::Permissions::from_mode(0o000))?;
             }
         }
         Ok(Covers {
