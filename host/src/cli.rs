@@ -81,6 +81,9 @@ pub enum Verb {
     /// Compile a component (used by the host itself, in a process with limits)
     #[command(hide = true)]
     CompileComponent { input: PathBuf, output: PathBuf },
+    /// Confine a native command (used by the host itself, in a process that gives everything else away)
+    #[command(hide = true)]
+    ConfineCommand { step: String },
 }
 
 /// Which house.
@@ -199,10 +202,10 @@ pub enum PluginVerb {
     ///
     /// Without --policy the call has no files, no environment and no network: it may only compute.
     #[command(
-        after_help = "Example:\n  charthouse plugin call target/plugins/fs.wasm read '{\"path\":\"/workspace/README.md\"}' --policy read.yaml --json"
+        after_help = "Examples:\n  charthouse plugin call target/plugins/fs.wasm read '{\"path\":\"/workspace/README.md\"}' --policy read.yaml --json\n  charthouse plugin call exec run '{\"argv\":[\"ls\",\"-l\"]}' --policy build.yaml"
     )]
     Call {
-        /// A component's file, or the name of a plugin of the house
+        /// A component's file, the name of a plugin of the house, or `exec` for the host's own tool `run`
         component: String,
         /// The tool, with or without its plugin's name
         tool: String,

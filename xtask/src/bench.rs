@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Benches inside the parts: package, bench, title, how.
-const PARTS: [(&str, &str, &str, &str); 7] = [
+const PARTS: [(&str, &str, &str, &str); 8] = [
     (
         "charthouse-sandbox",
         "call",

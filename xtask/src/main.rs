@@ -1,6 +1,7 @@
 //! `cargo xtask …`: the few commands that build, show, test and measure everything. The README names them; `.ci/run` calls `test`.
 
 mod bench;
+mod code;
 mod demo;
 mod distribution;
 mod docs;
@@ -17,6 +18,7 @@ const HELP: &str = "\
 cargo xtask VERB
 
   plugins              build every component under plugins/ into target/plugins
+  code [js] [python]   build the interpreters that run code into target/code (needs npm, PyPI)
   demo [-- DIR]        the main job on the embedded provider: survey DIR (default: this repository)
   test                 everything CI checks: fmt, clippy, tests, doc tests, arrows, generated docs
   languages            build the test guests in C, JavaScript and Python, with toolchains from their registries
@@ -47,6 +49,7 @@ fn run() -> Result<()> {
         .collect();
     match arguments.first().map(String::as_str) {
         Some("plugins") => guests::plugins().map(|_| ()),
+        Some("code") => code::build(&rest),
         Some("demo") => demo::run(&rest),
         Some("test") => test::run(),
         Some("languages") => languages::run_all().map(|_| ()),

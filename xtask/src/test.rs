@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that CI checks, in the order in which a mistake shows soonest.
 
 use crate::shell::{self, cargo, root, target};
-use crate::{docs, guests, languages};
+use crate::{code, docs, guests, languages};
 use anyhow::Result;
 use std::process::Command;
 
@@ -12,6 +12,10 @@ pub fn run() -> Result<()> {
     let test_guests = guests::tests()?;
     // What cannot be built is said and left out.
     languages::run_all()?;
+    // Its tests pass without a look where it cannot be built.
+    if code::has_js_tools() {
+        code::js()?;
+    }
     for workspace in ["plugins", "sdk/rust", "tests/guests"] {
         shell::run(
             cargo()

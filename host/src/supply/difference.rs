@@ -142,6 +142,8 @@ mod tests {
         Looked {
             needs: super::super::look::needs(&imports),
             info: PluginInfo {
+                exports: std::collections::BTreeMap::new(),
+                left_out: Vec::new(),
                 hash: ContentHash::of(b""),
                 sha256: Sha256::of(b""),
                 size: 0,

@@ -4,6 +4,7 @@ mod chart;
 mod chat;
 mod check;
 mod compile;
+mod confine;
 mod context;
 mod init;
 mod journal;
@@ -34,5 +35,6 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Ledger(options) => ledger::run(&options),
         Verb::Schema(options) => schema::run(&options),
         Verb::CompileComponent { input, output } => compile::run(&input, &output),
+        Verb::ConfineCommand { step } => confine::run(&step),
     }
 }

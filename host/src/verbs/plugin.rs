@@ -38,6 +38,9 @@ pub fn run(verb: &PluginVerb) -> Result<u8, Failure> {
             pins,
             json,
         } => {
+            if component == "exec" {
+                return exec(tool, arguments, policy.as_deref(), *json);
+            }
             let named = Named::find(component, &house.house, *pins)?;
             call(&named, tool, arguments, policy.as_deref(), *dry_run, *json)
         }
@@ -224,32 +227,7 @@ fn call(
         .filter(|full| full.plugin() == named.name.as_str())
         .map_or_else(|| tool.to_owned(), |full| full.tool().to_owned());
     let full = ToolName::new(&named.name, &short).map_err(|error| Failure::new(USAGE, error))?;
-    let overlay = match policy {
-        None => Overlay::only(&full),
-        Some(path) => {
-            let (overlay, warnings) = definitions::load_policy(path).map_err(|report| {
-                Failure::report(DEFINITIONS, report.render(print::color_on_stderr()))
-            })?;
-            print::err(&warnings.render(print::color_on_stderr()));
-            overlay
-        }
-    };
-    let root = std::env::current_dir()
-        .and_then(|directory| directory.canonicalize())
-        .map_err(|error| {
-            Failure::new(
-                NOT_SO,
-                format!("the current directory cannot be used: {error}"),
-            )
-        })?;
-    let grant = ::policy::resolve(&Request {
-        root: &root,
-        layers: &[&overlay],
-        ceiling: None,
-        answers: None,
-        own: &[],
-        tool: &full,
-    });
+    let grant = grant(&full, policy)?;
     let grant = match grant.verdict {
         ::policy::Verdict::Ask => return answer(&Outcome::refused(grant.unanswered()), as_json),
         _ => grant,
@@ -301,6 +279,56 @@ fn staged_text(staged: &Staged) -> String {
         }
     }
     text
+}
+
+/// What the policy in a file grants for `full`, or nothing but the call itself.
+fn grant(full: &ToolName, policy: Option<&Path>) -> Result<::policy::Grant, Failure> {
+    let overlay = match policy {
+        None => Overlay::only(full),
+        Some(path) => {
+            let (overlay, warnings) = definitions::load_policy(path).map_err(|report| {
+                Failure::report(DEFINITIONS, report.render(print::color_on_stderr()))
+            })?;
+            print::err(&warnings.render(print::color_on_stderr()));
+            overlay
+        }
+    };
+    let root = std::env::current_dir()
+        .and_then(|directory| directory.canonicalize())
+        .map_err(|error| {
+            Failure::new(
+                NOT_SO,
+                format!("the current directory cannot be used: {error}"),
+            )
+        })?;
+    Ok(::policy::resolve(&Request {
+        root: &root,
+        layers: &[&overlay],
+        ceiling: None,
+        answers: None,
+        own: &[],
+        tool: full,
+    }))
+}
+
+/// The host's own tool for native commands, which is no component.
+fn exec(tool: &str, arguments: &str, policy: Option<&Path>, as_json: bool) -> Result<u8, Failure> {
+    let full =
+        ToolName::from_wire(tool).map_or_else(|| format!("exec.{tool}"), |full| full.to_string());
+    if full != ::policy::EXEC_TOOL {
+        return Err(Failure::new(
+            USAGE,
+            format!(
+                "there is no tool `{full}`; there is `{}`",
+                ::policy::EXEC_TOOL
+            ),
+        ));
+    }
+    let full = ToolName::parse(&full).map_err(|error| Failure::new(USAGE, error))?;
+    let grant = grant(&full, policy)?;
+    let sandbox = open::sandbox(open::user_cache(), None);
+    let outcome = open::block_on(sandbox.exec(&grant, arguments))?;
+    answer(&outcome, as_json)
 }
 
 /// Print an outcome; its exit code.

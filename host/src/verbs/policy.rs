@@ -61,6 +61,9 @@ fn known_tool(services: &runtime::Services, agent: &str, tool: Option<&ToolName>
         return true;
     };
     tool.is_none_or(|tool| {
+        if tool.as_str() == policy::EXEC_TOOL {
+            return true;
+        }
         agent
             .plugins
             .iter()
@@ -76,6 +79,14 @@ fn all_json(grants: &[Grant]) -> serde_json::Value {
         .map(|grant| (grant.tool.to_string(), json!(grant.verdict)))
         .collect();
     if let Some(grant) = all["grant"].as_object_mut() {
+        let commands = grants.iter().find(|grant| !grant.exec.is_empty());
+        let commands = commands.map(|commands| commands.to_json()["grant"].take());
+        for key in commands.iter().flat_map(|_| ["exec", "exec_ceiling"]) {
+            grant.insert(
+                key.into(),
+                commands.as_ref().map_or(json!([]), |all| all[key].clone()),
+            );
+        }
         grant.shift_remove("tool");
         grant.shift_remove("verdict");
         grant.shift_insert(0, "tools".into(), tools.into());
@@ -101,9 +112,13 @@ fn lines(grants: &[Grant]) -> impl Iterator<Item = &policy::Because> {
             .iter()
             .filter(|line| line.subject == Subject::Tool)
     });
+    let of_commands = grants.iter().flat_map(|grant| {
+        let lines = grant.because.iter();
+        lines.filter(|line| line.subject == Subject::Command)
+    });
     let of_rest = grants[0]
         .because
         .iter()
-        .filter(|line| line.subject != Subject::Tool);
-    of_tools.chain(of_rest)
+        .filter(|line| !matches!(line.subject, Subject::Tool | Subject::Command));
+    of_tools.chain(of_commands).chain(of_rest)
 }

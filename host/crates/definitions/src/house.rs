@@ -113,6 +113,13 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
                     "the name is the prefix of the plugin's tools: `fs` has the tool `fs.read`",
                 );
             }
+            if name.as_ref().is_ok_and(|name| name.as_str() == "exec") {
+                walk.error(
+                    &entry.key.place,
+                    "no plugin can be called `exec`: `exec.run` is the host's own tool for native commands",
+                    "give it another name; what commands may be run stands under `exec` in a policy",
+                );
+            }
             let def = plugin(walk, &entry.value, &entry.key.place, paths);
             if let (Ok(name), Some(def)) = (name, def) {
                 plugins.insert(name, def);

@@ -1,5 +1,6 @@
 //! A policy's rules: in a file of its own, in an agent, in a state, as the house's ceiling. What the rules do is `policy`'s business.
 
+mod exec;
 mod net;
 
 use crate::suggest::{self, shown};
@@ -56,8 +57,11 @@ pub(crate) fn rules(walk: &mut Walk, fields: &mut Fields<'_>, label: String) -> 
     if let Some(node) = fields.take("net") {
         overlay.net = net::rules(walk, node);
     }
+    if let Some((key, node)) = fields.take_entry("exec") {
+        exec::read(walk, &key.place, node, &mut overlay);
+    }
     if let Some(node) = fields.take("env") {
-        overlay.env = env(walk, node);
+        overlay.env = env(walk, node, "plugins never receive secrets");
     }
     if let Some(node) = fields.take("limits") {
         overlay.limits = limits(walk, node);
@@ -336,7 +340,7 @@ pub(crate) fn secret_ref(walk: &mut Walk, node: &Node, what: &str) -> Option<Sec
     reference
 }
 
-fn env(walk: &mut Walk, node: &Node) -> Vec<(Marked<String>, String)> {
+fn env(walk: &mut Walk, node: &Node, never: &str) -> Vec<(Marked<String>, String)> {
     let Some(entries) = node.map() else {
         walk.expected(
             node,
@@ -365,10 +369,7 @@ fn env(walk: &mut Walk, node: &Node) -> Vec<(Marked<String>, String)> {
             if SecretRef::parse(value).is_some() {
                 walk.error(
                     &entry.value.place,
-                    format!(
-                        "`{}` is not looked up here: plugins never receive secrets",
-                        shown(value)
-                    ),
+                    format!("`{}` is not looked up here: {never}", shown(value)),
                     "write the value that the plugin may see, or leave the variable out",
                 );
                 return None;
@@ -443,6 +444,10 @@ pub(crate) fn check_patterns(walk: &mut Walk, overlay: &Overlay, plugins: &[&str
         let pattern = rule.pattern.as_str();
         let plugin = pattern.split('.').next().unwrap_or(pattern);
         if plugin.contains('*') {
+            continue;
+        }
+        // What runs commands belongs to the host.
+        if pattern == policy::EXEC_TOOL {
             continue;
         }
         let known = plugins.contains(&plugin);

@@ -8,7 +8,7 @@ use crate::schema::{self, Durability};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use types::{Held, State};
+use types::{State, StateSize};
 
 /// The store of a house's plugins. The file is opened when the first plugin asks for something.
 pub struct PluginState {
@@ -86,14 +86,14 @@ impl State for PluginState {
         })
     }
 
-    fn held(&self, plugin: &str) -> Result<Held, String> {
+    fn held(&self, plugin: &str) -> Result<StateSize, String> {
         self.with(|connection| {
             connection
                 .prepare_cached(
                     "SELECT count(*), coalesce(sum(length(CAST(key AS BLOB)) + length(value)), 0) FROM state WHERE plugin = ?1",
                 )?
                 .query_row([plugin], |row| {
-                    Ok(Held {
+                    Ok(StateSize {
                         keys: row.get::<_, i64>(0)?.unsigned_abs(),
                         bytes: row.get::<_, i64>(1)?.unsigned_abs(),
                     })

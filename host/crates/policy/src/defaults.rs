@@ -50,6 +50,20 @@ pub const SENT: Bytes = Bytes(1 << 20);
 ///
 /// A page, a package's metadata or a small archive. The guest's own memory limits what it can keep of it, but not how long it can go on reading.
 pub const RECEIVED: Bytes = Bytes(16 << 20);
+/// Memory of one native command: all its processes and its scratch directory together.
+///
+/// A compiler or a test runner starts at some hundred MiB. One GiB runs most of them and leaves a laptop usable; what needs more says so in its rule.
+pub const COMMAND_MEMORY: Bytes = Bytes(1 << 30);
+
+/// Wall-clock time of one native command.
+///
+/// A minute is a test suite that a person waits for. Builds from nothing take longer, and their rules say so.
+pub const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Processes and threads of one native command at the same time.
+///
+/// A parallel build on a large machine has two hundred; a fork bomb has thousands within a tenth of a second.
+pub const COMMAND_PROCESSES: u32 = 256;
 
 /// Access of a mount whose layers say only where it comes from.
 ///

@@ -42,6 +42,13 @@ impl Grant {
             limits["sent_bytes"] = json!(self.limits.sent);
             limits["received_bytes"] = json!(self.limits.received);
         }
+        if !self.exec.is_empty() || self.tool.as_str() == crate::EXEC_TOOL {
+            let rules = |granted: &[crate::GrantedCommand]| -> Vec<Value> {
+                granted.iter().map(|granted| json!(granted.rule)).collect()
+            };
+            explained["grant"]["exec"] = rules(&self.exec).into();
+            explained["grant"]["exec_ceiling"] = rules(&self.exec_ceiling).into();
+        }
         explained
     }
 

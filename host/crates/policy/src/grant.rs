@@ -1,7 +1,8 @@
 //! What a policy comes to for one call: the only thing that the sandbox is told.
 
 use crate::{
-    Access, ClockMode, HardLinks, Hide, HideError, HideGlob, NetLine, RandomMode, Verdict, defaults,
+    Access, ClockMode, GrantedCommand, HardLinks, Hide, HideError, HideGlob, NetLine, RandomMode,
+    SettledCommand, Verdict, defaults,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +23,12 @@ pub struct Grant {
     pub net: Vec<NetLine>,
     /// The ceiling's network rules; a request that these match is held to the lesser of the two. Empty when `net` is.
     pub net_ceiling: Vec<NetLine>,
+    /// Rules for native commands, in order; empty for every tool but [`EXEC_TOOL`](crate::EXEC_TOOL).
+    pub exec: Vec<GrantedCommand>,
+    /// The ceiling's rules for native commands.
+    pub exec_ceiling: Vec<GrantedCommand>,
+    /// The command that [`Grant::for_command`] settled it for.
+    pub command: Option<SettledCommand>,
     /// Limits.
     pub limits: Limits,
     /// The guest's clock.
@@ -114,6 +121,17 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The built-in limits of native commands, which start where small tools end.
+    pub fn of_commands() -> Self {
+        Limits {
+            memory: defaults::COMMAND_MEMORY,
+            deadline: defaults::COMMAND_DEADLINE,
+            ..Limits::default()
+        }
+    }
+}
+
 /// What part of a grant a line of `because` speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
@@ -123,6 +141,8 @@ pub enum Subject {
     Mount,
     /// The network.
     Network,
+    /// A rule for native commands.
+    Command,
     /// A variable.
     Environment,
     /// A limit.
@@ -167,10 +187,13 @@ impl Grant {
     pub fn unanswered(&self) -> CallError {
         let rule = self.decided(Subject::Tool);
         let asks = self.described(Subject::Tool);
+        let what = match &self.command {
+            Some(command) => format!("the command `{}`", command.shown),
+            None => format!("`{}`", self.tool),
+        };
         let message = format!(
-            "`{}` is refused because {asks} wants a person to allow each call, and nobody is here to answer; \
-             do without it, or run where somebody can be asked",
-            self.tool
+            "{what} is refused because {asks} wants a person to allow each call, and nobody is here to answer; \
+             do without it, or run where somebody can be asked"
         );
         denied(message, rule)
     }
@@ -182,6 +205,9 @@ impl Grant {
     }
 
     fn refusal(&self) -> CallError {
+        if let Some(command) = &self.command {
+            return self.refused_command(&command.shown);
+        }
         let tool = &self.tool;
         match self
             .decided(Subject::Tool)
@@ -201,6 +227,32 @@ impl Grant {
                 None,
             ),
         }
+    }
+
+    fn refused_command(&self, command: &str) -> CallError {
+        let rule = self
+            .decided(Subject::Tool)
+            .filter(|line| line.place.line > 0);
+        let why = match rule {
+            Some(rule) => format!("is refused by {}", rule.described()),
+            None => "is refused because no `exec` rule allows it".to_owned(),
+        };
+        let allowed: Vec<String> = self
+            .exec
+            .iter()
+            .filter(|granted| granted.rule.verdict == Verdict::Allow)
+            .map(|granted| crate::shown_command(&granted.rule.argv))
+            .collect();
+        let instead = match allowed.as_slice() {
+            [] => "no command is allowed here".to_owned(),
+            allowed => format!("allowed are: {}", allowed.join("; ")),
+        };
+        denied(
+            format!(
+                "the command `{command}` {why}; {instead}; or ask the operator for a later rule under `exec`"
+            ),
+            rule,
+        )
     }
 
     fn decided(&self, subject: Subject) -> Option<&Because> {

@@ -7,6 +7,7 @@
 //! The rules are those of DESIGN §4.3. Layers apply in one order; within a kind of rule the last one that matches wins; no match denies; mounts,
 //! limits and environment merge field by field; hidden names add up; the operator's ceiling is intersected with the result.
 
+mod command;
 mod defaults;
 mod explain;
 mod fold;
@@ -20,9 +21,13 @@ mod pattern;
 mod resolve;
 mod tools;
 
+pub use command::{
+    EXEC_TOOL, ExecRule, GrantedCommand, SettledCommand, commands_declared,
+    matches as command_matches, shown as shown_command,
+};
 pub use defaults::{
-    ACCESS, CALLS_PER_TURN, CLOCK, DEADLINE, FUEL_PER_CALL, MEMORY, OUTPUT, RANDOM, RECEIVED,
-    REQUESTS, SENT,
+    ACCESS, CALLS_PER_TURN, CLOCK, COMMAND_DEADLINE, COMMAND_MEMORY, COMMAND_PROCESSES, DEADLINE,
+    FUEL_PER_CALL, MEMORY, OUTPUT, RANDOM, RECEIVED, REQUESTS, SENT,
 };
 pub use grant::{Because, Grant, Limits, Mount, Stage, Subject};
 pub use hide::{Hide, HideError, HideGlob};

@@ -1,5 +1,6 @@
 //! One layer of policy as its author wrote it. `definitions` reads it from YAML; [`resolve`](crate::resolve) lays the layers over each other.
 
+use crate::ExecRule;
 use crate::net::{AddressRange, UrlPattern};
 use serde::Serialize;
 use std::fmt;
@@ -17,6 +18,8 @@ pub struct Overlay {
     pub mounts: Vec<(Marked<String>, MountPatch)>,
     /// Network rules in file order.
     pub net: Vec<Marked<NetRule>>,
+    /// Rules for native commands in file order.
+    pub exec: Vec<Marked<ExecRule>>,
     /// Environment variables.
     pub env: Vec<(Marked<String>, String)>,
     /// Limits.

@@ -1,7 +1,7 @@
 //! The one resolver: layers in, grant out, with the rule that decided each line of it.
 
 use crate::grant::{Because, Grant, Limits, Subject};
-use crate::{Overlay, defaults, mounts, net, tools};
+use crate::{Overlay, command, defaults, mounts, net, tools};
 use std::path::Path;
 use std::time::Duration;
 use types::{Marked, Place, ToolName};
@@ -31,6 +31,7 @@ pub fn resolve(request: &Request<'_>) -> Grant {
     let mut mounts = mounts::merge(request, &mut ledger);
     net::hide_secrets(request, &mut mounts, &mut ledger);
     let (net, net_ceiling) = net::merge(request, &mut ledger);
+    let (exec, exec_ceiling) = command::merge(request, &mut ledger);
     let env = environment(request, &mut ledger);
     let limits = limits(request, !net.is_empty(), &mut ledger);
     let clock = least(
@@ -58,6 +59,9 @@ pub fn resolve(request: &Request<'_>) -> Grant {
         env,
         net,
         net_ceiling,
+        exec,
+        exec_ceiling,
+        command: None,
         limits,
         clock,
         random,
@@ -95,6 +99,22 @@ impl Reasons {
             what,
             place: place.clone(),
             layer: layer.label.clone(),
+        });
+    }
+
+    /// The same, for a rule that was taken out of its layer.
+    pub(crate) fn decided_in(
+        &mut self,
+        subject: Subject,
+        what: String,
+        place: &Place,
+        layer: &str,
+    ) {
+        self.lines.push(Because {
+            subject,
+            what,
+            place: place.clone(),
+            layer: layer.to_owned(),
         });
     }
 
@@ -161,7 +181,10 @@ fn limits(request: &Request<'_>, networked: bool, ledger: &mut Reasons) -> Limit
         output,
         calls,
         ..
-    } = Limits::default();
+    } = match request.tool.as_str() {
+        command::EXEC_TOOL => Limits::of_commands(),
+        _ => Limits::default(),
+    };
     let limit = Subject::Limit;
     let offline = Limits {
         memory: least(

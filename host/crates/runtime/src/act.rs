@@ -4,6 +4,7 @@
 
 use crate::guards::{Inspected, labels_of, provenance_of};
 use crate::live::{CauseKind, RunEvent};
+use crate::offers;
 use crate::record::Kind;
 use crate::round::{Finished, Progress, Slot};
 use crate::run::{Done, Run};
@@ -43,9 +44,37 @@ pub(crate) struct Ran {
 
 /// A call that may begin, once somebody has been asked where its grant says so.
 pub(crate) struct Allowed {
-    plugin: Arc<Plugin>,
+    callee: Callee,
     pub(crate) tool: ToolName,
     pub(crate) grant: Arc<policy::Grant>,
+}
+
+/// Who answers a call.
+enum Callee {
+    /// A plugin.
+    Plugin(Arc<Plugin>),
+    /// A native command.
+    Command,
+}
+
+impl Callee {
+    fn provenance(&self) -> Provenance {
+        match self {
+            Callee::Plugin(plugin) => provenance_of(plugin),
+            Callee::Command => Provenance::Plugin {
+                name: "exec".into(),
+                generation: "native".into(),
+            },
+        }
+    }
+
+    /// What a command prints is nobody's word that the house trusts.
+    fn labels(&self) -> Vec<types::Label> {
+        match self {
+            Callee::Plugin(plugin) => labels_of(plugin),
+            Callee::Command => vec![UNTRUSTED.into()],
+        }
+    }
 }
 
 impl Run<'_> {
@@ -170,9 +199,11 @@ impl Run<'_> {
     /// What repeating `call` does; a call that will be refused does nothing.
     pub(crate) fn effect_of(&self, call: &ToolCall) -> Effect {
         ToolName::from_wire(&call.name)
-            .and_then(|name| {
-                self.find_tool(&name)
-                    .map(|(plugin, spec)| plugin.effect(spec))
+            .and_then(|name| match name.as_str() {
+                policy::EXEC_TOOL => Some(Effect::Once),
+                _ => self
+                    .find_tool(&name)
+                    .map(|(plugin, spec)| plugin.effect(spec)),
             })
             .unwrap_or(Effect::None)
     }
@@ -233,8 +264,8 @@ impl Run<'_> {
         let effect_id = self.effect_id(effect);
         let (invocation, arguments) = (id.clone(), call.arguments.clone());
         let ran = Ran {
-            provenance: provenance_of(&allowed.plugin),
-            labels: labels_of(&allowed.plugin),
+            provenance: allowed.callee.provenance(),
+            labels: allowed.callee.labels(),
             effect: self.effect_of(call),
         };
         if let Some(slot) = self.slot(id, index) {
@@ -247,9 +278,12 @@ impl Run<'_> {
                 id: &effect_id,
                 grant: &allowed.grant,
             };
-            let mut outcome = sandbox.call(&allowed.plugin, request, &context).await;
+            let mut outcome = match &allowed.callee {
+                Callee::Plugin(plugin) => sandbox.call(plugin, request, &context).await,
+                Callee::Command => sandbox.command(request.grant, request.arguments).await,
+            };
             let inspected = guards
-                .on_an_outcome(&allowed.plugin, &mut outcome, &context)
+                .on_an_answer(&ran.provenance, &ran.labels, &mut outcome, &context)
                 .await;
             Done::Called(Box::new(Called {
                 effect,
@@ -280,10 +314,14 @@ impl Run<'_> {
 
     /// Whether `call` may be made now, and with what. Whether somebody has to be asked first stands in the grant.
     pub(crate) fn allow(&mut self, call: &ToolCall) -> Result<Allowed, CallError> {
-        let known = ToolName::from_wire(&call.name)
-            .and_then(|name| Some((self.find_tool(&name)?.0.clone(), name)));
-        let Some((plugin, tool)) = known else {
-            let names: Vec<String> = self.tool_names().iter().map(ToString::to_string).collect();
+        let known =
+            ToolName::from_wire(&call.name).and_then(|name| Some((self.callee(&name)?, name)));
+        let Some((callee, tool)) = known else {
+            let mut names: Vec<String> =
+                self.tool_names().iter().map(ToString::to_string).collect();
+            if self.runs_commands() {
+                names.push(policy::EXEC_TOOL.to_owned());
+            }
             return Err(CallError::new(
                 CallErrorKind::Invalid,
                 format!(
@@ -296,21 +334,39 @@ impl Run<'_> {
         if let Some(why) = self.held.get(&call.id) {
             return Err(CallError::new(CallErrorKind::Denied, why.clone()));
         }
-        let grant = self.grants.of(
+        let mut grant = self.grants.of(
             &self.services.house,
             &self.agent,
             &self.bundle,
             &self.snapshot,
             &tool,
         );
+        if let Callee::Command = callee {
+            let argv = sandbox::exec_argv(&call.arguments.plain())?;
+            grant = Arc::new(grant.for_command(&argv));
+        }
         match grant.denial() {
             Some(denial) => Err(denial),
             None => Ok(Allowed {
-                plugin,
+                callee,
                 tool,
                 grant,
             }),
         }
+    }
+
+    /// Who answers to `name`.
+    fn callee(&self, name: &ToolName) -> Option<Callee> {
+        if name.as_str() == policy::EXEC_TOOL {
+            return self.runs_commands().then_some(Callee::Command);
+        }
+        let (plugin, _) = self.find_tool(name)?;
+        Some(Callee::Plugin(plugin.clone()))
+    }
+
+    /// Whether policy could allow a native command in some state.
+    fn runs_commands(&self) -> bool {
+        offers::commands(&self.services.house, &self.agent, &self.bundle).is_some()
     }
 
     /// Count a call of the activity `id`, as long as it has any left.

@@ -209,19 +209,28 @@ impl Guards {
         outcome: &mut Outcome,
         context: &CallContext,
     ) -> Vec<Inspected> {
+        let provenance = provenance_of(plugin);
+        self.on_an_answer(&provenance, &labels_of(plugin), outcome, context)
+            .await
+    }
+
+    /// The same for whatever has this provenance and these labels.
+    pub(crate) async fn on_an_answer(
+        &self,
+        provenance: &Provenance,
+        labels: &[Label],
+        outcome: &mut Outcome,
+        context: &CallContext,
+    ) -> Vec<Inspected> {
         if !self.are_posted() {
             return Vec::new();
         }
-        let provenance = provenance_of(plugin);
-        let labels = labels_of(plugin);
         let answered = match &outcome.result {
             Ok(parts) => crate::act::words_of(parts),
             Err(error) => error.message.clone(),
         };
         let text = answered + &crate::act::refusals_of(outcome);
-        let answer = self
-            .on_the_way_in(&text, &provenance, &labels, context)
-            .await;
+        let answer = self.on_the_way_in(&text, provenance, labels, context).await;
         if let Some(blocked) = &answer.blocked {
             outcome.result = Err(CallError::new(CallErrorKind::Denied, blocked.note()));
             outcome.refused.clear();
@@ -233,9 +242,7 @@ impl Guards {
             }
         }
         let log = outcome.log.join("\n");
-        let lines = self
-            .on_the_way_in(&log, &provenance, &labels, context)
-            .await;
+        let lines = self.on_the_way_in(&log, provenance, labels, context).await;
         if lines.changes() {
             outcome.log = lines.apply(log).lines().map(str::to_owned).collect();
         }

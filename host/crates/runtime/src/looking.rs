@@ -188,7 +188,13 @@ pub async fn explain(
     let layers = grants::layers(&services.house, &agent, &bundle, states);
     let tools = match tool {
         Some(tool) => vec![tool.clone()],
-        None => offers::tool_names(&load_plugins(services, &agent).await?),
+        None => {
+            let mut names = offers::tool_names(&load_plugins(services, &agent).await?);
+            if offers::commands(&services.house, &agent, &bundle).is_some() {
+                names.extend(ToolName::parse(policy::EXEC_TOOL).ok());
+            }
+            names
+        }
     };
     Ok(tools
         .iter()

@@ -1,4 +1,4 @@
-//! The tools that a payload may offer: those of the agent's plugins that some state could allow, and the host's own `signal`.
+//! The tools that a payload may offer: those of the agent's plugins that some state could allow, and the host's own `exec.run` and `signal`.
 
 use crate::act::SIGNAL;
 use crate::grants;
@@ -93,8 +93,40 @@ pub(crate) fn offers(
             );
         }
     }
+    offers.extend(commands(house, agent, bundle).map(|allowed| {
+        let open = policy::commands_declared([&layers], house.ceiling.as_ref());
+        let name = ToolName::parse(policy::EXEC_TOOL).ok();
+        let answers = house.answers(&agent.name);
+        let verdict = policy::tools_open(&layers, house.ceiling.as_ref(), answers, &name);
+        let allows = verdict.iter().all(|(_, verdict)| *verdict >= least);
+        exec(&allowed, allows && !open.is_empty(), measure.estimator)
+    }));
     offers.extend(signal(signals, measure.estimator));
     offers
+}
+
+/// The patterns of the native commands that some state could allow; `None` where there are none, and then there is no tool that runs any.
+pub(crate) fn commands(
+    house: &House,
+    agent: &AgentDef,
+    bundle: &ChartBundle,
+) -> Option<Vec<Vec<String>>> {
+    let stacks = grants::stacks(house, agent, bundle);
+    let patterns = policy::commands_declared(&stacks, house.ceiling.as_ref());
+    let name = ToolName::parse(policy::EXEC_TOOL).ok()?;
+    let open = policy::could_open(&stacks, house.ceiling.as_ref(), &name);
+    (open && !patterns.is_empty()).then_some(patterns)
+}
+
+/// The host's own tool for native commands. What it says of them is the same in every state, so that the cached prefix lasts.
+fn exec(allowed: &[Vec<String>], open: bool, estimator: &dyn Estimator) -> ToolOffer {
+    let spec = sandbox::exec_tool(allowed);
+    let schema = ToolSchema {
+        name: policy::EXEC_TOOL.into(),
+        description: spec.description.into(),
+        parameters: Arc::new(spec.parameters),
+    };
+    ToolOffer::measured(schema, open, estimator)
 }
 
 /// The tool by which the model raises the events that open states accept, and no others.

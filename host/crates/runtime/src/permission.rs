@@ -139,10 +139,12 @@ impl Run<'_> {
         };
         let open = self.permissions.open.clone();
         let invocation = id.clone();
+        // What was said of one command says nothing of the next.
+        let of_each = allowed.grant.command.is_some();
         self.start(effect, id, async move {
             let tool = question.tool.clone();
             let mut open = open.lock().await;
-            let asked = !open.contains(&tool);
+            let asked = of_each || !open.contains(&tool);
             let answer = match asked {
                 true => permit(question).await,
                 false => Answer::Run,

@@ -356,7 +356,7 @@ impl Sandbox {
 ///
 /// Policy compares paths as text, and a guest that can write one mount can put a link where another one begins. So no part of a mount's path may be a
 /// symbolic link: whoever wants one writes the real path.
-fn open_mount(mount: &policy::Mount) -> Result<OpenedMount, CallError> {
+pub(crate) fn open_mount(mount: &policy::Mount) -> Result<OpenedMount, CallError> {
     let real = mount
         .host
         .canonicalize()
@@ -376,7 +376,7 @@ fn open_mount(mount: &policy::Mount) -> Result<OpenedMount, CallError> {
 }
 
 /// A mount's directory, held open so that nobody can exchange it between the check and its use.
-struct OpenedMount {
+pub(crate) struct OpenedMount {
     real: std::path::PathBuf,
     #[cfg(target_os = "linux")]
     held: Option<rustix::fd::OwnedFd>,

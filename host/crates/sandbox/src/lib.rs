@@ -32,6 +32,7 @@ mod hides;
 mod imports;
 mod limits;
 mod names;
+mod native;
 mod net;
 mod open_files;
 mod plugin;
@@ -59,6 +60,9 @@ pub use generation::{
     TRAPS_UNTIL_QUARANTINE,
 };
 pub use guest::GuestModel;
+#[cfg(target_os = "linux")]
+pub use native::{CONFINE_VERB, confine_command};
+pub use native::{exec_argv, exec_tool};
 pub use plugin::{Kind, Plugin, PluginInfo};
 pub use swap::SwapError;
 pub use terms::{Need, Terms};

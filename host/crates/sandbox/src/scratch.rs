@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use types::{Held, State};
+use types::{State, StateSize};
 
 /// What was written, by plugin and key; `None` for what was removed.
 type Written = BTreeMap<(String, String), Option<Vec<u8>>>;
@@ -56,8 +56,8 @@ impl State for Scratch {
         Ok(keys.into_iter().collect())
     }
 
-    fn held(&self, plugin: &str) -> Result<Held, String> {
-        let mut held = Held::default();
+    fn held(&self, plugin: &str) -> Result<StateSize, String> {
+        let mut held = StateSize::default();
         for key in self.keys(plugin, "")? {
             let value = self.get(plugin, &key)?.unwrap_or_default();
             held.keys += 1;
@@ -88,8 +88,8 @@ mod tests {
                 .map(|key| (*key).to_owned())
                 .collect())
         }
-        fn held(&self, _: &str) -> Result<Held, String> {
-            Ok(Held { keys: 1, bytes: 4 })
+        fn held(&self, _: &str) -> Result<StateSize, String> {
+            Ok(StateSize { keys: 1, bytes: 4 })
         }
     }
 
@@ -106,7 +106,7 @@ mod tests {
             "another plugin's"
         );
         assert_eq!(scratch.keys("p", "").unwrap(), ["new", "old"]);
-        assert_eq!(scratch.held("p").unwrap(), Held { keys: 2, bytes: 8 });
+        assert_eq!(scratch.held("p").unwrap(), StateSize { keys: 2, bytes: 8 });
         scratch.set("p", "old", None).unwrap();
         assert_eq!(scratch.get("p", "old").unwrap(), None);
         assert_eq!(scratch.keys("p", "").unwrap(), ["new"]);

@@ -6,14 +6,14 @@
 use crate::bindings::charthouse::plugin::{state, types as wit};
 use crate::guest::Guest;
 use std::sync::Arc;
-use types::{Bytes, Held, State};
+use types::{Bytes, State, StateSize};
 
 /// Longest key of a plugin's own store; a key is a name, not data.
 const KEY_MAX: usize = 256;
 /// Longest value: state is for bookmarks and small caches, files are for data.
 const VALUE_MAX: usize = 1 << 20;
 /// What one plugin may keep: `keys` lists all of them at once, and a journal is copied and looked through whole.
-const QUOTA: Held = Held {
+const QUOTA: StateSize = StateSize {
     keys: 10_000,
     bytes: 64 << 20,
 };
@@ -23,7 +23,7 @@ pub(crate) struct Store {
     state: Arc<dyn State>,
     plugin: Arc<str>,
     /// No less than what the plugin keeps now, once it has been counted: what is replaced is not subtracted, because that would mean reading it.
-    at_most: Option<Held>,
+    at_most: Option<StateSize>,
 }
 
 impl Store {
@@ -41,7 +41,7 @@ impl Store {
                 "the value is longer than {VALUE_MAX} bytes"
             )));
         }
-        let more = Held {
+        let more = StateSize {
             keys: 1,
             bytes: (key.len() + value.len()) as u64,
         };
@@ -57,7 +57,7 @@ impl Store {
     }
 
     /// What the plugin would keep with `more` under `key`, counted anew.
-    fn counted(&self, key: &str, more: Held) -> Result<Held, wit::Failure> {
+    fn counted(&self, key: &str, more: StateSize) -> Result<StateSize, wit::Failure> {
         let unavailable = wit::Failure::Unavailable;
         let held = self.state.held(&self.plugin).map_err(unavailable)?;
         let after = sum(held, more);
@@ -66,13 +66,13 @@ impl Store {
         }
         let replaced = self.state.get(&self.plugin, key).map_err(unavailable)?;
         let gone = match replaced {
-            Some(value) => Held {
+            Some(value) => StateSize {
                 keys: 1,
                 bytes: (key.len() + value.len()) as u64,
             },
-            None => Held::default(),
+            None => StateSize::default(),
         };
-        let after = Held {
+        let after = StateSize {
             keys: after.keys.saturating_sub(gone.keys),
             bytes: after.bytes.saturating_sub(gone.bytes),
         };
@@ -90,14 +90,14 @@ impl Store {
     }
 }
 
-fn sum(a: Held, b: Held) -> Held {
-    Held {
+fn sum(a: StateSize, b: StateSize) -> StateSize {
+    StateSize {
         keys: a.keys.saturating_add(b.keys),
         bytes: a.bytes.saturating_add(b.bytes),
     }
 }
 
-fn fits(held: Held) -> bool {
+fn fits(held: StateSize) -> bool {
     held.keys <= QUOTA.keys && held.bytes <= QUOTA.bytes
 }
 

@@ -131,6 +131,9 @@ fn probe_grant(plugin: &Plugin) -> Option<Grant> {
         env: Vec::new(),
         net: Vec::new(),
         net_ceiling: Vec::new(),
+        exec: Vec::new(),
+        exec_ceiling: Vec::new(),
+        command: None,
         limits: Limits {
             // An interpreter compiled to a component needs this much to start.
             memory: Bytes(256 << 20),

@@ -49,4 +49,4 @@ pub use tool::{
 };
 pub use units::{Bytes, Count, Energy, Percent, Span, UnitError, parse_duration, write_duration};
 pub use value::Value;
-pub use world::{Clock, Held, Model, ModelFuture, ModelSink, Rng, State, Timestamp};
+pub use world::{Clock, Model, ModelFuture, ModelSink, Rng, State, StateSize, Timestamp};

@@ -36,12 +36,12 @@ pub trait State: Send + Sync {
     /// All keys that start with `prefix`, sorted.
     fn keys(&self, plugin: &str, prefix: &str) -> Result<Vec<String>, String>;
     /// How much the plugin keeps.
-    fn held(&self, plugin: &str) -> Result<Held, String>;
+    fn held(&self, plugin: &str) -> Result<StateSize, String>;
 }
 
 /// How much a plugin keeps in its own store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct StateSize {
     /// Keys.
     pub keys: u64,
     /// Bytes of keys and values together.

@@ -43,6 +43,13 @@ pub(super) fn overlay(description: &str) -> Value {
                 ),
             ),
             (
+                "exec",
+                list(
+                    "Which native commands may be run. The last rule that matches wins; no match denies.",
+                    exec_rule(),
+                ),
+            ),
+            (
                 "env",
                 named(
                     "Variables that the plugin sees.",
@@ -198,6 +205,62 @@ fn net_rule() -> Value {
         ],
     );
     rule["oneOf"] = json!([{ "required": ["deny"] }, { "required": ["allow"] }]);
+    rule
+}
+
+fn exec_rule() -> Value {
+    let argv = |description: &str| {
+        let element = text("A pattern of one argument; `*` stands for anything.");
+        let mut argv = list(description, element);
+        argv["minItems"] = json!(1);
+        argv["examples"] = json!([["cargo", "test", "**"]]);
+        argv
+    };
+    let mut rule = object(
+        "a command rule",
+        "One verdict, and the commands it is about: a pattern for each argument, `**` at the end for any further ones.",
+        &[],
+        [
+            ("deny", argv("It is refused, and the model reads why.")),
+            ("ask", argv("A person is asked.")),
+            (
+                "allow",
+                argv("It is run, confined to the mounts, without network."),
+            ),
+            (
+                "env",
+                named(
+                    "Variables that it has. A value with `*` is a pattern of what the call may set.",
+                    as_written("The value; never a secret."),
+                ),
+            ),
+            (
+                "deadline",
+                duration("Time, in place of the limit for tools.", "10m"),
+            ),
+            (
+                "memory",
+                bytes("Memory, in place of the limit for tools.", "2GiB"),
+            ),
+            (
+                "output",
+                bytes(
+                    "What it may write, in place of the limit for tools.",
+                    "1MiB",
+                ),
+            ),
+            (
+                "processes",
+                json!({ "type": "integer", "minimum": 1, "description": "Processes and threads at the same time; 256 unless this says otherwise." }),
+            ),
+            (
+                "cpu",
+                duration("Processor time of all its processes together.", "5m"),
+            ),
+        ],
+    );
+    rule["oneOf"] =
+        json!([{ "required": ["deny"] }, { "required": ["ask"] }, { "required": ["allow"] }]);
     rule
 }
 

@@ -43,6 +43,9 @@ pub fn numbered(mut layer: Overlay, file: &str) -> Overlay {
     for rule in &mut layer.net {
         rule.place = next();
     }
+    for rule in &mut layer.exec {
+        rule.place = next();
+    }
     for (name, _) in &mut layer.env {
         name.place = next();
     }

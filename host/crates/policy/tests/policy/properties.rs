@@ -178,6 +178,7 @@ fn overlays() -> impl Strategy<Value = Overlay> {
         tools,
         mounts,
         net,
+        exec: Vec::new(),
         env: env
             .into_iter()
             .map(|(name, value)| (mark(name.to_owned()), value.to_owned()))

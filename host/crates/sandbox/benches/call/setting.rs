@@ -116,6 +116,9 @@ pub fn grant(tool: &str, mount: Option<&Path>) -> Grant {
         env: Vec::new(),
         net: Vec::new(),
         net_ceiling: Vec::new(),
+        exec: Vec::new(),
+        exec_ceiling: Vec::new(),
+        command: None,
         limits: Limits {
             // Python's interpreter takes 40 MiB, and a megabyte in and out is more than is answered by default.
             memory: types::Bytes(256 << 20),

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use types::{
-    CallError, CallErrorKind, Clock, Held, Http, Model, ModelError, ModelErrorKind, ModelFuture,
-    ModelParameters, ModelSink, Outcome, Part, Payload, PluginName, Reply, State, StopReason,
-    Timestamp, ToolName, Usage,
+    CallError, CallErrorKind, Clock, Http, Model, ModelError, ModelErrorKind, ModelFuture,
+    ModelParameters, ModelSink, Outcome, Part, Payload, PluginName, Reply, State, StateSize,
+    StopReason, Timestamp, ToolName, Usage,
 };
 
 /// The component of the test guest `name`.
@@ -69,10 +69,10 @@ impl State for TestState {
             .filter(|(p, k)| p == plugin && k.starts_with(prefix));
         Ok(ours.map(|(_, k)| k.clone()).collect())
     }
-    fn held(&self, plugin: &str) -> Result<Held, String> {
+    fn held(&self, plugin: &str) -> Result<StateSize, String> {
         let all = self.0.lock().unwrap();
         let ours: Vec<_> = all.iter().filter(|((p, _), _)| p == plugin).collect();
-        Ok(Held {
+        Ok(StateSize {
             keys: ours.len() as u64,
             bytes: ours
                 .iter()
@@ -211,6 +211,9 @@ pub fn grant() -> Grant {
         env: Vec::new(),
         net: Vec::new(),
         net_ceiling: Vec::new(),
+        exec: Vec::new(),
+        exec_ceiling: Vec::new(),
+        command: None,
         limits: Limits::default(),
         clock: ClockMode::Real,
         random: RandomMode::Real,
