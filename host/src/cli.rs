@@ -1,8 +1,10 @@
 //! What can be typed. Every verb has an example; `docs/cli.md` is generated from this.
 
 mod memory;
+mod plugin;
 
 pub use memory::{MemoryAdd, MemoryList, MemoryVerb};
+pub use plugin::PluginTest;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -204,6 +206,19 @@ pub enum PluginVerb {
         #[arg(long)]
         json: bool,
     },
+    /// Run cases written as YAML against a component
+    ///
+    /// A file of cases begins with `tests: NAME`, then has `cases`, each with `name`, `tool`, `arguments`, and `expect`: `text`, `json`, `json_has`, `ok`
+    /// (a list of parts, or `any`) or `error` (a kind, or `{ kind, message }`), and `refused`, `log`, `files`, `state`, `max_fuel`, `max_memory`. A text is
+    /// meant exactly, or is a map of `equals`, `contains`, `lacks` and `matches` (a regular expression). `files` are what the case's own directory holds before
+    /// the call, `state` what the plugin's state holds; `policy` and `env` lie over the policy. Mounts count from the case's own directory.
+    ///
+    /// Without --policy a case may call the tool it names, and sees its files read-only as /workspace. The clock stands still and chance is seeded, so a case
+    /// comes to the same each time. Exits with 1 where a case is not as expected, and with 3 where a file of cases is wrong.
+    #[command(
+        after_help = "Examples:\n  charthouse plugin test target/plugins/fs.wasm plugins/fs/cases.yaml\n  charthouse plugin test greet.wasm cases --policy policy.yaml --json"
+    )]
+    Test(PluginTest),
 }
 
 #[derive(Subcommand)]

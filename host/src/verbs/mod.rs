@@ -1,5 +1,6 @@
 //! One file per verb.
 
+mod cases;
 mod chart;
 mod chat;
 mod check;

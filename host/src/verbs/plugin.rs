@@ -1,5 +1,7 @@
 //! `plugin`: what components are, and calling one of their tools by hand.
 
+mod test;
+
 use crate::cli::PluginVerb;
 use crate::exit::{DEFINITIONS, DENIED, Failure, NOT_SO, USAGE};
 use crate::{open, print};
@@ -31,6 +33,7 @@ pub fn run(verb: &PluginVerb) -> Result<u8, Failure> {
             let named = Named::find(component, &house.house)?;
             call(&named, tool, arguments, policy.as_deref(), *json)
         }
+        PluginVerb::Test(options) => test::run(options),
     }
 }
 
@@ -216,13 +219,7 @@ fn call(
     let full = ToolName::new(&named.name, &short).map_err(|error| Failure::new(USAGE, error))?;
     let overlay = match policy {
         None => Overlay::only(&full),
-        Some(path) => {
-            let (overlay, warnings) = definitions::load_policy(path).map_err(|report| {
-                Failure::report(DEFINITIONS, report.render(print::color_on_stderr()))
-            })?;
-            print::err(&warnings.render(print::color_on_stderr()));
-            overlay
-        }
+        Some(path) => policy_file(path)?,
     };
     let root = std::env::current_dir()
         .and_then(|directory| directory.canonicalize())
@@ -268,6 +265,15 @@ fn call(
         sandbox.call(&plugin, request, &context).await
     })?;
     answer(&outcome, as_json)
+}
+
+/// The policy in the file at `path`; its warnings are printed.
+fn policy_file(path: &Path) -> Result<Overlay, Failure> {
+    let color = print::color_on_stderr();
+    let (overlay, warnings) = definitions::load_policy(path)
+        .map_err(|report| Failure::report(DEFINITIONS, report.render(color)))?;
+    print::err(&warnings.render(color));
+    Ok(overlay)
 }
 
 /// Print an outcome; its exit code.

@@ -16,6 +16,7 @@ mod house;
 mod kind;
 mod load;
 mod paths;
+mod plugin_tests;
 mod policy;
 mod prefix;
 mod prices;
@@ -34,6 +35,10 @@ pub use crate::chart::{ChartBundle, RoleDef};
 pub use crate::house::PluginDef;
 pub use crate::kind::Kind;
 pub use crate::load::{House, OWN, load, load_chart, load_policy, load_store};
+pub use crate::plugin_tests::{
+    CaseFile, Expectations, ExpectedAnswer, ExpectedFailure, ExpectedPart, ExpectedResult,
+    PluginCase, PluginTests, TextMatch, load_plugin_tests,
+};
 pub use crate::prices::Prices;
 pub use crate::report::Report;
 pub use crate::scenario::{ScenarioFile, load_scenarios, scenarios_text};

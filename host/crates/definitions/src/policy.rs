@@ -397,7 +397,8 @@ pub(crate) fn secret_ref(walk: &mut Walk, node: &Node, what: &str) -> Option<Sec
     reference
 }
 
-fn env(walk: &mut Walk, node: &Node) -> Vec<(Marked<String>, String)> {
+/// The variables that `node` gives.
+pub(crate) fn env(walk: &mut Walk, node: &Node) -> Vec<(Marked<String>, String)> {
     let Some(entries) = node.map() else {
         walk.expected(
             node,
