@@ -1,9 +1,11 @@
 //! What can be typed. Every verb has an example; `docs/cli.md` is generated from this.
 
 mod memory;
+mod new;
 mod plugin;
 
 pub use memory::{MemoryAdd, MemoryList, MemoryVerb};
+pub use new::{NewPlugin, NewVerb};
 pub use plugin::PluginTest;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -50,6 +52,9 @@ pub enum Verb {
         after_help = "Examples:\n  charthouse chat coder\n  charthouse chat coder --resume latest\n  echo \"What is here?\" | charthouse chat assistant"
     )]
     Chat(Chat),
+    /// Begin something of one's own
+    #[command(subcommand)]
+    New(NewVerb),
     /// Look at plugins, or call one of their tools
     #[command(subcommand)]
     Plugin(PluginVerb),

@@ -7,4 +7,4 @@ if ! ls "$(rustc --print target-libdir --target $target)"/libstd-* >/dev/null 2>
     rustup target add $target
 fi
 cargo build --release --target $target
-cp "${CARGO_TARGET_DIR:-target}/$target/release/$(echo {{name}} | tr - _).wasm" {{name}}.wasm
+cp "${CARGO_TARGET_DIR:-target}/$target/release/plugin.wasm" {{name}}.wasm
