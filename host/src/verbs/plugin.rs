@@ -1,5 +1,6 @@
 //! `plugin`: what components are, and calling one of their tools by hand.
 
+mod inspect;
 mod test;
 
 use crate::cli::PluginVerb;
@@ -8,7 +9,6 @@ use crate::{open, print};
 use ::policy::{Overlay, Request};
 use sandbox::{CallContext, Plugin, Sandbox, ToolRequest};
 use serde_json::{Value, json};
-use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub fn run(verb: &PluginVerb) -> Result<u8, Failure> {
             component,
             house,
             json,
-        } => inspect(&Named::find(component, &house.house)?, *json),
+        } => inspect::run(&Named::find(component, &house.house)?, *json),
         PluginVerb::Call {
             component,
             tool,
@@ -160,50 +160,6 @@ fn needs(imports: &[String]) -> Vec<&'static str> {
         .filter(|(prefix, _)| has(prefix))
         .map(|(_, need)| need)
         .collect()
-}
-
-fn inspect(named: &Named, as_json: bool) -> Result<u8, Failure> {
-    let sandbox = open::sandbox(named.cache.clone(), None);
-    let plugin = open::block_on(named.load(&sandbox))??;
-    if as_json {
-        print::json(&described(&plugin))?;
-        return Ok(0);
-    }
-    let info = plugin.info();
-    let mut text = format!(
-        "{} ({}, {})\n  content  {}\n  kinds    {}\n  can use  {}\n",
-        plugin.name(),
-        plugin.path().display(),
-        types::Bytes(info.size),
-        info.hash,
-        info.kinds
-            .iter()
-            .map(|kind| json!(kind).as_str().unwrap_or_default().to_owned())
-            .collect::<Vec<_>>()
-            .join(", "),
-        needs(&info.imports).join(", "),
-    );
-    for tool in &info.tools {
-        let effect = json!(tool.effect);
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "\n{}.{}  (says repeating it has the effect: {})",
-            plugin.name(),
-            tool.name,
-            effect.as_str().unwrap_or_default()
-        );
-        for line in tool.description.lines() {
-            let _ = writeln!(text, "  {line}");
-        }
-        let _ = writeln!(text, "  {}", tool.parameters);
-    }
-    text.push_str("\nimports\n");
-    for import in &info.imports {
-        let _ = writeln!(text, "  {import}");
-    }
-    print::out(&text)?;
-    Ok(0)
 }
 
 fn call(

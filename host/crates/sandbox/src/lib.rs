@@ -22,6 +22,7 @@ mod limits;
 mod plugin;
 mod ran;
 mod streams;
+mod world;
 mod worlds;
 
 pub use call::{CallContext, ToolRequest};
@@ -30,6 +31,7 @@ pub use engine::{link_wasi, new_engine};
 pub use error::SandboxError;
 pub use guest::GuestModel;
 pub use plugin::{Kind, Plugin, PluginInfo};
+pub use world::{Extern, World};
 pub use worlds::{
     ContextRequest, Fragment, GuardDirection, GuardSubject, GuardVerdict, MemoryChange,
     MemoryEntry, MemoryLayer, SummaryRequest, SummaryTurn,
