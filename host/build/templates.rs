@@ -56,6 +56,22 @@ const LANGUAGES: &[Language] = &[
         ],
         example: &[("sdk/common/example", ""), ("sdk/js/example", "")],
     },
+    Language {
+        name: "c",
+        template: &[
+            ("sdk/common/template", ""),
+            ("sdk/c/template", ""),
+            ("sdk/c/charthouse.h", "charthouse.h"),
+            ("sdk/c/charthouse.c", "charthouse.c"),
+            ("sdk/c/bindings", "bindings"),
+            ("wit", "wit"),
+        ],
+        example: &[
+            ("sdk/common/example", ""),
+            ("sdk/common/files", ""),
+            ("sdk/c/example", ""),
+        ],
+    },
 ];
 
 /// Write `templates.rs` to `out`: a list of `(language, template, example)`, each of the two a list of `(path, content)`.

@@ -80,7 +80,7 @@ fn components(directory: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The target's standard library: there already, or from beside this checkout, or by rustup; else the one command to run.
-fn ensure_target() -> Result<()> {
+pub fn ensure_target() -> Result<()> {
     if has_target() {
         return Ok(());
     }

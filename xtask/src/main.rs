@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod docs;
 mod guests;
+mod sdk;
 mod shell;
 mod test;
 mod wire;
@@ -17,6 +18,7 @@ cargo xtask VERB
   plugins              build every component under plugins/ into target/plugins
   demo [-- DIR]        the main job on the embedded provider: survey DIR (default: this repository)
   test                 everything CI checks: fmt, clippy, tests, doc tests, arrows, generated docs
+  sdk [-- LANG…]       for each language the template and the example, built and called (needs what it can install)
   wire [-- litellm]    the providers' dialects against servers that others have written (needs Python and Node)
   conformance          the statechart conformance cases
   bench                ratios against floors measured in the same run; writes docs/benchmarks.md
@@ -45,6 +47,7 @@ fn run() -> Result<()> {
         Some("plugins") => guests::plugins().map(|_| ()),
         Some("demo") => demo::run(&rest),
         Some("test") => test::run(),
+        Some("sdk") => sdk::run(&rest),
         Some("wire") => wire::run(&rest),
         Some("conformance") => test::conformance(),
         Some("bench") => bench::run(),

@@ -41,6 +41,8 @@ pub enum Language {
     Python,
     /// QuickJS, by componentize-qjs; 1 MB
     Js,
+    /// zig's C compiler and WASI's libc; 50 KB
+    C,
 }
 
 impl Language {
@@ -50,6 +52,7 @@ impl Language {
             Language::Rust => "rust",
             Language::Python => "python",
             Language::Js => "js",
+            Language::C => "c",
         }
     }
 }
