@@ -72,6 +72,14 @@ const LANGUAGES: &[Language] = &[
             ("sdk/c/example", ""),
         ],
     },
+    Language {
+        name: "go",
+        template: &[
+            ("sdk/common/template/policy.yaml", "policy.yaml"),
+            ("sdk/go/template", ""),
+        ],
+        example: &[],
+    },
 ];
 
 /// Write `templates.rs` to `out`: a list of `(language, template, example)`, each of the two a list of `(path, content)`.

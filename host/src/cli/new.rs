@@ -43,6 +43,8 @@ pub enum Language {
     Js,
     /// zig's C compiler and WASI's libc; 50 KB
     C,
+    /// A command, whose one tool is `run`; 2.6 MB
+    Go,
 }
 
 impl Language {
@@ -53,6 +55,7 @@ impl Language {
             Language::Python => "python",
             Language::Js => "js",
             Language::C => "c",
+            Language::Go => "go",
         }
     }
 }
