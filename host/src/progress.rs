@@ -113,6 +113,15 @@ impl Progress {
                 let text = format!("  {}: {}", plain(source), plain(message));
                 self.line(&mut seen, &text);
             }
+            RunEvent::Permission { tool, answer, .. } => {
+                let said = match *answer {
+                    "once" => "allowed once",
+                    "run" => "allowed in this run",
+                    "always" => "allowed from now on",
+                    _ => "not allowed",
+                };
+                self.line(&mut seen, &format!("  {said}: {}", plain(tool)));
+            }
             RunEvent::Ask { question } => {
                 let text = format!("  asked: {}", plain(&question.to_string()));
                 self.line(&mut seen, &text);
@@ -188,6 +197,15 @@ impl Progress {
             RunEvent::Reasoning { .. } | RunEvent::Done { .. } => {}
         }
         self.status(&seen);
+    }
+
+    /// A question comes: whatever stands on a line that has not ended is ended or taken away.
+    pub fn make_room(&self) {
+        let mut seen = self
+            .seen
+            .lock()
+            .unwrap_or_else(|broken| broken.into_inner());
+        self.end_line(&mut seen);
     }
 
     /// Where a conversation stands, in a line: how it came to rest, the state, tokens and cost.

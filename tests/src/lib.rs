@@ -6,6 +6,7 @@ mod calls;
 mod house;
 mod program;
 mod server;
+mod terminal;
 mod told;
 
 pub use calls::{Calls, OPEN, fs_plugin, hostile};
@@ -14,4 +15,5 @@ pub use program::{
     Ran, charthouse, copy, guests, keys, plugins, program, repository, run, shared_cache,
 };
 pub use server::{Answer, Asked, ModelServer, Said, dead_address};
+pub use terminal::Terminal;
 pub use told::Told;

@@ -189,6 +189,7 @@ fn call(
         root: &root,
         layers: &[&overlay],
         ceiling: None,
+        answers: None,
         own: &[],
         tool: &full,
     });

@@ -4,9 +4,13 @@ use crate::asking::Asking;
 use crate::cli::Run;
 use crate::exit::{Failure, exit_code};
 use crate::interrupt::Interrupts;
+use crate::permission::{Pending, permit};
 use crate::progress::Progress;
+use crate::terminal::{GiveBack, Terminal};
 use crate::{open, print, watch};
-use runtime::{Observer, RunEvent, RunRequest};
+use runtime::{Observer, Permit, RunEvent, RunRequest};
+use std::path::PathBuf;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
 pub fn run(options: &Run) -> Result<u8, Failure> {
@@ -21,15 +25,23 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
     let store = house.store.clone();
     let reloads = watch::reloads(&house);
     let services = open::services(house);
+    let progress = (!options.json).then(|| Arc::new(Progress::new()));
+    // Where the events are for a program, or nobody sits at a terminal, nobody answers.
+    let terminal = progress.as_ref().and_then(|_| Terminal::open());
+    let give_back = GiveBack(terminal.as_ref().map(Terminal::modes));
+    let permit = progress
+        .clone()
+        .zip(terminal)
+        .map(|(progress, terminal)| asking_at(terminal, progress, services.house.root.clone()));
     let request = RunRequest {
         agent: options.agent.clone(),
         prompt: options.prompt.clone(),
         asked,
         ask: asking.again(),
         inbox: None,
+        permit,
         resume: None,
     };
-    let progress = (!options.json).then(|| Arc::new(Progress::new()));
     let unheard = Arc::new(Mutex::new(None));
     let observer: Observer = match progress.clone() {
         Some(progress) => Arc::new(move |event: &RunEvent| progress.see(event)),
@@ -60,6 +72,7 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
         );
         Ok::<_, Failure>(run.await?)
     })??;
+    give_back.now();
     if let Some(progress) = progress {
         progress.finish(&end, &store);
     }
@@ -67,4 +80,23 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
         Ok(Some(failure)) => Err(failure),
         _ => Ok(exit_code(&end)),
     }
+}
+
+/// Ask at `terminal`, on a thread of its own, whether calls may be made that a person must allow.
+fn asking_at(mut terminal: Terminal, progress: Arc<Progress>, house: PathBuf) -> Permit {
+    let printer = terminal.printer();
+    let (questions, asked) = channel::<Pending>();
+    std::thread::spawn(move || {
+        for question in asked {
+            let answer = question.put_to(&mut terminal, &house);
+            print::take_terminal_back();
+            question.reply(answer);
+        }
+    });
+    permit(move |pending| {
+        progress.make_room();
+        print::lend_terminal(printer.clone());
+        // Whoever asked hears of it: the question is dropped, which is a no.
+        let _ = questions.send(pending);
+    })
 }

@@ -48,7 +48,7 @@ fn main() {
         &format!("whole: {HISTORY} tokens measured, planned, assembled"),
         &whole,
         &text,
-        "Counting tokens is one pass over the text; the rest is a pointer for each item.",
+        "A pointer for each item, and the sum of what its texts take: a text counts its bytes when it is made (in *first body*, section \"Body\").",
     );
 
     let mut growing = history.clone();

@@ -84,7 +84,7 @@ pub trait Estimator: Send + Sync {
 ///
 /// Providers state 4 characters of English for a token (OpenAI) and 3.5 (Anthropic); prose lies above that, source code and JSON, of which an agent's
 /// history is mostly made, below. 3.6 is the cautious side of the middle. Other scripts spend two to four bytes on a character and about one token on one
-/// or two, which 2.5 covers. One pass over the bytes, no tables: the history is counted once, and 128k tokens take some ten microseconds.
+/// or two, which 2.5 covers. No tables, and a [`Text`] counts its bytes when it is made: a conversation is measured without being read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BytesEstimate;
 
@@ -94,66 +94,19 @@ impl Estimator for BytesEstimate {
     }
 
     fn tokens(&self, text: &str) -> u64 {
-        let other = Counts::of(text.as_bytes()).other;
-        by_length(text.len() as u64 - other, other)
+        by_length(text.len(), types::beyond_ascii(text))
     }
 
-    /// Counted as it is kept, without unescaping it.
+    /// Two additions: a text has counted its bytes when it was made.
     fn text(&self, text: &Text) -> u64 {
-        let wire = text.wire();
-        let counts = Counts::of(wire);
-        let escapes = match counts.escapes() {
-            Some(more) => more,
-            // Which of two backslashes begins an escape takes reading from the front.
-            None => wire.len() as u64 - text.len() as u64,
-        };
-        by_length(wire.len() as u64 - counts.other - escapes, counts.other)
+        by_length(text.len(), text.beyond_ascii())
     }
 }
 
 /// ascii / 3.6 + other / 2.5, over the common denominator and rounded up.
-fn by_length(ascii: u64, other: u64) -> u64 {
+fn by_length(length: usize, other: usize) -> u64 {
+    let (ascii, other) = ((length - other) as u64, other as u64);
     (ascii * 25 + other * 36).div_ceil(90)
-}
-
-/// What there is in some bytes, counted in one pass.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    /// Bytes outside of ASCII.
-    other: u64,
-    backslashes: u64,
-    /// Backslashes before another one.
-    pairs: u64,
-    /// Backslashes before a `u`.
-    long: u64,
-}
-
-impl Counts {
-    fn of(bytes: &[u8]) -> Self {
-        let mut found = Counts::default();
-        // In groups small enough for a byte to count, which the compiler turns into vector instructions.
-        for (start, group) in (0..).step_by(128).zip(bytes.chunks(128)) {
-            let after = &bytes[start + 1..(start + 1 + group.len()).min(bytes.len())];
-            let (mut pairs, mut long) = (0u8, 0u8);
-            for (byte, next) in group.iter().zip(after) {
-                pairs += u8::from((*byte == b'\\') & (*next == b'\\'));
-                long += u8::from((*byte == b'\\') & (*next == b'u'));
-            }
-            let other: u8 = group.iter().map(|byte| byte >> 7).sum();
-            let backslashes: u8 = group.iter().map(|byte| u8::from(*byte == b'\\')).sum();
-            found.other += u64::from(other);
-            found.backslashes += u64::from(backslashes);
-            found.pairs += u64::from(pairs);
-            found.long += u64::from(long);
-        }
-        found
-    }
-
-    /// How many bytes the inside of a JSON string is longer than its text, where that can be told without reading it from the front: each escape is one more,
-    /// `\u001f` five more.
-    fn escapes(self) -> Option<u64> {
-        (self.pairs == 0).then_some(self.backslashes + 4 * self.long)
-    }
 }
 
 /// The counter for a way of counting. It costs nothing until it counts.

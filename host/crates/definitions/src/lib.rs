@@ -34,7 +34,7 @@ pub use crate::agent::{AgentDef, Budget, Counting};
 pub use crate::chart::{ChartBundle, RoleDef};
 pub use crate::house::PluginDef;
 pub use crate::kind::Kind;
-pub use crate::load::{House, OWN, load, load_chart, load_policy, load_store};
+pub use crate::load::{House, OWN, answers_of, load, load_chart, load_policy, load_store};
 pub use crate::plugin_tests::{
     CaseFile, Expectations, ExpectedAnswer, ExpectedFailure, ExpectedPart, ExpectedResult,
     PluginCase, PluginTests, TextMatch, load_plugin_tests,

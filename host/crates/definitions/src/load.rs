@@ -53,11 +53,25 @@ pub struct House {
 }
 
 impl House {
+    /// What the operator has answered for good to questions of `agent`'s policy: the tools of the policy `answers-AGENT`, where there is one.
+    pub fn answers(&self, agent: &str) -> Option<&Overlay> {
+        let name = answers_of(agent);
+        self.policies.get(name.as_str()).map(|answers| &**answers)
+    }
+
     /// The warnings as a report.
     pub fn report(&self) -> Report {
         Report::new(self.warnings.clone(), self.sources.clone())
     }
 }
+
+/// The name of the policy that holds what was answered for good to questions of `agent`'s policy.
+pub fn answers_of(agent: &str) -> String {
+    format!("{ANSWERS}{agent}")
+}
+
+/// How the names of such policies begin.
+pub(crate) const ANSWERS: &str = "answers-";
 
 /// What a house consists of, below its directory: its definitions, what they refer to, and its records. No mount that an agent can write shows these.
 pub const OWN: &[&str] = &[

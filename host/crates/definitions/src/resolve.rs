@@ -6,7 +6,7 @@ use crate::context::{file_of, resolve_files};
 use crate::files::Found;
 use crate::house::{HouseFile, check_records};
 use crate::kind::{Kind, kind, parse};
-use crate::load::House;
+use crate::load::{ANSWERS, House};
 use crate::paths::Paths;
 use crate::policy as policy_rules;
 use crate::prefix::{self, Changes};
@@ -381,6 +381,15 @@ pub(crate) fn policy_file(walk: &mut Walk, node: &Node) -> Option<PolicyDraft> {
         .map_or_else(String::new, |n| format!("policy {}", **n));
     let overlay = policy_rules::rules(walk, &mut fields, label);
     fields.finish(walk, "a policy");
+    if let Some(agent) = name.as_ref().and_then(|name| name.strip_prefix(ANSWERS))
+        && overlay.says_more_than_tools()
+    {
+        walk.warning(
+            &node.place,
+            "only `tools` of this policy count: it answers questions and grants nothing else",
+            format!("write the other rules into the `policy` of the agent `{agent}`"),
+        );
+    }
     Some(PolicyDraft {
         name: name?,
         overlay,

@@ -145,13 +145,19 @@ impl Grant {
     /// The denial that an `ask` comes to when nobody can answer it.
     pub fn unanswered(&self) -> CallError {
         let rule = self.decided(Subject::Tool);
-        let asks = rule.map_or_else(|| "its policy".to_owned(), Because::described);
+        let asks = self.described(Subject::Tool);
         let message = format!(
             "`{}` is refused because {asks} wants a person to allow each call, and nobody is here to answer; \
              do without it, or run where somebody can be asked",
             self.tool
         );
         denied(message, rule)
+    }
+
+    /// The rule that decided `subject`, in words with its place.
+    pub fn described(&self, subject: Subject) -> String {
+        let rule = self.decided(subject);
+        rule.map_or_else(|| "its policy".to_owned(), Because::described)
     }
 
     fn refusal(&self) -> CallError {

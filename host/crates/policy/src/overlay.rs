@@ -147,6 +147,16 @@ impl Overlay {
         layer
     }
 
+    /// Whether it has rules beyond those on tools.
+    pub fn says_more_than_tools(&self) -> bool {
+        let tools = Overlay {
+            label: self.label.clone(),
+            tools: self.tools.clone(),
+            ..Overlay::default()
+        };
+        *self != tools
+    }
+
     /// The place of a built-in rule of this layer.
     pub fn built_in(&self) -> Place {
         Place::built_in(&self.label)

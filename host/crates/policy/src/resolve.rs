@@ -18,6 +18,8 @@ pub struct Request<'a> {
     /// Names below `root` that hold the house's own definitions and records: no mount that can be written shows them, or an agent could give itself
     /// what the operator did not. Empty where `root` is no house.
     pub own: &'a [&'a str],
+    /// What the operator has answered for good where a rule says `ask`. It answers questions and nothing else: what is denied stays denied.
+    pub answers: Option<&'a Overlay>,
     /// The tool that is to be called.
     pub tool: &'a ToolName,
 }

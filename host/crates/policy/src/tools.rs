@@ -24,8 +24,26 @@ fn in_layer<'a>(layer: &'a Overlay, tool: &str) -> Option<&'a Marked<ToolRule>> 
         .find(|rule| pattern::matches(&rule.pattern, tool))
 }
 
-/// The verdict and the rule that really decided: the ceiling's only where it says less. No match denies.
+/// The verdict and the rule that really decided: the ceiling's only where it says less, an answer's only where somebody would have to be asked. No match
+/// denies.
 fn verdict<'a>(
+    layers: &[&'a Overlay],
+    ceiling: Option<&'a Overlay>,
+    answers: Option<&'a Overlay>,
+    tool: &str,
+) -> (Verdict, Option<Ruling<'a>>) {
+    let asked = unanswered(layers, ceiling, tool);
+    let answer = answers
+        .filter(|_| asked.0 == Verdict::Ask)
+        .and_then(|answers| Some((in_layer(answers, tool)?, answers)));
+    match answer {
+        Some((rule, answers)) => (rule.verdict, Some((rule, answers))),
+        None => asked,
+    }
+}
+
+/// The same before anybody has answered.
+fn unanswered<'a>(
     layers: &[&'a Overlay],
     ceiling: Option<&'a Overlay>,
     tool: &str,
@@ -42,7 +60,12 @@ fn verdict<'a>(
 /// The verdict on the requested tool, with its line.
 pub(crate) fn decide(request: &Request<'_>, ledger: &mut Reasons) -> Verdict {
     let tool = request.tool;
-    let (verdict, ruling) = verdict(request.layers, request.ceiling, tool.as_str());
+    let (verdict, ruling) = verdict(
+        request.layers,
+        request.ceiling,
+        request.answers,
+        tool.as_str(),
+    );
     match ruling {
         Some((rule, layer)) => {
             let what = format!(
@@ -59,13 +82,17 @@ pub(crate) fn decide(request: &Request<'_>, ledger: &mut Reasons) -> Verdict {
     verdict
 }
 
-/// The verdict on each of `tools` under `layers`, in the order given. What `tools: allowed` offers are those that are not [`Verdict::Deny`].
+/// The verdict on each of `tools` under `layers`, and what was answered for good, in the order given. What `tools: allowed` offers are those that are not [`Verdict::Deny`].
 pub fn tools_open<'a>(
     layers: &[&Overlay],
     ceiling: Option<&Overlay>,
+    answers: Option<&Overlay>,
     tools: impl IntoIterator<Item = &'a ToolName>,
 ) -> Vec<(ToolName, Verdict)> {
-    let judge = |tool: &ToolName| (tool.clone(), verdict(layers, ceiling, tool.as_str()).0);
+    let judge = |tool: &ToolName| {
+        let (verdict, _) = verdict(layers, ceiling, answers, tool.as_str());
+        (tool.clone(), verdict)
+    };
     tools.into_iter().map(judge).collect()
 }
 
@@ -80,7 +107,7 @@ where
     S: AsRef<[&'a Overlay]>,
 {
     let mut stacks = stacks.into_iter();
-    stacks.any(|stack| verdict(stack.as_ref(), ceiling, tool.as_str()).0 != Verdict::Deny)
+    stacks.any(|stack| unanswered(stack.as_ref(), ceiling, tool.as_str()).0 != Verdict::Deny)
 }
 
 /// Those of `tools` that some stack would open, in the order given: what `tools: declared` offers.

@@ -2,12 +2,12 @@
 //!
 //! Policy is resolved for each call at the moment it begins. A refusal is an outcome like any other: the model reads what was refused and by which rule.
 
-use crate::grants;
 use crate::guards::{Inspected, labels_of, provenance_of};
 use crate::live::{CauseKind, RunEvent};
 use crate::record::Kind;
 use crate::round::{Finished, Progress, Slot};
 use crate::run::{Done, Run};
+use policy::Verdict;
 use sandbox::{Plugin, ToolRequest};
 use serde_json::json;
 use std::sync::Arc;
@@ -41,11 +41,11 @@ pub(crate) struct Ran {
     effect: Effect,
 }
 
-/// A call that may begin.
-struct Allowed {
+/// A call that may begin, once somebody has been asked where its grant says so.
+pub(crate) struct Allowed {
     plugin: Arc<Plugin>,
-    tool: ToolName,
-    grant: policy::Grant,
+    pub(crate) tool: ToolName,
+    pub(crate) grant: Arc<policy::Grant>,
 }
 
 impl Run<'_> {
@@ -119,7 +119,7 @@ impl Run<'_> {
     }
 
     /// Begin every call that may begin now; when all are over, end the round.
-    fn advance(&mut self, id: &Arc<str>) {
+    pub(crate) fn advance(&mut self, id: &Arc<str>) {
         let mut index = 0;
         loop {
             let Some(activity) = self.activities.get(id) else {
@@ -168,7 +168,7 @@ impl Run<'_> {
     }
 
     /// What repeating `call` does; a call that will be refused does nothing.
-    fn effect_of(&self, call: &ToolCall) -> Effect {
+    pub(crate) fn effect_of(&self, call: &ToolCall) -> Effect {
         ToolName::from_wire(&call.name)
             .and_then(|name| {
                 self.find_tool(&name)
@@ -179,63 +179,100 @@ impl Run<'_> {
 
     fn begin(&mut self, id: &Arc<str>, index: usize, call: &ToolCall) {
         let effect = self.new_effect();
-        let effect_id: Arc<str> = format!("{}/{effect}", self.id).into();
-        self.record(
-            Kind::Call,
-            &json!({
-                "effect": effect, "invocation": id, "call": call.id, "tool": call.name,
-                "arguments": call.arguments, "repeat": self.effect_of(call),
-            }),
-        );
+        let allowed = self.allow(call);
+        let asks = matches!(&allowed, Ok(allowed) if allowed.grant.verdict == Verdict::Ask);
+        let mut body = json!({
+            "effect": effect, "invocation": id, "call": call.id, "tool": call.name,
+            "arguments": call.arguments, "repeat": self.effect_of(call),
+        });
+        if asks {
+            body["asks"] = true.into();
+        }
+        self.record(Kind::Call, &body);
         self.show(RunEvent::Call {
-            id: effect_id.clone(),
+            id: self.effect_id(effect),
             tool: call.name.clone(),
             arguments: call.arguments.plain().into(),
         });
-        match self.allow(id, call) {
-            Err(refusal) => {
-                let outcome = Outcome::refused(refusal);
-                self.came_back(id, index, effect, &outcome, None);
-            }
-            Ok(allowed) => {
-                let context = self.call_context(effect);
-                let sandbox = self.services.sandbox.clone();
-                let guards = self.guards.clone();
-                let (invocation, arguments) = (id.clone(), call.arguments.clone());
-                let ran = Ran {
-                    provenance: provenance_of(&allowed.plugin),
-                    labels: labels_of(&allowed.plugin),
-                    effect: self.effect_of(call),
-                };
+        let begun = allowed.and_then(|allowed| {
+            self.count(id, &allowed.grant)?;
+            if asks {
+                self.ask_first(id, index, effect, (call, &allowed))?;
                 if let Some(slot) = self.slot(id, index) {
                     slot.progress = Progress::Running(effect);
                 }
-                self.start(effect, id, async move {
-                    let request = ToolRequest {
-                        tool: allowed.tool.tool(),
-                        arguments: &arguments.plain(),
-                        id: &effect_id,
-                        grant: &allowed.grant,
-                    };
-                    let mut outcome = sandbox.call(&allowed.plugin, request, &context).await;
-                    let inspected = guards
-                        .on_an_outcome(&allowed.plugin, &mut outcome, &context)
-                        .await;
-                    Done::Called(Box::new(Called {
-                        effect,
-                        invocation,
-                        slot: index,
-                        outcome,
-                        inspected,
-                        ran,
-                    }))
-                });
+            } else {
+                self.launch(id, index, effect, call, allowed);
             }
+            Ok(())
+        });
+        if let Err(refusal) = begun {
+            self.refuse_call(id, index, effect, refusal);
         }
     }
 
-    /// Whether `call` may begin, and with what.
-    fn allow(&mut self, id: &Arc<str>, call: &ToolCall) -> Result<Allowed, CallError> {
+    /// Have the sandbox run a call that nothing holds back.
+    pub(crate) fn launch(
+        &mut self,
+        id: &Arc<str>,
+        index: usize,
+        effect: u64,
+        call: &ToolCall,
+        allowed: Allowed,
+    ) {
+        let context = self.call_context(effect);
+        let sandbox = self.services.sandbox.clone();
+        let guards = self.guards.clone();
+        let effect_id = self.effect_id(effect);
+        let (invocation, arguments) = (id.clone(), call.arguments.clone());
+        let ran = Ran {
+            provenance: provenance_of(&allowed.plugin),
+            labels: labels_of(&allowed.plugin),
+            effect: self.effect_of(call),
+        };
+        if let Some(slot) = self.slot(id, index) {
+            slot.progress = Progress::Running(effect);
+        }
+        self.start(effect, id, async move {
+            let request = ToolRequest {
+                tool: allowed.tool.tool(),
+                arguments: &arguments.plain(),
+                id: &effect_id,
+                grant: &allowed.grant,
+            };
+            let mut outcome = sandbox.call(&allowed.plugin, request, &context).await;
+            let inspected = guards
+                .on_an_outcome(&allowed.plugin, &mut outcome, &context)
+                .await;
+            Done::Called(Box::new(Called {
+                effect,
+                invocation,
+                slot: index,
+                outcome,
+                inspected,
+                ran,
+            }))
+        });
+    }
+
+    /// A call that is not made has an outcome as well.
+    pub(crate) fn refuse_call(
+        &mut self,
+        id: &Arc<str>,
+        index: usize,
+        effect: u64,
+        refusal: CallError,
+    ) {
+        self.came_back(id, index, effect, &Outcome::refused(refusal), None);
+    }
+
+    /// An effect's name wherever it is shown, and the call id that its component sees.
+    pub(crate) fn effect_id(&self, effect: u64) -> Arc<str> {
+        format!("{}/{effect}", self.id).into()
+    }
+
+    /// Whether `call` may be made now, and with what. Whether somebody has to be asked first stands in the grant.
+    pub(crate) fn allow(&mut self, call: &ToolCall) -> Result<Allowed, CallError> {
         let known = ToolName::from_wire(&call.name)
             .and_then(|name| Some((self.find_tool(&name)?.0.clone(), name)));
         let Some((plugin, tool)) = known else {
@@ -252,36 +289,39 @@ impl Run<'_> {
         if let Some(why) = self.held.get(&call.id) {
             return Err(CallError::new(CallErrorKind::Denied, why.clone()));
         }
-        let layers = grants::layers(
+        let grant = self.grants.of(
             &self.services.house,
             &self.agent,
             &self.bundle,
-            self.snapshot.configuration(),
+            &self.snapshot,
+            &tool,
         );
-        let grant = grants::grant(&self.services.house, &layers, &tool);
-        if let Some(denial) = grant.denial() {
-            return Err(denial);
+        match grant.denial() {
+            Some(denial) => Err(denial),
+            None => Ok(Allowed {
+                plugin,
+                tool,
+                grant,
+            }),
         }
-        if grant.verdict == policy::Verdict::Ask {
-            return Err(grant.unanswered());
+    }
+
+    /// Count a call of the activity `id`, as long as it has any left.
+    fn count(&mut self, id: &Arc<str>, grant: &policy::Grant) -> Result<(), CallError> {
+        let Some(activity) = self.activities.get_mut(id) else {
+            return Ok(());
+        };
+        if activity.calls >= grant.limits.calls {
+            return Err(CallError::new(
+                CallErrorKind::Limit,
+                format!(
+                    "this turn has made its {} calls; finish with what you have, or the operator raises `limits: {{ calls: …/turn }}`",
+                    grant.limits.calls
+                ),
+            ));
         }
-        if let Some(activity) = self.activities.get_mut(id) {
-            if activity.calls >= grant.limits.calls {
-                return Err(CallError::new(
-                    CallErrorKind::Limit,
-                    format!(
-                        "this turn has made its {} calls; finish with what you have, or the operator raises `limits: {{ calls: …/turn }}`",
-                        grant.limits.calls
-                    ),
-                ));
-            }
-            activity.calls += 1;
-        }
-        Ok(Allowed {
-            plugin,
-            tool,
-            grant,
-        })
+        activity.calls += 1;
+        Ok(())
     }
 
     /// A call has come back from the sandbox.
@@ -300,7 +340,7 @@ impl Run<'_> {
         self.advance(&called.invocation);
     }
 
-    fn slot(&mut self, id: &Arc<str>, index: usize) -> Option<&mut Slot> {
+    pub(crate) fn slot(&mut self, id: &Arc<str>, index: usize) -> Option<&mut Slot> {
         self.activities.get_mut(id)?.slots.get_mut(index)
     }
 
@@ -353,7 +393,7 @@ impl Run<'_> {
         }
         let error = outcome.result.as_ref().err().map(ToString::to_string);
         self.show(RunEvent::Outcome {
-            id: format!("{}/{effect}", self.id).into(),
+            id: self.effect_id(effect),
             tool: call.name.clone(),
             ok: error.is_none(),
             error,

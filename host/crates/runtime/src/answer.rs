@@ -12,7 +12,9 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Item, ModelError, ModelErrorKind, Provenance, Reasoning, Reply, StopReason, Value};
+use types::{
+    Item, ModelError, ModelErrorKind, Provenance, Reasoning, Reply, StopReason, Text, Value,
+};
 
 /// A model that has answered, or failed to.
 pub(crate) struct Answered {
@@ -105,8 +107,9 @@ impl Run<'_> {
             );
             self.held.insert(last.id.clone(), why);
         }
+        let text = Text::from(&reply.text);
         let said = Item::Assistant {
-            text: (&reply.text).into(),
+            text: text.clone(),
             reasoning: reply.reasoning.clone(),
             calls: reply.calls.clone(),
             provenance: Provenance::Model(reply.model.clone()),
@@ -114,7 +117,7 @@ impl Run<'_> {
         let Some(activity) = self.activities.get_mut(id) else {
             return;
         };
-        activity.text = reply.text.clone();
+        activity.text = text;
         let kind = activity.kind;
         activity.cut_off = match reply.stop {
             StopReason::Length => activity.cut_off + 1,

@@ -58,6 +58,15 @@ pub struct FileChange {
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum RunEvent {
+    /// A person was asked whether a call may be made, and answered.
+    Permission {
+        /// The call's effect.
+        id: Arc<str>,
+        /// The tool.
+        tool: Arc<str>,
+        /// What was answered.
+        answer: &'static str,
+    },
     /// The run exists.
     Started {
         /// Its id.

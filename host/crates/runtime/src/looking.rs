@@ -56,6 +56,7 @@ pub async fn look(
             &states,
             &offers::signals(&bundle, &snapshot),
             offers::Measure {
+                somebody_answers: false,
                 schemas: &schemas,
                 estimator: counting.estimator(),
             },
@@ -189,7 +190,7 @@ pub async fn explain(
     };
     Ok(tools
         .iter()
-        .map(|tool| grants::grant(&services.house, &layers, tool))
+        .map(|tool| grants::grant(&services.house, &agent, &layers, tool))
         .collect())
 }
 

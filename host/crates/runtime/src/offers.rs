@@ -44,9 +44,11 @@ impl Schemas {
     }
 }
 
-/// How schemas are measured.
+/// How tools are judged, and their schemas measured.
 #[derive(Clone, Copy)]
 pub(crate) struct Measure<'a> {
+    /// Whether a tool that somebody must allow each time is open.
+    pub(crate) somebody_answers: bool,
     pub(crate) schemas: &'a Schemas,
     pub(crate) estimator: &'a dyn Estimator,
 }
@@ -62,6 +64,10 @@ pub(crate) fn offers(
     measure: Measure<'_>,
 ) -> Vec<ToolOffer> {
     let layers = grants::layers(house, agent, bundle, states.iter().copied());
+    let least = match measure.somebody_answers {
+        true => Verdict::Ask,
+        false => Verdict::Allow,
+    };
     let stacks = stacks(house, agent, bundle);
     let mut offers = Vec::new();
     for plugin in plugins {
@@ -73,10 +79,13 @@ pub(crate) fn offers(
             if !policy::could_open(&stacks, house.ceiling.as_ref(), &name) {
                 continue;
             }
-            let verdict = policy::tools_open(&layers, house.ceiling.as_ref(), [&name]);
-            let open = verdict
-                .iter()
-                .all(|(_, verdict)| *verdict == Verdict::Allow);
+            let verdict = policy::tools_open(
+                &layers,
+                house.ceiling.as_ref(),
+                house.answers(&agent.name),
+                [&name],
+            );
+            let open = verdict.iter().all(|(_, verdict)| *verdict >= least);
             offers.push(
                 measure
                     .schemas

@@ -26,6 +26,8 @@ pub enum Kind {
     Reply,
     /// A tool is about to be called: an effect.
     Call,
+    /// What a person answered to the question whether a call may be made.
+    Permission,
     /// What the call came to.
     Outcome,
     /// What something cost.
@@ -58,6 +60,7 @@ impl Kind {
             Kind::Think => "think",
             Kind::Reply => "reply",
             Kind::Call => "call",
+            Kind::Permission => "permission",
             Kind::Outcome => "outcome",
             Kind::Cost => "cost",
             Kind::Stopped => "stopped",

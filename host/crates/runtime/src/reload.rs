@@ -289,6 +289,7 @@ impl Run<'_> {
         self.services.house = generation.house;
         self.agent = generation.agent;
         self.bundle = generation.bundle;
+        self.grants.forget();
         if let Some(plugins) = generation.plugins {
             self.plugins = plugins;
         }

@@ -2,6 +2,7 @@
 
 use crate::inbox::Inbox;
 use crate::live::{Cause, Status};
+use crate::permission::Permit;
 use definitions::House;
 use std::sync::Arc;
 use types::{ContentHash, Model, ModelParameters};
@@ -18,6 +19,8 @@ pub struct RunRequest {
     pub ask: Ask,
     /// What a person says while it runs. Without one, and once it has ended, the run ends where it comes to rest.
     pub inbox: Option<Inbox>,
+    /// Who is asked where a rule says `ask`; without one such a call is refused.
+    pub permit: Option<Permit>,
     /// The run to go on with, by its full id; a new one when absent.
     pub resume: Option<String>,
 }

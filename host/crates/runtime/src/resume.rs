@@ -5,6 +5,7 @@
 
 use crate::RuntimeError;
 use crate::act::in_words;
+use crate::permission::PermissionRecord;
 use crate::record::Kind;
 use crate::summarise::Written;
 use chart::{SavedSnapshot, Snapshot};
@@ -14,7 +15,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
-use types::{Cost, Item, Outcome, Provenance, Reply, ToolResult};
+use types::{Cost, Item, Outcome, Provenance, Reply, ToolName, ToolResult};
 
 /// What a run was when it stopped.
 pub(crate) struct Resumed {
@@ -26,6 +27,8 @@ pub(crate) struct Resumed {
     pub(crate) summary: Option<Written>,
     pub(crate) prompt: Arc<str>,
     pub(crate) next_effect: u64,
+    /// Tools that a person has allowed for the whole run.
+    pub(crate) permitted: Vec<ToolName>,
     pub(crate) spent: Decimal,
 }
 
@@ -53,6 +56,7 @@ pub(crate) fn read(
         summary: None,
         prompt: "".into(),
         next_effect: 1,
+        permitted: Vec::new(),
         spent: Decimal::ZERO,
     };
     let mut stopped: Option<SavedSnapshot> = None;
@@ -82,6 +86,12 @@ pub(crate) fn read(
             Some(Kind::Reply) => {
                 if let Ok(reply) = serde_json::from_value::<Reply>(body["reply"].take()) {
                     round.begin(reply);
+                }
+            }
+            Some(Kind::Permission) => {
+                round.permitted(&body);
+                if let Ok(permission) = serde_json::from_value::<PermissionRecord>(body) {
+                    resumed.permitted.extend(permission.for_the_run());
                 }
             }
             Some(Kind::Call) => round.started(&body),
@@ -168,9 +178,16 @@ impl Round {
         self.calls.iter_mut().find(|made| &*made.id == id)
     }
 
+    /// A call has been recorded. One that a person must allow begins with the answer.
     fn started(&mut self, body: &Value) {
         if let Some(made) = self.made(body) {
-            made.started = true;
+            made.started = body["asks"] != true;
+        }
+    }
+
+    fn permitted(&mut self, body: &Value) {
+        if let Some(made) = self.made(body) {
+            made.started = body["answer"] != "no";
         }
     }
 
@@ -227,6 +244,7 @@ fn kind_of(record: &Record) -> Option<Kind> {
         Kind::Item,
         Kind::Reply,
         Kind::Call,
+        Kind::Permission,
         Kind::Outcome,
         Kind::Step,
         Kind::Migrated,

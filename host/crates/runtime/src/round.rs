@@ -3,7 +3,7 @@
 use crate::booking::UnderWay;
 use crate::think::Expected;
 use std::sync::Arc;
-use types::{CallErrorKind, Item, ToolCall, ToolResult, Value};
+use types::{CallErrorKind, Item, Text, ToolCall, ToolResult, Value};
 
 /// What an `invoke` named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +71,8 @@ pub(crate) struct Activity {
     pub(crate) under_way: Option<UnderWay>,
     /// Answers in a row that were cut off at the limit.
     pub(crate) cut_off: u32,
-    /// What the model said last.
-    pub(crate) text: Arc<str>,
+    /// What the model said last: the bytes that the conversation keeps.
+    pub(crate) text: Text,
     /// What the model said when it made the calls of the present round. It joins the conversation together with their results: other activities may be
     /// talking meanwhile, and providers want each result right behind the call it answers.
     pub(crate) said: Option<Item>,
@@ -98,7 +98,7 @@ impl Activity {
             waited: false,
             under_way: None,
             cut_off: 0,
-            text: "".into(),
+            text: Text::default(),
             said: None,
             slots: Vec::new(),
             for_model: true,

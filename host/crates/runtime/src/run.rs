@@ -3,10 +3,12 @@
 use crate::act::Called;
 use crate::answer::Answered;
 use crate::gather::{Gathered, Served};
+use crate::grants::Grants;
 use crate::guards::Guards;
 use crate::inbox::{Heard, Inbox, Message};
 use crate::live::{Cause, CauseKind, RunEvent, Status};
 use crate::loading::{find_agent, load_guards, load_plugins};
+use crate::permission::{Permissions, Permitted};
 use crate::record::{Kind, Pending};
 use crate::reload::{Prepared, Reloads};
 use crate::request::{Ask, Asked, RunEnd, RunRequest};
@@ -47,6 +49,7 @@ pub(crate) enum Done {
     Answered(Box<Answered>),
     Called(Box<Called>),
     Heard(Box<Heard>),
+    Permitted(Box<Permitted>),
     Summarised(Box<Summarised>),
 }
 
@@ -73,6 +76,10 @@ pub(crate) struct Run<'a> {
     pub(crate) ask: Ask,
     pub(crate) plugins: Vec<Arc<Plugin>>,
     pub(crate) guards: Guards,
+    /// What was granted to calls under the definitions and in the states of now.
+    pub(crate) grants: Grants,
+    /// Questions to a person whether a call may be made.
+    pub(crate) permissions: Permissions,
     /// Schemas of the plugins' tools, measured.
     pub(crate) schemas: offers::Schemas,
     pub(crate) snapshot: Snapshot,
@@ -287,6 +294,8 @@ impl<'a> Run<'a> {
             ask: request.ask,
             plugins,
             guards,
+            grants: Grants::default(),
+            permissions: Permissions::new(request.permit),
             schemas: offers::Schemas::default(),
             snapshot,
             effects,
@@ -506,6 +515,7 @@ impl<'a> Run<'a> {
             Done::Answered(answered) => self.answered(*answered),
             Done::Called(called) => self.called(*called),
             Done::Heard(heard) => self.heard(*heard),
+            Done::Permitted(permitted) => self.permitted(*permitted),
             Done::Summarised(summarised) => self.summarised(*summarised),
         }
         Ok(())
@@ -680,6 +690,7 @@ impl<'a> Run<'a> {
         self.next_effect = resumed.next_effect;
         self.prompt = resumed.prompt;
         self.spent = resumed.spent;
+        self.permissions.permit_for_the_run(resumed.permitted);
         // What was under way when the run stopped has its answers now.
         for item in resumed.mended {
             self.remember(item);

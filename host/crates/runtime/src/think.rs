@@ -176,6 +176,7 @@ impl Run<'_> {
             states,
             &offers::signals(&self.bundle, &self.snapshot),
             offers::Measure {
+                somebody_answers: self.permissions.somebody_answers(),
                 schemas: &self.schemas,
                 estimator: self.counting.estimator(),
             },

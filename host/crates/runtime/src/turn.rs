@@ -17,7 +17,7 @@ impl Run<'_> {
         };
         let data = Value::map([
             ("state", Value::text(activity.state.clone())),
-            ("text", Value::text(activity.text.clone())),
+            ("text", Value::text(&*activity.text.plain())),
             ("changed", Value::Bool(activity.changed)),
             ("calls", Value::Int(i64::from(activity.calls))),
             ("failed", Value::Int(i64::from(activity.failed))),

@@ -174,6 +174,7 @@ fn play(
         }],
         ask: Box::new(|_, _| Ok(None)),
         inbox: None,
+        permit: None,
         resume: None,
     };
     let mut looked = 0;

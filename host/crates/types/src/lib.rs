@@ -33,7 +33,7 @@ pub use payload::{
 pub use place::{Place, Severity};
 pub use price::{MONEY_DECIMALS, Price};
 pub use provider::{Dialect, Patience, ProviderConfig, ProviderKind, RateLimits, SecretRef};
-pub use text::Text;
+pub use text::{Text, beyond_ascii};
 pub use tool::{
     CallError, CallErrorKind, Effect, Outcome, Part, PluginName, Refusal, ToolName, ToolNameError,
     ToolSpec,

@@ -14,18 +14,23 @@ use std::sync::Arc;
 
 /// A text, kept as the inside of a JSON string. Two are equal when their texts are: there is one way to escape.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct Text(Bytes);
+pub struct Text {
+    wire: Bytes,
+    /// What budgets go by, counted once, while the text is at hand anyway: a turn measures a conversation without looking at it.
+    length: usize,
+    beyond_ascii: usize,
+}
 
 impl Text {
     /// The inside of the JSON string: UTF-8 without the quotation marks.
     pub fn wire(&self) -> &Bytes {
-        &self.0
+        &self.wire
     }
 
     /// The text itself; borrowed where nothing in it had to be escaped.
     pub fn plain(&self) -> Cow<'_, str> {
         // Escaping gives UTF-8; nothing else makes a `Text`.
-        let wire = std::str::from_utf8(&self.0).unwrap_or_default();
+        let wire = std::str::from_utf8(&self.wire).unwrap_or_default();
         match wire.find('\\') {
             None => Cow::Borrowed(wire),
             Some(first) => {
@@ -38,32 +43,34 @@ impl Text {
 
     /// Put the text itself into `room`, in place of what is there: for many texts one after the other.
     pub fn plain_into(&self, room: &mut String) {
-        let wire = std::str::from_utf8(&self.0).unwrap_or_default();
+        let wire = std::str::from_utf8(&self.wire).unwrap_or_default();
         room.clear();
         unescape(wire, wire.find('\\').unwrap_or(wire.len()), room);
     }
 
     /// The length of the text itself, in bytes.
     pub fn len(&self) -> usize {
-        let mut length = self.0.len();
-        let mut at = 0;
-        while let Some(found) = self.0[at..].iter().position(|byte| *byte == b'\\') {
-            // `\n` for one byte, `\u001f` for one byte.
-            let escape = if self.0.get(at + found + 1) == Some(&b'u') {
-                6
-            } else {
-                2
-            };
-            length -= escape - 1;
-            at += found + escape;
-        }
-        length
+        self.length
+    }
+
+    /// How many bytes of the text itself lie outside of ASCII.
+    pub fn beyond_ascii(&self) -> usize {
+        self.beyond_ascii
     }
 
     /// Whether there is no text.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.wire.is_empty()
     }
+}
+
+/// How many bytes of `text` lie outside of ASCII.
+pub fn beyond_ascii(text: &str) -> usize {
+    // In groups small enough for a byte to count, which the compiler turns into vector instructions.
+    let groups = text.as_bytes().chunks(128);
+    groups
+        .map(|group| usize::from(group.iter().map(|byte| byte >> 7).sum::<u8>()))
+        .sum()
 }
 
 /// Add the text of which `wire` is the inside of a JSON string, whose first escape stands at `first`, to `text`.
@@ -100,7 +107,11 @@ fn unescape(wire: &str, first: usize, text: &mut String) {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Text(escape::escape(text))
+        Text {
+            wire: escape::escape(text),
+            length: text.len(),
+            beyond_ascii: beyond_ascii(text),
+        }
     }
 }
 
@@ -181,6 +192,7 @@ mod tests {
             let kept = Text::from(&*text);
             prop_assert_eq!(&*kept.plain(), &*text);
             prop_assert_eq!(kept.len(), text.len());
+            prop_assert_eq!(kept.beyond_ascii(), text.bytes().filter(|byte| !byte.is_ascii()).count());
             let mut room = String::from("what was there");
             kept.plain_into(&mut room);
             prop_assert_eq!(&room, &text);

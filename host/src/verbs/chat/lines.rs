@@ -1,7 +1,7 @@
 //! Lines that a person types: edited on a terminal, read as they are from a pipe.
 
-use super::terminal::{Edited, Modes, Terminal};
 use crate::print;
+use crate::terminal::{Edited, Modes, Terminal};
 use std::io::BufRead;
 use std::sync::mpsc::Sender;
 
@@ -21,6 +21,8 @@ const LONGEST: u64 = 16 << 20;
 pub enum Typed {
     /// A message.
     Line(String),
+    /// Nothing, while somebody waits for the terminal.
+    Nothing,
     /// Nobody will type any more.
     End,
     /// Nothing can be read, and why.
@@ -52,6 +54,13 @@ impl Lines {
         }
     }
 
+    /// A line is going to be edited: what is to be printed stands above it.
+    pub fn lend(&self) {
+        if let Some(printer) = self.printer() {
+            print::lend_terminal(printer);
+        }
+    }
+
     /// The modes in which the terminal was found, if there is one.
     pub fn modes(&self) -> Option<Modes> {
         match self {
@@ -60,8 +69,16 @@ impl Lines {
         }
     }
 
-    /// The next message, asked for under a line that says `status`.
-    pub fn next(&mut self, status: &str) -> Typed {
+    /// The terminal, if there is one.
+    pub fn terminal(&mut self) -> Option<&mut Terminal> {
+        match self {
+            Lines::Terminal(terminal, _) => Some(terminal),
+            Lines::Pipe => None,
+        }
+    }
+
+    /// The next message, asked for under a line that says `status`. An empty line is none, but lets whoever is `waiting` have the terminal.
+    pub fn next(&mut self, status: &str, waiting: impl Fn() -> bool) -> Typed {
         if matches!(self, Lines::Terminal(..)) && !status.is_empty() {
             print::err_at_once(&format!("{status}\n"));
         }
@@ -71,6 +88,7 @@ impl Lines {
                 Lines::Pipe => piped(&mut std::io::stdin().lock(), LONGEST),
             };
             let line = match typed {
+                Typed::Line(line) if line.trim().is_empty() && waiting() => return Typed::Nothing,
                 Typed::Line(line) if line.trim().is_empty() => continue,
                 Typed::Line(line) => line,
                 typed => return typed,

@@ -4,22 +4,25 @@
 //! for the chart, Ctrl-C a request to stop what is under way.
 
 mod lines;
-mod terminal;
 
 use crate::asking::Asking;
 use crate::cli::Chat;
 use crate::exit::{Failure, NOT_SO, exit_code};
 use crate::interrupt::{Interrupts, Signal};
+use crate::permission::{Pending, permit};
 use crate::progress::Progress;
 use crate::run_of::run_of;
+use crate::terminal::GiveBack;
 use crate::{open, print, watch};
 use futures_util::{Stream, StreamExt, stream};
 use lines::{Lines, Typed};
-use runtime::{Inbox, Message, Observer, RunEvent, RunRequest};
+use runtime::{Inbox, Message, Observer, Permit, RunEvent, RunRequest};
+use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use terminal::GiveBack;
 use tokio::sync::mpsc;
 
 /// Two Ctrl-C within this time end the conversation, whatever is under way.
@@ -52,7 +55,7 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
             Some(_) => Interrupts::listen_at_terminal()?,
             None => Interrupts::listen()?,
         };
-        let (ask, mut inbox) = conversation(lines, broken.clone());
+        let (ask, mut inbox) = conversation(lines, services.house.root.clone(), broken.clone());
         ask.next(String::new());
         // Nothing is begun, and nothing is spent, before somebody has spoken.
         let first = tokio::select! {
@@ -67,6 +70,7 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
         let Some(Message::Said(first)) = first else {
             return Ok(None);
         };
+        let permit = ask.permit(&progress);
         let observer: Observer = {
             let progress = progress.clone();
             Arc::new(move |event: &RunEvent| {
@@ -83,6 +87,7 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
             asked,
             ask: asking.again(),
             inbox: Some(both(inbox, interrupts)),
+            permit,
             resume,
         };
         let run = runtime::run(
@@ -117,14 +122,25 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
 /// Why nothing more could be read, if that is how the conversation ended.
 type Broken = Arc<Mutex<Option<String>>>;
 
-/// Asks whoever types for the next line.
+/// What whoever types is asked for.
+enum Asked {
+    /// The next line, under one that says this.
+    Line(String),
+    /// Whether a call may be made.
+    Permission(Pending),
+}
+
+/// Asks whoever types.
+#[derive(Clone)]
 struct Asker {
-    questions: std::sync::mpsc::Sender<String>,
+    questions: std::sync::mpsc::Sender<Asked>,
     printer: Option<std::sync::mpsc::Sender<String>>,
+    /// Calls that wait for an answer.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Asker {
-    /// Ask under a line that says `status`. The terminal is lent from now on and not only once the prompt is there: nothing may come in between.
+    /// Ask for the next line under one that says `status`. The terminal is lent from now on and not only once the prompt is there: nothing may come in between.
     fn next(&self, status: String) {
         if let Some(printer) = &self.printer {
             if print::terminal_is_lent() {
@@ -133,37 +149,92 @@ impl Asker {
             }
             print::lend_terminal(printer.clone());
         }
-        if self.questions.send(status).is_err() {
+        if self.questions.send(Asked::Line(status)).is_err() {
             // Nobody to ask any more: the conversation is ending.
             print::take_terminal_back();
         }
     }
+
+    /// Where calls are allowed that a person must allow; only a terminal has a person at it.
+    fn permit(&self, progress: &Arc<Progress>) -> Option<Permit> {
+        let printer = self.printer.clone()?;
+        let (asker, progress) = (self.clone(), progress.clone());
+        Some(permit(move |pending| {
+            if print::terminal_is_lent() {
+                print::err("a call waits for your answer: send your line, or an empty one\n");
+            } else {
+                progress.make_room();
+                print::lend_terminal(printer.clone());
+            }
+            asker.waiting.fetch_add(1, Ordering::Relaxed);
+            // Whoever asked hears of it: the question is dropped, which is a no.
+            let _ = asker.questions.send(Asked::Permission(pending));
+        }))
+    }
 }
 
-/// A reader on a thread of its own, who asks for a line whenever the run comes to rest, and the inbox into which the lines go.
-fn conversation(mut lines: Lines, broken: Broken) -> (Asker, Inbox) {
-    let (questions, asked) = std::sync::mpsc::channel::<String>();
+/// A reader on a thread of its own, who asks for a line whenever the run comes to rest and for an answer whenever a call needs one, and the inbox into which
+/// the lines go.
+fn conversation(mut lines: Lines, house: PathBuf, broken: Broken) -> (Asker, Inbox) {
+    let (questions, asked) = std::sync::mpsc::channel::<Asked>();
     let (said, heard) = mpsc::unbounded_channel::<Message>();
+    let waiting = Arc::new(AtomicUsize::new(0));
     let asker = Asker {
         questions,
         printer: lines.printer(),
+        waiting: waiting.clone(),
     };
     std::thread::spawn(move || {
-        // The sender goes when the run is over.
-        while let Ok(status) = asked.recv() {
-            let status = asked.try_iter().last().unwrap_or(status);
-            let typed = lines.next(&status);
-            // Whoever rested again meanwhile, as a timer came, has asked for this same line.
-            while asked.try_recv().is_ok() {}
-            print::take_terminal_back();
-            match typed {
-                Typed::Line(line) => {
-                    if said.send(Message::Said(line)).is_err() {
+        let mut pending: VecDeque<Pending> = VecDeque::new();
+        let mut line: Option<String> = None;
+        loop {
+            if pending.is_empty() && line.is_none() {
+                // The sender goes when the run is over.
+                match asked.recv() {
+                    Ok(Asked::Line(status)) => line = Some(status),
+                    Ok(Asked::Permission(question)) => pending.push_back(question),
+                    Err(_) => return,
+                }
+            }
+            for more in asked.try_iter() {
+                match more {
+                    Asked::Line(status) => line = Some(status),
+                    Asked::Permission(question) => pending.push_back(question),
+                }
+            }
+            if let Some(question) = pending.pop_front() {
+                waiting.fetch_sub(1, Ordering::Relaxed);
+                lines.lend();
+                if let Some(terminal) = lines.terminal() {
+                    let answer = question.put_to(terminal, &house);
+                    // What follows from the answer may ask for a line at once.
+                    print::take_terminal_back();
+                    question.reply(answer);
+                }
+                continue;
+            }
+            let Some(status) = line.take() else {
+                continue;
+            };
+            lines.lend();
+            match lines.next(&status, || waiting.load(Ordering::Relaxed) > 0) {
+                Typed::Line(typed) => {
+                    // Whoever rested again meanwhile, as a timer came, has asked for this same line.
+                    for more in asked.try_iter() {
+                        if let Asked::Permission(question) = more {
+                            pending.push_back(question);
+                        }
+                    }
+                    print::take_terminal_back();
+                    if said.send(Message::Said(typed)).is_err() {
                         return;
                     }
                 }
-                Typed::End => return,
+                // The call that waits comes first, then the line is asked for again.
+                Typed::Nothing => line = Some(status),
+                Typed::End => return print::take_terminal_back(),
                 Typed::Broken(why) => {
+                    print::take_terminal_back();
                     if let Ok(mut broken) = broken.lock() {
                         *broken = Some(why);
                     }

@@ -112,6 +112,7 @@ pub fn grant(layers: &[&Overlay], ceiling: Option<&Overlay>, name: &str) -> Gran
         root: Path::new(ROOT),
         layers,
         ceiling,
+        answers: None,
         tool: &tool(name),
     })
 }

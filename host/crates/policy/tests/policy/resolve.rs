@@ -3,6 +3,7 @@
 use crate::common::*;
 use charthouse_policy::Access::{ReadOnly, ReadWrite};
 use charthouse_policy::*;
+use std::path::Path;
 use std::time::Duration;
 use types::{Bytes, CallErrorKind};
 
@@ -265,6 +266,59 @@ fn plugin_call_without_a_policy_allows_the_named_tool_and_nothing_else() {
 }
 
 #[test]
+fn an_answer_lifts_what_would_be_asked_and_nothing_else() {
+    let asks = layer("asks", |asks| {
+        asks.tools = vec![
+            rule(Verdict::Ask, "fs.*"),
+            rule(Verdict::Deny, "fs.edit"),
+            rule(Verdict::Allow, "fs.read"),
+        ]
+    });
+    let answers = layer("answers", |answers| {
+        answers.tools = vec![
+            rule(Verdict::Allow, "*"),
+            rule(Verdict::Deny, "fs.read"),
+            rule(Verdict::Deny, "fs.list"),
+        ]
+    });
+    let verdict = |ceiling: Option<&Overlay>, name: &str| {
+        let grant = resolve(&Request {
+            own: &[],
+            root: Path::new(ROOT),
+            layers: &[&asks],
+            ceiling,
+            answers: Some(&answers),
+            tool: &tool(name),
+        });
+        (grant.verdict, grant.because[0].rule())
+    };
+    let says = |verdict, place: &str| (verdict, place.to_owned());
+    assert_eq!(
+        verdict(None, "fs.write"),
+        says(Verdict::Allow, "answers.yaml:1")
+    );
+    assert_eq!(
+        verdict(None, "fs.list"),
+        says(Verdict::Deny, "answers.yaml:3")
+    );
+    assert_eq!(verdict(None, "fs.edit"), says(Verdict::Deny, "asks.yaml:2"));
+    assert_eq!(
+        verdict(None, "fs.read"),
+        says(Verdict::Allow, "asks.yaml:3")
+    );
+    assert_eq!(verdict(None, "search.grep").0, Verdict::Deny);
+    let ceiling = layer("ceiling", |ceiling| {
+        ceiling.tools = vec![rule(Verdict::Ask, "*"), rule(Verdict::Deny, "fs.write")]
+    });
+    assert_eq!(verdict(Some(&ceiling), "fs.write").0, Verdict::Deny);
+    // Who may ask the operator may also have been answered by the operator.
+    assert_eq!(
+        verdict(Some(&ceiling), "fs.read"),
+        says(Verdict::Deny, "answers.yaml:2")
+    );
+}
+
+#[test]
 fn context_maps_learn_what_is_open_and_what_could_be() {
     let (house, act) = (
         house(),
@@ -273,7 +327,7 @@ fn context_maps_learn_what_is_open_and_what_could_be() {
         }),
     );
     let all = ["fs.read", "patch.apply", "fs.edit"].map(tool);
-    let open = tools_open(&[&house], None, &all);
+    let open = tools_open(&[&house], None, None, &all);
     assert_eq!(
         open.iter().map(|(_, verdict)| *verdict).collect::<Vec<_>>(),
         [Verdict::Allow, Verdict::Deny, Verdict::Deny]

@@ -1,4 +1,4 @@
-//! The terminal of a conversation: lines are edited on it, what is said meanwhile is printed above them, and it is given back as it was found.
+//! The terminal: lines are edited on it, what is said meanwhile is printed above them, and it is given back as it was found.
 
 use crate::print;
 use rustix::process::getpgrp;
@@ -85,6 +85,11 @@ impl Terminal {
             }
             Err(error) => Edited::Broken(format!("the terminal cannot be read: {error}")),
         }
+    }
+
+    /// Drop what was typed before anybody asked.
+    pub fn forget_keys(&self) {
+        let _ = tcflush(std::io::stdin(), QueueSelector::IFlush);
     }
 
     /// Let the arrow keys bring `line` back.
