@@ -87,6 +87,7 @@ impl Bench<'_> {
             layers: &layers,
             ceiling: None,
             own: &[],
+            answers: None,
             tool: &tool,
         });
         if grant.verdict == Verdict::Ask {
