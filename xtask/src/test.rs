@@ -64,6 +64,7 @@ pub fn run() -> Result<()> {
             cargo()
                 .args(["test", "--locked", "--manifest-path"])
                 .arg(root().join(workspace).join("Cargo.toml"))
+                .args(["--workspace", "--all-features"])
                 .env("CARGO_TARGET_DIR", target().join("wasm").join(build)),
         )?;
     }
