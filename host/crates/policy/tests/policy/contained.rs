@@ -46,6 +46,7 @@ fn a_mount_that_can_be_written_does_not_show_the_house() {
             root: Path::new(ROOT),
             layers: &[&base],
             ceiling: None,
+            answers: None,
             tool: &tool("fs.write"),
         })
     };
