@@ -44,7 +44,7 @@ pub struct Expectations {
 #[derive(Clone, Debug)]
 pub enum ExpectedResult {
     /// An answer.
-    Answer(ExpectedAnswer),
+    Answer(Box<ExpectedAnswer>),
     /// A failure.
     Failure(ExpectedFailure),
 }
@@ -99,7 +99,7 @@ pub(super) fn read(walk: &mut Walk, node: &Node) -> Option<Expectations> {
         );
     }
     let result = match error {
-        None => ExpectedResult::Answer(answer),
+        None => ExpectedResult::Answer(Box::new(answer)),
         Some((_, node)) => ExpectedResult::Failure(failure(walk, node)?),
     };
     let refused = fields.take("refused").map(|n| {
