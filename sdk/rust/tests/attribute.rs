@@ -186,7 +186,7 @@ mod with_schemars {
         shape: Serde<Shape>,
     ) -> String {
         match shape.0 {
-            Shape::Circle { radius } => format!("{:.2}", 3.14 * radius * radius),
+            Shape::Circle { radius } => format!("{:.2}", 3.0 * radius * radius),
             Shape::Square(side) => format!("{:.2}", side * side),
         }
     }
