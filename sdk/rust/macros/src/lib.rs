@@ -18,7 +18,7 @@ use syn::parse_macro_input;
 /// error becomes a `Failure`. `#[tool(effect = none)]` (or `idempotent`, `once`) says what repeating a call does; `once` is the default. `#[tool(name = "…")]`
 /// gives the tool another name than the function's. The function stays an ordinary function.
 ///
-/// ```
+/// ```ignore (it is tried in charthouse-sdk, which this crate does not know)
 /// use charthouse_sdk::{Failure, export_tools, tool};
 ///
 /// /// Greets a person by name.
