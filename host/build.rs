@@ -1,6 +1,9 @@
-//! Puts the first-party components into the binary, where they have been built: `charthouse init` writes them out.
+//! Puts the first-party components into the binary, where they have been built: `charthouse init` writes them out. And the templates of new plugins.
 //!
 //! They are looked for in `CHARTHOUSE_PLUGINS` and then in `target/plugins`. A binary built without them works and says how to add them.
+
+#[path = "build/templates.rs"]
+mod templates;
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -36,4 +39,6 @@ fn main() {
     code.push_str("]\n");
     let out = PathBuf::from(std::env::var("OUT_DIR").unwrap_or_default());
     std::fs::write(out.join("components.rs"), code).expect("cannot write to OUT_DIR");
+    let root = here.join("..").canonicalize().unwrap_or(here);
+    templates::write(&root, &out);
 }

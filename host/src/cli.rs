@@ -2,10 +2,14 @@
 
 mod generations;
 mod memory;
+mod new;
+mod plugin;
 mod supply;
 
 pub use generations::{PluginRollback, PluginShadow, PluginSwap};
 pub use memory::{MemoryAdd, MemoryList, MemoryVerb};
+pub use new::{NewPlugin, NewVerb};
+pub use plugin::PluginTest;
 pub use supply::{DevOption, PluginAdd, PluginPin, PluginRemove, PluginRestore, PluginUpdate};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -52,7 +56,10 @@ pub enum Verb {
         after_help = "Examples:\n  charthouse chat coder\n  charthouse chat coder --resume latest\n  echo \"What is here?\" | charthouse chat assistant"
     )]
     Chat(Chat),
-    /// Look at plugins, call their tools, add and update them
+    /// Begin something of one's own
+    #[command(subcommand)]
+    New(NewVerb),
+    /// Look at plugins, call and test their tools, add and exchange them
     #[command(subcommand)]
     Plugin(PluginVerb),
     /// Draw a chart, or run it by itself on a virtual clock
@@ -226,6 +233,19 @@ pub enum PluginVerb {
         #[arg(long)]
         json: bool,
     },
+    /// Run cases written as YAML against a component
+    ///
+    /// A file of cases begins with `tests: NAME`, then has `cases`, each with `name`, `tool`, `arguments`, and `expect`: `text`, `json`, `json_has`, `ok`
+    /// (a list of parts, or `any`) or `error` (a kind, or `{ kind, message }`), and `refused`, `log`, `files`, `state`, `max_fuel`, `max_memory`. A text is
+    /// meant exactly, or is a map of `equals`, `contains`, `lacks` and `matches` (a regular expression). `files` are what the case's own directory holds before
+    /// the call, `state` what the plugin's state holds; `policy` and `env` lie over the policy. Mounts count from the case's own directory.
+    ///
+    /// Without --policy a case may call the tool it names, and sees its files read-only as /workspace. The clock stands still and chance is seeded, so a case
+    /// comes to the same each time. Exits with 1 where a case is not as expected, and with 3 where a file of cases is wrong.
+    #[command(
+        after_help = "Examples:\n  charthouse plugin test target/plugins/fs.wasm plugins/fs/cases.yaml\n  charthouse plugin test greet.wasm cases --policy policy.yaml --json"
+    )]
+    Test(PluginTest),
     /// Put another component in a plugin's place
     ///
     /// It is checked first: whether it is a component, says what it offers when it is asked with no grants at all, still has what the definitions use, and

@@ -1,4 +1,4 @@
-//! What travels in the binary: the shipped definitions, each also a file under `charts/`, and the first-party components.
+//! What travels in the binary: the shipped definitions, each also a file under `charts/`, the first-party components, and the templates of new plugins.
 
 /// A file of a new house: where it goes, and what it says.
 pub struct Shipped {
@@ -45,3 +45,16 @@ pub const DEFINITIONS: &[Shipped] = shipped! {
 
 /// First-party components by name. Empty in a binary that was built before them.
 pub const COMPONENTS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/components.rs"));
+
+/// The files of a new plugin in one language, by the path they get in it.
+pub struct Template {
+    /// The language, as the command line has it.
+    pub language: &'static str,
+    /// The least that builds.
+    pub template: &'static [(&'static str, &'static [u8])],
+    /// What a worked example has in the place of some of them, and beside them.
+    pub example: &'static [(&'static str, &'static [u8])],
+}
+
+/// A template for each language.
+pub const TEMPLATES: &[Template] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));

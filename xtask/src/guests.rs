@@ -110,6 +110,15 @@ const WAYS: [(&str, Way); 4] = [
 /// Names the only way to take, to try out the later ones on a machine where an earlier one works.
 const ONLY_FROM: &str = "CHARTHOUSE_TARGET_FROM";
 
+/// What cargo must be told where the target's standard library does not lie where the compiler looks: a variable and its value.
+pub fn target_flags() -> Result<Option<(&'static str, String)>> {
+    let sysroot = ensure_target()?;
+    Ok(sysroot.map(|sysroot| {
+        let flags = format!("--sysroot={}", sysroot.display());
+        ("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", flags)
+    }))
+}
+
 /// The target's standard library, by the first way that leads to it. What comes back is where it lies, unless it lies where the compiler looks.
 fn ensure_target() -> Result<Option<PathBuf>> {
     let only = std::env::var(ONLY_FROM).ok();

@@ -7,6 +7,7 @@ mod distribution;
 mod docs;
 mod guests;
 mod languages;
+mod sdk;
 mod shell;
 mod test;
 mod wire;
@@ -22,6 +23,7 @@ cargo xtask VERB
   demo [-- DIR]        the main job on the embedded provider: survey DIR (default: this repository)
   test                 everything CI checks: fmt, clippy, tests, doc tests, arrows, generated docs
   languages            build the test guests in C, JavaScript and Python, with toolchains from their registries
+  sdk [-- LANG…]       for each language the template and the example, built and called (needs what it can install)
   wire [-- litellm]    the providers' dialects against servers that others have written (needs Python and Node)
   conformance          the statechart conformance cases
   fuzz [--seconds N]   inputs that nobody would write, for everything that reads what strangers write
@@ -53,6 +55,7 @@ fn run() -> Result<()> {
         Some("demo") => demo::run(&rest),
         Some("test") => test::run(),
         Some("languages") => languages::run_all().map(|_| ()),
+        Some("sdk") => sdk::run(&rest),
         Some("wire") => wire::run(&rest),
         Some("conformance") => test::conformance(),
         Some("fuzz") => test::fuzz(&rest),

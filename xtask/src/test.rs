@@ -34,8 +34,11 @@ pub fn run() -> Result<()> {
     ]))?;
     // The program that whole-system tests start.
     shell::run(cargo().args(["build", "--locked", "--package", "charthouse"]))?;
+    // A test builds a plugin as its author would.
+    let flags = guests::target_flags()?;
     let with_guests = |command: &mut Command| {
         command
+            .envs(flags.clone())
             .env("CHARTHOUSE_TEST_PLUGINS", &plugins)
             .env("CHARTHOUSE_TEST_GUESTS", &test_guests)
             .env("CHARTHOUSE_TEST_BIN", target().join("debug/charthouse"))
@@ -70,6 +73,7 @@ pub fn run() -> Result<()> {
             cargo()
                 .args(["test", "--locked", "--manifest-path"])
                 .arg(root().join(workspace).join("Cargo.toml"))
+                .args(["--workspace", "--all-features"])
                 .env("CARGO_TARGET_DIR", target().join("wasm").join(build)),
         )?;
     }

@@ -1,5 +1,6 @@
 //! One file per verb.
 
+mod cases;
 mod chart;
 mod chat;
 mod check;
@@ -10,6 +11,7 @@ mod init;
 mod journal;
 mod ledger;
 mod memory;
+mod new;
 mod plugin;
 mod policy;
 mod run;
@@ -26,6 +28,7 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Check(options) => check::run(&options),
         Verb::Run(options) => run::run(&options),
         Verb::Chat(options) => chat::run(&options),
+        Verb::New(verb) => new::run(&verb),
         Verb::Plugin(verb) => plugin::run(&verb),
         Verb::Chart(verb) => chart::run(&verb),
         Verb::Context(verb) => context::run(&verb),

@@ -1,6 +1,8 @@
 //! `plugin`: what components are, calling one of their tools by hand, and exchanging them.
 
 mod exchange;
+mod inspect;
+mod test;
 
 use super::supply;
 use crate::cli::{DevOption, PluginVerb};
@@ -27,7 +29,7 @@ pub fn run(verb: &PluginVerb) -> Result<u8, Failure> {
             house,
             pins,
             json,
-        } => inspect(&Named::find(component, &house.house, *pins)?, *json),
+        } => inspect::run(&Named::find(component, &house.house, *pins)?, *json),
         PluginVerb::Call {
             component,
             tool,
@@ -44,6 +46,7 @@ pub fn run(verb: &PluginVerb) -> Result<u8, Failure> {
             let named = Named::find(component, &house.house, *pins)?;
             call(&named, tool, arguments, policy.as_deref(), *dry_run, *json)
         }
+        PluginVerb::Test(options) => test::run(options),
         PluginVerb::Add(options) => supply::add(options),
         PluginVerb::Update(options) => supply::update(options),
         PluginVerb::Restore(options) => supply::restore(options),
@@ -165,56 +168,6 @@ fn described(plugin: &Plugin) -> Value {
     })
 }
 
-fn inspect(named: &Named, as_json: bool) -> Result<u8, Failure> {
-    let sandbox = open::sandbox(named.cache.clone(), None);
-    let plugin = open::block_on(named.load(&sandbox))??;
-    if as_json {
-        print::json(&described(&plugin))?;
-        return Ok(0);
-    }
-    let info = plugin.info();
-    let mut text = format!(
-        "{} ({}, {})\n  content  {}\n  kinds    {}\n  can use  {}\n",
-        plugin.name(),
-        plugin.path().display(),
-        types::Bytes(info.size),
-        info.hash,
-        info.kinds
-            .iter()
-            .map(|kind| json!(kind).as_str().unwrap_or_default().to_owned())
-            .collect::<Vec<_>>()
-            .join(", "),
-        needs(&info.imports).join(", "),
-    );
-    for tool in &info.tools {
-        let effect = json!(tool.effect);
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "\n{}.{}  (says repeating it has the effect: {})",
-            plugin.name(),
-            tool.name,
-            effect.as_str().unwrap_or_default()
-        );
-        for line in tool.description.lines() {
-            let _ = writeln!(text, "  {line}");
-        }
-        let _ = writeln!(text, "  {}", tool.parameters);
-    }
-    if !info.left_out.is_empty() {
-        text.push_str("\nleft out (exported, but no tool)\n");
-    }
-    for left_out in &info.left_out {
-        let _ = writeln!(text, "  {}\n    {}", left_out.function, left_out.reason);
-    }
-    text.push_str("\nimports\n");
-    for import in &info.imports {
-        let _ = writeln!(text, "  {import}");
-    }
-    print::out(&text)?;
-    Ok(0)
-}
-
 fn call(
     named: &Named,
     tool: &str,
@@ -285,13 +238,7 @@ fn staged_text(staged: &Staged) -> String {
 fn grant(full: &ToolName, policy: Option<&Path>) -> Result<::policy::Grant, Failure> {
     let overlay = match policy {
         None => Overlay::only(full),
-        Some(path) => {
-            let (overlay, warnings) = definitions::load_policy(path).map_err(|report| {
-                Failure::report(DEFINITIONS, report.render(print::color_on_stderr()))
-            })?;
-            print::err(&warnings.render(print::color_on_stderr()));
-            overlay
-        }
+        Some(path) => policy_file(path)?,
     };
     let root = std::env::current_dir()
         .and_then(|directory| directory.canonicalize())
@@ -309,6 +256,15 @@ fn grant(full: &ToolName, policy: Option<&Path>) -> Result<::policy::Grant, Fail
         own: &[],
         tool: full,
     }))
+}
+
+/// The policy in the file at `path`; its warnings are printed.
+fn policy_file(path: &Path) -> Result<Overlay, Failure> {
+    let color = print::color_on_stderr();
+    let (overlay, warnings) = definitions::load_policy(path)
+        .map_err(|report| Failure::report(DEFINITIONS, report.render(color)))?;
+    print::err(&warnings.render(color));
+    Ok(overlay)
 }
 
 /// The host's own tool for native commands, which is no component.

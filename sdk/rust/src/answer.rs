@@ -35,6 +35,17 @@ impl Failure {
     }
 }
 
+/// What the file system refused is denied, anything else has failed. Say more with `map_err` where more is known: which path, and what to do instead.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        match error.kind() {
+            PermissionDenied | ReadOnlyFilesystem => Failure::denied(error.to_string()),
+            _ => Failure::failed(error.to_string()),
+        }
+    }
+}
+
 impl Part {
     /// A part of plain text.
     pub fn text(text: impl Into<String>) -> Self {
@@ -96,6 +107,13 @@ impl Answer for String {
 impl Answer for &str {
     fn into_parts(self) -> Result<Vec<Part>, Failure> {
         Ok(vec![Part::text(self)])
+    }
+}
+
+/// Nothing to say: an answer without parts.
+impl Answer for () {
+    fn into_parts(self) -> Result<Vec<Part>, Failure> {
+        Ok(Vec::new())
     }
 }
 

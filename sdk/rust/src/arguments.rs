@@ -38,6 +38,16 @@ impl Complaints {
         self.messages.push(message.into());
     }
 
+    /// Say `what` is wrong with the value here.
+    #[cfg(feature = "schemars")]
+    pub(crate) fn wrong(&mut self, what: &str) {
+        let message = match self.path.is_empty() {
+            true => what.to_owned(),
+            false => format!("`{}`: {what}", self.path.concat()),
+        };
+        self.messages.push(message);
+    }
+
     /// Read a member `name` of the object here.
     pub(crate) fn inside<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
         let step = match self.path.is_empty() || name.starts_with('[') {
@@ -117,6 +127,9 @@ scalar!(u64, {"type": "integer", "minimum": 0}, "a whole number of at least 0", 
 });
 scalar!(u32, {"type": "integer", "minimum": 0}, "a whole number from 0 to 4294967295", |value| {
     whole(value).and_then(|number| number.try_into().ok())
+});
+scalar!(usize, {"type": "integer", "minimum": 0}, "a whole number from 0 to 4294967295", |value| {
+    whole(value).and_then(|number| u32::try_from(number).ok()).map(|number| number as usize)
 });
 scalar!(NonZeroU64, {"type": "integer", "minimum": 1}, "a whole number of at least 1", |value| {
     whole(value).and_then(|number| u64::try_from(number).ok()).and_then(NonZeroU64::new)

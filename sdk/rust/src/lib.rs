@@ -12,35 +12,28 @@
 //! | guard | [`GuardPlugin`] | [`export_guard!`] | what may pass to the model and from it |
 //!
 //! ```
-//! use charthouse_sdk::{Failure, Tool, ToolPlugin, arguments, export_tool};
+//! use charthouse_sdk::{Failure, export_tools, tool};
 //!
-//! arguments! {
-//!     /// Whom to greet.
-//!     struct Greet {
-//!         /// The person's name.
-//!         name: String,
-//!         /// How often; once when absent.
-//!         times: u64 = 1,
-//!     }
-//! }
-//!
-//! fn greet(arguments: Greet) -> Result<String, Failure> {
-//!     if arguments.times > 10 {
+//! /// Greets a person by name.
+//! #[tool(effect = none)]
+//! fn greet(
+//!     /// The person's name.
+//!     name: String,
+//!     /// How often; once when absent.
+//!     #[default(1)]
+//!     times: u64,
+//! ) -> Result<String, Failure> {
+//!     if times > 10 {
 //!         return Err(Failure::invalid("`times` is at most 10: nobody listens for longer"));
 //!     }
-//!     Ok(vec![format!("Hello, {}!", arguments.name); arguments.times as usize].join("\n"))
+//!     Ok(vec![format!("Hello, {name}!"); times as usize].join("\n"))
 //! }
 //!
-//! struct Greeter;
-//!
-//! impl ToolPlugin for Greeter {
-//!     fn tools() -> Vec<Tool> {
-//!         vec![Tool::new("greet", "Greets a person by name.", greet)]
-//!     }
-//! }
-//!
-//! export_tool!(Greeter);
+//! export_tools!(greet);
 //! ```
+//!
+//! [`tool`](macro@tool) makes a tool of a function, `#[derive(Argument)]` lets a type of one's own stand in its arguments. What they are made of can be used by
+//! hand too: [`arguments!`], [`Tool`] and [`export_tool!`].
 //!
 //! What a plugin does is plain Rust, so `cargo test` tests it natively; [`log`], [`state`] and [`model`] have stand-ins there. The feature
 //! `files` adds [`files`]: the mounts that a call was granted, and reading, listing and replacing files in them.
@@ -52,10 +45,13 @@ mod context;
 mod declare;
 #[cfg(feature = "files")]
 pub mod files;
+mod function;
 mod guard;
 pub mod log;
 mod memory;
 pub mod model;
+#[cfg(feature = "schemars")]
+mod serde_type;
 pub mod state;
 mod summary;
 mod tool;
@@ -63,9 +59,13 @@ mod tool;
 pub use answer::{Answer, Json};
 pub use arguments::{Argument, Complaints, parse};
 pub use bindings::imports::charthouse::plugin::types::{Blob, Failure, Part};
+pub use charthouse_sdk_macros::{Argument, tool};
 pub use context::{ContextPlugin, Fragment, Request};
+pub use function::ToolFunction;
 pub use guard::{Direction, GuardPlugin, Subject, Verdict};
 pub use memory::{Change, Entry, Layer, MemoryPlugin, Snapshot};
+#[cfg(feature = "schemars")]
+pub use serde_type::Serde;
 pub use summary::{SummaryPlugin, SummaryRequest, Turn};
 pub use tool::{Call, Effect, Tool, ToolPlugin};
 
@@ -76,6 +76,7 @@ pub mod expansion {
     pub use crate::declare::{
         description, finish, object, plain, schema_of_choices, schema_of_field,
     };
-    pub use crate::tool::{exported_invoke, exported_specs};
+    pub use crate::function::typed;
+    pub use crate::tool::{exported_invoke, exported_specs, read};
     pub use serde_json::{Map, Value};
 }

@@ -87,6 +87,26 @@ impl Tool {
         &self.name
     }
 
+    /// What the model reads about it.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// JSON Schema of its arguments.
+    pub fn parameters(&self) -> Value {
+        (self.parameters)()
+    }
+
+    /// What repeating a call does.
+    pub fn effects(&self) -> Effect {
+        self.effect
+    }
+
+    /// Call it with `arguments`, as a test does.
+    pub fn call(&self, arguments: Value) -> Result<Vec<Part>, Failure> {
+        (self.run)(Call::new(self.name(), arguments))
+    }
+
     fn spec(&self) -> raw::Spec {
         raw::Spec {
             name: self.name.to_string(),
@@ -120,9 +140,17 @@ pub trait ToolPlugin {
 }
 
 fn read_arguments<A: Argument>(arguments: Value) -> Result<A, Failure> {
+    read(&arguments, A::read)
+}
+
+/// Read arguments with `reader`; everything it complained of is one failure.
+#[doc(hidden)]
+pub fn read<T>(
+    arguments: &Value,
+    reader: impl FnOnce(&Value, &mut Complaints) -> Option<T>,
+) -> Result<T, Failure> {
     let mut complaints = Complaints::default();
-    let read = A::read(&arguments, &mut complaints);
-    match read {
+    match reader(arguments, &mut complaints) {
         Some(read) if complaints.is_empty() => Ok(read),
         _ => Err(complaints.into_failure()),
     }

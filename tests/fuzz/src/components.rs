@@ -38,6 +38,7 @@ impl Loader {
             concurrency: 1,
             clock: Arc::new(FuzzClock(Instant::now())),
             state: None,
+            http: None,
         });
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -103,6 +104,9 @@ fn grant(tool: ToolName) -> Grant {
         env: Vec::new(),
         net: Vec::new(),
         net_ceiling: Vec::new(),
+        exec: Vec::new(),
+        exec_ceiling: Vec::new(),
+        command: None,
         limits: Limits {
             fuel: Count(2_000_000),
             // A machine that others use may be slow; fuel is what ends a guest here.

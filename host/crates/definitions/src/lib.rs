@@ -18,6 +18,7 @@ mod kind;
 mod load;
 mod lock;
 mod paths;
+mod plugin_tests;
 mod plugins;
 mod policy;
 mod prefix;
@@ -39,6 +40,10 @@ pub use crate::house::{PluginDef, Promote};
 pub use crate::kind::Kind;
 pub use crate::load::{House, OWN, answers_of, load, load_chart, load_policy, load_store};
 pub use crate::lock::{Lock, Locked};
+pub use crate::plugin_tests::{
+    CaseFile, Expectations, ExpectedAnswer, ExpectedFailure, ExpectedPart, ExpectedResult,
+    PluginCase, PluginTests, TextMatch, load_plugin_tests,
+};
 pub use crate::plugins::{HousePlugins, load_plugins};
 pub use crate::prices::Prices;
 pub use crate::report::Report;

@@ -340,7 +340,7 @@ pub(crate) fn secret_ref(walk: &mut Walk, node: &Node, what: &str) -> Option<Sec
     reference
 }
 
-fn env(walk: &mut Walk, node: &Node, never: &str) -> Vec<(Marked<String>, String)> {
+pub(crate) fn env(walk: &mut Walk, node: &Node, never: &str) -> Vec<(Marked<String>, String)> {
     let Some(entries) = node.map() else {
         walk.expected(
             node,

@@ -47,6 +47,7 @@ mod swap;
 mod terms;
 mod time;
 mod typed;
+mod world;
 mod worlds;
 
 pub use admission::admit;
@@ -66,6 +67,7 @@ pub use native::{exec_argv, exec_tool};
 pub use plugin::{Kind, Plugin, PluginInfo};
 pub use swap::SwapError;
 pub use terms::{Need, Terms};
+pub use world::{Extern, World};
 pub use worlds::{
     ContextRequest, Fragment, GuardDirection, GuardSubject, GuardVerdict, MemoryChange,
     MemoryEntry, MemoryLayer, SummaryRequest, SummaryTurn,

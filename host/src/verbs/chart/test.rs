@@ -5,9 +5,13 @@ mod report;
 use crate::cli::ChartTest;
 use crate::exit::{DEFINITIONS, Failure, NOT_SO, USAGE};
 use crate::print;
+use crate::verbs::cases;
 use chart::{Chart, Coverage, Outcome, Scenario};
 use definitions::{Report, ScenarioFile, load_scenarios};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+const HELP: &str =
+    "name scenario files or folders of them; `charthouse init` makes some in scenarios/";
 
 /// All files, played.
 struct Tested {
@@ -32,10 +36,13 @@ struct Covered {
 pub fn run(options: &ChartTest) -> Result<u8, Failure> {
     let mut paths = Vec::new();
     for path in &options.cases {
-        find(path, &mut paths)?;
+        cases::find(path, HELP, &mut paths)?;
     }
     if paths.is_empty() {
-        let message = format!("there are no scenario files in {}", shown(&options.cases));
+        let message = format!(
+            "there are no scenario files in {}",
+            cases::shown(&options.cases)
+        );
         return Err(Failure::new(USAGE, message)
             .help("a scenario file is a .yaml file that begins with `scenarios: NAME`"));
     }
@@ -134,39 +141,4 @@ fn play(files: Vec<(String, ScenarioFile)>) -> Tested {
         tested.files.push(PlayedFile { path, chart, cases });
     }
     tested
-}
-
-/// The scenario files that `path` means: itself, or what a folder holds.
-fn find(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let cannot = |error: std::io::Error| {
-        Failure::new(USAGE, format!("cannot read {}: {error}", path.display())).help(
-            "name scenario files or folders of them; `charthouse init` makes some in scenarios/",
-        )
-    };
-    if !std::fs::metadata(path).map_err(cannot)?.is_dir() {
-        found.push(path.to_owned());
-        return Ok(());
-    }
-    let mut inside = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(cannot)? {
-        let entry = entry.map_err(cannot)?;
-        // A linked folder may lead round in a circle.
-        let is_folder = entry.file_type().map_err(cannot)?.is_dir();
-        let path = entry.path();
-        let is_yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        if !hidden && (is_folder || (is_yaml && path.is_file())) {
-            inside.push(path);
-        }
-    }
-    inside.sort();
-    inside.iter().try_for_each(|path| find(path, found))
-}
-
-fn shown(paths: &[PathBuf]) -> String {
-    let paths: Vec<String> = paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
-    paths.join(", ")
 }

@@ -1,0 +1,241 @@
+//! Cases of a plugin: what its author expects of single calls. `tests: NAME` is the first key. Such a file is no definition: no agent needs it, and a house
+//! starts without reading it.
+//!
+//! What is read here is checked and kept; running a case and comparing is the business of whoever has a sandbox (`charthouse plugin test`).
+
+mod expect;
+mod files;
+mod matcher;
+
+pub use expect::{Expectations, ExpectedAnswer, ExpectedFailure, ExpectedPart, ExpectedResult};
+pub use files::CaseFile;
+pub use matcher::TextMatch;
+
+use crate::agent::doc;
+use crate::files::shown_path;
+use crate::kind::parse;
+use crate::load::has_errors;
+use crate::policy;
+use crate::report::Report;
+use crate::suggest::shown;
+use crate::tree::Node;
+use crate::walk::{Fields, Walk};
+use ::policy::Overlay;
+use std::path::Path;
+use types::{Marked, Place};
+
+const CASES_EXAMPLE: &str = "cases: [{ name: it greets, tool: greet, arguments: { name: Ada }, expect: { text: \"Hello, Ada!\" } }]";
+
+/// The cases of one file.
+#[derive(Clone, Debug)]
+pub struct PluginTests {
+    /// Its name.
+    pub name: Marked<String>,
+    /// What it shows.
+    pub doc: Option<String>,
+    /// Rules that lie over the policy of all its cases.
+    pub policy: Option<Overlay>,
+    /// Files that every case has.
+    pub files: Vec<CaseFile>,
+    /// The cases, in file order.
+    pub cases: Vec<PluginCase>,
+}
+
+/// One call and what is expected of it.
+#[derive(Clone, Debug)]
+pub struct PluginCase {
+    /// What it shows.
+    pub name: Marked<String>,
+    /// More about it.
+    pub doc: Option<String>,
+    /// The tool, with or without its plugin's name.
+    pub tool: Marked<String>,
+    /// Its arguments as JSON text. Text that is no JSON can be written on purpose.
+    pub arguments: String,
+    /// Files in the case's own directory before the call.
+    pub files: Vec<CaseFile>,
+    /// What the plugin's state holds before the call.
+    pub state: Vec<(Marked<String>, String)>,
+    /// Rules that lie over all others.
+    pub policy: Option<Overlay>,
+    /// What must be so afterwards.
+    pub expect: Expectations,
+}
+
+/// Load the cases in the file at `path`. The report that comes with it holds warnings only.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load_plugin_tests(path: &Path) -> Result<(PluginTests, Report), Report> {
+    let mut walk = Walk::default();
+    let file = parse(&mut walk, path, &shown_path(path))
+        .and_then(|(node, _)| read(&mut walk, &node, path));
+    let failed = has_errors(&walk);
+    let report = Report::new(walk.findings, walk.sources);
+    match file {
+        Some(file) if !failed => Ok((file, report)),
+        _ => Err(report),
+    }
+}
+
+fn read(walk: &mut Walk, node: &Node, path: &Path) -> Option<PluginTests> {
+    let first = node.map().and_then(<[_]>::first);
+    if first.is_none_or(|first| &*first.key.text != "tests") {
+        let (place, what) = match first {
+            Some(first) => (
+                &first.key.place,
+                format!("begins with `{}`", shown(&first.key.text)),
+            ),
+            None => (&node.place, format!("is {}", node.describe())),
+        };
+        walk.error(
+            place,
+            format!("this is no file of a plugin's cases: it {what}"),
+            "begin it with `tests: NAME`, then `cases: […]`",
+        );
+        return None;
+    }
+    let mut fields = Fields::of(walk, node, "a file of cases", "tests: NAME")?;
+    let name = fields
+        .take("tests")
+        .and_then(|n| walk.name(n, "the tests' name"));
+    let doc = doc(walk, &mut fields);
+    let policy = fields
+        .take("policy")
+        .map(|n| policy::overlay(walk, n, "the file of cases".to_owned()));
+    let files = fields
+        .take("files")
+        .map(|n| files::read(walk, n, path))
+        .unwrap_or_default();
+    let cases = fields.need(walk, "cases", "this file of cases", CASES_EXAMPLE);
+    fields.finish(walk, "a file of cases");
+    let cases = read_cases(walk, cases?, path);
+    Some(PluginTests {
+        name: name?,
+        doc,
+        policy,
+        files,
+        cases,
+    })
+}
+
+fn read_cases(walk: &mut Walk, node: &Node, path: &Path) -> Vec<PluginCase> {
+    let Some(items) = walk.list(node, "`cases`", CASES_EXAMPLE) else {
+        return Vec::new();
+    };
+    if items.is_empty() {
+        walk.error(
+            &node.place,
+            "there are no cases",
+            format!("write `{CASES_EXAMPLE}`"),
+        );
+    }
+    let mut names: Vec<(String, Place)> = Vec::new();
+    let mut cases = Vec::new();
+    for item in items {
+        let Some(case) = read_case(walk, item, path) else {
+            continue;
+        };
+        match names.iter().find(|(name, _)| *name == case.name.value) {
+            Some((_, other)) => walk.error(
+                &case.name.place,
+                format!(
+                    "two cases are called `{}`; the other is at {other}",
+                    shown(&case.name)
+                ),
+                "say what is different about this one",
+            ),
+            None => names.push((case.name.value.clone(), case.name.place.clone())),
+        }
+        cases.push(case);
+    }
+    cases
+}
+
+fn read_case(walk: &mut Walk, node: &Node, path: &Path) -> Option<PluginCase> {
+    let example = "{ name: it greets, tool: greet, expect: { text: Hello } }";
+    let mut fields = Fields::of(walk, node, "a case", example)?;
+    let name = fields
+        .need(walk, "name", "this case", "name: it greets by name")
+        .and_then(|n| walk.marked(n, "a case's name"));
+    let doc = doc(walk, &mut fields);
+    let tool = fields
+        .need(walk, "tool", "this case", "tool: greet")
+        .and_then(|n| walk.marked(n, "`tool`"));
+    let arguments = match fields.take("arguments") {
+        Some(node) => arguments(walk, node),
+        None => Some("{}".to_owned()),
+    };
+    let files = fields
+        .take("files")
+        .map(|n| files::read(walk, n, path))
+        .unwrap_or_default();
+    let state = fields
+        .take("state")
+        .map(|n| state(walk, n))
+        .unwrap_or_default();
+    let mut policy = fields
+        .take("policy")
+        .map(|n| policy::overlay(walk, n, "the case".to_owned()));
+    if let Some(node) = fields.take("env") {
+        policy
+            .get_or_insert_with(|| Overlay::named("the case"))
+            .env
+            .extend(policy::env(walk, node, "plugins never receive secrets"));
+    }
+    let expect = fields
+        .need(
+            walk,
+            "expect",
+            "this case",
+            "expect: { text: \"Hello, Ada!\" }",
+        )
+        .and_then(|n| expect::read(walk, n));
+    fields.finish(walk, "a case");
+    Some(PluginCase {
+        name: name?,
+        doc,
+        tool: tool?,
+        arguments: arguments?,
+        files,
+        state,
+        policy,
+        expect: expect?,
+    })
+}
+
+/// A map of arguments, or their JSON as a text: only so can they be wrong in every way.
+fn arguments(walk: &mut Walk, node: &Node) -> Option<String> {
+    if let Some(text) = node.text() {
+        return Some(text.to_owned());
+    }
+    if node.map().is_none() {
+        walk.expected(
+            node,
+            "`arguments`",
+            "a map",
+            "write it as `{ name: Ada }`; arguments that are no object can be written as JSON in quotes",
+        );
+        return None;
+    }
+    Some(node.to_value().to_json().to_string())
+}
+
+fn state(walk: &mut Walk, node: &Node) -> Vec<(Marked<String>, String)> {
+    let Some(entries) = node.map() else {
+        walk.expected(
+            node,
+            "`state`",
+            "a map from keys to texts",
+            "write it as `{ greeted: \"3\" }`",
+        );
+        return Vec::new();
+    };
+    let read = entries.iter().filter_map(|entry| {
+        let what = format!("the state under `{}`", shown(&entry.key.text));
+        let text = matcher::exact(walk, &entry.value, &what)?;
+        let key = Marked::new(entry.key.text.to_string(), entry.key.place.clone());
+        Some((key, text))
+    });
+    read.collect()
+}
