@@ -15,6 +15,8 @@ use types::Effect;
 
 /// The keys, as they stand before the cursor.
 const PROMPT: &str = "allow it? y once, r in this run, a always, n no > ";
+/// The same where an answer holds for one call only.
+const PROMPT_ALONE: &str = "allow it? y once, n no > ";
 /// Lines of a call's arguments that are shown, and characters of each.
 const SHOWN: (usize, usize) = (30, 400);
 
@@ -49,11 +51,18 @@ impl Pending {
         print::err_at_once(&words(&self.question));
         // A key that was pressed before the question stood there is no answer to it.
         terminal.forget_keys();
+        let (prompt, keys) = match self.question.alone {
+            true => (PROMPT_ALONE, "answer with y or n\n"),
+            false => (PROMPT, "answer with y, r, a or n\n"),
+        };
         let answer = loop {
-            match terminal.line(PROMPT) {
+            match terminal.line(prompt) {
                 Edited::Line(line) => match answer(&line) {
+                    Some(Answer::Run | Answer::Always) if self.question.alone => {
+                        print::err_at_once(keys);
+                    }
                     Some(answer) => break answer,
-                    None => print::err_at_once("answer with y, r, a or n\n"),
+                    None => print::err_at_once(keys),
                 },
                 Edited::NoText => {}
                 Edited::End | Edited::Broken(_) => break Answer::No,
@@ -218,6 +227,7 @@ mod tests {
             arguments: arguments.to_owned(),
             effect: Effect::Once,
             rule: "policies/p.yaml:3 (policy p)".into(),
+            alone: false,
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// The policy in `open.yaml`: allows everything, with limits that a test reaches quickly.
-pub const OPEN: &str = "policy: open\ntools: [{ allow: \"*\" }]\nlimits: { fuel: 50M, deadline: 2s, output: 4KiB, memory: 16MiB }\n";
+pub const OPEN: &str = "policy: open\ntools: [{ allow: \"*\" }]\nlimits: { fuel: 50M, deadline: 2s, output: 4KiB, memory: 16MiB }\nclock: real\n";
 
 /// A directory to call tools in.
 #[derive(Debug)]

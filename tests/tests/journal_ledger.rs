@@ -433,7 +433,7 @@ fn the_ledger_adds_up_to_the_same_by_every_dimension() {
 fn what_was_begun_is_on_the_record_when_the_process_is_killed() {
     let house = House::of(Plan {
         replies: "  - calls: [{ tool: hostile.sleep, arguments: { ms: 600000 } }]\n",
-        policy: "{ tools: [{ allow: \"*\" }], limits: { deadline: 10m } }",
+        policy: "{ tools: [{ allow: \"*\" }], limits: { deadline: 10m }, clock: real }",
         ..Plan::default()
     });
     let mut child = house

@@ -369,7 +369,7 @@ fn policy_explain_without_a_tool_tells_all_of_them() {
     assert_eq!(
         all["grant"]["tools"],
         json!({"fs.read": "allow", "fs.list": "allow", "fs.write": "deny", "fs.edit": "deny",
-            "search.grep": "allow", "search.find": "allow", "search.count": "allow"})
+            "search.grep": "allow", "search.find": "allow", "search.count": "allow", "patch.apply": "deny", "patch.check": "deny"})
     );
     let text = house
         .run(["policy", "explain", "coder", "--in", "orient"])

@@ -138,7 +138,7 @@ fn a_timer_ends_a_call_that_takes_too_long() {
         chart: "initial: work\nstates:\n  work: { invoke: turn, on: { turn.done: wrong }, after: { 1s: late } }\n  \
                 late: { invoke: turn, on: { turn.done: done } }\n  wrong: {}\n  done: { type: final }\n",
         replies: "  - when: \"turn == 0\"\n    calls: [{ tool: hostile.sleep, arguments: { ms: 600000 } }]\n  - text: \"{{ last.text }}\"\n",
-        policy: "{ tools: [{ allow: \"*\" }], limits: { deadline: 10m } }",
+        policy: "{ tools: [{ allow: \"*\" }], limits: { deadline: 10m }, clock: real }",
         ..Plan::default()
     });
     let told = Told::of(&house, 0).ended("done");

@@ -103,7 +103,7 @@ fn a_component_from_a_file_is_added_pinned_and_used() {
     );
     assert!(lock.contains(&pin), "{lock}");
     let checked = house.run(["check"]).expect(0);
-    assert!(checked.stdout.contains("6 plugins"), "{}", checked.stdout);
+    assert!(checked.stdout.contains("7 plugins"), "{}", checked.stdout);
     assert_eq!(checked.stderr, "");
     let info = house
         .run(["plugin", "inspect", "minimal", "--json"])
@@ -1060,6 +1060,6 @@ fn changes_of_one_house_wait_for_each_other() {
         assert!(one.wait().unwrap().success());
     }
     let listed = house.run(["plugin", "list", "--json"]).expect(0).json();
-    assert_eq!(listed["plugins"].as_array().unwrap().len(), 9);
+    assert_eq!(listed["plugins"].as_array().unwrap().len(), 10);
     house.run(["check"]).expect(0);
 }

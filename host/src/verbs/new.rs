@@ -130,7 +130,9 @@ mod tests {
                     ".gitignore",
                     "wit/tool.wit",
                 ] {
-                    assert!(files.contains_key(needed), "{language}: {needed}");
+                    // Go's plugin is a program with a command line, which needs no package.
+                    let spared = *language == "go" && needed == "wit/tool.wit";
+                    assert!(spared || files.contains_key(needed), "{language}: {needed}");
                 }
                 let cases = String::from_utf8_lossy(&files["cases.yaml"]);
                 assert!(cases.contains("tests: some-name\n"), "{cases}");

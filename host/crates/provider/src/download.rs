@@ -424,9 +424,11 @@ mod tests {
                 let mut request = [0; 4096];
                 let _ = stream.read(&mut request)?;
                 stream.write_all(said.as_bytes())?;
-                while trickle {
-                    stream.write_all(b"x")?;
-                    std::thread::sleep(Duration::from_millis(5));
+                if trickle {
+                    loop {
+                        stream.write_all(b"x")?;
+                        std::thread::sleep(Duration::from_millis(5));
+                    }
                 }
                 // Until the client goes away.
                 stream.read(&mut request)

@@ -6,6 +6,7 @@
 #[allow(dead_code, reason = "what is not measured is used in the runtime")]
 #[path = "../src/grants.rs"]
 mod grants;
+#[allow(dead_code, reason = "other benchmarks use the rest")]
 #[path = "../../../../xtask/src/bench/measure.rs"]
 mod measure;
 

@@ -253,7 +253,7 @@ impl Guards {
             .filter_map(|change| change.diff.clone())
             .collect();
         let diffs = self
-            .on_the_way_in(&diffs.join("\n"), &provenance, &labels, context)
+            .on_the_way_in(&diffs.join("\n"), provenance, labels, context)
             .await;
         if diffs.changes() {
             // Which files were changed stays; what in them does not, for half a diff is none.

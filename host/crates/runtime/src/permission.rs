@@ -34,6 +34,8 @@ pub struct Question {
     pub effect: Effect,
     /// The rule that wants a person to be asked, as `file:line` and words.
     pub rule: String,
+    /// Whether an answer can only be about this one call: a native command says nothing of the next.
+    pub alone: bool,
 }
 
 /// What a person says to that.
@@ -136,18 +138,21 @@ impl Run<'_> {
             arguments: call.arguments.plain().into_owned(),
             effect: self.effect_of(call),
             rule: allowed.grant.described(Subject::Tool),
+            alone: allowed.grant.command.is_some(),
         };
         let open = self.permissions.open.clone();
         let invocation = id.clone();
-        // What was said of one command says nothing of the next.
-        let of_each = allowed.grant.command.is_some();
         self.start(effect, id, async move {
             let tool = question.tool.clone();
             let mut open = open.lock().await;
-            let asked = of_each || !open.contains(&tool);
-            let answer = match asked {
-                true => permit(question).await,
-                false => Answer::Run,
+            let asked = question.alone || !open.contains(&tool);
+            let answer = match (asked, question.alone) {
+                (false, _) => Answer::Run,
+                (true, false) => permit(question).await,
+                (true, true) => match permit(question).await {
+                    Answer::No => Answer::No,
+                    _ => Answer::Once,
+                },
             };
             if answer.is_for_the_run() {
                 open.insert(tool.clone());

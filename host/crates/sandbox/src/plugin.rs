@@ -303,7 +303,7 @@ impl Sandbox {
         let pre_of = |class| {
             imports::link(linked.linker(class), &component).map_err(|message| SandboxError::Link {
                 path: plugin.path.clone(),
-                message,
+                message: in_brief(&message),
             })
         };
         let pre = pre_of(LinkClass::Closed)?;

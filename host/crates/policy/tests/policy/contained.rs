@@ -208,8 +208,8 @@ fn a_staged_mount_takes_the_smaller_of_what_layers_and_ceiling_give() {
             serde_json::json!({ "bytes": stage.bytes, "files": stage.files })
         );
         let why = |what: &str| {
-            let because = grant.because.iter();
-            let line = because.filter(|line| line.what.contains(what)).next_back();
+            let mut because = grant.because.iter();
+            let line = because.rfind(|line| line.what.contains(what));
             line.map(|line| line.layer.clone()).unwrap()
         };
         assert_eq!(why("stage bytes"), why("stage files"));

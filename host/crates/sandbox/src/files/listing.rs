@@ -1,7 +1,7 @@
 //! Listings: read at once, without what is hidden, and in the order of names, so that the same directory is listed the same on every machine.
 
 use super::fs::{DescriptorType, DirectoryEntry, ErrorCode};
-use rustix::fs::{AtFlags, Dir, FileType};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use std::collections::VecDeque;
 use std::fs::File;
 use wasmtime_wasi::p2::FsResult;
@@ -60,7 +60,10 @@ pub(super) fn read(directory: &File) -> Result<Entries, Unread> {
         named: Vec::new(),
         unreadable: 0,
     };
-    for entry in Dir::read_from(directory)? {
+    // Opened anew: a mount's own directory is held by a descriptor that only leads to it, and reads nothing itself.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat(directory, ".", flags, Mode::empty())?;
+    for entry in Dir::new(opened)? {
         let entry = entry?;
         let Ok(name) = entry.file_name().to_str() else {
             entries.unreadable += 1;

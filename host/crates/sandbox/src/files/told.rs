@@ -36,16 +36,22 @@ pub(super) fn datetime(since_1970: Duration) -> Datetime {
 
 impl Watch {
     /// `stat` as the guest may know it. Where names are hidden, a directory does not say by its size or its links how many it has; where the clock
-    /// stands still, so do the times of files.
+    /// stands still, nothing has a time that is later: what was written before the call is as old as it is, and what the call itself writes is of its moment.
     pub(super) fn tell(&self, mut stat: DescriptorStat, hides: bool) -> DescriptorStat {
         if stat.type_ == DescriptorType::Directory && (hides || self.frozen.is_some()) {
             stat.size = 0;
             stat.link_count = 1;
         }
         if let Some(frozen) = self.frozen.map(datetime) {
+            let told = |time: Option<Datetime>| {
+                let since_1970 = |time: &Datetime| (time.seconds, time.nanoseconds);
+                let before = time.filter(|time| since_1970(time) <= since_1970(&frozen));
+                Some(before.unwrap_or(frozen))
+            };
+            // When a file was last looked at says who else runs here.
             stat.data_access_timestamp = Some(frozen);
-            stat.data_modification_timestamp = Some(frozen);
-            stat.status_change_timestamp = Some(frozen);
+            stat.data_modification_timestamp = told(stat.data_modification_timestamp);
+            stat.status_change_timestamp = told(stat.status_change_timestamp);
         }
         stat
     }

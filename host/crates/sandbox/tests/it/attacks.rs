@@ -39,7 +39,7 @@ async fn attack(written: Written, kind: CallErrorKind, about: &str) {
 /// Loading must fail with these words.
 async fn refused(written: Written, about: &str) {
     let sandbox = sandbox();
-    let error = written.load(&sandbox).await.err().expect("it was loaded");
+    let error = written.load(&sandbox).await.expect_err("it was loaded");
     let error = error.to_string();
     assert!(error.contains(about), "`{about}` is not in: {error}");
     assert!(error.len() < 2_000, "{} bytes of error", error.len());

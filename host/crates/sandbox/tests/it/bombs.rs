@@ -9,7 +9,7 @@ use std::fmt::Write;
 /// Loading must fail with these words, few of them, and the sandbox goes on.
 async fn refused(bytes: &[u8], about: &str) {
     let sandbox = sandbox();
-    let error = load_bytes(&sandbox, bytes).await.err().expect("it loads");
+    let error = load_bytes(&sandbox, bytes).await.expect_err("it loads");
     let error = error.to_string();
     assert!(error.contains(about), "`{about}` is not in: {error}");
     assert!(error.len() < 4_000, "{} bytes of error", error.len());
