@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// The policy in `open.yaml`: allows everything, with limits that a test reaches quickly.
-pub const OPEN: &str = "policy: open\ntools: [{ allow: \"*\" }]\nlimits: { fuel: 50M, deadline: 2s, output: 4KiB, memory: 16MiB }\nclock: real\n";
+pub const OPEN: &str = "policy: open\ntools: [{ allow: \"*\" }]\nlimits: { fuel: 50M, deadline: 2s, output: 4KiB, memory: 16MiB }\n";
 
 /// A directory to call tools in.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ impl Calls {
             directory: tempfile::tempdir().expect("there is room for a test"),
         };
         calls.write("open.yaml", OPEN);
+        // Where time is frozen, sleeping takes none.
+        calls.write("real-time.yaml", &format!("{OPEN}clock: real\n"));
         calls
     }
 

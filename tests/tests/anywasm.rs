@@ -120,7 +120,7 @@ fn policies_and_limits_hold_for_functions_and_commands() {
         (cli(), "run", json!({"args": ["flood"]}), "output limit"),
     ] {
         let error = &calls
-            .call(&component, tool, &arguments, Some("open.yaml"))
+            .call(&component, tool, &arguments, Some("real-time.yaml"))
             .expect(1)
             .json()["error"];
         assert_eq!(error["kind"], "limit", "{error}");

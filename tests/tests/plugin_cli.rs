@@ -152,7 +152,12 @@ fn every_kind_of_error_has_its_word_and_its_exit_code() {
         (
             "limit",
             1,
-            calls.hostile("sleep", json!({"ms": 600_000})),
+            calls.call(
+                &hostile(),
+                "sleep",
+                &json!({"ms": 600_000}),
+                Some("real-time.yaml"),
+            ),
             "deadline of 2s",
         ),
         (
