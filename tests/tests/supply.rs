@@ -1063,3 +1063,29 @@ fn changes_of_one_house_wait_for_each_other() {
     assert_eq!(listed["plugins"].as_array().unwrap().len(), 10);
     house.run(["check"]).expect(0);
 }
+
+#[test]
+fn a_swap_by_hand_moves_the_pin_and_a_rollback_moves_it_back() {
+    let house = house();
+    let fs_there = fs::read(house.root.join("plugins/fs.wasm")).unwrap();
+    let other = touched(&fs_there);
+    let file = house.beside("other.wasm");
+    fs::write(&file, &other).unwrap();
+    let before = house.read("house.lock");
+    assert!(before.contains(&sha256(&fs_there)), "{before}");
+    house.run(["plugin", "swap", "fs", text(&file)]).expect(0);
+    let lock = house.read("house.lock");
+    assert!(lock.contains(&sha256(&other)), "{lock}");
+    assert!(!lock.contains(&sha256(&fs_there)), "{lock}");
+    // It loads as what is pinned, with no warning.
+    let checked = house.run(["check"]).expect(0);
+    assert_eq!(checked.stderr, "");
+    house.run(["plugin", "inspect", "fs"]).expect(0);
+    house.run(["plugin", "rollback", "fs"]).expect(0);
+    let back = house.read("house.lock");
+    assert!(back.contains(&sha256(&fs_there)), "{back}");
+    assert_eq!(house.run(["check"]).expect(0).stderr, "");
+    // What somebody else put there is still refused.
+    fs::write(house.root.join("plugins/fs.wasm"), &other).unwrap();
+    refused(&house, &["plugin", "inspect", "fs"], 1, &["house.lock"]);
+}

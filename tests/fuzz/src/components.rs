@@ -3,12 +3,12 @@
 use crate::{Mutator, Target};
 use arbitrary::Unstructured;
 use policy::{ClockMode, Grant, Limits, RandomMode, Verdict};
-use sandbox::{CallContext, Compiler, Sandbox, Settings, ToolRequest};
+use sandbox::{CallContext, Compiler, Plugin, Sandbox, Settings, ToolRequest};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
-use types::{Clock, Count, PluginName, Timestamp, ToolName};
+use types::{Clock, Count, Outcome, PluginName, Timestamp, ToolName};
 use wasm_smith::{Config, Module};
 
 struct FuzzClock(Instant);
@@ -23,14 +23,14 @@ impl Clock for FuzzClock {
 }
 
 /// A sandbox that loads one component after the other.
-struct Loader {
+pub struct Loader {
     sandbox: Sandbox,
     runtime: Runtime,
     cache: PathBuf,
 }
 
 impl Loader {
-    fn new(directory: &Path) -> Self {
+    pub fn new(directory: &Path) -> Self {
         let cache = directory.join("code");
         let sandbox = Sandbox::new(Settings {
             cache: cache.clone(),
@@ -49,6 +49,24 @@ impl Loader {
             runtime,
             cache,
         }
+    }
+
+    /// The component at `path`, which is known to be one.
+    pub fn load(&self, path: &Path) -> Option<Arc<Plugin>> {
+        let name = PluginName::parse("fuzz").ok()?;
+        let loaded = self.runtime.block_on(self.sandbox.load(name, path, false));
+        Some(loaded.unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// One call.
+    pub fn block_on(
+        &self,
+        plugin: &Plugin,
+        request: ToolRequest<'_>,
+        context: &CallContext,
+    ) -> Outcome {
+        self.runtime
+            .block_on(self.sandbox.call(plugin, request, context))
     }
 
     fn run(&self, path: &Path) -> bool {
@@ -96,7 +114,8 @@ impl Loader {
     }
 }
 
-fn grant(tool: ToolName) -> Grant {
+/// What a call of `tool` has here: little.
+pub fn grant(tool: ToolName) -> Grant {
     Grant {
         tool,
         verdict: Verdict::Allow,
@@ -119,13 +138,20 @@ fn grant(tool: ToolName) -> Grant {
     }
 }
 
-/// A small tool plugin to begin with, built by `cargo xtask test`; without it what is known of a component's first bytes.
-fn smallest() -> Vec<u8> {
+/// The test guest `name`, where `cargo xtask test` has built it.
+pub fn guest(name: &str) -> Option<PathBuf> {
     let guests = std::env::var_os("CHARTHOUSE_TEST_GUESTS").map_or_else(
         || crate::corpus::repository().join("target/guests"),
         PathBuf::from,
     );
-    std::fs::read(guests.join("minimal.wasm")).unwrap_or_else(|_| b"\0asm\x0d\0\x01\0".to_vec())
+    let path = guests.join(name).with_extension("wasm");
+    path.exists().then_some(path)
+}
+
+/// A small tool plugin to begin with; without it what is known of a component's first bytes.
+fn smallest() -> Vec<u8> {
+    let bytes = guest("minimal").and_then(|path| std::fs::read(path).ok());
+    bytes.unwrap_or_else(|| b"\0asm\x0d\0\x01\0".to_vec())
 }
 
 /// A component with bytes exchanged, taken out and put in.

@@ -8,6 +8,7 @@ mod components;
 mod corpus;
 mod definitions;
 mod mutate;
+mod reflection;
 mod watch;
 
 use mutate::Mutator;
@@ -37,7 +38,7 @@ pub trait Target {
     }
 }
 
-/// All targets by name. Reflection of typed exports joins them when it is there: a target is a function from bytes to a verdict.
+/// All targets by name.
 fn target(name: &str, directory: &Path) -> Option<Box<dyn Target>> {
     Some(match name {
         "policy" => Box::new(definitions::Policies),
@@ -45,11 +46,19 @@ fn target(name: &str, directory: &Path) -> Option<Box<dyn Target>> {
         "house" => Box::new(definitions::Houses::in_directory(&directory.join("house"))),
         "bytes" => Box::new(components::Bytes::in_directory(directory)),
         "modules" => Box::new(components::Modules::in_directory(directory)),
+        "reflection" => Box::new(reflection::Reflection::in_directory(directory)),
         _ => return None,
     })
 }
 
-const TARGETS: [&str; 5] = ["policy", "chart", "house", "bytes", "modules"];
+const TARGETS: [&str; 6] = [
+    "policy",
+    "chart",
+    "house",
+    "bytes",
+    "modules",
+    "reflection",
+];
 
 struct Options {
     seconds: u64,

@@ -99,8 +99,8 @@ impl From<SandboxError> for ByHandError {
     }
 }
 
-/// Has `house.lock` pin the plugin's component by what this says from now on, where it pins the plugin at all.
-pub type Repin<'a> = &'a mut dyn FnMut(&PluginName, &PluginInfo) -> Result<(), String>;
+/// Has `house.lock` pin the plugin's component by what this says from now on, where it pins the plugin at all; the path is where the same bytes lie.
+pub type Repin<'a> = &'a mut dyn FnMut(&PluginName, &PluginInfo, &Path) -> Result<(), String>;
 
 /// What the house says of the plugin `name`.
 pub(crate) fn definition<'a>(
@@ -306,7 +306,7 @@ fn exchange(
     });
     record(services, journal, Kind::PluginSwapped, &body)?;
     // The pin goes first: a run that sees the new component must find it pinned.
-    pin(name, info).map_err(ByHandError::Pin)?;
+    pin(name, info, kept).map_err(ByHandError::Pin)?;
     let path = &definition.component.path;
     replace(path, kept).map_err(|source| ByHandError::Write {
         path: path.clone(),

@@ -2,7 +2,7 @@
 
 use crate::cli::{PluginRollback, PluginShadow, PluginSwap};
 use crate::exit::{Failure, NOT_SO, STORE, USAGE};
-use crate::supply::Change;
+use crate::supply::{Change, Source};
 use crate::{open, print};
 use ::runtime::{ByHandError, Came, Compared, Exchanged, ShadowError, ShadowReport};
 use sandbox::PluginInfo;
@@ -101,9 +101,9 @@ pub fn shadow(options: &PluginShadow) -> Result<u8, Failure> {
 }
 
 /// Writes the new hash into the house's `house.lock`, where that pins the plugin.
-fn repin(root: &Path) -> impl FnMut(&PluginName, &PluginInfo) -> Result<(), String> {
+fn repin(root: &Path) -> impl FnMut(&PluginName, &PluginInfo, &Path) -> Result<(), String> {
     let root = root.to_owned();
-    move |name, new| {
+    move |name, new, kept| {
         let said = |failure: Failure| failure.to_string();
         let mut change = Change::begin(&root).map_err(said)?;
         let mut lock = change.lock();
@@ -112,7 +112,8 @@ fn repin(root: &Path) -> impl FnMut(&PluginName, &PluginInfo) -> Result<(), Stri
                 locked.sha256 = new.sha256;
                 locked.size = new.size;
                 locked.manifest = None;
-                locked.source = "charthouse plugin swap".to_owned();
+                // Kept by the host for a rollback, and so for `plugin restore` too.
+                locked.source = Source::Path(kept.to_owned()).recorded(&root);
             }
             _ => return Ok(()),
         }
