@@ -26,9 +26,8 @@ const HOUSE: &str = "\
 house: h
 store: sqlite:.charthouse/journal.db
 providers: { p: { kind: openai, base_url: \"http://127.0.0.1:9/v1\" } }
-policy:
-  default: basic
-  ceiling: { mounts: { /workspace: { from: ., access: read-write } }, limits: { memory: 256MiB, fuel: 5G, deadline: 60s } }
+defaults: { policy: basic }
+ceiling: { mounts: { /workspace: { from: ., access: read-write } }, limits: { memory: 256MiB, fuel: 5G, deadline: 60s } }
 ";
 const AGENT: &str = "\
 agent: a
