@@ -51,14 +51,7 @@ fn target(name: &str, directory: &Path) -> Option<Box<dyn Target>> {
     })
 }
 
-const TARGETS: [&str; 6] = [
-    "policy",
-    "chart",
-    "house",
-    "bytes",
-    "modules",
-    "reflection",
-];
+const TARGETS: [&str; 6] = ["policy", "chart", "house", "bytes", "modules", "reflection"];
 
 struct Options {
     seconds: u64,

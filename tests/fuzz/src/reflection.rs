@@ -80,7 +80,10 @@ impl Target for Reflection {
             json!({ "tool": "toggle", "arguments": { "rights": ["read"], "which": ["write", "run-it"] } }),
             json!({ "tool": "total", "arguments": { "of": [1, -2, 3] } }),
         ];
-        calls.iter().map(|call| call.to_string().into_bytes()).collect()
+        calls
+            .iter()
+            .map(|call| call.to_string().into_bytes())
+            .collect()
     }
 
     fn make(&self, mutator: &mut Mutator, seeds: &[Vec<u8>]) -> Vec<u8> {
@@ -105,7 +108,10 @@ impl Target for Reflection {
         let bytes = std::fs::read(path).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let call: Value = serde_json::from_str(&text).unwrap_or_default();
-        let Some(tool) = call["tool"].as_str().filter(|tool| plugin.tool(tool).is_some()) else {
+        let Some(tool) = call["tool"]
+            .as_str()
+            .filter(|tool| plugin.tool(tool).is_some())
+        else {
             return self.call(plugin, "echo-whole", &text).is_some();
         };
         let Some(answer) = self.call(plugin, tool, &call["arguments"].to_string()) else {

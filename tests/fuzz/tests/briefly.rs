@@ -21,14 +21,7 @@ fn every_target_for_a_moment() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    for target in [
-        "policy",
-        "chart",
-        "house",
-        "bytes",
-        "modules",
-        "reflection",
-    ] {
+    for target in ["policy", "chart", "house", "bytes", "modules", "reflection"] {
         let line = said.lines().find(|line| line.starts_with(target)).unwrap();
         let executions: u64 = line.split(' ').nth(1).unwrap().parse().unwrap();
         assert!(executions > 1, "{line}");
