@@ -91,11 +91,10 @@ fn what_leaves_the_window_is_summed_up_and_stands_before_the_rest() {
             .cloned()
             .unwrap_or_default()
     };
-    assert_eq!(
-        row("summary")["tokens"]["output"],
-        100 * summing as u64,
-        "{ledger}"
-    );
+    let booked = row("summary")["tokens"]["output"].as_u64().unwrap() / 100;
+    // One may have been under way when the run ended.
+    let begun = summing as u64;
+    assert!(booked == begun || booked + 1 == begun, "{begun}: {ledger}");
     assert!(row("work")["calls"].as_u64().unwrap() > 12, "{ledger}");
     let summaries = house.journal("summary");
     assert!(

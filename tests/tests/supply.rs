@@ -1070,6 +1070,7 @@ fn a_swap_by_hand_moves_the_pin_and_a_rollback_moves_it_back() {
     let fs_there = fs::read(house.root.join("plugins/fs.wasm")).unwrap();
     let other = touched(&fs_there);
     let file = house.beside("other.wasm");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(&file, &other).unwrap();
     let before = house.read("house.lock");
     assert!(before.contains(&sha256(&fs_there)), "{before}");
