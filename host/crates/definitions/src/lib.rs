@@ -9,6 +9,7 @@
 //! that own them.
 
 mod agent;
+mod cases;
 mod chart;
 mod context;
 mod edit;

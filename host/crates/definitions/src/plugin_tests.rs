@@ -12,6 +12,7 @@ pub use files::CaseFile;
 pub use matcher::TextMatch;
 
 use crate::agent::doc;
+use crate::cases;
 use crate::files::shown_path;
 use crate::kind::parse;
 use crate::load::has_errors;
@@ -22,7 +23,7 @@ use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use ::policy::Overlay;
 use std::path::Path;
-use types::{Marked, Place};
+use types::Marked;
 
 const CASES_EXAMPLE: &str = "cases: [{ name: it greets, tool: greet, arguments: { name: Ada }, expect: { text: \"Hello, Ada!\" } }]";
 
@@ -109,7 +110,8 @@ fn read(walk: &mut Walk, node: &Node, path: &Path) -> Option<PluginTests> {
         .unwrap_or_default();
     let cases = fields.need(walk, "cases", "this file of cases", CASES_EXAMPLE);
     fields.finish(walk, "a file of cases");
-    let cases = read_cases(walk, cases?, path);
+    let read = |walk: &mut Walk, node: &Node| read_case(walk, node, path);
+    let cases = cases::read(walk, cases?, CASES_EXAMPLE, read, |case| &case.name);
     Some(PluginTests {
         name: name?,
         doc,
@@ -117,39 +119,6 @@ fn read(walk: &mut Walk, node: &Node, path: &Path) -> Option<PluginTests> {
         files,
         cases,
     })
-}
-
-fn read_cases(walk: &mut Walk, node: &Node, path: &Path) -> Vec<PluginCase> {
-    let Some(items) = walk.list(node, "`cases`", CASES_EXAMPLE) else {
-        return Vec::new();
-    };
-    if items.is_empty() {
-        walk.error(
-            &node.place,
-            "there are no cases",
-            format!("write `{CASES_EXAMPLE}`"),
-        );
-    }
-    let mut names: Vec<(String, Place)> = Vec::new();
-    let mut cases = Vec::new();
-    for item in items {
-        let Some(case) = read_case(walk, item, path) else {
-            continue;
-        };
-        match names.iter().find(|(name, _)| *name == case.name.value) {
-            Some((_, other)) => walk.error(
-                &case.name.place,
-                format!(
-                    "two cases are called `{}`; the other is at {other}",
-                    shown(&case.name)
-                ),
-                "say what is different about this one",
-            ),
-            None => names.push((case.name.value.clone(), case.name.place.clone())),
-        }
-        cases.push(case);
-    }
-    cases
 }
 
 fn read_case(walk: &mut Walk, node: &Node, path: &Path) -> Option<PluginCase> {

@@ -10,6 +10,7 @@ mod write;
 pub use write::scenarios_text;
 
 use crate::agent::doc;
+use crate::cases;
 use crate::chart::{self, ChartBundle};
 use crate::files::shown_path;
 use crate::kind::{Kind, kind, parse};
@@ -21,7 +22,7 @@ use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use ::chart::{Chart, Scenario};
 use std::path::{Component, Path, PathBuf};
-use types::{Marked, Place};
+use types::Marked;
 
 /// The scenarios of one file, and the chart that they are of.
 #[derive(Clone, Debug)]
@@ -90,7 +91,8 @@ fn read(walk: &mut Walk, node: &Node, path: &Path) -> Option<ScenarioFile> {
     let named = named?;
     let chart_path = beside(path, &named);
     let chart = chart_at(walk, &chart_path, &named)?;
-    let cases = read_cases(walk, cases?, &chart.chart, example);
+    let read = |walk: &mut Walk, node: &Node| read_case(walk, node, &chart.chart);
+    let cases = cases::read(walk, cases?, example, read, |case| &case.name);
     Some(ScenarioFile {
         name: name?,
         doc,
@@ -124,39 +126,6 @@ fn chart_at(walk: &mut Walk, path: &Path, named: &Marked<String>) -> Option<Char
     }
     let draft = chart::read(walk, &node, hash)?;
     chart::compile(walk, draft, &Paths::around(path))
-}
-
-fn read_cases(walk: &mut Walk, node: &Node, chart: &Chart, example: &str) -> Vec<Scenario> {
-    let Some(items) = walk.list(node, "`cases`", example) else {
-        return Vec::new();
-    };
-    if items.is_empty() {
-        walk.error(
-            &node.place,
-            "there are no cases",
-            format!("write `{example}`"),
-        );
-    }
-    let mut names: Vec<(String, Place)> = Vec::new();
-    let mut cases = Vec::new();
-    for item in items {
-        let Some(case) = read_case(walk, item, chart) else {
-            continue;
-        };
-        match names.iter().find(|(name, _)| *name == case.name.value) {
-            Some((_, other)) => walk.error(
-                &case.name.place,
-                format!(
-                    "two cases are called `{}`; the other is at {other}",
-                    shown(&case.name)
-                ),
-                "say what is different about this one",
-            ),
-            None => names.push((case.name.value.clone(), case.name.place.clone())),
-        }
-        cases.push(case);
-    }
-    cases
 }
 
 fn read_case(walk: &mut Walk, node: &Node, chart: &Chart) -> Option<Scenario> {

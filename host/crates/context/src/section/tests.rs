@@ -1,3 +1,5 @@
+//! Nothing that goes into a section can open or close one, whatever it holds.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Templates: what they can say, what they cannot reach, and the bounds they run into.
+
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;

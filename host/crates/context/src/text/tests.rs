@@ -1,3 +1,5 @@
+//! Texts of a payload: how they are trimmed, and where they say they came from.
+
 use super::*;
 use crate::{BytesEstimate, Trim};
 

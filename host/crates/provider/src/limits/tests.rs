@@ -1,3 +1,5 @@
+//! One provider's limits, shared by all who ask it.
+
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use types::{ModelParameters, Provenance, Role, StopReason, Usage};

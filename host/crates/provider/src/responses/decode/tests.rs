@@ -1,3 +1,5 @@
+//! What the Responses API streams, whole, cut off and garbled.
+
 use super::*;
 use crate::responses::held::Memory;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! What is sent to the Responses API, with and without a conversation that the server holds.
+
 use super::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
