@@ -70,8 +70,21 @@ const PARTS: [(&str, &str, &str, &str); 8] = [
     ),
 ];
 
-/// The verb.
-pub fn run() -> Result<()> {
+/// The figures that are taken here, under the name by which they can be asked for.
+const PROGRAM: &str = "program";
+
+/// The verb. `wanted` names the parts to measure, for whoever works on one; only the figures of all, taken in one run, are written down.
+pub fn run(wanted: &[&str]) -> Result<()> {
+    let parts: Vec<&str> = std::iter::once(PROGRAM)
+        .chain(PARTS.iter().map(|(_, bench, ..)| *bench))
+        .collect();
+    if let Some(unknown) = wanted.iter().find(|part| !parts.contains(part)) {
+        bail!(
+            "there is no part `{unknown}` to measure; there are {}",
+            parts.join(", ")
+        );
+    }
+    let is_wanted = |part: &str| wanted.is_empty() || wanted.contains(&part);
     let mut facts = machine::facts()?;
     facts.push((
         "configuration",
@@ -82,19 +95,34 @@ pub fn run() -> Result<()> {
     ));
     let guests = guests::tests()?;
     languages::run_all()?;
-    let host = demo::build_host()?;
-    build_benches()?;
-    let mut sections = vec![Section {
-        title: "The whole program",
-        how: "The house is the one that `charthouse init` makes; `charthouse run` of the shipped `coder`, without its outline of the workspace, its guard and its summary, asks a server on this machine, which takes the time of the first bytes of each request and lets the agent read a file in the sandbox. Starting the program is part of the time.",
-        figures: process::Bench::new(host, target().join("bench/house"))?.figures()?,
-    }];
-    for (_, bench, title, how) in PARTS {
+    // All of it before anything is measured: a compiler at work would be measured with it.
+    let host = is_wanted(PROGRAM).then(demo::build_host).transpose()?;
+    let benches: Vec<&str> = PARTS
+        .iter()
+        .map(|(_, bench, ..)| *bench)
+        .filter(|bench| is_wanted(bench))
+        .collect();
+    if !benches.is_empty() {
+        build(&benches)?;
+    }
+    let mut sections = Vec::new();
+    if let Some(host) = host {
+        sections.push(Section {
+            title: "The whole program",
+            how: "The house is the one that `charthouse init` makes; `charthouse run` of the shipped `coder`, without its outline of the workspace, its guard and its summary, asks a server on this machine, which takes the time of the first bytes of each request and lets the agent read a file in the sandbox. Starting the program is part of the time.",
+            figures: process::Bench::new(host, target().join("bench/house"))?.figures()?,
+        });
+    }
+    for (_, bench, title, how) in PARTS.iter().filter(|(_, bench, ..)| is_wanted(bench)) {
         sections.push(Section {
             title,
             how,
             figures: part(bench, &guests)?,
         });
+    }
+    if !wanted.is_empty() {
+        print!("{}", report::terminal(&sections));
+        return Ok(());
     }
     facts.push(("load after", machine::load()));
     print!("{}", report::terminal(&sections));
@@ -130,11 +158,10 @@ fn cargo_bench() -> Command {
     command
 }
 
-/// Before anything is measured: a compiler at work would be measured with it.
-fn build_benches() -> Result<()> {
+fn build(benches: &[&str]) -> Result<()> {
     let mut command = cargo_bench();
     command.arg("--no-run");
-    for (_, bench, ..) in PARTS {
+    for bench in benches {
         command.args(["--bench", bench]);
     }
     shell::run(&mut command)

@@ -27,7 +27,7 @@ cargo xtask VERB
   wire [-- litellm]    the providers' dialects against servers that others have written (needs Python and Node)
   conformance          the statechart conformance cases
   fuzz [--seconds N]   inputs that nobody would write, for everything that reads what strangers write
-  bench                ratios against floors measured in the same run; writes docs/benchmarks.md
+  bench [PART…]        ratios against floors measured in the same run; all parts together write docs/benchmarks.md
   docs [--check]       generate docs/cli.md from the program's own help
 ";
 
@@ -59,7 +59,7 @@ fn run() -> Result<()> {
         Some("wire") => wire::run(&rest),
         Some("conformance") => test::conformance(),
         Some("fuzz") => test::fuzz(&rest),
-        Some("bench") => bench::run(),
+        Some("bench") => bench::run(&rest),
         Some("docs") => docs::run(rest.contains(&"--check")),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");

@@ -33,12 +33,15 @@ struct Case {
     tool: &'static str,
     arguments: String,
     mount: Option<PathBuf>,
+    /// Names that policy hides in it.
+    hide: &'static [&'static str],
     note: &'static str,
 }
 
 fn main() {
     let files = tempfile::tempdir().expect("a directory can be made");
     std::fs::write(files.path().join("a.txt"), "x".repeat(99) + "\n").expect("it can be written");
+    plant(&files.path().join("tree")).expect("it can be written");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -57,6 +60,32 @@ fn main() {
     }
 }
 
+/// A tree of sixty-four files of 1 KB in eight directories.
+fn plant(tree: &Path) -> std::io::Result<()> {
+    for number in 0..64 {
+        let directory = tree.join(format!("part-{}", number % 8));
+        std::fs::create_dir_all(&directory)?;
+        std::fs::write(
+            directory.join(format!("{number}.rs")),
+            "let a = 1;\n".repeat(100),
+        )?;
+    }
+    Ok(())
+}
+
+/// Counting the lines of that tree.
+fn count(what: &str, files: &Path, hide: &'static [&'static str], note: &'static str) -> Case {
+    Case {
+        what: what.into(),
+        component: setting::built("plugins/search.wasm"),
+        tool: "count",
+        arguments: json!({ "path": "/workspace/tree", "by": "file" }).to_string(),
+        mount: Some(files.to_owned()),
+        hide,
+        note,
+    }
+}
+
 /// Guests in other languages, which are measured where `cargo xtask languages` could build them: what they are called, what of theirs reads files.
 const LANGUAGES: [(&str, &str, bool); 3] = [
     ("C", "lang-c", true),
@@ -71,6 +100,7 @@ fn echo(what: &str, component: &str, bytes: usize, note: &'static str) -> Case {
         tool: "echo",
         arguments: json!({ "text": "x".repeat(bytes.saturating_sub(11)) }).to_string(),
         mount: None,
+        hide: &[],
         note,
     }
 }
@@ -107,8 +137,21 @@ fn cases(files: &Path) -> Vec<Case> {
             tool: "read",
             arguments: json!({ "path": "/workspace/a.txt" }).to_string(),
             mount: Some(files.to_owned()),
+            hide: &[],
             note: "And every path is resolved and compared by the host before WASI sees it, which the floor leaves to WASI.",
         },
+        count(
+            "`search.count` of 64 files in 8 directories",
+            files,
+            &[],
+            "Some three hundred calls of WASI, each of which policy's watch sees first.",
+        ),
+        count(
+            "the same where policy hides names",
+            files,
+            &["**/.env", "tree/secrets/**"],
+            "Every path is walked name by name, none followed unseen; the floor hides nothing.",
+        ),
     ]
 }
 
@@ -132,6 +175,7 @@ fn in_language((name, component, reads): (&str, &str, bool), files: &Path) -> Ve
             tool: "read",
             arguments: json!({ "path": "/workspace/a.txt" }).to_string(),
             mount: Some(files.to_owned()),
+            hide: &[],
             note: "",
         });
     }
@@ -141,7 +185,7 @@ fn in_language((name, component, reads): (&str, &str, bool), files: &Path) -> Ve
 fn measured(runtime: &Runtime, case: &Case) -> Figure {
     let sandbox = setting::sandbox(raw::CONCURRENCY);
     let plugin = setting::load(runtime, &sandbox, &case.component);
-    let grant = setting::grant(case.tool, case.mount.as_deref());
+    let grant = setting::grant(case.tool, case.mount.as_deref(), case.hide);
     let context = CallContext::default();
     let request = ToolRequest {
         tool: case.tool,

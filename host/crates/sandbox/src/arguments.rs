@@ -1,15 +1,18 @@
 //! A first look at a call's arguments against the tool's own schema, so that a model that forgot a field or misspelt one is told so in words,
 //! and no guest is started for it.
 //!
-//! Only `type`, `required`, `properties` and `additionalProperties` of the top level are looked at; the plugin checks the rest itself.
+//! Only `type`, `required`, `properties` and `additionalProperties` of the top level are looked at; the plugin checks the rest itself. So values are only
+//! skipped over: a megabyte to be written to a file is not copied to learn that it is a string.
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use types::{CallError, CallErrorKind, ToolSpec};
 
 /// Check `arguments` (JSON text) for `tool`.
 pub(crate) fn check(spec: &ToolSpec, arguments: &str) -> Result<(), CallError> {
     let invalid = |message: String| CallError::new(CallErrorKind::Invalid, message);
-    let given = &object(arguments)?;
+    let given = fields(arguments)?;
     let properties = spec.parameters.get("properties").and_then(Value::as_object);
     let known = || {
         let names: Vec<&str> = properties
@@ -33,7 +36,7 @@ pub(crate) fn check(spec: &ToolSpec, arguments: &str) -> Result<(), CallError> {
         }
     }
     let closed = spec.parameters.get("additionalProperties") == Some(&Value::Bool(false));
-    for (name, value) in given {
+    for (name, value) in &given {
         match properties.and_then(|properties| properties.get(name)) {
             None if closed => {
                 return Err(invalid(format!(
@@ -50,7 +53,7 @@ pub(crate) fn check(spec: &ToolSpec, arguments: &str) -> Result<(), CallError> {
                         "the argument `{name}` of `{}` must be {}, not {}",
                         spec.name,
                         expected_names(expected),
-                        type_name(value)
+                        kind(value)
                     )));
                 }
             }
@@ -58,6 +61,15 @@ pub(crate) fn check(spec: &ToolSpec, arguments: &str) -> Result<(), CallError> {
         }
     }
     Ok(())
+}
+
+/// The fields of arguments, which must be an object; no text at all is an empty one.
+fn fields(arguments: &str) -> Result<BTreeMap<String, &RawValue>, CallError> {
+    if arguments.trim().is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    // What is no object, or no JSON, is read again by who can say why.
+    serde_json::from_str(arguments).or_else(|_| object(arguments).map(|_| BTreeMap::new()))
 }
 
 /// Arguments as what they must be, an object; no text at all is an empty one.
@@ -76,22 +88,34 @@ pub(crate) fn object(arguments: &str) -> Result<Map<String, Value>, CallError> {
     }
 }
 
-fn of_type(value: &Value, expected: &Value) -> bool {
+fn of_type(value: &RawValue, expected: &Value) -> bool {
     match expected {
-        Value::String(name) => match name.as_str() {
-            "object" => value.is_object(),
-            "array" => value.is_array(),
-            "string" => value.is_string(),
-            "boolean" => value.is_boolean(),
-            "null" => value.is_null(),
-            "number" => value.is_number(),
-            "integer" => {
-                value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|x| x.fract() == 0.0)
+        Value::String(name) => match (name.as_str(), kind(value)) {
+            ("integer", "number") => is_whole(value.get()),
+            ("object" | "array" | "string" | "boolean" | "null" | "number" | "integer", kind) => {
+                name == kind
             }
             _ => true,
         },
         Value::Array(names) => names.iter().any(|name| of_type(value, name)),
         _ => true,
+    }
+}
+
+fn is_whole(number: &str) -> bool {
+    let number: Result<f64, _> = number.parse();
+    number.is_ok_and(|number| number.fract() == 0.0)
+}
+
+/// The kind of a value, which its first letter tells.
+fn kind(value: &RawValue) -> &'static str {
+    match value.get().as_bytes().first() {
+        Some(b'{') => "object",
+        Some(b'[') => "array",
+        Some(b'"') => "string",
+        Some(b't' | b'f') => "boolean",
+        Some(b'n') => "null",
+        _ => "number",
     }
 }
 
@@ -163,6 +187,12 @@ mod tests {
                 error.message
             );
         }
-        assert_eq!(check(&spec(), r#"{"path":"a","lines":2}"#), Ok(()));
+        for arguments in [
+            r#"{"path":"a","lines":2}"#,
+            r#"{"path":"a","lines":2.0}"#,
+            r#" { "lines" : null , "p\u0061th" : "a" } "#,
+        ] {
+            assert_eq!(check(&spec(), arguments), Ok(()), "{arguments}");
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! Compiled code on disk: made on this machine, keyed by content and engine, checked before it is mapped.
 //!
 //! Code that was damaged after it was written loads without an error and kills the host with it, and a file that is cut short under a mapping is
-//! a SIGBUS. So every file has its hash beside it, is read and compared before it is mapped, and is only ever replaced by renaming.
+//! a SIGBUS. So every file has its hash beside it, is compared with it before it is mapped (and read for that unless [`crate::seen`] knows that it is what
+//! it was), and is only ever replaced by renaming.
 
 use crate::error::in_brief;
 use crate::plugin::PluginInfo;
+use crate::seen::Seen;
 use crate::{Compiler, SandboxError};
+use std::fs::File;
 use std::hash::{Hash, Hasher};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -18,6 +21,7 @@ use wasmtime::component::Component;
 pub(crate) struct Cache<'a> {
     pub(crate) directory: &'a Path,
     pub(crate) compiler: &'a Compiler,
+    pub(crate) seen: &'a Seen,
 }
 
 impl Cache<'_> {
@@ -67,13 +71,15 @@ impl Cache<'_> {
         }
         self.make_directory()?;
         // Whatever goes wrong from here on, nothing half made stays behind.
-        let fresh = Temporary(self.temporary());
+        let fresh = Temporary::new(self.directory);
         let copy = self
             .own_copy(source, content)
             .map_err(|error| error.about(source))?;
         let compiled = self.compiler.compile(&copy.0, &fresh.0);
         compiled.map_err(|error| error.about(source))?;
-        let sum = hash_of(&fresh.0).map_err(|source| self.broken(&fresh.0, source))?;
+        let sum = self
+            .hash_of(&fresh.0)
+            .map_err(|source| self.broken(&fresh.0, source))?;
         // Mapped before it is kept: what this engine has no room for is no use to anybody. Renaming changes nothing beneath the mapping.
         let component = map(engine, &fresh.0).map_err(|error| SandboxError::Compile {
             path: source.to_owned(),
@@ -88,12 +94,17 @@ impl Cache<'_> {
         Ok(component)
     }
 
+    /// The hash of what the file at `path` holds.
+    pub(crate) fn hash_of(&self, path: &Path) -> std::io::Result<ContentHash> {
+        self.seen.hash_of(path)
+    }
+
     /// Whether the code at `path` is there and is what was compiled.
     fn is_whole(&self, path: &Path) -> bool {
         let Ok(sum) = std::fs::read_to_string(sum_path(path)) else {
             return false;
         };
-        let Ok(found) = hash_of(path) else {
+        let Ok(found) = self.hash_of(path) else {
             return false;
         };
         let whole = Some(found) == ContentHash::parse(sum.trim());
@@ -121,18 +132,10 @@ impl Cache<'_> {
             .map_err(|source| self.broken(self.directory, source))
     }
 
-    /// A name nobody else uses, in the cache's own directory so that it can be renamed into place.
-    fn temporary(&self) -> PathBuf {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        self.directory
-            .join(format!(".{}-{next}.new", std::process::id()))
-    }
-
     /// The component with this content, where it is kept: one that was compiled here, or set aside by [`Cache::keep`]. Checked, because a file may be damaged.
     pub(crate) fn kept(&self, content: ContentHash) -> Option<PathBuf> {
         let path = self.component_path(content);
-        (hash_of(&path).ok()? == content).then_some(path)
+        (self.hash_of(&path).ok()? == content).then_some(path)
     }
 
     /// Keep a copy of the component at `source`, whose content is `content`.
@@ -157,8 +160,8 @@ impl Cache<'_> {
     /// A copy that nobody changes while it is compiled: code must never be kept under the hash of another component. Where the file holds another component by
     /// now, it is made of the one that was kept.
     fn own_copy(&self, source: &Path, content: ContentHash) -> Result<Temporary, SandboxError> {
-        let copy = Temporary(self.temporary());
-        if hash_of(source).ok() != Some(content)
+        let copy = Temporary::new(self.directory);
+        if self.hash_of(source).ok() != Some(content)
             && let Some(kept) = self.kept(content)
         {
             std::fs::copy(&kept, &copy.0).map_err(|error| self.broken(&copy.0, error))?;
@@ -168,7 +171,11 @@ impl Cache<'_> {
             path: source.to_owned(),
             source: error,
         })?;
-        if hash_of(&copy.0).map_err(|error| self.broken(&copy.0, error))? != content {
+        if self
+            .hash_of(&copy.0)
+            .map_err(|error| self.broken(&copy.0, error))?
+            != content
+        {
             return Err(SandboxError::Compile {
                 path: source.to_owned(),
                 message: "it changed while it was being loaded; try again".into(),
@@ -179,9 +186,8 @@ impl Cache<'_> {
 
     fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), SandboxError> {
         self.make_directory()?;
-        let fresh = self.temporary();
-        std::fs::write(&fresh, bytes)
-            .and_then(|()| std::fs::rename(&fresh, path))
+        Temporary::new(self.directory)
+            .become_file(path, bytes)
             .map_err(|source| self.broken(path, source))
     }
 
@@ -205,7 +211,22 @@ fn map(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
 }
 
 /// A file that goes away with its owner, unless it was renamed.
-struct Temporary(PathBuf);
+pub(crate) struct Temporary(PathBuf);
+
+impl Temporary {
+    /// One under a name nobody else uses, in the directory in which it is to be renamed.
+    pub(crate) fn new(directory: &Path) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        Temporary(directory.join(format!(".{}-{next}.new", std::process::id())))
+    }
+
+    /// Be the file at `path`, holding `bytes`: whoever reads it finds all of it or what was there before.
+    pub(crate) fn become_file(self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+        std::fs::write(&self.0, bytes)?;
+        std::fs::rename(&self.0, path)
+    }
+}
 
 impl Drop for Temporary {
     fn drop(&mut self) {
@@ -214,15 +235,15 @@ impl Drop for Temporary {
 }
 
 /// The content hash of a file, read in pieces: compiled code is megabytes, and the process that runs it should stay small.
-pub(crate) fn hash_of(path: &Path) -> std::io::Result<ContentHash> {
+pub(crate) fn hash_of(file: &File) -> std::io::Result<ContentHash> {
     let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(std::fs::File::open(path)?)?;
+    hasher.update_reader(file)?;
     Ok(ContentHash::from_bytes(*hasher.finalize().as_bytes()))
 }
 
 /// Both hashes of a file, out of one reading of it, so that they speak of the same bytes.
 pub(crate) fn both_hashes_of(path: &Path) -> std::io::Result<(ContentHash, Sha256)> {
-    let mut file = std::fs::File::open(path)?;
+    let mut file = File::open(path)?;
     let (mut content, mut sha256) = (blake3::Hasher::new(), Sha256Hasher::default());
     let mut buffer = vec![0; 64 << 10];
     loop {

@@ -6,6 +6,7 @@ use crate::deadline::{self, Overdue};
 use crate::files::{Settled, Watch, WatchedMount, layer_of};
 use crate::guest::{Guest, GuestModel, Log};
 use crate::limits::Limiter;
+use crate::mount::{self, open_mount};
 use crate::net::{LinkClass, Network};
 use crate::plugin::{Loaded, Plugin};
 use crate::ran::Ran;
@@ -308,7 +309,7 @@ impl Sandbox {
                 _ => FsPerms::ReadOnly,
             };
             wasi.preopened_dir(opened.path(), &mount.guest, access)
-                .map_err(|error| mount_error(mount, &error.to_string()))?;
+                .map_err(|error| mount::error(mount, &error.to_string()))?;
             // A glob that cannot be read hides nobody knows what: the mount is not used.
             let hide = self.hides.of(mount).map_err(|error| {
                 CallError::new(
@@ -324,7 +325,7 @@ impl Sandbox {
             };
             let key = self.settings.cache.join(COMMIT_KEY);
             let layer = layer_of(mount, &mount_watched, &opened.path(), &self.recovered, &key)
-                .map_err(|why| mount_error(mount, &why))?;
+                .map_err(|why| mount::error(mount, &why))?;
             layers.push(layer);
             watched.push(mount_watched);
         }
@@ -350,80 +351,6 @@ impl Sandbox {
             model: context.model.clone(),
         })
     }
-}
-
-/// Check that the directory behind a mount is really where policy says, and give the path to open it by.
-///
-/// Policy compares paths as text, and a guest that can write one mount can put a link where another one begins. So no part of a mount's path may be a
-/// symbolic link: whoever wants one writes the real path.
-pub(crate) fn open_mount(mount: &policy::Mount) -> Result<OpenedMount, CallError> {
-    let real = mount
-        .host
-        .canonicalize()
-        .map_err(|error| mount_error(mount, &error.to_string()))?;
-    if real != mount.host {
-        return Err(CallError::new(
-            CallErrorKind::Denied,
-            format!(
-                "the mount {} is refused: {} leads through a symbolic link to {}; write the real path",
-                mount.guest,
-                mount.host.display(),
-                real.display()
-            ),
-        ));
-    }
-    OpenedMount::open(real).map_err(|error| mount_error(mount, &error.to_string()))
-}
-
-/// A mount's directory, held open so that nobody can exchange it between the check and its use.
-pub(crate) struct OpenedMount {
-    real: std::path::PathBuf,
-    #[cfg(target_os = "linux")]
-    held: Option<rustix::fd::OwnedFd>,
-}
-
-impl OpenedMount {
-    #[cfg(target_os = "linux")]
-    fn open(real: std::path::PathBuf) -> std::io::Result<Self> {
-        use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
-        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::PATH;
-        let held = match openat2(CWD, &real, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
-            Ok(held) => Some(held),
-            // A kernel before 5.6: the check that has just been made has to do.
-            Err(rustix::io::Errno::NOSYS) => None,
-            Err(error) => return Err(error.into()),
-        };
-        Ok(OpenedMount { real, held })
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn open(real: std::path::PathBuf) -> std::io::Result<Self> {
-        Ok(OpenedMount { real })
-    }
-
-    /// The path to preopen: that of the descriptor held, where the system has one.
-    fn path(&self) -> std::path::PathBuf {
-        #[cfg(target_os = "linux")]
-        if let Some(held) = &self.held {
-            use std::os::fd::AsRawFd;
-            let path = std::path::PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
-            if path.exists() {
-                return path;
-            }
-        }
-        self.real.clone()
-    }
-}
-
-fn mount_error(mount: &policy::Mount, why: &str) -> CallError {
-    CallError::new(
-        CallErrorKind::Unavailable,
-        format!(
-            "the mount {} cannot be opened: {}: {why}; create the directory or change the mount's `from`",
-            mount.guest,
-            mount.host.display()
-        ),
-    )
 }
 
 /// Whether `glob` hides a name wherever it stands, as `**/.env` does: then moving a directory cannot bring anything to light.

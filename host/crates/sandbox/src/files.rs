@@ -4,7 +4,7 @@
 //! by what they resolve to as well as by what they are called; files with several names), refuses what would block a thread past any deadline
 //! (FIFOs, sockets, devices), and writes down every refusal in words, because WASI's error codes carry none.
 //!
-//! Read in this order: `watch` (what is remembered), `walk` (how a path is followed where policy looks at names), `open`, `listing`, `told` (what is said
+//! Read in this order: `watch` (what is remembered), `walk` (how a path is followed where policy looks at names), `whereabouts`, `open`, `listing`, `told` (what is said
 //! of a file), `replaced`; `calls` is the interface itself, one function for each of its calls.
 
 mod calls;
@@ -16,6 +16,7 @@ mod staged;
 mod told;
 mod walk;
 mod watch;
+mod whereabouts;
 
 pub(crate) use staged::{Recovered, Settled, layer_of};
 pub(crate) use watch::{Watch, WatchedMount};
@@ -30,7 +31,8 @@ use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::preopens;
 use wasmtime_wasi::p2::bindings::filesystem::types::{self as fs, ErrorCode, Host};
 use wasmtime_wasi::p2::{FsError, FsResult};
-use watch::{Now, PATH_MAX, Place, path_now};
+use watch::{PATH_MAX, Place};
+use whereabouts::{Now, Root};
 
 type Fd = Resource<fs::Descriptor>;
 
@@ -136,8 +138,8 @@ impl WatchedView<'_> {
             return Err(ErrorCode::BadDescriptor.into());
         };
         let known = place.real.clone().unwrap_or_else(|| place.inside.clone());
-        let root = self.watch.roots.get(place.mount);
-        let now = root.and_then(|root| path_now(root, &directory));
+        let root = self.watch.roots.get_mut(place.mount);
+        let now = root.and_then(|root| root.find(&directory));
         let real = match now {
             Some(Now::Inside(real)) => real,
             Some(Now::Outside) => {
@@ -237,7 +239,7 @@ impl preopens::Host for WatchedView<'_> {
         self.watch.roots.clear();
         for (mount, (fd, _)) in directories.iter().enumerate() {
             if let Descriptor::Dir(root) = self.inner.table.get(fd)? {
-                self.watch.roots.push(Arc::clone(&root.dir));
+                self.watch.roots.push(Root::new(Arc::clone(&root.dir)));
             }
             let is_staged = matches!(self.watch.layers.get(mount), Some(Some(_)));
             let place = Place {

@@ -4,7 +4,7 @@
 //! hand. Whoever must say no to bytes says it here: `admission`, for one, where they are not those that `house.lock` pins. It knows nothing of what a component does.
 
 use crate::admission;
-use crate::cache::{both_hashes_of, hash_of};
+use crate::cache::both_hashes_of;
 use crate::{Sandbox, SandboxError, adapt};
 use std::io::Read;
 use std::path::Path;
@@ -40,7 +40,7 @@ impl Sandbox {
         file.take(8).read_to_end(&mut preamble).map_err(read)?;
         check_preamble(path, &preamble)?;
         // What is known of a content holds its other hash too, so that a pin costs nothing where the component was seen before.
-        let known = self.cache().info(hash_of(path).map_err(read)?);
+        let known = self.cache().info(self.cache().hash_of(path).map_err(read)?);
         let (hash, sha256) = match known {
             Some(info) => (info.hash, info.sha256),
             None => both_hashes_of(path).map_err(read)?,

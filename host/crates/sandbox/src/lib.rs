@@ -31,6 +31,7 @@ mod health;
 mod hides;
 mod imports;
 mod limits;
+mod mount;
 mod names;
 mod native;
 mod net;
@@ -41,6 +42,7 @@ mod reflect;
 mod reflected;
 mod scratch;
 mod sections;
+mod seen;
 mod state;
 mod streams;
 mod swap;
@@ -102,6 +104,7 @@ pub struct Sandbox {
     hides: hides::Hides,
     recovered: files::Recovered,
     slots: generation::Slots,
+    seen: seen::Seen,
 }
 
 impl Sandbox {
@@ -109,6 +112,7 @@ impl Sandbox {
     pub fn new(settings: Settings) -> Self {
         let permits = tokio::sync::Semaphore::new(settings.concurrency.max(1) as usize);
         Sandbox {
+            seen: seen::Seen::of(&settings.cache),
             settings,
             engine: OnceLock::new(),
             permits,

@@ -208,6 +208,7 @@ impl Sandbox {
         Cache {
             directory: &self.settings.cache,
             compiler: &self.settings.compiler,
+            seen: &self.seen,
         }
     }
 

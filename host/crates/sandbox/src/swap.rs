@@ -2,7 +2,6 @@
 //!
 //! Whatever goes wrong leaves the place as it is and says why.
 
-use crate::cache::hash_of;
 use crate::generation::{Exchange, NothingToGoBackTo, Quarantine, Slot};
 use crate::plugin::Plugin;
 use crate::scratch::Scratch;
@@ -172,7 +171,7 @@ impl Sandbox {
 
     /// The content of the component at `path` as it is now, if it can be read; nothing is said of whether it is any good.
     pub fn content_of(&self, path: &Path) -> Option<ContentHash> {
-        hash_of(path).ok()
+        self.cache().hash_of(path).ok()
     }
 
     /// A copy of the component with the content `hash`, if one is kept.

@@ -40,7 +40,7 @@ pub fn figures() -> Vec<Figure> {
     let sides = Sides {
         sandbox,
         plugin,
-        grant: setting::grant("echo", None),
+        grant: setting::grant("echo", None, &[]),
         arguments: json!({ "text": "x".repeat(89) }).to_string(),
         raw,
     };

@@ -120,7 +120,7 @@ fn reloaded(
     setting::load(runtime, &sandbox, &component);
     let code = setting::code_of(&component);
     let engine = new_engine(raw::CONCURRENCY).expect("the engine starts");
-    let grant = setting::grant(tool, None);
+    let grant = setting::grant(tool, None, &[]);
     let compared = compare(
         21,
         2,
@@ -174,7 +174,7 @@ fn copies() -> Vec<PathBuf> {
 }
 
 fn calls(runtime: &Runtime, sandbox: &Sandbox, plugin: &Plugin, calls: u32) {
-    let grant = setting::grant("echo", None);
+    let grant = setting::grant("echo", None, &[]);
     let arguments = json!({ "text": "x".repeat(89) }).to_string();
     let request = ToolRequest {
         tool: "echo",

@@ -93,7 +93,7 @@ impl Raw {
         let parts = self.parts(tool, arguments).await;
         match parts.unwrap_or_else(|error| panic!("{error:#}")) {
             Ok(parts) => match parts.into_iter().next() {
-                Some(Part::Text(text)) => text,
+                Some(Part::Text(text) | Part::Json(text)) => text,
                 other => panic!("no text: {other:?}"),
             },
             Err(failure) => panic!("{failure:?}"),

@@ -1,7 +1,7 @@
 //! What the benches share: components that were built, a sandbox, a grant.
 
 use charthouse_sandbox::{Compiler, Plugin, Sandbox, Settings};
-use policy::{Access, ClockMode, Grant, Limits, Mount, RandomMode, Verdict};
+use policy::{Access, ClockMode, Grant, HideGlob, Limits, Mount, RandomMode, Verdict};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -98,13 +98,13 @@ pub fn load(runtime: &Runtime, sandbox: &Sandbox, component: &Path) -> Arc<Plugi
     loaded.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A grant of `tool` with the default limits, which sees `mount` as `/workspace`.
-pub fn grant(tool: &str, mount: Option<&Path>) -> Grant {
+/// A grant of `tool` with the default limits, which sees `mount` as `/workspace` without the names that `hide` says.
+pub fn grant(tool: &str, mount: Option<&Path>, hide: &[&str]) -> Grant {
     let mount = mount.map(|host| Mount {
         guest: "/workspace".into(),
         host: host.to_owned(),
         access: Access::ReadOnly,
-        hide: Vec::new(),
+        hide: hide.iter().copied().map(HideGlob::new).collect(),
         hard_links: policy::HardLinks::Allow,
         stage: policy::Stage::default(),
         within: None,

@@ -90,7 +90,12 @@ impl WatchedView<'_> {
             layer.open(node, path, wanted)
         })?;
         // Stand-ins: whatever is asked of them is answered here. One for a file is no directory, so that nothing is ever opened below it.
-        let Some(root) = self.watch.roots.get(mount).cloned() else {
+        let Some(root) = self
+            .watch
+            .roots
+            .get(mount)
+            .map(|root| root.directory.clone())
+        else {
             return Err(ErrorCode::BadDescriptor.into());
         };
         let (perms, mode) = (FsPerms::ReadOnly, wanted.mode());

@@ -3,6 +3,7 @@
 use super::layer::{Layer, NodeId};
 use super::staged::StagedFile;
 use super::walk::lists;
+use super::whereabouts::Root;
 use policy::{HardLinks, Hide};
 use std::collections::HashMap;
 use std::fs::File;
@@ -88,7 +89,7 @@ pub(crate) struct Watch {
     /// Where the guest's clock stands still, since 1970; `None` when it is the host's.
     pub(crate) frozen: Option<Duration>,
     /// The mounts' own directories, in their order, once the guest has asked for them.
-    pub(super) roots: Vec<Arc<File>>,
+    pub(super) roots: Vec<Root>,
     /// Which directory a descriptor stands for.
     pub(super) directories: HashMap<u32, Place>,
     /// The numbers that stand for objects where their own would differ from machine to machine.
@@ -157,32 +158,6 @@ impl Watch {
         let next = self.identities.len() as u64 + 1;
         *self.identities.entry(identity).or_insert(next)
     }
-}
-
-/// Where `directory` is now in the mount whose own directory is `root`; `None` when it left the mount, or where the system cannot tell.
-#[cfg(target_os = "linux")]
-pub(super) fn path_now(root: &File, directory: &File) -> Option<Now> {
-    use std::os::fd::AsRawFd;
-    let link = |file: &File| std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
-    let (root, directory) = (link(root).ok()?, link(directory).ok()?);
-    Some(match directory.strip_prefix(&root) {
-        Ok(inside) => Now::Inside(inside.to_str()?.to_owned()),
-        Err(_) => Now::Outside,
-    })
-}
-
-/// Elsewhere nobody can say.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn path_now(_: &File, _: &File) -> Option<Now> {
-    None
-}
-
-/// Where something is now.
-pub(super) enum Now {
-    /// At this path of the mount.
-    Inside(String),
-    /// Moved out of the mount, by the host.
-    Outside,
 }
 
 /// `path` below `directory`, without `.` and `..`. What would climb out of the mount stays at its root: WASI refuses such a path itself.

@@ -22,7 +22,7 @@ mod view;
 #[cfg(target_os = "linux")]
 pub use confine::{CONFINE_VERB, confine_command};
 
-use crate::call::open_mount;
+use crate::mount::open_mount;
 use crate::{Compiler, Sandbox, arguments};
 use plan::{Ended, Limit, Report};
 use policy::Grant;
