@@ -57,6 +57,17 @@ const LANGUAGES: &[Language] = &[
         example: &[("sdk/common/example", ""), ("sdk/js/example", "")],
     },
     Language {
+        name: "ts",
+        template: &[
+            ("sdk/common/template", ""),
+            ("sdk/ts/template", ""),
+            ("sdk/js/charthouse.js", "src/charthouse.js"),
+            ("sdk/ts/charthouse.d.ts", "src/charthouse.d.ts"),
+            ("wit", "wit"),
+        ],
+        example: &[("sdk/common/example", ""), ("sdk/ts/example", "")],
+    },
+    Language {
         name: "c",
         template: &[
             ("sdk/common/template", ""),

@@ -15,8 +15,8 @@ enum Tools {
     Ours,
     /// A virtual environment with this package, and a program that then lies in it.
     Pip(&'static str, &'static str),
-    /// A folder with this package, and a file that then lies in it.
-    Npm(&'static str, &'static str),
+    /// A folder with these packages, and a file that then lies in it.
+    Npm(&'static [&'static str], &'static str),
 }
 
 struct Language {
@@ -26,7 +26,7 @@ struct Language {
     has_example: bool,
 }
 
-const LANGUAGES: [Language; 5] = [
+const LANGUAGES: [Language; 6] = [
     Language {
         name: "rust",
         tools: Tools::Ours,
@@ -40,8 +40,16 @@ const LANGUAGES: [Language; 5] = [
     Language {
         name: "js",
         tools: Tools::Npm(
-            "componentize-qjs@0.4.5",
+            &["componentize-qjs@0.4.5"],
             "node_modules/componentize-qjs/bin/componentize-qjs",
+        ),
+        has_example: true,
+    },
+    Language {
+        name: "ts",
+        tools: Tools::Npm(
+            &["componentize-qjs@0.4.5", "typescript@7.0.2"],
+            "node_modules/typescript/bin/tsc",
         ),
         has_example: true,
     },
@@ -136,13 +144,13 @@ impl Tools {
                 )?;
                 present(folder, program)
             }
-            Tools::Npm(package, program) => {
+            Tools::Npm(packages, program) => {
                 std::fs::create_dir_all(folder)?;
                 shell::run(
                     Command::new("npm")
                         .args(["install", "--silent", "--no-fund", "--no-audit", "--prefix"])
                         .arg(folder)
-                        .arg(package),
+                        .args(*packages),
                 )?;
                 present(folder, program)
             }

@@ -41,6 +41,8 @@ pub enum Language {
     Python,
     /// QuickJS, by componentize-qjs; 1 MB
     Js,
+    /// The same, its types checked by TypeScript
+    Ts,
     /// zig's C compiler and WASI's libc; 50 KB
     C,
     /// A command, whose one tool is `run`; 2.6 MB
@@ -54,6 +56,7 @@ impl Language {
             Language::Rust => "rust",
             Language::Python => "python",
             Language::Js => "js",
+            Language::Ts => "ts",
             Language::C => "c",
             Language::Go => "go",
         }
