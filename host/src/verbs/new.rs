@@ -25,12 +25,6 @@ fn plugin(options: &NewPlugin) -> Result<u8, Failure> {
         .iter()
         .find(|template| template.language == language)
         .ok_or_else(|| Failure::new(NOT_SO, format!("there is no template for {language}")))?;
-    if options.example && template.example.is_empty() {
-        return Err(
-            Failure::new(USAGE, format!("there is no worked example in {language}"))
-                .help("leave `--example` out, or take another language"),
-        );
-    }
     let directory = options.directory.join(name.as_str());
     refuse_to_overwrite(&directory)?;
     let files = files(template, name.as_str(), options.example);
