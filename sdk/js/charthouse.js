@@ -91,17 +91,15 @@ export const state = {
   setJson: (key, value) => state.set(key, encode(JSON.stringify(value))),
 };
 
-// QuickJS has no TextEncoder and no TextDecoder.
+// QuickJS has no TextEncoder and no TextDecoder. Its own base64 takes a tenth of the fuel of a loop over letters.
 /** Text as UTF-8. */
 export function encode(text) {
-  return Uint8Array.from(unescape(encodeURIComponent(text)), (letter) => letter.charCodeAt(0));
+  return Uint8Array.fromBase64(btoa(unescape(encodeURIComponent(text))));
 }
 
-/** UTF-8 as text. */
+/** UTF-8 as text; anything else is a `URIError`. */
 export function decode(bytes) {
-  let letters = '';
-  for (const byte of bytes) letters += String.fromCharCode(byte);
-  return decodeURIComponent(escape(letters));
+  return decodeURIComponent(escape(atob(bytes.toBase64())));
 }
 
 function parameters(declared) {

@@ -4,7 +4,7 @@
 //! does not build, or does not pass its cases, is a failure.
 
 use crate::guests;
-use crate::shell::{self, cargo, target};
+use crate::shell::{self, cargo, root, target};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -96,8 +96,12 @@ pub fn run(words: &[&str]) -> Result<()> {
             std::fs::remove_dir_all(&made)?;
         }
         std::fs::create_dir_all(&made)?;
-        for (name, example) in [("greeter", false), ("notebook", true)] {
-            plugin(&host, language, &made, name, example, &tools)
+        for (name, kind) in [
+            ("greeter", Kind::Template),
+            ("notebook", Kind::Example),
+            ("trial", Kind::Test),
+        ] {
+            plugin(&host, language, &made, name, kind, &tools)
                 .with_context(|| format!("the SDK for {}", language.name))?;
         }
     }
@@ -157,24 +161,47 @@ fn present(folder: &Path, program: &str) -> Result<()> {
     Ok(())
 }
 
+/// Which plugin is made.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// The least that builds.
+    Template,
+    /// The worked example.
+    Example,
+    /// The template with the files of the SDK's own folder `test`, where it has one, in place of its own.
+    Test,
+}
+
 /// Make one plugin, build it, and run its cases.
 fn plugin(
     host: &Path,
     language: &Language,
     made: &Path,
     name: &str,
-    example: bool,
+    kind: Kind,
     tools: &Path,
 ) -> Result<()> {
+    let test = root().join("sdk").join(language.name).join("test");
+    if kind == Kind::Test && !test.exists() {
+        return Ok(());
+    }
     let mut new = Command::new(host);
     new.args(["new", "plugin", name, "--lang", language.name, "--in"])
         .arg(made)
         .stdout(Stdio::null());
-    if example {
+    if kind == Kind::Example {
         new.arg("--example");
     }
     shell::run(&mut new)?;
     let folder = made.join(name);
+    if kind == Kind::Test {
+        shell::run(
+            Command::new("cp")
+                .arg("-R")
+                .arg(test.join("."))
+                .arg(&folder),
+        )?;
+    }
     shell::run(
         Command::new("sh")
             .arg("build.sh")

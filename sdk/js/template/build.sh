@@ -7,4 +7,4 @@ compiler="$tools/node_modules/componentize-qjs/bin/componentize-qjs"
 if [ ! -f "$compiler" ]; then
     npm install --silent --no-fund --no-audit --prefix "$tools" componentize-qjs@0.4.5
 fi
-node "$compiler" --wit wit --world tool-plugin --js src/plugin.js --module-root src --sync --opt-size -o {{name}}.wasm
+node "$compiler" --wit wit --world plugin --js src/plugin.js --module-root src --sync --opt-size -o {{name}}.wasm

@@ -9,5 +9,5 @@ if [ ! -f "$modules/typescript/bin/tsc" ] || [ ! -f "$modules/componentize-qjs/b
 fi
 rm -rf build
 node "$modules/typescript/bin/tsc"
-cp src/charthouse.js build/
-node "$modules/componentize-qjs/bin/componentize-qjs" --wit wit --world tool-plugin --js build/plugin.js --module-root build --sync --opt-size -o {{name}}.wasm
+cp src/charthouse.js src/files.js build/
+node "$modules/componentize-qjs/bin/componentize-qjs" --wit wit --world plugin --js build/plugin.js --module-root build --sync --opt-size -o {{name}}.wasm

@@ -1,6 +1,7 @@
 // A notebook that outlives calls: notes are kept in the plugin's own state.
 
 import { Failure, Invalid, log, state, tools } from './charthouse.js';
+import { files } from './files.js';
 
 const KEY = 'notes';
 
@@ -43,6 +44,20 @@ export const tool = tools({
         (note) => note.text.toLowerCase().includes(wanted) && (!tag || note.tags.includes(tag)),
       );
       return { notes: found.slice(0, most), more: Math.max(0, found.length - most) };
+    },
+  },
+  import: {
+    description: 'Keeps each line of a text file as a note.',
+    effect: 'once',
+    arguments: {
+      path: { type: 'string', description: "The file's absolute path." },
+    },
+    run({ path }) {
+      const found = notes();
+      const lines = files.readText(path).split('\n').map((line) => line.trim()).filter((line) => line);
+      for (const text of lines) found.push({ id: (found.at(-1)?.id ?? 0) + 1, text, tags: [] });
+      state.setJson(KEY, found);
+      return { notes: found.length };
     },
   },
 });
