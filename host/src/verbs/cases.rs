@@ -1,6 +1,8 @@
-//! Which files of cases a path on the command line means: itself, or what a folder holds.
+//! Files of cases that the command line names: which they are (a path means itself, or what a folder holds), and what is in them.
 
-use crate::exit::{Failure, USAGE};
+use crate::exit::{DEFINITIONS, Failure, USAGE};
+use crate::print;
+use definitions::Report;
 use std::path::{Path, PathBuf};
 
 /// Put the files that `path` means into `found`, those of a folder sorted by name; `help` says what to name instead where there is nothing.
@@ -26,6 +28,36 @@ pub fn find(path: &Path, help: &str, found: &mut Vec<PathBuf>) -> Result<(), Fai
     }
     inside.sort();
     inside.iter().try_for_each(|path| find(path, help, found))
+}
+
+/// Read all the files with `load`, so that one report holds all that is wrong with any of them. `None` where it was printed as JSON.
+pub fn read<T>(
+    paths: &[PathBuf],
+    as_json: bool,
+    load: impl Fn(&Path) -> Result<(T, Report), Report>,
+) -> Result<Option<Vec<(String, T)>>, Failure> {
+    let mut files = Vec::new();
+    let mut all = Report::default();
+    for path in paths {
+        let report = match load(path) {
+            Ok((file, warnings)) => {
+                files.push((path.display().to_string(), file));
+                warnings
+            }
+            Err(report) => report,
+        };
+        all = all.join(report);
+    }
+    if !all.is_ok() && as_json {
+        print::json(&all.to_json())?;
+        return Ok(None);
+    }
+    let rendered = all.render(print::color_on_stderr());
+    if !all.is_ok() {
+        return Err(Failure::report(DEFINITIONS, rendered));
+    }
+    print::err(&rendered);
+    Ok(Some(files))
 }
 
 /// Paths as a message names them.

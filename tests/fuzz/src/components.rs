@@ -2,7 +2,7 @@
 
 use crate::{Mutator, Target};
 use arbitrary::Unstructured;
-use policy::{ClockMode, Grant, Limits, RandomMode, Verdict};
+use policy::{Grant, Limits};
 use sandbox::{CallContext, Compiler, Plugin, Sandbox, Settings, ToolRequest};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -117,24 +117,13 @@ impl Loader {
 /// What a call of `tool` has here: little.
 pub fn grant(tool: ToolName) -> Grant {
     Grant {
-        tool,
-        verdict: Verdict::Allow,
-        mounts: Vec::new(),
-        env: Vec::new(),
-        net: Vec::new(),
-        net_ceiling: Vec::new(),
-        exec: Vec::new(),
-        exec_ceiling: Vec::new(),
-        command: None,
         limits: Limits {
             fuel: Count(2_000_000),
             // A machine that others use may be slow; fuel is what ends a guest here.
             deadline: Duration::from_secs(600),
             ..Limits::default()
         },
-        clock: ClockMode::Frozen,
-        random: RandomMode::Seeded,
-        because: Vec::new(),
+        ..Grant::bare(tool)
     }
 }
 

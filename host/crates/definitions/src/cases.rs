@@ -1,9 +1,45 @@
-//! Lists of cases with names that differ: what scenarios of charts and tests of plugins have in common.
+//! Files of cases: what scenarios of charts and tests of plugins have in common.
 
+use crate::files::shown_path;
+use crate::kind::parse;
+use crate::load::has_errors;
+use crate::report::Report;
 use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::Walk;
+use std::path::Path;
 use types::{Marked, Place};
+
+/// Load the file at `path` with `read`. The report that comes with it holds warnings only.
+pub(crate) fn load<T>(
+    path: &Path,
+    read: impl FnOnce(&mut Walk, &Node, &Path) -> Option<T>,
+) -> Result<(T, Report), Report> {
+    let mut walk = Walk::default();
+    let file = parse(&mut walk, path, &shown_path(path))
+        .and_then(|(node, _)| read(&mut walk, &node, path));
+    let failed = has_errors(&walk);
+    let report = Report::new(walk.findings, walk.sources);
+    match file {
+        Some(file) if !failed => Ok((file, report)),
+        _ => Err(report),
+    }
+}
+
+/// Whether a file begins with the key `first`, as `what` it should be does; `help` says how.
+pub(crate) fn begins(walk: &mut Walk, node: &Node, first: &str, what: &str, help: &str) -> bool {
+    let found = node.map().and_then(<[_]>::first);
+    let (place, found) = match found {
+        Some(entry) if &*entry.key.text == first => return true,
+        Some(entry) => (
+            &entry.key.place,
+            format!("begins with `{}`", shown(&entry.key.text)),
+        ),
+        None => (&node.place, format!("is {}", node.describe())),
+    };
+    walk.error(place, format!("this is no {what}: it {found}"), help);
+    false
+}
 
 /// The cases that `node` lists, each as `read` reads it and named as `name` says.
 pub(crate) fn read<T>(

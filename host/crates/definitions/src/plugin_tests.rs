@@ -13,9 +13,6 @@ pub use matcher::TextMatch;
 
 use crate::agent::doc;
 use crate::cases;
-use crate::files::shown_path;
-use crate::kind::parse;
-use crate::load::has_errors;
 use crate::policy;
 use crate::report::Report;
 use crate::suggest::shown;
@@ -68,32 +65,12 @@ pub struct PluginCase {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load_plugin_tests(path: &Path) -> Result<(PluginTests, Report), Report> {
-    let mut walk = Walk::default();
-    let file = parse(&mut walk, path, &shown_path(path))
-        .and_then(|(node, _)| read(&mut walk, &node, path));
-    let failed = has_errors(&walk);
-    let report = Report::new(walk.findings, walk.sources);
-    match file {
-        Some(file) if !failed => Ok((file, report)),
-        _ => Err(report),
-    }
+    cases::load(path, read)
 }
 
 fn read(walk: &mut Walk, node: &Node, path: &Path) -> Option<PluginTests> {
-    let first = node.map().and_then(<[_]>::first);
-    if first.is_none_or(|first| &*first.key.text != "tests") {
-        let (place, what) = match first {
-            Some(first) => (
-                &first.key.place,
-                format!("begins with `{}`", shown(&first.key.text)),
-            ),
-            None => (&node.place, format!("is {}", node.describe())),
-        };
-        walk.error(
-            place,
-            format!("this is no file of a plugin's cases: it {what}"),
-            "begin it with `tests: NAME`, then `cases: […]`",
-        );
+    let help = "begin it with `tests: NAME`, then `cases: […]`";
+    if !cases::begins(walk, node, "tests", "file of a plugin's cases", help) {
         return None;
     }
     let mut fields = Fields::of(walk, node, "a file of cases", "tests: NAME")?;

@@ -14,7 +14,6 @@ use crate::cases;
 use crate::chart::{self, ChartBundle};
 use crate::files::shown_path;
 use crate::kind::{Kind, kind, parse};
-use crate::load::has_errors;
 use crate::paths::Paths;
 use crate::report::Report;
 use crate::suggest::shown;
@@ -44,32 +43,12 @@ pub struct ScenarioFile {
 /// # Errors
 /// Everything that is wrong with it or with its chart.
 pub fn load_scenarios(path: &Path) -> Result<(ScenarioFile, Report), Report> {
-    let mut walk = Walk::default();
-    let file = parse(&mut walk, path, &shown_path(path))
-        .and_then(|(node, _)| read(&mut walk, &node, path));
-    let failed = has_errors(&walk);
-    let report = Report::new(walk.findings, walk.sources);
-    match file {
-        Some(file) if !failed => Ok((file, report)),
-        _ => Err(report),
-    }
+    cases::load(path, read)
 }
 
 fn read(walk: &mut Walk, node: &Node, path: &Path) -> Option<ScenarioFile> {
-    let first = node.map().and_then(<[_]>::first);
-    if first.is_none_or(|first| &*first.key.text != "scenarios") {
-        let (place, what) = match first {
-            Some(first) => (
-                &first.key.place,
-                format!("begins with `{}`", shown(&first.key.text)),
-            ),
-            None => (&node.place, format!("is {}", node.describe())),
-        };
-        walk.error(
-            place,
-            format!("this is no scenario file: it {what}"),
-            "begin it with `scenarios: NAME`, then `chart: PATH` and `cases: […]`",
-        );
+    let help = "begin it with `scenarios: NAME`, then `chart: PATH` and `cases: […]`";
+    if !cases::begins(walk, node, "scenarios", "scenario file", help) {
         return None;
     }
     let mut fields = Fields::of(walk, node, "a scenario file", "scenarios: NAME")?;

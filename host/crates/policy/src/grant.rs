@@ -39,6 +39,27 @@ pub struct Grant {
     pub because: Vec<Because>,
 }
 
+impl Grant {
+    /// The least: `tool` may be called and has nothing, with the limits that hold where nobody says otherwise, at a time that stands still.
+    pub fn bare(tool: ToolName) -> Self {
+        Grant {
+            tool,
+            verdict: Verdict::Allow,
+            mounts: Vec::new(),
+            env: Vec::new(),
+            net: Vec::new(),
+            net_ceiling: Vec::new(),
+            exec: Vec::new(),
+            exec_ceiling: Vec::new(),
+            command: None,
+            limits: Limits::default(),
+            clock: ClockMode::Frozen,
+            random: RandomMode::Seeded,
+            because: Vec::new(),
+        }
+    }
+}
+
 /// A directory that the guest sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {

@@ -14,7 +14,7 @@ use charthouse_sandbox::{
     CallContext, Compiler, Sandbox, Settings, Slot, TRAPS_UNTIL_QUARANTINE, Terms, ToolRequest,
 };
 use measure::{Figure, Floor, Goal, median, nanoseconds};
-use policy::{ClockMode, Grant, Limits, RandomMode, Verdict};
+use policy::{ClockMode, Grant, RandomMode};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -314,18 +314,8 @@ impl Clock for BenchClock {
 
 fn grant() -> Grant {
     Grant {
-        tool: ToolName::parse("g.version").expect("a tool's name"),
-        verdict: Verdict::Allow,
-        mounts: Vec::new(),
-        env: Vec::new(),
-        net: Vec::new(),
-        net_ceiling: Vec::new(),
-        exec: Vec::new(),
-        exec_ceiling: Vec::new(),
-        command: None,
-        limits: Limits::default(),
         clock: ClockMode::Real,
         random: RandomMode::Real,
-        because: Vec::new(),
+        ..Grant::bare(ToolName::parse("g.version").expect("a tool's name"))
     }
 }

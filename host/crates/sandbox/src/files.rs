@@ -4,12 +4,13 @@
 //! by what they resolve to as well as by what they are called; files with several names), refuses what would block a thread past any deadline
 //! (FIFOs, sockets, devices), and writes down every refusal in words, because WASI's error codes carry none.
 //!
-//! Read in this order: `watch` (what is remembered), `walk` (how a path is followed where policy looks at names), `whereabouts`, `open`, `listing`, `told` (what is said
+//! Read in this order: `watch` (what is remembered), `names` and `walk` (how a path is followed where policy looks at names), `whereabouts`, `open`, `listing`, `told` (what is said
 //! of a file), `replaced`; `calls` is the interface itself, one function for each of its calls.
 
 mod calls;
 mod layer;
 mod listing;
+mod names;
 mod open;
 mod replaced;
 mod staged;
@@ -126,6 +127,19 @@ impl WatchedView<'_> {
             self.inner.table.delete(target.fd)?;
         }
         Ok(())
+    }
+
+    /// Done with `target`, and this came of it.
+    fn end<T>(
+        &mut self,
+        operation: &str,
+        fd: u32,
+        path: &str,
+        target: Target,
+        result: FsResult<T>,
+    ) -> FsResult<T> {
+        self.release(target)?;
+        self.noted(operation, fd, path, result)
     }
 
     /// The directory `fd` as a place to walk from, by where it stands now: it may have been moved since it was opened.

@@ -6,7 +6,7 @@ use crate::Sandbox;
 use crate::bindings::exports::charthouse::plugin::{context, guard, memory, summary, tool};
 use crate::call::{CallContext, failure_of, within_output};
 use crate::plugin::Plugin;
-use policy::{ClockMode, Grant, Limits, RandomMode, Verdict};
+use policy::{Grant, Limits};
 use std::time::Duration;
 use types::{Bytes, CallError, Count, Outcome, Timestamp, ToolName, Value};
 
@@ -125,15 +125,6 @@ pub enum GuardVerdict {
 /// What a component gets while it is only asked what it offers: nothing but time and memory to say so.
 fn probe_grant(plugin: &Plugin) -> Option<Grant> {
     Some(Grant {
-        tool: ToolName::new(plugin.name(), "specs").ok()?,
-        verdict: Verdict::Allow,
-        mounts: Vec::new(),
-        env: Vec::new(),
-        net: Vec::new(),
-        net_ceiling: Vec::new(),
-        exec: Vec::new(),
-        exec_ceiling: Vec::new(),
-        command: None,
         limits: Limits {
             // An interpreter compiled to a component needs this much to start.
             memory: Bytes(256 << 20),
@@ -142,9 +133,7 @@ fn probe_grant(plugin: &Plugin) -> Option<Grant> {
             deadline: Duration::from_secs(20),
             ..Limits::default()
         },
-        clock: ClockMode::Frozen,
-        random: RandomMode::Seeded,
-        because: Vec::new(),
+        ..Grant::bare(ToolName::new(plugin.name(), "specs").ok()?)
     })
 }
 

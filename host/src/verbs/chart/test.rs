@@ -7,7 +7,7 @@ use crate::exit::{DEFINITIONS, Failure, NOT_SO, USAGE};
 use crate::print;
 use crate::verbs::cases;
 use chart::{Chart, Coverage, Outcome, Scenario};
-use definitions::{Report, ScenarioFile, load_scenarios};
+use definitions::{ScenarioFile, load_scenarios};
 use std::path::PathBuf;
 
 const HELP: &str =
@@ -46,16 +46,9 @@ pub fn run(options: &ChartTest) -> Result<u8, Failure> {
         return Err(Failure::new(USAGE, message)
             .help("a scenario file is a .yaml file that begins with `scenarios: NAME`"));
     }
-    let (files, report) = load(&paths);
-    if !report.is_ok() && options.json {
-        print::json(&report.to_json())?;
+    let Some(files) = cases::read(&paths, options.json, load_scenarios)? else {
         return Ok(DEFINITIONS);
-    }
-    let rendered = report.render(print::color_on_stderr());
-    if !report.is_ok() {
-        return Err(Failure::report(DEFINITIONS, rendered));
-    }
-    print::err(&rendered);
+    };
     let tested = play(files);
     match options.json {
         true => print::json(&report::json(&tested, options.min_coverage))?,
@@ -91,23 +84,6 @@ impl Covered {
         let (states, transitions) = (self.coverage.states(), self.coverage.transitions());
         minimum.is_none_or(|least| states.percent() >= least && transitions.percent() >= least)
     }
-}
-
-/// Read all files, so that one report holds all that is wrong with any of them.
-fn load(paths: &[PathBuf]) -> (Vec<(String, ScenarioFile)>, Report) {
-    let mut files = Vec::new();
-    let mut all = Report::default();
-    for path in paths {
-        let report = match load_scenarios(path) {
-            Ok((file, warnings)) => {
-                files.push((path.display().to_string(), file));
-                warnings
-            }
-            Err(report) => report,
-        };
-        all = all.join(report);
-    }
-    (files, all)
 }
 
 fn play(files: Vec<(String, ScenarioFile)>) -> Tested {

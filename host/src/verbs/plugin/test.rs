@@ -13,9 +13,8 @@ use crate::cli::PluginTest;
 use crate::exit::{DEFINITIONS, Failure, NOT_SO, USAGE};
 use crate::verbs::cases;
 use crate::{open, print};
-use definitions::{PluginTests, Report, load_plugin_tests};
+use definitions::load_plugin_tests;
 use meets::Unmet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use types::{Outcome, Place};
 
@@ -44,16 +43,9 @@ pub fn run(options: &PluginTest) -> Result<u8, Failure> {
         );
         return Err(Failure::new(USAGE, message).help(HELP));
     }
-    let (files, report) = load(&paths);
-    if !report.is_ok() && options.json {
-        print::json(&report.to_json())?;
+    let Some(files) = cases::read(&paths, options.json, load_plugin_tests)? else {
         return Ok(DEFINITIONS);
-    }
-    let rendered = report.render(print::color_on_stderr());
-    if !report.is_ok() {
-        return Err(Failure::report(DEFINITIONS, rendered));
-    }
-    print::err(&rendered);
+    };
     let policy = options.policy.as_deref().map(super::policy_file);
     let policy = policy.transpose()?;
     let named = Named::find(&options.component, &options.house.house, options.pins)?;
@@ -98,21 +90,4 @@ pub fn run(options: &PluginTest) -> Result<u8, Failure> {
         true => Ok(0),
         false => Ok(NOT_SO),
     }
-}
-
-/// Read all files, so that one report holds all that is wrong with any of them.
-fn load(paths: &[PathBuf]) -> (Vec<(String, PluginTests)>, Report) {
-    let mut files = Vec::new();
-    let mut all = Report::default();
-    for path in paths {
-        let report = match load_plugin_tests(path) {
-            Ok((file, warnings)) => {
-                files.push((path.display().to_string(), file));
-                warnings
-            }
-            Err(report) => report,
-        };
-        all = all.join(report);
-    }
-    (files, all)
 }

@@ -1,7 +1,7 @@
 //! What the benches share: components that were built, a sandbox, a grant.
 
 use charthouse_sandbox::{Compiler, Plugin, Sandbox, Settings};
-use policy::{Access, ClockMode, Grant, HideGlob, Limits, Mount, RandomMode, Verdict};
+use policy::{Access, ClockMode, Grant, HideGlob, Limits, Mount, RandomMode};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -110,15 +110,7 @@ pub fn grant(tool: &str, mount: Option<&Path>, hide: &[&str]) -> Grant {
         within: None,
     });
     Grant {
-        tool: ToolName::parse(&format!("bench.{tool}")).expect("a tool's name"),
-        verdict: Verdict::Allow,
         mounts: mount.into_iter().collect(),
-        env: Vec::new(),
-        net: Vec::new(),
-        net_ceiling: Vec::new(),
-        exec: Vec::new(),
-        exec_ceiling: Vec::new(),
-        command: None,
         limits: Limits {
             // Python's interpreter takes 40 MiB, and a megabyte in and out is more than is answered by default.
             memory: types::Bytes(256 << 20),
@@ -127,7 +119,7 @@ pub fn grant(tool: &str, mount: Option<&Path>, hide: &[&str]) -> Grant {
         },
         clock: ClockMode::Real,
         random: RandomMode::Real,
-        because: Vec::new(),
+        ..Grant::bare(ToolName::parse(&format!("bench.{tool}")).expect("a tool's name"))
     }
 }
 

@@ -230,8 +230,7 @@ impl HostDescriptor for WatchedView<'_> {
             }
             Err(error) => Err(error),
         };
-        self.release(target)?;
-        self.noted(wanted.operation(), rep, &path, opened)
+        self.end(wanted.operation(), rep, &path, target, opened)
     }
 
     async fn read_directory(&mut self, fd: Fd) -> FsResult<Resource<fs::DirectoryEntryStream>> {
@@ -340,8 +339,7 @@ impl HostDescriptor for WatchedView<'_> {
             .inner
             .set_times_at(target.fd(), flags, target.path.clone(), accessed, modified)
             .await;
-        self.release(target)?;
-        self.noted("set times", rep, &path, done)
+        self.end("set times", rep, &path, target, done)
     }
 
     async fn create_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
@@ -356,8 +354,7 @@ impl HostDescriptor for WatchedView<'_> {
             .inner
             .create_directory_at(target.fd(), target.path.clone())
             .await;
-        self.release(target)?;
-        self.noted("create directory", rep, &path, done)
+        self.end("create directory", rep, &path, target, done)
     }
 
     async fn remove_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
@@ -372,8 +369,7 @@ impl HostDescriptor for WatchedView<'_> {
             .inner
             .remove_directory_at(target.fd(), target.path.clone())
             .await;
-        self.release(target)?;
-        self.noted("remove directory", rep, &path, done)
+        self.end("remove directory", rep, &path, target, done)
     }
 
     async fn unlink_file_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
@@ -388,8 +384,7 @@ impl HostDescriptor for WatchedView<'_> {
             .inner
             .unlink_file_at(target.fd(), target.path.clone())
             .await;
-        self.release(target)?;
-        self.noted("remove", rep, &path, done)
+        self.end("remove", rep, &path, target, done)
     }
 
     async fn readlink_at(&mut self, fd: Fd, path: String) -> FsResult<String> {
@@ -404,8 +399,7 @@ impl HostDescriptor for WatchedView<'_> {
             .inner
             .readlink_at(target.fd(), target.path.clone())
             .await;
-        self.release(target)?;
-        self.noted("read link", rep, &path, link)
+        self.end("read link", rep, &path, target, link)
     }
 
     async fn rename_at(
@@ -520,8 +514,7 @@ impl HostDescriptor for WatchedView<'_> {
             .inner
             .symlink_at(there.fd(), target, there.path.clone())
             .await;
-        self.release(there)?;
-        self.noted("symlink", rep, &path, done)
+        self.end("symlink", rep, &path, there, done)
     }
 
     fn drop(&mut self, fd: Fd) -> wasmtime::Result<()> {

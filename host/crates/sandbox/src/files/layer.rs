@@ -24,12 +24,13 @@ pub(crate) use ops::Opened;
 pub(crate) use show::Refused;
 pub(crate) use streams::{StagedInput, StagedOutput};
 
-use super::walk::{LINKS_MAX, join};
+use super::names::{End, Names, Step};
+use super::walk::join;
 use super::watch::WatchedMount;
 use base::Origin;
 use content::Room;
 use rustix::io::Errno;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 /// A node's number.
@@ -81,6 +82,15 @@ pub(crate) enum Fault {
 impl From<Errno> for Fault {
     fn from(error: Errno) -> Self {
         Fault::Os(error)
+    }
+}
+
+impl From<End> for Fault {
+    fn from(end: End) -> Self {
+        match end {
+            End::Out => Fault::Out,
+            End::Os(error) => Fault::Os(error),
+        }
     }
 }
 
@@ -245,27 +255,21 @@ impl Layer {
 
     /// Where `path` below the directory `start` leads, one name at a time.
     fn walk(&mut self, start: NodeId, path: &str, follow: bool) -> Result<Spot, Fault> {
-        if path.is_empty() {
-            return Err(Errno::NOENT.into());
-        }
-        if path.starts_with('/') {
-            return Err(Fault::Out);
-        }
-        let mut rest: VecDeque<String> = path.split('/').map(str::to_owned).collect();
+        let mut names = Names::of(path)?;
         let mut stack = vec![start];
-        let mut links = 0;
-        while let Some(name) = rest.pop_front() {
-            match name.as_str() {
-                "" | "." => continue,
-                ".." => {
-                    stack.pop();
-                    if stack.is_empty() {
-                        return Err(Fault::Out);
-                    }
-                    continue;
+        while let Some(step) = names.next() {
+            let Step::On {
+                name,
+                last,
+                only_directory,
+            } = step
+            else {
+                stack.pop();
+                if stack.is_empty() {
+                    return Err(Fault::Out);
                 }
-                _ => {}
-            }
+                continue;
+            };
             // The stack is never empty: `..` that would empty it has returned.
             let Some(here) = stack.last().copied() else {
                 return Err(Fault::Out);
@@ -274,22 +278,11 @@ impl Layer {
                 return Err(Errno::NAMETOOLONG.into());
             }
             let node = self.look(here, &name)?;
-            let last = rest.is_empty();
-            let only_directory = !last && rest.iter().all(String::is_empty);
             if let Some(id) = node
                 && let Kind::Link(target) = &self.node(id).kind
                 && (!last || follow)
             {
-                links += 1;
-                if links > LINKS_MAX {
-                    return Err(Errno::LOOP.into());
-                }
-                if target.starts_with('/') {
-                    return Err(Fault::Out);
-                }
-                for part in target.rsplit('/') {
-                    rest.push_front(part.to_owned());
-                }
+                names.follow(target)?;
                 continue;
             }
             if last || only_directory {

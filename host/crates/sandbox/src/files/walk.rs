@@ -5,15 +5,12 @@
 //! and walked like anything else, and what comes out is a directory held open and one name in it. Nothing that happens to the path afterwards
 //! changes what that means. It knows nothing of policy: whoever walks says which names stop him.
 
+use super::names::{End, Names, Step};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::Arc;
-
-/// Links on one path before it counts as a circle: what Linux allows.
-pub(crate) const LINKS_MAX: u32 = 40;
 
 /// Where a walk begins: a directory and its path in the mount.
 pub(crate) struct Start {
@@ -58,6 +55,15 @@ impl From<Errno> for Stop {
     }
 }
 
+impl From<End> for Stop {
+    fn from(end: End) -> Self {
+        match end {
+            End::Out => Stop::Out,
+            End::Os(error) => Stop::Os(error),
+        }
+    }
+}
+
 /// Walk `path` from `start`. `stops` is asked about every path in the mount that the walk comes to, with the directory and the name that stands there.
 pub(crate) fn walk(
     start: Start,
@@ -65,27 +71,21 @@ pub(crate) fn walk(
     follow: bool,
     stops: &dyn Fn(&File, &str, &str) -> bool,
 ) -> Result<Pinned, Stop> {
-    if path.is_empty() {
-        return Err(Errno::NOENT.into());
-    }
-    if path.starts_with('/') {
-        return Err(Stop::Out);
-    }
-    let mut rest: VecDeque<String> = path.split('/').map(str::to_owned).collect();
+    let mut names = Names::of(path)?;
     let mut stack = vec![start];
-    let mut links = 0;
-    while let Some(name) = rest.pop_front() {
-        match name.as_str() {
-            "" | "." => continue,
-            ".." => {
-                stack.pop();
-                if stack.is_empty() {
-                    return Err(Stop::Out);
-                }
-                continue;
+    while let Some(step) = names.next() {
+        let Step::On {
+            name,
+            last,
+            only_directory,
+        } = step
+        else {
+            stack.pop();
+            if stack.is_empty() {
+                return Err(Stop::Out);
             }
-            _ => {}
-        }
+            continue;
+        };
         // The stack is never empty: `..` that would empty it has returned.
         let Some(here) = stack.last() else {
             return Err(Stop::Out);
@@ -94,8 +94,6 @@ pub(crate) fn walk(
         if stops(&here.directory, &name, &real) {
             return Err(Stop::Hidden);
         }
-        let last = rest.is_empty();
-        let only_directory = !last && rest.iter().all(String::is_empty);
         let found = rustix::fs::statat(&*here.directory, &name, AtFlags::SYMLINK_NOFOLLOW);
         let stat = match found {
             Ok(stat) => Some(stat),
@@ -106,18 +104,8 @@ pub(crate) fn walk(
             .as_ref()
             .map(|stat| FileType::from_raw_mode(stat.st_mode));
         if kind == Some(FileType::Symlink) && (!last || follow) {
-            links += 1;
-            if links > LINKS_MAX {
-                return Err(Errno::LOOP.into());
-            }
             let target = rustix::fs::readlinkat(&*here.directory, &name, Vec::new())?;
-            let target = target.into_string().map_err(|_| Errno::ILSEQ)?;
-            if target.starts_with('/') {
-                return Err(Stop::Out);
-            }
-            for part in target.rsplit('/') {
-                rest.push_front(part.to_owned());
-            }
+            names.follow(&target.into_string().map_err(|_| Errno::ILSEQ)?)?;
             continue;
         }
         if last || only_directory {

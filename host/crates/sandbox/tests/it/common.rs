@@ -3,7 +3,7 @@
 use charthouse_sandbox::{
     CallContext, Compiler, GuestModel, Plugin, Sandbox, Settings, ToolRequest,
 };
-use policy::{Access, ClockMode, Grant, HardLinks, Limits, Mount, RandomMode, Verdict};
+use policy::{Access, ClockMode, Grant, HardLinks, Mount, RandomMode};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -205,19 +205,9 @@ pub async fn load(sandbox: &Sandbox, name: &str) -> Arc<Plugin> {
 /// A grant that allows a tool and gives it nothing.
 pub fn grant() -> Grant {
     Grant {
-        tool: ToolName::parse("hostile.any").unwrap(),
-        verdict: Verdict::Allow,
-        mounts: Vec::new(),
-        env: Vec::new(),
-        net: Vec::new(),
-        net_ceiling: Vec::new(),
-        exec: Vec::new(),
-        exec_ceiling: Vec::new(),
-        command: None,
-        limits: Limits::default(),
         clock: ClockMode::Real,
         random: RandomMode::Real,
-        because: Vec::new(),
+        ..Grant::bare(ToolName::parse("hostile.any").unwrap())
     }
 }
 

@@ -255,16 +255,7 @@ impl Planner<'_> {
                 match (in_place, self.taken.get(&id)) {
                     (true, _) => {}
                     (false, Some(slot)) => {
-                        self.put.push(Step::PutOld {
-                            slot: *slot,
-                            path: path.clone(),
-                        });
-                        self.told(
-                            StagedWhat::Renamed,
-                            id,
-                            &path,
-                            moved.map(|origin| origin.path.clone()),
-                        );
+                        self.put_old(*slot, id, &path, moved.map(|origin| origin.path.clone()));
                     }
                     (false, None) => {
                         self.put.push(Step::MakeDirectory { path: path.clone() });
@@ -286,16 +277,7 @@ impl Planner<'_> {
                     return;
                 }
                 if let (false, Some(slot)) = (is_changed(node), self.taken.get(&id)) {
-                    self.put.push(Step::PutOld {
-                        slot: *slot,
-                        path: path.clone(),
-                    });
-                    self.told(
-                        StagedWhat::Renamed,
-                        id,
-                        &path,
-                        moved.map(|origin| origin.path.clone()),
-                    );
+                    self.put_old(*slot, id, &path, moved.map(|origin| origin.path.clone()));
                     return;
                 }
                 let over = below.filter(|below| in_place || self.replaced.contains(below));
@@ -342,16 +324,7 @@ impl Planner<'_> {
             Kind::Link(target) => match self.taken.get(&id) {
                 _ if in_place => {}
                 Some(slot) => {
-                    self.put.push(Step::PutOld {
-                        slot: *slot,
-                        path: path.clone(),
-                    });
-                    self.told(
-                        StagedWhat::Renamed,
-                        id,
-                        &path,
-                        moved.map(|origin| origin.path.clone()),
-                    );
+                    self.put_old(*slot, id, &path, moved.map(|origin| origin.path.clone()));
                 }
                 None => {
                     let slot = self.slot();
@@ -365,19 +338,19 @@ impl Planner<'_> {
             },
             Kind::Special => {
                 if let (false, Some(slot)) = (in_place, self.taken.get(&id)) {
-                    self.put.push(Step::PutOld {
-                        slot: *slot,
-                        path: path.clone(),
-                    });
-                    self.told(
-                        StagedWhat::Renamed,
-                        id,
-                        &path,
-                        moved.map(|origin| origin.path.clone()),
-                    );
+                    self.put_old(*slot, id, &path, moved.map(|origin| origin.path.clone()));
                 }
             }
         }
+    }
+
+    /// Put back at `path` what was taken out into `slot`, where it stood `from`.
+    fn put_old(&mut self, slot: usize, id: NodeId, path: &str, from: Option<String>) {
+        self.put.push(Step::PutOld {
+            slot,
+            path: path.to_owned(),
+        });
+        self.told(StagedWhat::Renamed, id, path, from);
     }
 
     /// The path that a file already has, when `path` is another name for it. A name in place comes before all others.
