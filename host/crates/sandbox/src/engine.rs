@@ -93,7 +93,7 @@ impl Linked {
     pub(crate) fn new(concurrency: u32) -> wasmtime::Result<Self> {
         let engine = new_engine(concurrency)?;
         let mut linker = Linker::new(&engine);
-        link_steady::<Guest>(&mut linker)?;
+        link_steady(&mut linker)?;
         crate::time::link(&mut linker)?;
         wasi::filesystem::preopens::add_to_linker::<Guest, Watched>(&mut linker, Guest::files)?;
         wasi::filesystem::types::add_to_linker::<Guest, Watched>(&mut linker, Guest::files)?;
@@ -130,35 +130,25 @@ impl HasData for Table {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-/// Link every WASI interface that is always there: io, clocks, random and the command line's. There is no network among them, and files are
-/// linked apart because every path goes through [`Watched`].
-///
-/// Public for benchmarks; the sandbox itself links waiting and the stop watch apart, because time may be frozen.
-pub fn link_wasi<T: WasiView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    wasi::io::poll::add_to_linker::<T, Table>(linker, |t| t.ctx().table)?;
-    wasi::clocks::monotonic_clock::add_to_linker::<T, WasiClocks>(linker, T::clocks)?;
-    link_steady(linker)
-}
-
-/// What does not wait and does not tell the time that passes.
-fn link_steady<T: WasiView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    let l = linker;
-    wasi::io::error::add_to_linker::<T, Table>(l, |t| t.ctx().table)?;
-    wasi::io::streams::add_to_linker::<T, Table>(l, |t| t.ctx().table)?;
-    wasi::clocks::wall_clock::add_to_linker::<T, WasiClocks>(l, T::clocks)?;
-    wasi::random::random::add_to_linker::<T, WasiRandom>(l, |t| t.ctx().ctx.random())?;
-    wasi::random::insecure::add_to_linker::<T, WasiRandom>(l, |t| t.ctx().ctx.random())?;
-    wasi::random::insecure_seed::add_to_linker::<T, WasiRandom>(l, |t| t.ctx().ctx.random())?;
-    wasi::cli::exit::add_to_linker::<T, WasiCli>(l, T::cli)?;
-    wasi::cli::environment::add_to_linker::<T, WasiCli>(l, T::cli)?;
-    wasi::cli::stdin::add_to_linker::<T, WasiCli>(l, T::cli)?;
-    wasi::cli::stdout::add_to_linker::<T, WasiCli>(l, T::cli)?;
-    wasi::cli::stderr::add_to_linker::<T, WasiCli>(l, T::cli)?;
-    wasi::cli::terminal_input::add_to_linker::<T, WasiCli>(l, T::cli)?;
-    wasi::cli::terminal_output::add_to_linker::<T, WasiCli>(l, T::cli)?;
-    wasi::cli::terminal_stdin::add_to_linker::<T, WasiCli>(l, T::cli)?;
-    wasi::cli::terminal_stdout::add_to_linker::<T, WasiCli>(l, T::cli)?;
-    wasi::cli::terminal_stderr::add_to_linker::<T, WasiCli>(l, T::cli)?;
+/// Link the WASI interfaces that are WASI's own: io, the calendar, chance and the command line's. Waiting and the stop watch are linked apart because time may be
+/// frozen, files because every path goes through [`Watched`], and there is no network here.
+fn link_steady(l: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    wasi::io::error::add_to_linker::<Guest, Table>(l, |t| t.ctx().table)?;
+    wasi::io::streams::add_to_linker::<Guest, Table>(l, |t| t.ctx().table)?;
+    wasi::clocks::wall_clock::add_to_linker::<Guest, WasiClocks>(l, Guest::clocks)?;
+    wasi::random::random::add_to_linker::<Guest, WasiRandom>(l, |t| t.ctx().ctx.random())?;
+    wasi::random::insecure::add_to_linker::<Guest, WasiRandom>(l, |t| t.ctx().ctx.random())?;
+    wasi::random::insecure_seed::add_to_linker::<Guest, WasiRandom>(l, |t| t.ctx().ctx.random())?;
+    wasi::cli::exit::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
+    wasi::cli::environment::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
+    wasi::cli::stdin::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
+    wasi::cli::stdout::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
+    wasi::cli::stderr::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
+    wasi::cli::terminal_input::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
+    wasi::cli::terminal_output::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
+    wasi::cli::terminal_stdin::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
+    wasi::cli::terminal_stdout::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
+    wasi::cli::terminal_stderr::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
     Ok(())
 }
 

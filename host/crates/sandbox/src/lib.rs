@@ -55,7 +55,7 @@ mod worlds;
 pub use admission::admit;
 pub use call::{CallContext, ToolRequest};
 pub use compile::{Compiler, compile_component, limit_this_process};
-pub use engine::{link_wasi, new_engine};
+pub use engine::new_engine;
 pub use error::SandboxError;
 pub use exports::LeftOut;
 pub use generation::{
