@@ -122,3 +122,39 @@ fn a_request_that_is_too_long_is_made_once_more_with_less() {
     );
     house.verify();
 }
+
+#[test]
+fn an_attempt_that_came_to_nothing_is_on_the_ledger_too() {
+    let attempts = AtomicUsize::new(0);
+    let usage = json!({ "id": "x", "object": "chat.completion.chunk", "model": "m", "choices": [],
+        "usage": { "prompt_tokens": 1234, "completion_tokens": 0, "total_tokens": 1234 } });
+    let overloaded = json!({ "error": { "message": "Overloaded", "code": 503 } });
+    let begun = format!("data: {usage}\n\ndata: {overloaded}\n\n");
+    let server = ModelServer::start(move |_| match attempts.fetch_add(1, Ordering::SeqCst) {
+        0 => Answer::Refuse(200, begun.clone()),
+        _ => Answer::Say(Said::text("Here.")),
+    });
+    let house = House::of(Plan {
+        provider: &format!("{{ kind: openai, base_url: \"{}\" }}", server.url),
+        ..Plan::default()
+    });
+    house.run(["run", "tester", "Go", "--json"]).expect(0);
+    let asked = server.asked().len() as u64;
+    assert!(asked >= 2, "it is asked again");
+    let answered = house.journal("reply");
+    let counted: u64 = answered
+        .iter()
+        .map(|reply| reply["body"]["reply"]["usage"]["input"].as_u64().unwrap())
+        .sum();
+    assert_eq!(
+        answered[0]["body"]["reply"]["abandoned"]["input"], 1234,
+        "{}",
+        answered[0]
+    );
+    let ledger = house.run(["ledger", "--json"]).expect(0).json();
+    assert_eq!(
+        ledger["total"]["tokens"]["input"],
+        counted + 1234,
+        "{ledger}"
+    );
+}

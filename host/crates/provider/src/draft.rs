@@ -89,6 +89,7 @@ impl Draft {
             calls: name_calls(self.calls, asked.turn),
             stop,
             usage,
+            abandoned: None,
             model: self
                 .model
                 .filter(|model| !model.is_empty())

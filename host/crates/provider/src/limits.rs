@@ -190,7 +190,11 @@ impl Underway<'_> {
         let now = Instant::now();
         let mut window = self.limited.window();
         match answer {
-            Ok(reply) => window.end(now, &ticket, reply.usage.input, reply.usage.output),
+            Ok(reply) => {
+                let before = reply.abandoned.unwrap_or_default();
+                let (input, output) = (reply.usage.input, reply.usage.output);
+                window.end(now, &ticket, input + before.input, output + before.output);
+            }
             Err(ModelError {
                 usage: Some(spent), ..
             }) => window.failed(now, &ticket, spent.input, spent.output),

@@ -166,6 +166,7 @@ impl Scripted {
                 output: tokens(said),
                 ..Usage::default()
             },
+            abandoned: None,
             model: self.script.name.as_str().into(),
             request: None,
         })

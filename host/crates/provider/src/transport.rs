@@ -142,6 +142,7 @@ impl Server {
                     let mut reply =
                         assembly.into_reply(&Asked::of(payload, heard.sent, trouble.model));
                     reply.request = heard.request.or(reply.request);
+                    reply.abandoned = spent.take();
                     if let Some(key) = &key {
                         scrub::reply(&mut reply, key);
                     }

@@ -44,10 +44,8 @@ pub(crate) fn believable(reply: &Reply, expected: Expected, whom: &Whom) -> Opti
     if !usage.reported {
         return None;
     }
-    // What a window is said to hold may be wrong, but not so wrong.
-    let most = whom.asked.parameters.context_length.saturating_mul(10);
     let nothing = usage.input == 0 && usage.output == 0 && expected.raw > 0;
-    if !nothing && usage.input <= most && usage.output <= most {
+    if !nothing && can_be(&usage, whom) {
         return None;
     }
     let written: usize = reply.calls.iter().map(|call| call.arguments.len()).sum();
@@ -57,6 +55,12 @@ pub(crate) fn believable(reply: &Reply, expected: Expected, whom: &Whom) -> Opti
         reported: false,
         ..Usage::default()
     })
+}
+
+/// Whether a request can have taken so much. What a window is said to hold may be wrong, but not so wrong.
+fn can_be(usage: &Usage, whom: &Whom) -> bool {
+    let most = whom.asked.parameters.context_length.saturating_mul(10);
+    usage.input <= most && usage.output <= most
 }
 
 fn tokens_in(bytes: usize) -> u64 {
@@ -75,7 +79,7 @@ pub(crate) fn tokens_of(usage: &Usage) -> Tokens {
 }
 
 impl Run<'_> {
-    /// Put what the reply cost on the ledger, and learn how the model counts.
+    /// Put on the ledger what the reply cost, and what the attempts before it did that came to nothing; and learn how the model counts.
     pub(crate) fn book(
         &mut self,
         id: &Arc<str>,
@@ -89,9 +93,16 @@ impl Run<'_> {
             self.counting
                 .learn(parameters, expected.raw, reply.usage.input);
         }
+        let state = self.state_of(id);
+        if let Some(usage) = reply.abandoned.filter(|usage| can_be(usage, whom)) {
+            let price = whom.price.as_ref();
+            let cost = self.cost_of(&whom.asked, price, &usage, Duration::ZERO);
+            let state = state.clone();
+            self.record(Kind::Cost, &Cost { state, ..cost });
+        }
         let cost = self.cost_of(&whom.asked, whom.price.as_ref(), &reply.usage, wall);
         let cost = Cost {
-            state: self.state_of(id),
+            state,
             expected_cached: expected.cached.min(reply.usage.input),
             ..cost
         };

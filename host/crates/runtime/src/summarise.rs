@@ -530,13 +530,17 @@ impl Model for Meter {
                 ));
             }
             let started = self.clock.monotonic();
-            let reply = self.inner.complete(payload, sink).await?;
+            let answer = self.inner.complete(payload, sink).await;
             let wall = self.clock.monotonic().saturating_sub(started);
-            self.said
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push((reply.usage, wall));
-            Ok(reply)
+            let (before, usage) = match &answer {
+                Ok(reply) => (reply.abandoned, Some(reply.usage)),
+                Err(error) => (None, error.usage),
+            };
+            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+            said.extend(before.map(|usage| (usage, Duration::ZERO)));
+            said.extend(usage.map(|usage| (usage, wall)));
+            drop(said);
+            answer
         })
     }
 }

@@ -98,6 +98,7 @@ impl Model for Slow {
                 reasoning: None,
                 calls: Vec::new(),
                 model: "m".into(),
+                abandoned: None,
                 request: None,
             })
         })

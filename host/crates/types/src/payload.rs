@@ -330,6 +330,9 @@ pub struct Reply {
     pub stop: StopReason,
     /// Tokens.
     pub usage: Usage,
+    /// Tokens of attempts before it that came to nothing, as far as the provider told them: they are paid for too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abandoned: Option<Usage>,
     /// The model that answered, as the provider names it.
     pub model: Arc<str>,
     /// The provider's id for the request, where it gives one.

@@ -65,6 +65,7 @@ impl Model for Slow {
                     ..Usage::default()
                 },
                 model: "slow".into(),
+                abandoned: None,
                 request: None,
             })
         })

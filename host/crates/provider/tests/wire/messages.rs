@@ -270,6 +270,25 @@ async fn what_is_no_message_says_so() {
 }
 
 #[tokio::test]
+async fn an_answer_says_what_the_attempts_before_it_cost() {
+    let overloaded =
+        json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
+    let refused_late = [&said("half")[..1], &[overloaded]].concat();
+    let refused = || whole(answer("200 OK", &[], &stream(&refused_late)));
+    for (before, told) in [(0, None), (1, Some(4)), (2, Some(8))] {
+        let mut answers: Vec<Answer> = (0..before).map(|_| refused()).collect();
+        answers.push(fine());
+        let server = Server::start(answers).await;
+        let reply = open(&server.base_url, None)
+            .complete(&payload(), &mut ())
+            .await
+            .unwrap();
+        assert_eq!(reply.abandoned.map(|usage| usage.input), told);
+        assert_eq!(reply.usage.input, 4);
+    }
+}
+
+#[tokio::test]
 async fn what_failed_says_what_it_cost() {
     let told = |attempts: u64| {
         Some(Usage {

@@ -154,6 +154,7 @@ impl Model for TestModel {
                     stop: StopReason::End,
                     usage: Usage::default(),
                     model: "m".into(),
+                    abandoned: None,
                     request: None,
                 }),
                 Manner::Refuses => Err(ModelError::new(
