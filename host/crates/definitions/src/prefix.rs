@@ -11,7 +11,7 @@ use ::chart::{StateDef, StateKind};
 use context::{ChunkDef, Slot, Source, Template, ToolsMode};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use types::CacheClass;
+use types::{CacheClass, Dialect, ProviderConfig, ProviderKind};
 
 /// What a template can name that changes from turn to turn.
 const CHANGING: [&str; 5] = ["now", "states", "data", "prompt", "tools"];
@@ -35,6 +35,30 @@ pub(crate) fn look(walk: &mut Walk, agent: &AgentDef, chart: Option<&Changes<'_>
             allowed_tools(walk, chunk, chart);
         }
         claimed_stable(walk, chunk, root, &mut templates);
+    }
+}
+
+/// Warn of a chunk behind the history where `provider` is to hold the conversation: what it holds then ends with that chunk, and no later request begins so.
+pub(crate) fn held(walk: &mut Walk, agent: &AgentDef, provider: &ProviderConfig) {
+    let ProviderKind::Http {
+        dialect: Dialect::Responses { held: true },
+        ..
+    } = provider.kind
+    else {
+        return;
+    };
+    let chunks = agent.context.chunks.iter();
+    let mut behind = chunks.skip_while(|chunk| chunk.source != Source::History);
+    let first = behind.find(|chunk| !matches!(chunk.source, Source::History | Source::Tools(_)));
+    if let Some(chunk) = first {
+        walk.warning(
+            &chunk.place,
+            format!(
+                "`{}` stands behind the history, so the conversation that `{}` holds never is the beginning of the next request, and all of it is sent each time",
+                *chunk.id, provider.name
+            ),
+            "take `held: true` from the provider (what it caches by itself is cached anyway), or let nothing stand behind the history",
+        );
     }
 }
 

@@ -169,7 +169,13 @@ impl Definitions {
             .into_iter()
             .map(|mut draft| {
                 resolve_files(walk, &mut draft.agent.context.chunks, paths);
-                advise(walk, &draft, &changes, paths);
+                advise(
+                    walk,
+                    &draft,
+                    &changes,
+                    house.as_ref().map(|(house, _)| house),
+                    paths,
+                );
                 (draft.agent.name.clone(), Arc::new(draft.agent))
             })
             .collect();
@@ -341,11 +347,17 @@ fn advise(
     walk: &mut Walk,
     draft: &agent::Draft,
     charts: &HashMap<&str, Changes<'_>>,
+    house: Option<&HouseFile>,
     paths: &Paths,
 ) {
     if walk.in_order(&draft.agent.place.file) {
         let chart = charts.get(&*draft.agent.cognition);
         prefix::look(walk, &draft.agent, chart, paths.root());
+        let provider = draft.providers.first();
+        let provider = provider.and_then(|name| house?.providers.get(name.value.as_str()));
+        if let Some(provider) = provider {
+            prefix::held(walk, &draft.agent, provider);
+        }
         window::look(walk, draft, paths.root());
     }
 }
