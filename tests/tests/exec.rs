@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::io::ErrorKind;
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::time::{Duration, Instant};
 
 const POLICY: &str = "policy: commands
@@ -569,6 +570,45 @@ fn bombs_of_memory_and_processes_are_ended_as_what_they_are() {
             .argv(&["sh", "-c", "while :; do :; done & while :; do :; done"])
             .unwrap(),
         "processor time",
+    );
+}
+
+/// Limits bind an ordinary user otherwise than the super-user, whom they spare; the tests above run as whoever started them.
+#[test]
+fn an_ordinary_user_is_served_and_bounded_as_well() {
+    const NOBODY: u32 = 65_534;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let machine = Machine::new();
+    let root = machine.0.path();
+    // Where nobody can read it, wherever the build lies.
+    fs::copy(charthouse_tests::program(), root.join("charthouse")).unwrap();
+    for path in ["", "work", "work/a.txt"] {
+        std::os::unix::fs::chown(root.join(path), Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let call = |script: &str| {
+        let arguments = json!({ "argv": ["sh", "-c", script] }).to_string();
+        let mut command = std::process::Command::new(root.join("charthouse"));
+        command
+            .current_dir(root)
+            .uid(NOBODY)
+            .gid(NOBODY)
+            .env("XDG_CACHE_HOME", root)
+            .args(["plugin", "call", "exec", "run", &arguments])
+            .args(["--policy", "policy.yaml", "--json"]);
+        Ran::of(&mut command).json()
+    };
+    let answer = call("echo more >> a.txt; cat /workspace/a.txt /workspace/.env");
+    if is_unenforceable(&answer) {
+        return;
+    }
+    let told = &answer["ok"][0]["json"];
+    assert_eq!(told["stdout"], "hello\nmore\n", "{answer}");
+    let bomb = call("f() { f | f & f; }; f").to_string();
+    assert!(
+        bomb.contains("processes and threads") || bomb.contains("annot fork"),
+        "{bomb}"
     );
 }
 

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -34,41 +34,45 @@ pub(super) fn run(plan: Plan) -> Report {
         ));
     }
     die_with_the_host();
+    let pipes = || Ok::<_, std::io::Error>([std::io::pipe()?, std::io::pipe()?, std::io::pipe()?]);
+    let [(stdin, mut to), (from_out, stdout), (from_err, stderr)] = match pipes() {
+        Ok(pipes) => pipes,
+        Err(error) => return Report::NotStarted(not_spawned(&plan, &error)),
+    };
     let mut command = Command::new(&plan.argv[0]);
     command
         .args(&plan.argv[1..])
         .env_clear()
         .envs(plan.env.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stdin(stdin)
+        .stdout(stdout)
+        .stderr(stderr);
+    // Every thread before the command: one that takes all the threads that its user may have would leave none.
     let started = Instant::now();
     let watch = Arc::new(Watch::default());
     {
         let (watch, limits) = (watch.clone(), Limits::of(&plan));
         thread::spawn(move || watch.over(&limits, started));
     }
+    let room = plan.output / 2;
+    let (out, err) = (Kept::reading(from_out, room), Kept::reading(from_err, room));
+    let text = plan.stdin.clone();
+    // A command need not read what it is given.
+    thread::spawn(move || drop(to.write_all(text.as_bytes())));
     // Of this thread alone, and of what it starts.
     let _ = rustix::process::nice(NICE);
-    let mut child = match command.spawn() {
+    let child = match command.spawn() {
         Ok(child) => child,
         Err(error) => return Report::NotStarted(not_spawned(&plan, &error)),
     };
-    let room = plan.output / 2;
-    let out = child.stdout.take().map(|from| Kept::reading(from, room));
-    let err = child.stderr.take().map(|from| Kept::reading(from, room));
-    if let Some(mut to) = child.stdin.take() {
-        let text = plan.stdin.clone();
-        // A command need not read what it is given.
-        thread::spawn(move || drop(to.write_all(text.as_bytes())));
-    }
+    // It holds the command's ends of the pipes.
+    drop(command);
     let status = reap_until(i32::try_from(child.id()).unwrap_or_default());
     watch.over.store(true, Ordering::SeqCst);
     end_all();
     while let Ok(Some(_)) = wait(WaitOptions::empty()) {}
-    let (stdout, stderr) = (out.map(Kept::take), err.map(Kept::take));
-    let (stdout, lost_out) = stdout.unwrap_or_default();
-    let (stderr, lost_err) = stderr.unwrap_or_default();
+    let (stdout, lost_out) = out.take();
+    let (stderr, lost_err) = err.take();
     let status = status.unwrap_or_default();
     Report::Ran(Ended {
         exit_code: status
