@@ -154,3 +154,25 @@ fn the_ceiling_stages_what_a_state_would_write_and_the_journal_tells_it() {
     );
     house.verify();
 }
+
+#[test]
+fn what_a_house_consists_of_is_not_written_by_a_call_by_hand_either() {
+    let house = House::init::<&str>(&[]);
+    house.write(
+        "open.yaml",
+        "policy: open\ntools: [{ allow: \"*\" }]\nmounts: { /workspace: { from: ., access: read-write } }\n",
+    );
+    for path in [
+        ".charthouse/cache/x.cwasm",
+        "house.yaml",
+        "policies/default.yaml",
+    ] {
+        let arguments = json!({ "path": format!("/workspace/{path}"), "text": "x" }).to_string();
+        let words = ["plugin", "call", "plugins/fs.wasm", "write", &arguments];
+        let ran = house.run(words.into_iter().chain(["--policy", "open.yaml", "--json"]));
+        let answer = ran.json();
+        assert!(answer["error"].is_object(), "{path}: {answer}");
+        assert_eq!(answer["refused"][0]["reason"], "policy hides this name");
+    }
+    house.run(["check"]).expect(0);
+}

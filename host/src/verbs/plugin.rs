@@ -248,12 +248,22 @@ fn grant(full: &ToolName, policy: Option<&Path>) -> Result<::policy::Grant, Fail
                 format!("the current directory cannot be used: {error}"),
             )
         })?;
+    // The directory may be a house, and the code that this call runs lies in the user's cache.
+    let is_house = root.join("house.yaml").exists();
+    let cache = open::user_cache();
+    let own: Vec<&str> = is_house
+        .then_some(definitions::OWN)
+        .into_iter()
+        .flatten()
+        .copied()
+        .chain(cache.to_str())
+        .collect();
     Ok(::policy::resolve(&Request {
         root: &root,
         layers: &[&overlay],
         ceiling: None,
         answers: None,
-        own: &[],
+        own: &own,
         tool: full,
     }))
 }
