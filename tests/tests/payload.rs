@@ -175,6 +175,49 @@ fn a_tool_cannot_close_a_section() {
 }
 
 #[test]
+fn what_was_counted_exactly_is_compared_exactly() {
+    let server = ModelServer::start(|asked: &Asked| {
+        Answer::Say(match asked.results().len() {
+            // As many letters to a token as no estimate would guess.
+            0 => Said::text("antidisestablishmentarianism ".repeat(200))
+                .call("fs__read", json!({ "path": "/workspace/note.txt" })),
+            _ => Said::text("Done."),
+        })
+    });
+    let context = format!(
+        "  - {{ id: charter, role: system, text: Be kind., budget: 500, cache: stable }}\n{HISTORY}"
+    );
+    for counting in ["estimate", "o200k_base"] {
+        let house = mapped(&server, &context, "");
+        house.edit(
+            "agents/tester.yaml",
+            "max_output: 1000 }",
+            &format!("max_output: 1000, tokens: {counting} }}"),
+        );
+        house.run(["run", "tester", "Look", "--json"]).expect(0);
+        let of = |turn: &str| {
+            let words = ["context", "show", "tester", "--run", "latest", "--json"];
+            let words = words.into_iter().chain(["--turn", turn]);
+            house.run(words).expect(0).json()
+        };
+        let diff = house.run(["context", "diff", "1", "2", "--json"]);
+        let diff = diff.expect(0).json();
+        // Nothing of the first request is sent anew: the conversation has only gone on.
+        assert_eq!(diff["shared"], of("1")["total"], "{counting}: {diff}");
+        assert_eq!(diff["total"], of("2")["total"], "{counting}: {diff}");
+        assert!(
+            of("1")["estimator"]
+                .as_str()
+                .unwrap()
+                .starts_with(match counting {
+                    "estimate" => "bytes/3.6",
+                    exact => exact,
+                })
+        );
+    }
+}
+
+#[test]
 fn what_a_run_sent_can_be_looked_at_and_compared() {
     let server = ModelServer::start(|asked: &Asked| {
         let said = match asked.results().len() {

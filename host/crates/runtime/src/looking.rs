@@ -6,7 +6,7 @@ use crate::record::Kind;
 use crate::tokens::Counting;
 use crate::{RuntimeError, Services, grants, memories, offers, values};
 use chart::{Effects, Snapshot, StateId};
-use context::{Assembled, HistoryItem, MapReport, Said, Shape, SlotChunks, Tools};
+use context::{Assembled, HistoryItem, MapReport, Said, Shape, SlotChunks, Tools, Vocabulary};
 use journal::Journal;
 use policy::Grant;
 use sandbox::CallContext;
@@ -134,16 +134,14 @@ pub struct Turn {
 pub struct Turns {
     /// Every request, in order.
     pub turns: Vec<Turn>,
-    /// The conversation with its tokens, as they are counted now.
+    /// The conversation with its tokens, counted as the run counted them.
     pub items: Vec<HistoryItem>,
 }
 
 /// Read what the run `run` has sent. Behind `context show --run` and `context diff`.
 pub fn turns(journal: &Journal, run: &str) -> Result<Turns, RuntimeError> {
-    let mut read = Turns {
-        turns: Vec::new(),
-        items: Vec::new(),
-    };
+    let mut turns: Vec<Turn> = Vec::new();
+    let mut items = Vec::new();
     journal.each(journal::Which::Run(run), |record| {
         let damaged = |why: serde_json::Error| RuntimeError::Damaged {
             run: run.to_owned(),
@@ -154,9 +152,7 @@ pub fn turns(journal: &Journal, run: &str) -> Result<Turns, RuntimeError> {
             let mut body: serde_json::Value =
                 serde_json::from_str(&record.body).map_err(damaged)?;
             let item: Item = serde_json::from_value(body["item"].take()).map_err(damaged)?;
-            let estimator = context::counter(context::Counting::Estimate);
-            read.items
-                .push(HistoryItem::measured(Arc::new(item), estimator));
+            items.push(Arc::new(item));
         } else if record.kind == Kind::Think.name() {
             let mut body: serde_json::Value =
                 serde_json::from_str(&record.body).map_err(damaged)?;
@@ -164,8 +160,8 @@ pub fn turns(journal: &Journal, run: &str) -> Result<Turns, RuntimeError> {
             if body["shape"].is_null() {
                 return Ok(());
             }
-            read.turns.push(Turn {
-                number: read.turns.len() + 1,
+            turns.push(Turn {
+                number: turns.len() + 1,
                 state: body["state"].as_str().unwrap_or_default().to_owned(),
                 report: serde_json::from_value(body["context"].take()).map_err(damaged)?,
                 shape: serde_json::from_value(body["shape"].take()).map_err(damaged)?,
@@ -173,7 +169,16 @@ pub fn turns(journal: &Journal, run: &str) -> Result<Turns, RuntimeError> {
         }
         Ok::<_, RuntimeError>(())
     })?;
-    Ok(read)
+    let estimator = turns.first().map_or("", |turn| &turn.report.estimator);
+    // What was learnt of the model's own counting stands behind the name.
+    let vocabulary = estimator.split(' ').next().and_then(Vocabulary::parse);
+    let counter =
+        context::counter(vocabulary.map_or(context::Counting::Estimate, context::Counting::Exact));
+    let measured = |item| HistoryItem::measured(item, counter);
+    Ok(Turns {
+        turns,
+        items: items.into_iter().map(measured).collect(),
+    })
 }
 
 /// What the agent is granted for `tool`, or for each tool of its plugins. Behind `policy explain`.
