@@ -7,6 +7,7 @@ use crate::schema::{self, Durability};
 use crate::verify::{self, Verification};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use types::{ContentHash, Timestamp};
 
@@ -77,8 +78,6 @@ pub enum Which<'a> {
     Run(&'a str),
     /// Those of one kind, of every run.
     Kind(&'a str),
-    /// Those of one kind from some time on, of every run.
-    KindSince(&'a str, Timestamp),
 }
 
 /// A house's journal. Several processes may have the same one open; each append is one transaction of its own.
@@ -168,25 +167,39 @@ impl Journal {
             Which::All => ("?1 = ''", ""),
             Which::Run(run) => ("run = ?1", run),
             Which::Kind(kind) => ("kind = ?1", kind),
-            Which::KindSince(kind, _) => ("kind = ?1 AND time >= ?2", kind),
-        };
-        let since = match which {
-            Which::KindSince(_, since) => since.0,
-            _ => i64::MIN,
         };
         let query = format!(
             "SELECT seq, run, time, kind, body, hash FROM record WHERE {condition} ORDER BY seq"
         );
         let mut statement = self.connection.prepare_cached(&query).map_err(error)?;
-        let mut rows = match which {
-            Which::KindSince(..) => statement.query(params![value, since]),
-            _ => statement.query([value]),
-        }
-        .map_err(error)?;
+        let mut rows = statement.query([value]).map_err(error)?;
         while let Some(row) = rows.next().map_err(error)? {
             visit(read_record(row).map_err(error)?)?;
         }
         Ok(())
+    }
+
+    /// Show `visit` time and body of the records of `kind`, of every run, the newest first, until it has seen enough. What it costs does not grow with the journal.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn latest_first(
+        &self,
+        kind: &str,
+        mut visit: impl FnMut(Timestamp, &str) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
+        self.read(|connection| {
+            let query = "SELECT time, body FROM record WHERE kind = ?1 ORDER BY seq DESC";
+            let mut statement = connection.prepare_cached(query)?;
+            let mut rows = statement.query([kind])?;
+            while let Some(row) = rows.next()? {
+                let body = row.get_ref(1)?.as_str()?;
+                if visit(Timestamp(row.get(0)?), body).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// All records of the run `run`, in order.

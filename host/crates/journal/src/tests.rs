@@ -2,6 +2,7 @@
 
 use super::*;
 use rusqlite::Connection;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -511,6 +512,27 @@ fn records_of_the_house_are_no_run() {
     assert_eq!(journal.find_run("ho").unwrap(), "ho-a");
     assert_eq!(journal.records(HOUSE_RUN).unwrap().len(), 2);
     assert_eq!(journal.verify().unwrap().records, 3);
+}
+
+#[test]
+fn the_newest_of_a_kind_come_first_and_no_more_than_are_wanted() {
+    let house = House::with_records(20);
+    let seen = |kind: &str, most: usize| {
+        let mut times = Vec::new();
+        let read = house.journal().latest_first(kind, |time, body| {
+            assert_eq!(body, r#"{"name":"turn.done"}"#);
+            times.push(time.0);
+            match times.len() == most {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        read.unwrap();
+        times
+    };
+    assert_eq!(seen("event", 3), [20, 19, 18]);
+    assert_eq!(seen("event", 100).len(), 20);
+    assert!(seen("cost", 1).is_empty());
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 use crate::record::Kind;
 use definitions::AgentDef;
-use journal::{Journal, JournalError, Which};
+use journal::{Journal, JournalError};
 use rust_decimal::Decimal;
-use types::{Cost, Purpose, Timestamp};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+use types::{Purpose, Timestamp};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -36,20 +39,32 @@ fn spent(
     journal: &Journal,
     agent: &AgentDef,
     now: Timestamp,
-    counts: impl Fn(&Cost) -> bool,
+    counts: impl Fn(&Spent<'_>) -> bool,
 ) -> Result<Decimal, JournalError> {
     let day = day_of(now);
     let mut spent = Decimal::ZERO;
-    let since = Timestamp(day * DAY_MS);
-    journal.each(Which::KindSince(Kind::Cost.name(), since), |record| {
-        if day_of(record.time) == day
-            && let Ok(cost) = serde_json::from_str::<Cost>(&record.body)
-            && cost.agent == agent.name
+    journal.latest_first(Kind::Cost.name(), |time, body| {
+        if day_of(time) == day
+            && let Ok(cost) = serde_json::from_str::<Spent<'_>>(body)
+            && cost.agent == *agent.name
             && counts(&cost)
         {
             spent += cost.usd.unwrap_or_default();
         }
-        Ok::<_, JournalError>(())
+        // A day more, because a clock may have been set back meanwhile.
+        match day_of(time) < day - 1 {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     })?;
     Ok(spent)
+}
+
+/// What of a [`Cost`](types::Cost) says who spent how much on what.
+#[derive(Deserialize)]
+struct Spent<'a> {
+    #[serde(borrow)]
+    agent: Cow<'a, str>,
+    purpose: Purpose,
+    usd: Option<Decimal>,
 }
