@@ -179,22 +179,23 @@ impl Journal {
         Ok(())
     }
 
-    /// Show `visit` time and body of the records of `kind`, of every run, the newest first, until it has seen enough. What it costs does not grow with the journal.
+    /// Show `visit` number, time and body of the records of `kind`, of every run, the newest first, until it has seen enough. What it costs does not grow with the journal.
     ///
     /// # Errors
     /// When reading fails.
     pub fn latest_first(
         &self,
         kind: &str,
-        mut visit: impl FnMut(Timestamp, &str) -> ControlFlow<()>,
+        mut visit: impl FnMut(RecordId, Timestamp, &str) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
         self.read(|connection| {
-            let query = "SELECT time, body FROM record WHERE kind = ?1 ORDER BY seq DESC";
+            let query = "SELECT seq, time, body FROM record WHERE kind = ?1 ORDER BY seq DESC";
             let mut statement = connection.prepare_cached(query)?;
             let mut rows = statement.query([kind])?;
             while let Some(row) = rows.next()? {
-                let body = row.get_ref(1)?.as_str()?;
-                if visit(Timestamp(row.get(0)?), body).is_break() {
+                let seq = RecordId(unsigned(row.get(0)?));
+                let time = Timestamp(row.get(1)?);
+                if visit(seq, time, row.get_ref(2)?.as_str()?).is_break() {
                     break;
                 }
             }

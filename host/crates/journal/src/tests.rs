@@ -519,7 +519,8 @@ fn the_newest_of_a_kind_come_first_and_no_more_than_are_wanted() {
     let house = House::with_records(20);
     let seen = |kind: &str, most: usize| {
         let mut times = Vec::new();
-        let read = house.journal().latest_first(kind, |time, body| {
+        let read = house.journal().latest_first(kind, |seq, time, body| {
+            assert_eq!(seq.0, time.0 as u64);
             assert_eq!(body, r#"{"name":"turn.done"}"#);
             times.push(time.0);
             match times.len() == most {

@@ -46,8 +46,9 @@ impl Run<'_> {
                     body: &pending.body,
                 })
                 .collect();
-            let kept = self.counting.take_changed();
-            self.journal.append_keeping(&records, &kept)?;
+            self.keeping.extend(self.counting.take_changed());
+            self.journal.append_keeping(&records, &self.keeping)?;
+            self.keeping.clear();
             self.pending.clear();
         }
         for (effect, invocation, performance) in std::mem::take(&mut self.starting) {

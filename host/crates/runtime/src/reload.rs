@@ -282,8 +282,9 @@ impl Run<'_> {
         }
         let limited = generation.agent.budget.usd_per_day.is_some();
         if limited && self.agent.budget.usd_per_day.is_none() {
-            let spent = money::spent_today(self.journal, &self.agent, self.services.clock.now());
-            generation.spent_today = Some(spent.map_err(|error| error.to_string())?);
+            let now = self.services.clock.now();
+            let spent = money::spent_today(self.journal, &self.agent.name, now);
+            generation.spent_today = Some(spent.map_err(|error| error.to_string())?.usd);
         }
         Ok(())
     }

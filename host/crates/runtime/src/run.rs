@@ -9,6 +9,7 @@ use crate::guards::Guards;
 use crate::inbox::{Heard, Inbox, Message};
 use crate::live::{Cause, CauseKind, RunEvent, Status};
 use crate::loading::{Waiting, find_agent, load_guards, load_plugins};
+use crate::money::{self, SpentToday};
 use crate::permission::{Permissions, Permitted};
 use crate::record::{Kind, Pending};
 use crate::reload::{Prepared, Reloads};
@@ -18,7 +19,7 @@ use crate::round::Activity;
 use crate::services::Observer;
 use crate::summarise::{Summarised, Summing};
 use crate::tokens::Counting;
-use crate::{RuntimeError, Services, money, offers, resume, run_id};
+use crate::{RuntimeError, Services, offers, resume, run_id};
 use chart::{Due, Effects, Snapshot};
 use context::HistoryItem;
 use definitions::{AgentDef, ChartBundle};
@@ -108,6 +109,8 @@ pub(crate) struct Run<'a> {
     /// Rounds that are over and go on once the events they caused have been taken.
     pub(crate) resuming: VecDeque<Arc<str>>,
     pub(crate) spent_today: Decimal,
+    /// What is to be kept with the next commit.
+    pub(crate) keeping: Vec<(String, Vec<u8>)>,
     /// What this run has cost.
     pub(crate) spent: Decimal,
     pub(crate) over_budget: bool,
@@ -282,9 +285,9 @@ impl<'a> Run<'a> {
         };
         let all = request.asked.iter().map(|asked| &asked.parameters);
         let counting = Counting::new(Some(journal), &agent, all)?;
-        let spent_today = match agent.budget.usd_per_day {
-            Some(_) => money::spent_today(journal, &agent, now)?,
-            None => Decimal::ZERO,
+        let spent = match agent.budget.usd_per_day {
+            Some(_) => money::spent_today(journal, &agent.name, now)?,
+            None => SpentToday::default(),
         };
         let mut effects = Effects::new();
         let snapshot = chart::start(&bundle.chart, now.0, &mut effects)
@@ -317,7 +320,8 @@ impl<'a> Run<'a> {
             unhandled: false,
             failures: 0,
             resuming: VecDeque::new(),
-            spent_today,
+            spent_today: spent.usd,
+            keeping: spent.keep.into_iter().collect(),
             spent: Decimal::ZERO,
             over_budget: false,
             preparing: None,

@@ -223,7 +223,7 @@ impl Run<'_> {
         let own = own.map(|limit| {
             let spent = *self.summing.spent_today.get_or_insert_with(|| {
                 let now = self.services.clock.now();
-                money::spent_on(self.journal, &self.agent, Purpose::Summary, now)
+                money::spent_on(self.journal, &self.agent.name, Purpose::Summary, now)
                     .unwrap_or_default()
             });
             *limit - spent
