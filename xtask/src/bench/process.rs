@@ -115,7 +115,7 @@ impl Bench {
                 "exec → first request",
                 |times| times.first,
                 Some(Goal::AtMost(8.0)),
-                "Read and check the house, hash its components, open the store, one durable commit, connect, encode and send.",
+                "Read and check the house, see that its components are those that were hashed, open the store, one durable commit, connect, encode and send.",
             ),
             figure(
                 "exec → second request, with the result of a sandboxed call",

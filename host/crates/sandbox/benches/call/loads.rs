@@ -154,7 +154,7 @@ fn reloaded(
             ratio: compared.ratio,
         }),
         goal: Some(Goal::Times(1.5)),
-        note: "The rest is the hash of the component and that of its machine code, without which damaged code would be run.".into(),
+        note: "That nobody touched the component and its machine code since they were hashed is looked at; damaged code would be run otherwise.".into(),
     }
 }
 
