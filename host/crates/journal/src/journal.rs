@@ -179,7 +179,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Show `visit` number, time and body of the records of `kind`, of every run, the newest first, until it has seen enough. What it costs does not grow with the journal.
+    /// Show `visit` number, time and body of the records of `kind`, of every run, the newest first, until it has seen enough: what it costs
+    /// grows with what is looked at, not with the journal.
     ///
     /// # Errors
     /// When reading fails.

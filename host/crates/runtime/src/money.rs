@@ -5,6 +5,7 @@ use journal::{Journal, JournalError, RecordId};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use types::{Purpose, Timestamp};
 
@@ -17,15 +18,15 @@ pub(crate) fn day_of(time: Timestamp) -> i64 {
     time.0.div_euclid(DAY_MS)
 }
 
-/// What an agent had spent on one day when it was counted last: everything up to the record `upto` is in it. It can be counted again at any time.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// What was spent on each day, up to the record `upto`. By number and not by time, because clocks are set back and begin in 1970. It can be counted again at any
+/// time.
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Counted {
-    day: i64,
     upto: u64,
-    usd: Decimal,
+    days: BTreeMap<i64, Decimal>,
 }
 
-/// What has been spent, and what to keep of it, under which name, so that the next who asks need not begin with the day.
+/// What has been spent today, and what to keep of it, under which name, so that the next who asks need not read the whole journal.
 #[derive(Default)]
 pub(crate) struct SpentToday {
     pub(crate) usd: Decimal,
@@ -38,26 +39,7 @@ pub(crate) fn spent_today(
     agent: &str,
     now: Timestamp,
 ) -> Result<SpentToday, JournalError> {
-    let name = format!("spent/{agent}");
-    let day = day_of(now);
-    let none = Counted {
-        day,
-        upto: 0,
-        usd: Decimal::ZERO,
-    };
-    let kept = journal.kept(&name)?;
-    let before = kept
-        .and_then(|bytes| serde_json::from_slice::<Counted>(&bytes).ok())
-        .filter(|counted| counted.day == day)
-        .unwrap_or(none);
-    let (counted, looked) = count(journal, agent, before, |_| true)?;
-    let keep = (looked >= WORTH_KEEPING)
-        .then(|| serde_json::to_vec(&counted).ok())
-        .flatten();
-    Ok(SpentToday {
-        usd: counted.usd,
-        keep: keep.map(|bytes| (name, bytes)),
-    })
+    spent(journal, agent, None, now)
 }
 
 /// What `agent` has spent on `purpose` since the day of `now` began (UTC).
@@ -66,42 +48,48 @@ pub(crate) fn spent_on(
     agent: &str,
     purpose: Purpose,
     now: Timestamp,
-) -> Result<Decimal, JournalError> {
-    let none = Counted {
-        day: day_of(now),
-        upto: 0,
-        usd: Decimal::ZERO,
-    };
-    let (counted, _) = count(journal, agent, none, |cost| cost.purpose == purpose)?;
-    Ok(counted.usd)
+) -> Result<SpentToday, JournalError> {
+    spent(journal, agent, Some(purpose), now)
 }
 
-/// Add to `before` what came after it; and how many records were looked at for that.
-fn count(
+fn spent(
     journal: &Journal,
     agent: &str,
-    before: Counted,
-    counts: impl Fn(&Spent<'_>) -> bool,
-) -> Result<(Counted, usize), JournalError> {
-    let mut counted = before;
-    let mut looked = 0;
+    purpose: Option<Purpose>,
+    now: Timestamp,
+) -> Result<SpentToday, JournalError> {
+    let name = match purpose {
+        None => format!("spent/{agent}"),
+        Some(purpose) => format!("spent/{agent}/{purpose:?}"),
+    };
+    let kept = journal.kept(&name)?;
+    // What cannot be read is counted anew.
+    let mut counted: Counted = kept
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default();
+    let (before, mut looked) = (counted.upto, 0);
     journal.latest_first(Kind::Cost.name(), |RecordId(seq), time, body| {
-        // A day more, because a clock may have been set back meanwhile.
-        if seq <= before.upto || day_of(time) < before.day - 1 {
+        if seq <= before {
             return ControlFlow::Break(());
         }
         looked += 1;
         counted.upto = counted.upto.max(seq);
-        if day_of(time) == before.day
-            && let Ok(cost) = serde_json::from_str::<Spent<'_>>(body)
+        if let Ok(cost) = serde_json::from_str::<Spent<'_>>(body)
             && cost.agent == agent
-            && counts(&cost)
+            && purpose.is_none_or(|purpose| cost.purpose == purpose)
+            && let Some(usd) = cost.usd
         {
-            counted.usd += cost.usd.unwrap_or_default();
+            *counted.days.entry(day_of(time)).or_default() += usd;
         }
         ControlFlow::Continue(())
     })?;
-    Ok((counted, looked))
+    let keep = (looked >= WORTH_KEEPING)
+        .then(|| serde_json::to_vec(&counted).ok())
+        .flatten();
+    Ok(SpentToday {
+        usd: counted.days.get(&day_of(now)).copied().unwrap_or_default(),
+        keep: keep.map(|bytes| (name, bytes)),
+    })
 }
 
 /// What of a [`Cost`](types::Cost) says who spent how much on what.
@@ -147,7 +135,8 @@ mod tests {
 
     #[test]
     fn a_day_is_counted_for_one_agent_also_after_a_clock_was_set_back() {
-        let costs = [(5, "a"), (7, "a"), (7, "b"), (6, "a"), (7, "a")];
+        // A small machine's clock begins in 1970 until somebody tells it the time.
+        let costs = [(7, "a"), (7, "b"), (0, "a"), (6, "a"), (7, "a")];
         let (_kept, journal) = journal(&costs);
         assert_eq!(spent(&journal, 7).usd, 2.into());
         assert_eq!(spent(&journal, 6).usd, 1.into());
@@ -168,5 +157,9 @@ mod tests {
         assert_eq!(second.usd, (WORTH_KEEPING as u64 + 1).into());
         assert!(second.keep.is_none(), "two records are not worth it");
         assert_eq!(spent(&journal, 8).usd, 0.into());
+        let now = Timestamp(7 * DAY_MS);
+        let on = |purpose| spent_on(&journal, "a", purpose, now).unwrap().usd;
+        assert_eq!(on(Purpose::Work), second.usd);
+        assert_eq!(on(Purpose::Summary), 0.into());
     }
 }

@@ -221,11 +221,14 @@ impl Run<'_> {
     /// What may still be spent on summing up today: the lesser of its own allowance and the agent's.
     fn allowance(&mut self, own: Option<&Decimal>) -> Option<Decimal> {
         let own = own.map(|limit| {
-            let spent = *self.summing.spent_today.get_or_insert_with(|| {
+            let spent = self.summing.spent_today.unwrap_or_else(|| {
                 let now = self.services.clock.now();
-                money::spent_on(self.journal, &self.agent.name, Purpose::Summary, now)
-                    .unwrap_or_default()
+                let spent = money::spent_on(self.journal, &self.agent.name, Purpose::Summary, now)
+                    .unwrap_or_default();
+                self.keeping.extend(spent.keep);
+                spent.usd
             });
+            self.summing.spent_today = Some(spent);
             *limit - spent
         });
         let agents = self
