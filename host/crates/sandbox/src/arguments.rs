@@ -1,12 +1,13 @@
 //! A first look at a call's arguments against the tool's own schema, so that a model that forgot a field or misspelt one is told so in words,
 //! and no guest is started for it.
 //!
-//! Only `type`, `required`, `properties` and `additionalProperties` of the top level are looked at; the plugin checks the rest itself. So values are only
-//! skipped over: a megabyte to be written to a file is not copied to learn that it is a string.
+//! Only `type`, `required`, `properties` and `additionalProperties` of the top level are looked at; the plugin checks the rest itself. So values are read
+//! and not kept: a megabyte to be written to a file is not copied to learn that it is a string.
 
-use serde_json::value::RawValue;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::fmt;
 use types::{CallError, CallErrorKind, ToolSpec};
 
 /// Check `arguments` (JSON text) for `tool`.
@@ -53,7 +54,7 @@ pub(crate) fn check(spec: &ToolSpec, arguments: &str) -> Result<(), CallError> {
                         "the argument `{name}` of `{}` must be {}, not {}",
                         spec.name,
                         expected_names(expected),
-                        kind(value)
+                        value.name()
                     )));
                 }
             }
@@ -64,7 +65,7 @@ pub(crate) fn check(spec: &ToolSpec, arguments: &str) -> Result<(), CallError> {
 }
 
 /// The fields of arguments, which must be an object; no text at all is an empty one.
-fn fields(arguments: &str) -> Result<BTreeMap<String, &RawValue>, CallError> {
+fn fields(arguments: &str) -> Result<BTreeMap<String, Kind>, CallError> {
     if arguments.trim().is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -88,12 +89,12 @@ pub(crate) fn object(arguments: &str) -> Result<Map<String, Value>, CallError> {
     }
 }
 
-fn of_type(value: &RawValue, expected: &Value) -> bool {
+fn of_type(value: &Kind, expected: &Value) -> bool {
     match expected {
-        Value::String(name) => match (name.as_str(), kind(value)) {
-            ("integer", "number") => is_whole(value.get()),
+        Value::String(name) => match (name.as_str(), value) {
+            ("integer", Kind::Number { whole }) => *whole,
             ("object" | "array" | "string" | "boolean" | "null" | "number" | "integer", kind) => {
-                name == kind
+                name == kind.name()
             }
             _ => true,
         },
@@ -102,20 +103,67 @@ fn of_type(value: &RawValue, expected: &Value) -> bool {
     }
 }
 
-fn is_whole(number: &str) -> bool {
-    let number: Result<f64, _> = number.parse();
-    number.is_ok_and(|number| number.fract() == 0.0)
+/// What kind of value it is. Reading one reads all of it, as strictly as a [`Value`] is read, and keeps nothing.
+enum Kind {
+    Null,
+    Boolean,
+    Number { whole: bool },
+    String,
+    Array,
+    Object,
 }
 
-/// The kind of a value, which its first letter tells.
-fn kind(value: &RawValue) -> &'static str {
-    match value.get().as_bytes().first() {
-        Some(b'{') => "object",
-        Some(b'[') => "array",
-        Some(b'"') => "string",
-        Some(b't' | b'f') => "boolean",
-        Some(b'n') => "null",
-        _ => "number",
+impl Kind {
+    fn name(&self) -> &'static str {
+        match self {
+            Kind::Null => "null",
+            Kind::Boolean => "boolean",
+            Kind::Number { .. } => "number",
+            Kind::String => "string",
+            Kind::Array => "array",
+            Kind::Object => "object",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Kind;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any JSON value")
+            }
+            fn visit_unit<E: Error>(self) -> Result<Kind, E> {
+                Ok(Kind::Null)
+            }
+            fn visit_bool<E: Error>(self, _: bool) -> Result<Kind, E> {
+                Ok(Kind::Boolean)
+            }
+            fn visit_i64<E: Error>(self, _: i64) -> Result<Kind, E> {
+                Ok(Kind::Number { whole: true })
+            }
+            fn visit_u64<E: Error>(self, _: u64) -> Result<Kind, E> {
+                Ok(Kind::Number { whole: true })
+            }
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Kind, E> {
+                let whole = number.fract() == 0.0;
+                Ok(Kind::Number { whole })
+            }
+            fn visit_str<E: Error>(self, _: &str) -> Result<Kind, E> {
+                Ok(Kind::String)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Kind, A::Error> {
+                while items.next_element::<Kind>()?.is_some() {}
+                Ok(Kind::Array)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Kind, A::Error> {
+                while entries.next_entry::<Kind, Kind>()?.is_some() {}
+                Ok(Kind::Object)
+            }
+        }
+        deserializer.deserialize_any(Reader)
     }
 }
 
@@ -163,9 +211,16 @@ mod tests {
 
     #[test]
     fn each_mistake_is_named() {
+        let deep = format!(r#"{{"path":{}{}}}"#, "[".repeat(200), "]".repeat(200));
         for (arguments, expected) in [
             ("{", "the arguments are not JSON"),
             ("[]", "must be a JSON object, not array"),
+            (r#"{"path":"\ud800"}"#, "the arguments are not JSON"),
+            (
+                r#"{"path":"a","lines":1e400}"#,
+                "the arguments are not JSON",
+            ),
+            (&*deep, "the arguments are not JSON: recursion limit"),
             (
                 "{}",
                 "`read` needs the argument `path`; it takes path, lines",
