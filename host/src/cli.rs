@@ -45,7 +45,7 @@ pub enum Verb {
     Check(Check),
     /// Run an agent
     #[command(
-        after_help = "Examples:\n  charthouse run surveyor\n  charthouse run coder \"Fix the failing test\" --provider local\n  charthouse run surveyor --json | tail -1"
+        after_help = "Examples:\n  charthouse run surveyor\n  charthouse run coder \"Fix the failing test\" --provider local\n  charthouse run surveyor --json | tail -1\n  charthouse run --resume"
     )]
     Run(Run),
     /// Talk with an agent on the terminal
@@ -140,9 +140,12 @@ pub struct Check {
 #[derive(Args, Clone)]
 pub struct Run {
     /// The agent's name
-    pub agent: String,
+    pub agent: Option<String>,
     /// What to say to it first
     pub prompt: Option<String>,
+    /// Go on with a run that stopped, however it stopped: its id or the beginning of one; the latest where none is named
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest")]
+    pub resume: Option<String>,
     #[command(flatten)]
     pub house: HouseOption,
     #[command(flatten)]

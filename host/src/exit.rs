@@ -97,8 +97,8 @@ impl From<RuntimeError> for Failure {
             | RuntimeError::Chart(_)
             | RuntimeError::Context(_) => NOT_SO,
             RuntimeError::NoSuchRun { .. } => NOT_SO,
-            RuntimeError::Journal(JournalError::RunTaken { .. }) => NOT_SO,
-            RuntimeError::Journal(_) | RuntimeError::Damaged { .. } => STORE,
+            RuntimeError::Journal(error) => of_journal(error),
+            RuntimeError::Damaged { .. } => STORE,
         };
         Failure::new(code, error)
     }
@@ -106,12 +106,15 @@ impl From<RuntimeError> for Failure {
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
-        let code = match &error {
-            JournalError::NoSuchRun { .. } | JournalError::RunTaken { .. } => NOT_SO,
-            JournalError::AmbiguousRun { .. } => USAGE,
-            _ => STORE,
-        };
-        Failure::new(code, error)
+        Failure::new(of_journal(&error), error)
+    }
+}
+
+fn of_journal(error: &JournalError) -> u8 {
+    match error {
+        JournalError::NoSuchRun { .. } | JournalError::RunTaken { .. } => NOT_SO,
+        JournalError::AmbiguousRun { .. } => USAGE,
+        _ => STORE,
     }
 }
 

@@ -1,27 +1,31 @@
-//! `run`: one agent, from its chart's beginning until it ends or stands still.
+//! `run`: one agent, from its chart's beginning or from where a run of it stopped, until it ends or stands still.
 
 use crate::asking::Asking;
 use crate::cli::Run;
-use crate::exit::{Failure, exit_code};
+use crate::exit::{Failure, USAGE, exit_code};
 use crate::interrupt::Interrupts;
 use crate::permission::{Pending, permit};
 use crate::progress::Progress;
+use crate::run_of::{agent_of, run_of, unfinished};
 use crate::terminal::{GiveBack, Terminal};
 use crate::{open, print, watch};
-use runtime::{Observer, Permit, RunEvent, RunRequest};
+use journal::Journal;
+use runtime::{Observer, Permit, RunEvent, RunRequest, SharedJournal};
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
 pub fn run(options: &Run) -> Result<u8, Failure> {
     let house = open::house_with(&options.house.house, options.pins)?;
+    let journal = open::journal(&house)?;
+    let (agent, resume) = which(&journal, options)?;
     let asking = Asking {
-        agent: options.agent.clone(),
+        agent: agent.clone(),
         provider: options.provider.clone(),
         model: options.model.clone(),
     };
     let asked = asking.open(&house)?;
-    let mut journal = open::journal(&house)?;
+    let journal = SharedJournal::new(journal);
     let store = house.store.clone();
     let reloads = watch::reloads(&house);
     let services = open::services(house);
@@ -34,13 +38,14 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
         .zip(terminal)
         .map(|(progress, terminal)| asking_at(terminal, progress, services.house.root.clone()));
     let request = RunRequest {
-        agent: options.agent.clone(),
+        agent,
         prompt: options.prompt.clone(),
         asked,
         ask: asking.again(),
         inbox: None,
         permit,
-        resume: None,
+        resume,
+        hosted: None,
     };
     let unheard = Arc::new(Mutex::new(None));
     let observer: Observer = match progress.clone() {
@@ -62,14 +67,7 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
         let interrupted = async move {
             interrupts.next().await;
         };
-        let run = runtime::run(
-            &services,
-            &mut journal,
-            request,
-            observer,
-            reloads,
-            interrupted,
-        );
+        let run = runtime::run(&services, &journal, request, observer, reloads, interrupted);
         Ok::<_, Failure>(run.await?)
     })??;
     give_back.now();
@@ -79,6 +77,23 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
     match unheard.lock().map(|mut first| first.take()) {
         Ok(Some(failure)) => Err(failure),
         _ => Ok(exit_code(&end)),
+    }
+}
+
+/// The agent that is meant, and the run to go on with.
+fn which(journal: &Journal, options: &Run) -> Result<(String, Option<String>), Failure> {
+    match (&options.agent, &options.resume) {
+        (Some(agent), None) => Ok((agent.clone(), None)),
+        (Some(agent), Some(run)) => Ok((agent.clone(), Some(run_of(journal, agent, run)?))),
+        (None, Some(run)) => {
+            let run = match run.as_str() {
+                "latest" => unfinished(journal)?,
+                run => journal.find_run(run)?,
+            };
+            Ok((agent_of(journal, &run)?, Some(run)))
+        }
+        (None, None) => Err(Failure::new(USAGE, "no agent is named")
+            .help("name one: charthouse run AGENT; or go on with a run: charthouse run --resume")),
     }
 }
 

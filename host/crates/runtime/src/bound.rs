@@ -43,7 +43,7 @@ pub struct Binding {
 
 impl Binding {
     /// The workflow's definition, and the places of its states that count.
-    pub(crate) fn places<'h>(
+    pub fn places<'h>(
         &self,
         house: &'h House,
     ) -> Option<(&'h Arc<ChartBundle>, Vec<chart::StateId>)> {

@@ -66,7 +66,7 @@ pub(crate) struct Outbound {
 
 /// How a run is to leave off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leaving {
+pub enum Leaving {
     /// Only if it stands still.
     Parked,
     /// At once: what is under way is stopped, and begun anew when the run is taken up again.

@@ -105,13 +105,14 @@ fn items(journal: &Journal, run: &str) -> Result<Vec<Item>, RuntimeError> {
 }
 
 impl Run {
-    /// Go on where the run stopped. `false` where its chart begins anew, with the conversation kept.
+    /// Stand where the run stood, with what was under way put back and not begun yet: that is [`Run::set_going`]. `None` where its chart begins anew, with the
+    /// conversation kept.
     pub(crate) async fn take_up(
         &mut self,
         past: Past,
         standing: Standing,
         speaks: bool,
-    ) -> Result<bool, RuntimeError> {
+    ) -> Result<Option<Vec<Arc<str>>>, RuntimeError> {
         let mut items = items(&self.journal.borrow(), &self.id)?;
         self.guard_again(&mut items).await;
         self.history = items
@@ -149,7 +150,7 @@ impl Run {
                     });
                 }
                 past.doing.into_values().for_each(|doing| self.mend(doing));
-                return Ok(false);
+                return Ok(None);
             }
         };
         self.snapshot = stood.snapshot;
@@ -163,6 +164,7 @@ impl Run {
         // Somebody who speaks to a run that was stopped says what is to be done now.
         let goes_on = |doing: &Doing| !(doing.suspended && speaks);
         let doing = past.doing.into_iter().filter(|(_, doing)| goes_on(doing));
+        let mut going = Vec::new();
         for (id, mut doing) in doing {
             // A migration may have given its state another name.
             let now = self.snapshot.activities(&self.bundle.chart);
@@ -174,13 +176,14 @@ impl Run {
                 // Its state was left.
                 None => continue,
             }
-            self.begin_again(&id, doing);
+            self.put_back(&id, doing);
+            going.push(id);
         }
-        Ok(true)
+        Ok(Some(going))
     }
 
-    /// Begin an activity again as far as it had not come.
-    fn begin_again(&mut self, id: &Arc<str>, doing: Doing) {
+    /// Put an activity back as far as it had come.
+    fn put_back(&mut self, id: &Arc<str>, doing: Doing) {
         let mut activity = Activity::new(doing.kind, doing.state.clone(), doing.params);
         activity.thoughts = doing.thoughts;
         activity.calls = doing.calls;
@@ -193,7 +196,6 @@ impl Run {
         if let Some(asking) = doing.asking {
             self.book_lost(&doing.state, &asking);
         }
-        let has_calls = !doing.slots.is_empty();
         for made in doing.slots {
             let (progress, again) = match made.progress {
                 Was::Waiting => (Progress::Waiting, None),
@@ -219,14 +221,23 @@ impl Run {
                 });
             }
         }
-        match doing.kind {
-            _ if has_calls => self.advance(id),
-            ActivityKind::Think | ActivityKind::Turn => self.think(id),
-            ActivityKind::Act => self.act_on_last_reply(id),
-            ActivityKind::Plugin => self.call_fixed(id),
-            ActivityKind::Ask => self.show_question(id),
-            // Whom it waits for is taken up again on its own.
-            ActivityKind::Agent => {}
+    }
+
+    /// Begin what was put back, from where it stands.
+    pub(crate) fn set_going(&mut self, going: Vec<Arc<str>>) {
+        for id in going {
+            let Some(activity) = self.activities.get(&id) else {
+                continue;
+            };
+            match activity.kind {
+                _ if !activity.slots.is_empty() => self.advance(&id),
+                ActivityKind::Think | ActivityKind::Turn => self.think(&id),
+                ActivityKind::Act => self.act_on_last_reply(&id),
+                ActivityKind::Plugin => self.call_fixed(&id),
+                ActivityKind::Ask => self.show_question(&id),
+                // Whom it waits for is taken up again on its own.
+                ActivityKind::Agent => {}
+            }
         }
     }
 

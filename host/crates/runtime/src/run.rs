@@ -11,7 +11,6 @@ use crate::kin::{Children, Kin};
 use crate::live::{Cause, CauseKind, RunEvent, Status};
 use crate::loading::{Waiting, find_agent, load_guards, load_plugins};
 use crate::money::{self, SpentToday};
-use crate::past::Past;
 use crate::permission::{Permissions, Permitted};
 use crate::point::{self, Point};
 use crate::record::{Kind, Pending};
@@ -418,27 +417,24 @@ impl Run {
         run.record(Kind::Started, &body);
         run.remember_generations();
         let speaks = request.prompt.is_some();
-        let goes_on = match past {
+        let going = match past {
             Some(past) => run.take_up(past, stood, speaks).await?,
-            None => false,
+            None => None,
         };
         if let Some(work) = hosted.work {
             run.hear(work);
         }
-        match request.prompt {
-            Some(prompt) if goes_on => run.hear(Message::Said(prompt)),
-            Some(prompt) => {
-                let effect = run.new_effect();
-                let (guards, context) = (run.guards.clone(), run.call_context(effect));
-                let inspected = guards.on_the_way_in(&prompt, &Provenance::Human, &[], &context);
-                let inspected = inspected.await;
-                let prompt = run.let_in(effect, "said", prompt, inspected);
-                run.said(&prompt);
-            }
-            None => {}
+        if let Some(prompt) = request.prompt {
+            let effect = run.new_effect();
+            let (guards, context) = (run.guards.clone(), run.call_context(effect));
+            let inspected = guards.on_the_way_in(&prompt, &Provenance::Human, &[], &context);
+            let inspected = inspected.await;
+            let prompt = run.let_in(effect, "said", prompt, inspected);
+            run.said(&prompt);
         }
-        if !goes_on {
-            run.stepped(None, now.0);
+        match going {
+            Some(going) => run.set_going(going),
+            None => run.stepped(None, now.0),
         }
         Ok((run, request.inbox))
     }

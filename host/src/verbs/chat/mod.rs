@@ -16,7 +16,7 @@ use crate::terminal::GiveBack;
 use crate::{open, print, watch};
 use futures_util::{Stream, StreamExt, stream};
 use lines::{Lines, Typed};
-use runtime::{Inbox, Message, Observer, Permit, RunEvent, RunRequest};
+use runtime::{Inbox, Message, Observer, Permit, RunEvent, RunRequest, SharedJournal};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -36,11 +36,12 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
         model: options.model.clone(),
     };
     let asked = asking.open(&house)?;
-    let mut journal = open::journal(&house)?;
+    let journal = open::journal(&house)?;
     let resume = match &options.resume {
         Some(run) => Some(run_of(&journal, &options.agent, run)?),
         None => None,
     };
+    let journal = SharedJournal::new(journal);
     let reloads = watch::reloads(&house);
     let services = open::services(house);
     let store = services.house.store.clone();
@@ -89,15 +90,9 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
             inbox: Some(both(inbox, interrupts)),
             permit,
             resume,
+            hosted: None,
         };
-        let run = runtime::run(
-            &services,
-            &mut journal,
-            request,
-            observer,
-            reloads,
-            cancelled,
-        );
+        let run = runtime::run(&services, &journal, request, observer, reloads, cancelled);
         Ok::<_, Failure>(Some(run.await?))
     })??;
     terminal.now();
