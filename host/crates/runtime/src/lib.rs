@@ -45,6 +45,7 @@ mod think;
 mod tokens;
 mod turn;
 mod values;
+pub mod workflow;
 
 pub use by_hand::{ByHandError, CALLS_TO_SHADOW, Exchanged, Repin, rollback, swap};
 pub use error::RuntimeError;
