@@ -82,18 +82,6 @@ pub enum Kind {
     Rested,
     /// The run is over, with the chart's snapshot.
     Ended,
-    /// Where a run or an instance stands: what resuming it begins with.
-    Snapshot,
-    /// An event for somebody else: to whom, its name, its data.
-    Sent,
-    /// A role of a workflow has a holder.
-    Bound,
-    /// A role of a workflow has none any more, and why.
-    Unbound,
-    /// What the holder of a role handed in.
-    HandIn,
-    /// A role of a workflow has work and no holder.
-    Offered,
 }
 
 impl Kind {
@@ -184,12 +172,6 @@ impl Kind {
             Kind::Texts => "texts",
             Kind::Rested => "rested",
             Kind::Ended => "ended",
-            Kind::Snapshot => "snapshot",
-            Kind::Sent => "sent",
-            Kind::Bound => "bound",
-            Kind::Unbound => "unbound",
-            Kind::HandIn => "hand_in",
-            Kind::Offered => "offered",
         }
     }
 }

@@ -68,8 +68,8 @@ pub(super) struct Handed {
     pub outcome: Option<Arc<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<Arc<str>>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub artefacts: Vec<Value>,
+    #[serde(default)]
+    pub artefacts: Value,
     pub time: i64,
     /// What it takes of what is shown.
     bytes: usize,
@@ -115,7 +115,7 @@ impl Core {
                         state: None,
                         outcome: None,
                         notes: unbound.notes.clone(),
-                        artefacts: Vec::new(),
+                        artefacts: Value::Null,
                         time: unbound.time,
                         bytes: 0,
                     });
@@ -134,6 +134,7 @@ impl Core {
                     work.told = Told::Given;
                 }
             }
+            Fact::Refused(_) => {}
             Fact::Finished(finished) => {
                 self.work.clear();
                 self.ended = Some(finished.end.clone());
@@ -201,7 +202,10 @@ impl Handed {
     }
 }
 
-/// What `values` take as JSON.
-pub(super) fn bytes_of(values: &[Value]) -> usize {
-    values.iter().map(|value| value.to_string().len()).sum()
+/// What `value` takes as JSON; nothing where there is none.
+pub(super) fn bytes_of(value: &Value) -> usize {
+    match value {
+        Value::Null => 0,
+        value => value.to_string().len(),
+    }
 }

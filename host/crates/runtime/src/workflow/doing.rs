@@ -34,7 +34,7 @@ impl Doing {
                 state,
                 activity,
                 params,
-            } if matches!(&*activity, "ask" | "plugin") => {
+            } if matches!(&*activity, "ask" | "plugin" | "agent") => {
                 let holder = self.instance.holder_of_state(&state).cloned();
                 self.taken.out.push(Out::Invoke {
                     id,

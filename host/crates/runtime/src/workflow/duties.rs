@@ -8,7 +8,7 @@
 use super::error::WorkflowError;
 use super::instance::Instance;
 use super::who::Person;
-use definitions::AgentDef;
+use definitions::{AgentDef, House};
 use std::sync::Arc;
 
 impl Instance {
@@ -46,21 +46,25 @@ impl Instance {
         holders.is_some_and(|holders| holders.contains(person))
     }
 
-    /// Those of `agents` who may hold `role`, whoever was given work the longest ago first: never before those who were, then in the order in which they
-    /// come. `given` says when an agent was last given work, in any order that grows. Whether an agent fits the role and is free is the caller's to know.
-    pub fn takers<'a, T: Ord>(
+    /// The agents of `house` to whom `role` can be offered: those whose `roles` name it and who may hold it, whoever was given work the longest ago first
+    /// (before them those who never were), then in the house's order. `given` says when an agent was last given work, in anything that grows with time.
+    /// Whether an agent is free is the caller's to know.
+    pub fn takers<'h, T: Ord>(
         &self,
+        house: &'h House,
         role: &str,
-        agents: impl IntoIterator<Item = &'a Arc<AgentDef>>,
         given: impl Fn(&str) -> Option<T>,
-    ) -> Vec<&'a Arc<AgentDef>> {
-        let may = |agent: &&Arc<AgentDef>| {
-            self.core.ended.is_none()
+    ) -> Vec<&'h Arc<AgentDef>> {
+        if self.core.ended.is_some() {
+            return Vec::new();
+        }
+        let fits = |agent: &&Arc<AgentDef>| {
+            agent.roles.iter().any(|takes| &*takes.value == role)
                 && self
                     .may_hold(role, &Person::Agent(agent.name.clone()))
                     .is_ok()
         };
-        let mut takers: Vec<&Arc<AgentDef>> = agents.into_iter().filter(may).collect();
+        let mut takers: Vec<&Arc<AgentDef>> = house.agents.values().filter(fits).collect();
         takers.sort_by_key(|agent| given(&agent.name));
         takers
     }

@@ -137,8 +137,8 @@ pub(super) struct HandedIn {
     pub outcome: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<Arc<str>>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub artefacts: Vec<Value>,
+    #[serde(default)]
+    pub artefacts: Value,
     pub time: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
@@ -187,6 +187,14 @@ pub(super) struct Renamed {
     pub state: Arc<str>,
 }
 
+/// `told`: something that another run said and that was refused. What is not refused names its cause in the record of what came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Refused {
+    pub cause: u64,
+    pub refused: Arc<str>,
+    pub time: i64,
+}
+
 /// `ended`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Finished {
@@ -208,6 +216,7 @@ pub(super) enum Fact {
     Offered(Offered),
     Sent(Sent),
     Migrated(Box<Migrated>),
+    Refused(Refused),
     Finished(Finished),
 }
 
@@ -222,6 +231,7 @@ impl Fact {
             Fact::Offered(_) => Kind::Offered,
             Fact::Sent(_) => Kind::Sent,
             Fact::Migrated(_) => Kind::Migrated,
+            Fact::Refused(_) => Kind::Told,
             Fact::Finished(_) => Kind::Ended,
         }
     }
@@ -237,6 +247,7 @@ impl Fact {
             Fact::Offered(fact) => serde_json::to_value(fact),
             Fact::Sent(fact) => serde_json::to_value(fact),
             Fact::Migrated(fact) => serde_json::to_value(fact),
+            Fact::Refused(fact) => serde_json::to_value(fact),
             Fact::Finished(fact) => serde_json::to_value(fact),
         };
         // Maps with text keys, which always serialise.
@@ -245,27 +256,18 @@ impl Fact {
 
     /// The fact that a record of this kind holds; `None` for kinds that hold none.
     pub fn read(kind: &str, body: &str) -> Result<Option<Fact>, serde_json::Error> {
-        let is = |of: Kind| kind == of.name();
-        Ok(Some(if is(Kind::Started) {
-            Fact::Started(serde_json::from_str(body)?)
-        } else if is(Kind::Step) {
-            Fact::Stepped(serde_json::from_str(body)?)
-        } else if is(Kind::Bound) {
-            Fact::Bound(serde_json::from_str(body)?)
-        } else if is(Kind::Unbound) {
-            Fact::Unbound(serde_json::from_str(body)?)
-        } else if is(Kind::HandIn) {
-            Fact::HandedIn(serde_json::from_str(body)?)
-        } else if is(Kind::Offered) {
-            Fact::Offered(serde_json::from_str(body)?)
-        } else if is(Kind::Sent) {
-            Fact::Sent(serde_json::from_str(body)?)
-        } else if is(Kind::Migrated) {
-            Fact::Migrated(serde_json::from_str(body)?)
-        } else if is(Kind::Ended) {
-            Fact::Finished(serde_json::from_str(body)?)
-        } else {
-            return Ok(None);
+        Ok(Some(match Kind::named(kind) {
+            Some(Kind::Started) => Fact::Started(serde_json::from_str(body)?),
+            Some(Kind::Step) => Fact::Stepped(serde_json::from_str(body)?),
+            Some(Kind::Bound) => Fact::Bound(serde_json::from_str(body)?),
+            Some(Kind::Unbound) => Fact::Unbound(serde_json::from_str(body)?),
+            Some(Kind::HandIn) => Fact::HandedIn(serde_json::from_str(body)?),
+            Some(Kind::Offered) => Fact::Offered(serde_json::from_str(body)?),
+            Some(Kind::Sent) => Fact::Sent(serde_json::from_str(body)?),
+            Some(Kind::Migrated) => Fact::Migrated(serde_json::from_str(body)?),
+            Some(Kind::Told) => Fact::Refused(serde_json::from_str(body)?),
+            Some(Kind::Ended) => Fact::Finished(serde_json::from_str(body)?),
+            _ => return Ok(None),
         }))
     }
 }

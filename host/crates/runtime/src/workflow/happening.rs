@@ -63,8 +63,8 @@ pub enum Happened {
         outcome: Arc<str>,
         /// What others should know.
         notes: Option<Arc<str>>,
-        /// What was made: anything, for instance paths.
-        artefacts: Vec<Value>,
+        /// What was made: names and values, a list, or null.
+        artefacts: Value,
     },
     /// An activity that the host runs for the instance has come to an end or says something: `ask.done`, `plugin.done`, `error.*`.
     Activity {
@@ -161,7 +161,7 @@ pub enum Out {
     Ended(Ended),
 }
 
-/// To whom an event goes. As text `agent:ID` or `human:NAME`.
+/// To whom an event goes. In records the id alone, or `human:NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Addressee {
     /// A run, or an agent by its name: what stands behind `agent:` in a chart.
@@ -182,8 +182,43 @@ impl From<&Who> for Addressee {
 impl fmt::Display for Addressee {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Addressee::Agent(id) => write!(f, "agent:{id}"),
+            Addressee::Agent(id) => f.write_str(id),
             Addressee::Human(name) => write!(f, "human:{name}"),
+        }
+    }
+}
+
+impl Happened {
+    /// What `who`'s run says to the workflow it is bound to: the work is handed in, the role is given up, or any other event. `role` is that of the run's
+    /// binding, for what does not name one.
+    pub fn said(who: &Who, role: &Arc<str>, event: &Arc<str>, data: &Value) -> Self {
+        let text = |key: &str| match data.get(key) {
+            Some(Value::Text(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let role = || text("role").unwrap_or_else(|| role.clone());
+        match &**event {
+            "hand_in" => Happened::HandIn {
+                role: role(),
+                state: text("state"),
+                by: who.clone(),
+                outcome: text("outcome").unwrap_or_default(),
+                notes: text("notes"),
+                artefacts: data.get("artefacts").cloned().unwrap_or_default(),
+            },
+            "work.detach" => Happened::Detach {
+                role: role(),
+                who: Some(who.clone()),
+                via: Via::Chart,
+                why: text("why").unwrap_or_else(|| "its own chart gave it up".into()),
+                notes: text("notes"),
+            },
+            _ => Happened::Event {
+                event: Event::new(event.clone(), data.clone(), 0),
+                from: Sender::Chart {
+                    id: who.run().cloned().unwrap_or_default(),
+                },
+            },
         }
     }
 }

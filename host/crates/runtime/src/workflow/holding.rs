@@ -66,7 +66,7 @@ impl Doing {
             }
         };
         if !matches!(via, Via::Chart | Via::Failure) {
-            self.withdraw_all(role, "detached");
+            self.withdraw_all(role, "the role was taken away");
         }
         self.lose(role, &holder, via, why, notes);
         Ok(())
@@ -105,7 +105,7 @@ impl Doing {
         match self.instance.holder(role) {
             Some(holder) if holder == who => return Ok(()),
             Some(_) => {
-                self.withdraw_all(role, "taken over");
+                self.withdraw_all(role, "somebody else took over");
                 let why = format!("{who} took over");
                 self.unbind(role, Via::TakeOver, &why.into(), notes.cloned());
             }
@@ -121,7 +121,7 @@ impl Doing {
         by: &Who,
         outcome: &Arc<str>,
         notes: Option<&Arc<str>>,
-        artefacts: &[Value],
+        artefacts: &Value,
     ) -> Result<(), WorkflowError> {
         self.holder_who_is(role, Some(by))?;
         let (work, state) = self.work_to_hand_in(role, state)?;
@@ -132,13 +132,19 @@ impl Doing {
             return Err(WorkflowError::Outcome { what: "too long" });
         }
         fits("the notes", notes)?;
-        if artefacts.len() > ARTEFACTS_MAX {
+        let artefacts = plain(artefacts);
+        let count = match &artefacts {
+            Value::Null => 0,
+            Value::List(list) => list.len(),
+            Value::Map(map) => map.len(),
+            _ => 1,
+        };
+        if count > ARTEFACTS_MAX {
             return Err(WorkflowError::TooMany {
-                count: artefacts.len(),
+                count,
                 max: ARTEFACTS_MAX,
             });
         }
-        let artefacts: Vec<Value> = artefacts.iter().map(plain).collect();
         let bytes = bytes_of(&artefacts);
         if bytes > ARTEFACT_BYTES_MAX {
             return Err(WorkflowError::TooLarge {
@@ -166,7 +172,7 @@ impl Doing {
             ("state", Value::Text(state)),
             ("work", number(work)),
             ("outcome", Value::text(outcome.clone())),
-            ("artefacts", Value::list(artefacts)),
+            ("artefacts", artefacts),
             ("by", said(by)),
         ];
         data.extend(notes.map(|notes| ("notes", Value::text(notes.clone()))));

@@ -92,6 +92,8 @@ impl Instance {
     /// A timer, a detachment, the end of an activity and whatever has a cause cannot be sent back: where the chart cannot take it (because it never comes to rest), that is
     /// recorded, the chart stands as it did, and [`Position::trouble`](super::Position::trouble) says so. Everything else is refused then.
     ///
+    /// What has a cause and is refused is recorded as `told` with the reason, and whoever handed in hears `work.refused`.
+    ///
     /// # Errors
     /// What happens is refused. Nothing has changed.
     pub fn take(
@@ -114,7 +116,13 @@ impl Instance {
             }
             result => result,
         };
-        result?;
+        match result {
+            Err(error) if cause.is_some() => {
+                doing = Doing::new(self.clone(), now, cause);
+                doing.refuse(&happened, &error);
+            }
+            result => result?,
+        }
         let taken;
         (*self, taken) = doing.finish();
         Ok(taken)

@@ -110,7 +110,7 @@ impl Doing {
             renamed,
             work,
         })));
-        self.arrived(effects, withdrawn, "the workflow is another version");
+        self.arrived(effects, withdrawn, "the workflow has another version now");
         if self.instance.core.ended.is_none() {
             self.detach_whom_it_forbids();
         }
@@ -150,7 +150,7 @@ impl Doing {
                 "{person} is or was `{other}`, and {} says that `{role}` is never whoever is that",
                 def.place
             );
-            self.withdraw_all(role, "detached");
+            self.withdraw_all(role, "the role was taken away");
             self.lose(role, &holder, Via::Reload, &why.into(), None);
         }
     }

@@ -4,6 +4,7 @@ use super::core::Told;
 use super::instance::{Ended, Instance};
 use super::telling::number;
 use super::who::{Person, Who};
+use crate::Binding;
 use chart::StateId;
 use serde::Serialize;
 use std::sync::Arc;
@@ -151,6 +152,24 @@ impl Instance {
         self.chart.configuration().filter(counts).collect()
     }
 
+    /// What the run `run` is bound to, as it stands in that run's own record; `None` where it holds no role. Where it holds several, the one that has work
+    /// counts, and of those the one whose work came up first.
+    pub fn binding(&self, run: &str) -> Option<Binding> {
+        let mut holders = self.core.holders.iter();
+        let held = |who: &Who| who.run().is_some_and(|id| &**id == run);
+        let (role, who) = holders.find(|(_, who)| held(who))?;
+        let work = self.work_of(who);
+        let states = self.states_for(who).into_iter();
+        let chart = &self.bundle.chart;
+        Some(Binding {
+            instance: self.id.clone(),
+            workflow: chart.name().into(),
+            role: work.first().map_or(role, |(role, _)| role).clone(),
+            states: states.map(|state| chart.state(state).id.clone()).collect(),
+            works: !work.is_empty(),
+        })
+    }
+
     /// Who holds the role of `state`, if it has one.
     pub(super) fn holder_of_state(&self, state: &str) -> Option<&Who> {
         let role = self.bundle.role_of(self.bundle.chart.find(state)?)?;
@@ -196,14 +215,14 @@ impl Instance {
                 ("time", Value::Int(handed.time)),
             ])
         });
-        let artefacts = handed.iter().flat_map(|handed| {
-            handed.artefacts.iter().map(move |artefact| {
-                Value::map([
-                    ("role", Value::text(handed.role.clone())),
-                    ("by", by(&handed.by)),
-                    ("artefact", artefact.clone()),
-                ])
-            })
+        let artefacts = handed.iter().filter(|h| h.artefacts != Value::Null);
+        let artefacts = artefacts.map(|handed| {
+            Value::map([
+                ("role", Value::text(handed.role.clone())),
+                ("by", by(&handed.by)),
+                ("state", optional(&handed.state)),
+                ("artefacts", handed.artefacts.clone()),
+            ])
         });
         let doc = chart.state(id).doc.clone();
         Some(Value::map([

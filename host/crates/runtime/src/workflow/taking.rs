@@ -1,8 +1,8 @@
 //! From what happens to records: one happening, and the steps of the chart that follow from it.
 
 use super::error::WorkflowError;
-use super::fact::{Fact, Said, Started, Stepped, Version};
-use super::happening::{Happened, Out, Sender, Taken};
+use super::fact::{Fact, Refused, Said, Started, Stepped, Version};
+use super::happening::{Addressee, Happened, Out, Sender, Taken};
 use super::instance::{Ended, EndedHow, Instance, listed};
 use super::sending::may_send;
 use chart::{Effect, Effects, Incoming};
@@ -160,14 +160,9 @@ impl Doing {
             Sender::Human { name } => Some(format!("human:{name}").into()),
             Sender::Chart { id } => Some(id.clone()),
         };
-        let allowed = may_send(&event.name, from).and_then(|()| match from {
-            Sender::Human { .. } => self.is_heard(&event.name),
-            _ => Ok(()),
-        });
-        match allowed {
-            // Whoever sent it has gone on since: it is on the record that it came, and why it counts for nothing.
-            Err(error) if self.cause.is_some() => self.failing = Some(error.to_string().into()),
-            allowed => allowed?,
+        may_send(&event.name, from)?;
+        if let Sender::Human { .. } = from {
+            self.is_heard(&event.name)?;
         }
         self.coming.push_back(Coming {
             from: sender,
@@ -214,6 +209,30 @@ impl Doing {
             ..Coming::new(&event.name, event.data.clone())
         });
         Ok(())
+    }
+
+    /// What another run said is refused. It has gone on since: it stands on the record that this came and why it counts for nothing, and whoever handed in
+    /// hears of it.
+    pub fn refuse(&mut self, happened: &Happened, error: &WorkflowError) {
+        let Some(cause) = self.cause.take() else {
+            return;
+        };
+        let why: Arc<str> = error.to_string().into();
+        self.fact(Fact::Refused(Refused {
+            cause,
+            refused: why.clone(),
+            time: self.now,
+        }));
+        if let Happened::HandIn { role, by, .. } = happened {
+            let data = Value::map([
+                ("workflow", Value::text(self.instance.bundle.chart.name())),
+                ("instance", Value::text(self.instance.id.clone())),
+                ("role", Value::text(role.clone())),
+                ("why", Value::text(why.clone())),
+            ]);
+            self.send(Addressee::from(by), "work.refused", data, None);
+        }
+        self.log("workflow", why.to_string());
     }
 
     /// Put an event in line for the chart.
@@ -293,8 +312,8 @@ impl Doing {
             work,
         })));
         let why = match self.instance.chart.is_done() {
-            true => "ended",
-            false => "left",
+            true => "the workflow ended",
+            false => "the workflow went on",
         };
         self.arrived(effects, withdrawn, why);
     }

@@ -152,7 +152,7 @@ impl Doing {
     pub fn end(&mut self, ended: Ended) {
         let open: Vec<u64> = self.instance.core.work.keys().copied().collect();
         for withdrawn in self.to_withdraw(&open) {
-            self.withdraw(withdrawn, "ended");
+            self.withdraw(withdrawn, "the workflow ended");
         }
         if !self.instance.chart.is_done() {
             let chart = &self.instance.bundle.chart;
