@@ -9,10 +9,10 @@ use std::sync::Arc;
 use types::Value;
 
 /// How much of what was handed in an instance shows to whoever is given work next, in bytes: what is older is in the journal only. A workflow that goes
-/// round for months must not grow with every round, nor come to a stop.
-const SHOWN_BYTES_MAX: usize = 256 * 1024;
+/// round for months must not grow with every round, nor come to a stop; and the record of each assignment has all of it.
+const SHOWN_BYTES_MAX: usize = 64 * 1024;
 /// The same in pieces.
-const SHOWN_MAX: usize = 256;
+const SHOWN_MAX: usize = 64;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Core {

@@ -1,6 +1,7 @@
 //! What a step of the chart asks for: activities, events for others, lines for the operator.
 
 use super::happening::{Addressee, Out, Sender};
+use super::holding::plain;
 use super::instance::{Ended, EndedHow};
 use super::sending::may_send;
 use super::taking::{Coming, Doing};
@@ -21,7 +22,7 @@ impl Doing {
         if self.instance.chart.is_done() {
             self.end(Ended {
                 status: EndedHow::Done,
-                output: self.instance.chart.output().clone(),
+                output: plain(self.instance.chart.output()),
                 why: None,
             });
         }

@@ -46,7 +46,7 @@ pub enum WorkflowError {
     },
     /// Separation of duties.
     #[error(
-        "{who} cannot hold the role `{role}`: {who} is or was `{other}` in this instance, and {place} says that `{barred}` is never whoever is `{never}`; bind somebody else"
+        "{who} cannot hold the role `{role}` beside or after `{other}` in the same instance: {place} says that `{barred}` is never whoever is `{never}`; bind somebody else"
     )]
     Separated {
         /// Who.

@@ -14,11 +14,11 @@ use std::sync::Arc;
 use types::Value;
 
 /// The longest notes, in bytes: what somebody reads before they begin.
-pub const NOTES_BYTES_MAX: usize = 32 * 1024;
+pub const NOTES_BYTES_MAX: usize = 16 * 1024;
 /// Artefacts that can be handed in at once. They are names of things rather than the things.
 pub const ARTEFACTS_MAX: usize = 64;
 /// What they may take together as JSON, in bytes.
-pub const ARTEFACT_BYTES_MAX: usize = 64 * 1024;
+pub const ARTEFACT_BYTES_MAX: usize = 32 * 1024;
 /// The longest outcome, in bytes: it is a word for guards to compare.
 const OUTCOME_BYTES_MAX: usize = 200;
 /// The longest reason that is kept, in bytes; what is longer is cut.

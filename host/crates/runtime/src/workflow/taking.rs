@@ -3,6 +3,7 @@
 use super::error::WorkflowError;
 use super::fact::{Fact, Refused, Said, Started, Stepped, Version};
 use super::happening::{Addressee, Happened, Out, Sender, Taken};
+use super::holding::plain;
 use super::instance::{Ended, EndedHow, Instance, listed};
 use super::sending::may_send;
 use chart::{Effect, Effects, Incoming};
@@ -82,6 +83,7 @@ impl Doing {
     }
 
     pub fn begin(&mut self, input: Value, effects: Effects) -> Result<(), WorkflowError> {
+        let input = plain(&input);
         self.effects = effects;
         self.fact(Fact::Started(Started {
             workflow: Version::of(&self.instance.bundle),
@@ -252,7 +254,8 @@ impl Doing {
 
     /// Let the chart take what has come.
     pub fn run(&mut self) -> Result<(), WorkflowError> {
-        while let Some(coming) = self.coming.pop_front() {
+        while let Some(mut coming) = self.coming.pop_front() {
+            coming.data = plain(&coming.data);
             if self.instance.core.ended.is_some() {
                 self.coming.clear();
                 break;
