@@ -50,6 +50,7 @@ mod think;
 mod tokens;
 mod turn;
 mod values;
+pub mod workflow;
 
 pub use bound::Binding;
 pub use by_hand::{ByHandError, CALLS_TO_SHADOW, Exchanged, Repin, rollback, swap};
