@@ -18,6 +18,7 @@ mod gather;
 mod generations;
 mod grants;
 mod guards;
+pub mod host;
 mod inbox;
 mod invoke;
 mod live;
