@@ -13,6 +13,7 @@ mod permission;
 mod print;
 mod progress;
 mod run_of;
+mod serve;
 mod shipped;
 mod supply;
 mod terminal;

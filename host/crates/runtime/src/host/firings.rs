@@ -1,6 +1,7 @@
 //! What has fired: the fold of the records `fired`, as much of it as a host needs to begin nothing twice and to go on where it was.
 //!
-//! It does not grow with time: a schedule has one line, a folder one for each file that lies in it, a trigger over HTTP the last deliveries.
+//! It does not grow with time: a schedule has one line, a trigger by files one for each since it was last recorded that all before is done, a trigger over HTTP
+//! the last deliveries.
 
 use super::{Command, Fire, FireHow};
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// How many of the last keys of a trigger are known, so that a delivery that comes twice starts one run.
 const KEYS: usize = 1_000;
+
+/// The subject of the record that says since when a trigger is known: everything it was about before is done, or is none of its business.
+pub const SINCE: &str = "since";
 
 /// One firing, as the answer to `fired` lists it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,6 +96,9 @@ impl Firings {
         of.keys.push_back((fire.key.clone(), answer.clone()));
         if of.keys.len() > KEYS {
             of.keys.pop_front();
+        }
+        if fire.subject == SINCE {
+            of.last.retain(|_, last| last.due > fire.due);
         }
         of.last.insert(fire.subject.clone(), fired);
     }
@@ -185,5 +192,7 @@ mod tests {
         }
         assert!(firings.again(&fire("f0@1", "f0", FireHow::Start)).is_some());
         assert!(firings.again(&fire("f0@2", "f0", FireHow::Start)).is_none());
+        firings.note(&fire("since:1", SINCE, FireHow::Skip), &Value::Null);
+        assert_eq!(firings.list(|_| false).len(), 1);
     }
 }

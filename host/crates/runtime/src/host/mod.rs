@@ -8,5 +8,5 @@ mod firings;
 mod watchers;
 
 pub use command::{Answered, Command, Fire, FireHow, Hosting, Refused, RefusedCode, Watch};
-pub use firings::{Fired, Firings};
+pub use firings::{Fired, Firings, SINCE};
 pub use watchers::{Seen, Watchers, Watching};

@@ -1,0 +1,3 @@
+//! The daemon's front end.
+
+mod engine;
