@@ -6,6 +6,7 @@
 mod allocator;
 mod asking;
 mod cli;
+mod control;
 mod exit;
 mod interrupt;
 mod open;

@@ -25,8 +25,11 @@ impl Client {
     /// When there is a socket that this user may not use, or that another user has put there.
     pub fn connect(directory: &Path) -> Result<Option<Self>, Failure> {
         let root = place::root(directory).map_err(|error| {
-            Failure::new(USAGE, format!("there is no house {}: {error}", directory.display()))
-                .help("name a house with --house DIR, or make one: charthouse init DIR")
+            Failure::new(
+                USAGE,
+                format!("there is no house {}: {error}", directory.display()),
+            )
+            .help("name a house with --house DIR, or make one: charthouse init DIR")
         })?;
         let path = place::find(&root);
         let stream = match UnixStream::connect(&path) {
@@ -109,7 +112,9 @@ impl Client {
         let mut line = String::new();
         match self.stream.read_line(&mut line) {
             Ok(0) => Ok(None),
-            Ok(_) => serde_json::from_str(&line).map(Some).map_err(|error| self.gone(&error)),
+            Ok(_) => serde_json::from_str(&line)
+                .map(Some)
+                .map_err(|error| self.gone(&error)),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(None),
             Err(error) => Err(self.gone(&error)),
         }
@@ -136,7 +141,10 @@ fn check_owner(path: &Path) -> io::Result<()> {
 }
 
 fn unusable(path: &Path, error: &io::Error) -> Failure {
-    let text = format!("the control socket {} cannot be used: {error}", path.display());
+    let text = format!(
+        "the control socket {} cannot be used: {error}",
+        path.display()
+    );
     Failure::new(STORE, text)
         .help("only the user who serves the house and root may use it; `charthouse doctor` says who that is")
 }

@@ -118,6 +118,9 @@ mod tests {
         fs::create_dir(house.path().join(".charthouse")).unwrap();
         assert_eq!(find(house.path()), usual(house.path()));
         fs::write(note(house.path()), "/run/user/1/charthouse/x.sock\n").unwrap();
-        assert_eq!(find(house.path()), Path::new("/run/user/1/charthouse/x.sock"));
+        assert_eq!(
+            find(house.path()),
+            Path::new("/run/user/1/charthouse/x.sock")
+        );
     }
 }

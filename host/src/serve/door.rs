@@ -71,7 +71,9 @@ impl Door {
 
     fn let_in(&self, stream: UnixStream) {
         // The socket's permissions say the same, but not everywhere do they hold.
-        let known = stream.peer_cred().is_ok_and(|peer| place::may_talk(peer.uid()));
+        let known = stream
+            .peer_cred()
+            .is_ok_and(|peer| place::may_talk(peer.uid()));
         if !known {
             return;
         }

@@ -88,7 +88,9 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 
     fn buffered(&mut self) -> Option<Line> {
-        let found = self.buffer[self.searched..].iter().position(|b| *b == b'\n');
+        let found = self.buffer[self.searched..]
+            .iter()
+            .position(|b| *b == b'\n');
         let Some(found) = found else {
             self.searched = self.buffer.len();
             if self.buffer.len() > LONGEST || self.passing_over {

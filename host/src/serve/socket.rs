@@ -27,9 +27,14 @@ impl Socket {
     /// When somebody listens there all the same, or no place can be found for a socket.
     pub fn bind(root: &Path) -> Result<Self, Failure> {
         let failed = |path: &Path, error: &io::Error| {
-            let text = format!("the control socket {} cannot be made: {error}", path.display());
+            let text = format!(
+                "the control socket {} cannot be made: {error}",
+                path.display()
+            );
             let help = match error.kind() {
-                io::ErrorKind::AddrInUse => "stop the daemon that serves this house: charthouse serve --stop, or end its process",
+                io::ErrorKind::AddrInUse => {
+                    "stop the daemon that serves this house: charthouse serve --stop, or end its process"
+                }
                 _ => "`charthouse doctor` says what a house needs on this machine",
             };
             Failure::new(STORE, text).help(help)

@@ -48,6 +48,7 @@ mod turn;
 mod values;
 
 pub use by_hand::{ByHandError, CALLS_TO_SHADOW, Exchanged, Repin, rollback, swap};
+pub use calendar::rfc3339;
 pub use error::RuntimeError;
 pub use generations::By;
 pub use inbox::{Inbox, Message};

@@ -86,7 +86,7 @@ impl World {
             subject: firing.subject.clone(),
             due: firing.due.0,
             how: firing.how,
-            then: Box::new(Command::List {}),
+            then: Some(Box::new(Command::List {})),
         };
         if self.firings.again(&fire).is_some() {
             return Outcome::Recorded(None);

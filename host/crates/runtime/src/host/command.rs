@@ -190,8 +190,9 @@ pub struct Fire {
     /// Whether it starts something.
     #[serde(default)]
     pub how: FireHow,
-    /// What follows: `start`, `say`, `signal`, `workflow.start` or `workflow.event`.
-    pub then: Box<Command>,
+    /// What follows: `start`, `say`, `signal`, `workflow.start` or `workflow.event`. Needed unless it is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Box<Command>>,
 }
 
 /// What is done about a firing.
@@ -345,13 +346,17 @@ impl Command {
                 "`artefacts` is an object of names and values",
                 "for instance {\"patch\": \"fix.diff\"}",
             ),
-            Command::Fire(fire) => match *fire.then {
-                Command::Start { .. }
-                | Command::Say { .. }
-                | Command::Signal { .. }
-                | Command::WorkflowStart { .. }
-                | Command::WorkflowEvent { .. } => fire.then.check(),
-                _ => bad(
+            Command::Fire(fire) => match fire.then.as_deref() {
+                None if fire.how == FireHow::Skip => Ok(()),
+                None => bad("nothing follows", "say in `then` what is to be started"),
+                Some(
+                    then @ (Command::Start { .. }
+                    | Command::Say { .. }
+                    | Command::Signal { .. }
+                    | Command::WorkflowStart { .. }
+                    | Command::WorkflowEvent { .. }),
+                ) => then.check(),
+                Some(_) => bad(
                     "this cannot follow from a trigger",
                     "it can start, say, signal, workflow.start or workflow.event",
                 ),
@@ -422,6 +427,7 @@ mod tests {
             json!({"do": "workflow.bind", "instance": "i", "role": "r", "agent": "a", "human": "h"}),
             json!({"do": "workflow.hand_in", "instance": "i", "role": "r", "as": "h", "outcome": "o", "artefacts": []}),
             json!({"do": "fire", "trigger": "t", "key": "1", "due": 1, "then": {"do": "shutdown"}}),
+            json!({"do": "fire", "trigger": "t", "key": "1", "due": 1, "how": "hold"}),
         ];
         for value in all {
             let refused = Command::parse(value.clone()).unwrap_err();

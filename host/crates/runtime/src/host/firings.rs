@@ -50,6 +50,9 @@ pub struct Firings {
 struct Of {
     /// The last of each subject.
     last: BTreeMap<String, Fired>,
+    /// Those that started something which, as far as is known, is under way.
+    #[serde(default)]
+    started: VecDeque<Fired>,
     /// Those that wait, in the order in which they came due.
     held: VecDeque<Fired>,
     /// What the last ones came to, by their keys.
@@ -90,12 +93,18 @@ impl Firings {
             open: false,
         };
         if fire.how == FireHow::Hold {
-            fired.then = Some(fire.then.clone());
+            fired.then = fire.then.clone();
             return of.held.push_back(fired);
         }
         of.keys.push_back((fire.key.clone(), answer.clone()));
         if of.keys.len() > KEYS {
             of.keys.pop_front();
+        }
+        if fired.started().is_some() {
+            of.started.push_back(fired.clone());
+            if of.started.len() > KEYS {
+                of.started.pop_front();
+            }
         }
         if fire.subject == SINCE {
             of.last.retain(|_, last| last.due > fire.due);
@@ -103,16 +112,27 @@ impl Firings {
         of.last.insert(fire.subject.clone(), fired);
     }
 
+    /// The run or instance `id` is over.
+    pub fn ended(&mut self, id: &str) {
+        for of in self.triggers.values_mut() {
+            of.started.retain(|fired| fired.started() != Some(id));
+        }
+    }
+
     /// Everything that `fired` answers; `open` says whether a run or instance is under way.
     pub fn list(&self, open: impl Fn(&str) -> bool) -> Vec<Fired> {
-        let all = self.triggers.values();
-        all.flat_map(|of| of.last.values().chain(&of.held))
-            .map(|fired| {
-                let mut fired = fired.clone();
-                fired.open = fired.started().is_some_and(&open);
-                fired
-            })
-            .collect()
+        let mut list = Vec::new();
+        for of in self.triggers.values() {
+            let is_last = |fired: &Fired| of.last.values().any(|last| last.key == fired.key);
+            let before = of.started.iter();
+            let before = before.filter(|fired| fired.started().is_some_and(&open));
+            list.extend(before.filter(|fired| !is_last(fired)).cloned());
+            list.extend(of.last.values().chain(&of.held).cloned());
+        }
+        for fired in &mut list {
+            fired.open = fired.started().is_some_and(&open);
+        }
+        list
     }
 }
 
@@ -141,13 +161,13 @@ mod tests {
             subject: subject.into(),
             due: 1,
             how,
-            then: Box::new(Command::Start {
+            then: Some(Box::new(Command::Start {
                 agent: "a".into(),
                 prompt: None,
                 instance: None,
                 role: None,
                 resume: None,
-            }),
+            })),
         }
     }
 
@@ -161,7 +181,7 @@ mod tests {
         let kept: Firings =
             serde_json::from_value(serde_json::to_value(&firings).unwrap()).unwrap();
         assert_eq!(kept, firings);
-        assert_eq!(kept.list(|_| false)[0].then, Some(held.then.clone()));
+        assert_eq!(kept.list(|_| false)[0].then, held.then);
 
         let started = fire("1", "", FireHow::Start);
         firings.note(&started, &json!({"run": "r"}));
@@ -170,6 +190,16 @@ mod tests {
         let list = firings.list(|run| run == "r");
         assert_eq!(list.len(), 1);
         assert!(list[0].open);
+
+        // One that is skipped after it does not hide that it is under way.
+        firings.note(&fire("2", "", FireHow::Skip), &Value::Null);
+        let open = |firings: &Firings| {
+            let list = firings.list(|run| run == "r");
+            list.iter().filter(|fired| fired.open).count()
+        };
+        assert_eq!(open(&firings), 1);
+        firings.ended("r");
+        assert_eq!(open(&firings), 0);
     }
 
     #[test]
