@@ -15,9 +15,6 @@ pub struct Client {
     path: PathBuf,
 }
 
-/// One line of what is watched.
-pub type Told = Value;
-
 impl Client {
     /// Connect to whoever serves the house in `directory`; `None` where nobody does.
     ///
@@ -78,7 +75,7 @@ impl Client {
     pub fn watch(
         &mut self,
         watch: &Watch,
-        mut see: impl FnMut(Told) -> Result<bool, Failure>,
+        mut see: impl FnMut(Value) -> Result<bool, Failure>,
     ) -> Result<Result<(), Refused>, Failure> {
         let mut line = json!({ "do": "watch", "text": watch.text });
         if let Some(run) = &watch.run {

@@ -5,4 +5,4 @@
 mod client;
 pub mod place;
 
-pub use client::{Client, Told};
+pub use client::Client;
