@@ -1,16 +1,22 @@
 //! What can be typed. Every verb has an example; `docs/cli.md` is generated from this.
 
+mod agents;
 mod generations;
 mod memory;
 mod new;
 mod plugin;
+mod serve;
 mod supply;
+mod workflow;
 
+pub use agents::{AgentsVerb, At};
 pub use generations::{PluginRollback, PluginShadow, PluginSwap};
 pub use memory::{MemoryAdd, MemoryList, MemoryVerb};
 pub use new::{NewPlugin, NewVerb};
 pub use plugin::PluginTest;
+pub use serve::{Doctor, Serve};
 pub use supply::{DevOption, PluginAdd, PluginPin, PluginRemove, PluginRestore, PluginUpdate};
+pub use workflow::WorkflowVerb;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -56,6 +62,30 @@ pub enum Verb {
         after_help = "Examples:\n  charthouse chat coder\n  charthouse chat coder --resume latest\n  echo \"What is here?\" | charthouse chat assistant"
     )]
     Chat(Chat),
+    /// Serve a house: host its agents and workflows, until told to end
+    ///
+    /// What the house keeps up is started, schedules and triggers fire, and `agents` and `workflow` reach it over a socket that only its owner may use. SIGTERM and
+    /// Ctrl-C end it: what is under way may finish, the rest is written down and gone on with at the next start. Once more ends it at once, which loses nothing
+    /// either.
+    #[command(
+        after_help = "Examples:\n  charthouse serve\n  charthouse serve --house my-house --json\n  charthouse serve --stop"
+    )]
+    Serve(Serve),
+    /// See and steer what a daemon hosts
+    #[command(subcommand)]
+    Agents(AgentsVerb),
+    /// See and steer instances of workflows
+    ///
+    /// Where no daemon serves the house, these do it by themselves.
+    #[command(subcommand)]
+    Workflow(WorkflowVerb),
+    /// Check that this machine has what a house needs
+    ///
+    /// Exits with 1 where something is missing without which agents cannot run.
+    #[command(
+        after_help = "Examples:\n  charthouse doctor\n  charthouse doctor --house my-house --json\n  charthouse doctor --systemd > ~/.config/systemd/user/charthouse-my-house.service"
+    )]
+    Doctor(Doctor),
     /// Begin something of one's own
     #[command(subcommand)]
     New(NewVerb),

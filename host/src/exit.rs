@@ -3,6 +3,7 @@
 use crate::print;
 use journal::JournalError;
 use memory::MemoryError;
+use runtime::host::{Refused, RefusedCode};
 use runtime::{CauseKind, RunEnd, RuntimeError, Status};
 use std::fmt::Display;
 
@@ -130,6 +131,31 @@ impl From<MemoryError> for Failure {
             | MemoryError::Nameless => USAGE,
         };
         Failure::new(code, error)
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let code = match refused.code {
+            RefusedCode::BadCommand | RefusedCode::NoSuchAgent | RefusedCode::NoSuchChart => USAGE,
+            RefusedCode::Denied => DENIED,
+            RefusedCode::Definitions => DEFINITIONS,
+            RefusedCode::Provider => PROVIDER,
+            RefusedCode::Store => STORE,
+            RefusedCode::NoSuchRun
+            | RefusedCode::NoSuchInstance
+            | RefusedCode::NoSuchRole
+            | RefusedCode::NotNow
+            | RefusedCode::Taken
+            | RefusedCode::Limit
+            | RefusedCode::Ending
+            | RefusedCode::Other => NOT_SO,
+        };
+        let failure = Failure::new(code, refused.message);
+        match refused.help.is_empty() {
+            true => failure,
+            false => failure.help(refused.help),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod gather;
 mod generations;
 mod grants;
 mod guards;
+pub mod host;
 mod inbox;
 mod invoke;
 mod kin;
@@ -54,6 +55,7 @@ pub mod workflow;
 
 pub use bound::Binding;
 pub use by_hand::{ByHandError, CALLS_TO_SHADOW, Exchanged, Repin, rollback, swap};
+pub use calendar::rfc3339;
 pub use error::RuntimeError;
 pub use generations::By;
 pub use inbox::{Inbox, Message, Told};
