@@ -5,6 +5,7 @@ use crate::past::Past;
 use crate::point::{self, Point};
 use crate::record::{Kind, Pending};
 use crate::run::{Done, Run};
+use crate::shared::Then;
 use futures_util::future::{AbortHandle, Abortable};
 use serde_json::json;
 use std::future::Future;
@@ -45,12 +46,10 @@ impl Run {
             let records = std::mem::take(&mut self.pending);
             let keeping = std::mem::take(&mut self.keeping);
             self.since_snapshot += records.len();
-            let ids = self.journal.commit(&self.id, records, keeping).await?;
-            for (place, said) in std::mem::take(&mut self.outbound) {
-                if let (Some(others), Some(seq)) = (&self.others, ids.get(place)) {
-                    others.hear(&self.id, seq.0, said);
-                }
-            }
+            let then = self.letters();
+            self.journal
+                .commit(&self.id, records, keeping, then)
+                .await?;
         }
         for (effect, invocation, performance) in std::mem::take(&mut self.starting) {
             point::reach(Point::Begin);
@@ -60,6 +59,20 @@ impl Run {
                 .push(Abortable::new(performance, registration));
         }
         self.look_back().await
+    }
+
+    /// What goes to others once it is on the record.
+    fn letters(&mut self) -> Option<Then> {
+        let outbound = std::mem::take(&mut self.outbound);
+        let others = self.others.clone().filter(|_| !outbound.is_empty())?;
+        let from = self.id.clone();
+        Some(Box::new(move |ids| {
+            for (place, said) in outbound {
+                if let Some(seq) = ids.get(place) {
+                    others.hear(&from, seq.0, said);
+                }
+            }
+        }))
     }
 
     /// Record what the run's records come to, once there are many: a resumption reads from there.
@@ -78,7 +91,7 @@ impl Run {
         let time = self.services.clock.now();
         let record = Pending::new(time, Kind::Snapshot, &json!({ "past": past }));
         self.journal
-            .commit(&self.id, vec![record], Vec::new())
+            .commit(&self.id, vec![record], Vec::new(), None)
             .await?;
         Ok(())
     }

@@ -39,8 +39,8 @@ pub enum Message {
 pub struct Told {
     /// Who says it.
     pub(crate) from: Arc<str>,
-    /// The record that it stands in.
-    pub(crate) seq: u64,
+    /// The record that it stands in; `None` for what can be found out again at any time.
+    pub(crate) seq: Option<u64>,
     /// The event.
     pub(crate) event: Arc<str>,
     /// What it carries.
@@ -69,10 +69,17 @@ const SAID: &str = "human.said";
 /// The event by which a chart hears that a person stopped it.
 const INTERRUPTED: &str = "human.interrupted";
 
+/// What the host tells a run to which somebody speaks.
+pub(crate) const SAYS: &str = "human.says";
+/// What it tells a run that has failed and is begun again.
+pub(crate) const AGAIN: &str = "run.again";
+
 /// What a person said, once the guards have seen it.
 pub(crate) struct Heard {
     effect: u64,
     text: String,
+    /// The record that it stands in, where the host was told it.
+    seq: Option<u64>,
     inspected: Inspected,
 }
 
@@ -85,7 +92,7 @@ impl Run {
             Message::Told(told) => self.hear_told(&told),
             Message::Said(text) => {
                 self.resting = false;
-                self.unheard.push_back(text);
+                self.unheard.push_back((text, None));
                 self.listen_on();
             }
         }
@@ -93,28 +100,59 @@ impl Run {
 
     /// Another run or an instance has said something. It is taken once: what is on the record already is not taken again.
     fn hear_told(&mut self, told: &Told) {
-        if told.seq <= self.heard_upto {
+        if told.seq.is_some_and(|seq| seq <= self.heard_upto) {
             return;
         }
         point::reach(Point::Deliver);
-        self.heard_upto = told.seq;
-        self.resting = false;
-        let body = json!({
-            "cause": told.seq, "from": told.from, "event": told.event, "usd": told.data["usd"],
-        });
-        self.record(Kind::Told, &body);
+        if &*told.event == SAYS {
+            // It is taken when the guards have seen it.
+            let text = told.data["text"].as_str().unwrap_or_default().to_owned();
+            self.resting = false;
+            self.unheard.push_back((text, told.seq));
+            return self.listen_on();
+        }
+        self.take_cause(told.seq, &told.from, &told.event, &told.data["usd"]);
         if let Some(binding) = &told.binding {
             self.bind(binding.clone());
         }
+        if &*told.event == bound::CHANGED {
+            // The binding says it.
+            return;
+        }
+        self.resting = false;
         match &*told.event {
             bound::ASSIGNED => self.assigned(told),
             bound::WITHDRAWN => self.withdrawn(told),
-            // The binding says it.
-            bound::CHANGED => {}
+            AGAIN => self.again(&told.data),
             kin::OVER => self.child_over(told),
             kin::STOP => self.stopping = true,
             event => self.happen(event, Value::from(&told.data), None),
         }
+    }
+
+    /// What has the record `seq` of another has been taken.
+    fn take_cause(
+        &mut self,
+        seq: Option<u64>,
+        from: &str,
+        event: &str,
+        usd: &serde_json::Value,
+    ) {
+        if let Some(seq) = seq {
+            self.heard_upto = self.heard_upto.max(seq);
+            let body = json!({ "cause": seq, "from": from, "event": event, "usd": usd });
+            self.record(Kind::Told, &body);
+        }
+    }
+
+    /// The host begins the chart again, because the run failed.
+    fn again(&mut self, data: &serde_json::Value) {
+        for id in self.activities.keys().cloned().collect::<Vec<_>>() {
+            self.cancel(&id, "the run is begun again", false);
+        }
+        self.answer_open_calls();
+        self.record(Kind::Restarted, data);
+        self.begin_anew();
     }
 
     /// Have the guards look at the next message, one after another, so that none overtakes the one before it.
@@ -122,7 +160,7 @@ impl Run {
         if self.is_under_way(|owner| owner == OWNER) {
             return;
         }
-        let Some(text) = self.unheard.pop_front() else {
+        let Some((text, seq)) = self.unheard.pop_front() else {
             return;
         };
         let effect = self.new_effect();
@@ -133,6 +171,7 @@ impl Run {
             Done::Heard(Box::new(Heard {
                 effect,
                 text,
+                seq,
                 inspected,
             }))
         });
@@ -141,6 +180,7 @@ impl Run {
     /// What a person said is ready to be taken.
     pub(crate) fn heard(&mut self, heard: Heard) {
         self.over(heard.effect);
+        self.take_cause(heard.seq, "human", SAYS, &serde_json::Value::Null);
         let text = self.let_in(heard.effect, "said", heard.text, heard.inspected);
         self.said(&text);
         self.listen_on();

@@ -7,6 +7,7 @@
 //! Nothing here parses a file, names a database or speaks HTTP: those come in as [`Services`].
 
 mod act;
+mod alive;
 mod answer;
 mod booking;
 mod bound;

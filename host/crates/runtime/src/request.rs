@@ -40,6 +40,8 @@ pub struct Hosted {
     pub(crate) work: Option<Message>,
     /// Whose child it is.
     pub(crate) kin: Kin,
+    /// What others say to it; whether it ends where it comes to rest does not depend on that.
+    pub(crate) mail: Option<Inbox>,
     /// Whoever else is there.
     pub(crate) others: Option<Rc<dyn Others>>,
 }

@@ -16,12 +16,12 @@ use crate::point::{self, Point};
 use crate::record::{Kind, Pending};
 use crate::reload::{Prepared, Reloads};
 use crate::request::{Ask, Asked, Leaving, Left, Others, Outbound, RunEnd, RunRequest};
-use crate::round::Activity;
+use crate::round::{Activity, ActivityKind};
 use crate::services::Observer;
 use crate::shared::SharedJournal;
 use crate::summarise::{Summarised, Summing};
 use crate::tokens::Counting;
-use crate::{Binding, RuntimeError, Services, offers, resume, run_id};
+use crate::{Binding, RuntimeError, alive, Services, offers, resume, run_id};
 use chart::{Due, Effects, Snapshot};
 use context::HistoryItem;
 use definitions::{AgentDef, ChartBundle};
@@ -125,7 +125,7 @@ pub(crate) struct Run {
     /// The configuration of which it was recorded last that the run stands still in it.
     pub(crate) rested_in: Vec<Arc<str>>,
     /// Messages that no guard has seen yet.
-    pub(crate) unheard: VecDeque<String>,
+    pub(crate) unheard: VecDeque<(String, Option<u64>)>,
     /// What a person said and what cannot join the conversation yet.
     pub(crate) waiting_words: Vec<Word>,
     /// Whether a person has said something that no inference has been asked about.
@@ -183,6 +183,8 @@ pub async fn run(
     mut reloads: Reloads,
     cancelled: impl Future<Output = ()>,
 ) -> Result<RunEnd, RuntimeError> {
+    let mut request = request;
+    let mut mail = request.hosted.as_mut().and_then(|hosted| hosted.mail.take());
     let (mut run, mut inbox) = Run::new(services, journal, request, observer).await?;
     let mut cancelled = std::pin::pin!(cancelled);
     let end = loop {
@@ -249,6 +251,10 @@ pub async fn run(
             biased;
             () = &mut cancelled => break Status::Cancelled,
             Some(reload) = reloads.next() => run.prepare(reload),
+            message = next_message(&mut mail), if mail.is_some() => match message {
+                Some(message) => run.hear(message),
+                None => mail = None,
+            },
             message = next_message(&mut inbox), if inbox.is_some() => match message {
                 Some(message) => run.hear(message),
                 None => inbox = None,
@@ -363,7 +369,7 @@ impl Run {
             failures: 0,
             resuming: VecDeque::new(),
             spent_today: spent.usd,
-            keeping: spent.keep.into_iter().collect(),
+            keeping: spent.keep.into_iter().chain([alive::of(&id, &request.agent)]).collect(),
             spent: Decimal::ZERO,
             over_budget: false,
             preparing: None,
@@ -629,7 +635,7 @@ impl Run {
             || self
                 .activities
                 .values()
-                .any(|a| a.kind == crate::round::ActivityKind::Ask)
+                .any(|a| a.kind == ActivityKind::Ask)
         {
             return Some(Status::Waiting);
         }
@@ -645,7 +651,9 @@ impl Run {
 
     /// Whether something is under way that the chart waits for. Summing up goes on beside it, unless a turn waits for that.
     fn is_busy(&self) -> bool {
-        self.summing.is_waited_for() || self.is_under_way(|owner| owner != crate::summarise::OWNER)
+        let child = |activity: &Activity| activity.kind == ActivityKind::Agent;
+        self.summing.is_waited_for()
+            || self.activities.values().any(child) || self.is_under_way(|owner| owner != crate::summarise::OWNER)
     }
 
     /// Whether an effect of such an owner is under way or about to begin.
@@ -663,6 +671,7 @@ impl Run {
         };
         let body = json!({ "status": status, "cause": cause, "snapshot": self.saved() });
         self.record(Kind::Ended, &body);
+        self.keeping.push(alive::over(&self.id));
         self.tell_parent(status, cause.as_ref());
         self.commit().await?;
         self.show(RunEvent::Done {

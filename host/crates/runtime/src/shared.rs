@@ -25,11 +25,15 @@ struct Shared {
     led: Cell<bool>,
 }
 
+/// What follows at once from what has been recorded, before anything that is recorded after it.
+pub(crate) type Then = Box<dyn FnOnce(&[RecordId])>;
+
 /// What one run wants recorded, all of it or nothing.
 struct Batch {
     run: Arc<str>,
     records: Vec<Pending>,
     keep: Vec<(String, Vec<u8>)>,
+    then: Option<Then>,
     done: oneshot::Sender<Result<Vec<RecordId>, Arc<JournalError>>>,
 }
 
@@ -48,7 +52,8 @@ impl SharedJournal {
         self.0.journal.borrow()
     }
 
-    /// Record `records` of `run` and keep `keep`, durably, together with whatever else is ready.
+    /// Record `records` of `run` and keep `keep`, durably, together with whatever else is ready. `then` happens once they are on the disk, in the order of the
+    /// records.
     ///
     /// # Errors
     /// When nothing of it was recorded; what the records announce must then not be done.
@@ -57,12 +62,14 @@ impl SharedJournal {
         run: &Arc<str>,
         records: Vec<Pending>,
         keep: Vec<(String, Vec<u8>)>,
+        then: Option<Then>,
     ) -> Result<Vec<RecordId>, RuntimeError> {
         let (done, result) = oneshot::channel();
         self.0.waiting.borrow_mut().push(Batch {
             run: run.clone(),
             records,
             keep,
+            then,
             done,
         });
         if !self.0.led.replace(true) {
@@ -105,7 +112,10 @@ impl SharedJournal {
             Ok(ids) => {
                 let mut ids = ids.into_iter();
                 for batch in batches {
-                    let own = ids.by_ref().take(batch.records.len()).collect();
+                    let own: Vec<RecordId> = ids.by_ref().take(batch.records.len()).collect();
+                    if let Some(then) = batch.then {
+                        then(&own);
+                    }
                     // A run that is gone does not care.
                     let _ = batch.done.send(Ok(own));
                 }
@@ -166,7 +176,7 @@ mod tests {
         let (_kept, shared) = shared();
         let runs: Vec<Arc<str>> = (0..5).map(|n| format!("run-{n}").into()).collect();
         let commits = runs.iter().zip(0..);
-        let commits = commits.map(|(run, n)| shared.commit(run, records(n), Vec::new()));
+        let commits = commits.map(|(run, n)| shared.commit(run, records(n), Vec::new(), None));
         let ids: Vec<u64> = join_all(commits)
             .await
             .into_iter()
@@ -182,9 +192,9 @@ mod tests {
     async fn a_leader_that_is_dropped_leaves_nobody_waiting() {
         let (_kept, shared) = shared();
         let (first, second): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
-        let mut lead = Box::pin(shared.commit(&first, records(1), Vec::new()));
+        let mut lead = Box::pin(shared.commit(&first, records(1), Vec::new(), None));
         assert!(lead.as_mut().now_or_never().is_none());
-        let mut follow = Box::pin(shared.commit(&second, records(2), Vec::new()));
+        let mut follow = Box::pin(shared.commit(&second, records(2), Vec::new(), None));
         assert!(follow.as_mut().now_or_never().is_none());
         drop(lead);
         assert_eq!(follow.await.unwrap().len(), 3);
