@@ -258,6 +258,10 @@ impl Store for FaultyStore {
         self.reading()?.kept(name)
     }
 
+    fn kept_from(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+        self.reading()?.kept_from(prefix)
+    }
+
     fn read(&self, scan: Scan<'_>, visit: Visit<'_>) -> Result<(), JournalError> {
         self.reading()?
             .read(scan, &mut |stored| match self.spoilt(stored) {

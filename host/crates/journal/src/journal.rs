@@ -82,6 +82,14 @@ impl Journal {
         self.store.kept(name)
     }
 
+    /// Everything that was kept under a name that begins with `prefix`, by name. What was kept with nothing in it is there no more.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn kept_from(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+        self.store.kept_from(prefix)
+    }
+
     /// The number and the hash of the last record.
     ///
     /// # Errors

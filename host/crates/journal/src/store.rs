@@ -95,6 +95,12 @@ pub trait Store: Send {
     /// When reading fails.
     fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError>;
 
+    /// Everything that is kept under a name that begins with `prefix`, by name.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn kept_from(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, JournalError>;
+
     /// Hand the records of `scan` to `visit`, one at a time, until it breaks off. It costs what is read.
     ///
     /// # Errors

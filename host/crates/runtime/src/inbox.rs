@@ -131,13 +131,7 @@ impl Run {
     }
 
     /// What has the record `seq` of another has been taken.
-    fn take_cause(
-        &mut self,
-        seq: Option<u64>,
-        from: &str,
-        event: &str,
-        usd: &serde_json::Value,
-    ) {
+    fn take_cause(&mut self, seq: Option<u64>, from: &str, event: &str, usd: &serde_json::Value) {
         if let Some(seq) = seq {
             self.heard_upto = self.heard_upto.max(seq);
             let body = json!({ "cause": seq, "from": from, "event": event, "usd": usd });

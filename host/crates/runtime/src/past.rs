@@ -15,11 +15,12 @@ use crate::record::Kind;
 use crate::round::ActivityKind;
 use crate::summarise::Written;
 use chart::{Chart, Due, Effects, Incoming, SavedSnapshot, Snapshot};
-use journal::{Journal, Record, Which};
+use journal::{Journal, Record};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use types::{
     CallErrorKind, ContentHash, Cost, Effect, Event, Item, Label, Outcome, Provenance, Reply,
@@ -669,13 +670,15 @@ impl Ended {
 /// The records of `run` from its newest snapshot on; all of them where there is none.
 fn since_snapshot(journal: &Journal, run: &str) -> Result<Vec<Record>, RuntimeError> {
     let mut tail = Vec::new();
-    journal.each(Which::Run(run), |record| {
-        if record.kind == Kind::Snapshot.name() {
-            tail.clear();
-        }
+    journal.tail(run, |record| {
+        let newest = record.kind == Kind::Snapshot.name();
         tail.push(record);
-        Ok::<_, RuntimeError>(())
+        match newest {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     })?;
+    tail.reverse();
     Ok(tail)
 }
 

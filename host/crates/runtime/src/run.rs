@@ -21,7 +21,7 @@ use crate::services::Observer;
 use crate::shared::SharedJournal;
 use crate::summarise::{Summarised, Summing};
 use crate::tokens::Counting;
-use crate::{Binding, RuntimeError, alive, Services, offers, resume, run_id};
+use crate::{Binding, RuntimeError, Services, alive, offers, resume, run_id};
 use chart::{Due, Effects, Snapshot};
 use context::HistoryItem;
 use definitions::{AgentDef, ChartBundle};
@@ -184,7 +184,10 @@ pub async fn run(
     cancelled: impl Future<Output = ()>,
 ) -> Result<RunEnd, RuntimeError> {
     let mut request = request;
-    let mut mail = request.hosted.as_mut().and_then(|hosted| hosted.mail.take());
+    let mut mail = request
+        .hosted
+        .as_mut()
+        .and_then(|hosted| hosted.mail.take());
     let (mut run, mut inbox) = Run::new(services, journal, request, observer).await?;
     let mut cancelled = std::pin::pin!(cancelled);
     let end = loop {
@@ -369,7 +372,11 @@ impl Run {
             failures: 0,
             resuming: VecDeque::new(),
             spent_today: spent.usd,
-            keeping: spent.keep.into_iter().chain([alive::of(&id, &request.agent)]).collect(),
+            keeping: spent
+                .keep
+                .into_iter()
+                .chain([alive::of(&id, &request.agent)])
+                .collect(),
             spent: Decimal::ZERO,
             over_budget: false,
             preparing: None,
@@ -653,7 +660,8 @@ impl Run {
     fn is_busy(&self) -> bool {
         let child = |activity: &Activity| activity.kind == ActivityKind::Agent;
         self.summing.is_waited_for()
-            || self.activities.values().any(child) || self.is_under_way(|owner| owner != crate::summarise::OWNER)
+            || self.activities.values().any(child)
+            || self.is_under_way(|owner| owner != crate::summarise::OWNER)
     }
 
     /// Whether an effect of such an owner is under way or about to begin.

@@ -125,6 +125,12 @@ impl<'r> Counts<'_, 'r> {
 }
 
 pub fn keep(connection: &Connection, name: &str, value: &[u8]) -> rusqlite::Result<()> {
+    if value.is_empty() {
+        return connection
+            .prepare_cached("DELETE FROM state WHERE plugin = ?1 AND key = ?2")?
+            .execute(params![HOST, name])
+            .map(drop);
+    }
     connection
         .prepare_cached("INSERT INTO state VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value")?
         .execute(params![HOST, name, value])

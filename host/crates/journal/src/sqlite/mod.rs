@@ -163,6 +163,25 @@ impl Store for SqliteStore {
         })
     }
 
+    fn kept_from(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+        self.run(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT key, value FROM state WHERE plugin = ?1 AND key >= ?2 ORDER BY key",
+            )?;
+            let mut rows = statement.query([HOST, prefix])?;
+            let mut kept = Vec::new();
+            // Names with the prefix stand together, from the prefix on.
+            while let Some(row) = rows.next()? {
+                let name: String = row.get(0)?;
+                if !name.starts_with(prefix) {
+                    break;
+                }
+                kept.push((name, row.get(1)?));
+            }
+            Ok(kept)
+        })
+    }
+
     fn read(&self, scan: Scan<'_>, visit: Visit<'_>) -> Result<(), JournalError> {
         self.run(|connection| read::read(connection, self.is_current()?, scan, visit))
     }
