@@ -170,6 +170,11 @@ impl Instance {
         })
     }
 
+    /// What was handed in and left so far, as much of it as whoever is given work next is shown.
+    pub fn handed(&self) -> serde_json::Value {
+        serde_json::to_value(&self.core.handed).unwrap_or_default()
+    }
+
     /// Who holds the role of `state`, if it has one.
     pub(super) fn holder_of_state(&self, state: &str) -> Option<&Who> {
         let role = self.bundle.role_of(self.bundle.chart.find(state)?)?;
