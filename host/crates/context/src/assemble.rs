@@ -3,13 +3,13 @@
 //! The order of decisions is told in [`rebalance`](crate::rebalance).
 
 use crate::chunk::{Chunk, Sent, Whole};
-use crate::history::Conversation;
+use crate::history::{Conversation, Short};
 use crate::plan::{Allowed, Content, Origin, Piece, Planned};
 use crate::rebalance::{rebalance, share_the_rest, total, within_budgets};
 use crate::text::{Part, TextCut, TextWhole};
 use crate::tools::ToolsBody;
 use crate::{
-    AssembleError, Estimator, Gathered, GatheredText, HistoryItem, MapReport, NeedId, NeedKind,
+    AssembleError, Estimator, Gathered, GatheredText, MapReport, NeedId, NeedKind,
     Plan, Said, Scale, Shape, Shared, SummaryWanted, Template, Tools, Trim, breakpoints,
 };
 use std::borrow::Cow;
@@ -71,25 +71,63 @@ impl Plan {
             .map(|planned| world.build(planned))
             .collect();
         let mut chunks = chunks?;
+        // As long as the conversation takes more than may be sent at all, whatever else is decided does not depend on how much more; later it does.
+        let most = room.max(self.most);
         within_budgets(&mut chunks, estimator)?;
+        self.is_held(&chunks, said, most)?;
         share_the_rest(&mut chunks, room, self.tightened, estimator);
+        self.is_held(&chunks, said, most)?;
         rebalance(&mut chunks, room, self.most, estimator)?;
+        self.is_held(&chunks, said, u64::MAX)?;
         let summary = self.wanted(&chunks, said);
         Ok(Assembled {
-            summary,
-            ..self.emit(&chunks, said.items, estimator)
+            summary: summary.map_err(|Short| self.needs_more(said))?,
+            ..self.emit(&chunks, said, estimator)
         })
     }
 
+    /// Say so where a conversation of up to `most` tokens is to be sent of which not enough is held.
+    fn is_held(
+        &self,
+        chunks: &[Chunk<'_>],
+        said: &Said<'_>,
+        most: u64,
+    ) -> Result<(), AssembleError> {
+        let short = |chunk: &Chunk<'_>| match &chunk.sent {
+            Sent::History(conversation, kept) => {
+                !conversation.holds(kept.from) && chunk.tokens <= most
+            }
+            _ => false,
+        };
+        match chunks.iter().any(short) {
+            true => Err(self.needs_more(said)),
+            false => Ok(()),
+        }
+    }
+
+    fn needs_more(&self, said: &Said<'_>) -> AssembleError {
+        AssembleError::NeedsMore {
+            needed: self.needed(said.summary),
+        }
+    }
+
     /// What should be summed up: the room of the conversation is what the others leave of the window, and at most its own budget.
-    fn wanted(&self, chunks: &[Chunk<'_>], said: &Said<'_>) -> Option<SummaryWanted> {
-        let terms = self.summary.as_ref()?;
+    fn wanted(
+        &self,
+        chunks: &[Chunk<'_>],
+        said: &Said<'_>,
+    ) -> Result<Option<SummaryWanted>, Short> {
+        let Some(terms) = &self.summary else {
+            return Ok(None);
+        };
         let of_history = |chunk: &&Chunk<'_>| {
             chunk.planned.trim == Trim::Summary && matches!(chunk.sent, Sent::History(..))
         };
-        let chunk = chunks.iter().find(of_history)?;
+        let Some(chunk) = chunks.iter().find(of_history) else {
+            return Ok(None);
+        };
         let Sent::History(conversation, kept) = &chunk.sent else {
-            return None;
+            return Ok(None);
         };
         let left = self.room().saturating_sub(total(chunks) - chunk.tokens);
         let room = chunk
@@ -102,7 +140,7 @@ impl Plan {
     fn emit(
         &self,
         chunks: &[Chunk<'_>],
-        history: &[HistoryItem],
+        said: &Said<'_>,
         estimator: &dyn Estimator,
     ) -> Assembled {
         let mut payload = Payload {
@@ -127,7 +165,7 @@ impl Plan {
                 Sent::History(conversation, kept) => {
                     let start = payload.items.len();
                     payload.items.extend(conversation.items(*kept));
-                    shape.put_history(id, &payload.items[start..], history, estimator);
+                    shape.put_history(id, &payload.items[start..], said, estimator);
                 }
                 Sent::Tools(body) => {
                     payload.tools.extend(body.schemas());
@@ -175,7 +213,9 @@ impl<'a> World<'a> {
             Content::Pieces(pieces) => self.text(planned, pieces)?,
             Content::Tools(mode) => Whole::Tools(ToolsBody::new(self.tools, *mode, self.estimator)),
             Content::History => {
-                Whole::History(Conversation::new(self.said, planned.trim == Trim::Summary))
+                let summed = planned.trim == Trim::Summary;
+                let conversation = Conversation::new(self.said, summed);
+                Whole::History(conversation.map_err(|Short| self.plan.needs_more(self.said))?)
             }
         };
         Ok(Chunk::new(

@@ -29,6 +29,7 @@ mod summary;
 mod template;
 mod text;
 mod tools;
+mod window;
 
 pub use assemble::Assembled;
 pub use breakpoints::breakpoints;
@@ -51,3 +52,4 @@ pub use shared::{Change, ChunkShare, Parting, Shared};
 pub use summary::{Summary, SummaryWanted};
 pub use template::{TEMPLATE_NAMES, TemplateError, check_template, render_template};
 pub use tools::{ToolOffer, Tools};
+pub use window::{Before, History, Mark, Needed};

@@ -21,7 +21,7 @@ use crate::summarise::{Summarised, Summing};
 use crate::tokens::Counting;
 use crate::{RuntimeError, Services, offers, resume, run_id};
 use chart::{Due, Effects, Snapshot};
-use context::HistoryItem;
+use context::History;
 use definitions::{AgentDef, ChartBundle};
 use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, Abortable};
@@ -86,7 +86,8 @@ pub(crate) struct Run<'a> {
     pub(crate) schemas: offers::Schemas,
     pub(crate) snapshot: Snapshot,
     pub(crate) effects: Effects,
-    pub(crate) history: Vec<HistoryItem>,
+    /// The conversation, of which only the end is held that payloads are made of.
+    pub(crate) history: History,
     /// What of the history has been summed up, and is being.
     pub(crate) summing: Summing,
     /// How tokens are counted, and what has been learnt of the models' own counting.
@@ -308,7 +309,7 @@ impl<'a> Run<'a> {
             schemas: offers::Schemas::default(),
             snapshot,
             effects,
-            history: Vec::new(),
+            history: History::default(),
             summing: Summing::default(),
             counting,
             sent: None,
@@ -692,11 +693,9 @@ impl<'a> Run<'a> {
 
     /// Go on where an earlier run stopped; `false` where its chart is another by now and begins anew with the conversation kept.
     fn go_on(&mut self, resumed: Resumed) -> bool {
-        self.history = resumed
-            .items
-            .into_iter()
-            .map(|item| self.counting.measured(item))
-            .collect();
+        let items = resumed.items.into_iter();
+        let items: Vec<_> = items.map(|item| self.counting.measured(item)).collect();
+        self.history = items.into();
         if let Some(written) = resumed.summary {
             self.summing.take(written, self.counting.estimator());
         }

@@ -11,7 +11,7 @@ use crate::request::Asked;
 use crate::run::{Done, Run};
 use crate::services::Observer;
 use crate::{memories, offers, values};
-use context::{Assembled, Said, SlotChunks, Tools};
+use context::{Assembled, SlotChunks, Tools};
 use rust_decimal::Decimal;
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -260,11 +260,8 @@ impl Run<'_> {
         let offers = self.offers(&states);
         let tools = Tools { offers: &offers };
         let assembled = texts.and_then(|texts| {
-            let said = Said {
-                items: &self.history,
-                summary: self.summing.summary(),
-                inferences: self.summing.inferences(),
-            };
+            let summing = &self.summing;
+            let said = self.history.said(summing.summary(), summing.inferences());
             let estimator = self.counting.calibrated(&whom.asked.parameters);
             plan.assemble(&texts, &said, &tools, &estimator)
                 .map_err(|error| error.to_string())
@@ -281,10 +278,7 @@ impl Run<'_> {
 
     fn send_payload(&mut self, id: &Arc<str>, effect: u64, whom: Whom, mut assembled: Assembled) {
         if let Some(earlier) = &self.sent {
-            assembled.follow(earlier, |range| {
-                let items = self.history.get(range).unwrap_or_default();
-                items.iter().map(|item| item.tokens).sum()
-            });
+            assembled.follow(earlier, |range| self.history.tokens_of(range));
         }
         let Assembled {
             payload,

@@ -171,9 +171,9 @@ impl World {
             gathered.put(need.id, texts.into_iter().flatten().map(fragment).collect());
         }
         let said = Said {
-            items: &self.items,
             summary: self.summary.as_ref(),
             inferences: 2,
+            ..Said::new(&self.items)
         };
         plan.assemble(
             &gathered,
