@@ -9,8 +9,8 @@ use crate::rebalance::{rebalance, share_the_rest, total, within_budgets};
 use crate::text::{Part, TextCut, TextWhole};
 use crate::tools::ToolsBody;
 use crate::{
-    AssembleError, Estimator, Gathered, GatheredText, MapReport, NeedId, NeedKind,
-    Plan, Said, Scale, Shape, Shared, SummaryWanted, Template, Tools, Trim, breakpoints,
+    AssembleError, Estimator, Gathered, GatheredText, MapReport, NeedId, NeedKind, Plan, Said,
+    Scale, Shape, Shared, SummaryWanted, Template, Tools, Trim, breakpoints,
 };
 use std::borrow::Cow;
 use std::ops::Range;
@@ -71,14 +71,10 @@ impl Plan {
             .map(|planned| world.build(planned))
             .collect();
         let mut chunks = chunks?;
-        // As long as the conversation takes more than may be sent at all, whatever else is decided does not depend on how much more; later it does.
-        let most = room.max(self.most);
         within_budgets(&mut chunks, estimator)?;
-        self.is_held(&chunks, said, most)?;
         share_the_rest(&mut chunks, room, self.tightened, estimator);
-        self.is_held(&chunks, said, most)?;
         rebalance(&mut chunks, room, self.most, estimator)?;
-        self.is_held(&chunks, said, u64::MAX)?;
+        self.is_held(&chunks, said)?;
         let summary = self.wanted(&chunks, said);
         Ok(Assembled {
             summary: summary.map_err(|Short| self.needs_more(said))?,
@@ -86,22 +82,18 @@ impl Plan {
         })
     }
 
-    /// Say so where a conversation of up to `most` tokens is to be sent of which not enough is held.
-    fn is_held(
-        &self,
-        chunks: &[Chunk<'_>],
-        said: &Said<'_>,
-        most: u64,
-    ) -> Result<(), AssembleError> {
-        let short = |chunk: &Chunk<'_>| match &chunk.sent {
-            Sent::History(conversation, kept) => {
-                !conversation.holds(kept.from) && chunk.tokens <= most
-            }
-            _ => false,
+    /// Say so where something of the conversation is to be sent that is not held.
+    ///
+    /// A cut that may begin before what is held counts less than it takes. While it does, the others give up at most what they would give up anyway; where
+    /// they give up less, the whole fits, so that the cut stays as it is and is found here.
+    fn is_held(&self, chunks: &[Chunk<'_>], said: &Said<'_>) -> Result<(), AssembleError> {
+        let is_held = |chunk: &Chunk<'_>| match &chunk.sent {
+            Sent::History(conversation, kept) => conversation.holds(kept.from),
+            _ => true,
         };
-        match chunks.iter().any(short) {
-            true => Err(self.needs_more(said)),
-            false => Ok(()),
+        match chunks.iter().all(is_held) {
+            true => Ok(()),
+            false => Err(self.needs_more(said)),
         }
     }
 
@@ -137,12 +129,7 @@ impl Plan {
         conversation.wanted(*kept, room, terms, said.inferences)
     }
 
-    fn emit(
-        &self,
-        chunks: &[Chunk<'_>],
-        said: &Said<'_>,
-        estimator: &dyn Estimator,
-    ) -> Assembled {
+    fn emit(&self, chunks: &[Chunk<'_>], said: &Said<'_>, estimator: &dyn Estimator) -> Assembled {
         let mut payload = Payload {
             items: Vec::new(),
             tools: Vec::new(),

@@ -317,18 +317,15 @@ impl<'a> Conversation<'a> {
 
     /// The newest prompt, where it is sent before the rest.
     fn pinned(&self, kept: Kept) -> Option<&'a HistoryItem> {
-        kept.prompt
-            .and_then(|at| match at.checked_sub(self.base) {
-                Some(at) => self.items.get(at),
-                None => self.earlier_prompt.map(|(_, entry)| entry),
-            })
+        kept.prompt.and_then(|at| match at.checked_sub(self.base) {
+            Some(at) => self.items.get(at),
+            None => self.earlier_prompt.map(|(_, entry)| entry),
+        })
     }
 
     /// The items of the conversation to send, with their sizes.
     pub fn entries(&self, kept: Kept) -> impl Iterator<Item = &'a HistoryItem> {
-        self.pinned(kept)
-            .into_iter()
-            .chain(self.after(kept.from))
+        self.pinned(kept).into_iter().chain(self.after(kept.from))
     }
 
     /// The items to send.

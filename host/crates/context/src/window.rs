@@ -99,13 +99,14 @@ impl Needed {
 impl Plan {
     /// What this plan needs.
     pub(crate) fn needed(&self, summary: Option<&Summary>) -> Needed {
-        let history = |chunk: &&crate::plan::Planned| {
-            matches!(chunk.content, crate::plan::Content::History)
-        };
+        let history =
+            |chunk: &&crate::plan::Planned| matches!(chunk.content, crate::plan::Content::History);
         let trim = self.chunks.iter().find(history).map(|chunk| chunk.trim);
         Needed {
             tokens: tokens_for(self.room.max(self.most)),
-            from: trim.map_or(usize::MAX, |trim| from(trim, summary, self.summary.is_some())),
+            from: trim.map_or(usize::MAX, |trim| {
+                from(trim, summary, self.summary.is_some())
+            }),
         }
     }
 }
@@ -304,7 +305,6 @@ impl History {
     fn earlier_prompt(&self) -> Option<(usize, &HistoryItem)> {
         self.prompt.as_ref().map(|(at, entry)| (*at, entry))
     }
-
 }
 
 impl Before {

@@ -125,6 +125,10 @@ proptest! {
         prop_assert_eq!(world.with(&world.order(), room, &said, &estimator), whole);
         prop_assert_eq!(history.mark(), History::from(world.items.clone()).mark());
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn a_window_that_slides_gives_what_the_whole_gives(
@@ -257,12 +261,7 @@ fn numbers_that_cannot_be_are_no_panic() {
             &model(1_000, 100),
         );
         let said = history.said(None, 0);
-        let _ = plan.assemble(
-            &Gathered::new(),
-            &said,
-            &Tools::default(),
-            &BytesEstimate,
-        );
+        let _ = plan.assemble(&Gathered::new(), &said, &Tools::default(), &BytesEstimate);
         history.give_back([&items[..]; 5].concat());
         history.forget_before(&Needed::NOTHING);
         let _: Arc<Item> = history.last().unwrap().item.clone();
