@@ -9,7 +9,7 @@ use crate::{ContextMap, HistoryItem, Plan, Said, Scale, Source, Summary, Trim};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
-use types::{Item, ModelParameters};
+use types::{Item, ModelParameters, Provenance, Role};
 
 /// What stands before the held end of a conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,11 +19,19 @@ pub struct Before {
     /// Their tokens, in the raw units of the estimator that measured the conversation.
     pub tokens: u64,
     /// How many of them are results at the run's very start, whose calls never were: they are never sent.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_no_item")]
     pub orphans: usize,
     /// The tokens of these.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_no_token")]
     pub orphaned: u64,
+}
+
+fn is_no_item(items: &usize) -> bool {
+    *items == 0
+}
+
+fn is_no_token(tokens: &u64) -> bool {
+    *tokens == 0
 }
 
 /// A whole conversation in a few numbers: what a snapshot keeps, for [`History::after`] to go on from.
@@ -33,8 +41,11 @@ pub struct Mark {
     #[serde(flatten)]
     pub all: Before,
     /// The index of its newest prompt.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<usize>,
+    /// Whether a person said it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_person: bool,
 }
 
 /// How much of a conversation has to be held.
@@ -141,15 +152,15 @@ pub struct History {
     items: Vec<HistoryItem>,
     /// Tokens of these.
     tokens: u64,
+    /// All of it, whatever of it is held.
+    mark: Mark,
 }
 
 impl From<Vec<HistoryItem>> for History {
     fn from(items: Vec<HistoryItem>) -> Self {
-        History {
-            tokens: sum(&items),
-            items,
-            ..History::default()
-        }
+        let mut history = History::default();
+        items.into_iter().for_each(|item| history.push(item));
+        history
     }
 }
 
@@ -160,19 +171,33 @@ impl History {
         History {
             before: mark.all,
             prompt: mark.prompt.zip(prompt),
+            mark,
             ..History::default()
+        }
+    }
+
+    /// Its newest prompt is `prompt`; for a conversation of which it was not known until now.
+    pub fn remind(&mut self, prompt: HistoryItem) {
+        if let Some(at) = self.mark.prompt.filter(|at| *at < self.start()) {
+            self.prompt = Some((at, prompt));
+        }
+    }
+
+    /// What of it is not held, in a few numbers.
+    pub fn before(&self) -> Mark {
+        Mark {
+            all: self.before,
+            prompt: self.prompt.as_ref().map(|(at, _)| *at),
+            by_person: self
+                .prompt
+                .as_ref()
+                .is_some_and(|(_, prompt)| is_by_person(prompt)),
         }
     }
 
     /// All of it in a few numbers.
     pub fn mark(&self) -> Mark {
-        let mut all = self.before;
-        all.count(&self.items);
-        let held = newest_prompt(&self.items).map(|(at, entry)| (self.start() + at, entry));
-        Mark {
-            all,
-            prompt: newer_prompt(self.earlier_prompt(), held).map(|(at, _)| at),
-        }
+        self.mark
     }
 
     /// What an assembly is told of it.
@@ -218,6 +243,20 @@ impl History {
 
     /// Add the newest item.
     pub fn push(&mut self, item: HistoryItem) {
+        let by_person = is_by_person(&item);
+        let is_prompt = matches!(
+            *item.item,
+            Item::Text {
+                role: Role::User,
+                ..
+            }
+        );
+        // What a person said stays the newest prompt until a person says something else.
+        if is_prompt && (by_person || !self.mark.by_person) {
+            self.mark.prompt = Some(self.len());
+            self.mark.by_person = by_person;
+        }
+        self.mark.all.count(std::slice::from_ref(&item));
         self.tokens = self.tokens.saturating_add(item.tokens);
         self.items.push(item);
     }
@@ -321,6 +360,17 @@ impl Before {
         self.items = self.items.saturating_add(items.len());
         self.tokens = self.tokens.saturating_add(sum(items));
     }
+}
+
+fn is_by_person(entry: &HistoryItem) -> bool {
+    matches!(
+        *entry.item,
+        Item::Text {
+            role: Role::User,
+            provenance: Provenance::Human,
+            ..
+        }
+    )
 }
 
 fn is_answer(entry: &HistoryItem) -> bool {

@@ -10,6 +10,7 @@ use crate::paths::Paths;
 use crate::prices::Prices;
 use crate::report::Report;
 use crate::resolve::{Definitions, policy_file};
+use crate::serve::ServeDef;
 use crate::source::{Sources, reason};
 use crate::tree::Node;
 use crate::walk::Walk;
@@ -50,6 +51,8 @@ pub struct House {
     pub charts: IndexMap<Arc<str>, Arc<ChartBundle>>,
     /// Named policies.
     pub policies: IndexMap<Arc<str>, Arc<Overlay>>,
+    /// What `charthouse serve` starts and when.
+    pub serve: ServeDef,
     /// Every definition file that was read, as shown to people, with its hash.
     pub files: Vec<(Arc<str>, ContentHash)>,
     pub(crate) sources: Sources,

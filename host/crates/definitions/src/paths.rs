@@ -114,6 +114,12 @@ impl Paths {
         None
     }
 
+    /// The directory `text`, relative to the house or absolute, as it really is where it is there already. Absolute.
+    pub fn directory(&self, text: &str) -> PathBuf {
+        let path = self.root.join(text);
+        path.canonicalize().unwrap_or(path)
+    }
+
     /// The reference with its path, if it has one, made absolute.
     pub fn secret(&self, reference: SecretRef) -> SecretRef {
         match reference {

@@ -10,6 +10,7 @@ use crate::load::{ANSWERS, House};
 use crate::paths::Paths;
 use crate::policy as policy_rules;
 use crate::prefix::{self, Changes};
+use crate::serve::{Others, check_names};
 use crate::source::Sources;
 use crate::suggest::shown;
 use crate::tree::Node;
@@ -125,10 +126,10 @@ impl Definitions {
             kind.key(),
             shown(name)
         );
-        let what = if kind == Kind::Policy {
-            "the house has the policies"
-        } else {
-            "the house has the charts"
+        let what = match kind {
+            Kind::Policy => "the house has the policies",
+            Kind::Agent => "the house has the agents",
+            Kind::House | Kind::Chart => "the house has the charts",
         };
         walk.error(
             place,
@@ -142,7 +143,7 @@ impl Definitions {
     pub fn check(
         mut self,
         walk: &mut Walk,
-        house: Option<(HouseFile, ContentHash)>,
+        mut house: Option<(HouseFile, ContentHash)>,
         paths: &Paths,
     ) -> Option<House> {
         let agents = std::mem::take(&mut self.agents);
@@ -160,6 +161,9 @@ impl Definitions {
         }
         for draft in &agents {
             self.check_cognition(walk, draft, &charts, house.as_ref().map(|(house, _)| house));
+        }
+        if let Some((house, _)) = &mut house {
+            self.check_serve(walk, house, &agents, &charts, &policies, paths);
         }
         let changes: HashMap<&str, Changes<'_>> = charts
             .iter()
@@ -217,6 +221,7 @@ impl Definitions {
             agents,
             charts,
             policies,
+            serve: house.serve,
             files: self.files,
             sources: Sources::default(),
             lenient: false,
@@ -260,6 +265,42 @@ impl Definitions {
                 );
             }
         }
+    }
+
+    /// Check the names under `serve`, and find where its files lie.
+    fn check_serve(
+        &self,
+        walk: &mut Walk,
+        house: &mut HouseFile,
+        agents: &[agent::Draft],
+        charts: &[chart::Draft],
+        policies: &[PolicyDraft],
+        paths: &Paths,
+    ) {
+        let mut serve = std::mem::take(&mut house.serve);
+        let default = house.default_policy.as_ref().and_then(|name| {
+            let named = policies.iter().find(|draft| draft.name.value == name.value);
+            named.map(|draft| &draft.overlay)
+        });
+        let others = Others {
+            known: &|walk, kind, name, place| self.known(walk, kind, name, place),
+            chart: &|name| {
+                let found = charts.iter().find(|chart| chart.name.as_str() == name);
+                found.map(|chart| chart.def.kind)
+            },
+            mounts: &|name| {
+                let agent = agents
+                    .iter()
+                    .find(|draft| name.is_some_and(|name| *draft.agent.name == *name));
+                let own = agent.map(|draft| &draft.agent.policy);
+                own.into_iter()
+                    .chain(default)
+                    .chain(&house.ceiling)
+                    .collect()
+            },
+        };
+        check_names(walk, &mut serve, &others, paths);
+        house.serve = serve;
     }
 
     fn check_plugins(

@@ -54,6 +54,7 @@ pub async fn look(
             &bundle,
             &plugins,
             &states,
+            None,
             &offers::signals(&bundle, &snapshot),
             offers::Measure {
                 somebody_answers: false,
@@ -69,6 +70,7 @@ pub async fn look(
         bundle: &bundle,
         plugins: &plugins,
         states: states.clone(),
+        work: None,
         query: &prompt,
         served: &Served::default(),
         values: values::for_templates(&values::Seen {
@@ -190,12 +192,12 @@ pub async fn explain(
     let (agent, bundle) = find_agent(services, &looking.agent)?;
     let snapshot = begin(services, &bundle)?;
     let states = states(&bundle, &snapshot, looking)?;
-    let layers = grants::layers(&services.house, &agent, &bundle, states);
+    let layers = grants::layers(&services.house, &agent, &bundle, states, None);
     let tools = match tool {
         Some(tool) => vec![tool.clone()],
         None => {
             let mut names = offers::tool_names(&load_plugins(services, &agent).await?);
-            if offers::commands(&services.house, &agent, &bundle).is_some() {
+            if offers::commands(&services.house, &agent, &bundle, None).is_some() {
                 names.extend(ToolName::parse(policy::EXEC_TOOL).ok());
             }
             names

@@ -11,7 +11,7 @@ use crate::request::Asked;
 use crate::run::{Done, Run};
 use crate::services::Observer;
 use crate::{memories, offers, values};
-use context::{Assembled, SlotChunks, Tools};
+use context::{AssembleError, Assembled, SlotChunks, Tools};
 use rust_decimal::Decimal;
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,12 +50,13 @@ pub(crate) struct Expected {
     pub(crate) cached: u64,
 }
 
-impl Run<'_> {
+impl Run {
     /// Begin an inference for the invocation `id`.
     pub(crate) fn think(&mut self, id: &Arc<str>) {
         self.answer_open_calls();
         self.say_what_waited();
         self.unanswered = false;
+        self.has_work = false;
         if self.is_over_budget(id) {
             return;
         }
@@ -134,11 +135,12 @@ impl Run<'_> {
                 offers: &offers,
             }),
             memories: &memories::Kept {
-                journal: Some(self.journal),
+                journal: Some(&self.journal.borrow()),
                 agent: &self.agent.name,
                 now: self.services.clock.now(),
             },
             states,
+            work: self.work(),
         };
         asker.errands(plan)
     }
@@ -150,11 +152,20 @@ impl Run<'_> {
             .configuration()
             .flat_map(|state| &self.bundle.context[state.index()])
             .collect();
+        let bound = self.bound.as_ref();
+        let work = bound.and_then(|bound| bound.places(&self.services.house));
+        let workflow: Vec<&context::ChunkDef> = work
+            .iter()
+            .flat_map(|(bundle, states)| {
+                let of = |state: &chart::StateId| &bundle.context[state.index()];
+                states.iter().flat_map(of)
+            })
+            .collect();
         let plan = context::plan(
             &self.agent.context,
             &SlotChunks {
                 cognition: &cognition,
-                workflow: &[],
+                workflow: &workflow,
             },
             &whom.asked.parameters,
         );
@@ -168,19 +179,22 @@ impl Run<'_> {
 
     /// The tools that a payload may offer while `states` are active.
     fn offers(&self, states: &[chart::StateId]) -> Vec<context::ToolOffer> {
-        offers::offers(
+        let mut offers = offers::offers(
             &self.services.house,
             &self.agent,
             &self.bundle,
             &self.plugins,
             states,
+            self.work(),
             &offers::signals(&self.bundle, &self.snapshot),
             offers::Measure {
                 somebody_answers: self.permissions.somebody_answers(),
                 schemas: &self.schemas,
                 estimator: self.counting.estimator(),
             },
-        )
+        );
+        offers.extend(self.hand_in_offer());
+        offers
     }
 
     /// What the payload needed is here.
@@ -233,6 +247,7 @@ impl Run<'_> {
             usd: Some(Decimal::ZERO),
             wall_us: run.wall_us,
             fuel: run.fuel,
+            estimated: false,
         };
         self.record(Kind::Cost, &cost);
         for line in &run.log {
@@ -259,16 +274,18 @@ impl Run<'_> {
         let states: Vec<chart::StateId> = self.snapshot.configuration().collect();
         let offers = self.offers(&states);
         let tools = Tools { offers: &offers };
-        let assembled = texts.and_then(|texts| {
-            let summing = &self.summing;
-            let said = self.history.said(summing.summary(), summing.inferences());
-            let estimator = self.counting.calibrated(&whom.asked.parameters);
-            plan.assemble(&texts, &said, &tools, &estimator)
-                .map_err(|error| error.to_string())
-        });
-        let assembled = match assembled {
-            Ok(assembled) => assembled,
+        let texts = match texts {
+            Ok(texts) => texts,
             Err(why) => return self.not_assembled(id, &whom, &why),
+        };
+        let said = self
+            .history
+            .said(self.summing.summary(), self.summing.inferences());
+        let estimator = self.counting.calibrated(&whom.asked.parameters);
+        let assembled = match plan.assemble(&texts, &said, &tools, &estimator) {
+            Ok(assembled) => assembled,
+            Err(AssembleError::NeedsMore { needed }) => return self.recall(id, &whom, needed),
+            Err(error) => return self.not_assembled(id, &whom, &error.to_string()),
         };
         if self.sums_up_first(id, &whom, &assembled) {
             return;
@@ -319,6 +336,7 @@ impl Run<'_> {
             tokens: report.total,
         });
         self.sent = Some(shape);
+        self.forget();
         let (model, clock) = (whom.asked.model.clone(), self.services.clock.clone());
         let (guards, context) = (self.guards.clone(), self.call_context(effect));
         let mut sink = Live {
@@ -349,7 +367,7 @@ impl Run<'_> {
     }
 
     /// No payload could be made. Where one was too long for the server, that is the trouble.
-    fn not_assembled(&mut self, id: &Arc<str>, whom: &Whom, why: &str) {
+    pub(crate) fn not_assembled(&mut self, id: &Arc<str>, whom: &Whom, why: &str) {
         // Another's window may be wide enough.
         if self.asks_next(id, whom, why) {
             return;
