@@ -299,3 +299,6 @@ fn newest_first(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
