@@ -258,8 +258,10 @@ fn read_back(
             });
         }
         next = n;
+        // Enough is held only where no result has lost its call.
+        let begins_a_turn = matches!(read.item, Item::Assistant { .. });
         page.push_front(measure(read.item));
-        if page.len() == PAGE {
+        if page.len() >= PAGE && begins_a_turn {
             history.give_back(std::mem::take(&mut page).into());
             if history.meets(needed) {
                 return Ok(ControlFlow::Break(()));
