@@ -52,6 +52,7 @@ mod think;
 mod tokens;
 mod turn;
 mod values;
+mod window;
 pub mod workflow;
 
 pub use bound::Binding;

@@ -14,12 +14,11 @@ use crate::round::{Activity, ActivityKind, Finished, Progress, Slot};
 use crate::run::Run;
 use chart::{Effects, Snapshot};
 use definitions::{AgentDef, ChartBundle};
-use journal::{Journal, Which};
-use serde::Deserialize;
+use journal::Journal;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Cost, Effect, Item, Provenance, ToolResult, Usage, Value};
+use types::{Cost, Effect, Item, ToolResult, Usage, Value};
 
 /// How the chart of a run that is taken up again begins.
 pub(crate) enum Standing {
@@ -30,11 +29,6 @@ pub(crate) enum Standing {
         /// What the operator should know of it.
         why: Option<String>,
     },
-}
-
-#[derive(Deserialize)]
-struct ItemRecord {
-    item: Item,
 }
 
 /// Read the run `run`, which must be one of `agent`.
@@ -86,24 +80,6 @@ pub(crate) fn stand(
     })
 }
 
-/// The conversation of `run`.
-fn items(journal: &Journal, run: &str) -> Result<Vec<Item>, RuntimeError> {
-    let mut items = Vec::new();
-    journal.each(Which::Run(run), |record| {
-        if record.kind == Kind::Item.name() {
-            let read: ItemRecord =
-                serde_json::from_str(&record.body).map_err(|why| RuntimeError::Damaged {
-                    run: run.to_owned(),
-                    record: record.seq.0,
-                    why: why.to_string(),
-                })?;
-            items.push(read.item);
-        }
-        Ok::<_, RuntimeError>(())
-    })?;
-    Ok(items)
-}
-
 impl Run {
     /// Stand where the run stood, with what was under way put back and not begun yet: that is [`Run::set_going`]. `None` where its chart begins anew, with the
     /// conversation kept.
@@ -113,15 +89,11 @@ impl Run {
         standing: Standing,
         speaks: bool,
     ) -> Result<Option<Vec<Arc<str>>>, RuntimeError> {
-        let mut items = items(&self.journal.borrow(), &self.id)?;
-        self.guard_again(&mut items).await;
-        self.history = items
-            .into_iter()
-            .map(|item| self.counting.measured(item))
-            .collect();
         if let Some(written) = past.summary {
             self.summing.take(written, self.counting.estimator());
         }
+        let ending = self.ending()?;
+        self.history = self.held(ending).await;
         self.next_effect = past.next_effect;
         self.prompt = past.prompt;
         self.spent = past.spent;
@@ -321,34 +293,6 @@ impl Run {
             };
             if let Progress::Finished(finished) = progress {
                 self.remember(Item::Result(finished.result));
-            }
-        }
-    }
-
-    /// Show the guards the conversation that is taken up again: they may be others than when it was held. The record stays as it is.
-    async fn guard_again(&self, items: &mut [Item]) {
-        if !self.guards.are_posted() {
-            return;
-        }
-        let context = self.call_context(0);
-        for item in items {
-            let (text, provenance) = match item {
-                Item::Text {
-                    text, provenance, ..
-                } => (text, &*provenance),
-                Item::Result(result) => (&mut result.text, &result.provenance),
-                Item::Assistant { .. } => continue,
-            };
-            if *provenance == Provenance::House {
-                continue;
-            }
-            let plain = text.plain().into_owned();
-            let inspected = self
-                .guards
-                .on_the_way_in(&plain, provenance, &[], &context)
-                .await;
-            if inspected.changes() {
-                *text = inspected.apply(plain).into();
             }
         }
     }

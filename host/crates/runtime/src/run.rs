@@ -21,9 +21,10 @@ use crate::services::Observer;
 use crate::shared::SharedJournal;
 use crate::summarise::{Summarised, Summing};
 use crate::tokens::Counting;
+use crate::window::Recalled;
 use crate::{Binding, RuntimeError, Services, alive, offers, resume, run_id};
 use chart::{Due, Effects, Snapshot};
-use context::HistoryItem;
+use context::History;
 use definitions::{AgentDef, ChartBundle};
 use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, Abortable};
@@ -55,6 +56,7 @@ pub(crate) enum Done {
     Heard(Box<Heard>),
     Permitted(Box<Permitted>),
     Summarised(Box<Summarised>),
+    Recalled(Box<Recalled>),
 }
 
 /// Something that happened and that the chart has not taken yet.
@@ -88,7 +90,8 @@ pub(crate) struct Run {
     pub(crate) schemas: offers::Schemas,
     pub(crate) snapshot: Snapshot,
     pub(crate) effects: Effects,
-    pub(crate) history: Vec<HistoryItem>,
+    /// The conversation, of which only the end is held that payloads are made of.
+    pub(crate) history: History,
     /// What of the history has been summed up, and is being.
     pub(crate) summing: Summing,
     /// How tokens are counted, and what has been learnt of the models' own counting.
@@ -359,7 +362,7 @@ impl Run {
             schemas: offers::Schemas::default(),
             snapshot,
             effects,
-            history: Vec::new(),
+            history: History::default(),
             summing: Summing::default(),
             counting,
             sent: None,
@@ -596,6 +599,7 @@ impl Run {
             Done::Heard(heard) => self.heard(*heard),
             Done::Permitted(permitted) => self.permitted(*permitted),
             Done::Summarised(summarised) => self.summarised(*summarised),
+            Done::Recalled(recalled) => self.recalled(*recalled),
         }
         Ok(())
     }
@@ -735,10 +739,8 @@ impl Run {
         if let Item::Result(result) = &item {
             self.held.remove(&result.call);
         }
-        self.record(
-            Kind::Item,
-            &json!({ "n": self.history.len(), "item": item }),
-        );
+        let body = self.item_record(&item);
+        self.record(Kind::Item, &body);
         self.history.push(self.counting.measured(item));
     }
 

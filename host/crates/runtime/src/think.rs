@@ -11,7 +11,7 @@ use crate::request::Asked;
 use crate::run::{Done, Run};
 use crate::services::Observer;
 use crate::{memories, offers, values};
-use context::{Assembled, Said, SlotChunks, Tools};
+use context::{AssembleError, Assembled, SlotChunks, Tools};
 use rust_decimal::Decimal;
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -274,19 +274,18 @@ impl Run {
         let states: Vec<chart::StateId> = self.snapshot.configuration().collect();
         let offers = self.offers(&states);
         let tools = Tools { offers: &offers };
-        let assembled = texts.and_then(|texts| {
-            let said = Said {
-                items: &self.history,
-                summary: self.summing.summary(),
-                inferences: self.summing.inferences(),
-            };
-            let estimator = self.counting.calibrated(&whom.asked.parameters);
-            plan.assemble(&texts, &said, &tools, &estimator)
-                .map_err(|error| error.to_string())
-        });
-        let assembled = match assembled {
-            Ok(assembled) => assembled,
+        let texts = match texts {
+            Ok(texts) => texts,
             Err(why) => return self.not_assembled(id, &whom, &why),
+        };
+        let said = self
+            .history
+            .said(self.summing.summary(), self.summing.inferences());
+        let estimator = self.counting.calibrated(&whom.asked.parameters);
+        let assembled = match plan.assemble(&texts, &said, &tools, &estimator) {
+            Ok(assembled) => assembled,
+            Err(AssembleError::NeedsMore { needed }) => return self.recall(id, &whom, needed),
+            Err(error) => return self.not_assembled(id, &whom, &error.to_string()),
         };
         if self.sums_up_first(id, &whom, &assembled) {
             return;
@@ -296,10 +295,7 @@ impl Run {
 
     fn send_payload(&mut self, id: &Arc<str>, effect: u64, whom: Whom, mut assembled: Assembled) {
         if let Some(earlier) = &self.sent {
-            assembled.follow(earlier, |range| {
-                let items = self.history.get(range).unwrap_or_default();
-                items.iter().map(|item| item.tokens).sum()
-            });
+            assembled.follow(earlier, |range| self.history.tokens_of(range));
         }
         let Assembled {
             payload,
@@ -340,6 +336,7 @@ impl Run {
             tokens: report.total,
         });
         self.sent = Some(shape);
+        self.forget();
         let (model, clock) = (whom.asked.model.clone(), self.services.clock.clone());
         let (guards, context) = (self.guards.clone(), self.call_context(effect));
         let mut sink = Live {
@@ -370,7 +367,7 @@ impl Run {
     }
 
     /// No payload could be made. Where one was too long for the server, that is the trouble.
-    fn not_assembled(&mut self, id: &Arc<str>, whom: &Whom, why: &str) {
+    pub(crate) fn not_assembled(&mut self, id: &Arc<str>, whom: &Whom, why: &str) {
         // Another's window may be wide enough.
         if self.asks_next(id, whom, why) {
             return;
