@@ -18,7 +18,7 @@ pub enum Happened {
         /// Who sends it.
         from: Sender,
     },
-    /// The earliest timer or delayed send is due; nothing happens where none is.
+    /// The earliest timer or delayed send is due; nothing happens where none is. Several that are due are taken one by one, until `next_due` is later.
     Due,
     /// Somebody is to hold a role.
     Bind {
@@ -114,7 +114,8 @@ pub struct Taken {
 /// Something that the host does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Out {
-    /// Deliver an event: `work.assigned`, `work.withdrawn`, `work.ended`, or whatever the chart sends.
+    /// Deliver an event: `work.assigned`, `work.withdrawn`, `work.refused`, `work.ended`, or whatever the chart sends. Where nobody is called that, the chart
+    /// hears `error.communication` from the host.
     Send {
         /// Which of [`Taken::records`] is its `sent` record: the cause that the receiver names.
         record: usize,

@@ -90,7 +90,7 @@ impl Doing {
             input: input.clone(),
             time: self.now,
         }));
-        self.stepped(Coming::default(), None);
+        self.stepped(None, None);
         let started = "work.started";
         if self
             .instance
@@ -270,7 +270,7 @@ impl Doing {
             if failed.is_none() {
                 self.step(&coming)?;
             }
-            self.stepped(coming, failed);
+            self.stepped(Some(coming), failed);
         }
         Ok(())
     }
@@ -289,12 +289,14 @@ impl Doing {
     }
 
     /// The chart has taken a step, or could not: record it with the work that came and went, and do what it asks for.
-    fn stepped(&mut self, coming: Coming, failed: Option<Arc<str>>) {
+    fn stepped(&mut self, coming: Option<Coming>, failed: Option<Arc<str>>) {
         let effects: Vec<Effect> = self.effects.drain().collect();
         let entered = self.effects.take_trace().entered;
         let work = self.turnover(&entered);
         let withdrawn = self.to_withdraw(&work.closed);
-        let event = (!coming.name.is_empty()).then(|| Said {
+        let began = coming.is_none();
+        let coming = coming.unwrap_or_default();
+        let event = (!began).then_some(Said {
             name: coming.name,
             data: coming.data,
         });

@@ -330,6 +330,32 @@ fn activities_are_the_hosts_to_run_and_answer() {
 }
 
 #[test]
+fn the_chart_sends_to_agents_and_to_itself_and_hears_where_nobody_is() {
+    let bundle = chart(
+        "chart: w\nkind: workflow\ndata: { lost: 0 }\non: { error.communication: { actions: [{ assign: { lost: data.lost + 1 } }] }, later: over }\ninitial: one\nstates:\n  one:\n    entry:\n      - { send: { event: hello, target: \"agent:coder\", data: { n: 1 } } }\n      - { send: { event: human.said, target: \"agent:coder\" } }\n      - { send: { event: later, target: workflow, delay: 1h } }\n  over: { type: final }\n",
+    );
+    let mut stage = Stage::begin(&bundle);
+    assert_eq!(stage.sent(), ["hello  -> coder"]);
+    assert_eq!(stage.last("sent")["data"], json!({ "n": 1 }));
+    assert_eq!(stage.instance.position().data["lost"], 1);
+    stage.wait();
+    assert_eq!(stage.leaves(), "over");
+}
+
+#[test]
+fn an_event_without_a_name_is_an_event() {
+    let bundle = chart(
+        "chart: w\nkind: workflow\ndata: { heard: 0 }\non: { \"*\": { actions: [{ assign: { heard: data.heard + 1 } }] } }\nstates: { one: {} }\n",
+    );
+    let mut stage = Stage::begin(&bundle);
+    let heard = stage.instance.position().data["heard"].as_i64().unwrap();
+    let event = Event::new("", Value::Float(f64::NAN), 0);
+    let from = Sender::Chart { id: "r1".into() };
+    stage.take(Happened::Event { event, from }).unwrap();
+    assert_eq!(stage.instance.position().data["heard"], heard + 1);
+}
+
+#[test]
 fn a_cognition_is_no_workflow() {
     let bundle = chart("chart: t\nstates: { one: {} }\n");
     let error = Instance::begin("i1", &bundle, Value::Null, 0).unwrap_err();
