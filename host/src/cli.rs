@@ -180,6 +180,12 @@ pub struct Run {
     pub house: HouseOption,
     #[command(flatten)]
     pub pins: DevOption,
+    /// Give it a role of this instance of a workflow
+    #[arg(long, value_name = "INSTANCE", requires = "role")]
+    pub bind: Option<String>,
+    /// The role that it takes there
+    #[arg(long, value_name = "ROLE", requires = "bind")]
+    pub role: Option<String>,
     /// Ask this provider of the house instead of the agent's own
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,

@@ -97,6 +97,7 @@ impl From<RuntimeError> for Failure {
             | RuntimeError::Swap(_)
             | RuntimeError::Chart(_)
             | RuntimeError::Context(_) => NOT_SO,
+            RuntimeError::Refused(refused) => return (**refused).clone().into(),
             RuntimeError::NoSuchRun { .. } => NOT_SO,
             RuntimeError::Journal(error) => of_journal(error),
             RuntimeError::Damaged { .. } => STORE,

@@ -2,12 +2,12 @@
 
 use crate::cli::DevOption;
 use crate::exit::{DEFINITIONS, Failure, USAGE};
-use crate::print;
 use crate::world::{SystemClock, SystemRng};
+use crate::{asking, print, watch as watcher};
 use definitions::House;
 use journal::{Journal, JournalError, PluginState};
-use runtime::Services;
-use runtime::host::Hosting;
+use runtime::host::{Host, Hosting, Mode};
+use runtime::{Reloads, Services, SharedJournal};
 use sandbox::{Compiler, Sandbox, Settings};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -130,9 +130,29 @@ pub struct Hosted {
 /// # Errors
 /// When another process has the house, or its journal cannot be opened.
 pub fn hosting(house: House, live: bool) -> Result<Hosted, Failure> {
-    let _ = (house, live);
-    Err(Failure::new(
-        crate::exit::NOT_SO,
-        "this program cannot host a house",
-    ))
+    let journal = journal(&house)?;
+    let (by, mode) = match live {
+        true => ("charthouse serve", Mode::Live),
+        false => ("charthouse workflow", Mode::Asked),
+    };
+    let lock = journal.take_house(by)?;
+    let reloads: Reloads = match live {
+        true => watcher::reloads(&house),
+        false => Box::pin(futures_util::stream::pending()),
+    };
+    let services = services(house);
+    let clock = services.clock.clone();
+    let host = Host::new(services, SharedJournal::new(journal), asking::whom(), mode)?;
+    let house = host.house();
+    let turning = host.clone();
+    Ok(Hosted {
+        hosting: Rc::new(host),
+        turning: Box::pin(async move {
+            // The house is this process's until it has ended.
+            let _lock = lock;
+            Ok(turning.turn(reloads).await?)
+        }),
+        house,
+        clock,
+    })
 }

@@ -8,24 +8,27 @@ use crate::permission::{Pending, permit};
 use crate::progress::Progress;
 use crate::run_of::{agent_of, run_of, unfinished};
 use crate::terminal::{GiveBack, Terminal};
-use crate::{open, print, watch};
+use crate::{asking, open, print, watch};
+use futures_util::stream;
 use journal::Journal;
+use runtime::host::{Host, Mode};
 use runtime::{Observer, Permit, RunEvent, RunRequest, SharedJournal};
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
+use tokio::task::LocalSet;
 
 pub fn run(options: &Run) -> Result<u8, Failure> {
     let house = open::house_with(&options.house.house, options.pins)?;
     let journal = open::journal(&house)?;
     let (agent, resume) = which(&journal, options)?;
+    let _house = journal.take_house(&format!("charthouse run {agent}"))?;
     let asking = Asking {
         agent: agent.clone(),
         provider: options.provider.clone(),
         model: options.model.clone(),
     };
     let asked = asking.open(&house)?;
-    let journal = SharedJournal::new(journal);
     let store = house.store.clone();
     let reloads = watch::reloads(&house);
     let services = open::services(house);
@@ -62,14 +65,23 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
             })
         }
     };
-    let end = open::block_on(async {
+    let host = Host::new(
+        services,
+        SharedJournal::new(journal),
+        asking::whom(),
+        Mode::Foreground,
+    )?;
+    let bind = options.bind.as_deref().zip(options.role.as_deref());
+    let end = open::block_on(LocalSet::new().run_until(async {
+        let turning = host.clone();
+        tokio::task::spawn_local(async move { turning.turn(Box::pin(stream::pending())).await });
         let mut interrupts = Interrupts::listen()?;
         let interrupted = async move {
             interrupts.next().await;
         };
-        let run = runtime::run(&services, &journal, request, observer, reloads, interrupted);
+        let run = host.foreground(request, bind, observer, reloads, interrupted);
         Ok::<_, Failure>(run.await?)
-    })??;
+    }))??;
     give_back.now();
     if let Some(progress) = progress {
         progress.finish(&end, &store);

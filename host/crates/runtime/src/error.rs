@@ -32,6 +32,9 @@ pub enum RuntimeError {
     /// The journal cannot be written: nothing more was done.
     #[error("{0}")]
     Journal(Arc<JournalError>),
+    /// A workflow, or the host of several runs, does not allow it.
+    #[error("{0}")]
+    Refused(Box<crate::host::Refused>),
     /// The journal has no such run.
     #[error("there is no run `{run}` to go on with; `charthouse journal show` lists the runs")]
     NoSuchRun {

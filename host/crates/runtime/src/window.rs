@@ -9,7 +9,7 @@ use crate::record::Kind;
 use crate::run::{Done, Run};
 use crate::think::{Tighter, Whom};
 use context::{Estimator, History, HistoryItem, Mark, Needed};
-use journal::{Journal, Which};
+use journal::Journal;
 use sandbox::CallContext;
 use serde::Deserialize;
 use serde_json::json;
@@ -282,24 +282,25 @@ fn newest_first(
     run: &str,
     mut visit: impl FnMut(u64, Recorded) -> Result<ControlFlow<()>, RuntimeError>,
 ) -> Result<(), RuntimeError> {
-    let mut records = Vec::new();
-    journal.each(Which::Run(run), |record| {
-        if record.kind == Kind::Item.name() {
-            records.push(record);
+    let mut failed = None;
+    journal.tail(run, |record| {
+        if record.kind != Kind::Item.name() {
+            return ControlFlow::Continue(());
         }
-        Ok::<_, RuntimeError>(())
-    })?;
-    for record in records.into_iter().rev() {
         let read = serde_json::from_str(&record.body).map_err(|why| RuntimeError::Damaged {
             run: run.to_owned(),
             record: record.seq.0,
             why: why.to_string(),
-        })?;
-        if visit(record.seq.0, read)?.is_break() {
-            break;
+        });
+        match read.and_then(|read| visit(record.seq.0, read)) {
+            Ok(flow) => flow,
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
         }
-    }
-    Ok(())
+    })?;
+    failed.map_or(Ok(()), Err)
 }
 
 #[cfg(test)]

@@ -248,6 +248,7 @@ fn numbers_that_cannot_be_are_no_panic() {
             Mark {
                 all: before,
                 prompt: Some(90),
+                by_person: true,
             },
             Some(items[0].clone()),
         );

@@ -10,6 +10,7 @@ use crate::inbox::{AGAIN, Told};
 use crate::kin::{self, Kin};
 use crate::record::{Kind, Pending};
 use crate::request::{Hosted, Leaving};
+use crate::services::Observer;
 use crate::{Binding, Message, Reload, Reloads, RunEnd, RunRequest, RuntimeError, Status, bound};
 use definitions::Restart;
 use futures_util::FutureExt;
@@ -40,8 +41,9 @@ pub(super) struct Agent {
     pub(super) paused: bool,
     /// Whether it is to be up at all times.
     pub(super) keep: bool,
-    /// Whether it is a conversation that is left open where it comes to its end.
-    mail: Mailbox,
+    /// Whether it was begun in this process.
+    ours: bool,
+    pub(super) mail: Mailbox,
     /// When it failed, lately.
     failures: VecDeque<i64>,
     reloads: Option<UnboundedSender<Reload>>,
@@ -85,6 +87,7 @@ impl Agent {
             due: None,
             paused: false,
             keep: false,
+            ours: false,
             mail: Mailbox::default(),
             failures: VecDeque::new(),
             reloads: None,
@@ -192,6 +195,75 @@ impl Agents {
 }
 
 impl Host {
+    /// Run what `request` says beside the host itself, until it ends. Whoever asked for it waits, and hears it through `observer`.
+    ///
+    /// # Errors
+    /// As [`run`](crate::run()).
+    pub async fn foreground(
+        &self,
+        mut request: RunRequest,
+        bind: Option<(&str, &str)>,
+        observer: Observer,
+        reloads: Reloads,
+        cancelled: impl Future<Output = ()>,
+    ) -> Result<RunEnd, RuntimeError> {
+        let run: Arc<str> = match &request.resume {
+            Some(run) => run.as_str().into(),
+            None => self.new_id(),
+        };
+        let mail = {
+            let mut agents = self.0.agents.borrow_mut();
+            let entry = agents.runs.entry(run.clone());
+            let entry = entry.or_insert_with(|| Agent::new(request.agent.as_str().into()));
+            entry.at = At::Running;
+            entry.ours = true;
+            entry.due = None;
+            entry.mail.clone()
+        };
+        let bound = match bind {
+            Some((instance, role)) => self.bind_run(instance, &request.agent, &run, role).await,
+            None => Ok(()),
+        };
+        if let Err(refused) = bound {
+            self.0.agents.borrow_mut().runs.remove(&run);
+            return Err(RuntimeError::Refused(Box::new(refused)));
+        }
+        let work = mail.take_first().or_else(|| {
+            let binding = self.binding_of(&run)?;
+            Some(Message::Told(Box::new(Told {
+                from: "".into(),
+                seq: None,
+                event: bound::CHANGED.into(),
+                data: serde_json::Value::Null,
+                binding: Some(Some(binding)),
+            })))
+        });
+        request.hosted = Some(Hosted {
+            id: Some(run.clone()),
+            work,
+            mail: Some(mail.inbox()),
+            others: Some(Rc::new(self.clone())),
+            ..Hosted::default()
+        });
+        let services = self.services();
+        let end = crate::run(
+            &services,
+            &self.0.journal,
+            request,
+            observer,
+            reloads,
+            cancelled,
+        );
+        let end = end.await;
+        if let Ok(end) = &end {
+            let why = end.cause.as_ref().map(|cause| cause.message.clone());
+            self.is_over_with(&run, end.status, why).await;
+        }
+        self.leave_all(std::time::Duration::ZERO).await;
+        self.finish_instances().await;
+        end
+    }
+
     /// Which runs there are, at the start.
     pub(super) fn read_agents(&self) -> Result<(), RuntimeError> {
         let alive = alive::runs(&self.0.journal.borrow())?;
@@ -324,6 +396,7 @@ impl Host {
         }
         let mut entry = Agent::new(agent.clone());
         entry.keep = keep;
+        entry.ours = true;
         self.0.agents.borrow_mut().runs.insert(run.clone(), entry);
         self.spawn(run, beginning);
     }
@@ -372,9 +445,10 @@ impl Host {
                 let Some(run) = agents.line.pop_front() else {
                     return;
                 };
-                let free = agents
-                    .get(&run)
-                    .is_some_and(|agent| matches!(agent.at, At::Parked | At::Until(_)));
+                let all = self.0.mode == Mode::Live;
+                let free = agents.get(&run).is_some_and(|agent| {
+                    (all || agent.ours) && matches!(agent.at, At::Parked | At::Until(_))
+                });
                 if !free {
                     continue;
                 }
@@ -412,7 +486,7 @@ impl Host {
         let host = self.clone();
         let run = run.clone();
         tokio::task::spawn_local(async move {
-            let turned = AssertUnwindSafe(host.run(&run, &agent, &mail, beginning, saved));
+            let turned = AssertUnwindSafe(host.turn_run(&run, &agent, &mail, beginning, saved));
             let end = match turned.catch_unwind().await {
                 Ok(end) => end,
                 Err(_) => Err("the host itself failed in it; the report above says where".into()),
@@ -421,7 +495,7 @@ impl Host {
         });
     }
 
-    async fn run(
+    async fn turn_run(
         &self,
         run: &Arc<str>,
         agent: &Arc<str>,
@@ -472,8 +546,9 @@ impl Host {
         }
         request.hosted = Some(hosted);
         let mut saved = saved;
-        let reloads: Reloads =
-            Box::pin(futures_util::stream::poll_fn(move |context| saved.poll_recv(context)));
+        let reloads: Reloads = Box::pin(futures_util::stream::poll_fn(move |context| {
+            saved.poll_recv(context)
+        }));
         let observer = self.observer(run);
         let end = crate::run(
             &services,
@@ -546,7 +621,12 @@ impl Host {
         };
         self.keep(run, vec![line]).await;
         if failed && !has_words {
-            let why = self.0.agents.borrow().get(run).and_then(|agent| agent.why.clone());
+            let why = self
+                .0
+                .agents
+                .borrow()
+                .get(run)
+                .and_then(|agent| agent.why.clone());
             return self
                 .has_failed(run, why.unwrap_or_else(|| "it failed".into()))
                 .await;
@@ -633,7 +713,9 @@ impl Host {
             let agent = agents.get_mut(run).ok_or_else(|| no_such_run(run))?;
             agent.paused |= paused;
             if agent.at == At::Running {
-                agent.mail.put(Message::Leave(Leaving::Suspended { paused }));
+                agent
+                    .mail
+                    .put(Message::Leave(Leaving::Suspended { paused }));
                 None
             } else {
                 Some(alive::left(run, &agent.alive()))
@@ -699,8 +781,13 @@ fn judge(failures: &mut VecDeque<i64>, now: i64, restart: &Restart) -> Option<i6
     if failures.len() >= restart.crashes as usize {
         return None;
     }
-    let doublings = u32::try_from(failures.len() - 1).unwrap_or(u32::MAX).min(31);
-    let pause = restart.first.saturating_mul(1 << doublings).min(restart.most);
+    let doublings = u32::try_from(failures.len() - 1)
+        .unwrap_or(u32::MAX)
+        .min(31);
+    let pause = restart
+        .first
+        .saturating_mul(1 << doublings)
+        .min(restart.most);
     Some(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX))
 }
 
@@ -730,7 +817,10 @@ mod tests {
         let pauses: Vec<Option<i64>> = (0..5)
             .map(|n| judge(&mut failures, n * 1_000, &restart))
             .collect();
-        assert_eq!(pauses, [Some(1_000), Some(2_000), Some(3_000), Some(3_000), None]);
+        assert_eq!(
+            pauses,
+            [Some(1_000), Some(2_000), Some(3_000), Some(3_000), None]
+        );
         // Long ago counts no more.
         assert_eq!(judge(&mut failures, 100_000, &restart), Some(1_000));
         // A clock that was set back makes no loop.

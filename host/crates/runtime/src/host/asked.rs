@@ -112,6 +112,7 @@ impl Host {
             Command::Shutdown { within_ms } => {
                 let within = within_ms.map_or(ENDING, Duration::from_millis);
                 self.leave_all(within).await;
+                self.finish_instances().await;
                 self.is_over();
                 Ok(json!({}))
             }
@@ -180,7 +181,9 @@ impl Host {
         }
         self.agent(agent)?;
         if let Some((instance, role)) = bind {
-            return self.bind(&instance, Some(agent.to_owned()), None, &role).await;
+            return self
+                .bind(&instance, Some(agent.to_owned()), None, &role)
+                .await;
         }
         let run = self.new_id();
         self.begin(&run, agent, prompt, more).await?;
@@ -252,7 +255,10 @@ impl Host {
             let instance = instances.get(id).ok_or_else(|| no_such_instance(id))?;
             instance.activities()
         };
-        let Some(ask) = asked.into_iter().find(|activity| &*activity.activity == "ask") else {
+        let Some(ask) = asked
+            .into_iter()
+            .find(|activity| &*activity.activity == "ask")
+        else {
             return Err(Refused::new(
                 RefusedCode::NotNow,
                 format!("the instance {id} asks nothing now"),
@@ -268,12 +274,7 @@ impl Host {
         Ok(json!({ "instance": id }))
     }
 
-    async fn signal(
-        &self,
-        run: &str,
-        event: &str,
-        data: Option<Json>,
-    ) -> Result<Json, Refused> {
+    async fn signal(&self, run: &str, event: &str, data: Option<Json>) -> Result<Json, Refused> {
         let run = self.run(run)?;
         let family = event.split('.').next().unwrap_or_default();
         if !matches!(family, "signal" | "human") || event == SAYS {
@@ -351,7 +352,9 @@ impl Host {
     /// One that is over: what its records say of its end.
     fn past_instance(&self, wanted: &str) -> Result<Json, Refused> {
         let journal = self.0.journal.borrow();
-        let id = journal.find_run(wanted).map_err(|_| no_such_instance(wanted))?;
+        let id = journal
+            .find_run(wanted)
+            .map_err(|_| no_such_instance(wanted))?;
         let body = |kind: Kind| -> Option<Json> {
             let record = journal.newest(&id, kind.name()).ok()??;
             serde_json::from_str(&record.body).ok()
@@ -377,7 +380,12 @@ impl Host {
         let id = self.instance_named(instance)?;
         let who = match (agent, human) {
             (Some(agent), _) => {
-                let known = self.0.agents.borrow().get(&agent).map(|entry| entry.agent.clone());
+                let known = self
+                    .0
+                    .agents
+                    .borrow()
+                    .get(&agent)
+                    .map(|entry| entry.agent.clone());
                 let (agent, run) = match known {
                     Some(name) => (name, Arc::from(agent)),
                     None => {
@@ -416,6 +424,23 @@ impl Host {
         };
         self.happen(&id, happened).await?;
         Ok(json!({ "instance": id, "role": role, "run": run }))
+    }
+
+    /// Bind a run that is about to begin.
+    pub(super) async fn bind_run(
+        &self,
+        instance: &str,
+        agent: &str,
+        run: &Arc<str>,
+        role: &str,
+    ) -> Result<(), Refused> {
+        let id = self.instance_named(instance)?;
+        let happened = Happened::Bind {
+            role: role.into(),
+            who: Who::agent(agent, run.clone()),
+            via: Via::Command,
+        };
+        self.happen(&id, happened).await
     }
 
     fn health(&self) -> Json {
@@ -549,7 +574,10 @@ fn by_hand(event: &str, data: Value) -> Happened {
 /// What a letter of the house means to an instance.
 pub(super) fn happened(event: &str, data: &Value) -> Option<Happened> {
     (event == EVENT).then(|| {
-        let name = data.get("event").and_then(Value::as_text).unwrap_or_default();
+        let name = data
+            .get("event")
+            .and_then(Value::as_text)
+            .unwrap_or_default();
         by_hand(name, data.get("data").cloned().unwrap_or_default())
     })
 }

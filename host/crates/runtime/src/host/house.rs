@@ -32,6 +32,8 @@ pub type Whom = Box<dyn Fn(&House, &str) -> Result<(Vec<Asked>, Ask), Refused>>;
 pub enum Mode {
     /// All of it: what was under way goes on, schedules and timers fire, roles on offer are taken.
     Live,
+    /// One run in the foreground, and what it begins.
+    Foreground,
     /// What is asked, and nothing else: what was under way waits for a host that is live.
     Asked,
 }
@@ -297,11 +299,7 @@ impl Host {
 
     /// What hears a run.
     pub(super) fn observer(&self, run: &Arc<str>) -> Observer {
-        let (run, watchers, notes) = (
-            run.clone(),
-            self.0.watchers.clone(),
-            self.0.notes.clone(),
-        );
+        let (run, watchers, notes) = (run.clone(), self.0.watchers.clone(), self.0.notes.clone());
         Arc::new(move |event: &RunEvent| {
             let text = matches!(event, RunEvent::Text { .. } | RunEvent::Reasoning { .. });
             watchers.tell(&run, text, || {
@@ -340,7 +338,10 @@ impl Host {
             Reload::Ready(house) => {
                 let house: Arc<House> = Arc::from(house);
                 self.0.services.borrow_mut().house = house.clone();
-                self.0.agents.borrow().tell_reload(|| Reload::Ready(Box::new((*house).clone())));
+                self.0
+                    .agents
+                    .borrow()
+                    .tell_reload(|| Reload::Ready(Box::new((*house).clone())));
                 self.move_instances(&house);
                 // Nobody waits for them any more: that is no trouble.
                 let _ = self.0.published.send(house);
@@ -348,7 +349,10 @@ impl Host {
             }
             Reload::Broken(why) => {
                 self.log(&"".into(), "reload", &why);
-                self.0.agents.borrow().tell_reload(|| Reload::Broken(why.clone()));
+                self.0
+                    .agents
+                    .borrow()
+                    .tell_reload(|| Reload::Broken(why.clone()));
             }
             Reload::Components(paths) => {
                 self.0

@@ -164,11 +164,7 @@ impl Host {
             jobs: VecDeque::new(),
             busy: true,
         };
-        self.0
-            .instances
-            .borrow_mut()
-            .seats
-            .insert(id.clone(), seat);
+        self.0.instances.borrow_mut().seats.insert(id.clone(), seat);
         let keep = vec![alive::instance(&id, chart)];
         if !more.is_empty() {
             self.record(more, Vec::new(), None).await?;
@@ -503,6 +499,20 @@ impl Host {
         }
     }
 
+    /// Wait until no instance has anything to take.
+    pub(super) async fn finish_instances(&self) {
+        let busy = |host: &Host| {
+            let instances = host.0.instances.borrow();
+            instances
+                .seats
+                .values()
+                .any(|seat| seat.busy || !seat.jobs.is_empty())
+        };
+        while busy(self) {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// A run holds no role any more: one that stands at its end has nothing more to wait for.
     fn is_free(&self, run: &Arc<str>) {
         let ends = {
@@ -545,7 +555,9 @@ impl Host {
             let of = |instance: &Instance| {
                 let id = instance.id().clone();
                 let roles = instance.on_offer().into_iter();
-                roles.map(move |role| (id.clone(), role)).collect::<Vec<_>>()
+                roles
+                    .map(move |role| (id.clone(), role))
+                    .collect::<Vec<_>>()
             };
             instances.all().flat_map(of).collect()
         };
@@ -593,7 +605,10 @@ impl Host {
         let waits = |job: &Job| matches!(&job.happened, Happened::Bind { who, .. } if holds(who));
         instances.seats.values().any(|seat| {
             let position = seat.instance.position();
-            let mut holders = position.roles.iter().filter_map(|role| role.holder.as_ref());
+            let mut holders = position
+                .roles
+                .iter()
+                .filter_map(|role| role.holder.as_ref());
             holders.any(holds) || seat.jobs.iter().any(waits)
         })
     }
@@ -617,10 +632,13 @@ impl Host {
     pub(super) fn holder_of(&self, instance: &str, run: &str) -> Option<Arc<str>> {
         let instances = self.0.instances.borrow();
         let position = instances.get(instance)?.position();
-        position.roles.into_iter().find_map(|role| match role.holder {
-            Some(Who::Agent { agent, run: own }) if *own == *run => Some(agent),
-            _ => None,
-        })
+        position
+            .roles
+            .into_iter()
+            .find_map(|role| match role.holder {
+                Some(Who::Agent { agent, run: own }) if *own == *run => Some(agent),
+                _ => None,
+            })
     }
 
     /// The run `run` holds no role any more, because it is gone.

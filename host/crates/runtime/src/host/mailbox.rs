@@ -37,6 +37,11 @@ impl Mailbox {
         !waiting.is_empty()
     }
 
+    /// The first of them, before anybody reads.
+    pub(super) fn take_first(&self) -> Option<Message> {
+        self.0.waiting.borrow_mut().pop_front()
+    }
+
     /// Open it again, for the next who reads.
     pub(super) fn reopen(&self) {
         self.0.closed.set(false);
