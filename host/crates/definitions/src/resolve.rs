@@ -10,6 +10,7 @@ use crate::load::{ANSWERS, House};
 use crate::paths::Paths;
 use crate::policy as policy_rules;
 use crate::prefix::{self, Changes};
+use crate::recorded::Kept;
 use crate::serve::{Others, check_names};
 use crate::source::Sources;
 use crate::suggest::shown;
@@ -190,7 +191,9 @@ impl Definitions {
                 Some((name, Arc::new(chart::compile(walk, draft, paths)?)))
             })
             .collect();
-        if let Some((house, _)) = &house {
+        if let Some((house, _)) = &house
+            && !walk.is_recorded()
+        {
             let of_agents = agents.values().map(|agent| &agent.context.chunks);
             let of_states = charts.values().flat_map(|chart| &chart.context);
             let texts = of_agents.chain(of_states).flatten().filter_map(file_of);
@@ -224,6 +227,7 @@ impl Definitions {
             serve: house.serve,
             files: self.files,
             sources: Sources::default(),
+            kept: Kept::default(),
             lenient: false,
         })
     }
@@ -391,7 +395,8 @@ fn advise(
     house: Option<&HouseFile>,
     paths: &Paths,
 ) {
-    if walk.in_order(&draft.agent.place.file) {
+    // Advice is for whoever can follow it, and needs what is on the disk.
+    if walk.in_order(&draft.agent.place.file) && !walk.is_recorded() {
         let chart = charts.get(&*draft.agent.cognition);
         prefix::look(walk, &draft.agent, chart, paths.root());
         let provider = draft.providers.first();
