@@ -1,5 +1,8 @@
 //! The definitions of a house by name: each name defined once, every name that is used defined somewhere.
 
+mod children;
+mod roles;
+
 use crate::agent;
 use crate::chart;
 use crate::context::{file_of, resolve_files};
@@ -165,6 +168,11 @@ impl Definitions {
         }
         if let Some((house, _)) = &mut house {
             self.check_serve(walk, house, &agents, &charts, &policies, paths);
+        }
+        children::look(walk, &self, &agents, &charts);
+        // What is missing may stand in a file that could not be read.
+        if !self.unread {
+            roles::look(walk, &agents, &charts);
         }
         let changes: HashMap<&str, Changes<'_>> = charts
             .iter()
