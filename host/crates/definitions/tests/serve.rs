@@ -253,3 +253,37 @@ fn what_a_child_is_given_has_the_keys_of_the_file() {
     });
     assert_eq!(invoked, Some(("agent", params)));
 }
+
+#[test]
+fn the_examples_of_the_documentation_are_right() {
+    let root = fixtures().join("../..");
+    let read = |file: &str| fs::read_to_string(root.join("docs").join(file));
+    let text = read("serve-yaml.md").or_else(|_| read("serve.md")).unwrap();
+    let mut count = 0;
+    for block in text.split("```yaml\n").skip(1) {
+        let (example, _) = block.split_once("```").expect("an example ends");
+        if !example.starts_with("serve:") {
+            continue;
+        }
+        count += 1;
+        // In a house as `charthouse init` makes it, but for the components.
+        let directory = tempfile::tempdir().unwrap();
+        for folder in ["agents", "cognition", "workflows", "policies", "scripts"] {
+            let to = match folder {
+                "cognition" | "workflows" => directory.path().join("charts").join(folder),
+                folder => directory.path().join(folder),
+            };
+            copy(&root.join("charts").join(folder), &to);
+        }
+        let house = fs::read_to_string(root.join("charts/house.yaml")).unwrap();
+        fs::create_dir(directory.path().join("plugins")).unwrap();
+        for plugin in ["fs", "search", "patch", "repo-map", "redact", "digest"] {
+            let file = directory.path().join(format!("plugins/{plugin}.wasm"));
+            fs::write(file, "").unwrap();
+        }
+        fs::write(directory.path().join("house.yaml"), house + example).unwrap();
+        let house = load(directory.path()).unwrap_or_else(|report| panic!("{report}"));
+        assert!(house.warnings.is_empty(), "{}", house.report());
+    }
+    assert!(count >= 1, "no example");
+}
