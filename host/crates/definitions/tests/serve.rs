@@ -198,6 +198,20 @@ fn a_mount_leads_to_its_directory() {
 }
 
 #[test]
+fn a_pattern_that_is_too_large_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    copy(&fixtures().join("base"), directory.path());
+    let file = directory.path().join("house.yaml");
+    let mut text = fs::read_to_string(&file).unwrap();
+    let pattern = "[a-z]*".repeat(60_000);
+    text +=
+        &format!("serve: {{ triggers: {{ a: {{ agent: coder, files: \"in/{pattern}\" }} }} }}\n");
+    fs::write(&file, text).unwrap();
+    let report = load(directory.path()).unwrap_err().render(false);
+    assert!(report.contains("cannot be watched"), "{report}");
+}
+
+#[test]
 fn roles_and_children_arrive_where_they_are_looked_for() {
     let (_directory, house) = self::house("agent-children", "");
     let coder = &house.agents["coder"];

@@ -4,7 +4,7 @@ use crate::load::OWN;
 use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::Walk;
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 use types::Marked;
@@ -29,7 +29,7 @@ pub struct FilesOn {
     /// The house's directory.
     house: PathBuf,
     /// The pattern after `prefix`.
-    glob: GlobMatcher,
+    glob: GlobSet,
 }
 
 impl PartialEq for FilesOn {
@@ -97,10 +97,11 @@ pub(super) fn read(walk: &mut Walk, node: &Node, settle: Option<Duration>) -> Op
     })
 }
 
-fn glob(walk: &mut Walk, written: &Marked<String>, pattern: &str) -> Option<GlobMatcher> {
+fn glob(walk: &mut Walk, written: &Marked<String>, pattern: &str) -> Option<GlobSet> {
     let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-    match glob {
-        Ok(glob) => Some(glob.compile_matcher()),
+    // A single glob could not say that it is too large to be compiled.
+    match glob.and_then(|glob| GlobSetBuilder::new().add(glob).build()) {
+        Ok(set) => Some(set),
         Err(error) => {
             wrong(walk, written, &error.kind().to_string(), EXAMPLE);
             None
