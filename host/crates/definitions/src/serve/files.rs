@@ -127,11 +127,11 @@ pub(super) fn place(
 ) {
     files.house = house.to_owned();
     let written = files.written.value.clone();
-    let Some(pattern) = written.strip_prefix('/') else {
+    if !written.starts_with('/') {
         files.base = house.to_owned();
         files.below = house.join(fixed(written.trim_start_matches("./")));
         return;
-    };
+    }
     let inside = |mount: &str| {
         let rest = written.strip_prefix(mount.trim_end_matches('/'))?;
         rest.strip_prefix('/')
@@ -152,7 +152,6 @@ pub(super) fn place(
                 known.join(", ")
             ),
         };
-        let _ = pattern;
         wrong(walk, &files.written, "it lies in no mount", &help);
         return;
     };
