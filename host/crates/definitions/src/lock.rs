@@ -83,10 +83,17 @@ pub(crate) fn read(
 ) -> Option<(Lock, Places)> {
     let path = paths.root().join(FILE);
     let shown: Arc<str> = FILE.into();
-    path.symlink_metadata().ok()?;
-    if path
-        .canonicalize()
-        .is_ok_and(|real| !real.starts_with(paths.root()))
+    let is_there = match &walk.recorded {
+        Some(files) => files.contains_key(FILE),
+        None => path.symlink_metadata().is_ok(),
+    };
+    if !is_there {
+        return None;
+    }
+    if !walk.is_recorded()
+        && path
+            .canonicalize()
+            .is_ok_and(|real| !real.starts_with(paths.root()))
     {
         walk.error(
             &Place::new(shown, 1, 1),
