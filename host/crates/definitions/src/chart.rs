@@ -44,6 +44,8 @@ pub(crate) struct Draft {
     pub def: ChartDef,
     pub doc: Option<String>,
     pub roles: IndexMap<Arc<str>, RoleDef>,
+    /// The names of all roles that are declared, the faulty ones' too.
+    pub declared: IndexSet<String>,
     pub migrate: MigrateDef,
     pub extras: Vec<Extra>,
     /// Plugins that it names, with what for.
@@ -147,6 +149,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         name,
         doc,
         roles,
+        declared: scope.roles,
         migrate,
         extras: scope.extras,
         uses: scope.uses,

@@ -24,6 +24,7 @@ mod plugins;
 mod policy;
 mod prefix;
 mod prices;
+mod recorded;
 mod report;
 mod resolve;
 mod scenario;
@@ -48,6 +49,7 @@ pub use crate::plugin_tests::{
 };
 pub use crate::plugins::{HousePlugins, load_plugins};
 pub use crate::prices::Prices;
+pub use crate::recorded::{RecordedFile, load_recorded};
 pub use crate::report::Report;
 pub use crate::scenario::{ScenarioFile, load_scenarios, scenarios_text};
 pub use crate::schema::schema;

@@ -1,5 +1,8 @@
 //! The definitions of a house by name: each name defined once, every name that is used defined somewhere.
 
+mod children;
+mod roles;
+
 use crate::agent;
 use crate::chart;
 use crate::context::{file_of, resolve_files};
@@ -10,6 +13,7 @@ use crate::load::{ANSWERS, House};
 use crate::paths::Paths;
 use crate::policy as policy_rules;
 use crate::prefix::{self, Changes};
+use crate::recorded::Kept;
 use crate::serve::{Others, check_names};
 use crate::source::Sources;
 use crate::suggest::shown;
@@ -165,6 +169,11 @@ impl Definitions {
         if let Some((house, _)) = &mut house {
             self.check_serve(walk, house, &agents, &charts, &policies, paths);
         }
+        children::look(walk, &self, &agents, &charts);
+        // What is missing may stand in a file that could not be read.
+        if !self.unread {
+            roles::look(walk, &agents, &charts);
+        }
         let changes: HashMap<&str, Changes<'_>> = charts
             .iter()
             .map(|chart| (chart.name.as_str(), Changes::of(chart)))
@@ -190,7 +199,9 @@ impl Definitions {
                 Some((name, Arc::new(chart::compile(walk, draft, paths)?)))
             })
             .collect();
-        if let Some((house, _)) = &house {
+        if let Some((house, _)) = &house
+            && !walk.is_recorded()
+        {
             let of_agents = agents.values().map(|agent| &agent.context.chunks);
             let of_states = charts.values().flat_map(|chart| &chart.context);
             let texts = of_agents.chain(of_states).flatten().filter_map(file_of);
@@ -224,6 +235,7 @@ impl Definitions {
             serve: house.serve,
             files: self.files,
             sources: Sources::default(),
+            kept: Kept::default(),
             lenient: false,
         })
     }
@@ -391,7 +403,8 @@ fn advise(
     house: Option<&HouseFile>,
     paths: &Paths,
 ) {
-    if walk.in_order(&draft.agent.place.file) {
+    // Advice is for whoever can follow it, and needs what is on the disk.
+    if walk.in_order(&draft.agent.place.file) && !walk.is_recorded() {
         let chart = charts.get(&*draft.agent.cognition);
         prefix::look(walk, &draft.agent, chart, paths.root());
         let provider = draft.providers.first();

@@ -46,7 +46,8 @@ fn text_file(walk: &mut Walk, file: &mut Marked<String>, paths: &Paths) {
     if !walk.texts.insert(shown.clone()) {
         return;
     }
-    match source::read_chunk(&paths.root().join(file.as_str()), &shown) {
+    let path = paths.root().join(file.as_str());
+    match walk.read_named(&path, &shown, source::read_chunk) {
         Err(finding) => walk.push(finding),
         Ok(text) => {
             if let Some(broken) = text.broken {
@@ -65,7 +66,8 @@ fn template_file(walk: &mut Walk, file: &mut Marked<String>, paths: &Paths) {
     if !walk.templates.insert(shown.clone()) {
         return;
     }
-    let text = match source::read(&paths.root().join(file.as_str()), &shown) {
+    let path = paths.root().join(file.as_str());
+    let text = match walk.read_named(&path, &shown, source::read) {
         Ok(text) => text,
         Err(finding) => {
             walk.push(finding);

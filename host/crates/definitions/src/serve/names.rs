@@ -38,7 +38,7 @@ pub(crate) fn check(walk: &mut Walk, serve: &mut ServeDef, others: &Others<'_>, 
             }
         };
         if let On::Files(on) = &mut trigger.on {
-            let mounts = mounts(&(others.mounts)(starts.map(|name| &**name)), paths);
+            let mounts = mounts(walk, &(others.mounts)(starts.map(|name| &**name)), paths);
             files::place(walk, on, paths.root(), &mounts);
         }
     }
@@ -65,13 +65,13 @@ fn workflow(walk: &mut Walk, name: &Marked<Arc<str>>, others: &Others<'_>) {
 }
 
 /// The mounts of `layers`, the nearest first, each with its directory.
-fn mounts(layers: &[&Overlay], paths: &Paths) -> Vec<(String, PathBuf)> {
+fn mounts(walk: &Walk, layers: &[&Overlay], paths: &Paths) -> Vec<(String, PathBuf)> {
     let mut found: Vec<(String, PathBuf)> = Vec::new();
     for (guest, patch) in layers.iter().flat_map(|layer| &layer.mounts) {
         if let Some(from) = &patch.from
             && !found.iter().any(|(known, _)| *known == guest.value)
         {
-            found.push((guest.value.clone(), paths.directory(from)));
+            found.push((guest.value.clone(), paths.directory(walk, from)));
         }
     }
     found

@@ -13,6 +13,7 @@ use crate::tree::{Entry, Key, Node};
 use crate::walk::{Fields, Walk, check_name};
 use std::sync::Arc;
 use std::time::Duration;
+use types::SecretRef;
 
 const EXAMPLE: &str = "{ agent: coder, every: 15m, prompt: \"…\" }";
 /// Nothing is started more often by a schedule: a run takes longer.
@@ -43,6 +44,7 @@ pub(super) fn read(walk: &mut Walk, entry: &Entry, paths: &Paths) -> Option<Trig
             "use letters, digits, `-` and `_`, beginning with a letter or a digit",
         );
     }
+    hide_secrets(walk, &entry.value);
     let mut fields = Fields::of(walk, &entry.value, "a trigger", EXAMPLE)?;
     // For readers of the file.
     crate::agent::doc(walk, &mut fields);
@@ -81,6 +83,18 @@ pub(super) fn read(walk: &mut Walk, entry: &Entry, paths: &Paths) -> Option<Trig
     })
 }
 
+/// Keep what may be a secret out of every report, whatever key somebody wrote it under.
+fn hide_secrets(walk: &mut Walk, node: &Node) {
+    for entry in node.map().unwrap_or_default() {
+        if let ("secret" | "token" | "key" | "auth" | "password", Some(scalar)) =
+            (&*entry.key.text, entry.value.scalar())
+            && SecretRef::parse(&scalar.text).is_none()
+        {
+            walk.sources.mask(&entry.value.place, scalar.lines);
+        }
+    }
+}
+
 /// What somebody means who writes `key` in a trigger.
 fn hint(key: &str) -> Option<String> {
     Some(match key {
@@ -90,7 +104,7 @@ fn hint(key: &str) -> Option<String> {
         "watch" | "glob" | "path" | "file" | "paths" => "did you mean `files`?".into(),
         "webhook" | "url" | "hook" => "did you mean `http: /hooks/NAME`?".into(),
         "method" => "did you mean `methods: [POST]`?".into(),
-        "token" | "key" | "auth" => "did you mean `secret: env:NAME`?".into(),
+        "token" | "key" | "auth" | "password" => "did you mean `secret: env:NAME`?".into(),
         "chart" => "did you mean `workflow`?".into(),
         "task" | "say" | "text" | "message" => "did you mean `prompt`?".into(),
         "data" | "params" => "did you mean `input`?".into(),
