@@ -442,7 +442,7 @@ fn requests_start_what_they_may() {
             again.starts_with("HTTP/1.1 202") && again.contains("build-given:k1"),
             "{again}"
         );
-        assert_eq!(fake.prompts(), ["Build main for ada", "Build main for ada"]);
+        assert_eq!(fake.prompts(), ["Build main for ada"]);
         assert_eq!(fake.0.open.borrow().len(), 1);
         // Another, while the first is under way.
         let skipped = request(port, good, body).await;
