@@ -44,6 +44,9 @@ impl Log {
             subject => format!(" for {subject}"),
         };
         match (answer, firing.how) {
+            (Ok(answer), _) if answer["again"] == json!(true) => {
+                self.line(&firing.trigger, &format!("has come before{about}"));
+            }
             (Ok(answer), FireHow::Start) => {
                 let id = answer.get("run").or_else(|| answer.get("instance"));
                 let id = id.and_then(Value::as_str).unwrap_or("nothing");

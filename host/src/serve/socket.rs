@@ -66,7 +66,8 @@ impl Socket {
             inode,
         };
         let fresh = note.with_extension("new");
-        let written = fs::write(&fresh, format!("{}\n", socket.path.display()))
+        let written = fs::create_dir_all(root.join(".charthouse"))
+            .and_then(|()| fs::write(&fresh, format!("{}\n", socket.path.display())))
             .and_then(|()| fs::rename(&fresh, &note));
         written.map_err(|error| failed(&note, &error))?;
         Ok(socket)

@@ -187,6 +187,8 @@ impl Watchman {
         self.log.fired(&firing, &answer);
         engine.answered(&firing.trigger, outcome, self.clock.now());
         let answer = answer.map(|value| match firing.how {
+            // It has come before: what it came to then.
+            _ if value["again"] == json!(true) => value,
             FireHow::Start => value,
             FireHow::Hold => json!({ "held": true }),
             FireHow::Skip => json!({ "skipped": true }),
