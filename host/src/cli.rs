@@ -1,12 +1,14 @@
 //! What can be typed. Every verb has an example; `docs/cli.md` is generated from this.
 
 mod generations;
+mod journal;
 mod memory;
 mod new;
 mod plugin;
 mod supply;
 
 pub use generations::{PluginRollback, PluginShadow, PluginSwap};
+pub use journal::{ExportFormat, Filters, JournalExport, JournalShow, JournalVerb, JournalWhy};
 pub use memory::{MemoryAdd, MemoryList, MemoryVerb};
 pub use new::{NewPlugin, NewVerb};
 pub use plugin::PluginTest;
@@ -71,7 +73,7 @@ pub enum Verb {
     /// See what policy grants and which rule decided
     #[command(subcommand)]
     Policy(PolicyVerb),
-    /// Read and verify the record of what happened
+    /// Read, explain, export and verify the record of what happened
     #[command(subcommand)]
     Journal(JournalVerb),
     /// See, add to and correct what agents remember
@@ -482,32 +484,6 @@ pub enum PolicyVerb {
         #[command(flatten)]
         house: HouseOption,
         /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Subcommand)]
-pub enum JournalVerb {
-    /// Tell what happened in a run; without one, list the runs
-    #[command(
-        after_help = "Examples:\n  charthouse journal show\n  charthouse journal show latest\n  charthouse journal show 20261120-1104 --json"
-    )]
-    Show {
-        /// A run's id or the beginning of one, or `latest`
-        run: Option<String>,
-        #[command(flatten)]
-        house: HouseOption,
-        /// Print records as JSON lines
-        #[arg(long)]
-        json: bool,
-    },
-    /// Check that no record was changed, removed or added
-    #[command(after_help = "Example:\n  charthouse journal verify --json")]
-    Verify {
-        #[command(flatten)]
-        house: HouseOption,
-        /// Print {"ok", "records", "first_bad"}
         #[arg(long)]
         json: bool,
     },
