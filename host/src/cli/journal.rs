@@ -2,6 +2,7 @@
 
 use super::HouseOption;
 use clap::{Args, Subcommand, ValueEnum};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
@@ -107,7 +108,7 @@ pub struct Filters {
     pub grep: Option<String>,
     /// Only the last so many of them
     #[arg(long, value_name = "N")]
-    pub last: Option<usize>,
+    pub last: Option<NonZeroUsize>,
 }
 
 #[derive(Args)]

@@ -9,6 +9,7 @@ use crate::exit::{Failure, NOT_SO, USAGE};
 use ::journal::Journal;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use types::Timestamp;
 
 /// Around a time, on each side.
@@ -77,7 +78,7 @@ impl Filter {
             tool: filters.tool.clone(),
             state: filters.state.clone(),
             grep: filters.grep.as_ref().map(|text| text.to_lowercase()),
-            last: filters.last,
+            last: filters.last.map(NonZeroUsize::get),
         })
     }
 

@@ -70,6 +70,8 @@ pub enum Standing {
 pub struct Known {
     /// The agent, or the workflow of an instance.
     pub agent: String,
+    /// When it wrote its last record.
+    pub last: Option<Timestamp>,
     /// The active leaf states.
     pub states: Vec<String>,
     /// When it entered them.
@@ -92,6 +94,7 @@ pub struct Known {
 impl Known {
     /// Take in the next record of the run.
     pub fn see(&mut self, told: &Told) {
+        self.last = Some(told.record.time);
         let since = Since {
             seq: told.seq(),
             time: told.record.time,

@@ -7,6 +7,11 @@ use crate::print::{BOLD, Paint};
 use std::collections::BTreeMap;
 use types::Timestamp;
 
+/// Runs at rest that are told of one by one.
+const MOST_RESTING: usize = 20;
+/// A run that goes on and writes nothing for so long may have lost its host, in milliseconds.
+const SILENCE: i64 = 60 * 60 * 1_000;
+
 /// How the runs in `known` stood at `at`, in lines. Runs that were over are not told of, unless `one` run is what is asked about.
 pub fn situation(
     known: &BTreeMap<String, Known>,
@@ -20,12 +25,23 @@ pub fn situation(
         "{}",
         paint.with(BOLD, &format!("At {} ({}):", zone.full(at), zone.name()))
     )];
+    let mut resting = 0;
     let open = known.iter().filter(|(run, known)| {
         let over = matches!(known.standing, Standing::Ended(_));
         run.as_str() != ::journal::HOUSE_RUN && wanted(known) && (one || !over)
     });
     for (run, known) in open {
+        if matches!(known.standing, Standing::Rested(_)) && !one {
+            resting += 1;
+            if resting > MOST_RESTING {
+                continue;
+            }
+        }
         one_run(run, known, at, zone, &mut lines);
+    }
+    if resting > MOST_RESTING {
+        let more = resting - MOST_RESTING;
+        lines.push(format!("  and {more} more at rest"));
     }
     if lines.len() == 1 {
         lines.push(match one {
@@ -52,6 +68,13 @@ fn one_run(run: &str, known: &Known, at: Timestamp, zone: &Zone, lines: &mut Vec
         Standing::Open if known.states.is_empty() => "in a state that is not on record".into(),
         Standing::Open => format!("in {}", known.states.join(" + ")),
     };
+    let silent = known
+        .last
+        .filter(|last| at.0.saturating_sub(last.0) > SILENCE);
+    let silent = silent.filter(|_| known.standing == Standing::Open);
+    let silent = silent.map_or_else(String::new, |last| {
+        format!("; nothing on record since {}", zone.full(last))
+    });
     let entered = known.since.as_ref().map(|entered| {
         let by = match known.by.as_str() {
             "" => "its start".to_owned(),
@@ -62,7 +85,10 @@ fn one_run(run: &str, known: &Known, at: Timestamp, zone: &Zone, lines: &mut Vec
     let over = matches!(known.standing, Standing::Ended(_));
     let entered = entered.filter(|_| !over).unwrap_or_default();
     let mut tell = |text: String| lines.push(one_line(&text));
-    tell(format!("  {} {run}  {standing}{entered}", known.agent));
+    tell(format!(
+        "  {} {run}  {standing}{entered}{silent}",
+        known.agent
+    ));
     for (id, activity) in &known.activities {
         tell(format!(
             "    under way: {} {id} of {} {}",

@@ -176,6 +176,9 @@ impl Show<'_> {
         let matters = matters(&record.kind, self.filter.at || self.asked.costs);
         let may_be_shown = self.filter.may_have(&record.kind, time, !self.asked.json);
         let may_be_folded = record.kind == "cost" && !self.asked.json;
+        if let Some(known) = self.known.get_mut(&record.run) {
+            known.last = Some(time);
+        }
         if !matters && !may_be_shown && !may_be_folded {
             return Ok(());
         }
@@ -189,7 +192,11 @@ impl Show<'_> {
         let before = before.unwrap_or_default();
         // A record is told as of before it, and chosen by the states on both of its sides.
         let mut lines = Vec::new();
-        let untold = told.kind() == "cost" && !self.asked.costs && self.filter.kinds.is_empty();
+        // What a call cost is told with its outcome.
+        let untold = told.kind() == "cost"
+            && !told.text("/tool").is_empty()
+            && !self.asked.costs
+            && self.filter.kinds.is_empty();
         if may_be_shown && !(untold && !self.asked.json) {
             let known = self.known.entry(run.clone()).or_default();
             let mut after = Known {

@@ -30,7 +30,7 @@ impl Span {
 
     /// Whether `time` lies in it.
     pub fn has(&self, time: Timestamp) -> bool {
-        self.from <= time.0 && time.0 < self.until
+        self.from <= time.0 && (time.0 < self.until || self.until == i64::MAX)
     }
 }
 
@@ -63,7 +63,7 @@ impl Zone {
     pub fn name(&self) -> String {
         match self.zone.iana_name() {
             _ if self.utc => "UTC".into(),
-            Some("UTC" | "Etc/UTC") => "UTC, which is local time here".into(),
+            Some("UTC" | "Etc/UTC") => "UTC".into(),
             Some(name) => format!("local, {name}"),
             None => "local".into(),
         }
@@ -98,6 +98,11 @@ impl Zone {
     /// `2026-11-21 03:12:05`
     pub fn full(&self, time: Timestamp) -> String {
         self.written(time, "%Y-%m-%d %H:%M:%S")
+    }
+
+    /// `03:12:05`
+    pub fn second(&self, time: Timestamp) -> String {
+        self.written(time, "%H:%M:%S")
     }
 
     /// `11-21 03:12`

@@ -95,7 +95,7 @@ impl Teller<'_> {
         };
         let mut head = format!("{event} → {}", list(&body["configuration"]));
         if let Some(by) = self.cause(told, event) {
-            let _ = write!(head, "  ({by})");
+            let _ = write!(head, " ({by})");
         }
         for effect in told.list("/effects") {
             let text = |name: &str| value(&effect[name]);
@@ -152,7 +152,7 @@ impl Teller<'_> {
             return value(due);
         };
         match self.zone.day(due) == self.zone.day(now) {
-            true => self.zone.clock(due),
+            true => self.zone.second(due),
             false => self.zone.full(due),
         }
     }
@@ -160,13 +160,13 @@ impl Teller<'_> {
     fn think(&self, told: &Told) -> Words {
         let body = &told.body;
         let mut head = format!(
-            "in {} asks {}: about {} tokens",
+            "in {} asks {}, about {} tokens",
             told.text("/state"),
             told.text("/model"),
             value(&body["context"]["total"]),
         );
         if let Some(cached) = told.number("/context/cached").filter(|cached| *cached > 0) {
-            let _ = write!(head, " ({cached} expected to be cached)");
+            let _ = write!(head, " ({cached} as before)");
         }
         let _ = write!(head, ", {} tools", value(&body["tools"]));
         let mut chunks = Vec::new();
