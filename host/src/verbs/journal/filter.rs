@@ -91,7 +91,7 @@ impl Filter {
         kind_fits && self.span.has(time)
     }
 
-    /// Whether the states of a run have to be known.
+    /// Whether `told` is asked for: `before` are the states of its run before it, `known` is its run after it.
     pub fn wants(&self, told: &Told, before: &[String], known: &Known) -> bool {
         self.agent
             .as_ref()

@@ -193,11 +193,12 @@ impl Show<'_> {
         // A record is told as of before it, and chosen by the states on both of its sides.
         let mut lines = Vec::new();
         // What a call cost is told with its outcome.
-        let untold = told.kind() == "cost"
+        let untold = !self.asked.json
+            && told.kind() == "cost"
             && !told.text("/tool").is_empty()
             && !self.asked.costs
             && self.filter.kinds.is_empty();
-        if may_be_shown && !(untold && !self.asked.json) {
+        if may_be_shown && !untold {
             let known = self.known.entry(run.clone()).or_default();
             let mut after = Known {
                 agent: known.agent.clone(),

@@ -173,9 +173,7 @@ impl Zone {
     fn instant(&self, time: DateTime) -> Option<(i64, i64)> {
         let ambiguous = self.zone.to_ambiguous_timestamp(time);
         let (first, last) = match ambiguous.offset() {
-            AmbiguousOffset::Fold { .. } => {
-                (ambiguous.clone().earlier().ok()?, ambiguous.later().ok()?)
-            }
+            AmbiguousOffset::Fold { .. } => (ambiguous.earlier().ok()?, ambiguous.later().ok()?),
             _ => {
                 let instant = ambiguous.compatible().ok()?;
                 (instant, instant)
