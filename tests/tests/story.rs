@@ -541,6 +541,17 @@ fn bodies_that_are_gone_or_damaged_are_told_as_such() {
         house.run(all).expect(0);
     }
     self::story(&house, &["--at", "now"]);
+    let last = house.journal("").len() as u64;
+    sql(
+        &house,
+        &format!("DELETE FROM record WHERE seq = {}", last - 3),
+    )
+    .unwrap();
+    let shown = self::story(
+        &house,
+        &["latest", "--last", "2", "--kind", "from_the_future,reply"],
+    );
+    assert_eq!(numbers(&shown).last(), Some(&last), "{shown}");
     let told = house.run(["journal", "verify"]).expect(1).stdout;
     for words in [
         "is the first that is not as it was written",

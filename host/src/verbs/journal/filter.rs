@@ -91,6 +91,11 @@ impl Filter {
         kind_fits && self.span.has(time)
     }
 
+    /// Whether the states of runs have to be known.
+    pub fn wants_states(&self) -> bool {
+        self.state.is_some()
+    }
+
     /// Whether `told` is asked for: `before` are the states of its run before it, `known` is its run after it.
     pub fn wants(&self, told: &Told, before: &[String], known: &Known) -> bool {
         self.agent

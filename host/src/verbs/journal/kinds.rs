@@ -82,6 +82,18 @@ pub fn check(wanted: &[String], journal: &Journal) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The number of the newest record of a known kind; 0 where there is none.
+pub fn newest(journal: &Journal) -> Result<u64, Failure> {
+    let mut newest = 0;
+    for kind in KNOWN {
+        journal.latest_first(kind, |RecordId(seq), _, _| {
+            newest = newest.max(seq);
+            ControlFlow::Break(())
+        })?;
+    }
+    Ok(newest)
+}
+
 fn stands_in(kind: &str, journal: &Journal) -> Result<bool, Failure> {
     let mut found = false;
     journal.latest_first(kind, |RecordId(_), _, _| {

@@ -50,7 +50,7 @@ pub fn run(asked: &JournalShow) -> Result<u8, Failure> {
     }
     let now = reference(&journal, run.as_deref())?;
     let mut filter = Filter::of(&asked.filters, &journal, &zone, now)?;
-    if asked.follow && run.is_none() {
+    if asked.follow && run.is_none() && filter.span == Span::ALL {
         filter.last.get_or_insert(BEFORE_FOLLOWING);
     }
     let mut show = Show {
@@ -123,9 +123,16 @@ struct Show<'a> {
 
 impl Show<'_> {
     fn all(&mut self, journal: &Journal) -> Result<(), Stop> {
-        let run = self.run.clone();
-        let which = run.as_deref().map_or(Which::All, Which::Run);
-        journal.each(which, |record| self.see(record))?;
+        match self.beginning_of_last(journal)? {
+            Some(first) => {
+                self.go_on(journal, first)?;
+            }
+            None => {
+                let run = self.run.clone();
+                let which = run.as_deref().map_or(Which::All, Which::Run);
+                journal.each(which, |record| self.see(record))?;
+            }
+        }
         let rest = self.story.rest();
         self.put(rest.into_iter().collect())?;
         self.tell_situation()?;
@@ -142,16 +149,61 @@ impl Show<'_> {
         Ok(())
     }
 
+    /// Where only the last records are wanted, the first of them, found from the end: what it costs grows with what is shown, not with the journal. `None`
+    /// where what is wanted depends on all that was before.
+    fn beginning_of_last(&mut self, journal: &Journal) -> Result<Option<u64>, Stop> {
+        let depends = self.filter.at || self.filter.wants_states() || self.asked.costs;
+        let Some(mut missing) = self.filter.last.filter(|_| !depends) else {
+            return Ok(None);
+        };
+        journal.each(Which::Kind("started"), |record| {
+            let told = Told::from(record);
+            self.know(&told, true);
+            Ok::<_, Stop>(())
+        })?;
+        let mut first = why::last_record(journal)? + 1;
+        self.seen.last = first - 1;
+        let nobody = Known::default();
+        while missing > 0 && first > 1 {
+            first -= 1;
+            // Numbers have no gaps, unless somebody made one: then everything is read.
+            let Some(record) = journal.record(RecordId(first))? else {
+                return Ok(None);
+            };
+            let kind = record.kind.as_str();
+            // A cost stands with its answer.
+            let folded = kind == "cost" && !self.asked.json && self.filter.kinds.is_empty();
+            let fits = self.is_ours(&record)
+                && !folded
+                && self.filter.may_have(kind, record.time, !self.asked.json);
+            let known = self.known.get(&record.run).unwrap_or(&nobody);
+            if fits && self.filter.wants(&Told::from(record), &[], known) {
+                missing -= 1;
+            }
+        }
+        Ok(Some(first))
+    }
+
+    fn is_ours(&self, record: &Record) -> bool {
+        self.run.as_ref().is_none_or(|run| *run == record.run)
+    }
+
+    /// The records from `next` on, as far as there are any; gives the number of the first that is not there yet.
+    fn go_on(&mut self, journal: &Journal, mut next: u64) -> Result<u64, Stop> {
+        while let Some(record) = journal.record(RecordId(next))? {
+            next += 1;
+            if self.is_ours(&record) {
+                self.see(record)?;
+            }
+        }
+        Ok(next)
+    }
+
     /// New records, as they come.
     fn follow(&mut self, journal: &Journal) -> Result<(), Stop> {
         let mut next = self.seen.last + 1;
         loop {
-            while let Some(record) = journal.record(RecordId(next))? {
-                next += 1;
-                if self.run.as_ref().is_none_or(|run| *run == record.run) {
-                    self.see(record)?;
-                }
-            }
+            next = self.go_on(journal, next)?;
             let rest = self.story.rest();
             self.put(rest.into_iter().collect())?;
             self.paper.flush()?;
@@ -173,9 +225,14 @@ impl Show<'_> {
         if self.filter.at && time.0 >= span.from {
             self.tell_situation()?;
         }
-        let matters = matters(&record.kind, self.filter.at || self.asked.costs);
+        // What is under way after the time asked for is of no interest.
+        let with_doings = match self.filter.at {
+            true => !self.situation_told,
+            false => self.asked.costs,
+        };
+        let matters = matters(&record.kind, with_doings);
         let may_be_shown = self.filter.may_have(&record.kind, time, !self.asked.json);
-        let may_be_folded = record.kind == "cost" && !self.asked.json;
+        let may_be_folded = record.kind == "cost" && self.story.waits();
         if let Some(known) = self.known.get_mut(&record.run) {
             known.last = Some(time);
         }

@@ -1,5 +1,6 @@
 //! Why a record is there: from it to what caused it, and so on back to the beginning. Only what the records themselves say is used.
 
+use super::kinds;
 use super::paper::{Paper, Stop, unless_closed};
 use super::story::{Layout, Teller};
 use super::told::Told;
@@ -38,7 +39,7 @@ pub fn run(asked: &JournalWhy) -> Result<u8, Failure> {
 fn no_such(seq: u64, last: u64) -> Failure {
     let failure = Failure::new(NOT_SO, format!("there is no record {seq}"));
     match last {
-        0 => failure.help("no agent has run in this house yet; begin: charthouse run AGENT"),
+        0 => failure.help("`charthouse journal show` tells what there is"),
         last => failure.help(format!(
             "records have the numbers 1 to {last}; `charthouse journal show` tells them"
         )),
@@ -63,15 +64,12 @@ pub fn of(journal: &Journal, seq: u64, run: Option<&str>, style: Style<'_>) -> R
     Ok(0)
 }
 
-fn last_record(journal: &Journal) -> Result<u64, Failure> {
-    let mut last = 0;
-    // The numbers have no gaps: the last is found by halving.
-    let mut step = 1_u64 << 62;
-    while step > 0 {
-        if journal.record(RecordId(last + step))?.is_some() {
-            last += step;
-        }
-        step >>= 1;
+/// The number of the last record; 0 where there is none.
+pub fn last_record(journal: &Journal) -> Result<u64, Failure> {
+    let mut last = kinds::newest(journal)?;
+    // Those of kinds that a newer charthouse writes.
+    while journal.record(RecordId(last + 1))?.is_some() {
+        last += 1;
     }
     Ok(last)
 }

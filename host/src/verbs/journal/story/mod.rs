@@ -66,6 +66,11 @@ impl<'a> Story<'a> {
         }
     }
 
+    /// Whether an answer is held whose costs may follow.
+    pub fn waits(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// Whether the cost `told` belongs to the answer that is told at the moment; it then stands there.
     pub fn takes(&mut self, told: &Told) -> bool {
         let Some(held) = &mut self.held else {
