@@ -2,6 +2,7 @@
 
 mod agents;
 mod generations;
+mod journal;
 mod memory;
 mod new;
 mod plugin;
@@ -11,6 +12,7 @@ mod workflow;
 
 pub use agents::{AgentsVerb, At};
 pub use generations::{PluginRollback, PluginShadow, PluginSwap};
+pub use journal::{ExportFormat, Filters, JournalExport, JournalShow, JournalVerb, JournalWhy};
 pub use memory::{MemoryAdd, MemoryList, MemoryVerb};
 pub use new::{NewPlugin, NewVerb};
 pub use plugin::PluginTest;
@@ -101,7 +103,7 @@ pub enum Verb {
     /// See what policy grants and which rule decided
     #[command(subcommand)]
     Policy(PolicyVerb),
-    /// Read and verify the record of what happened
+    /// Read, explain, export and verify the record of what happened
     #[command(subcommand)]
     Journal(JournalVerb),
     /// See, add to and correct what agents remember
@@ -521,32 +523,6 @@ pub enum PolicyVerb {
         #[command(flatten)]
         house: HouseOption,
         /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Subcommand)]
-pub enum JournalVerb {
-    /// Tell what happened in a run; without one, list the runs
-    #[command(
-        after_help = "Examples:\n  charthouse journal show\n  charthouse journal show latest\n  charthouse journal show 20261120-1104 --json"
-    )]
-    Show {
-        /// A run's id or the beginning of one, or `latest`
-        run: Option<String>,
-        #[command(flatten)]
-        house: HouseOption,
-        /// Print records as JSON lines
-        #[arg(long)]
-        json: bool,
-    },
-    /// Check that no record was changed, removed or added
-    #[command(after_help = "Example:\n  charthouse journal verify --json")]
-    Verify {
-        #[command(flatten)]
-        house: HouseOption,
-        /// Print {"ok", "records", "first_bad"}
         #[arg(long)]
         json: bool,
     },
