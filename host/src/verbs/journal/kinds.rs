@@ -22,6 +22,8 @@ const KNOWN: &[&str] = &[
     "cost",
     "stopped",
     "sent",
+    "told",
+    "fired",
     "bound",
     "unbound",
     "hand_in",
