@@ -236,8 +236,14 @@ impl JournalError {
 
     /// What `source`, which ended a commit at `path`, means to a person: a disk that fails there may have kept what it was given.
     pub(crate) fn of_commit(path: &Path, source: rusqlite::Error) -> Self {
+        // What could not even be handed to the system lacks the mark of a commit and is as if it never was; what could not be synchronised may be there.
+        let is_unwritten = source
+            .sqlite_error()
+            .is_some_and(|failure| failure.extended_code == rusqlite::ffi::SQLITE_IOERR_WRITE);
         match Self::of(path, source) {
-            JournalError::Device { path, why } => JournalError::Uncertain { path, why },
+            JournalError::Device { path, why } if !is_unwritten => {
+                JournalError::Uncertain { path, why }
+            }
             other => other,
         }
     }

@@ -318,3 +318,6 @@ impl Store for FaultyStore {
         self.inner.memories()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,10 +130,14 @@ fn open(path: &Path) -> std::io::Result<File> {
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).or_else(|error| {
+    let file = options.open(path).or_else(|error| {
         // One that may only be read can be locked as well; it just cannot say by whom.
         File::open(path).map_err(|_| error)
-    })
+    })?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(std::io::Error::other("it is no file")),
+    }
 }
 
 /// The refusal, in the words of the one who has it as far as they are known.

@@ -80,13 +80,14 @@ pub fn read(store: &Path) -> Option<Testimony> {
     (text(testimony) == said).then_some(testimony)
 }
 
-/// Whether what is found at `store` bears out what its witness says: `last` is the number of its last record, `hash_of` the hash of any.
+/// Whether what is found at `store` bears out what its witness `said`, which was asked before: `last` is the number of its last record, `hash_of` the hash of any.
 pub fn confront(
     store: &Path,
+    said: Option<Testimony>,
     last: u64,
     hash_of: impl FnOnce(u64) -> Result<Option<ContentHash>, JournalError>,
 ) -> Result<(), JournalError> {
-    let Some(said) = read(store) else {
+    let Some(said) = said else {
         return Ok(());
     };
     let (path, witness) = (store.to_owned(), place(store));
@@ -156,12 +157,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("journal.db");
         let there = |byte| move |_| Ok(Some(ContentHash::from_bytes([byte; 32])));
-        assert!(confront(&store, 0, there(0)).is_ok());
+        assert!(confront(&store, read(&store), 0, there(0)).is_ok());
         Witness::open(&store).say(5, &said(5, 1).hash);
-        assert!(confront(&store, 5, there(1)).is_ok());
-        assert!(confront(&store, 9, there(1)).is_ok());
+        assert!(confront(&store, read(&store), 5, there(1)).is_ok());
+        assert!(confront(&store, read(&store), 9, there(1)).is_ok());
         assert!(matches!(
-            confront(&store, 4, there(1)),
+            confront(&store, read(&store), 4, there(1)),
             Err(JournalError::Shorter {
                 found: 4,
                 recorded: 5,
@@ -169,7 +170,7 @@ mod tests {
             })
         ));
         assert!(matches!(
-            confront(&store, 9, there(2)),
+            confront(&store, read(&store), 9, there(2)),
             Err(JournalError::Replaced { seq: 5, .. })
         ));
     }
