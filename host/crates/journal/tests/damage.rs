@@ -14,7 +14,11 @@ fn record<'a>(run: &'a str, body: &'a str) -> NewRecord<'a> {
     NewRecord {
         run,
         time: Timestamp(7),
-        kind: if body.len() % 2 == 0 { "item" } else { "cost" },
+        kind: if body.len().is_multiple_of(2) {
+            "item"
+        } else {
+            "cost"
+        },
         body,
     }
 }
