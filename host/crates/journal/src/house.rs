@@ -262,7 +262,7 @@ fn process(pid: u32) -> Option<Process> {
 }
 
 /// Whether there may be a process `pid`: what a killed one wrote stays until the next has written.
-fn may_live(pid: u32) -> bool {
+pub(crate) fn may_live(pid: u32) -> bool {
     process(pid).is_some() || !Path::new("/proc/self/stat").exists()
 }
 

@@ -1,6 +1,6 @@
 //! kill -9, at any instant, many times: what a process said was committed is there, and what is there is whole.
 
-use charthouse_journal::{Journal, NewRecord, RecordId};
+use charthouse_journal::{Bulk, Compaction, Journal, NewRecord, RecordId};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -73,4 +73,86 @@ fn what_was_committed_survives_every_kill() {
 
 fn committed(line: &str) -> Option<u64> {
     line.split_once("there ").and_then(|(_, n)| n.parse().ok())
+}
+
+const COMPACTING: &str = "CHARTHOUSE_COMPACT";
+const BODIES: u64 = 8_000;
+
+fn compaction(archive: &Path) -> Compaction<'_> {
+    Compaction {
+        from: Bulk::Runs(&["a"]),
+        kinds: &["item"],
+        at_least: 100,
+        archive: Some(archive),
+        anew: false,
+        now: Timestamp(2),
+    }
+}
+
+/// Not a test of its own: compacts, and is killed meanwhile.
+#[test]
+fn a_process_that_compacts() {
+    if let Some(path) = std::env::var_os(COMPACTING) {
+        let path = Path::new(&path);
+        let mut journal = Journal::open(path).unwrap();
+        println!("compacting");
+        journal
+            .compact(&compaction(&path.with_extension("archive")))
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_compaction_that_is_killed_loses_no_body() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole.db");
+    let body = format!("\"{}\"", "x".repeat(600));
+    let one = NewRecord {
+        run: "a",
+        time: Timestamp(1),
+        kind: "item",
+        body: &body,
+    };
+    let mut journal = Journal::open(&whole).unwrap();
+    for _ in 0..BODIES / 1000 {
+        journal.append(&vec![one; 1000]).unwrap();
+    }
+    drop(journal);
+    for kill in 0..14_u64 {
+        let path = folder.path().join(format!("{kill}.db"));
+        let archive = path.with_extension("archive");
+        std::fs::copy(&whole, &path).unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_process_that_compacts", "--nocapture"])
+            .env(COMPACTING, &path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("compacting")));
+        // Chance decides how far it is: no instant is waited for.
+        std::thread::sleep(std::time::Duration::from_millis(kill * 17));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        std::fs::create_dir_all(&archive).unwrap();
+        let mut journal = Journal::open(&path).unwrap();
+        let found = journal.verify_with(&archive).unwrap();
+        let bodies = found.archive.unwrap();
+        assert!(found.ok, "kill {kill}");
+        assert_eq!(
+            (bodies.bodies, bodies.missing, bodies.first_bad),
+            (found.compacted, 0, None)
+        );
+        // Another attempt does the rest.
+        journal.compact(&compaction(&archive)).unwrap();
+        let found = journal.verify_with(&archive).unwrap();
+        assert_eq!((found.ok, found.compacted), (true, BODIES));
+        assert_eq!(found.archive.unwrap().bodies, BODIES);
+        let parts = std::fs::read_dir(&archive).unwrap();
+        assert!(
+            parts
+                .map(|part| part.unwrap().file_name())
+                .all(|name| !name.to_string_lossy().ends_with(".part"))
+        );
+    }
 }
