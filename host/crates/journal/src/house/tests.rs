@@ -164,6 +164,7 @@ fn of_many_that_race_one_gets_it() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_house_has_one_lock_whatever_it_is_called() {
     let (folder, path) = store();
