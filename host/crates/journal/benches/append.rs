@@ -142,7 +142,7 @@ fn long_journal(path: &Path, length: usize) -> Journal {
         "x".repeat(100)
     );
     let record = |n: usize, kind| NewRecord {
-        run: if n % 10 == 0 {
+        run: if n.is_multiple_of(10) {
             &others[n / 10 % OTHERS]
         } else {
             RUN

@@ -40,8 +40,8 @@ pub enum JournalError {
         known: i64,
     },
     /// The end of the records is gone: more had been recorded than are there now.
-    #[error("the journal {} has lost its end: record {} had been written, and there are {found} records now. Put the missing {} back beside it, or restore a copy; to go on without what is lost (its effects may have been done), delete {}",
-        path.display(), recorded, wal(path), witness.display())]
+    #[error("the journal {} has lost its end: record {} had been written, and there are {found} records now. Put back what is missing ({} and {} belong together), or restore a copy; to go on without what is lost (its effects may have been done), delete {}",
+        path.display(), recorded, path.display(), wal(path), witness.display())]
     Shorter {
         /// The file.
         path: PathBuf,

@@ -109,6 +109,18 @@ pub fn confront(
     })
 }
 
+/// Refuse to begin anew where a store has been, before anything is touched: what is written ahead of an empty file would be thrown away.
+pub fn refuse_where_all_is_gone(store: &Path) -> Result<(), JournalError> {
+    let is_empty = std::fs::metadata(store).map_or_else(
+        |error| error.kind() == std::io::ErrorKind::NotFound,
+        |about| about.is_file() && about.len() == 0,
+    );
+    match is_empty {
+        true => confront(store, read(store), 0, |_| Ok(None)),
+        false => Ok(()),
+    }
+}
+
 fn text(Testimony { seq, hash }: Testimony) -> String {
     let whole = format!("{seq:020} {hash}");
     let check = ContentHash::of(whole.as_bytes()).to_string();
