@@ -11,7 +11,7 @@
 //! | room | what it knows |
 //! |---|---|
 //! | `record` | the nouns |
-//! | [`journal`](self) | append, read, find runs, over any store |
+//! | [`journal`](self), `reading` | append, find runs, verify; read, over any store |
 //! | `store` | what a store has to do |
 //! | `sqlite` | the store that there is |
 //! | `chain` | what a record's hash covers |
@@ -36,6 +36,7 @@ mod house;
 mod journal;
 mod lock;
 mod memories;
+mod reading;
 mod record;
 mod schema;
 mod sqlite;
