@@ -254,6 +254,10 @@ impl Desk {
                 "the secret is missing or wrong",
             ));
         }
+        let said = value(&body).ok_or_else(|| {
+            let text = "a body is JSON or text in UTF-8";
+            refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, text)
+        })?;
         let came = Came {
             key: key(headers).ok_or_else(|| {
                 let text = format!("a key is plain text of at most {LONGEST_KEY} characters");
@@ -264,7 +268,7 @@ impl Desk {
                 "method": head.method.as_str(),
                 "path": head.uri.path(),
                 "query": query(head.uri.query().unwrap_or_default()),
-                "body": value(&body)?,
+                "body": said,
             }),
             insist: false,
         };
@@ -307,18 +311,14 @@ async fn read(body: Incoming) -> Result<Bytes, Answer> {
     }
 }
 
-/// What a body says: JSON where it is JSON, else the text.
-fn value(body: &Bytes) -> Result<Value, Answer> {
+/// What a body says: JSON where it is JSON, else the text; `None` where it is neither.
+fn value(body: &Bytes) -> Option<Value> {
     if body.is_empty() {
-        return Ok(Value::Null);
+        return Some(Value::Null);
     }
-    let text = std::str::from_utf8(body).map_err(|_| {
-        refuse(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "a body is JSON or text in UTF-8",
-        )
-    })?;
-    Ok(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())))
+    let text = std::str::from_utf8(body).ok()?;
+    let json = serde_json::from_str(text);
+    Some(json.unwrap_or_else(|_| Value::String(text.to_owned())))
 }
 
 /// The parts of a query, each as text; of those with the same name the last.
