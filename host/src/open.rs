@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::watch;
+use tokio::task::LocalSet;
 use types::{Clock, State};
 
 /// Calls in the sandbox at the same time, in one process of the command line.
@@ -104,6 +105,11 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
     event_loop().map(|runtime| runtime.block_on(future))
 }
 
+/// The same, where tasks that stay on this thread may be begun.
+pub fn block_on_local<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    event_loop().map(|runtime| LocalSet::new().block_on(&runtime, future))
+}
+
 /// An event loop on this thread.
 pub fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
@@ -116,7 +122,7 @@ pub fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
 pub struct Hosted {
     /// Who is asked.
     pub hosting: Rc<dyn Hosting>,
-    /// What makes it turn round: to be waited for beside whatever asks, within a `LocalSet`. It ends when the host has ended.
+    /// What makes it turn round: to be waited for beside whatever asks, in the `LocalSet` in which it was made. It ends when the host has ended.
     pub turning: Pin<Box<dyn Future<Output = Result<(), Failure>>>>,
     /// The definitions, as they are published.
     pub house: watch::Receiver<Arc<House>>,
@@ -125,7 +131,7 @@ pub struct Hosted {
 }
 
 /// Host `house` in this process: takes it, and goes on with whatever was under way. With `live` schedules, kept agents and reloads are seen to as well; without,
-/// only what is asked is done.
+/// only what is asked is done. Called within a `LocalSet`.
 ///
 /// # Errors
 /// When another process has the house, or its journal cannot be opened.
