@@ -155,12 +155,6 @@ pub enum JournalError {
         /// The latest runs, the latest first.
         recent: Vec<String>,
     },
-    /// Another process has the run.
-    #[error("the run `{run}` is under way in another process: end that first")]
-    RunTaken {
-        /// The run.
-        run: String,
-    },
     /// More than one run begins so.
     #[error("`{wanted}` is the beginning of several runs: {}; write more of the id", candidates.join(", "))]
     AmbiguousRun {

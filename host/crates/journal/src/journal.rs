@@ -3,7 +3,6 @@
 use crate::compact::{Compacted, Compaction};
 use crate::error::JournalError;
 use crate::house::{self, HouseLock};
-use crate::lock::{self, RunLock};
 use crate::record::{NewRecord, RecordId, RunSummary};
 use crate::sqlite::SqliteStore;
 use crate::store::{Head, MOST_LISTED, Store};
@@ -92,14 +91,6 @@ impl Journal {
     /// When reading fails.
     pub fn head(&self) -> Result<Head, JournalError> {
         self.store.head()
-    }
-
-    /// Take the run `run` for this process: while the answer lives, no other process can.
-    ///
-    /// # Errors
-    /// [`JournalError::RunTaken`] while another has it, and when the file that stands for it cannot be made.
-    pub fn take_run(&self, run: &str) -> Result<RunLock, JournalError> {
-        lock::take(self.path(), run)
     }
 
     /// Take the whole house for this process, which calls itself `by` (for instance `charthouse serve`): while the answer lives, no other can.

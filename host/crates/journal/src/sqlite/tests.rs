@@ -121,6 +121,9 @@ fn the_quick_ways_say_what_the_plain_ones_say() {
         fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
             self.0.kept(name)
         }
+        fn kept_from(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+            self.0.kept_from(prefix)
+        }
         fn read(&self, scan: Scan<'_>, visit: Visit<'_>) -> Result<(), JournalError> {
             self.0.read(scan, visit)
         }
