@@ -175,6 +175,9 @@ impl Host {
             return Err(store(&error));
         }
         self.follow(&id, taken, BTreeMap::new());
+        if let Some(seat) = self.0.instances.borrow_mut().seats.get_mut(&id) {
+            seat.busy = false;
+        }
         self.pump(&id);
         self.0.changed.notify_one();
         Ok(id)
@@ -279,10 +282,6 @@ impl Host {
             let Some(seat) = instances.seats.get_mut(id) else {
                 return;
             };
-            if seat.busy && seat.jobs.is_empty() {
-                // Whoever began it is done with it.
-                seat.busy = false;
-            }
             if seat.busy || seat.jobs.is_empty() {
                 return;
             }
@@ -568,7 +567,7 @@ impl Host {
 
     /// Bind an agent that is free and fits, if there is any.
     fn offer(&self, id: &Arc<str>, role: &Arc<str>) {
-        if self.0.mode == Mode::Asked || self.0.ending.get() {
+        if self.0.mode != Mode::Live || self.0.ending.get() {
             return;
         }
         let house = self.definitions();
