@@ -40,7 +40,7 @@ impl Run<'_> {
                 .pending
                 .iter()
                 .map(|pending| NewRecord {
-                    run: &self.id,
+                    run: pending.run(&self.id),
                     time: pending.time,
                     kind: pending.kind.name(),
                     body: &pending.body,

@@ -6,12 +6,31 @@ use chart::{Snapshot, StateId};
 use context::{Estimator, ToolOffer};
 use definitions::{AgentDef, ChartBundle, House};
 use policy::Verdict;
-use sandbox::Plugin;
+use sandbox::{Plugin, PluginInfo};
 use serde_json::json;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use types::{ContentHash, ToolName, ToolSchema, ToolSpec};
+use types::{ContentHash, PluginName, ToolName, ToolSchema, ToolSpec};
+
+/// A plugin as far as offering its tools goes: what it says of itself, whether or not it is loaded.
+#[derive(Clone, Copy)]
+pub(crate) struct Described<'a> {
+    /// Its name in the house.
+    pub(crate) name: &'a PluginName,
+    /// What is known of it.
+    pub(crate) info: &'a PluginInfo,
+}
+
+/// What `plugins` say of themselves, in their order.
+pub(crate) fn described(plugins: &[Arc<Plugin>]) -> Vec<Described<'_>> {
+    let plugins = plugins.iter();
+    let described = plugins.map(|plugin| Described {
+        name: plugin.name(),
+        info: plugin.info(),
+    });
+    described.collect()
+}
 
 /// Schemas that were measured before: they stay the same as long as their plugin does.
 #[derive(Default)]
@@ -20,7 +39,7 @@ pub(crate) struct Schemas(RefCell<BTreeMap<(ContentHash, ToolName), ToolOffer>>)
 impl Schemas {
     fn measured(
         &self,
-        plugin: &Plugin,
+        plugin: Described<'_>,
         spec: &ToolSpec,
         name: &ToolName,
         open: bool,
@@ -28,7 +47,7 @@ impl Schemas {
     ) -> ToolOffer {
         let mut known = self.0.borrow_mut();
         let offer = known
-            .entry((plugin.info().hash, name.clone()))
+            .entry((plugin.info.hash, name.clone()))
             .or_insert_with(|| {
                 let schema = ToolSchema {
                     name: name.as_str().into(),
@@ -58,7 +77,7 @@ pub(crate) fn offers(
     house: &House,
     agent: &AgentDef,
     bundle: &ChartBundle,
-    plugins: &[Arc<Plugin>],
+    plugins: &[Described<'_>],
     states: &[StateId],
     signals: &BTreeSet<String>,
     measure: Measure<'_>,
@@ -71,9 +90,9 @@ pub(crate) fn offers(
     let stacks = grants::stacks(house, agent, bundle);
     let mut offers = Vec::new();
     for plugin in plugins {
-        for spec in &plugin.info().tools {
+        for spec in &plugin.info.tools {
             // The probe has checked the name.
-            let Ok(name) = ToolName::new(plugin.name(), &spec.name) else {
+            let Ok(name) = ToolName::new(plugin.name, &spec.name) else {
                 continue;
             };
             if !policy::could_open(&stacks, house.ceiling.as_ref(), &name) {
@@ -89,7 +108,7 @@ pub(crate) fn offers(
             offers.push(
                 measure
                     .schemas
-                    .measured(plugin, spec, &name, open, measure.estimator),
+                    .measured(*plugin, spec, &name, open, measure.estimator),
             );
         }
     }

@@ -50,6 +50,12 @@ pub enum Kind {
     Rested,
     /// The run is over, with the chart's snapshot.
     Ended,
+    /// Files of the house that were not recorded before, and the set of definitions that they belong to.
+    Definitions,
+    /// What a component said of itself, once for each content.
+    PluginDescribed,
+    /// What was gathered for a payload, each text once for each run.
+    Texts,
 }
 
 impl Kind {
@@ -78,6 +84,9 @@ impl Kind {
             Kind::PluginQuarantined => "plugin.quarantined",
             Kind::Rested => "rested",
             Kind::Ended => "ended",
+            Kind::Definitions => "definitions",
+            Kind::PluginDescribed => "plugin.described",
+            Kind::Texts => "texts",
         }
     }
 }
@@ -87,6 +96,8 @@ pub(crate) struct Pending {
     pub(crate) time: Timestamp,
     pub(crate) kind: Kind,
     pub(crate) body: String,
+    /// Whether it belongs to the house, and not to the run that writes it.
+    pub(crate) of_house: bool,
 }
 
 impl Pending {
@@ -96,6 +107,15 @@ impl Pending {
             kind,
             // What is recorded are maps with text keys, which always serialise.
             body: serde_json::to_string(body).unwrap_or_default(),
+            of_house: false,
+        }
+    }
+
+    /// The run that it belongs to, where `own` writes it.
+    pub(crate) fn run<'r>(&self, own: &'r str) -> &'r str {
+        match self.of_house {
+            true => journal::HOUSE_RUN,
+            false => own,
         }
     }
 }
