@@ -125,6 +125,11 @@ pub fn load(root: &Path) -> Result<House, Report> {
     }
 }
 
+/// INTERIM.
+pub fn load_recorded(root: &Path, _files: &[(Arc<str>, String)]) -> Result<House, Report> {
+    load(root)
+}
+
 pub(crate) fn has_errors(walk: &Walk) -> bool {
     walk.findings
         .iter()

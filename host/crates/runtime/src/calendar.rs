@@ -3,7 +3,7 @@
 use types::Timestamp;
 
 /// `2026-11-20T12:30:05Z`.
-pub(crate) fn rfc3339(time: Timestamp) -> String {
+pub fn rfc3339(time: Timestamp) -> String {
     let (year, month, day, rest) = day_and_seconds(time);
     format!(
         "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",

@@ -125,8 +125,9 @@ pub(crate) fn hash(grant: &Grant) -> ContentHash {
 /// What `grant` says of a call of its tool with these `arguments`: of a native command it depends on them.
 pub(crate) fn verdict(grant: &Grant, arguments: &str) -> policy::Verdict {
     match grant.tool.as_str() {
-        policy::EXEC_TOOL => sandbox::exec_argv(arguments)
-            .map_or(policy::Verdict::Deny, |argv| grant.for_command(&argv).verdict),
+        policy::EXEC_TOOL => sandbox::exec_argv(arguments).map_or(policy::Verdict::Deny, |argv| {
+            grant.for_command(&argv).verdict
+        }),
         _ => grant.verdict,
     }
 }

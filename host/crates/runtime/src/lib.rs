@@ -33,6 +33,7 @@ mod permission;
 pub mod record;
 mod recorded;
 mod reload;
+pub mod replay;
 mod request;
 mod resume;
 mod round;
@@ -50,6 +51,7 @@ mod turn;
 mod values;
 
 pub use by_hand::{ByHandError, CALLS_TO_SHADOW, Exchanged, Repin, rollback, swap};
+pub use calendar::rfc3339 as shown_time;
 pub use error::RuntimeError;
 pub use generations::By;
 pub use inbox::{Inbox, Message};

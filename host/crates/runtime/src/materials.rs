@@ -5,8 +5,8 @@
 //! is new in the conversation. Nothing here decides anything: a run that could not record these would go on as well.
 
 use crate::offers::Described;
-use crate::payloads::Basis;
 use crate::payload_hash::PayloadHash;
+use crate::payloads::Basis;
 use crate::record::{Kind, Pending};
 use crate::run::Run;
 use context::{Gathered, GatheredText, Plan};

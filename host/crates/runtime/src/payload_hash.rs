@@ -90,7 +90,12 @@ impl PayloadHash {
 
 /// A schema that was not measured before.
 fn schema(tool: &ToolSchema) -> ContentHash {
-    ToolOffer::measured(tool.clone(), true, context::counter(context::Counting::Estimate)).hash
+    ToolOffer::measured(
+        tool.clone(),
+        true,
+        context::counter(context::Counting::Estimate),
+    )
+    .hash
 }
 
 fn number(hasher: &mut Hasher, number: usize) {
@@ -109,7 +114,9 @@ fn text(hasher: &mut Hasher, text: &Text) {
 /// What of an item goes on the wire, each text after its length.
 fn item(hasher: &mut Hasher, item: &Item) {
     match item {
-        Item::Text { role, text: said, .. } => {
+        Item::Text {
+            role, text: said, ..
+        } => {
             hasher.update(match role {
                 Role::System => b"s",
                 Role::User => b"u",

@@ -59,6 +59,40 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 25] = [
+        Kind::Started,
+        Kind::Said,
+        Kind::Item,
+        Kind::Guard,
+        Kind::Interrupted,
+        Kind::Summary,
+        Kind::Step,
+        Kind::Think,
+        Kind::Reply,
+        Kind::Call,
+        Kind::Permission,
+        Kind::Outcome,
+        Kind::Cost,
+        Kind::Stopped,
+        Kind::Reloaded,
+        Kind::NotReloaded,
+        Kind::Migrated,
+        Kind::PluginSwapped,
+        Kind::PluginRefused,
+        Kind::PluginQuarantined,
+        Kind::Rested,
+        Kind::Ended,
+        Kind::Definitions,
+        Kind::PluginDescribed,
+        Kind::Texts,
+    ];
+
+    /// The kind of that name.
+    pub fn named(word: &str) -> Option<Self> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == word)
+    }
+
     /// The word in the journal.
     pub fn name(self) -> &'static str {
         match self {
