@@ -49,5 +49,7 @@ pub use section::neutralise;
 pub use shape::{Held, Shape, ShapePart};
 pub use shared::{Change, ChunkShare, Parting, Shared};
 pub use summary::{Summary, SummaryWanted};
-pub use template::{TEMPLATE_NAMES, TemplateError, check_template, render_template};
+pub use template::{
+    TEMPLATE_NAMES, TemplateError, check_template, check_template_of, render_template,
+};
 pub use tools::{ToolOffer, Tools};

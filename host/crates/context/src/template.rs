@@ -88,6 +88,16 @@ pub fn render_template(
 /// Everything that can be known to be wrong with a template before it is filled: its syntax, names that will not be there, and what would reach for
 /// another template.
 pub fn check_template(source: &str, name: &str, place: &Place) -> Vec<Finding> {
+    check_template_of(source, name, place, &TEMPLATE_NAMES)
+}
+
+/// The same for a template that is filled from something else and knows `names`, in the form of [`TEMPLATE_NAMES`].
+pub fn check_template_of(
+    source: &str,
+    name: &str,
+    place: &Place,
+    names: &[(&str, &[&str])],
+) -> Vec<Finding> {
     let environment = environment();
     let written = Written {
         source,
@@ -112,7 +122,7 @@ pub fn check_template(source: &str, name: &str, place: &Place) -> Vec<Finding> {
         .undeclared_variables(true)
         .iter()
         .filter(|path| !globals.contains(&path.split('.').next().unwrap_or(path)))
-        .filter_map(|path| unknown_name(path).map(|(name, help)| (path, name, help)))
+        .filter_map(|path| unknown_name(path, names).map(|(name, help)| (path, name, help)))
         .map(|(path, name, help)| {
             let at = scan::find_name(source, path).unwrap_or(0);
             let message = format!("`{name}` is not a name that a template knows");
@@ -125,13 +135,13 @@ pub fn check_template(source: &str, name: &str, place: &Place) -> Vec<Finding> {
     findings
 }
 
-/// The part of `path` that no template knows, with the names there are.
-fn unknown_name(path: &str) -> Option<(String, String)> {
+/// The part of `path` that is not among `names`, with the names there are.
+fn unknown_name(path: &str, names: &[(&str, &[&str])]) -> Option<(String, String)> {
     let mut parts = path.split('.');
     let first = parts.next()?;
-    match TEMPLATE_NAMES.iter().find(|(name, _)| *name == first) {
+    match names.iter().find(|(name, _)| *name == first) {
         None => {
-            let known: Vec<&str> = TEMPLATE_NAMES.iter().map(|(name, _)| *name).collect();
+            let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
             Some((first.to_owned(), format!("known are {}", known.join(", "))))
         }
         Some((_, [])) => None,

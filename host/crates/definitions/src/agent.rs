@@ -1,8 +1,11 @@
 //! Agents: which model, how it thinks, what it sees, what it may do and what it may cost.
 
+mod children;
 mod memory;
 mod model;
+mod roles;
 
+pub use children::Children;
 pub use model::Counting;
 
 use crate::suggest::shown;
@@ -38,6 +41,10 @@ pub struct AgentDef {
     pub plugins: Vec<PluginName>,
     /// The plugins that inspect every item on its way in or out, in this order, each once: keys of `House::plugins`.
     pub guards: Vec<PluginName>,
+    /// The roles of workflows whose offers it takes by itself when it is free, in file order, each once.
+    pub roles: Vec<Marked<Arc<str>>>,
+    /// The agents that it may start; `None` where it may start none.
+    pub children: Option<Children>,
     /// Its layer of policy.
     pub policy: Overlay,
     /// What it may spend.
@@ -100,6 +107,12 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
     let guards = fields
         .take("guards")
         .map_or_else(Vec::new, |n| guards(walk, n));
+    let roles = fields
+        .take("roles")
+        .map_or_else(Vec::new, |n| roles::read(walk, n));
+    let children = fields
+        .take_entry("children")
+        .and_then(|(key, n)| children::read(walk, key, n));
     let memory = fields
         .take("memory")
         .map(|n| memory::read(walk, n))
@@ -144,6 +157,9 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         }
         "summary" | "consolidate" => Some(format!("put it below `memory`: `memory: {{ {key}: … }}`")),
         "guard" => Some("did you mean `guards`?".into()),
+        "role" => Some("did you mean `roles`?".into()),
+        "agents" | "subagents" | "sub_agents" => Some("did you mean `children`?".into()),
+        "depth" | "at_once" | "total" => Some(format!("put it below `children`: `children: {{ {key}: … }}`")),
         _ => None,
     });
     let (name, model, cognition) = (name?, model?, cognition?);
@@ -175,6 +191,8 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
             context,
             plugins: parsed(&plugins),
             guards: parsed(&guards),
+            roles,
+            children,
             policy: overlay,
             budget,
             place: name.place,

@@ -5,6 +5,7 @@
 
 mod action;
 mod bundle;
+mod child;
 mod expression;
 mod invoke;
 mod migrate;
@@ -26,6 +27,7 @@ use types::{ContentHash, Marked, ToolName};
 
 pub(crate) use bundle::compile;
 pub use bundle::{ChartBundle, RoleDef};
+pub use child::ChildDef;
 pub(crate) use expression::expression;
 
 /// What a state says beside its chart.
@@ -42,12 +44,16 @@ pub(crate) struct Draft {
     pub def: ChartDef,
     pub doc: Option<String>,
     pub roles: IndexMap<Arc<str>, RoleDef>,
+    /// The names of all roles that are declared, the faulty ones' too.
+    pub declared: IndexSet<String>,
     pub migrate: MigrateDef,
     pub extras: Vec<Extra>,
     /// Plugins that it names, with what for.
     pub uses: Vec<(Marked<String>, &'static str)>,
     /// Tools that its `invoke`s call.
     pub calls: Vec<ToolName>,
+    /// Agents that its `invoke`s start.
+    pub children: Vec<ChildDef>,
     pub hash: ContentHash,
 }
 
@@ -59,6 +65,7 @@ pub(crate) struct Scope {
     pub extras: Vec<Extra>,
     pub uses: Vec<(Marked<String>, &'static str)>,
     pub calls: Vec<ToolName>,
+    pub children: Vec<ChildDef>,
 }
 
 /// Read the chart that `node` is. `None` when it has no usable name or no states; what is wrong has been reported.
@@ -89,6 +96,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         extras: Vec::new(),
         uses: Vec::new(),
         calls: Vec::new(),
+        children: Vec::new(),
     };
     let states = match fields.need(walk, "states", "this chart", "states: { start: {} }") {
         Some(n) => state::children(walk, &mut scope, n),
@@ -141,10 +149,12 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         name,
         doc,
         roles,
+        declared: scope.roles,
         migrate,
         extras: scope.extras,
         uses: scope.uses,
         calls: scope.calls,
+        children: scope.children,
         hash,
     })
 }

@@ -4,7 +4,8 @@ mod files;
 mod source;
 mod trim;
 
-pub(crate) use files::{file_of, resolve_files};
+pub(crate) use files::{check_text, file_of, resolve_files};
+pub(crate) use source::first_character;
 
 use crate::suggest::shown;
 use crate::tree::Node;

@@ -2,6 +2,7 @@
 //!
 //! Nothing outside the house is read: a symbolic link that leads out is an error, and one that leads round in a circle ends.
 
+use crate::recorded::Recorded;
 use crate::source::reason;
 use crate::suggest::shown;
 use crate::walk::Walk;
@@ -22,6 +23,9 @@ pub(crate) struct Found {
 
 /// All definition files below the folders of `root`, sorted by name. `root` must be canonical.
 pub(crate) fn find(walk: &mut Walk, root: &Path) -> Vec<Found> {
+    if let Some(files) = &walk.recorded {
+        return recorded(files, root);
+    }
     let mut search = Search {
         root,
         found: Vec::new(),
@@ -35,6 +39,29 @@ pub(crate) fn find(walk: &mut Walk, root: &Path) -> Vec<Found> {
         }
     }
     search.found
+}
+
+/// The definition files among those that were recorded, in the same order.
+fn recorded(files: &Recorded, root: &Path) -> Vec<Found> {
+    let is_definition = |name: &str| {
+        let folder = name.split('/').next().unwrap_or_default();
+        FOLDERS.contains(&folder) && is_yaml(Path::new(name))
+    };
+    let mut names: Vec<&String> = files.keys().filter(|name| is_definition(name)).collect();
+    // Directory by directory, as they are listed.
+    names.sort_by_key(|name| Path::new(name.as_str()));
+    names
+        .into_iter()
+        .map(|name| Found {
+            path: root.join(name),
+            shown: name.as_str().into(),
+        })
+        .collect()
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 struct Search<'a> {
@@ -114,12 +141,9 @@ impl Search<'_> {
         if hidden {
             return;
         }
-        let is_yaml = path
-            .extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml");
         match std::fs::metadata(&path) {
             Ok(about) if about.is_dir() => self.directory(walk, &path),
-            _ if !is_yaml => {}
+            _ if !is_yaml(&path) => {}
             _ => {
                 if self.inside(walk, &path).is_some() {
                     let shown = self.shown(&path);

@@ -10,6 +10,7 @@ use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::policy as policy_rules;
 use crate::prices::{self, Prices};
+use crate::serve::{self, ServeDef};
 use crate::suggest::{self, shown};
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
@@ -60,6 +61,8 @@ pub(crate) struct HouseFile {
     pub lock: Option<Lock>,
     pub ceiling: Option<Overlay>,
     pub default_policy: Option<Marked<String>>,
+    /// The names in it are checked when all definitions are known.
+    pub serve: ServeDef,
     /// Every name under `providers` and `plugins`, the faulty entries' too: what is declared but wrong is not also unknown.
     /// `None` where nobody can tell, because the key is misspelt or holds no map.
     pub declared_providers: Option<Vec<String>>,
@@ -130,7 +133,16 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         .take("ceiling")
         .map(|n| policy_rules::overlay(walk, n, "ceiling".into()));
     let default_policy = fields.take("defaults").and_then(|n| defaults(walk, n));
-    fields.finish(walk, "a house");
+    let serve = fields
+        .take("serve")
+        .map(|n| serve::read(walk, n, paths))
+        .unwrap_or_default();
+    fields.finish_with(walk, "a house", |key| match key {
+        "triggers" | "keep" | "restart" | "most_running" | "http" => {
+            Some(format!("put it below `serve`: `serve: {{ {key}: … }}`"))
+        }
+        _ => None,
+    });
     Some(HouseFile {
         name: name.into(),
         store: paths.root().join(store),
@@ -141,6 +153,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         lock: None,
         ceiling,
         default_policy,
+        serve,
         declared_providers,
         declared_plugins,
     })

@@ -1,6 +1,5 @@
 //! What a definition file defines, and how it is read as far as that.
 
-use crate::source;
 use crate::suggest::{self, shown};
 use crate::tree::{self, Node};
 use crate::walk::Walk;
@@ -10,7 +9,7 @@ use types::ContentHash;
 
 /// Read and parse one file; what is wrong has been reported.
 pub(crate) fn parse(walk: &mut Walk, path: &Path, shown: &Arc<str>) -> Option<(Node, ContentHash)> {
-    let source = match source::read(path, shown) {
+    let source = match walk.read(path, shown) {
         Ok(source) => source,
         Err(finding) => {
             walk.push(finding);

@@ -24,18 +24,20 @@ mod plugins;
 mod policy;
 mod prefix;
 mod prices;
+mod recorded;
 mod report;
 mod resolve;
 mod scenario;
 mod schema;
+mod serve;
 mod source;
 mod suggest;
 mod tree;
 mod walk;
 mod window;
 
-pub use crate::agent::{AgentDef, Budget, Counting};
-pub use crate::chart::{ChartBundle, RoleDef};
+pub use crate::agent::{AgentDef, Budget, Children, Counting};
+pub use crate::chart::{ChartBundle, ChildDef, RoleDef};
 pub use crate::edit::{with_plugin, without_plugin};
 pub use crate::house::{PluginDef, Promote};
 pub use crate::kind::Kind;
@@ -49,7 +51,12 @@ pub use crate::plugin_tests::{
 };
 pub use crate::plugins::{HousePlugins, load_plugins};
 pub use crate::prices::Prices;
+pub use crate::recorded::{RecordedFile, load_recorded};
 pub use crate::report::Report;
 pub use crate::scenario::{ScenarioFile, load_scenarios, scenarios_text};
 pub use crate::schema::schema;
+pub use crate::serve::{
+    Cron, FilesOn, HttpOn, Input, Keep, Missed, On, Overlap, Prompt, Restart, Schedule, ServeDef,
+    Starts, Trigger,
+};
 pub use crate::source::Sources;

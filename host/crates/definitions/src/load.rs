@@ -8,8 +8,10 @@ use crate::kind::{Kind, kind, parse};
 use crate::lock::{self, Lock};
 use crate::paths::Paths;
 use crate::prices::Prices;
+use crate::recorded::Kept;
 use crate::report::Report;
 use crate::resolve::{Definitions, policy_file};
+use crate::serve::ServeDef;
 use crate::source::{Sources, reason};
 use crate::tree::Node;
 use crate::walk::Walk;
@@ -50,9 +52,12 @@ pub struct House {
     pub charts: IndexMap<Arc<str>, Arc<ChartBundle>>,
     /// Named policies.
     pub policies: IndexMap<Arc<str>, Arc<Overlay>>,
+    /// What `charthouse serve` starts and when.
+    pub serve: ServeDef,
     /// Every definition file that was read, as shown to people, with its hash.
     pub files: Vec<(Arc<str>, ContentHash)>,
     pub(crate) sources: Sources,
+    pub(crate) kept: Kept,
     pub(crate) lenient: bool,
 }
 
@@ -112,12 +117,23 @@ pub const OWN: &[&str] = &[
 /// Everything that is wrong with any of its files.
 pub fn load(root: &Path) -> Result<House, Report> {
     let mut walk = Walk::default();
-    match load_with(&mut walk, root) {
+    let house = load_with(&mut walk, root);
+    finish(walk, house)
+}
+
+/// `house` with what was found, unless that is too much.
+pub(crate) fn finish(walk: Walk, house: Option<House>) -> Result<House, Report> {
+    match house {
         Some(house) if !has_errors(&walk) => {
+            let kept = Kept {
+                recorded: walk.recorded,
+                ..walk.kept
+            };
             let report = Report::new(walk.findings, walk.sources);
             Ok(House {
                 warnings: report.findings,
                 sources: report.sources,
+                kept,
                 ..house
             })
         }
@@ -171,6 +187,11 @@ pub(crate) fn directory(walk: &mut Walk, root: &Path) -> Option<PathBuf> {
 
 pub(crate) fn load_with(walk: &mut Walk, root: &Path) -> Option<House> {
     let root = directory(walk, root)?;
+    load_from(walk, root)
+}
+
+/// The house in `root`, which is its full name.
+pub(crate) fn load_from(walk: &mut Walk, root: PathBuf) -> Option<House> {
     let paths = Paths::new(root);
     let mut definitions = Definitions::default();
     let mut house_file = read_house(walk, &paths, &mut definitions);
@@ -192,7 +213,12 @@ pub(crate) fn read_house(
     let path = paths.root().join("house.yaml");
     let shown: Arc<str> = "house.yaml".into();
     let at = Place::new(shown.clone(), 1, 1);
-    match path.canonicalize() {
+    // What was recorded lay in the house.
+    let real = match walk.is_recorded() {
+        true => Ok(path.clone()),
+        false => path.canonicalize(),
+    };
+    match real {
         Ok(real) if !real.starts_with(paths.root()) => {
             walk.error(
                 &at,

@@ -97,6 +97,9 @@ impl Paths {
         may_be_missing: bool,
     ) -> Option<PathBuf> {
         let path = self.root.join(text);
+        if walk.is_recorded() {
+            return Some(path);
+        }
         let complaint = match std::fs::metadata(&path) {
             Err(error) if may_be_missing && error.kind() == ErrorKind::NotFound => {
                 return Some(path);
@@ -114,6 +117,16 @@ impl Paths {
         None
     }
 
+    /// The directory `text`, relative to the house or absolute, as it really is where it is there already. Absolute.
+    pub fn directory(&self, walk: &Walk, text: &str) -> PathBuf {
+        let path = self.root.join(text);
+        let real = match walk.is_recorded() {
+            true => None,
+            false => path.canonicalize().ok(),
+        };
+        real.unwrap_or_else(|| plain(&path))
+    }
+
     /// The reference with its path, if it has one, made absolute.
     pub fn secret(&self, reference: SecretRef) -> SecretRef {
         match reference {
@@ -129,7 +142,11 @@ impl Paths {
         file: &Marked<String>,
         example: &str,
     ) -> Option<PathBuf> {
-        match self.inside(Path::new(file.as_str())) {
+        let written = Path::new(file.as_str());
+        if walk.is_recorded() {
+            return Some(self.root.join(plain(written)));
+        }
+        match self.inside(written) {
             Ok(path) => Some(path),
             Err(complaint) => {
                 walk.error(
@@ -196,6 +213,12 @@ impl Paths {
             return None;
         }
         let beside = self.beside(&file.place.file);
+        if let Some(files) = &walk.recorded {
+            let names = [plain(&beside.join(written)), plain(written)];
+            let names = names.map(|name| name.to_string_lossy().into_owned());
+            let found = names.iter().find(|name| files.contains_key(*name));
+            return Some(found.unwrap_or(&names[0]).clone());
+        }
         let candidates = [
             self.root.join(beside).join(written),
             self.root.join(written),
@@ -234,7 +257,19 @@ impl Paths {
             return None;
         }
         match relative.to_str() {
-            Some(relative) => Some(relative.to_owned()),
+            Some(relative) => {
+                // Under a link it is looked for by the link's name, where the disk cannot be asked what that leads to.
+                let linked = candidates
+                    .iter()
+                    .filter_map(|path| Some(plain(path.strip_prefix(&self.root).ok()?)))
+                    .find(|name| self.root.join(name).canonicalize().ok().as_ref() == Some(&found));
+                if let Some(name) = linked.as_ref().and_then(|name| name.to_str())
+                    && name != relative
+                {
+                    walk.kept.named.insert(name.into(), found.clone());
+                }
+                Some(relative.to_owned())
+            }
             None => {
                 walk.error(
                     &file.place,
@@ -245,4 +280,19 @@ impl Paths {
             }
         }
     }
+}
+
+/// `path` without `.` and `..`, where that can be told from the path alone.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if plain.file_name().is_some() => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }

@@ -1,5 +1,8 @@
 //! The definitions of a house by name: each name defined once, every name that is used defined somewhere.
 
+mod children;
+mod roles;
+
 use crate::agent;
 use crate::chart;
 use crate::context::{file_of, resolve_files};
@@ -10,6 +13,8 @@ use crate::load::{ANSWERS, House};
 use crate::paths::Paths;
 use crate::policy as policy_rules;
 use crate::prefix::{self, Changes};
+use crate::recorded::Kept;
+use crate::serve::{Others, check_names};
 use crate::source::Sources;
 use crate::suggest::shown;
 use crate::tree::Node;
@@ -125,10 +130,10 @@ impl Definitions {
             kind.key(),
             shown(name)
         );
-        let what = if kind == Kind::Policy {
-            "the house has the policies"
-        } else {
-            "the house has the charts"
+        let what = match kind {
+            Kind::Policy => "the house has the policies",
+            Kind::Agent => "the house has the agents",
+            Kind::House | Kind::Chart => "the house has the charts",
         };
         walk.error(
             place,
@@ -142,7 +147,7 @@ impl Definitions {
     pub fn check(
         mut self,
         walk: &mut Walk,
-        house: Option<(HouseFile, ContentHash)>,
+        mut house: Option<(HouseFile, ContentHash)>,
         paths: &Paths,
     ) -> Option<House> {
         let agents = std::mem::take(&mut self.agents);
@@ -160,6 +165,14 @@ impl Definitions {
         }
         for draft in &agents {
             self.check_cognition(walk, draft, &charts, house.as_ref().map(|(house, _)| house));
+        }
+        if let Some((house, _)) = &mut house {
+            self.check_serve(walk, house, &agents, &charts, &policies, paths);
+        }
+        children::look(walk, &self, &agents, &charts);
+        // What is missing may stand in a file that could not be read.
+        if !self.unread {
+            roles::look(walk, &agents, &charts);
         }
         let changes: HashMap<&str, Changes<'_>> = charts
             .iter()
@@ -186,7 +199,9 @@ impl Definitions {
                 Some((name, Arc::new(chart::compile(walk, draft, paths)?)))
             })
             .collect();
-        if let Some((house, _)) = &house {
+        if let Some((house, _)) = &house
+            && !walk.is_recorded()
+        {
             let of_agents = agents.values().map(|agent| &agent.context.chunks);
             let of_states = charts.values().flat_map(|chart| &chart.context);
             let texts = of_agents.chain(of_states).flatten().filter_map(file_of);
@@ -217,8 +232,10 @@ impl Definitions {
             agents,
             charts,
             policies,
+            serve: house.serve,
             files: self.files,
             sources: Sources::default(),
+            kept: Kept::default(),
             lenient: false,
         })
     }
@@ -260,6 +277,42 @@ impl Definitions {
                 );
             }
         }
+    }
+
+    /// Check the names under `serve`, and find where its files lie.
+    fn check_serve(
+        &self,
+        walk: &mut Walk,
+        house: &mut HouseFile,
+        agents: &[agent::Draft],
+        charts: &[chart::Draft],
+        policies: &[PolicyDraft],
+        paths: &Paths,
+    ) {
+        let mut serve = std::mem::take(&mut house.serve);
+        let default = house.default_policy.as_ref().and_then(|name| {
+            let named = policies.iter().find(|draft| draft.name.value == name.value);
+            named.map(|draft| &draft.overlay)
+        });
+        let others = Others {
+            known: &|walk, kind, name, place| self.known(walk, kind, name, place),
+            chart: &|name| {
+                let found = charts.iter().find(|chart| chart.name.as_str() == name);
+                found.map(|chart| chart.def.kind)
+            },
+            mounts: &|name| {
+                let agent = agents
+                    .iter()
+                    .find(|draft| name.is_some_and(|name| *draft.agent.name == *name));
+                let own = agent.map(|draft| &draft.agent.policy);
+                own.into_iter()
+                    .chain(default)
+                    .chain(&house.ceiling)
+                    .collect()
+            },
+        };
+        check_names(walk, &mut serve, &others, paths);
+        house.serve = serve;
     }
 
     fn check_plugins(
@@ -350,7 +403,8 @@ fn advise(
     house: Option<&HouseFile>,
     paths: &Paths,
 ) {
-    if walk.in_order(&draft.agent.place.file) {
+    // Advice is for whoever can follow it, and needs what is on the disk.
+    if walk.in_order(&draft.agent.place.file) && !walk.is_recorded() {
         let chart = charts.get(&*draft.agent.cognition);
         prefix::look(walk, &draft.agent, chart, paths.root());
         let provider = draft.providers.first();

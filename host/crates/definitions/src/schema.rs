@@ -8,6 +8,7 @@ mod chart;
 mod context;
 mod house;
 mod policy;
+mod serve;
 #[cfg(test)]
 mod tests;
 

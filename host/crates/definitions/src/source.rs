@@ -87,16 +87,17 @@ impl Sources {
 /// The text of a chunk may be longer than a definition, but not than the largest window several times over.
 const MAX_CHUNK_BYTES: u64 = 16 * 1024 * 1024;
 
+const DEFINITION_HELP: &str = "definitions are small; long texts belong in a file of their own that a chunk names with `file:`";
+const CHUNK_HELP: &str = "no window holds so much: name a file with less, or let a context plugin choose what is sent of it";
+
 /// A file's text, or what is wrong with it. `shown` is how people know the file.
 pub(crate) fn read(path: &Path, shown: &Arc<str>) -> Result<Text, Finding> {
-    let help = "definitions are small; long texts belong in a file of their own that a chunk names with `file:`";
-    read_within(path, shown, MAX_FILE_BYTES, help)
+    read_within(path, shown, MAX_FILE_BYTES, DEFINITION_HELP)
 }
 
 /// The same of a file that a chunk sends as it is.
 pub(crate) fn read_chunk(path: &Path, shown: &Arc<str>) -> Result<Text, Finding> {
-    let help = "no window holds so much: name a file with less, or let a context plugin choose what is sent of it";
-    read_within(path, shown, MAX_CHUNK_BYTES, help)
+    read_within(path, shown, MAX_CHUNK_BYTES, CHUNK_HELP)
 }
 
 /// A file of at most `limit` bytes; `help` says what to do with a larger one.
@@ -122,14 +123,28 @@ fn read_within(path: &Path, shown: &Arc<str>, limit: u64, help: &str) -> Result<
     File::open(path)
         .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
         .map_err(unreadable)?;
+    of_within(&bytes, shown, limit, help)
+}
+
+/// The text of a definition that is `bytes`, or what is wrong with it.
+pub(crate) fn of(bytes: &[u8], shown: &Arc<str>) -> Result<Text, Finding> {
+    of_within(bytes, shown, MAX_FILE_BYTES, DEFINITION_HELP)
+}
+
+/// The same of the text of a chunk.
+pub(crate) fn of_chunk(bytes: &[u8], shown: &Arc<str>) -> Result<Text, Finding> {
+    of_within(bytes, shown, MAX_CHUNK_BYTES, CHUNK_HELP)
+}
+
+fn of_within(bytes: &[u8], shown: &Arc<str>, limit: u64, help: &str) -> Result<Text, Finding> {
     if bytes.len() as u64 > limit {
         return Err(Finding::error(
-            &start,
+            &Place::new(shown.clone(), 1, 1),
             format!("this file is larger than {} MiB", limit >> 20),
             help,
         ));
     }
-    decode(&bytes, shown)
+    decode(bytes, shown)
 }
 
 /// What was read: the text without a byte order mark, and whatever is wrong with its encoding.

@@ -3,6 +3,7 @@
 //! A walker that meets something wrong reports it and goes on with what it has, so that one run shows all that is wrong. It knows no kind of
 //! definition; what it knows is how to say that a value is missing, of the wrong shape, or under a key nobody asked for.
 
+use crate::recorded::{Kept, Recorded};
 use crate::source::Sources;
 use crate::suggest::{self, shown};
 use crate::tree::{Key, Kind, Node, Typed};
@@ -20,6 +21,10 @@ const LONGEST_MESSAGE: usize = 400;
 pub(crate) struct Walk {
     pub findings: Vec<Finding>,
     pub sources: Sources,
+    /// What a house is read from instead of the disk, by paths relative to it.
+    pub recorded: Option<Recorded>,
+    /// What was read so far.
+    pub kept: Kept,
     /// Files of templates that were looked at: many chunks may name the same one.
     pub templates: HashSet<Arc<str>>,
     /// Files of chunks that were looked at.

@@ -1,6 +1,6 @@
 //! A compiled chart together with what its states say beside it.
 
-use super::{Draft, silent, unraised};
+use super::{ChildDef, Draft, silent, unraised};
 use crate::context::resolve_files;
 use crate::paths::Paths;
 use crate::walk::Walk;
@@ -26,6 +26,8 @@ pub struct ChartBundle {
     pub roles: IndexMap<Arc<str>, RoleDef>,
     /// Tools that its `invoke`s call, in file order.
     pub calls: Vec<ToolName>,
+    /// Agents that its `invoke`s start, in file order.
+    pub children: Vec<ChildDef>,
     /// How running instances of the version before become instances of this one.
     pub migrate: MigrateDef,
     /// What the chart is for.
@@ -88,6 +90,7 @@ pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<Ch
         role: vec![None; states],
         roles: draft.roles,
         calls: draft.calls,
+        children: draft.children,
         migrate: draft.migrate,
         doc: draft.doc,
         place: draft.name.place,

@@ -1,6 +1,6 @@
 //! `invoke`: the activities that the host runs while a state is active.
 
-use super::{Scope, action, expression};
+use super::{Scope, action, child, expression};
 use crate::agent::doc;
 use crate::suggest::shown;
 use crate::tree::Node;
@@ -12,21 +12,24 @@ use types::{Marked, ToolName};
 #[derive(Clone, Copy, PartialEq)]
 enum Activity {
     /// Thinking: nothing.
-    Agent,
+    Thought,
     /// `tool` and `arguments`.
     Plugin,
     /// `question`.
     Ask,
+    /// `agent`, and what the child is told.
+    Child,
 }
 
-const KNOWN: [(&str, Activity); 5] = [
-    ("think", Activity::Agent),
-    ("act", Activity::Agent),
-    ("turn", Activity::Agent),
+const KNOWN: [(&str, Activity); 6] = [
+    ("think", Activity::Thought),
+    ("act", Activity::Thought),
+    ("turn", Activity::Thought),
     ("plugin", Activity::Plugin),
     ("ask", Activity::Ask),
+    ("agent", Activity::Child),
 ];
-const LATER: [&str; 3] = ["recall", "consolidate", "agent"];
+const LATER: [&str; 2] = ["recall", "consolidate"];
 const EXAMPLE: &str =
     "{ activity: plugin, params: { tool: fs.read, arguments: { path: notes.md } } }";
 
@@ -60,6 +63,14 @@ fn one(walk: &mut Walk, scope: &mut Scope, node: &Node) -> Option<InvokeDef> {
             );
             return None;
         }
+        if activity == Activity::Child {
+            walk.error(
+                &node.place,
+                "`agent` needs to know which agent to start",
+                format!("write it as `{}`", child::EXAMPLE),
+            );
+            return None;
+        }
         def.what = InvokeWhat::Activity(walk.marked(node, "an activity")?);
         return Some(def);
     }
@@ -68,7 +79,8 @@ fn one(walk: &mut Walk, scope: &mut Scope, node: &Node) -> Option<InvokeDef> {
     doc(walk, &mut fields);
     // Whoever writes these means an activity, and hears how it is written.
     let meant = [
-        "plugin", "ask", "turn", "think", "act", "tool", "question", "chart", "src", "name", "type",
+        "plugin", "ask", "agent", "turn", "think", "act", "tool", "question", "chart", "src",
+        "name", "type",
     ];
     let named = match meant.iter().any(|key| node.get(key).is_some()) {
         true => fields.take("activity"),
@@ -90,10 +102,11 @@ fn one(walk: &mut Walk, scope: &mut Scope, node: &Node) -> Option<InvokeDef> {
         "tool" if node.get("activity").is_none() => {
             Some(format!("a tool is called so: `{EXAMPLE}`"))
         }
-        "tool" | "arguments" | "question" => {
+        "tool" | "arguments" | "question" | "prompt" | "deadline" | "budget" => {
             Some(format!("put it below `params`: `params: {{ {key}: … }}`"))
         }
         "plugin" => Some(format!("a tool is called so: `{EXAMPLE}`")),
+        "agent" => Some(format!("a child agent is started so: `{}`", child::EXAMPLE)),
         "ask" => Some("write `{ activity: ask, params: { question: … } }`".into()),
         "turn" | "think" | "act" => Some(format!("write `activity: {key}`")),
         "chart" | "src" | "workflow" => Some(
@@ -109,17 +122,23 @@ fn one(walk: &mut Walk, scope: &mut Scope, node: &Node) -> Option<InvokeDef> {
     });
     let (activity, name) = activity?;
     match (activity, params) {
-        (Activity::Agent, Some((key, _))) => walk.error(
+        (Activity::Thought, Some((key, _))) => walk.error(
             &key.place,
             format!("`{}` takes no `params`", *name),
             "what the model is told comes from the context map and the state's `context`",
         ),
-        (Activity::Agent | Activity::Ask, None) => {}
+        (Activity::Thought | Activity::Ask, None) => {}
         (Activity::Plugin, None) => walk.error(
             &node.place,
             "`plugin` needs to know which tool to call",
             "add `params: { tool: fs.read, arguments: { path: notes.md } }`",
         ),
+        (Activity::Child, None) => walk.error(
+            &node.place,
+            "`agent` needs to know which agent to start",
+            "add `params: { agent: NAME, prompt: { expr: data.task } }`",
+        ),
+        (Activity::Child, Some((_, n))) => def.params = child::params(walk, scope, n),
         (Activity::Plugin, Some((_, n))) => def.params = plugin(walk, scope, n),
         (Activity::Ask, Some((_, n))) => def.params = ask(walk, n),
     }
@@ -132,7 +151,7 @@ fn activity(walk: &mut Walk, scope: &Scope, node: &Node) -> Option<Activity> {
         walk.error(
             &node.place,
             format!("the activity `{name}` is not available in this version"),
-            "use `turn`, `think`, `act`, `plugin` or `ask`",
+            "use `turn`, `think`, `act`, `plugin`, `agent` or `ask`",
         );
         return None;
     }
@@ -148,7 +167,15 @@ fn activity(walk: &mut Walk, scope: &Scope, node: &Node) -> Option<Activity> {
         return None;
     }
     let activity = walk.word(node, "an activity", &KNOWN)?;
-    if activity == Activity::Agent && scope.kind == ChartKind::Workflow {
+    if activity == Activity::Child && scope.kind == ChartKind::Workflow {
+        walk.error(
+            &node.place,
+            "a workflow starts no agents itself",
+            "give the state a `role`: whoever is bound in that role does the work",
+        );
+        return None;
+    }
+    if activity == Activity::Thought && scope.kind == ChartKind::Workflow {
         walk.error(
             &node.place,
             "a workflow does not think itself",

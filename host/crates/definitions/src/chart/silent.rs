@@ -7,7 +7,7 @@ use ::chart::{InvokeWhat, StateDef, StateKind};
 use types::{Marked, Place};
 
 /// Activities that end by themselves, each with `<name>.done`. A question ends when a person answers, which is an event of its own.
-pub(super) const ENDING: [&str; 4] = ["turn", "think", "act", "plugin"];
+pub(super) const ENDING: [&str; 5] = ["turn", "think", "act", "plugin", "agent"];
 
 /// Warn of every activity in the chart `root` whose end no state around it listens to. What is returned are the places of events that were said to be
 /// slips.
@@ -22,7 +22,7 @@ fn visit<'d>(
     walk: &mut Walk,
     state: &'d StateDef,
     around: &mut Vec<&'d StateDef>,
-    heard: [bool; 4],
+    heard: [bool; ENDING.len()],
     slips: &mut Vec<Place>,
 ) {
     for invoke in &state.invoke {

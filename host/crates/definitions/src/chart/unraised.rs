@@ -26,9 +26,14 @@ const HOST: [&str; 10] = [
     "budget.exhausted",
 ];
 /// What it raises in an agent's chart only.
-const COGNITION: [&str; 2] = ["work.assigned", "work.withdrawn"];
+const COGNITION: [&str; 4] = [
+    "work.assigned",
+    "work.withdrawn",
+    "tool.uncertain",
+    "error.agent",
+];
 /// What it raises in a workflow only.
-const WORKFLOW: [&str; 1] = ["role.done"];
+const WORKFLOW: [&str; 2] = ["role.done", "role.detached"];
 
 /// Warn of every event that `def` listens to and nobody raises, except at the places `said`, where that has been said already.
 pub(super) fn look(walk: &mut Walk, def: &ChartDef, said: &[Place]) {

@@ -3,7 +3,7 @@
 use crate::paths::Paths;
 use crate::source;
 use crate::walk::Walk;
-use context::{ChunkDef, Source, Template, check_template};
+use context::{ChunkDef, Source, TEMPLATE_NAMES, Template, check_template_of};
 use std::sync::Arc;
 use types::{Marked, Place};
 
@@ -14,7 +14,7 @@ pub(crate) fn resolve_files(walk: &mut Walk, chunks: &mut [ChunkDef], paths: &Pa
             Source::File(file) => text_file(walk, file, paths),
             Source::Template(Template::File(file)) => template_file(walk, file, paths),
             Source::Template(Template::Inline(text)) => {
-                template(walk, text, &chunk.id, &text.place);
+                check_text(walk, text, &chunk.id, &text.place, None);
             }
             _ => {}
         }
@@ -46,7 +46,8 @@ fn text_file(walk: &mut Walk, file: &mut Marked<String>, paths: &Paths) {
     if !walk.texts.insert(shown.clone()) {
         return;
     }
-    match source::read_chunk(&paths.root().join(file.as_str()), &shown) {
+    let path = paths.root().join(file.as_str());
+    match walk.read_named(&path, &shown, source::read_chunk) {
         Err(finding) => walk.push(finding),
         Ok(text) => {
             if let Some(broken) = text.broken {
@@ -65,7 +66,8 @@ fn template_file(walk: &mut Walk, file: &mut Marked<String>, paths: &Paths) {
     if !walk.templates.insert(shown.clone()) {
         return;
     }
-    let text = match source::read(&paths.root().join(file.as_str()), &shown) {
+    let path = paths.root().join(file.as_str());
+    let text = match walk.read_named(&path, &shown, source::read) {
         Ok(text) => text,
         Err(finding) => {
             walk.push(finding);
@@ -75,22 +77,41 @@ fn template_file(walk: &mut Walk, file: &mut Marked<String>, paths: &Paths) {
     walk.sources.add(shown.clone(), text.text.clone());
     match text.broken {
         Some(broken) => walk.push(broken),
-        None => template(walk, &text.text, &shown, &Place::new(shown.clone(), 1, 1)),
+        None => check_text(
+            walk,
+            &text.text,
+            &shown,
+            &Place::new(shown.clone(), 1, 1),
+            None,
+        ),
     }
 }
 
-/// Complain of what is wrong with `text`, which is called `name` and begins at `place`.
-fn template(walk: &mut Walk, text: &str, name: &str, place: &Place) {
-    let findings = check_template(text, name, place);
+/// Names that a template knows, each with its parts.
+type Names<'a> = &'a [(&'a str, &'a [&'a str])];
+
+/// Complain of what is wrong with the template `text`, which is called `name` and begins at `place`. It knows `names`; `None` is what chunks know.
+pub(crate) fn check_text(
+    walk: &mut Walk,
+    text: &str,
+    name: &str,
+    place: &Place,
+    names: Option<Names<'_>>,
+) {
+    let findings = check_template_of(text, name, place, names.unwrap_or(&TEMPLATE_NAMES));
     let as_written = findings.is_empty() || stands_at(walk, text, place);
     for mut finding in findings {
         if !as_written {
             finding.place = place.clone();
         }
         if finding.help.is_empty() {
-            finding.help =
-                "a template is Jinja: `{{ agent.name }}`, `{% if 'act' in states %}…{% endif %}`"
-                    .into();
+            finding.help = match names {
+                None => {
+                    "a template is Jinja: `{{ agent.name }}`, `{% if 'act' in states %}…{% endif %}`"
+                }
+                Some(_) => "a template is Jinja: `{{ trigger.name }}`",
+            }
+            .into();
         }
         walk.push(finding);
     }

@@ -134,7 +134,7 @@ fn template(walk: &mut Walk, node: &Node) -> Option<Template> {
 }
 
 /// Where the text of the scalar `node` begins, so that a complaint about a template points into it.
-fn first_character(node: &Node) -> Place {
+pub(crate) fn first_character(node: &Node) -> Place {
     let mut place = node.place.clone();
     if node
         .scalar()

@@ -2,7 +2,6 @@
 
 use crate::load::OWN;
 use crate::paths::Paths;
-use crate::source;
 use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::Walk;
@@ -14,7 +13,10 @@ pub(super) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<Signer
     let text = walk.text(node, "`signed_by`")?;
     let help = "name the author's public key, for instance `signed_by: keys/ada.pub`";
     let path = paths.file(walk, text, &node.place, help)?;
-    let real = path.canonicalize().ok();
+    let real = match walk.is_recorded() {
+        true => Some(path.clone()),
+        false => path.canonicalize().ok(),
+    };
     let inside = real
         .as_deref()
         .and_then(|real| real.strip_prefix(paths.root()).ok());
@@ -31,7 +33,7 @@ pub(super) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<Signer
         return None;
     }
     let file: Arc<str> = text.into();
-    let read = source::read(&path, &file).map_err(|finding| finding.message);
+    let read = walk.read(&path, &file).map_err(|finding| finding.message);
     let key = read.and_then(|read| PublicKey::parse(&read.text).map_err(str::to_owned));
     match key {
         Ok(key) => Some(Signer {

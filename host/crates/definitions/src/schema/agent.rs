@@ -40,6 +40,13 @@ pub(super) fn agent() -> (Value, Definitions) {
                     map_chunk(),
                 ),
             ),
+            ("roles", super::serve::roles()),
+            (
+                "children",
+                super::serve::children(money(
+                    "US dollars that they and all below them may cost together, in the whole life of a run.",
+                )),
+            ),
             ("payload", payload()),
             (
                 "policy",

@@ -3,7 +3,7 @@
 use super::context::state_chunk;
 use super::policy::overlay;
 use super::{
-    DURATION, Definitions, as_written, doc, duration, either, list, name, named, object,
+    DURATION, Definitions, as_written, doc, duration, either, list, money, name, named, object,
     one_or_more, reference, text, truth, version, words,
 };
 use serde_json::{Value, json};
@@ -348,7 +348,38 @@ fn invoke() -> Value {
             json!({ "description": "The question; `{ expr: … }` is a computed one.", "type": ["string", "object"] }),
         )],
     );
-    let activities = || words("What runs.", &["think", "act", "turn", "plugin", "ask"]);
+    let computed = |what: &str| {
+        let computed = object(
+            "a computed parameter",
+            "Computed.",
+            &["expr"],
+            [("expr", reference("expression"))],
+        );
+        either(what, [text(what), computed])
+    };
+    let budget = object(
+        "the budget of a child agent",
+        "What it may cost.",
+        &["usd"],
+        [("usd", money("US dollars, in its whole life."))],
+    );
+    let child = object(
+        "`params` of a child agent",
+        "An agent to start and what it is told.",
+        &["agent"],
+        [
+            ("agent", computed("The agent's name.")),
+            ("prompt", computed("What it is told.")),
+            ("budget", budget),
+            ("deadline", duration("How long it may take.", "10m")),
+        ],
+    );
+    let activities = || {
+        words(
+            "What runs.",
+            &["think", "act", "turn", "plugin", "ask", "agent"],
+        )
+    };
     let whole = object(
         "`invoke`",
         "An activity with what it is given.",
@@ -356,7 +387,10 @@ fn invoke() -> Value {
         [
             ("activity", activities()),
             ("id", name("By which the state knows it.")),
-            ("params", either("What it is given.", [call, question])),
+            (
+                "params",
+                either("What it is given.", [call, question, child]),
+            ),
             (
                 "autoforward",
                 truth("Whether every event of the chart is passed on to it."),

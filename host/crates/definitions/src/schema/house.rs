@@ -60,6 +60,7 @@ pub(super) fn house() -> (Value, Definitions) {
                     [("policy", name("The policy beneath every agent's."))],
                 ),
             ),
+            ("serve", super::serve::serve()),
         ],
     );
     (house, Definitions::new())

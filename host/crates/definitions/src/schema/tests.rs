@@ -105,6 +105,23 @@ fn what_the_schema_can_know_to_be_wrong_is_not_valid() {
             Kind::Chart,
             "chart: a\nstates: { b: { entry: [{ raise: x, log: y }] } }",
         ),
+        (
+            Kind::House,
+            "house: a\nserve: { triggers: { b: { agent: c } } }",
+        ),
+        (
+            Kind::House,
+            "house: a\nserve: { triggers: { b: { agent: c, every: 1m, cron: \"@daily\" } } }",
+        ),
+        (
+            Kind::House,
+            "house: a\nserve: { triggers: { b: { agent: c, every: 1m, input: {} } } }",
+        ),
+        (Kind::House, "house: a\nserve: { http: 7070 }"),
+        (
+            Kind::Chart,
+            "chart: a\nstates: { b: { invoke: { activity: agent, params: { prompt: x } } } }",
+        ),
         (Kind::Policy, "policy: a\ntools: [{ permit: x }]"),
         (Kind::Policy, "policy: a\nlimits: { memory: 64 }"),
     ] {
