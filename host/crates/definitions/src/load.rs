@@ -141,11 +141,6 @@ pub(crate) fn finish(walk: Walk, house: Option<House>) -> Result<House, Report> 
     }
 }
 
-/// INTERIM.
-pub fn load_recorded(root: &Path, _files: &[(Arc<str>, String)]) -> Result<House, Report> {
-    load(root)
-}
-
 pub(crate) fn has_errors(walk: &Walk) -> bool {
     walk.findings
         .iter()

@@ -186,19 +186,20 @@ fn news(
     news.keep(all);
     let name = format!("{KEPT}definitions/{set}");
     if !is_recorded(journal, &name) {
-        let files: Vec<RecordedFile> = files_of(house)
-            .map(|mut file| {
-                let name = format!("{KEPT}file/{}", file.hash);
-                match is_recorded(journal, &name) {
-                    true => file.text = None,
-                    false if file.text.is_some() => news.keep(name),
-                    false => {}
-                }
-                file
-            })
-            .collect();
+        let (mut files, mut keys) = files_of(house);
+        for file in files.iter_mut().chain(&mut keys) {
+            let name = format!("{KEPT}file/{}", file.hash);
+            match is_recorded(journal, &name) {
+                true => file.text = None,
+                false if file.text.is_some() => news.keep(name),
+                false => {}
+            }
+        }
         news.keep(name);
-        let body = json!({ "set": set, "files": files });
+        let mut body = json!({ "set": set, "files": files });
+        if !keys.is_empty() {
+            body["keys"] = json!(keys);
+        }
         news.records.push((Kind::Definitions, body));
     }
     for plugin in plugins {
@@ -214,16 +215,29 @@ fn news(
     news
 }
 
-/// The files that `house` was loaded from. One that has been changed since has no text; the set with the change is recorded once it is loaded.
-fn files_of(house: &House) -> impl Iterator<Item = RecordedFile> + '_ {
-    house.files.iter().map(|(file, hash)| {
-        let text = std::fs::read_to_string(house.root.join(&**file)).ok();
+/// The definitions of `house` in the order in which they were read, and the keys that they name. What chunks name is recorded as it is sent.
+fn files_of(house: &House) -> (Vec<RecordedFile>, Vec<RecordedFile>) {
+    let recordable = house.recordable();
+    let find = |name: &str, hash: Option<ContentHash>| {
+        let file = recordable.iter().find(|file| &*file.name == name);
         RecordedFile {
-            file: file.clone(),
-            hash: *hash,
-            text: text.filter(|text| ContentHash::of(text.as_bytes()) == *hash),
+            file: name.into(),
+            hash: hash
+                .or(file.map(|file| file.hash))
+                .unwrap_or_else(|| ContentHash::of(b"")),
+            // What a definition is loaded from is text.
+            text: file.and_then(|file| String::from_utf8(file.bytes.to_vec()).ok()),
         }
-    })
+    };
+    let files = house
+        .files
+        .iter()
+        .map(|(name, hash)| find(name, Some(*hash)));
+    let signers = house.plugins.values();
+    let signers = signers.filter_map(|plugin| plugin.component.signer.as_ref());
+    let keys: BTreeSet<&str> = signers.map(|signer| &*signer.file).collect();
+    let keys = keys.into_iter().map(|key| find(key, None));
+    (files.collect(), keys.collect())
 }
 
 impl Materials {

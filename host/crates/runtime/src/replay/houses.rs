@@ -30,6 +30,8 @@ pub(super) struct Houses {
 struct DefinitionsRecord {
     set: ContentHash,
     files: Vec<RecordedFile>,
+    #[serde(default)]
+    keys: Vec<RecordedFile>,
 }
 
 #[derive(Deserialize)]
@@ -67,7 +69,7 @@ impl Houses {
             let what = format!("the set {} is not made of these files", read.set.short());
             self.damaged.push((record.seq.0, what));
         }
-        for file in &read.files {
+        for file in read.files.iter().chain(&read.keys) {
             let Some(text) = &file.text else {
                 continue;
             };
@@ -79,7 +81,8 @@ impl Houses {
                 self.damaged.push((record.seq.0, what));
             }
         }
-        let files = read.files.into_iter().map(|file| (file.file, file.hash));
+        let files = read.files.into_iter().chain(read.keys);
+        let files = files.map(|file| (file.file, file.hash));
         self.sets.insert(read.set, files.collect());
     }
 
@@ -112,11 +115,11 @@ impl Houses {
             .sets
             .get(&set)
             .ok_or("its definitions are not recorded")?;
-        let mut texts = Vec::with_capacity(files.len());
+        let mut texts = BTreeMap::new();
         for (file, hash) in files {
             let text = self.texts.get(hash);
             let text = text.ok_or_else(|| format!("{file} is not recorded as it was"))?;
-            texts.push((file.clone(), text.clone()));
+            texts.insert(file.to_string(), text.clone().into_bytes());
         }
         definitions::load_recorded(root, &texts).map_err(|report| {
             format!(
