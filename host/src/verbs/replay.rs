@@ -3,10 +3,12 @@
 use crate::cli::Replay;
 use crate::exit::{Failure, NOT_SO};
 use crate::{open, print};
-use runtime::replay::{ReplayReport, Replayed, Stand, Verdict};
+use journal::PluginState;
+use runtime::replay::{ComponentReport, ReplayReport, Replayed, Stand, Verdict};
 use serde_json::{Value, json};
 use std::fmt::Write;
-use types::{Item, Payload, Role};
+use std::sync::Arc;
+use types::{Item, Payload, Role, State};
 
 /// Longest of what is recorded and of what came that a line shows, in characters.
 const EXCERPT: usize = 400;
@@ -23,6 +25,9 @@ pub fn run(options: &Replay) -> Result<u8, Failure> {
         return all(&journal, options.json);
     };
     let run = journal.find_run(wanted)?;
+    if options.plugins {
+        return with_plugins(&journal, &run, options);
+    }
     let Replayed { report, stand } = runtime::replay::replay(&journal, &run, options.until)?;
     if options.until.is_some() {
         match options.json {
@@ -33,6 +38,63 @@ pub fn run(options: &Replay) -> Result<u8, Failure> {
     }
     tell(&report, options.json)?;
     Ok(code(&report))
+}
+
+/// The same, with the components called again.
+fn with_plugins(journal: &journal::Journal, run: &str, options: &Replay) -> Result<u8, Failure> {
+    let own = options.house.house.join(".charthouse");
+    let state: Arc<dyn State> = Arc::new(PluginState::new(journal.path()));
+    let sandbox = open::sandbox(own.join("cache"), Some(state));
+    let (report, components) = open::block_on(runtime::replay::replay_components(
+        journal, run, &sandbox, &own,
+    ))??;
+    let (different, explained) = components.different();
+    match options.json {
+        true => {
+            let mut body = report_json(&report);
+            body["components"] = json!(components);
+            print::json(&body)?;
+        }
+        false => print::out(&(report_text(&report) + &components_text(&components)))?,
+    }
+    let same = different + explained == 0;
+    Ok(if same { code(&report) } else { NOT_SO })
+}
+
+fn components_text(components: &ComponentReport) -> String {
+    let (different, explained) = components.different();
+    let same = components.calls.len() - different - explained;
+    let mut text = format!(
+        "  called again: {} calls, {same} came to the same for the same fuel\n",
+        components.calls.len()
+    );
+    // Writing to a String cannot fail.
+    for call in components.calls.iter().filter(|call| !call.same) {
+        let _ = writeln!(
+            text,
+            "  record {}: {} came to something else{}\n    recorded: {} (fuel {})\n    came:     {} (fuel {})",
+            call.record,
+            call.tool,
+            call.because
+                .as_ref()
+                .map_or_else(String::new, |why| format!("; {why}")),
+            excerpt(&call.expected.answer),
+            call.expected.fuel,
+            excerpt(&call.came.answer),
+            call.came.fuel,
+        );
+    }
+    for skipped in &components.not_called {
+        let _ = writeln!(
+            text,
+            "  not called again: {} calls, the first is record {}: {}",
+            skipped.count, skipped.first, skipped.why
+        );
+    }
+    for note in &components.notes {
+        let _ = writeln!(text, "  {note}");
+    }
+    text
 }
 
 fn all(journal: &journal::Journal, json: bool) -> Result<u8, Failure> {

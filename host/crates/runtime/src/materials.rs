@@ -141,9 +141,56 @@ pub(crate) fn set_of<'f>(files: impl IntoIterator<Item = (&'f str, ContentHash)>
     ContentHash::of(all.as_bytes())
 }
 
-/// The set of definitions that `house` was loaded from.
-fn set(house: &House) -> ContentHash {
-    set_of(house.files.iter().map(|(file, hash)| (&**file, *hash)))
+/// The files that a house was loaded from, as they are recorded.
+struct Files {
+    /// Its definitions, in the order in which they were read.
+    definitions: Vec<RecordedFile>,
+    /// What they name and what bears on them: keys with their text, and texts of chunks by their names alone, because those are recorded as they are sent.
+    named: Vec<RecordedFile>,
+}
+
+impl Files {
+    fn of(house: &House) -> Self {
+        let mut recordable = house.recordable();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+        let signers = house.plugins.values();
+        let signers = signers.filter_map(|plugin| plugin.component.signer.as_ref());
+        let keys: BTreeSet<&str> = signers.map(|signer| &*signer.file).collect();
+        let definitions = house.files.iter().map(|(name, hash)| {
+            let at = recordable.iter().position(|file| file.name == *name);
+            let file = at.map(|at| recordable.swap_remove(at));
+            RecordedFile {
+                file: name.clone(),
+                hash: *hash,
+                text: file.and_then(|file| text(&file.bytes)),
+            }
+        });
+        let definitions = definitions.collect();
+        recordable.sort_by(|one, other| one.name.cmp(&other.name));
+        let named = recordable.into_iter().map(|file| {
+            let is_key = keys.contains(&*file.name);
+            RecordedFile {
+                hash: if is_key { file.hash } else { nothing() },
+                text: is_key.then(|| text(&file.bytes)).flatten(),
+                file: file.name,
+            }
+        });
+        Files {
+            definitions,
+            named: named.collect(),
+        }
+    }
+
+    /// The hash that names the set.
+    fn set(&self) -> ContentHash {
+        let all = self.definitions.iter().chain(&self.named);
+        set_of(all.map(|file| (&*file.file, file.hash)))
+    }
+}
+
+/// The hash of a file of which nothing but its name matters.
+pub(crate) fn nothing() -> ContentHash {
+    ContentHash::of(b"")
 }
 
 /// What is to be recorded, and what is to be kept with it.
@@ -186,8 +233,11 @@ fn news(
     news.keep(all);
     let name = format!("{KEPT}definitions/{set}");
     if !is_recorded(journal, &name) {
-        let (mut files, mut keys) = files_of(house);
-        for file in files.iter_mut().chain(&mut keys) {
+        let Files {
+            mut definitions,
+            mut named,
+        } = Files::of(house);
+        for file in definitions.iter_mut().chain(&mut named) {
             let name = format!("{KEPT}file/{}", file.hash);
             match is_recorded(journal, &name) {
                 true => file.text = None,
@@ -196,9 +246,9 @@ fn news(
             }
         }
         news.keep(name);
-        let mut body = json!({ "set": set, "files": files });
-        if !keys.is_empty() {
-            body["keys"] = json!(keys);
+        let mut body = json!({ "set": set, "files": definitions });
+        if !named.is_empty() {
+            body["named"] = json!(named);
         }
         news.records.push((Kind::Definitions, body));
     }
@@ -213,31 +263,6 @@ fn news(
         }
     }
     news
-}
-
-/// The definitions of `house` in the order in which they were read, and the keys that they name. What chunks name is recorded as it is sent.
-fn files_of(house: &House) -> (Vec<RecordedFile>, Vec<RecordedFile>) {
-    let recordable = house.recordable();
-    let find = |name: &str, hash: Option<ContentHash>| {
-        let file = recordable.iter().find(|file| &*file.name == name);
-        RecordedFile {
-            file: name.into(),
-            hash: hash
-                .or(file.map(|file| file.hash))
-                .unwrap_or_else(|| ContentHash::of(b"")),
-            // What a definition is loaded from is text.
-            text: file.and_then(|file| String::from_utf8(file.bytes.to_vec()).ok()),
-        }
-    };
-    let files = house
-        .files
-        .iter()
-        .map(|(name, hash)| find(name, Some(*hash)));
-    let signers = house.plugins.values();
-    let signers = signers.filter_map(|plugin| plugin.component.signer.as_ref());
-    let keys: BTreeSet<&str> = signers.map(|signer| &*signer.file).collect();
-    let keys = keys.into_iter().map(|key| find(key, None));
-    (files.collect(), keys.collect())
 }
 
 impl Materials {
@@ -306,7 +331,7 @@ impl Run<'_> {
     pub(crate) fn record_definitions(&mut self, house: &Arc<House>) -> ContentHash {
         let set = match &self.materials.house {
             Some((known, set)) if Arc::ptr_eq(known, house) => *set,
-            _ => set(house),
+            _ => Files::of(house).set(),
         };
         self.materials.house = Some((house.clone(), set));
         let plugins = crate::offers::described(&self.plugins);

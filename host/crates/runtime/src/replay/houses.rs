@@ -2,7 +2,7 @@
 
 use super::report::ReplayReport;
 use crate::RuntimeError;
-use crate::materials::{RecordedFile, set_of};
+use crate::materials::{RecordedFile, nothing, set_of};
 use crate::record::Kind;
 use definitions::House;
 use journal::{Journal, Record, Which};
@@ -31,7 +31,7 @@ struct DefinitionsRecord {
     set: ContentHash,
     files: Vec<RecordedFile>,
     #[serde(default)]
-    keys: Vec<RecordedFile>,
+    named: Vec<RecordedFile>,
 }
 
 #[derive(Deserialize)]
@@ -63,13 +63,14 @@ impl Houses {
     }
 
     fn take_set(&mut self, record: &Record, read: DefinitionsRecord) {
-        let files = read.files.iter().map(|file| (&*file.file, file.hash));
+        let files = read.files.iter().chain(&read.named);
+        let files = files.map(|file| (&*file.file, file.hash));
         self.checked += 1;
         if set_of(files) != read.set {
             let what = format!("the set {} is not made of these files", read.set.short());
             self.damaged.push((record.seq.0, what));
         }
-        for file in read.files.iter().chain(&read.keys) {
+        for file in read.files.iter().chain(&read.named) {
             let Some(text) = &file.text else {
                 continue;
             };
@@ -81,7 +82,7 @@ impl Houses {
                 self.damaged.push((record.seq.0, what));
             }
         }
-        let files = read.files.into_iter().chain(read.keys);
+        let files = read.files.into_iter().chain(read.named);
         let files = files.map(|file| (file.file, file.hash));
         self.sets.insert(read.set, files.collect());
     }
@@ -117,9 +118,10 @@ impl Houses {
             .ok_or("its definitions are not recorded")?;
         let mut texts = BTreeMap::new();
         for (file, hash) in files {
-            let text = self.texts.get(hash);
+            let text = self.texts.get(hash).map(String::as_str);
+            let text = text.or((*hash == nothing()).then_some(""));
             let text = text.ok_or_else(|| format!("{file} is not recorded as it was"))?;
-            texts.insert(file.to_string(), text.clone().into_bytes());
+            texts.insert(file.to_string(), text.as_bytes().to_vec());
         }
         definitions::load_recorded(root, &texts).map_err(|report| {
             format!(

@@ -76,15 +76,10 @@ impl World<'_> {
                     came: format!("{}{came}", again.hash),
                 });
             }
-            Ok(again) if again.report != body["context"] => {
-                let told = body["context"].to_string();
-                self.differs(seq, "account", told, again.report.to_string());
+            Ok(again) => {
+                self.compare(seq, "account", &body["context"], &again.report);
+                self.compare(seq, "account", &body["shape"], &json!(again.shape));
             }
-            Ok(again) if json!(again.shape) != body["shape"] => {
-                let told = body["shape"].to_string();
-                self.differs(seq, "account", told, json!(again.shape).to_string());
-            }
-            Ok(_) => {}
         }
     }
 
@@ -114,6 +109,15 @@ impl World<'_> {
         };
         let plan = planned.plan(&made_of.parameters);
         let gathered = self.gathered(&plan, &made_of.needs)?;
+        if self.jobs.is_some() {
+            let names = planned.states.iter();
+            let names = names.map(|state| planned.bundle.chart.state(*state).id.to_string());
+            let names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
+            self.asked_for(effect, (&plan, &gathered), &names);
+        }
+        let Some((snapshot, _)) = &self.snapshot else {
+            return Err("nothing is recorded of the chart before it".into());
+        };
         let measure = Measure {
             somebody_answers: made_of.somebody,
             schemas: &self.schemas,

@@ -3,20 +3,25 @@
 //! Nothing is asked of a model, no component runs and no file is read: definitions, what components said of themselves and all texts come out of the journal.
 //! The payloads are made by the functions that the run made them with, the steps by the chart's own `step`, the grants by the one resolver.
 
+mod again;
 mod calls;
 mod conversation;
 mod houses;
 mod inference;
+mod part;
 mod report;
 mod stand;
 mod world;
 
+pub use again::{CalledAgain, ComponentReport};
 pub use report::{Compared, Difference, NotCompared, ReplayReport, Verdict};
 pub use stand::{Activity, Stand, Timer};
 
 use crate::RuntimeError;
 use houses::Houses;
 use journal::{Journal, Which};
+use sandbox::Sandbox;
+use std::path::Path;
 use world::World;
 
 /// A run that was executed again.
@@ -34,6 +39,27 @@ pub struct Replayed {
 pub fn replay(journal: &Journal, run: &str, until: Option<u64>) -> Result<Replayed, RuntimeError> {
     let houses = Houses::read(journal)?;
     replay_with(journal, &houses, run, until)
+}
+
+/// Execute the run `run` again, and call its components again as well, in `sandbox`; copies of what they can write to are made below `own`, the house's own
+/// directory.
+///
+/// # Errors
+/// As [`replay`].
+pub async fn replay_components(
+    journal: &Journal,
+    run: &str,
+    sandbox: &Sandbox,
+    own: &Path,
+) -> Result<(ReplayReport, ComponentReport), RuntimeError> {
+    let houses = Houses::read(journal)?;
+    let mut world = World::new(&houses, run);
+    world.jobs = Some(Vec::new());
+    journal.each(Which::Run(run), |record| world.take(&record))?;
+    let jobs = world.jobs.take().unwrap_or_default();
+    let report = world.finish().report;
+    let components = again::call_again(sandbox, own, run, jobs).await;
+    Ok((report, components))
 }
 
 /// Execute every run of the house again, in the order in which they began, and hand each report to `see`.

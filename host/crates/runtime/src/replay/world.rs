@@ -1,7 +1,9 @@
 //! The fold: one record after the other, each executed again where it says what was done, and taken as it is where it says what happened.
 
+use super::again::Job;
 use super::conversation::Conversation;
 use super::houses::{Houses, damaged};
+use super::part;
 use super::report::{Difference, ReplayReport};
 use super::stand::Spent;
 use super::{Replayed, Stand};
@@ -61,6 +63,8 @@ pub(super) struct World<'h> {
     pub(super) told: Json,
     pub(super) bound: Option<Json>,
     pub(super) time: Timestamp,
+    /// What components were asked, where they are to be called again.
+    pub(super) jobs: Option<Vec<Job>>,
 }
 
 impl<'h> World<'h> {
@@ -91,6 +95,7 @@ impl<'h> World<'h> {
             told: Json::Null,
             bound: None,
             time: Timestamp(0),
+            jobs: None,
         }
     }
 
@@ -131,8 +136,10 @@ impl<'h> World<'h> {
                 self.spent.began(&body, "call");
                 self.call(seq, &body);
             }
+            Kind::Permission => self.permitted(&body),
             Kind::Outcome => {
                 self.spent.ended(&body);
+                self.outcome(&body);
                 self.talk.came_back(&body);
             }
             Kind::Said => self.talk.said(&body),
@@ -176,6 +183,18 @@ impl<'h> World<'h> {
         });
     }
 
+    /// Compare what is recorded with what came, and tell where they first part.
+    pub(super) fn compare(&mut self, record: u64, what: &'static str, told: &Json, came: &Json) {
+        if let Some((path, told, came)) = part::first(told, came) {
+            self.differs(
+                record,
+                what,
+                format!("{path}: {told}"),
+                format!("{path}: {came}"),
+            );
+        }
+    }
+
     /// What of the run's components is described.
     pub(super) fn described(&self) -> Result<Vec<Described<'_>>, String> {
         let described = self.plugins.iter().map(|(name, hash)| {
@@ -204,9 +223,7 @@ impl<'h> World<'h> {
             let (agent, chart) = (&force.agent, &force.bundle.chart);
             let loaded = json!({ "agent": agent.hash, "chart": chart.hash() });
             let told = json!({ "agent": body["agent"]["hash"], "chart": body["chart"]["hash"] });
-            if loaded != told {
-                self.differs(seq, "definitions", told.to_string(), loaded.to_string());
-            }
+            self.compare(seq, "definitions", &told, &loaded);
             if let Ok(counting) = Counting::new(None, agent, []) {
                 self.estimator = counting.estimator();
                 self.talk.measure(self.estimator);
@@ -321,9 +338,7 @@ impl<'h> World<'h> {
         let effects: Vec<chart::Effect> = self.effects.drain().collect();
         let came = json!({ "configuration": configuration, "effects": effects });
         let told = json!({ "configuration": body["configuration"], "effects": body["effects"] });
-        if came != told {
-            self.differs(seq, what, told.to_string(), came.to_string());
-        }
+        self.compare(seq, what, &told, &came);
     }
 
     fn begin(&mut self, force: &Force, body: &Json) -> Result<(), String> {
@@ -366,10 +381,7 @@ impl<'h> World<'h> {
             Json::Null => None,
             told => {
                 let due = snapshot.take_due(time);
-                let came = json!(due);
-                if came != *told {
-                    self.differs(seq, "timer", told.to_string(), came.to_string());
-                }
+                self.compare(seq, "timer", told, &json!(due));
                 due.or_else(|| serde_json::from_value(told.clone()).ok())
             }
         };
@@ -410,11 +422,7 @@ impl<'h> World<'h> {
         match moved {
             Ok((moved, migration)) => {
                 self.snapshot = Some((moved, to.clone()));
-                let came = json!(migration);
-                if came != body["migration"] {
-                    let told = body["migration"].to_string();
-                    self.differs(seq, "migration", told, came.to_string());
-                }
+                self.compare(seq, "migration", &body["migration"], &json!(migration));
                 self.compare_step(seq, "migration", body);
                 self.stands(seq, body);
             }
@@ -444,10 +452,7 @@ impl<'h> World<'h> {
         };
         self.report.compared.snapshots += 1;
         let came = json!(snapshot.save(&of.chart));
-        if came != body["snapshot"] {
-            let told = body["snapshot"].to_string();
-            self.differs(seq, "snapshot", told, came.to_string());
-        }
+        self.compare(seq, "snapshot", &body["snapshot"], &came);
     }
 
     fn gathered_texts(&mut self, seq: u64, new: RecordedTexts) {
