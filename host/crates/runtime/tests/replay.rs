@@ -1,15 +1,16 @@
 //! Journals of whole runs, executed again: the same as they stand, and different as soon as one record says something else, whoever made the chain good again.
 
 use charthouse_runtime::replay::{ReplayReport, Verdict, replay};
-use charthouse_runtime::{Asked, Inbox, Message, RunRequest, Services, run};
+use charthouse_runtime::{Asked, Inbox, Message, RunEvent, RunRequest, Services, run};
 use futures_util::stream;
 use journal::{Journal, NewRecord, Record, Which};
 use sandbox::{Compiler, Sandbox, Settings};
 use serde_json::{Value as Json, json};
+use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 use types::{
@@ -117,11 +118,19 @@ fn talk(directory: &Path, lines: &[&str], resume: Option<String>) -> (Journal, S
         clock,
         rng: Arc::new(Seven),
     };
-    let lines: Vec<Message> = lines
-        .iter()
-        .map(|line| Message::Said((*line).into()))
-        .collect();
-    let inbox: Inbox = Box::pin(stream::iter(lines));
+    let (says, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let inbox: Inbox = Box::pin(stream::poll_fn(move |context| heard.poll_recv(context)));
+    let lines: VecDeque<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+    let speaker = Mutex::new(Some((lines, says)));
+    let observer = move |event: &RunEvent| {
+        let mut speaker = speaker.lock().unwrap();
+        if let (RunEvent::Rest { .. }, Some((lines, says))) = (event, speaker.as_mut()) {
+            match lines.pop_front() {
+                Some(line) => says.send(Message::Said(line)).unwrap(),
+                None => *speaker = None,
+            }
+        }
+    };
     let request = RunRequest {
         agent: "a".into(),
         prompt: None,
@@ -144,7 +153,7 @@ fn talk(directory: &Path, lines: &[&str], resume: Option<String>) -> (Journal, S
             &services,
             &mut journal,
             request,
-            Arc::new(|_| {}),
+            Arc::new(observer),
             Box::pin(stream::pending()),
             std::future::pending(),
         ))
@@ -162,21 +171,24 @@ fn rechained(
     let _ = fs::remove_file(&path);
     let mut other = Journal::open(&path).unwrap();
     let mut edited = 0;
+    let mut all = Vec::new();
     journal
-        .each(Which::All, |record| {
-            let body = edit(&record)
-                .inspect(|_| edited += 1)
-                .map(|body| body.to_string());
-            let body = body.unwrap_or_else(|| record.body.clone());
-            other.append(&[NewRecord {
-                run: &record.run,
-                time: record.time,
-                kind: &record.kind,
-                body: &body,
-            }])?;
+        .each(Which::All, |mut record| {
+            if let Some(body) = edit(&record) {
+                edited += 1;
+                record.body = body.to_string();
+            }
+            all.push(record);
             Ok::<_, journal::JournalError>(())
         })
         .unwrap();
+    let records = all.iter().map(|record| NewRecord {
+        run: &record.run,
+        time: record.time,
+        kind: &record.kind,
+        body: &record.body,
+    });
+    other.append(&records.collect::<Vec<_>>()).unwrap();
     assert!(edited > 0, "nothing was changed");
     assert!(other.verify().unwrap().ok);
     other
@@ -300,11 +312,14 @@ fn a_record_that_says_something_else_is_found() {
             body["effects"][0]["activity"] = json!("think")
         }),
     );
-    found(
-        "timer",
-        None,
-        &change("step", 2, |body| body["due"]["due"] = json!(5)),
-    );
+    found("timer", None, &|record| {
+        let mut step = body(record);
+        let fired = record.kind == "step" && !step["due"].is_null();
+        fired.then(|| {
+            step["due"]["due"] = json!(5);
+            step
+        })
+    });
     found(
         "snapshot",
         None,
@@ -312,11 +327,14 @@ fn a_record_that_says_something_else_is_found() {
             body["snapshot"]["data"]["share"] = json!(0.03)
         }),
     );
-    found(
-        "item",
-        None,
-        &change("item", 0, |body| body["item"]["text"] = json!("come")),
-    );
+    found("item", None, &|record| {
+        let mut item = body(record);
+        let said = record.kind == "item" && item["item"]["provenance"] == "human";
+        said.then(|| {
+            item["item"]["text"] = json!("come");
+            item
+        })
+    });
     found(
         "item",
         None,
@@ -325,7 +343,9 @@ fn a_record_that_says_something_else_is_found() {
     found(
         "payload",
         Some("history"),
-        &change("item", 2, |body| body["item"]["text"] = json!("yes, done")),
+        &change("item", 0, |body| {
+            body["item"]["text"] = json!("[You are free.]")
+        }),
     );
     found(
         "text",
@@ -458,7 +478,7 @@ fn where_it_stood_is_known_after_every_record() {
         }
         if stand.configuration == ["two"] {
             assert_eq!(stand.data["rounds"], 1);
-            assert_eq!(stand.timers[0].event, "after.1");
+            assert_eq!(stand.timers[0].event, "timer.two.1ms");
         }
         if record.kind == "think" {
             assert_eq!(stand.activities[0].activity, "turn");
@@ -470,15 +490,9 @@ fn where_it_stood_is_known_after_every_record() {
             );
         }
     }
-    assert_eq!(
-        seen,
-        [
-            vec![],
-            vec!["one".to_owned()],
-            vec!["two".into()],
-            vec!["three".into()],
-            vec!["done".into()]
-        ]
-    );
+    let seen: Vec<String> = seen.iter().map(|states| states.join(" ")).collect();
+    // It stood still in `two` while its timer ran: whoever speaks to it then has it begin anew.
+    let expected = ["", "one", "two", "one", "two", "three", "done"];
+    assert_eq!(seen, expected);
     assert!(replay(&journal, "nobody", None).is_err());
 }

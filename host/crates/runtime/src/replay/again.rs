@@ -120,6 +120,11 @@ pub(super) async fn call_again(
     let aside = sandbox.aside();
     let mut ready: Vec<(Job, Arc<Plugin>, Recorded)> = Vec::new();
     for mut job in jobs {
+        let ran = |outcome: &Outcome| outcome.wall_us > 0 || outcome.fuel > 0;
+        if job.outcome.as_ref().is_some_and(|outcome| !ran(outcome)) {
+            // It was not let through, so there is nothing to be done again.
+            continue;
+        }
         match make_ready(sandbox, run, &mut job) {
             Ok((plugin, recorded)) => ready.push((job, plugin, recorded)),
             Err(why) => report.skips(job.record, why),
@@ -181,9 +186,8 @@ fn make_ready(
     run: &str,
     job: &mut Job,
 ) -> Result<(Arc<Plugin>, Recorded), String> {
-    let outcome = job.outcome.as_ref().ok_or("it has no outcome on record")?;
-    if outcome.wall_us == 0 && outcome.fuel == 0 {
-        return Err("it was not let through, so nothing ran".into());
+    if job.outcome.is_none() {
+        return Err("what it came to is not on record".into());
     }
     if matches!(job.asked, Question::Context { asked: None, .. }) {
         return Err("the payload that it was asked for was not sent".into());

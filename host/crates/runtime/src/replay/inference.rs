@@ -8,7 +8,6 @@ use crate::payloads::Basis;
 use context::{Calibrated, CalibrationReport, Gathered, Held, Plan, Said, Shape, ShapePart, Tools};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use std::sync::Arc;
 use types::{ContentHash, ModelParameters};
 
 /// What a payload was made of, beside what the other records say.
@@ -236,11 +235,8 @@ fn parting(told: Option<&Shape>, came: &Shape) -> (Option<String>, String, Strin
         }
         // A shape names a stretch of the conversation by its place in it, not by what it says.
         None => {
-            let history = |part: &&ShapePart| matches!(part.held, Held::History { .. });
-            let part = came.parts.iter().find(history);
-            let chunk = part.map(|part: &ShapePart| Arc::clone(&part.chunk).to_string());
-            let what = ", with the same items in the conversation, which read otherwise";
-            (chunk, String::new(), what.into())
+            let what = ", of the same parts: an item of the conversation or a parameter is another, or the record is";
+            (None, String::new(), what.into())
         }
     }
 }
