@@ -2,7 +2,9 @@
 
 use crate::exit::{Failure, PROVIDER, USAGE};
 use definitions::House;
+use runtime::host::{Refused, RefusedCode, Whom};
 use runtime::{Ask, Asked};
+use std::cell::RefCell;
 use std::sync::Arc;
 use types::{ContentHash, Model, ModelParameters, ProviderConfig, ProviderKind};
 
@@ -96,6 +98,31 @@ impl Asking {
                 .collect(),
         })
     }
+}
+
+/// Whom every agent of a house asks, for a host of many: those who ask the same provider share it, with its connections and its limits.
+pub fn whom() -> Whom {
+    let opened: RefCell<Vec<Asked>> = RefCell::default();
+    Box::new(move |house, agent| {
+        let asking = Asking {
+            agent: agent.to_owned(),
+            provider: None,
+            model: None,
+        };
+        let asked = asking.open_again(house, &opened.borrow());
+        let asked = asked.map_err(|failure| {
+            let help = "mend the agent's `model` or the house's `providers`; `charthouse check` says what is wrong";
+            Refused::new(RefusedCode::Provider, failure.message(), help)
+        })?;
+        let mut opened = opened.borrow_mut();
+        opened.retain(|known| !asked.iter().any(|new| same(known, new)));
+        opened.extend(asked.iter().cloned());
+        Ok((asked, asking.again()))
+    })
+}
+
+fn same(one: &Asked, other: &Asked) -> bool {
+    one.identity == other.identity && one.parameters.provider == other.parameters.provider
 }
 
 fn provider<'a>(house: &'a House, name: &str) -> Result<&'a ProviderConfig, Failure> {

@@ -1,18 +1,26 @@
 //! What can be typed. Every verb has an example; `docs/cli.md` is generated from this.
 
+mod agents;
 mod generations;
+mod journal;
 mod memory;
 mod new;
 mod plugin;
 mod replay;
+mod serve;
 mod supply;
+mod workflow;
 
+pub use agents::{AgentsVerb, At};
 pub use generations::{PluginRollback, PluginShadow, PluginSwap};
+pub use journal::{ExportFormat, Filters, JournalExport, JournalShow, JournalVerb, JournalWhy};
 pub use memory::{MemoryAdd, MemoryList, MemoryVerb};
 pub use new::{NewPlugin, NewVerb};
 pub use plugin::PluginTest;
 pub use replay::Replay;
+pub use serve::{Doctor, Serve};
 pub use supply::{DevOption, PluginAdd, PluginPin, PluginRemove, PluginRestore, PluginUpdate};
+pub use workflow::WorkflowVerb;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -47,7 +55,7 @@ pub enum Verb {
     Check(Check),
     /// Run an agent
     #[command(
-        after_help = "Examples:\n  charthouse run surveyor\n  charthouse run coder \"Fix the failing test\" --provider local\n  charthouse run surveyor --json | tail -1"
+        after_help = "Examples:\n  charthouse run surveyor\n  charthouse run coder \"Fix the failing test\" --provider local\n  charthouse run surveyor --json | tail -1\n  charthouse run --resume"
     )]
     Run(Run),
     /// Talk with an agent on the terminal
@@ -58,6 +66,30 @@ pub enum Verb {
         after_help = "Examples:\n  charthouse chat coder\n  charthouse chat coder --resume latest\n  echo \"What is here?\" | charthouse chat assistant"
     )]
     Chat(Chat),
+    /// Serve a house: host its agents and workflows, until told to end
+    ///
+    /// What the house keeps up is started, schedules and triggers fire, and `agents` and `workflow` reach it over a socket that only its owner may use. SIGTERM and
+    /// Ctrl-C end it: what is under way may finish, the rest is written down and gone on with at the next start. Once more ends it at once, which loses nothing
+    /// either.
+    #[command(
+        after_help = "Examples:\n  charthouse serve\n  charthouse serve --house my-house --json\n  charthouse serve --stop"
+    )]
+    Serve(Serve),
+    /// See and steer what a daemon hosts
+    #[command(subcommand)]
+    Agents(AgentsVerb),
+    /// See and steer instances of workflows
+    ///
+    /// Where no daemon serves the house, these do it by themselves.
+    #[command(subcommand)]
+    Workflow(WorkflowVerb),
+    /// Check that this machine has what a house needs
+    ///
+    /// Exits with 1 where something is missing without which agents cannot run.
+    #[command(
+        after_help = "Examples:\n  charthouse doctor\n  charthouse doctor --house my-house --json\n  charthouse doctor --systemd > ~/.config/systemd/user/charthouse-my-house.service"
+    )]
+    Doctor(Doctor),
     /// Begin something of one's own
     #[command(subcommand)]
     New(NewVerb),
@@ -73,7 +105,7 @@ pub enum Verb {
     /// See what policy grants and which rule decided
     #[command(subcommand)]
     Policy(PolicyVerb),
-    /// Read and verify the record of what happened
+    /// Read, explain, export and verify the record of what happened
     #[command(subcommand)]
     Journal(JournalVerb),
     /// Execute a run again from its records, and prove that it comes out the same
@@ -151,13 +183,22 @@ pub struct Check {
 #[derive(Args, Clone)]
 pub struct Run {
     /// The agent's name
-    pub agent: String,
+    pub agent: Option<String>,
     /// What to say to it first
     pub prompt: Option<String>,
+    /// Go on with a run that stopped, however it stopped: its id or the beginning of one; the latest where none is named
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest")]
+    pub resume: Option<String>,
     #[command(flatten)]
     pub house: HouseOption,
     #[command(flatten)]
     pub pins: DevOption,
+    /// Give it a role of this instance of a workflow
+    #[arg(long, value_name = "INSTANCE", requires = "role")]
+    pub bind: Option<String>,
+    /// The role that it takes there
+    #[arg(long, value_name = "ROLE", requires = "bind")]
+    pub role: Option<String>,
     /// Ask this provider of the house instead of the agent's own
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,
@@ -493,32 +534,6 @@ pub enum PolicyVerb {
         #[command(flatten)]
         house: HouseOption,
         /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Subcommand)]
-pub enum JournalVerb {
-    /// Tell what happened in a run; without one, list the runs
-    #[command(
-        after_help = "Examples:\n  charthouse journal show\n  charthouse journal show latest\n  charthouse journal show 20261120-1104 --json"
-    )]
-    Show {
-        /// A run's id or the beginning of one, or `latest`
-        run: Option<String>,
-        #[command(flatten)]
-        house: HouseOption,
-        /// Print records as JSON lines
-        #[arg(long)]
-        json: bool,
-    },
-    /// Check that no record was changed, removed or added
-    #[command(after_help = "Example:\n  charthouse journal verify --json")]
-    Verify {
-        #[command(flatten)]
-        house: HouseOption,
-        /// Print {"ok", "records", "first_bad"}
         #[arg(long)]
         json: bool,
     },

@@ -3,6 +3,7 @@
 use crate::print;
 use journal::JournalError;
 use memory::MemoryError;
+use runtime::host::{Refused, RefusedCode};
 use runtime::{CauseKind, RunEnd, RuntimeError, Status};
 use std::fmt::Display;
 
@@ -96,9 +97,10 @@ impl From<RuntimeError> for Failure {
             | RuntimeError::Swap(_)
             | RuntimeError::Chart(_)
             | RuntimeError::Context(_) => NOT_SO,
+            RuntimeError::Refused(refused) => return (**refused).clone().into(),
             RuntimeError::NoSuchRun { .. } => NOT_SO,
-            RuntimeError::Journal(JournalError::RunTaken { .. }) => NOT_SO,
-            RuntimeError::Journal(_) | RuntimeError::Damaged { .. } => STORE,
+            RuntimeError::Journal(error) => of_journal(error),
+            RuntimeError::Damaged { .. } => STORE,
         };
         Failure::new(code, error)
     }
@@ -106,12 +108,15 @@ impl From<RuntimeError> for Failure {
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
-        let code = match &error {
-            JournalError::NoSuchRun { .. } | JournalError::RunTaken { .. } => NOT_SO,
-            JournalError::AmbiguousRun { .. } => USAGE,
-            _ => STORE,
-        };
-        Failure::new(code, error)
+        Failure::new(of_journal(&error), error)
+    }
+}
+
+fn of_journal(error: &JournalError) -> u8 {
+    match error {
+        JournalError::NoSuchRun { .. } | JournalError::RunTaken { .. } => NOT_SO,
+        JournalError::AmbiguousRun { .. } => USAGE,
+        _ => STORE,
     }
 }
 
@@ -127,6 +132,31 @@ impl From<MemoryError> for Failure {
             | MemoryError::Nameless => USAGE,
         };
         Failure::new(code, error)
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let code = match refused.code {
+            RefusedCode::BadCommand | RefusedCode::NoSuchAgent | RefusedCode::NoSuchChart => USAGE,
+            RefusedCode::Denied => DENIED,
+            RefusedCode::Definitions => DEFINITIONS,
+            RefusedCode::Provider => PROVIDER,
+            RefusedCode::Store => STORE,
+            RefusedCode::NoSuchRun
+            | RefusedCode::NoSuchInstance
+            | RefusedCode::NoSuchRole
+            | RefusedCode::NotNow
+            | RefusedCode::Taken
+            | RefusedCode::Limit
+            | RefusedCode::Ending
+            | RefusedCode::Other => NOT_SO,
+        };
+        let failure = Failure::new(code, refused.message);
+        match refused.help.is_empty() {
+            true => failure,
+            false => failure.help(refused.help),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 mod allocator;
 mod asking;
 mod cli;
+mod control;
 mod exit;
 mod interrupt;
 mod open;
@@ -13,6 +14,7 @@ mod permission;
 mod print;
 mod progress;
 mod run_of;
+mod serve;
 mod shipped;
 mod supply;
 mod terminal;

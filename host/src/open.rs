@@ -2,15 +2,19 @@
 
 use crate::cli::DevOption;
 use crate::exit::{DEFINITIONS, Failure, USAGE};
-use crate::print;
 use crate::world::{SystemClock, SystemRng};
+use crate::{asking, print, watch as watcher};
 use definitions::House;
 use journal::{Journal, JournalError, PluginState};
-use runtime::Services;
+use runtime::host::{Host, Hosting, Mode};
+use runtime::{Reloads, Services, SharedJournal};
 use sandbox::{Compiler, Sandbox, Settings};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
-use types::State;
+use tokio::sync::watch;
+use types::{Clock, State};
 
 /// Calls in the sandbox at the same time, in one process of the command line.
 const CONCURRENCY: u32 = 16;
@@ -97,9 +101,58 @@ pub fn journal_to_read(directory: &Path) -> Result<Option<Journal>, Failure> {
 
 /// Run `future` on this thread. The runtime's timers and sockets are all it needs.
 pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    event_loop().map(|runtime| runtime.block_on(future))
+}
+
+/// An event loop on this thread.
+pub fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map(|runtime| runtime.block_on(future))
         .map_err(|error| Failure::new(USAGE, format!("the event loop does not start: {error}")))
+}
+
+/// A host of the house's agents and workflows, in this process.
+pub struct Hosted {
+    /// Who is asked.
+    pub hosting: Rc<dyn Hosting>,
+    /// What makes it turn round: to be waited for beside whatever asks, within a `LocalSet`. It ends when the host has ended.
+    pub turning: Pin<Box<dyn Future<Output = Result<(), Failure>>>>,
+    /// The definitions, as they are published.
+    pub house: watch::Receiver<Arc<House>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Host `house` in this process: takes it, and goes on with whatever was under way. With `live` schedules, kept agents and reloads are seen to as well; without,
+/// only what is asked is done.
+///
+/// # Errors
+/// When another process has the house, or its journal cannot be opened.
+pub fn hosting(house: House, live: bool) -> Result<Hosted, Failure> {
+    let journal = journal(&house)?;
+    let (by, mode) = match live {
+        true => ("charthouse serve", Mode::Live),
+        false => ("charthouse workflow", Mode::Asked),
+    };
+    let lock = journal.take_house(by)?;
+    let reloads: Reloads = match live {
+        true => watcher::reloads(&house),
+        false => Box::pin(futures_util::stream::pending()),
+    };
+    let services = services(house);
+    let clock = services.clock.clone();
+    let host = Host::new(services, SharedJournal::new(journal), asking::whom(), mode)?;
+    let house = host.house();
+    let turning = host.clone();
+    Ok(Hosted {
+        hosting: Rc::new(host),
+        turning: Box::pin(async move {
+            // The house is this process's until it has ended.
+            let _lock = lock;
+            Ok(turning.turn(reloads).await?)
+        }),
+        house,
+        clock,
+    })
 }

@@ -34,6 +34,40 @@ pub fn run_of(journal: &Journal, agent: &str, wanted: &str) -> Result<String, Fa
     }
 }
 
+/// The run to go on with where none is named: the one that wrote last among those that have not come to their end, else the one that wrote last.
+pub fn unfinished(journal: &Journal) -> Result<String, Failure> {
+    let agents = agents(journal)?;
+    let mut ended: BTreeMap<String, u64> = BTreeMap::new();
+    for record in journal.of_kind("ended")? {
+        let body: serde_json::Value = serde_json::from_str(&record.body).unwrap_or_default();
+        match body["status"].as_str() {
+            Some("done") => ended.insert(record.run, record.seq.0),
+            _ => None,
+        };
+    }
+    let mut runs = journal.runs()?;
+    runs.retain(|run| agents.contains_key(&run.run));
+    runs.sort_by_key(|run| run.last);
+    let open = runs.iter().rfind(|run| !ended.contains_key(&run.run));
+    match open.or(runs.last()) {
+        Some(run) => Ok(run.run.clone()),
+        None => Err(Failure::new(
+            NOT_SO,
+            "there is no run to go on with yet: no agent has run in this house",
+        )
+        .help("begin one: charthouse run AGENT")),
+    }
+}
+
+/// The agent whose run `run` is.
+pub fn agent_of(journal: &Journal, run: &str) -> Result<String, Failure> {
+    let agent = agents(journal)?.remove(run);
+    agent.ok_or_else(|| {
+        Failure::new(NOT_SO, format!("`{run}` is no run of an agent"))
+            .help("charthouse journal show lists the runs")
+    })
+}
+
 /// Whose each run is.
 fn agents(journal: &Journal) -> Result<BTreeMap<String, String>, Failure> {
     let started = journal.of_kind("started")?;

@@ -23,6 +23,8 @@ pub const DEFINITIONS: &[Shipped] = shipped! {
     "agents/coder.md" => "agents/coder.md",
     "agents/editor.yaml" => "agents/editor.yaml",
     "agents/editor.md" => "agents/editor.md",
+    "agents/inspector.yaml" => "agents/inspector.yaml",
+    "agents/inspector.md" => "agents/inspector.md",
     "agents/planner.yaml" => "agents/planner.yaml",
     "agents/planner.md" => "agents/planner.md",
     "agents/reviewer.yaml" => "agents/reviewer.yaml",
@@ -40,6 +42,7 @@ pub const DEFINITIONS: &[Shipped] = shipped! {
     "scenarios/orchestrate.yaml" => "scenarios/orchestrate.yaml",
     "scenarios/react.yaml" => "scenarios/react.yaml",
     "scenarios/reflect.yaml" => "scenarios/reflect.yaml",
+    "scripts/inspection.yaml" => "scripts/inspection.yaml",
     "scripts/survey.yaml" => "scripts/survey.yaml",
 };
 

@@ -65,6 +65,7 @@ fn every_shipped_agent_and_plugin_can_be_looked_at() {
         "assistant",
         "coder",
         "editor",
+        "inspector",
         "planner",
         "reviewer",
         "surveyor",
@@ -347,7 +348,7 @@ fn the_mistakes_of_a_new_user_are_told_what_to_do() {
     let house = House::init::<&str>(&[]);
     house.run(["run", "nobody"]).expect(2).complains(&[
         "`nobody`",
-        "assistant, coder, editor, planner, reviewer, surveyor",
+        "assistant, coder, editor, inspector, planner, reviewer, surveyor",
     ]);
     house
         .run(["run", "surveyor", "--provider", "clade"])
@@ -358,7 +359,7 @@ fn the_mistakes_of_a_new_user_are_told_what_to_do() {
         .expect(2)
         .complains(&[
             "`nobody`",
-            "assistant, coder, editor, planner, reviewer, surveyor",
+            "assistant, coder, editor, inspector, planner, reviewer, surveyor",
         ]);
     house
         .run(["context", "show", "coder", "--in", "nowhere"])

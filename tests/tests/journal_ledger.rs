@@ -80,9 +80,11 @@ fn records_tell_the_whole_story_in_order() {
 fn a_person_reads_one_line_a_record_and_no_escape_code_of_a_model() {
     let house = house_with_a_run();
     let text = house.run(["journal", "show", "latest"]).expect(0).stdout;
-    // What is in the conversation is told where it was said, answered or returned.
-    let told = house.journal("").len() - house.journal("item").len();
-    assert_eq!(text.lines().count(), told);
+    // What is in the conversation is told where it was said, answered or returned, and what that cost stands with it.
+    let untold = house.journal("item").len() + house.journal("cost").len();
+    let told = house.journal("").len() - untold;
+    let day = 1;
+    assert_eq!(text.lines().count(), day + told);
     for words in [
         "tester 1.0.0 thinks by think 1.0.0",
         "(start) → work",

@@ -39,8 +39,15 @@ fn context_show_accounts_for_every_token() {
             .map(|chunk| chunk["id"].as_str().unwrap())
             .collect();
         let expected = match arguments[0] {
-            "coder" => &["charter", "tools", "repo", "history", "cognition"][..],
-            _ => &["charter", "tools", "history", "cognition"],
+            "coder" => &[
+                "charter",
+                "tools",
+                "repo",
+                "history",
+                "workflow",
+                "cognition",
+            ][..],
+            _ => &["charter", "tools", "history", "workflow", "cognition"],
         };
         assert_eq!(ids, expected, "in map order");
         for chunk in chunks {

@@ -1,5 +1,7 @@
 //! One file per verb.
 
+mod agents;
+mod asked;
 mod cases;
 mod chart;
 mod chat;
@@ -7,6 +9,7 @@ mod check;
 mod compile;
 mod confine;
 mod context;
+mod doctor;
 mod init;
 mod journal;
 mod ledger;
@@ -17,7 +20,9 @@ mod policy;
 mod replay;
 mod run;
 mod schema;
+mod serve;
 mod supply;
+mod workflow;
 
 use crate::cli::{Arguments, Verb};
 use crate::exit::Failure;
@@ -29,6 +34,10 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Check(options) => check::run(&options),
         Verb::Run(options) => run::run(&options),
         Verb::Chat(options) => chat::run(&options),
+        Verb::Serve(options) => serve::run(&options),
+        Verb::Agents(verb) => agents::run(&verb),
+        Verb::Workflow(verb) => workflow::run(&verb),
+        Verb::Doctor(options) => doctor::run(&options),
         Verb::New(verb) => new::run(&verb),
         Verb::Plugin(verb) => plugin::run(&verb),
         Verb::Chart(verb) => chart::run(&verb),

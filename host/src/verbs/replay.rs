@@ -205,14 +205,14 @@ fn stand_text(stand: &Stand, report: &ReplayReport, payload: bool) -> String {
     };
     line("run", &report.run);
     line("record", &stand.record.to_string());
-    line("time", &runtime::shown_time(stand.time));
+    line("time", &runtime::rfc3339(stand.time));
     let version = stand.version.as_deref().unwrap_or("");
     line("agent", format!("{} {version}", stand.agent).trim_end());
     line("chart", stand.chart.as_deref().unwrap_or("unknown"));
     line("states", &stand.configuration.join(", "));
     line("data", &stand.data.to_string());
     for timer in &stand.timers {
-        let due = runtime::shown_time(timer.due);
+        let due = runtime::rfc3339(timer.due);
         line("timer", &format!("{} at {due}", timer.event));
     }
     for activity in &stand.activities {
@@ -229,7 +229,14 @@ fn stand_text(stand: &Stand, report: &ReplayReport, payload: bool) -> String {
         line("said last", &excerpt(prompt));
     }
     if let Some(bound) = &stand.bound {
-        line("bound", &bound.to_string());
+        let states = bound.states.join(", ");
+        line(
+            "bound",
+            &format!(
+                "{} as {} in {} ({states})",
+                bound.workflow, bound.role, bound.instance
+            ),
+        );
     }
     line("spent", &format!("{} USD", stand.spent));
     for (plugin, hash) in &stand.plugins {

@@ -1,27 +1,34 @@
-//! `run`: one agent, from its chart's beginning until it ends or stands still.
+//! `run`: one agent, from its chart's beginning or from where a run of it stopped, until it ends or stands still.
 
 use crate::asking::Asking;
 use crate::cli::Run;
-use crate::exit::{Failure, exit_code};
+use crate::exit::{Failure, USAGE, exit_code};
 use crate::interrupt::Interrupts;
 use crate::permission::{Pending, permit};
 use crate::progress::Progress;
+use crate::run_of::{agent_of, run_of, unfinished};
 use crate::terminal::{GiveBack, Terminal};
-use crate::{open, print, watch};
-use runtime::{Observer, Permit, RunEvent, RunRequest};
+use crate::{asking, open, print, watch};
+use futures_util::stream;
+use journal::Journal;
+use runtime::host::{Host, Mode};
+use runtime::{Observer, Permit, RunEvent, RunRequest, SharedJournal};
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
+use tokio::task::LocalSet;
 
 pub fn run(options: &Run) -> Result<u8, Failure> {
     let house = open::house_with(&options.house.house, options.pins)?;
+    let journal = open::journal(&house)?;
+    let (agent, resume) = which(&journal, options)?;
+    let _house = journal.take_house(&format!("charthouse run {agent}"))?;
     let asking = Asking {
-        agent: options.agent.clone(),
+        agent: agent.clone(),
         provider: options.provider.clone(),
         model: options.model.clone(),
     };
     let asked = asking.open(&house)?;
-    let mut journal = open::journal(&house)?;
     let store = house.store.clone();
     let reloads = watch::reloads(&house);
     let services = open::services(house);
@@ -34,13 +41,14 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
         .zip(terminal)
         .map(|(progress, terminal)| asking_at(terminal, progress, services.house.root.clone()));
     let request = RunRequest {
-        agent: options.agent.clone(),
+        agent,
         prompt: options.prompt.clone(),
         asked,
         ask: asking.again(),
         inbox: None,
         permit,
-        resume: None,
+        resume,
+        hosted: None,
     };
     let unheard = Arc::new(Mutex::new(None));
     let observer: Observer = match progress.clone() {
@@ -57,21 +65,23 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
             })
         }
     };
-    let end = open::block_on(async {
+    let host = Host::new(
+        services,
+        SharedJournal::new(journal),
+        asking::whom(),
+        Mode::Foreground,
+    )?;
+    let bind = options.bind.as_deref().zip(options.role.as_deref());
+    let end = open::block_on(LocalSet::new().run_until(async {
+        let turning = host.clone();
+        tokio::task::spawn_local(async move { turning.turn(Box::pin(stream::pending())).await });
         let mut interrupts = Interrupts::listen()?;
         let interrupted = async move {
             interrupts.next().await;
         };
-        let run = runtime::run(
-            &services,
-            &mut journal,
-            request,
-            observer,
-            reloads,
-            interrupted,
-        );
+        let run = host.foreground(request, bind, observer, reloads, interrupted);
         Ok::<_, Failure>(run.await?)
-    })??;
+    }))??;
     give_back.now();
     if let Some(progress) = progress {
         progress.finish(&end, &store);
@@ -79,6 +89,23 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
     match unheard.lock().map(|mut first| first.take()) {
         Ok(Some(failure)) => Err(failure),
         _ => Ok(exit_code(&end)),
+    }
+}
+
+/// The agent that is meant, and the run to go on with.
+fn which(journal: &Journal, options: &Run) -> Result<(String, Option<String>), Failure> {
+    match (&options.agent, &options.resume) {
+        (Some(agent), None) => Ok((agent.clone(), None)),
+        (Some(agent), Some(run)) => Ok((agent.clone(), Some(run_of(journal, agent, run)?))),
+        (None, Some(run)) => {
+            let run = match run.as_str() {
+                "latest" => unfinished(journal)?,
+                run => journal.find_run(run)?,
+            };
+            Ok((agent_of(journal, &run)?, Some(run)))
+        }
+        (None, None) => Err(Failure::new(USAGE, "no agent is named")
+            .help("name one: charthouse run AGENT; or go on with a run: charthouse run --resume")),
     }
 }
 

@@ -3,14 +3,14 @@
 //! The order of decisions is told in [`rebalance`](crate::rebalance).
 
 use crate::chunk::{Chunk, Sent, Whole};
-use crate::history::Conversation;
+use crate::history::{Conversation, Short};
 use crate::plan::{Allowed, Content, Origin, Piece, Planned};
 use crate::rebalance::{rebalance, share_the_rest, total, within_budgets};
 use crate::text::{Part, TextCut, TextWhole};
 use crate::tools::ToolsBody;
 use crate::{
-    AssembleError, Estimator, Gathered, GatheredText, HistoryItem, MapReport, NeedId, NeedKind,
-    Plan, Said, Scale, Shape, Shared, SummaryWanted, Template, Tools, Trim, breakpoints,
+    AssembleError, Estimator, Gathered, GatheredText, MapReport, NeedId, NeedKind, Plan, Said,
+    Scale, Shape, Shared, SummaryWanted, Template, Tools, Trim, breakpoints,
 };
 use std::borrow::Cow;
 use std::ops::Range;
@@ -74,22 +74,52 @@ impl Plan {
         within_budgets(&mut chunks, estimator)?;
         share_the_rest(&mut chunks, room, self.tightened, estimator);
         rebalance(&mut chunks, room, self.most, estimator)?;
+        self.is_held(&chunks, said)?;
         let summary = self.wanted(&chunks, said);
         Ok(Assembled {
-            summary,
-            ..self.emit(&chunks, said.items, estimator)
+            summary: summary.map_err(|Short| self.needs_more(said))?,
+            ..self.emit(&chunks, said, estimator)
         })
     }
 
+    /// Say so where something of the conversation is to be sent that is not held.
+    ///
+    /// A cut that may begin before what is held counts less than it takes. While it does, the others give up at most what they would give up anyway; where
+    /// they give up less, the whole fits, so that the cut stays as it is and is found here.
+    fn is_held(&self, chunks: &[Chunk<'_>], said: &Said<'_>) -> Result<(), AssembleError> {
+        let is_held = |chunk: &Chunk<'_>| match &chunk.sent {
+            Sent::History(conversation, kept) => conversation.holds(kept.from),
+            _ => true,
+        };
+        match chunks.iter().all(is_held) {
+            true => Ok(()),
+            false => Err(self.needs_more(said)),
+        }
+    }
+
+    fn needs_more(&self, said: &Said<'_>) -> AssembleError {
+        AssembleError::NeedsMore {
+            needed: self.needed(said.summary),
+        }
+    }
+
     /// What should be summed up: the room of the conversation is what the others leave of the window, and at most its own budget.
-    fn wanted(&self, chunks: &[Chunk<'_>], said: &Said<'_>) -> Option<SummaryWanted> {
-        let terms = self.summary.as_ref()?;
+    fn wanted(
+        &self,
+        chunks: &[Chunk<'_>],
+        said: &Said<'_>,
+    ) -> Result<Option<SummaryWanted>, Short> {
+        let Some(terms) = &self.summary else {
+            return Ok(None);
+        };
         let of_history = |chunk: &&Chunk<'_>| {
             chunk.planned.trim == Trim::Summary && matches!(chunk.sent, Sent::History(..))
         };
-        let chunk = chunks.iter().find(of_history)?;
+        let Some(chunk) = chunks.iter().find(of_history) else {
+            return Ok(None);
+        };
         let Sent::History(conversation, kept) = &chunk.sent else {
-            return None;
+            return Ok(None);
         };
         let left = self.room().saturating_sub(total(chunks) - chunk.tokens);
         let room = chunk
@@ -99,12 +129,7 @@ impl Plan {
         conversation.wanted(*kept, room, terms, said.inferences)
     }
 
-    fn emit(
-        &self,
-        chunks: &[Chunk<'_>],
-        history: &[HistoryItem],
-        estimator: &dyn Estimator,
-    ) -> Assembled {
+    fn emit(&self, chunks: &[Chunk<'_>], said: &Said<'_>, estimator: &dyn Estimator) -> Assembled {
         let mut payload = Payload {
             items: Vec::new(),
             tools: Vec::new(),
@@ -127,7 +152,7 @@ impl Plan {
                 Sent::History(conversation, kept) => {
                     let start = payload.items.len();
                     payload.items.extend(conversation.items(*kept));
-                    shape.put_history(id, &payload.items[start..], history, estimator);
+                    shape.put_history(id, &payload.items[start..], said, estimator);
                 }
                 Sent::Tools(body) => {
                     payload.tools.extend(body.schemas());
@@ -175,7 +200,9 @@ impl<'a> World<'a> {
             Content::Pieces(pieces) => self.text(planned, pieces)?,
             Content::Tools(mode) => Whole::Tools(ToolsBody::new(self.tools, *mode, self.estimator)),
             Content::History => {
-                Whole::History(Conversation::new(self.said, planned.trim == Trim::Summary))
+                let summed = planned.trim == Trim::Summary;
+                let conversation = Conversation::new(self.said, summed);
+                Whole::History(conversation.map_err(|Short| self.plan.needs_more(self.said))?)
             }
         };
         Ok(Chunk::new(

@@ -1,6 +1,6 @@
 //! Why no payload could be made. Each says which chunk, how long it is, how long it may be, and what to do about it.
 
-use crate::Scale;
+use crate::{Needed, Scale};
 use types::Place;
 
 /// A payload that cannot be assembled. Nothing is cut silently to avoid one of these.
@@ -16,6 +16,12 @@ pub enum AssembleError {
         limit: u64,
         /// `max_output`.
         reserve: u64,
+    },
+    /// Not enough of the conversation is held to say what the whole of it gives: read more of it and try again. No fault of a definition.
+    #[error("not enough of the conversation is held: {needed}")]
+    NeedsMore {
+        /// What has to be held.
+        needed: Needed,
     },
     /// The caller did not gather what the plan asked for.
     #[error("chunk `{chunk}` ({place}) needs {what}, which was not gathered")]

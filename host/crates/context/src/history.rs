@@ -2,8 +2,12 @@
 //!
 //! The cut is a pure function of the history and the room, made so that it stays where it is for many turns: a provider caches the longest prefix it has
 //! seen before, and a cut that moved every turn would throw that away every turn.
+//!
+//! Only the end of a long conversation is held; what stands before it is in the journal. All indices are counted from the run's first item, and what does not
+//! depend on how much is held is the same however much is: where it would depend on it, that is said ([`Short`]) and nothing is guessed.
 
-use crate::{Estimator, Scale, Summary};
+use crate::window::begins_clean;
+use crate::{Before, Estimator, Scale, Summary};
 use std::sync::Arc;
 use types::{Item, Provenance, Role};
 
@@ -27,7 +31,11 @@ impl HistoryItem {
 /// What was said so far, as the runtime keeps it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Said<'a> {
-    /// All items of the run, the oldest first.
+    /// What stands before `items` and is not held.
+    pub before: Before,
+    /// The newest prompt among what is not held, with its index; see [`History`](crate::History).
+    pub prompt: Option<(usize, &'a HistoryItem)>,
+    /// The items of the run that are held, up to its newest; the oldest first.
     pub items: &'a [HistoryItem],
     /// The newest summary of the older ones, if there is one.
     pub summary: Option<&'a Summary>,
@@ -36,23 +44,44 @@ pub struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    /// `items`, of which nothing was summed up.
+    /// `items`, the whole of a conversation of which nothing was summed up.
     pub fn new(items: &'a [HistoryItem]) -> Self {
         Said {
             items,
             ..Said::default()
         }
     }
+
+    /// The last place of `item` before the place `before`, with its tokens: payloads share the conversation's own items, so it is the same pointer.
+    pub(crate) fn place_of(&self, item: &Arc<Item>, before: usize) -> Option<(usize, u64)> {
+        let is_it = |entry: &HistoryItem| Arc::ptr_eq(&entry.item, item);
+        let held = before.saturating_sub(self.before.items);
+        let held = self.items.get(..held).unwrap_or(self.items);
+        if let Some(at) = held.iter().rposition(is_it) {
+            return Some((self.before.items + at, held[at].tokens));
+        }
+        let (at, entry) = self.prompt.filter(|(_, entry)| is_it(entry))?;
+        Some((at, entry.tokens))
+    }
 }
 
-/// The conversation of one payload.
+/// Not enough of the conversation is held to say what the whole of it gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Short;
+
+/// The conversation of one payload. Every index is counted from the run's first item.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conversation<'a> {
-    pub(super) items: &'a [HistoryItem],
-    /// Results at the very start, whose calls are gone: no provider accepts them.
-    pub(super) orphans: usize,
+    /// What is held of it.
+    items: &'a [HistoryItem],
+    /// The first of these.
+    base: usize,
+    /// The first item that can be sent: before it stand results whose calls never were, which no provider accepts.
+    start: usize,
     orphaned: u64,
     total: u64,
+    /// The newest prompt before `base`.
+    earlier_prompt: Option<(usize, &'a HistoryItem)>,
     pub(super) covered: Option<Covered<'a>>,
 }
 
@@ -85,43 +114,72 @@ fn tokens(items: &[HistoryItem]) -> u64 {
 
 impl<'a> Conversation<'a> {
     /// The conversation; with its summary where what leaves the window is to be `summed` up.
-    pub fn new(said: &Said<'a>, summed: bool) -> Self {
+    pub fn new(said: &Said<'a>, summed: bool) -> Result<Self, Short> {
         let is_result = |item: &&HistoryItem| matches!(*item.item, Item::Result(_));
-        let orphans = said.items.iter().take_while(is_result).count();
-        let items = &said.items[orphans..];
+        let before = said.before.items;
+        let orphans = said.before.orphans.min(before);
+        let orphans_held = match before == orphans {
+            true => said.items.iter().take_while(is_result).count(),
+            false => 0,
+        };
+        let (orphaned, items) = said.items.split_at(orphans_held);
+        // These come from a journal, and what is damaged there must not end the host.
+        let earlier = said.before.tokens.saturating_sub(said.before.orphaned);
         let mut conversation = Conversation {
             items,
-            orphans,
-            orphaned: tokens(&said.items[..orphans]),
-            total: tokens(items),
+            base: before + orphans_held,
+            start: orphans + orphans_held,
+            orphaned: said.before.orphaned.saturating_add(tokens(orphaned)),
+            total: earlier.saturating_add(tokens(items)),
+            earlier_prompt: said.prompt.filter(|_| before > orphans),
             covered: None,
         };
+        if !conversation.is_whole() && (items.is_empty() || !begins_clean(items)) {
+            return Err(Short);
+        }
         if let Some(summary) = said.summary.filter(|_| summed) {
+            if !conversation.is_whole() && summary.upto < conversation.base {
+                return Err(Short);
+            }
             let upto = conversation
-                .boundary(summary.upto.saturating_sub(orphans))
+                .boundary(summary.upto)
                 .min(conversation.least().from);
-            conversation.covered = (upto > 0).then(|| Covered {
+            conversation.covered = (upto > conversation.start).then(|| Covered {
                 summary,
                 upto,
-                tokens: tokens(&items[..upto]),
+                tokens: conversation.total - tokens(conversation.after(upto)),
             });
         }
-        conversation
+        Ok(conversation)
+    }
+
+    /// Whether all that can be sent is held.
+    fn is_whole(&self) -> bool {
+        self.base <= self.start
+    }
+
+    /// Whether everything from `from` on is held.
+    pub fn holds(&self, from: usize) -> bool {
+        from >= self.base
+    }
+
+    /// The items from `from` on, which is held.
+    fn after(&self, from: usize) -> &'a [HistoryItem] {
+        self.items
+            .get(from.saturating_sub(self.base)..)
+            .unwrap_or_default()
     }
 
     /// The last place up to `upto` where a cut loses no result its call.
     fn boundary(&self, upto: usize) -> usize {
-        let upto = upto.min(self.items.len());
-        let next = self.items[upto..]
-            .iter()
-            .find(|entry| !matches!(*entry.item, Item::Text { .. }));
-        match next.map(|entry| &*entry.item) {
-            Some(Item::Result(_)) => self.items[..upto]
+        let upto = upto.saturating_sub(self.base).min(self.items.len());
+        let at = match begins_clean(&self.items[upto..]) {
+            true => Some(upto),
+            false => self.items[..upto]
                 .iter()
-                .rposition(|entry| matches!(*entry.item, Item::Assistant { .. }))
-                .unwrap_or(0),
-            _ => upto,
-        }
+                .rposition(|entry| matches!(*entry.item, Item::Assistant { .. })),
+        };
+        at.map_or(self.start, |at| self.base + at)
     }
 
     /// Tokens of all that can be sent.
@@ -129,12 +187,17 @@ impl<'a> Conversation<'a> {
         self.total
     }
 
+    /// The first item that can be sent.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
     /// Everything.
     pub fn whole(&self) -> Kept {
         Kept {
             summary: false,
             prompt: None,
-            from: 0,
+            from: self.start,
             tokens: self.total,
         }
     }
@@ -193,23 +256,25 @@ impl<'a> Conversation<'a> {
             summary: false,
             prompt: pinned.map(|(prompt, _)| prompt),
             from,
-            tokens: tokens(&self.items[from..]) + pinned.map_or(0, |(_, tokens)| tokens),
+            tokens: tokens(self.after(from)) + pinned.map_or(0, |(_, prompt)| prompt.tokens),
         }
     }
 
     /// The longest end of the history that takes at most `goal` tokens, the newest prompt included, and starts where no result loses its call.
     ///
     /// A result belongs to the assistant's turn before it; whatever stands between the two (a person who interrupts) stays with them. Walking from the
-    /// end costs what is kept, not what was ever said.
+    /// end costs what is kept, not what was ever said. Where it may begin before what is held, the tokens are the least that it can be.
     pub(super) fn cut_to(&self, goal: u64) -> Kept {
         let prompt = self.newest_prompt();
         let mut best: Option<Kept> = None;
         let mut behind = 0;
         let mut owed = false;
+        let mut tokens = 0;
         for (index, entry) in self.items.iter().enumerate().rev() {
+            let index = self.base + index;
             behind += entry.tokens;
             let pinned = prompt.filter(|&(prompt, _)| prompt < index);
-            let tokens = behind + pinned.map_or(0, |(_, tokens)| tokens);
+            tokens = behind + pinned.map_or(0, |(_, prompt)| prompt.tokens);
             if best.is_some() && tokens > goal {
                 break;
             }
@@ -227,18 +292,20 @@ impl<'a> Conversation<'a> {
                 });
             }
         }
-        best.unwrap_or(self.whole())
+        match best {
+            // It would go on into what is not held.
+            Some(best) if !self.is_whole() && tokens <= goal => Kept {
+                from: self.start,
+                ..best
+            },
+            best => best.unwrap_or(self.whole()),
+        }
     }
 
     /// The last thing a person said; where no person spoke, the last thing the host said as the user.
-    fn newest_prompt(&self) -> Option<(usize, u64)> {
-        let last = |wanted: fn(&Provenance) -> bool| {
-            let at = self.items.iter().rposition(
-                |entry| matches!(&*entry.item, Item::Text { role: Role::User, provenance, .. } if wanted(provenance)),
-            )?;
-            Some((at, self.items[at].tokens))
-        };
-        last(|provenance| *provenance == Provenance::Human).or_else(|| last(|_| true))
+    fn newest_prompt(&self) -> Option<(usize, &'a HistoryItem)> {
+        let held = newest_prompt(self.items).map(|(at, entry)| (self.base + at, entry));
+        newer_prompt(self.earlier_prompt, held)
     }
 
     /// The summary that is sent before them.
@@ -248,10 +315,17 @@ impl<'a> Conversation<'a> {
             .map(|covered| covered.summary)
     }
 
+    /// The newest prompt, where it is sent before the rest.
+    fn pinned(&self, kept: Kept) -> Option<&'a HistoryItem> {
+        kept.prompt.and_then(|at| match at.checked_sub(self.base) {
+            Some(at) => self.items.get(at),
+            None => self.earlier_prompt.map(|(_, entry)| entry),
+        })
+    }
+
     /// The items of the conversation to send, with their sizes.
     pub fn entries(&self, kept: Kept) -> impl Iterator<Item = &'a HistoryItem> {
-        let prompt = kept.prompt.map(|at| &self.items[at]);
-        prompt.into_iter().chain(&self.items[kept.from..])
+        self.pinned(kept).into_iter().chain(self.after(kept.from))
     }
 
     /// The items to send.
@@ -265,20 +339,25 @@ impl<'a> Conversation<'a> {
     pub fn trimmed(&self, kept: Kept) -> u64 {
         let summary = self.covered.filter(|_| kept.summary);
         let own = kept.tokens - summary.map_or(0, |covered| covered.summary.tokens);
-        self.orphaned + self.total - own
+        self.orphaned.saturating_add(self.total - own)
     }
 
     /// Tokens that are not sent and that no summary covers.
     pub fn unsummed(&self, kept: Kept) -> u64 {
-        let upto = self.covered.map_or(0, |covered| covered.upto);
-        let lost = tokens(self.items.get(upto..kept.from).unwrap_or_default());
+        let (upto, covered) = self
+            .covered
+            .map_or((self.start, 0), |covered| (covered.upto, covered.tokens));
+        if kept.from <= upto {
+            return 0;
+        }
+        let lost = self.total - tokens(self.after(kept.from)) - covered;
         let pinned = kept.prompt.filter(|prompt| *prompt >= upto);
-        lost - pinned.map_or(0, |prompt| self.items[prompt].tokens)
+        lost - pinned.map_or(0, |_| self.pinned(kept).map_or(0, |entry| entry.tokens))
     }
 
     /// What a reader of the report should know of a cut, in tokens by `scale`.
     pub fn notes(&self, kept: Kept, scale: Scale) -> impl Iterator<Item = String> {
-        let left_out = kept.from > 0 && !kept.summary;
+        let left_out = kept.from > self.start && !kept.summary;
         let summary = self.covered.filter(|_| left_out).map(|covered| {
             let tokens = counted(scale.tokens(covered.summary.tokens));
             format!("the summary of {tokens} does not fit beside the newest exchange")
@@ -290,6 +369,38 @@ impl<'a> Conversation<'a> {
         });
         summary.into_iter().chain(lost)
     }
+}
+
+/// The newest prompt of `items`: what a person said, and where no person spoke, what the host said as the user.
+pub(crate) fn newest_prompt(items: &[HistoryItem]) -> Option<(usize, &HistoryItem)> {
+    let last = |wanted: fn(&Provenance) -> bool| {
+        let at = items.iter().rposition(
+            |entry| matches!(&*entry.item, Item::Text { role: Role::User, provenance, .. } if wanted(provenance)),
+        )?;
+        Some((at, &items[at]))
+    };
+    last(|provenance| *provenance == Provenance::Human).or_else(|| last(|_| true))
+}
+
+/// Of the newest prompt of the `earlier` part of a conversation and that of the `later` one, that of both together.
+pub(crate) fn newer_prompt<'a>(
+    earlier: Option<(usize, &'a HistoryItem)>,
+    later: Option<(usize, &'a HistoryItem)>,
+) -> Option<(usize, &'a HistoryItem)> {
+    let human = |(_, entry): &(usize, &HistoryItem)| {
+        matches!(
+            &*entry.item,
+            Item::Text {
+                provenance: Provenance::Human,
+                ..
+            }
+        )
+    };
+    let [first, second] = match later.is_some_and(|later| human(&later)) {
+        true => [later, earlier],
+        false => [earlier.filter(human).or(later), earlier],
+    };
+    first.or(second)
 }
 
 /// `1 token`, `2 tokens`

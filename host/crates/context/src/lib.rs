@@ -29,6 +29,7 @@ mod summary;
 mod template;
 mod text;
 mod tools;
+mod window;
 
 pub use assemble::Assembled;
 pub use breakpoints::breakpoints;
@@ -53,3 +54,4 @@ pub use template::{
     TEMPLATE_NAMES, TemplateError, check_template, check_template_of, render_template,
 };
 pub use tools::{ToolOffer, Tools};
+pub use window::{Before, History, Mark, Needed};

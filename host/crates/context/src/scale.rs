@@ -151,7 +151,9 @@ impl Plan {
                     *tokens = scale.tokens_up(*tokens);
                 }
             }
-            AssembleError::NoRoom { .. }
+            // Items are measured in raw units, so that is how many are told.
+            AssembleError::NeedsMore { .. }
+            | AssembleError::NoRoom { .. }
             | AssembleError::NotGathered { .. }
             | AssembleError::LeftOut { .. } => {}
         }

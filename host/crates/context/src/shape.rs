@@ -4,7 +4,7 @@
 //! decided by what they were made of, in the order of the wire: tools first, then items. A text is known by its hash. The conversation only ever grows and
 //! its items never change, so a stretch of it is known by its indices and a shape does not grow with the history.
 
-use crate::{Estimator, HistoryItem, ToolOffer};
+use crate::{Estimator, Said, ToolOffer};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use types::{ContentHash, Item, ModelParameters, Role};
@@ -115,21 +115,21 @@ impl Shape {
         });
     }
 
-    /// What a history chunk sends of `history`: stretches of it, and beside them whatever is made for the payload, such as a summary of what was cut.
+    /// What a history chunk sends of what was `said`: stretches of it, and beside them whatever is made for the payload, such as a summary of what was cut.
     pub(crate) fn put_history(
         &mut self,
         chunk: &str,
         items: &[Arc<Item>],
-        history: &[HistoryItem],
+        said: &Said<'_>,
         estimator: &dyn Estimator,
     ) {
         let start = self.parts.len();
         // From the end on, where an item and its successor in the history are nearly always neighbours: each is looked for where it is expected.
-        let mut expected = history.len();
+        let mut expected = said.before.items + said.items.len();
         for item in items.iter().rev() {
-            match index_of(item, &history[..expected]) {
-                Some(index) => {
-                    self.put_before(chunk, start, index, history[index].tokens);
+            match said.place_of(item, expected) {
+                Some((index, tokens)) => {
+                    self.put_before(chunk, start, index, tokens);
                     expected = index;
                 }
                 None => {
@@ -170,13 +170,6 @@ pub(crate) fn count(parts: &[ShapePart]) -> usize {
         .iter()
         .map(ShapePart::items)
         .fold(0, usize::saturating_add)
-}
-
-/// The last place of `item` in `history`: payloads share the conversation's own items, so it is the same pointer.
-fn index_of(item: &Arc<Item>, history: &[HistoryItem]) -> Option<usize> {
-    history
-        .iter()
-        .rposition(|entry| Arc::ptr_eq(&entry.item, item))
 }
 
 /// A short hash of what of an item goes on the wire.

@@ -3,7 +3,7 @@
 //! Nothing is summed up here. The runtime has it done, ahead of need and beside the turn that goes on, and gives the result with the next payload. What is
 //! wanted is a pure function of the conversation and its room, like the cut itself.
 
-use crate::history::{Conversation, Kept};
+use crate::history::{Conversation, Kept, Short};
 use crate::plan::SummaryTerms;
 use crate::text::{Part, TextWhole};
 use crate::{Estimator, GatheredText, Trim};
@@ -97,7 +97,7 @@ impl Conversation<'_> {
         room: u64,
         terms: &SummaryTerms,
         inferences: u64,
-    ) -> Option<SummaryWanted> {
+    ) -> Result<Option<SummaryWanted>, Short> {
         let threshold = terms.at.of(room);
         let (covered, summary) = self
             .covered
@@ -108,19 +108,26 @@ impl Conversation<'_> {
             .every
             .is_some_and(|every| every > 0 && inferences >= every);
         if !(must || due || open + summary > threshold) {
-            return None;
+            return Ok(None);
         }
-        let mut upto = self.cut_to(threshold.min(open) / 2).from;
+        let half = self.cut_to(threshold.min(open) / 2);
+        if !self.holds(half.from) {
+            return Err(Short);
+        }
+        let mut upto = half.from;
         if must {
             upto = upto.max(kept.from);
         }
         // As long as the half that stays: more would leave no room for what is said next.
         let budget = terms.budget.min(threshold / 2);
-        let new = upto > self.covered.map_or(0, |covered| covered.upto);
-        (new && budget > 0).then_some(SummaryWanted {
-            upto: self.orphans + upto,
-            budget,
-            must,
-        })
+        let from = self.covered.map_or(self.start(), |covered| covered.upto);
+        if upto <= from || budget == 0 {
+            return Ok(None);
+        }
+        // Whoever sums it up has to read all of it.
+        match self.holds(from) {
+            true => Ok(Some(SummaryWanted { upto, budget, must })),
+            false => Err(Short),
+        }
     }
 }

@@ -83,9 +83,12 @@ pub(crate) fn read(
 ) -> Option<(Lock, Places)> {
     let path = paths.root().join(FILE);
     let shown: Arc<str> = FILE.into();
-    match &walk.recorded {
-        Some(files) => drop(files.get(FILE)?),
-        None => drop(path.symlink_metadata().ok()?),
+    let is_there = match &walk.recorded {
+        Some(files) => files.contains_key(FILE),
+        None => path.symlink_metadata().is_ok(),
+    };
+    if !is_there {
+        return None;
     }
     if !walk.is_recorded()
         && path

@@ -20,6 +20,15 @@ fn seeds() -> Vec<(&'static str, String)> {
             read("valid/context-sources/agents/coder.yaml"),
         ),
         ("house.yaml", read("valid/house-providers/house.yaml")),
+        ("house.yaml", read("valid/house-serve/house.yaml")),
+        (
+            "agents/coder.yaml",
+            read("valid/agent-children/agents/coder.yaml"),
+        ),
+        (
+            "charts/think.yaml",
+            read("valid/agent-children/charts/delegate.yaml"),
+        ),
         (
             "charts/all.yaml",
             read("valid/all-of-charts/charts/all.yaml"),

@@ -198,6 +198,20 @@ fn a_mount_leads_to_its_directory() {
 }
 
 #[test]
+fn a_pattern_that_is_too_large_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    copy(&fixtures().join("base"), directory.path());
+    let file = directory.path().join("house.yaml");
+    let mut text = fs::read_to_string(&file).unwrap();
+    let pattern = "[a-z]*".repeat(60_000);
+    text +=
+        &format!("serve: {{ triggers: {{ a: {{ agent: coder, files: \"in/{pattern}\" }} }} }}\n");
+    fs::write(&file, text).unwrap();
+    let report = load(directory.path()).unwrap_err().render(false);
+    assert!(report.contains("cannot be watched"), "{report}");
+}
+
+#[test]
 fn roles_and_children_arrive_where_they_are_looked_for() {
     let (_directory, house) = self::house("agent-children", "");
     let coder = &house.agents["coder"];
@@ -252,4 +266,38 @@ fn what_a_child_is_given_has_the_keys_of_the_file() {
         "agent": "helper", "prompt": "Look around.", "budget": { "usd": "0.50" }, "deadline": 600_000,
     });
     assert_eq!(invoked, Some(("agent", params)));
+}
+
+#[test]
+fn the_examples_of_the_documentation_are_right() {
+    let root = fixtures().join("../..");
+    let read = |file: &str| fs::read_to_string(root.join("docs").join(file));
+    let text = read("serve-yaml.md").or_else(|_| read("serve.md")).unwrap();
+    let mut count = 0;
+    for block in text.split("```yaml\n").skip(1) {
+        let (example, _) = block.split_once("```").expect("an example ends");
+        if !example.starts_with("serve:") {
+            continue;
+        }
+        count += 1;
+        // In a house as `charthouse init` makes it, but for the components.
+        let directory = tempfile::tempdir().unwrap();
+        for folder in ["agents", "cognition", "workflows", "policies", "scripts"] {
+            let to = match folder {
+                "cognition" | "workflows" => directory.path().join("charts").join(folder),
+                folder => directory.path().join(folder),
+            };
+            copy(&root.join("charts").join(folder), &to);
+        }
+        let house = fs::read_to_string(root.join("charts/house.yaml")).unwrap();
+        fs::create_dir(directory.path().join("plugins")).unwrap();
+        for plugin in ["fs", "search", "patch", "repo-map", "redact", "digest"] {
+            let file = directory.path().join(format!("plugins/{plugin}.wasm"));
+            fs::write(file, "").unwrap();
+        }
+        fs::write(directory.path().join("house.yaml"), house + example).unwrap();
+        let house = load(directory.path()).unwrap_or_else(|report| panic!("{report}"));
+        assert!(house.warnings.is_empty(), "{}", house.report());
+    }
+    assert!(count >= 1, "no example");
 }

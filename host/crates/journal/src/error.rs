@@ -1,9 +1,12 @@
 //! What can go wrong with a store, and what to do about it.
 
+use crate::calendar;
 use rusqlite::ErrorCode;
 use std::path::{Path, PathBuf};
+use types::Timestamp;
 
-/// A journal that could not be opened, read or written. An append that ends in one of these has written nothing.
+/// A journal that could not be opened, read or written. An append that ends in one of these has written nothing, except where it is
+/// [`JournalError::Uncertain`]; either way what its records announce must not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// There is no file, and it may not be made.
@@ -35,6 +38,88 @@ pub enum JournalError {
         found: i64,
         /// The newest known here.
         known: i64,
+    },
+    /// The end of the records is gone: more had been recorded than are there now.
+    #[error("the journal {} has lost its end: record {} had been written, and there are {found} records now. Put the missing {} back beside it, or restore a copy; to go on without what is lost (its effects may have been done), delete {}",
+        path.display(), recorded, wal(path), witness.display())]
+    Shorter {
+        /// The file.
+        path: PathBuf,
+        /// How many records there are.
+        found: u64,
+        /// How many there had been at least.
+        recorded: u64,
+        /// The file that tells of them.
+        witness: PathBuf,
+    },
+    /// The records are others than were written.
+    #[error("the journal {} is not the one that was written here: record {seq} had another hash. If it was replaced by intent, delete {}; otherwise restore a copy",
+        path.display(), witness.display())]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+        /// The record.
+        seq: u64,
+        /// The file that tells of it.
+        witness: PathBuf,
+    },
+    /// It is not known whether the records reached the disk.
+    #[error("the disk failed while the journal {} was written ({why}): whether the last records are there is not certain; nothing was done. Look after the disk, then resume: it goes on from what is there", path.display())]
+    Uncertain {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        why: String,
+    },
+    /// The disk or the file system fails.
+    #[error("the disk that holds the journal {} fails ({why}): look after the disk (`dmesg`, quotas, limits on the size of files), then resume the run; nothing was recorded and nothing was done", path.display())]
+    Device {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        why: String,
+    },
+    /// Another process hosts the house.
+    #[error("this house is hosted by {holder}{}: end that first, then try again (the lock is {}; one of a process that was killed holds nothing)", since_text(since), path.display())]
+    HouseTaken {
+        /// The file that stands for the house.
+        path: PathBuf,
+        /// Who has it, for instance `charthouse serve (process 4711)`.
+        holder: String,
+        /// Since when, by the clock of the machine that has it; nothing where that is not known.
+        since: Option<Timestamp>,
+    },
+    /// The file that stands for the house cannot be made.
+    #[error("the house cannot be taken, because the file {} cannot be used ({why}): make it and its directory writable for you, or remove what is in the way", path.display())]
+    CannotTake {
+        /// The file that stands for the house.
+        path: PathBuf,
+        /// The system's reason.
+        why: String,
+    },
+    /// The file system cannot lock.
+    #[error("the house cannot be taken, because {} cannot be locked ({why}): put the store on a disk of this machine that can lock files (not every network file system can), or name another place under `store` in house.yaml", path.display())]
+    CannotLock {
+        /// The file that stands for the house.
+        path: PathBuf,
+        /// The system's reason.
+        why: String,
+    },
+    /// An archive of bodies cannot be written or read.
+    #[error("the archive {}: {why}; the journal was not changed by this", path.display())]
+    Archive {
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason.
+        why: String,
+    },
+    /// A store that is not the default one cannot do this.
+    #[error("the store {} cannot {what}", path.display())]
+    Unsupported {
+        /// The store.
+        path: PathBuf,
+        /// What was wanted.
+        what: &'static str,
     },
     /// Somebody else held the write lock for too long.
     #[error("the journal {} is locked by another process: end the process that holds it, or wait for it, then try again", path.display())]
@@ -101,6 +186,18 @@ fn known_runs(recent: &[String]) -> String {
     }
 }
 
+/// The name of the file that SQLite writes ahead into.
+fn wal(path: &Path) -> String {
+    format!("{}-wal", path.display())
+}
+
+fn since_text(since: &Option<Timestamp>) -> String {
+    match since {
+        Some(since) => format!(" since {}", calendar::utc(*since)),
+        None => String::new(),
+    }
+}
+
 impl JournalError {
     /// What `source`, an error about the database at `path`, means to a person.
     pub(crate) fn of(path: &Path, source: rusqlite::Error) -> Self {
@@ -124,7 +221,35 @@ impl JournalError {
                 path,
                 what: source.to_string(),
             },
+            Some(ErrorCode::SystemIoFailure) => JournalError::Device {
+                path,
+                why: source.to_string(),
+            },
+            // What is read as another type than was written (a hash of another length, text that is no UTF-8) is damage too.
+            None if is_of_another_shape(&source) => JournalError::Corrupt {
+                path,
+                what: source.to_string(),
+            },
             _ => JournalError::Database { path, source },
         }
     }
+
+    /// What `source`, which ended a commit at `path`, means to a person: a disk that fails there may have kept what it was given.
+    pub(crate) fn of_commit(path: &Path, source: rusqlite::Error) -> Self {
+        match Self::of(path, source) {
+            JournalError::Device { path, why } => JournalError::Uncertain { path, why },
+            other => other,
+        }
+    }
+}
+
+fn is_of_another_shape(source: &rusqlite::Error) -> bool {
+    matches!(
+        source,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::Utf8Error(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::QueryReturnedNoRows
+    )
 }

@@ -1,101 +1,32 @@
-//! Append, read, find runs.
+//! Append, read, find runs: what everybody else uses, over any [`Store`].
 
-use crate::chain::Link;
+use crate::chain;
+use crate::compact::{Compacted, Compaction};
 use crate::error::JournalError;
+use crate::house::{self, HouseLock};
 use crate::lock::{self, RunLock};
-use crate::schema::{self, Durability};
-use crate::verify::{self, Verification};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use serde::{Deserialize, Serialize};
+use crate::memories::{MemoryIndex, MemoryRow, MemoryScope, MemoryWriter, Posting};
+use crate::record::{NewRecord, Record, RecordId, RunSummary, Which};
+use crate::sqlite::SqliteStore;
+use crate::store::{Head, MOST_LISTED, Scan, Store, Stored};
+use crate::verify::Verification;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use types::{ContentHash, Timestamp};
+use std::path::Path;
+use types::Timestamp;
 
-/// Whose the values are that the host keeps for itself among those of the plugins: no plugin can have this name.
-const HOST: &str = "host:";
-
-/// How many runs an error lists at most.
-const MOST_LISTED: usize = 10;
-
-/// The run of records that belong to no agent's run, such as a memory that a person adds. It is no run: neither listed nor the latest, and found by its
-/// whole name only.
-pub const HOUSE_RUN: &str = "house";
-
-/// A record's number. The first record of a house has 1, and there are no gaps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RecordId(pub u64);
-
-/// A record to be written.
-#[derive(Clone, Copy, Debug)]
-pub struct NewRecord<'a> {
-    /// The run that it belongs to.
-    pub run: &'a str,
-    /// When it happened.
-    pub time: Timestamp,
-    /// What sort of record it is, for instance `cost`.
-    pub kind: &'a str,
-    /// JSON text; kept to the byte.
-    pub body: &'a str,
-}
-
-/// A record as it was written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Record {
-    /// Its number.
-    pub seq: RecordId,
-    /// The run that it belongs to.
-    pub run: String,
-    /// When it happened.
-    pub time: Timestamp,
-    /// What sort of record it is.
-    pub kind: String,
-    /// JSON text.
-    pub body: String,
-    /// Its hash, which covers everything above and the record before.
-    pub hash: ContentHash,
-}
-
-/// One run, in short.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RunSummary {
-    /// Its id.
-    pub run: String,
-    /// Time of its first record.
-    pub first: Timestamp,
-    /// Time of its last record.
-    pub last: Timestamp,
-    /// How many records it has.
-    pub records: u64,
-}
-
-/// Which records to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which<'a> {
-    /// Every record of the house.
-    All,
-    /// Those of one run, by its full id.
-    Run(&'a str),
-    /// Those of one kind, of every run.
-    Kind(&'a str),
-}
-
-/// A house's journal. Several processes may have the same one open; each append is one transaction of its own.
+/// A house's journal. Several processes may have the same one open; each append is one transaction of its own. One of them hosts the house
+/// ([`Journal::take_house`]); what others append beside it is serialised by the store's own lock for writing.
 pub struct Journal {
-    pub(crate) connection: Connection,
-    pub(crate) path: PathBuf,
+    store: Box<dyn Store>,
 }
 
 impl Journal {
     /// Open the journal at `path`, and begin one where there is none.
     ///
     /// # Errors
-    /// When the file is something else, newer than this program, or cannot be written.
+    /// When the file is something else, newer than this program, or cannot be written, and when the end that was written last is not there.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        Ok(Journal {
-            connection: schema::open(path, Durability::EveryCommit)?,
-            path: path.to_owned(),
-        })
+        SqliteStore::open(path).map(Self::over)
     }
 
     /// Open the journal at `path` for reading.
@@ -103,18 +34,23 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Missing`] when there is none.
     pub fn open_read_only(path: &Path) -> Result<Self, JournalError> {
-        Ok(Journal {
-            connection: schema::open_read_only(path)?,
-            path: path.to_owned(),
-        })
+        SqliteStore::open_read_only(path).map(Self::over)
+    }
+
+    /// The journal that `store` holds.
+    pub fn over(store: impl Store + 'static) -> Self {
+        Journal {
+            store: Box::new(store),
+        }
     }
 
     /// Where it lies.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.store.path()
     }
 
-    /// Append `records` in one durable commit: when this returns, all of them are on the disk, and on an error none is.
+    /// Append `records` in one durable commit: when this returns, all of them are on the disk, and on an error none is, unless it is
+    /// [`JournalError::Uncertain`].
     ///
     /// # Errors
     /// See [`JournalError`]; what the records announce must then not be done.
@@ -135,9 +71,7 @@ impl Journal {
         if records.is_empty() && values.is_empty() {
             return Ok(Vec::new());
         }
-        let path = &self.path;
-        append(&mut self.connection, records, values)
-            .map_err(|source| JournalError::of(path, source))
+        self.store.append(records, values)
     }
 
     /// What was kept under `name`, if anything was.
@@ -145,38 +79,118 @@ impl Journal {
     /// # Errors
     /// When reading fails.
     pub fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached("SELECT value FROM state WHERE plugin = ?1 AND key = ?2")?
-                .query_row([HOST, name], |row| row.get(0))
-                .optional()
-        })
+        self.store.kept(name)
     }
 
-    /// Hand each record of `which` to `visit`, in order, without holding them all.
+    /// Everything that was kept under a name that begins with `prefix`, by name. What was kept with nothing in it is there no more.
     ///
     /// # Errors
-    /// What `visit` returns, and [`JournalError`] when reading fails.
+    /// When reading fails.
+    pub fn kept_from(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+        self.store.kept_from(prefix)
+    }
+
+    /// The number and the hash of the last record.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn head(&self) -> Result<Head, JournalError> {
+        self.store.head()
+    }
+
+    /// Hand each record of `which` to `visit`, in order, without holding them all. Records are shown as they are found; what is proven is read with
+    /// [`Journal::tail`], [`Journal::after`] and [`Journal::newest`], and all of it with [`Journal::verify`].
+    ///
+    /// # Errors
+    /// What `visit` returns, and [`JournalError`] when reading fails; [`JournalError::Corrupt`] after the last record when some of a run were missing.
     pub fn each<E: From<JournalError>>(
         &self,
         which: Which<'_>,
         mut visit: impl FnMut(Record) -> Result<(), E>,
     ) -> Result<(), E> {
-        let error = |source| JournalError::of(&self.path, source);
-        let (condition, value) = match which {
-            Which::All => ("?1 = ''", ""),
-            Which::Run(run) => ("run = ?1", run),
-            Which::Kind(kind) => ("kind = ?1", kind),
-        };
-        let query = format!(
-            "SELECT seq, run, time, kind, body, hash FROM record WHERE {condition} ORDER BY seq"
-        );
-        let mut statement = self.connection.prepare_cached(&query).map_err(error)?;
-        let mut rows = statement.query([value]).map_err(error)?;
-        while let Some(row) = rows.next().map_err(error)? {
-            visit(read_record(row).map_err(error)?)?;
+        let mut failed = None;
+        let mut expected = None;
+        let mut gap = None;
+        self.store.read(Scan::all(which), &mut |stored| {
+            if let (Which::Run(_), Some(nth)) = (which, stored.nth) {
+                if expected.is_some_and(|expected| nth != expected) {
+                    gap.get_or_insert(stored.record.seq);
+                }
+                expected = Some(nth.saturating_add(1));
+            }
+            match visit(stored.record) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        match (failed, gap) {
+            (Some(error), _) => Err(error),
+            (None, Some(before)) => Err(self.missing_before(before).into()),
+            (None, None) => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Show `visit` the records of `run`, the newest first, until it has seen enough. Each is proven against the chain, and none is missing between two: who
+    /// resumes from it resumes from what was written. What it costs grows with what is looked at, not with the journal.
+    ///
+    /// # Errors
+    /// [`JournalError::Corrupt`] at the first record that is not as it was written, and when reading fails.
+    pub fn tail(
+        &self,
+        run: &str,
+        visit: impl FnMut(Record) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
+        self.proven(run, None, true, visit)
+    }
+
+    /// The records of `run` behind record `id`, in order, each proven as by [`Journal::tail`].
+    ///
+    /// # Errors
+    /// As [`Journal::tail`].
+    pub fn after(&self, run: &str, id: RecordId) -> Result<Vec<Record>, JournalError> {
+        let mut records = Vec::new();
+        self.each_after(run, id, |record| {
+            records.push(record);
+            Ok::<_, JournalError>(())
+        })?;
+        Ok(records)
+    }
+
+    /// Hand each of the records of [`Journal::after`] to `visit`, without holding them all. `RecordId(0)` is before the first.
+    ///
+    /// # Errors
+    /// What `visit` returns, and as [`Journal::tail`].
+    pub fn each_after<E: From<JournalError>>(
+        &self,
+        run: &str,
+        id: RecordId,
+        mut visit: impl FnMut(Record) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut failed = None;
+        self.proven(run, Some(id), false, |record| match visit(record) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// The newest record of `run` that is of `kind`, proven as by [`Journal::tail`]. It costs as many steps as there are records of the run, or of the kind,
+    /// behind it: the fewer of the two.
+    ///
+    /// # Errors
+    /// As [`Journal::tail`].
+    pub fn newest(&self, run: &str, kind: &str) -> Result<Option<Record>, JournalError> {
+        let Some(stored) = self.store.newest(run, kind)? else {
+            return Ok(None);
+        };
+        self.prove(&stored, self.store.head()?.link_2_from)?;
+        Ok(Some(stored.record))
     }
 
     /// Show `visit` number, time and body of the records of `kind`, of every run, the newest first, until it has seen enough: what it costs
@@ -189,18 +203,12 @@ impl Journal {
         kind: &str,
         mut visit: impl FnMut(RecordId, Timestamp, &str) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
-        self.read(|connection| {
-            let query = "SELECT seq, time, body FROM record WHERE kind = ?1 ORDER BY seq DESC";
-            let mut statement = connection.prepare_cached(query)?;
-            let mut rows = statement.query([kind])?;
-            while let Some(row) = rows.next()? {
-                let seq = RecordId(unsigned(row.get(0)?));
-                let time = Timestamp(row.get(1)?);
-                if visit(seq, time, row.get_ref(2)?.as_str()?).is_break() {
-                    break;
-                }
-            }
-            Ok(())
+        let scan = Scan {
+            newest_first: true,
+            ..Scan::all(Which::Kind(kind))
+        };
+        self.store.read(scan, &mut |Stored { record, .. }| {
+            visit(record.seq, record.time, &record.body)
         })
     }
 
@@ -225,23 +233,7 @@ impl Journal {
     /// # Errors
     /// When reading fails.
     pub fn record(&self, id: RecordId) -> Result<Option<Record>, JournalError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT seq, run, time, kind, body, hash FROM record WHERE seq = ?1",
-                )?
-                .query_row([signed(id.0)], read_record)
-                .optional()
-        })
-    }
-
-    fn collect(&self, which: Which<'_>) -> Result<Vec<Record>, JournalError> {
-        let mut records = Vec::new();
-        self.each(which, |record| {
-            records.push(record);
-            Ok::<_, JournalError>(())
-        })?;
-        Ok(records)
+        self.store.record(id)
     }
 
     /// Take the run `run` for this process: while the answer lives, no other process can.
@@ -249,32 +241,25 @@ impl Journal {
     /// # Errors
     /// [`JournalError::RunTaken`] while another has it, and when the file that stands for it cannot be made.
     pub fn take_run(&self, run: &str) -> Result<RunLock, JournalError> {
-        lock::take(&self.path, run)
+        lock::take(self.path(), run)
     }
 
-    /// Every run of the house, in the order in which they began.
+    /// Take the whole house for this process, which calls itself `by` (for instance `charthouse serve`): while the answer lives, no other can.
+    /// Who only appends something administrative beside the host (a memory that a person adds, a plugin that is swapped by hand) needs no house: the store's
+    /// own lock for writing puts such a commit before or behind the host's.
+    ///
+    /// # Errors
+    /// [`JournalError::HouseTaken`], which says who has it; [`JournalError::CannotLock`] and [`JournalError::CannotOpen`] where nothing can be taken.
+    pub fn take_house(&self, by: &str) -> Result<HouseLock, JournalError> {
+        house::take(&*self.store, by)
+    }
+
+    /// Every run of the house, in the order in which they began. It costs a few looks for each run, however many records it has.
     ///
     /// # Errors
     /// When reading fails.
     pub fn runs(&self) -> Result<Vec<RunSummary>, JournalError> {
-        self.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT ends.run, first.time, last.time, ends.records
-                 FROM (SELECT run, min(seq) AS low, max(seq) AS high, count(*) AS records FROM record WHERE run <> ?1 GROUP BY run) AS ends
-                 JOIN record AS first ON first.seq = ends.low
-                 JOIN record AS last ON last.seq = ends.high
-                 ORDER BY ends.low",
-            )?;
-            let runs = statement.query_map([HOUSE_RUN], |row| {
-                Ok(RunSummary {
-                    run: row.get(0)?,
-                    first: Timestamp(row.get(1)?),
-                    last: Timestamp(row.get(2)?),
-                    records: unsigned(row.get(3)?),
-                })
-            })?;
-            runs.collect()
-        })
+        self.store.runs()
     }
 
     /// The full id of the run that `wanted` names: an id, the beginning of one that no other has, or `latest`.
@@ -288,15 +273,17 @@ impl Journal {
                 recent: Vec::new(),
             });
         }
-        let mut candidates = self.runs_that_begin_with(wanted)?;
-        match candidates.len() {
-            0 => Err(JournalError::NoSuchRun {
+        let mut candidates = self.store.runs_that_begin_with(wanted, MOST_LISTED)?;
+        match candidates.first() {
+            None => Err(JournalError::NoSuchRun {
                 wanted: wanted.to_owned(),
                 recent: self.recent_runs()?,
             }),
             // The candidates are sorted, so a run whose whole id was written comes first.
-            n if n == 1 || candidates[0] == wanted => Ok(candidates.swap_remove(0)),
-            _ => Err(JournalError::AmbiguousRun {
+            Some(first) if candidates.len() == 1 || first == wanted => {
+                Ok(candidates.swap_remove(0))
+            }
+            Some(_) => Err(JournalError::AmbiguousRun {
                 wanted: wanted.to_owned(),
                 candidates,
             }),
@@ -308,41 +295,196 @@ impl Journal {
     /// # Errors
     /// When reading fails.
     pub fn latest_run(&self) -> Result<Option<String>, JournalError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached("SELECT run FROM record WHERE run <> ?1 ORDER BY seq DESC LIMIT 1")?
-                .query_row([HOUSE_RUN], |row| row.get(0))
-                .optional()
-        })
+        self.store.latest_run()
     }
 
-    /// Check the whole chain. Reads every record once and holds one at a time; records appended meanwhile are not looked at.
+    /// Check the whole chain, that every record is found by its run and kind, and what the witness beside the store says of its end. Reads every record and
+    /// holds one at a time; records appended meanwhile are not looked at.
     ///
     /// # Errors
-    /// When the file cannot be read at all; damage is what the answer is about.
+    /// When the file cannot be read at all, and [`JournalError::Corrupt`] where every record is whole and something else in the file is not; damage to
+    /// records is what the answer is about.
     pub fn verify(&self) -> Result<Verification, JournalError> {
-        self.read(verify::verify)
+        self.store.verify(None)
     }
 
-    /// Runs that begin with `prefix`, sorted, at most [`MOST_LISTED`]. Each is one look into the index, however many records it has.
-    fn runs_that_begin_with(&self, prefix: &str) -> Result<Vec<String>, JournalError> {
-        self.read(|connection| {
-            let mut from =
-                connection.prepare_cached("SELECT min(run) FROM record WHERE run >= ?1")?;
-            let mut after =
-                connection.prepare_cached("SELECT min(run) FROM record WHERE run > ?1")?;
-            let mut found: Vec<String> = Vec::new();
-            let mut next: Option<String> = from.query_row([prefix], |row| row.get(0))?;
-            while let Some(run) =
-                next.filter(|run| run.starts_with(prefix) && found.len() < MOST_LISTED)
-            {
-                next = after.query_row([&run], |row| row.get(0))?;
-                if run != HOUSE_RUN || prefix == HOUSE_RUN {
-                    found.push(run);
+    /// As [`Journal::verify`], and compare the bodies in `archive` (a file that [`Journal::compact`] wrote, or the folder of all of them) with the chain.
+    ///
+    /// # Errors
+    /// As [`Journal::verify`], and [`JournalError::Archive`] when the archive cannot be read.
+    pub fn verify_with(&self, archive: &Path) -> Result<Verification, JournalError> {
+        self.store.verify(Some(archive))
+    }
+
+    /// Take the bodies of bulky records out, into an archive or for good. The records stay, and so does the chain's proof of them: it covers the hash of a
+    /// body. What was taken out is told by a record of the kind `compacted`, in the same commit. The archive is on the disk before anything is taken out, so
+    /// that a crash at any instant loses nothing.
+    ///
+    /// # Errors
+    /// [`JournalError::Archive`]; [`JournalError::Corrupt`] when a record that was chosen is not as it was written. What was done before the error stays done.
+    pub fn compact(&mut self, what: &Compaction<'_>) -> Result<Compacted, JournalError> {
+        self.store.compact(what)
+    }
+
+    /// Let `change` append records and change the index of memories accordingly, all in one durable commit. When it fails nothing has been changed.
+    ///
+    /// # Errors
+    /// What `change` returns, and [`JournalError`] when the commit fails.
+    pub fn change_memories<T, E: From<JournalError>>(
+        &mut self,
+        change: impl FnOnce(&mut MemoryWriter<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut change = Some(change);
+        let mut done = None;
+        self.store.change_memories(&mut |writer| {
+            done = change.take().map(|change| change(writer));
+            match done {
+                Some(Ok(_)) => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
+            }
+        })?;
+        done.unwrap_or_else(|| Err(self.store.cannot("hold memories").into()))
+    }
+
+    /// Every scope that holds a memory, as agent and layer, sorted.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn memory_scopes(&self) -> Result<Vec<(String, String)>, JournalError> {
+        self.of_memories(|index| index.scopes())
+    }
+
+    /// Every memory of `scope`, by number.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn memory_rows(&self, scope: MemoryScope<'_>) -> Result<Vec<MemoryRow>, JournalError> {
+        self.of_memories(|index| index.rows(scope))
+    }
+
+    /// The memory `id`, if there is one.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn memory_row(&self, id: u64) -> Result<Option<MemoryRow>, JournalError> {
+        self.of_memories(|index| index.row(id))
+    }
+
+    /// How many memories of `scope` have `word`.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn memories_with(&self, scope: MemoryScope<'_>, word: &str) -> Result<u64, JournalError> {
+        self.of_memories(|index| index.with(scope, word))
+    }
+
+    /// Which memories of `scope` have `word`, by number.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn postings(
+        &self,
+        scope: MemoryScope<'_>,
+        word: &str,
+    ) -> Result<Vec<Posting>, JournalError> {
+        self.of_memories(|index| index.postings(scope, word))
+    }
+
+    fn of_memories<T: Default>(
+        &self,
+        read: impl FnOnce(MemoryIndex<'_>) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        self.store.memories().map_or_else(|| Ok(T::default()), read)
+    }
+
+    fn collect(&self, which: Which<'_>) -> Result<Vec<Record>, JournalError> {
+        let mut records = Vec::new();
+        self.each(which, |record| {
+            records.push(record);
+            Ok::<_, JournalError>(())
+        })?;
+        Ok(records)
+    }
+
+    /// Records of `run`, each proven, and with none missing between two.
+    fn proven(
+        &self,
+        run: &str,
+        from: Option<RecordId>,
+        newest_first: bool,
+        mut visit: impl FnMut(Record) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
+        let link_2_from = self.store.head()?.link_2_from;
+        let scan = Scan {
+            which: Which::Run(run),
+            from,
+            newest_first,
+            proof: true,
+        };
+        let mut failed = None;
+        let mut last: Option<(RecordId, Option<u64>)> = None;
+        self.store.read(scan, &mut |stored| {
+            let here = (stored.record.seq, stored.nth);
+            let checked = self.prove(&stored, link_2_from).and_then(|()| {
+                let (before, after) = match (newest_first, last) {
+                    (_, None) => return Ok(()),
+                    (true, Some(last)) => (here, last),
+                    (false, Some(last)) => (last, here),
+                };
+                self.adjacent(before, after)
+            });
+            last = Some(here);
+            match checked {
+                Ok(()) => visit(stored.record),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
                 }
             }
-            Ok(found)
-        })
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn prove(&self, stored: &Stored, link_2_from: u64) -> Result<(), JournalError> {
+        let holds = stored
+            .previous
+            .is_some_and(|previous| chain::holds(&stored.record, &previous, link_2_from));
+        match holds {
+            true => Ok(()),
+            false => Err(self.corrupt(format!(
+                "record {} is not as it was written",
+                stored.record.seq.0
+            ))),
+        }
+    }
+
+    /// Whether no record of the run is missing between two, as far as they were counted.
+    fn adjacent(
+        &self,
+        before: (RecordId, Option<u64>),
+        after: (RecordId, Option<u64>),
+    ) -> Result<(), JournalError> {
+        match (before.1, after.1) {
+            _ if before.0 >= after.0 => Err(self.missing_before(after.0)),
+            (Some(before), Some(next)) if before.checked_add(1) != Some(next) => {
+                Err(self.missing_before(after.0))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn missing_before(&self, record: RecordId) -> JournalError {
+        self.corrupt(format!(
+            "the record of the same run before record {} is missing",
+            record.0
+        ))
+    }
+
+    fn corrupt(&self, what: String) -> JournalError {
+        JournalError::Corrupt {
+            path: self.path().to_owned(),
+            what,
+        }
     }
 
     fn recent_runs(&self) -> Result<Vec<String>, JournalError> {
@@ -354,105 +496,4 @@ impl Journal {
             .map(|summary| summary.run)
             .collect())
     }
-
-    pub(crate) fn read<T>(
-        &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, JournalError> {
-        read(&self.connection).map_err(|source| JournalError::of(&self.path, source))
-    }
-}
-
-fn append(
-    connection: &mut Connection,
-    records: &[NewRecord<'_>],
-    values: &[(String, Vec<u8>)],
-) -> rusqlite::Result<Vec<RecordId>> {
-    let transaction = begin(connection)?;
-    let ids = append_within(&transaction, records)?;
-    for (name, value) in values {
-        transaction
-            .prepare_cached("INSERT INTO state VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value")?
-            .execute(params![HOST, name, value])?;
-    }
-    transaction.commit()?;
-    Ok(ids)
-}
-
-/// A transaction that holds the write lock from its beginning: what it reads of the head stays so until it has written, whatever other processes append.
-pub(crate) fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
-    connection.transaction_with_behavior(TransactionBehavior::Immediate)
-}
-
-/// Append `records` as a part of `transaction`.
-pub(crate) fn append_within(
-    transaction: &Transaction<'_>,
-    records: &[NewRecord<'_>],
-) -> rusqlite::Result<Vec<RecordId>> {
-    let mut ids = Vec::with_capacity(records.len());
-    let (mut seq, mut hash) = read_head(transaction)?;
-    let mut insert = transaction.prepare_cached(
-        "INSERT INTO record (seq, run, time, kind, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
-    for record in records {
-        let NewRecord {
-            run,
-            time,
-            kind,
-            body,
-        } = *record;
-        seq += 1;
-        let link = Link {
-            seq,
-            run,
-            time: time.0,
-            kind,
-            body,
-        };
-        hash = link.hash(&hash);
-        insert.execute(params![
-            signed(seq),
-            run,
-            time.0,
-            kind,
-            body,
-            hash.as_bytes()
-        ])?;
-        ids.push(RecordId(seq));
-    }
-    transaction
-        .prepare_cached("UPDATE head SET seq = ?1, hash = ?2")?
-        .execute(params![signed(seq), hash.as_bytes()])?;
-    Ok(ids)
-}
-
-/// Number and hash of the last record, as the head has them.
-pub(crate) fn read_head(connection: &Connection) -> rusqlite::Result<(u64, ContentHash)> {
-    connection
-        .prepare_cached("SELECT seq, hash FROM head")?
-        .query_row([], |row| {
-            Ok((unsigned(row.get(0)?), ContentHash::from_bytes(row.get(1)?)))
-        })
-}
-
-/// The record in a row of `seq, run, time, kind, body, hash`.
-pub(crate) fn read_record(row: &Row<'_>) -> rusqlite::Result<Record> {
-    Ok(Record {
-        seq: RecordId(unsigned(row.get(0)?)),
-        run: row.get(1)?,
-        time: Timestamp(row.get(2)?),
-        kind: row.get(3)?,
-        body: row.get(4)?,
-        hash: ContentHash::from_bytes(row.get(5)?),
-    })
-}
-
-/// SQLite has signed integers only. No journal has 2^63 records; a negative number can only come from tampering, and becomes one that no
-/// record has.
-pub(crate) fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-pub(crate) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

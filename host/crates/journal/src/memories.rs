@@ -4,12 +4,15 @@
 //! the record that tells of it are one commit, so that the index never says anything that the chain of records does not, and can be made anew from it.
 
 use crate::error::JournalError;
-use crate::journal::unsigned;
-use crate::journal::{Journal, NewRecord, RecordId, append_within, begin, read_head, signed};
-use crate::schema::WITH_MEMORIES;
+use crate::record::{NewRecord, RecordId, signed, unsigned};
+use crate::sqlite::{SqliteStore, append_within, begin, read_head};
+use crate::tables::WITH_MEMORIES;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use std::path::Path;
 use types::Timestamp;
+
+/// A body, or what stands for one that was taken out, as [`crate::Record::body`] has it.
+const BODY: &str = r#"CASE WHEN compacted IS NULL THEN body ELSE '{"compacted":"' || lower(hex(compacted)) || '"}' END"#;
 
 /// One layer of what one agent remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,32 +47,22 @@ pub struct Posting {
     pub times: u32,
 }
 
-impl Journal {
-    /// Let `change` append records and change the index accordingly, all in one durable commit. When it fails nothing has been changed.
-    ///
-    /// # Errors
-    /// What `change` returns, and [`JournalError`] when the commit fails.
-    pub fn change_memories<T, E: From<JournalError>>(
-        &mut self,
-        change: impl FnOnce(&mut MemoryWriter<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let path = &self.path;
-        let error = |source| JournalError::of(path, source);
-        let mut writer = MemoryWriter {
-            transaction: begin(&mut self.connection).map_err(error)?,
-            path,
-        };
-        let done = change(&mut writer)?;
-        writer.transaction.commit().map_err(error)?;
-        Ok(done)
+/// The index, to be read.
+pub struct MemoryIndex<'a> {
+    store: &'a SqliteStore,
+}
+
+impl<'a> MemoryIndex<'a> {
+    pub(crate) fn of(store: &'a SqliteStore) -> Self {
+        MemoryIndex { store }
     }
 
     /// Every scope that holds a memory, as agent and layer, sorted.
     ///
     /// # Errors
     /// When reading fails.
-    pub fn memory_scopes(&self) -> Result<Vec<(String, String)>, JournalError> {
-        self.read_memories(|connection| {
+    pub fn scopes(&self) -> Result<Vec<(String, String)>, JournalError> {
+        self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT agent, layer FROM memory_scope AS s
                  WHERE EXISTS (SELECT 1 FROM memory WHERE memory.scope = s.scope) ORDER BY agent, layer",
@@ -83,8 +76,8 @@ impl Journal {
     ///
     /// # Errors
     /// When reading fails.
-    pub fn memory_rows(&self, scope: MemoryScope<'_>) -> Result<Vec<MemoryRow>, JournalError> {
-        self.read_memories(|connection| {
+    pub fn rows(&self, scope: MemoryScope<'_>) -> Result<Vec<MemoryRow>, JournalError> {
+        self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT id, record, time, weight, words FROM memory WHERE scope = ?1 ORDER BY id",
             )?;
@@ -99,16 +92,16 @@ impl Journal {
     ///
     /// # Errors
     /// When reading fails.
-    pub fn memory_row(&self, id: u64) -> Result<Option<MemoryRow>, JournalError> {
-        self.read_memories(|connection| find_row(connection, id))
+    pub fn row(&self, id: u64) -> Result<Option<MemoryRow>, JournalError> {
+        self.read(|connection| find_row(connection, id))
     }
 
     /// How many memories of `scope` have `word`.
     ///
     /// # Errors
     /// When reading fails.
-    pub fn memories_with(&self, scope: MemoryScope<'_>, word: &str) -> Result<u64, JournalError> {
-        self.read_memories(|connection| {
+    pub fn with(&self, scope: MemoryScope<'_>, word: &str) -> Result<u64, JournalError> {
+        self.read(|connection| {
             let Some(scope) = find_scope(connection, scope)? else {
                 return Ok(0);
             };
@@ -127,7 +120,7 @@ impl Journal {
         scope: MemoryScope<'_>,
         word: &str,
     ) -> Result<Vec<Posting>, JournalError> {
-        self.read_memories(|connection| {
+        self.read(|connection| {
             let Some(scope) = find_scope(connection, scope)? else {
                 return Ok(Vec::new());
             };
@@ -145,17 +138,16 @@ impl Journal {
     }
 
     /// Read from the index, which a store of an older version that is only read does not have: nothing is remembered there.
-    fn read_memories<T: Default>(
+    fn read<T: Default>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, JournalError> {
-        self.read(|connection| {
+        self.store.run(|connection| {
             // Asked every time: another process may have brought the store up to date meanwhile.
-            let version: i64 =
-                connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            match version < WITH_MEMORIES {
-                true => Ok(T::default()),
-                false => read(connection),
+            if self.store.is_current()? || self.store.version()? >= WITH_MEMORIES {
+                read(connection)
+            } else {
+                Ok(T::default())
             }
         })
     }
@@ -167,7 +159,22 @@ pub struct MemoryWriter<'a> {
     path: &'a Path,
 }
 
-impl MemoryWriter<'_> {
+impl<'a> MemoryWriter<'a> {
+    pub(crate) fn begin(
+        connection: &'a mut Connection,
+        path: &'a Path,
+    ) -> Result<Self, JournalError> {
+        let transaction = begin(connection).map_err(|source| JournalError::of(path, source))?;
+        Ok(MemoryWriter { transaction, path })
+    }
+
+    pub(crate) fn commit(self) -> Result<(), JournalError> {
+        let path = self.path;
+        self.transaction
+            .commit()
+            .map_err(|source| JournalError::of_commit(path, source))
+    }
+
     /// The number that the next record will have.
     ///
     /// # Errors
@@ -199,7 +206,7 @@ impl MemoryWriter<'_> {
     pub fn body(&self, id: RecordId) -> Result<Option<String>, JournalError> {
         self.run(|transaction| {
             transaction
-                .prepare_cached("SELECT body FROM record WHERE seq = ?1")?
+                .prepare_cached(&format!("SELECT {BODY} FROM record WHERE seq = ?1"))?
                 .query_row([signed(id.0)], |row| row.get(0))
                 .optional()
         })
@@ -315,9 +322,9 @@ impl MemoryWriter<'_> {
     ) -> Result<Option<(u64, Timestamp, String)>, JournalError> {
         self.run(|transaction| {
             transaction
-                .prepare_cached(
-                    "SELECT seq, time, body FROM record WHERE kind = ?1 AND seq > ?2 ORDER BY seq LIMIT 1",
-                )?
+                .prepare_cached(&format!(
+                    "SELECT seq, time, {BODY} FROM record WHERE kind = ?1 AND seq > ?2 ORDER BY seq LIMIT 1"
+                ))?
                 .query_row(params![kind, signed(seq)], |row| {
                     Ok((unsigned(row.get(0)?), Timestamp(row.get(1)?), row.get(2)?))
                 })

@@ -1,16 +1,18 @@
-//! Tables, versions, and how a connection is set up.
+//! How a store is opened: which version it has, how a connection is set up, and what is relied upon.
+//!
+//! A commit is durable because SQLite writes ahead (WAL) with `synchronous = FULL`: before it returns, the write-ahead file is synchronised with `fsync`
+//! (`F_FULLFSYNC` is not used; Linux has no need of it). What is relied upon is that the disk keeps what it said it has. Each page in that file has a checksum
+//! and each commit a mark, so that one which reached the disk in part is as if it never was. The pages of the database itself have none: that they were not
+//! altered is what the chain of records is for.
 
 use crate::JournalError;
-use crate::chain::GENESIS;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
-use std::path::Path;
+use crate::tables::{self, VERSION};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Marks a database file as one of ours, in the place that SQLite has for it: `Chrt` in ASCII.
 const APPLICATION_ID: i64 = 0x4368_7274;
-
-/// The version of the tables below: [`VERSION_1`] and what every later version adds.
-pub const VERSION: i64 = 2;
 
 /// How long a writer waits for another process. Commits take milliseconds; whoever holds the lock for longer hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,60 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The page cache, in KiB. The journal is written at its end and read in order, so a large cache would only cost memory.
 const CACHE_KIB: i64 = 256;
 
-/// The first version that has [`MEMORIES`].
-pub const WITH_MEMORIES: i64 = 2;
-
-/// `head` repeats the last record, so that records cut off the end are missed.
-const VERSION_1: &str = "
-    CREATE TABLE record (
-        seq  INTEGER PRIMARY KEY,
-        run  TEXT NOT NULL,
-        time INTEGER NOT NULL,
-        kind TEXT NOT NULL,
-        body TEXT NOT NULL,
-        hash BLOB NOT NULL
-    ) STRICT;
-    CREATE INDEX record_run ON record (run);
-    CREATE INDEX record_kind ON record (kind);
-    CREATE TABLE head (
-        one  INTEGER PRIMARY KEY CHECK (one = 1),
-        seq  INTEGER NOT NULL,
-        hash BLOB NOT NULL
-    ) STRICT;
-    CREATE TABLE state (
-        plugin TEXT NOT NULL,
-        key    TEXT NOT NULL,
-        value  BLOB NOT NULL,
-        PRIMARY KEY (plugin, key)
-    ) STRICT, WITHOUT ROWID;
-";
-
-/// The index of memories. A memory's text stands in its record and nowhere else; `memory.record` says which. A scope is one layer of one agent, and the
-/// house's own has the agent ''. Words lie apart by scope, so that no agent's memories bear on how another's are ranked.
-const MEMORIES: &str = "
-    CREATE TABLE memory_scope (
-        scope INTEGER PRIMARY KEY,
-        agent TEXT NOT NULL,
-        layer TEXT NOT NULL,
-        UNIQUE (agent, layer)
-    ) STRICT;
-    CREATE TABLE memory (
-        scope  INTEGER NOT NULL,
-        id     INTEGER NOT NULL UNIQUE,
-        record INTEGER NOT NULL,
-        time   INTEGER NOT NULL,
-        weight REAL NOT NULL,
-        words  INTEGER NOT NULL,
-        PRIMARY KEY (scope, id)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE memory_word (
-        scope  INTEGER NOT NULL,
-        word   TEXT NOT NULL,
-        id     INTEGER NOT NULL,
-        times  INTEGER NOT NULL,
-        PRIMARY KEY (scope, word, id)
-    ) STRICT, WITHOUT ROWID;
-";
+/// How large the write-ahead file stays after it was emptied, in bytes: one large commit does not keep the room for ever.
+const LARGEST_WAL: i64 = 16 << 20;
 
 /// When a commit reaches the disk.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,6 +38,12 @@ pub fn open(path: &Path, durability: Durability) -> Result<Connection, JournalEr
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let error = |source| JournalError::of(path, source);
     let mut connection = Connection::open_with_flags(path, flags).map_err(error)?;
+    // SQLite opens what it may not write for reading, and says so only when it is too late.
+    if connection.is_readonly("main").map_err(error)? {
+        return Err(JournalError::ReadOnly {
+            path: path.to_owned(),
+        });
+    }
     configure(&connection).map_err(error)?;
     let synchronous = match durability {
         Durability::EveryCommit => "FULL",
@@ -101,7 +57,7 @@ pub fn open(path: &Path, durability: Durability) -> Result<Connection, JournalEr
     }
     // After the making too: a program of an older version may have been quicker.
     if check_version(&connection, path)? != Found::Ours(VERSION) {
-        migrate(&mut connection, path)?;
+        migrate(&mut connection, path, APPLICATION_ID)?;
     }
     Ok(connection)
 }
@@ -114,8 +70,22 @@ pub fn open_read_only(path: &Path) -> Result<Connection, JournalError> {
         });
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    match read_only(path, path, flags) {
+        // A write-ahead store needs a file beside it even for reading, which a read-only disk does not allow. Where nothing is left to be taken over from
+        // such a file the store is whole by itself.
+        Err(JournalError::CannotOpen { .. } | JournalError::ReadOnly { .. })
+            if !side_file(path, "-wal").exists() =>
+        {
+            let name = immutable(path);
+            read_only(path, &name, flags | OpenFlags::SQLITE_OPEN_URI)
+        }
+        done => done,
+    }
+}
+
+fn read_only(path: &Path, name: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {
     let error = |source| JournalError::of(path, source);
-    let connection = Connection::open_with_flags(path, flags).map_err(error)?;
+    let connection = Connection::open_with_flags(name, flags).map_err(error)?;
     configure(&connection).map_err(error)?;
     match check_version(&connection, path)? {
         Found::Ours(_) => Ok(connection),
@@ -123,6 +93,27 @@ pub fn open_read_only(path: &Path) -> Result<Connection, JournalError> {
             path: path.to_owned(),
         }),
     }
+}
+
+/// The name under which SQLite reads `path` and takes nothing from beside it.
+fn immutable(path: &Path) -> PathBuf {
+    let mut name = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                name.push(char::from(*byte));
+            }
+            other => name.push_str(&format!("%{other:02x}")),
+        }
+    }
+    PathBuf::from(name + "?immutable=1")
+}
+
+/// The file beside the store at `path` whose name has `suffix` after the store's.
+pub fn side_file(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// What a run said and read is nobody else's business: the file is its owner's alone, and SQLite gives its side files the same mode.
@@ -148,6 +139,7 @@ fn make_private_file(path: &Path) -> Result<(), JournalError> {
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "journal_size_limit", LARGEST_WAL)?;
     // A file from elsewhere must not be able to run functions through its schema.
     connection.pragma_update(None, "trusted_schema", false)
 }
@@ -181,29 +173,12 @@ fn check_version(connection: &Connection, path: &Path) -> Result<Found, JournalE
 
 fn create(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
     let error = |source| JournalError::of(path, source);
+    // Before anything is written: with it the file can give room back without being written anew.
+    connection
+        .pragma_update(None, "auto_vacuum", "INCREMENTAL")
+        .map_err(error)?;
     use_wal(connection).map_err(error)?;
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(error)?;
-    // Another process may have made the tables while this one waited for the lock.
-    if check_version(&transaction, path)? != Found::Empty {
-        return Ok(());
-    }
-    transaction.execute_batch(VERSION_1).map_err(error)?;
-    transaction.execute_batch(MEMORIES).map_err(error)?;
-    transaction
-        .execute(
-            "INSERT INTO head VALUES (1, 0, ?1)",
-            params![GENESIS.as_bytes()],
-        )
-        .map_err(error)?;
-    transaction
-        .pragma_update(None, "application_id", APPLICATION_ID)
-        .map_err(error)?;
-    transaction
-        .pragma_update(None, "user_version", VERSION)
-        .map_err(error)?;
-    transaction.commit().map_err(error)
+    migrate(connection, path, APPLICATION_ID)
 }
 
 /// Have the store write ahead. SQLite does not wait for other processes with this one change, so two that make the same store at the same time must.
@@ -221,19 +196,26 @@ fn use_wal(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// Bring an older store to this version. Its records stay as they are, and so does their chain.
-fn migrate(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
+/// Bring a store, empty or of an older version, to this version. Its records stay as they are, and so does their chain. It is one transaction: a process that
+/// dies in the midst of it leaves the old store.
+fn migrate(connection: &mut Connection, path: &Path, id: i64) -> Result<(), JournalError> {
     let error = |source| JournalError::of(path, source);
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(error)?;
     // Another process may have done it while this one waited for the lock.
-    if check_version(&transaction, path)? == Found::Ours(VERSION) {
-        return Ok(());
+    let found = match check_version(&transaction, path)? {
+        Found::Ours(version) => version,
+        Found::Empty => 0,
+    };
+    for version in found + 1..=VERSION {
+        tables::step(&transaction, version).map_err(error)?;
+        transaction
+            .pragma_update(None, "user_version", version)
+            .map_err(error)?;
     }
-    transaction.execute_batch(MEMORIES).map_err(error)?;
     transaction
-        .pragma_update(None, "user_version", VERSION)
+        .pragma_update(None, "application_id", id)
         .map_err(error)?;
     transaction.commit().map_err(error)
 }

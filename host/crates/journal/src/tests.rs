@@ -217,7 +217,7 @@ fn every_kind_of_tampering_is_found_at_its_place() {
         ),
         (
             "one too many",
-            "INSERT INTO record SELECT 10, run, time, kind, body, hash FROM record WHERE seq = 9",
+            "INSERT INTO record SELECT 10, run, time, kind, body, hash, nth, compacted FROM record WHERE seq = 9",
             10,
         ),
         (
@@ -239,11 +239,28 @@ fn every_kind_of_tampering_is_found_at_its_place() {
 }
 
 #[test]
-fn tampering_is_not_mended_by_what_comes_after() {
-    let house = House::with_records(5);
-    house.tamper("DELETE FROM record WHERE seq = 5");
-    house.journal().append(&[record("run-a", 6)]).unwrap();
-    assert_eq!(house.first_bad(), Some(5));
+fn nothing_is_appended_behind_an_end_that_is_not_as_it_was_written() {
+    for sql in [
+        "DELETE FROM record WHERE seq = 5",
+        "DELETE FROM record WHERE seq = 5; UPDATE head SET seq = 4, hash = (SELECT hash FROM record WHERE seq = 4)",
+        "UPDATE record SET body = '{}' WHERE seq = 5",
+        "INSERT INTO record SELECT 6, run, time, kind, body, hash, nth + 1, NULL FROM record WHERE seq = 5",
+        "UPDATE head SET seq = 6",
+    ] {
+        let house = House::with_records(5);
+        house.tamper(sql);
+        assert!(house.first_bad().is_some(), "{sql}");
+        let before = std::fs::read(house.path()).unwrap();
+        let error = Journal::open(&house.path()).err().unwrap();
+        assert!(
+            matches!(
+                error,
+                JournalError::Corrupt { .. } | JournalError::Shorter { .. }
+            ),
+            "{sql}: {error}"
+        );
+        assert_eq!(std::fs::read(house.path()).unwrap(), before);
+    }
 }
 
 #[test]
@@ -308,7 +325,7 @@ fn a_kill_between_two_commits_loses_nothing_that_was_committed() {
     journal.append(&[record("run-a", 1)]).unwrap();
     let other = Connection::open(house.path()).unwrap();
     other
-        .execute_batch("BEGIN IMMEDIATE; INSERT INTO record VALUES (2, 'x', 0, 'x', '', x''); UPDATE head SET seq = 2")
+        .execute_batch("BEGIN IMMEDIATE; INSERT INTO record VALUES (2, 'x', 0, 'x', '', x'', 1, NULL); UPDATE head SET seq = 2")
         .unwrap();
     let after = House::new();
     copy_as_it_is(&house.path(), &after.path());
@@ -351,7 +368,7 @@ fn a_commit_that_reached_the_disk_in_part_is_as_if_it_never_was() {
 #[test]
 fn a_full_disk_writes_nothing_and_says_so() {
     let house = House::with_records(3);
-    let mut journal = house.journal();
+    let mut journal = SqliteStore::open(&house.path()).unwrap();
     journal
         .connection
         .pragma_update(None, "max_page_count", 1)
@@ -361,7 +378,9 @@ fn a_full_disk_writes_nothing_and_says_so() {
         body: &long,
         ..record("run-a", 4)
     };
-    let error = journal.append(&[record("run-a", 4), too_much]).unwrap_err();
+    let error = journal
+        .append(&[record("run-a", 4), too_much], &[])
+        .unwrap_err();
     assert!(matches!(error, JournalError::DiskFull { .. }), "{error}");
     assert!(error.to_string().contains("make room"), "{error}");
     journal
@@ -369,7 +388,7 @@ fn a_full_disk_writes_nothing_and_says_so() {
         .pragma_update(None, "max_page_count", 1_000_000)
         .unwrap();
     assert_eq!(
-        journal.append(&[record("run-a", 5)]).unwrap(),
+        journal.append(&[record("run-a", 5)], &[]).unwrap(),
         [RecordId(4)]
     );
     assert_eq!(house.first_bad(), None);
@@ -378,8 +397,9 @@ fn a_full_disk_writes_nothing_and_says_so() {
 #[test]
 fn a_lock_that_is_held_is_reported() {
     let house = House::with_records(1);
-    let mut journal = house.journal();
-    journal.connection.busy_timeout(Duration::ZERO).unwrap();
+    let store = SqliteStore::open(&house.path()).unwrap();
+    store.connection.busy_timeout(Duration::ZERO).unwrap();
+    let mut journal = Journal::over(store);
     let other = Connection::open(house.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let error = journal.append(&[record("run-a", 2)]).unwrap_err();
@@ -415,14 +435,14 @@ fn what_is_no_journal_is_refused_and_left_alone() {
 #[test]
 fn a_newer_journal_is_refused() {
     let house = House::with_records(1);
-    house.tamper("PRAGMA user_version = 3");
+    house.tamper("PRAGMA user_version = 4");
     let error = Journal::open(&house.path()).err().unwrap();
     assert!(
         matches!(
             error,
             JournalError::TooNew {
-                found: 3,
-                known: 2,
+                found: 4,
+                known: 3,
                 ..
             }
         ),

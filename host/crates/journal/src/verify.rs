@@ -1,12 +1,16 @@
-//! How tampering is found: by walking the chain once, from the first record to the last, and comparing its end with the stored head.
+//! How tampering is found: by walking the chain once, from the first record to the last, and comparing its end with the stored head and with the witness
+//! beside the store.
 //!
 //! A chain proves that records were not changed *without making the rest anew*. Whoever can write the file can compute a whole new chain;
 //! against that the head's hash must be kept somewhere else, which is what [`Verification::head`] is for.
 
-use crate::chain::{GENESIS, Link};
-use crate::journal::{read_head, read_record};
-use rusqlite::Connection;
+use crate::chain::{self, GENESIS};
+use crate::compact::Claim;
+use crate::store::{Head, Stored};
+use crate::witness::Testimony;
 use serde::Serialize;
+use std::collections::HashMap;
+use std::ops::ControlFlow;
 use types::ContentHash;
 
 /// What became of the chain.
@@ -21,58 +25,145 @@ pub struct Verification {
     pub first_bad: Option<u64>,
     /// The hash of the last good record: written down elsewhere, it proves this journal against whoever rewrites all of it.
     pub head: ContentHash,
+    /// How many records have had their body taken out; the chain proves all the rest of them.
+    pub compacted: u64,
+    /// What an archive of such bodies holds, where one was looked at.
+    pub archive: Option<ArchiveVerification>,
 }
 
-/// Walk the chain.
-pub fn verify(connection: &Connection) -> rusqlite::Result<Verification> {
-    // One snapshot for the records and for the head, whatever other processes append meanwhile.
-    let snapshot = connection.unchecked_transaction()?;
-    let (good, end) = longest_good_beginning(&snapshot)?;
-    // A damaged page can make counting fail where reading in order went well, and the other way round.
-    let records = snapshot
-        .query_row("SELECT count(*) FROM record NOT INDEXED", [], |row| {
-            row.get::<_, i64>(0)
-        })
-        .map_or(good, crate::journal::unsigned);
-    let first_bad = match read_head(&snapshot) {
-        _ if records > good => Some(good + 1),
-        Ok((seq, hash)) if seq == good && hash == end => None,
-        // The head says that there was more, less, or something else at the end.
-        Ok((seq, _)) if seq != good => Some(seq.min(good) + 1),
-        Ok(_) => Some(good.max(1)),
-        Err(_) => Some(good + 1),
-    };
-    Ok(Verification {
-        ok: first_bad.is_none(),
-        records,
-        first_bad,
-        head: end,
-    })
+/// What became of the bodies in an archive.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ArchiveVerification {
+    /// How many of the bodies that were taken out are there as they were written.
+    pub bodies: u64,
+    /// How many are not there.
+    pub missing: u64,
+    /// The number of the first record whose body in the archive is another than was written.
+    pub first_bad: Option<u64>,
 }
 
-/// How many records from the first on are as they were written, and the hash of the last of them.
-fn longest_good_beginning(connection: &Connection) -> rusqlite::Result<(u64, ContentHash)> {
-    let mut statement =
-        connection.prepare("SELECT seq, run, time, kind, body, hash FROM record ORDER BY seq")?;
-    let mut rows = statement.query([])?;
-    let (mut good, mut previous) = (0, GENESIS);
-    // A row that cannot be read is as bad as one that was altered: it ends the good beginning.
-    while let Ok(Some(row)) = rows.next() {
-        let Ok(record) = read_record(row) else {
-            break;
-        };
-        let link = Link {
-            seq: good + 1,
-            run: &record.run,
-            time: record.time.0,
-            kind: &record.kind,
-            body: &record.body,
-        };
-        if record.seq.0 != link.seq || record.hash != link.hash(&previous) {
-            break;
+/// Goes along the records, in order, as far as they are good.
+pub struct Walk {
+    head: Head,
+    good: u64,
+    previous: ContentHash,
+    claims: Vec<Claim>,
+    compacted: u64,
+    /// How many records each run has had.
+    counts: HashMap<String, u64>,
+    /// What the witness says, until it was compared.
+    witness: Option<Testimony>,
+    witness_is_wrong: Option<u64>,
+    /// Whether something was read behind the last good record.
+    ended_badly: bool,
+}
+
+impl Walk {
+    /// Before the first record of a store with `head`. `claims` are what its records of compaction say was taken out.
+    pub fn new(head: Head, claims: Vec<Claim>) -> Self {
+        Walk {
+            head,
+            good: 0,
+            previous: GENESIS,
+            claims,
+            compacted: 0,
+            counts: HashMap::new(),
+            witness: None,
+            witness_is_wrong: None,
+            ended_badly: false,
         }
-        good = link.seq;
-        previous = record.hash;
     }
-    Ok((good, previous))
+
+    /// Compare with what a witness says too.
+    pub fn with_witness(mut self, witness: Option<Testimony>) -> Self {
+        self.witness = witness.filter(|said| said.seq > 0);
+        self
+    }
+
+    /// How many records from the first on are good so far.
+    pub fn good(&self) -> u64 {
+        self.good
+    }
+
+    /// How many records `run` has had.
+    pub fn count(&self, run: &str) -> u64 {
+        self.counts.get(run).copied().unwrap_or(0)
+    }
+
+    /// Look at the next record; break off at one that is not as it was written.
+    pub fn step(&mut self, stored: &Stored) -> ControlFlow<()> {
+        if self.is_good(stored) {
+            self.good = stored.record.seq.0;
+            self.previous = stored.record.hash;
+            ControlFlow::Continue(())
+        } else {
+            self.ended_badly = true;
+            ControlFlow::Break(())
+        }
+    }
+
+    fn is_good(&mut self, stored: &Stored) -> bool {
+        let record = &stored.record;
+        let link_2_from = self.head.link_2_from;
+        if record.seq.0 != self.good + 1 || !chain::holds(record, &self.previous, link_2_from) {
+            return false;
+        }
+        if record.is_compacted() {
+            // Only what a later record says was taken out may be missing, and no more of it.
+            self.compacted += 1;
+            let claimed: u64 = self.claims.iter().map(|claim| claim.records).sum();
+            if self.compacted > claimed || !self.claims.iter().any(|claim| claim.covers(record)) {
+                return false;
+            }
+        }
+        if self.witness.is_some_and(|said| said.seq == record.seq.0)
+            && self
+                .witness
+                .take()
+                .is_some_and(|said| said.hash != record.hash)
+        {
+            self.witness_is_wrong = Some(record.seq.0);
+        }
+        match self.counts.get_mut(&record.run) {
+            Some(count) => *count += 1,
+            None => drop(self.counts.insert(record.run.clone(), 1)),
+        }
+        // The chain does not cover the count; a store that does not count has none.
+        stored.nth.is_none() || stored.nth == Some(self.count(&record.run))
+    }
+
+    /// Reading broke off with an error: what could not be read is as bad as what was altered.
+    pub fn unreadable(&mut self, so: bool) {
+        self.ended_badly |= so;
+    }
+
+    /// What came of it, where `counted` is how many records there are, if they could be counted.
+    pub fn end(self, counted: Option<u64>) -> Verification {
+        let records = counted.unwrap_or(self.good).max(self.good);
+        let first_bad = self.first_bad(records);
+        Verification {
+            ok: first_bad.is_none(),
+            records,
+            first_bad,
+            head: self.previous,
+            compacted: self.compacted,
+            archive: None,
+        }
+    }
+
+    fn first_bad(&self, records: u64) -> Option<u64> {
+        let Head { seq, hash, .. } = self.head;
+        if self.ended_badly || records > self.good {
+            Some(self.good + 1)
+        } else if seq != self.good {
+            // The head says that there was more or less at the end.
+            Some(seq.min(self.good) + 1)
+        } else if hash != self.previous {
+            Some(self.good.max(1))
+        } else if self.witness.is_some_and(|said| said.seq > self.good) {
+            Some(self.good + 1)
+        } else {
+            self.witness_is_wrong
+        }
+    }
 }

@@ -24,6 +24,7 @@ fn model_call(agent: &str, state: &str, usd: Option<&str>, input: u64) -> Cost {
         usd: usd.map(|text| text.parse().unwrap()),
         wall_us: 1_500_000,
         fuel: 0,
+        estimated: false,
     }
 }
 
@@ -34,6 +35,7 @@ fn tool_call(agent: &str, state: &str, tool: &str) -> Cost {
         tokens: Tokens::default(),
         wall_us: 42,
         fuel: 1_000,
+        estimated: false,
         ..model_call(agent, state, None, 0)
     }
 }
@@ -181,6 +183,7 @@ fn any_cost() -> impl Strategy<Value = Cost> {
                     usd: usd.map(|(digits, decimals)| Decimal::new(digits, decimals)),
                     wall_us,
                     fuel: 0,
+                    estimated: false,
                 }
             },
         )

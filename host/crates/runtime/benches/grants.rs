@@ -11,6 +11,7 @@ mod grants;
 mod measure;
 
 use chart::{Effects, Snapshot};
+use charthouse_runtime::Binding;
 use definitions::{AgentDef, ChartBundle, House};
 use grants::Grants;
 use measure::{Figure, Goal, compare};
@@ -89,13 +90,13 @@ fn figures(
         CALLS,
         |calls| {
             for tool in tools.iter().cycle().take(calls as usize) {
-                black_box(known.of(house, agent, bundle, snapshot, tool));
+                black_box(known.of(house, agent, bundle, snapshot, None, tool));
             }
         },
         |calls| {
             for tool in tools.iter().cycle().take(calls as usize) {
                 let states = snapshot.configuration();
-                let layers = grants::layers(house, agent, bundle, states);
+                let layers = grants::layers(house, agent, bundle, states, None);
                 black_box(grants::grant(house, agent, &layers, tool));
             }
         },

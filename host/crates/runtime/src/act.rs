@@ -2,6 +2,7 @@
 //!
 //! Policy is resolved for each call at the moment it begins. A refusal is an outcome like any other: the model reads what was refused and by which rule.
 
+use crate::bound::HAND_IN;
 use crate::grants;
 use crate::guards::{Inspected, labels_of, provenance_of};
 use crate::live::{CauseKind, RunEvent};
@@ -78,7 +79,7 @@ impl Callee {
     }
 }
 
-impl Run<'_> {
+impl Run {
     /// Run `calls` for the invocation `id`.
     pub(crate) fn act(&mut self, id: &Arc<str>, calls: Vec<ToolCall>, for_model: bool) {
         let Some(activity) = self.activities.get_mut(id) else {
@@ -89,6 +90,7 @@ impl Run<'_> {
             .into_iter()
             .map(|call| Slot {
                 call,
+                again: None,
                 progress: Progress::Waiting,
             })
             .collect();
@@ -158,7 +160,7 @@ impl Run<'_> {
             let Some(slot) = activity.slots.get(index) else {
                 break;
             };
-            let waits = matches!(slot.progress, Progress::Waiting) && &*slot.call.name != SIGNAL;
+            let waits = matches!(slot.progress, Progress::Waiting) && !is_of_the_host(&slot.call);
             if waits {
                 let reads_only = self.effect_of(&slot.call) == Effect::None;
                 let mut running = activity
@@ -216,16 +218,28 @@ impl Run<'_> {
     }
 
     fn begin(&mut self, id: &Arc<str>, index: usize, call: &ToolCall) {
-        let effect = self.new_effect();
-        let allowed = self.allow(call);
+        // What was begun before the host died keeps its name: whoever runs it can tell that it is the same call.
+        let before = self.slot(id, index).and_then(|slot| slot.again.take());
+        let effect = before.unwrap_or_else(|| self.new_effect());
+        let allowed = self.allow(call).and_then(|allowed| {
+            if before.is_none() {
+                self.count(id, &allowed.grant)?;
+            }
+            Ok(allowed)
+        });
         let asks = matches!(&allowed, Ok(allowed) if allowed.grant.verdict == Verdict::Ask);
         let mut body = json!({
             "effect": effect, "invocation": id, "call": call.id, "tool": call.name,
             "arguments": call.arguments, "repeat": self.effect_of(call),
             "generation": self.generation_of(call),
         });
-        if asks {
-            body["asks"] = true.into();
+        let marks = [
+            ("asks", asks),
+            ("again", before.is_some()),
+            ("refused", allowed.is_err()),
+        ];
+        for (mark, _) in marks.into_iter().filter(|(_, so)| *so) {
+            body[mark] = true.into();
         }
         self.judged(call, &mut body);
         self.record(Kind::Call, &body);
@@ -235,7 +249,6 @@ impl Run<'_> {
             arguments: call.arguments.plain().into(),
         });
         let begun = allowed.and_then(|allowed| {
-            self.count(id, &allowed.grant)?;
             if asks {
                 self.ask_first(id, index, effect, (call, &allowed))?;
                 if let Some(slot) = self.slot(id, index) {
@@ -341,6 +354,7 @@ impl Run<'_> {
             &self.agent,
             &self.bundle,
             &self.snapshot,
+            self.bound.as_ref(),
             &tool,
         );
         if let Callee::Command = callee {
@@ -363,7 +377,8 @@ impl Run<'_> {
         let judged = tool.map(|tool| {
             let (house, agent) = (&self.services.house, &self.agent);
             let (bundle, snapshot) = (&self.bundle, &self.snapshot);
-            let grant = self.grants.of(house, agent, bundle, snapshot, &tool);
+            let work = self.bound.as_ref();
+            let grant = self.grants.of(house, agent, bundle, snapshot, work, &tool);
             let verdict = grants::verdict(&grant, &call.arguments.plain());
             (verdict, self.grants.hash_of(&grant))
         });
@@ -382,7 +397,7 @@ impl Run<'_> {
 
     /// Whether policy could allow a native command in some state.
     fn runs_commands(&self) -> bool {
-        offers::commands(&self.services.house, &self.agent, &self.bundle).is_some()
+        offers::commands(&self.services.house, &self.agent, &self.bundle, self.work()).is_some()
     }
 
     /// Count a call of the activity `id`, as long as it has any left.
@@ -436,10 +451,13 @@ impl Run<'_> {
         };
         let call = slot.call.clone();
         let tool = ToolName::from_wire(&call.name);
-        self.record(
-            Kind::Outcome,
-            &json!({ "effect": effect, "call": call.id, "tool": call.name, "outcome": outcome }),
-        );
+        let mut body =
+            json!({ "effect": effect, "call": call.id, "tool": call.name, "outcome": outcome });
+        if let Some(ran) = &ran {
+            body["provenance"] = json!(ran.provenance);
+            body["labels"] = json!(ran.labels);
+        }
+        self.record(Kind::Outcome, &body);
         let took = outcome.wall_us > 0 || outcome.fuel > 0;
         let state = self
             .activities
@@ -461,6 +479,7 @@ impl Run<'_> {
                 usd: Some(rust_decimal::Decimal::ZERO),
                 wall_us: outcome.wall_us,
                 fuel: outcome.fuel,
+                estimated: false,
             };
             self.record(Kind::Cost, &cost);
         }
@@ -517,7 +536,7 @@ impl Run<'_> {
 
     /// Longest result that goes into the conversation, in bytes. One answer may fill a quarter of the window and no more: a longer one would push the
     /// whole conversation out of it, or not fit at all, whatever the sandbox's own output limit is.
-    fn longest_result(&self) -> usize {
+    pub(crate) fn longest_result(&self) -> usize {
         // Whoever of those asked has the smallest window may have to read it.
         let rooms = self.asked.iter().map(|asked| {
             let parameters = &asked.parameters;
@@ -547,7 +566,10 @@ impl Run<'_> {
                 }
                 Progress::Finished(finished) => self.remember(Item::Result(finished.result)),
                 _ => {
-                    let result = self.signal(slot.call);
+                    let result = match &*slot.call.name {
+                        HAND_IN => self.handing_in(slot.call),
+                        _ => self.signal(slot.call),
+                    };
                     self.remember(Item::Result(result));
                 }
             }
@@ -582,6 +604,26 @@ impl Run<'_> {
                     kind.as_str(),
                 );
             }
+        }
+    }
+
+    /// The model hands in what its role asks for.
+    fn handing_in(&mut self, call: ToolCall) -> ToolResult {
+        let (text, failed) = match self.held.get(&call.id) {
+            Some(why) => (format!("denied: {why}"), true),
+            None => self.hand_in(&call),
+        };
+        self.record(
+            Kind::Outcome,
+            &json!({ "call": call.id, "tool": HAND_IN, "handed_in": !failed }),
+        );
+        ToolResult {
+            call: call.id,
+            name: call.name,
+            text: text.into(),
+            failed,
+            provenance: Provenance::House,
+            labels: Vec::new(),
         }
     }
 
@@ -627,8 +669,13 @@ impl Run<'_> {
     }
 }
 
+/// Whether the host itself answers `call`, once the round's others are over.
+fn is_of_the_host(call: &ToolCall) -> bool {
+    matches!(&*call.name, SIGNAL | HAND_IN)
+}
+
 /// The last structured part of an answer.
-fn last_json(outcome: &Outcome) -> Value {
+pub(crate) fn last_json(outcome: &Outcome) -> Value {
     let parts = outcome.result.as_deref().unwrap_or_default();
     let json = parts.iter().rev().find_map(|part| match part {
         types::Part::Json(json) => Some(Value::from(json)),
@@ -638,7 +685,7 @@ fn last_json(outcome: &Outcome) -> Value {
 }
 
 /// `text` cut to `limit` bytes, saying so.
-fn cut(mut text: String, limit: usize) -> String {
+pub(crate) fn cut(mut text: String, limit: usize) -> String {
     if text.len() <= limit {
         return text;
     }

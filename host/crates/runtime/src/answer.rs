@@ -40,7 +40,7 @@ const CUT_OFF_IN_A_ROW: u32 = 3;
 /// How much less is sent when a server finds a payload too long.
 const TIGHTER_PERCENT: u64 = 75;
 
-impl Run<'_> {
+impl Run {
     /// The model has answered.
     pub(crate) fn answered(&mut self, answered: Answered) {
         self.over(answered.effect);
@@ -72,10 +72,12 @@ impl Run<'_> {
             });
             reply.usage = estimate;
         }
-        self.record(
-            Kind::Reply,
-            &json!({ "effect": answered.effect, "reply": reply }),
-        );
+        let mut body = json!({ "effect": answered.effect, "reply": reply });
+        let held = self.held_back(&answered.whom, &reply, held);
+        if !held.is_empty() {
+            body["held"] = json!(held);
+        }
+        self.record(Kind::Reply, &body);
         self.book(&id, &answered.whom, &reply, expected, answered.wall);
         if self.guards.are_posted() && !reply.text.is_empty() {
             // It was held back while it streamed.
@@ -91,6 +93,24 @@ impl Run<'_> {
         self.take_reply(&id, &answered.whom, reply, held);
     }
 
+    /// The calls of `reply` that are not to be made, with the reason: those that a guard held back, and one that is not whole.
+    fn held_back(
+        &self,
+        whom: &Whom,
+        reply: &Reply,
+        mut held: BTreeMap<Arc<str>, String>,
+    ) -> BTreeMap<Arc<str>, String> {
+        if let (StopReason::Length, Some(last)) = (&reply.stop, reply.calls.last()) {
+            // Its arguments end somewhere: running what there is of them would be a guess.
+            let limit = whom.asked.parameters.max_output;
+            let why = format!(
+                "the answer was cut off at its limit of {limit} tokens, so this call is not whole and was not run"
+            );
+            held.insert(last.id.clone(), why);
+        }
+        held
+    }
+
     fn take_reply(
         &mut self,
         id: &Arc<str>,
@@ -100,13 +120,6 @@ impl Run<'_> {
     ) {
         self.held.extend(held);
         let limit = whom.asked.parameters.max_output;
-        if let (StopReason::Length, Some(last)) = (&reply.stop, reply.calls.last()) {
-            // Its arguments end somewhere: running what there is of them would be a guess.
-            let why = format!(
-                "the answer was cut off at its limit of {limit} tokens, so this call is not whole and was not run"
-            );
-            self.held.insert(last.id.clone(), why);
-        }
         let text = Text::from(&reply.text);
         let said = Item::Assistant {
             text: text.clone(),

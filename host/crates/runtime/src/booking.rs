@@ -78,7 +78,7 @@ pub(crate) fn tokens_of(usage: &Usage) -> Tokens {
     }
 }
 
-impl Run<'_> {
+impl Run {
     /// Put on the ledger what the reply cost, and what the attempts before it did that came to nothing; and learn how the model counts.
     pub(crate) fn book(
         &mut self,
@@ -137,6 +137,7 @@ impl Run<'_> {
             usd,
             wall_us: wall.as_micros() as u64,
             fuel: 0,
+            estimated: false,
         }
     }
 
@@ -172,7 +173,13 @@ impl Run<'_> {
         let now = self.services.clock.monotonic();
         let wall = now.saturating_sub(under_way.started);
         let cost = self.cost_of(&under_way.asked, under_way.price.as_ref(), &usage, wall);
-        self.record(Kind::Cost, &Cost { state, ..cost });
+        let estimated = told.is_none();
+        let cost = Cost {
+            state,
+            estimated,
+            ..cost
+        };
+        self.record(Kind::Cost, &cost);
         (!streamed.text.is_empty()).then_some(streamed.text)
     }
 

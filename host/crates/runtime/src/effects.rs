@@ -1,14 +1,20 @@
 //! Effects: recorded first, begun after the commit, stopped by whoever began them.
 
 use crate::RuntimeError;
+use crate::past::Past;
+use crate::point::{self, Point};
 use crate::record::{Kind, Pending};
 use crate::run::{Done, Run};
+use crate::shared::Then;
 use futures_util::future::{AbortHandle, Abortable};
-use journal::NewRecord;
+use serde_json::json;
 use std::future::Future;
 use std::sync::Arc;
 
-impl Run<'_> {
+/// Records of a run after which what they come to is recorded.
+const BETWEEN_SNAPSHOTS: usize = 256;
+
+impl Run {
     /// Put a record into the next commit.
     pub(crate) fn record(&mut self, kind: Kind, body: &impl serde::Serialize) {
         let time = self.services.clock.now();
@@ -34,29 +40,59 @@ impl Run<'_> {
     }
 
     /// One durable commit of everything recorded since the last; then, and only then, what was waiting for it begins.
-    pub(crate) fn commit(&mut self) -> Result<(), RuntimeError> {
+    pub(crate) async fn commit(&mut self) -> Result<(), RuntimeError> {
         if !self.pending.is_empty() {
-            let records: Vec<NewRecord<'_>> = self
-                .pending
-                .iter()
-                .map(|pending| NewRecord {
-                    run: pending.run(&self.id),
-                    time: pending.time,
-                    kind: pending.kind.name(),
-                    body: &pending.body,
-                })
-                .collect();
             self.keeping.extend(self.counting.take_changed());
-            self.journal.append_keeping(&records, &self.keeping)?;
-            self.keeping.clear();
-            self.pending.clear();
+            let records = std::mem::take(&mut self.pending);
+            let keeping = std::mem::take(&mut self.keeping);
+            self.since_snapshot += records.len();
+            let then = self.letters();
+            self.journal
+                .commit(&self.id, records, keeping, then)
+                .await?;
         }
         for (effect, invocation, performance) in std::mem::take(&mut self.starting) {
+            point::reach(Point::Begin);
             let (handle, registration) = AbortHandle::new_pair();
             self.handles.insert(effect, (invocation, handle));
             self.performing
                 .push(Abortable::new(performance, registration));
         }
+        self.look_back().await
+    }
+
+    /// What goes to others once it is on the record.
+    fn letters(&mut self) -> Option<Then> {
+        let outbound = std::mem::take(&mut self.outbound);
+        let others = self.others.clone().filter(|_| !outbound.is_empty())?;
+        let from = self.id.clone();
+        Some(Box::new(move |ids| {
+            for (place, said) in outbound {
+                if let Some(seq) = ids.get(place) {
+                    others.hear(&from, seq.0, said);
+                }
+            }
+        }))
+    }
+
+    /// Record what the run's records come to, once there are many: a resumption reads from there.
+    async fn look_back(&mut self) -> Result<(), RuntimeError> {
+        if self.since_snapshot < BETWEEN_SNAPSHOTS || !self.events.is_empty() {
+            return Ok(());
+        }
+        let past = Past::read(&self.journal.borrow(), &self.id)?;
+        // Answers of tools are in the conversation soon, and need not be kept twice.
+        let Some(past) = past.filter(Past::is_between_rounds) else {
+            return Ok(());
+        };
+        let past = past.settled(&self.snapshot, &self.bundle.chart);
+        self.since_snapshot = 0;
+        point::reach(Point::Snapshot);
+        let time = self.services.clock.now();
+        let record = Pending::new(time, Kind::Snapshot, &json!({ "past": past }));
+        self.journal
+            .commit(&self.id, vec![record], Vec::new(), None)
+            .await?;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use journal::JournalError;
 use sandbox::{SandboxError, SwapError};
+use std::sync::Arc;
 
 /// A run that cannot start, or cannot be recorded.
 #[derive(Debug, thiserror::Error)]
@@ -29,8 +30,11 @@ pub enum RuntimeError {
     #[error(transparent)]
     Swap(#[from] SwapError),
     /// The journal cannot be written: nothing more was done.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
+    #[error("{0}")]
+    Journal(Arc<JournalError>),
+    /// A workflow, or the host of several runs, does not allow it.
+    #[error("{0}")]
+    Refused(Box<crate::host::Refused>),
     /// The journal has no such run.
     #[error("there is no run `{run}` to go on with; `charthouse journal show` lists the runs")]
     NoSuchRun {
@@ -75,4 +79,16 @@ pub enum RuntimeError {
     /// The chart cannot take a step, for instance because transitions without events never end.
     #[error("the chart cannot go on: {0}")]
     Chart(String),
+}
+
+impl From<JournalError> for RuntimeError {
+    fn from(error: JournalError) -> Self {
+        RuntimeError::Journal(Arc::new(error))
+    }
+}
+
+impl From<Arc<JournalError>> for RuntimeError {
+    fn from(error: Arc<JournalError>) -> Self {
+        RuntimeError::Journal(error)
+    }
 }

@@ -8,7 +8,7 @@ use crate::grants;
 use crate::guards::{Guards, Inspected, labels_of};
 use crate::payloads::Basis;
 use crate::think::Whom;
-use crate::{Services, memories};
+use crate::{Binding, Services, memories};
 use chart::StateId;
 use context::{Gathered as Texts, GatheredText, Need, NeedKind};
 use definitions::{AgentDef, ChartBundle};
@@ -126,6 +126,8 @@ pub(crate) struct Asker<'a> {
     pub(crate) bundle: &'a ChartBundle,
     pub(crate) plugins: &'a [Arc<Plugin>],
     pub(crate) states: Vec<StateId>,
+    /// The workflow that it is bound to.
+    pub(crate) work: Option<&'a Binding>,
     pub(crate) query: &'a str,
     pub(crate) served: &'a Served,
     /// What templates see.
@@ -195,6 +197,7 @@ impl Asker<'_> {
             self.agent,
             self.bundle,
             self.states.iter().copied(),
+            self.work,
             plugin,
             "provide",
         )?;

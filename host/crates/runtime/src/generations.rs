@@ -110,7 +110,7 @@ async fn differences(services: &Services, name: &PluginName, file: &Path) -> Res
     ))
 }
 
-impl Run<'_> {
+impl Run {
     /// The places of the plugins that this run has, in whatever capacity, as far as they have been loaded.
     fn slots(&self) -> Vec<Arc<Slot>> {
         let slot = |name: PluginName| self.services.sandbox.slot_of(&name);
@@ -121,7 +121,7 @@ impl Run<'_> {
     /// were taken last, by plugin.
     pub(crate) fn remember_generations(&mut self) -> BTreeMap<String, ContentHash> {
         // Whatever is wrong with the journal stops the run at its next commit.
-        let standings = standings(self.journal).unwrap_or_default();
+        let standings = standings(&self.journal.borrow()).unwrap_or_default();
         for slot in self.slots() {
             let Standing {
                 quarantined,

@@ -1,8 +1,9 @@
 //! Which layers of policy apply now, and what they make of a tool.
 //!
 //! One order for enforcement, for `policy explain` and for what the model is offered: the house's default, the agent, the states of its cognition from
-//! the outermost in.
+//! the outermost in, the states of the workflow that it is bound to from the outermost in.
 
+use crate::Binding;
 use chart::{Snapshot, StateId};
 use definitions::{AgentDef, ChartBundle, House};
 use policy::{Grant, Overlay, Request};
@@ -17,6 +18,7 @@ pub(crate) fn layers<'a>(
     agent: &'a AgentDef,
     bundle: &'a ChartBundle,
     states: impl IntoIterator<Item = StateId>,
+    work: Option<&Binding>,
 ) -> Vec<&'a Overlay> {
     let mut layers: Vec<&Overlay> = Vec::new();
     layers.extend(house.default_policy.as_deref());
@@ -26,24 +28,48 @@ pub(crate) fn layers<'a>(
             .into_iter()
             .filter_map(|state| bundle.policy[state.index()].as_ref()),
     );
+    if let Some((workflow, states)) = work.and_then(|work| work.places(house)) {
+        let of = |state: StateId| workflow.policy[state.index()].as_ref();
+        layers.extend(states.into_iter().filter_map(of));
+    }
     layers
 }
 
-/// One stack of layers for each state that can be active: the house's and the agent's with those of the state's path.
+/// One stack of layers for each state that can be active: the house's and the agent's with those of the state's path; and where the agent is bound to a
+/// workflow, each of these with every state of that which offers its role.
 pub(crate) fn stacks<'a>(
     house: &'a House,
     agent: &'a AgentDef,
     bundle: &'a ChartBundle,
+    work: Option<&Binding>,
 ) -> Vec<Vec<&'a Overlay>> {
-    bundle
-        .chart
-        .states()
-        .filter(|(_, state)| state.is_leaf())
-        .map(|(id, _)| layers(house, agent, bundle, path(bundle, id)))
-        .collect()
+    let leaves = bundle.chart.states().filter(|(_, state)| state.is_leaf());
+    let own: Vec<Vec<&Overlay>> = leaves
+        .map(|(id, _)| layers(house, agent, bundle, path(bundle, id), None))
+        .collect();
+    let Some(workflow) = work.and_then(|work| house.charts.get(&work.workflow)) else {
+        return own;
+    };
+    let role = work.map(|work| &work.role);
+    let leaves = workflow.chart.states().filter(|(_, state)| state.is_leaf());
+    let of_role = leaves.map(|(id, _)| path(workflow, id)).filter(|path| {
+        path.iter()
+            .any(|state| workflow.role[state.index()].as_ref() == role)
+    });
+    let added: Vec<Vec<&Overlay>> = of_role
+        .map(|path| {
+            let of = |state: StateId| workflow.policy[state.index()].as_ref();
+            path.into_iter().filter_map(of).collect()
+        })
+        .collect();
+    let with = |stack: &Vec<&'a Overlay>| -> Vec<Vec<&'a Overlay>> {
+        let more = added.iter().map(|more| [&stack[..], &more[..]].concat());
+        std::iter::once(stack.clone()).chain(more).collect()
+    };
+    own.iter().flat_map(with).collect()
 }
 
-/// Grants that were worked out before. A grant depends on the definitions, the active states and the tool alone, so it is worked out once for each, and thrown
+/// Grants that were worked out before. A grant depends on the definitions, the active states, the binding and the tool alone, so it is worked out once for each, and thrown
 /// away with the definitions.
 #[derive(Default)]
 pub(crate) struct Grants {
@@ -64,6 +90,7 @@ impl Grants {
         agent: &AgentDef,
         bundle: &ChartBundle,
         snapshot: &Snapshot,
+        work: Option<&Binding>,
         tool: &ToolName,
     ) -> Arc<Grant> {
         if !snapshot.configuration().eq(self.states.iter().copied()) {
@@ -73,7 +100,7 @@ impl Grants {
         if let Some(known) = self.known.get(tool) {
             return known.clone();
         }
-        let layers = layers(house, agent, bundle, self.states.iter().copied());
+        let layers = layers(house, agent, bundle, self.states.iter().copied(), work);
         let grant = Arc::new(grant(house, agent, &layers, tool));
         self.known.insert(tool.clone(), grant.clone());
         grant
@@ -93,7 +120,7 @@ impl Grants {
         hash
     }
 
-    /// Forget them: the definitions have changed.
+    /// Forget them: the definitions have changed, or what the agent is bound to.
     pub(crate) fn forget(&mut self) {
         self.known.clear();
         self.hashes.clear();
@@ -139,11 +166,12 @@ pub(crate) fn for_component(
     agent: &AgentDef,
     bundle: &ChartBundle,
     states: impl IntoIterator<Item = StateId>,
+    work: Option<&Binding>,
     plugin: &Plugin,
     function: &str,
 ) -> Result<Grant, String> {
     let tool = ToolName::new(plugin.name(), function).map_err(|error| error.to_string())?;
-    let layers = layers(house, agent, bundle, states);
+    let layers = layers(house, agent, bundle, states, work);
     let mut grant = grant(house, agent, &layers, &tool);
     grant.verdict = policy::Verdict::Allow;
     Ok(grant)

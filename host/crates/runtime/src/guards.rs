@@ -378,7 +378,7 @@ fn whence(provenance: &Provenance) -> String {
     }
 }
 
-impl Run<'_> {
+impl Run {
     /// Put what the guards said of `subject` on the record, and give the text that may be used.
     pub(crate) fn let_in(
         &mut self,
@@ -428,6 +428,7 @@ impl Run<'_> {
                 usd: Some(rust_decimal::Decimal::ZERO),
                 wall_us: opinion.wall_us,
                 fuel: opinion.fuel,
+                estimated: false,
             };
             self.record(Kind::Cost, &cost);
         }

@@ -5,23 +5,57 @@
 
 use crate::guards::Inspected;
 use crate::live::{RunEvent, Status};
+use crate::point::{self, Point};
 use crate::record::Kind;
+use crate::request::Leaving;
 use crate::round::ActivityKind;
 use crate::run::{Done, Run};
+use crate::{Binding, bound, kin};
 use chart::Effects;
 use futures_util::Stream;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::pin::Pin;
 use std::sync::Arc;
 use types::{Item, Provenance, Role, Value};
 
 /// Something that a person does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Message {
     /// Says something.
     Said(String),
     /// Stops what is under way; the conversation goes on.
     Interrupt,
+    /// Another run or a workflow's instance says something, or the host does.
+    #[doc(hidden)]
+    Told(Box<Told>),
+    /// The run is to be left for now.
+    #[doc(hidden)]
+    Leave(Leaving),
+}
+
+/// What another run or an instance says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// Who says it.
+    pub(crate) from: Arc<str>,
+    /// The record that it stands in; `None` for what can be found out again at any time.
+    pub(crate) seq: Option<u64>,
+    /// The event.
+    pub(crate) event: Arc<str>,
+    /// What it carries.
+    pub(crate) data: serde_json::Value,
+    /// What the run is bound to from now on; `None` where that stays as it is.
+    pub(crate) binding: Option<Option<Binding>>,
+}
+
+/// Something said that has not joined the conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Word {
+    pub(crate) text: String,
+    /// Whether the host says it for a workflow, and no person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) house: bool,
 }
 
 /// Messages as they come. One that ends closes the conversation: the run then ends where it comes to rest.
@@ -35,24 +69,84 @@ const SAID: &str = "human.said";
 /// The event by which a chart hears that a person stopped it.
 const INTERRUPTED: &str = "human.interrupted";
 
+/// What the host tells a run to which somebody speaks.
+pub(crate) const SAYS: &str = "human.says";
+/// What it tells a run that has failed and is begun again.
+pub(crate) const AGAIN: &str = "run.again";
+
 /// What a person said, once the guards have seen it.
 pub(crate) struct Heard {
     effect: u64,
     text: String,
+    /// The record that it stands in, where the host was told it.
+    seq: Option<u64>,
     inspected: Inspected,
 }
 
-impl Run<'_> {
+impl Run {
     /// A message has come.
     pub(crate) fn hear(&mut self, message: Message) {
         match message {
             Message::Interrupt => self.interrupt(),
+            Message::Leave(leaving) => self.leaving = Some(leaving),
+            Message::Told(told) => self.hear_told(&told),
             Message::Said(text) => {
                 self.resting = false;
-                self.unheard.push_back(text);
+                self.unheard.push_back((text, None));
                 self.listen_on();
             }
         }
+    }
+
+    /// Another run or an instance has said something. It is taken once: what is on the record already is not taken again.
+    fn hear_told(&mut self, told: &Told) {
+        if told.seq.is_some_and(|seq| seq <= self.heard_upto) {
+            return;
+        }
+        point::reach(Point::Deliver);
+        if &*told.event == SAYS {
+            // It is taken when the guards have seen it.
+            let text = told.data["text"].as_str().unwrap_or_default().to_owned();
+            self.resting = false;
+            self.unheard.push_back((text, told.seq));
+            return self.listen_on();
+        }
+        self.take_cause(told.seq, &told.from, &told.event, &told.data["usd"]);
+        if let Some(binding) = &told.binding {
+            self.bind(binding.clone());
+        }
+        if &*told.event == bound::CHANGED {
+            // The binding says it.
+            return;
+        }
+        self.resting = false;
+        match &*told.event {
+            bound::ASSIGNED => self.assigned(told),
+            bound::WITHDRAWN => self.withdrawn(told),
+            AGAIN => self.again(&told.data),
+            kin::OVER => self.child_over(told),
+            kin::STOP => self.stopping = true,
+            event => self.happen(event, Value::from(&told.data), None),
+        }
+    }
+
+    /// What has the record `seq` of another has been taken.
+    fn take_cause(&mut self, seq: Option<u64>, from: &str, event: &str, usd: &serde_json::Value) {
+        if let Some(seq) = seq {
+            self.heard_upto = self.heard_upto.max(seq);
+            let body = json!({ "cause": seq, "from": from, "event": event, "usd": usd });
+            self.record(Kind::Told, &body);
+        }
+    }
+
+    /// The host begins the chart again, because the run failed.
+    fn again(&mut self, data: &serde_json::Value) {
+        for id in self.activities.keys().cloned().collect::<Vec<_>>() {
+            self.cancel(&id, "the run is begun again", false);
+        }
+        self.answer_open_calls();
+        self.record(Kind::Restarted, data);
+        self.begin_anew();
     }
 
     /// Have the guards look at the next message, one after another, so that none overtakes the one before it.
@@ -60,7 +154,7 @@ impl Run<'_> {
         if self.is_under_way(|owner| owner == OWNER) {
             return;
         }
-        let Some(text) = self.unheard.pop_front() else {
+        let Some((text, seq)) = self.unheard.pop_front() else {
             return;
         };
         let effect = self.new_effect();
@@ -71,6 +165,7 @@ impl Run<'_> {
             Done::Heard(Box::new(Heard {
                 effect,
                 text,
+                seq,
                 inspected,
             }))
         });
@@ -79,6 +174,7 @@ impl Run<'_> {
     /// What a person said is ready to be taken.
     pub(crate) fn heard(&mut self, heard: Heard) {
         self.over(heard.effect);
+        self.take_cause(heard.seq, "human", SAYS, &serde_json::Value::Null);
         let text = self.let_in(heard.effect, "said", heard.text, heard.inspected);
         self.said(&text);
         self.listen_on();
@@ -89,7 +185,21 @@ impl Run<'_> {
     pub(crate) fn said(&mut self, text: &str) {
         self.prompt = text.into();
         self.record(Kind::Said, &json!({ "text": text }));
-        self.waiting_words.push(text.to_owned());
+        self.wait_with(text, false);
+    }
+
+    /// The same with what the host says for a workflow.
+    pub(crate) fn told(&mut self, text: &str) {
+        self.prompt = text.into();
+        self.record(Kind::Said, &json!({ "text": text, "house": true }));
+        self.wait_with(text, true);
+    }
+
+    fn wait_with(&mut self, text: &str, house: bool) {
+        self.waiting_words.push(Word {
+            text: text.to_owned(),
+            house,
+        });
         if self.activities.is_empty() {
             self.say_what_waited();
         }
@@ -104,26 +214,38 @@ impl Run<'_> {
         {
             return;
         }
-        for text in std::mem::take(&mut self.waiting_words) {
-            let text = self.readable(text);
+        for word in std::mem::take(&mut self.waiting_words) {
+            let (text, provenance) = match word.house {
+                true => (word.text.into(), Provenance::House),
+                false => (self.readable(word.text), Provenance::Human),
+            };
             self.remember(Item::Text {
                 role: Role::User,
                 text,
-                provenance: Provenance::Human,
+                provenance,
                 labels: Vec::new(),
             });
-            self.unanswered = true;
+            self.has_work |= word.house;
+            self.unanswered |= !word.house;
         }
     }
 
     /// Nothing is under way: see to what a person said and nobody has answered. Whether anything follows from it.
     pub(crate) fn respond(&mut self, in_conversation: bool) -> bool {
-        if self.waiting_words.is_empty() && !self.unanswered {
+        if self.waiting_words.is_empty() && !self.unanswered && !self.has_work {
             return false;
         }
         self.answer_open_calls();
         self.say_what_waited();
-        self.unanswered = false;
+        let a_person = std::mem::take(&mut self.unanswered);
+        self.has_work = false;
+        if !a_person {
+            // A workflow's word to a chart that does not listen for it: it is a new task.
+            if in_conversation {
+                self.begin_anew();
+            }
+            return in_conversation;
+        }
         let text = Value::map([("text", Value::text(self.prompt.clone()))]);
         let asks = |activity: &crate::round::Activity| activity.kind == ActivityKind::Ask;
         let asking = self.activities.iter().find(|(_, activity)| asks(activity));
@@ -171,7 +293,7 @@ impl Run<'_> {
         }
         self.resting = false;
         for id in &running {
-            self.cancel(id, "a person interrupted it");
+            self.cancel(id, "a person interrupted it", false);
         }
         self.record(Kind::Interrupted, &json!({ "invocations": running }));
         self.show(RunEvent::Interrupted {

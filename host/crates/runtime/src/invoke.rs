@@ -8,7 +8,7 @@ use serde_json::json;
 use std::sync::Arc;
 use types::{Item, Provenance, ToolResult, Value};
 
-impl Run<'_> {
+impl Run {
     /// Start `activity` as the invocation `id`.
     pub(crate) fn invoke(&mut self, id: Arc<str>, state: Arc<str>, activity: &str, params: Value) {
         let Some(kind) = ActivityKind::parse(activity) else {
@@ -29,7 +29,16 @@ impl Run<'_> {
             ActivityKind::Think | ActivityKind::Turn => self.think(&id),
             ActivityKind::Act => self.act_on_last_reply(&id),
             ActivityKind::Plugin => self.call_fixed(&id),
-            ActivityKind::Ask => self.show(RunEvent::Ask { question: params }),
+            ActivityKind::Ask => self.show_question(&id),
+            ActivityKind::Agent => self.begin_child(&id),
+        }
+    }
+
+    /// Ask the person what the activity `id` is about.
+    pub(crate) fn show_question(&self, id: &Arc<str>) {
+        if let Some(activity) = self.activities.get(id) {
+            let question = activity.params.clone();
+            self.show(RunEvent::Ask { question });
         }
     }
 
@@ -57,8 +66,9 @@ impl Run<'_> {
         }
     }
 
-    /// Stop the invocation `id`: its effects are dropped, and calls that the model will never hear of otherwise get an answer that says so.
-    pub(crate) fn cancel(&mut self, id: &str, why: &str) {
+    /// Stop the invocation `id`: its effects are dropped, and calls that the model will never hear of otherwise get an answer that says so. One that is
+    /// `suspended` begins anew when the run is taken up again.
+    pub(crate) fn cancel(&mut self, id: &str, why: &str, suspended: bool) {
         let streamed = self.book_stream(id, None);
         self.abort(id);
         self.resuming.retain(|waiting| &**waiting != id);
@@ -78,7 +88,7 @@ impl Run<'_> {
             Kind::Stopped,
             &json!({
                 "invocation": id, "activity": activity.kind.name(), "state": activity.state,
-                "calls_under_way": effects, "why": why,
+                "calls_under_way": effects, "why": why, "suspended": suspended,
             }),
         );
         if let Some(text) = streamed {

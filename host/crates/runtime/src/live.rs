@@ -2,12 +2,12 @@
 
 use crate::generations::By;
 use sandbox::GenerationName;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use types::{ContentHash, PluginName, Usage};
 
 /// How a run ended, or why it stands still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The chart reached its end.

@@ -164,11 +164,12 @@ pub(crate) async fn load_guards(
                 ),
             });
         }
-        let grant = grants::for_component(&services.house, agent, bundle, [], &plugin, "inspect")
-            .map_err(|message| RuntimeError::Incomplete {
-            agent: agent.name.to_string(),
-            message,
-        })?;
+        let grant =
+            grants::for_component(&services.house, agent, bundle, [], None, &plugin, "inspect")
+                .map_err(|message| RuntimeError::Incomplete {
+                    agent: agent.name.to_string(),
+                    message,
+                })?;
         guards.push((plugin, grant));
     }
     Ok(Guards::new(services, guards))

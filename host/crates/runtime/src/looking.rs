@@ -42,6 +42,9 @@ pub async fn look(
         bundle: bundle.clone(),
         states: states.clone(),
         room: None,
+        house: services.house.clone(),
+        bound: None,
+        handed_in: false,
     };
     let plan = basis.plan(&agent.model);
     let now = services.clock.now();
@@ -53,7 +56,7 @@ pub async fn look(
             estimator: counting.estimator(),
         };
         let plugins = offers::described(&plugins);
-        basis.offers(&services.house, &plugins, &snapshot, measure)
+        basis.offers(&plugins, &snapshot, measure)
     };
     let offers = find_offers();
     let asker = Asker {
@@ -62,6 +65,7 @@ pub async fn look(
         bundle: &bundle,
         plugins: &plugins,
         states: states.clone(),
+        work: None,
         query: &prompt,
         served: &Served::default(),
         values: values::for_templates(&values::Seen {
@@ -183,12 +187,12 @@ pub async fn explain(
     let (agent, bundle) = find_agent(services, &looking.agent)?;
     let snapshot = begin(services, &bundle)?;
     let states = states(&bundle, &snapshot, looking)?;
-    let layers = grants::layers(&services.house, &agent, &bundle, states);
+    let layers = grants::layers(&services.house, &agent, &bundle, states, None);
     let tools = match tool {
         Some(tool) => vec![tool.clone()],
         None => {
             let mut names = offers::tool_names(&load_plugins(services, &agent).await?);
-            if offers::commands(&services.house, &agent, &bundle).is_some() {
+            if offers::commands(&services.house, &agent, &bundle, None).is_some() {
                 names.extend(ToolName::parse(policy::EXEC_TOOL).ok());
             }
             names

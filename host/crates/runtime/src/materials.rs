@@ -202,7 +202,8 @@ struct News {
 
 impl News {
     fn keep(&mut self, what: String) {
-        self.keep.push((what, Vec::new()));
+        // What is kept with nothing in it is not kept.
+        self.keep.push((what, vec![1]));
     }
 }
 
@@ -326,7 +327,7 @@ impl Materials {
     }
 }
 
-impl Run<'_> {
+impl Run {
     /// Have the definitions of `house` and what the components in use say of themselves on record; gives the set's hash.
     pub(crate) fn record_definitions(&mut self, house: &Arc<House>) -> ContentHash {
         let set = match &self.materials.house {
@@ -335,7 +336,7 @@ impl Run<'_> {
         };
         self.materials.house = Some((house.clone(), set));
         let plugins = crate::offers::described(&self.plugins);
-        let news = news(self.journal, house, set, &plugins);
+        let news = news(&self.journal.borrow(), house, set, &plugins);
         let time = self.services.clock.now();
         for (kind, body) in &news.records {
             let pending = Pending::new(time, *kind, body);
@@ -353,7 +354,10 @@ impl Run<'_> {
         let chart = &basis.bundle.chart;
         let states = basis.states.iter().map(|state| &chart.state(*state).id);
         let states: Vec<_> = states.collect();
-        json!({ "agent": basis.agent.hash, "chart": basis.bundle.hash, "states": states })
+        json!({
+            "agent": basis.agent.hash, "chart": basis.bundle.hash, "states": states,
+            "bound": basis.bound,
+        })
     }
 
     /// The components in use, by name, as the record that is being made names them.

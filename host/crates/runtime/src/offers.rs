@@ -1,5 +1,6 @@
 //! The tools that a payload may offer: those of the agent's plugins that some state could allow, and the host's own `exec.run` and `signal`.
 
+use crate::Binding;
 use crate::act::SIGNAL;
 use crate::grants;
 use chart::{Snapshot, StateId};
@@ -79,15 +80,16 @@ pub(crate) fn offers(
     bundle: &ChartBundle,
     plugins: &[Described<'_>],
     states: &[StateId],
+    work: Option<&Binding>,
     signals: &BTreeSet<String>,
     measure: Measure<'_>,
 ) -> Vec<ToolOffer> {
-    let layers = grants::layers(house, agent, bundle, states.iter().copied());
+    let layers = grants::layers(house, agent, bundle, states.iter().copied(), work);
     let least = match measure.somebody_answers {
         true => Verdict::Ask,
         false => Verdict::Allow,
     };
-    let stacks = grants::stacks(house, agent, bundle);
+    let stacks = grants::stacks(house, agent, bundle, work);
     let mut offers = Vec::new();
     for plugin in plugins {
         for spec in &plugin.info.tools {
@@ -112,7 +114,7 @@ pub(crate) fn offers(
             );
         }
     }
-    offers.extend(commands(house, agent, bundle).map(|allowed| {
+    offers.extend(commands(house, agent, bundle, work).map(|allowed| {
         let open = policy::commands_declared([&layers], house.ceiling.as_ref());
         let name = ToolName::parse(policy::EXEC_TOOL).ok();
         let answers = house.answers(&agent.name);
@@ -129,8 +131,9 @@ pub(crate) fn commands(
     house: &House,
     agent: &AgentDef,
     bundle: &ChartBundle,
+    work: Option<&Binding>,
 ) -> Option<Vec<Vec<String>>> {
-    let stacks = grants::stacks(house, agent, bundle);
+    let stacks = grants::stacks(house, agent, bundle, work);
     let patterns = policy::commands_declared(&stacks, house.ceiling.as_ref());
     let name = ToolName::parse(policy::EXEC_TOOL).ok()?;
     let open = policy::could_open(&stacks, house.ceiling.as_ref(), &name);

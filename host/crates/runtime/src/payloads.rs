@@ -2,6 +2,7 @@
 //!
 //! Nothing here gathers, sends or records anything.
 
+use crate::Binding;
 use crate::offers::{self, Described, Measure};
 use chart::{Snapshot, StateId};
 use context::{Plan, SlotChunks, ToolOffer};
@@ -12,12 +13,17 @@ use types::ModelParameters;
 /// By whose definitions a payload is made, and in which states.
 #[derive(Clone)]
 pub(crate) struct Basis {
+    pub(crate) house: Arc<House>,
     pub(crate) agent: Arc<AgentDef>,
     pub(crate) bundle: Arc<ChartBundle>,
     /// The active states, in document order.
     pub(crate) states: Vec<StateId>,
     /// Tokens that may be sent at most, where a server has been found to take no more.
     pub(crate) room: Option<u64>,
+    /// The workflow that the agent is bound to.
+    pub(crate) bound: Option<Binding>,
+    /// Whether it has handed in what it was asked for there.
+    pub(crate) handed_in: bool,
 }
 
 impl Basis {
@@ -27,9 +33,18 @@ impl Basis {
         let cognition: Vec<&context::ChunkDef> = states
             .flat_map(|state| &self.bundle.context[state.index()])
             .collect();
+        let work = self.bound.as_ref();
+        let work = work.and_then(|bound| bound.places(&self.house));
+        let workflow: Vec<&context::ChunkDef> = work
+            .iter()
+            .flat_map(|(bundle, states)| {
+                let of = |state: &StateId| &bundle.context[state.index()];
+                states.iter().flat_map(of)
+            })
+            .collect();
         let slots = SlotChunks {
             cognition: &cognition,
-            workflow: &[],
+            workflow: &workflow,
         };
         let plan = context::plan(&self.agent.context, &slots, parameters);
         match self.room {
@@ -43,18 +58,23 @@ impl Basis {
         Arc::ptr_eq(&self.agent, &other.agent)
             && Arc::ptr_eq(&self.bundle, &other.bundle)
             && self.states == other.states
+            && self.bound == other.bound
     }
 
     /// The tools that a payload may offer while its chart stands as in `snapshot`.
     pub(crate) fn offers(
         &self,
-        house: &House,
         plugins: &[Described<'_>],
         snapshot: &Snapshot,
         measure: Measure<'_>,
     ) -> Vec<ToolOffer> {
         let signals = offers::signals(&self.bundle, snapshot);
-        let (agent, bundle, states) = (&self.agent, &self.bundle, &self.states);
-        offers::offers(house, agent, bundle, plugins, states, &signals, measure)
+        let bound = self.bound.as_ref();
+        let (house, agent, bundle, states) = (&self.house, &self.agent, &self.bundle, &self.states);
+        let mut offers = offers::offers(
+            house, agent, bundle, plugins, states, bound, &signals, measure,
+        );
+        offers.extend(bound.and_then(|bound| bound.hand_in(!self.handed_in, measure.estimator)));
+        offers
     }
 }

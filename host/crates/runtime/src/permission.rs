@@ -120,7 +120,7 @@ impl PermissionRecord {
     }
 }
 
-impl Run<'_> {
+impl Run {
     /// Have a person asked whether the call may be made; refused where nobody can be.
     pub(crate) fn ask_first(
         &mut self,

@@ -46,21 +46,46 @@ pub enum Kind {
     PluginRefused,
     /// A generation crashed too often: which, and the one that was brought back.
     PluginQuarantined,
+    /// A call was under way when the host died, and nobody knows whether it took effect.
+    Uncertain,
+    /// What the run's records come to up to here: where a resumption begins to read.
+    Snapshot,
+    /// An event for another run or instance.
+    Sent,
+    /// An event of another run or instance was taken.
+    Told,
+    /// The run was bound to a workflow, or what the workflow says to it has changed.
+    Bound,
+    /// The run is bound no more.
+    Unbound,
+    /// Somebody handed in what a role asks for.
+    HandIn,
+    /// A role is open to whoever fits.
+    Offered,
+    /// A person had the run wait.
+    Paused,
+    /// A person had it go on.
+    Resumed,
+    /// The host began the run again after it failed.
+    Restarted,
+    /// It failed too often: the host leaves it.
+    GaveUp,
+    /// A trigger fired.
+    Fired,
+    /// Definitions that no record before has, as they were read.
+    Definitions,
+    /// What a component said of itself, once for each content.
+    PluginDescribed,
+    /// Texts that were gathered for a payload, once for each content.
+    Texts,
     /// The run stands still and waits for a person, with the chart's snapshot.
     Rested,
     /// The run is over, with the chart's snapshot.
     Ended,
-    /// Files of the house that were not recorded before, and the set of definitions that they belong to.
-    Definitions,
-    /// What a component said of itself, once for each content.
-    PluginDescribed,
-    /// What was gathered for a payload, each text once for each run.
-    Texts,
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: [Kind; 25] = [
+    const ALL: [Kind; 38] = [
         Kind::Started,
         Kind::Said,
         Kind::Item,
@@ -81,16 +106,29 @@ impl Kind {
         Kind::PluginSwapped,
         Kind::PluginRefused,
         Kind::PluginQuarantined,
-        Kind::Rested,
-        Kind::Ended,
+        Kind::Uncertain,
+        Kind::Snapshot,
+        Kind::Sent,
+        Kind::Told,
+        Kind::Bound,
+        Kind::Unbound,
+        Kind::HandIn,
+        Kind::Offered,
+        Kind::Paused,
+        Kind::Resumed,
+        Kind::Restarted,
+        Kind::GaveUp,
+        Kind::Fired,
         Kind::Definitions,
         Kind::PluginDescribed,
         Kind::Texts,
+        Kind::Rested,
+        Kind::Ended,
     ];
 
-    /// The kind of that name.
-    pub fn named(word: &str) -> Option<Self> {
-        Kind::ALL.into_iter().find(|kind| kind.name() == word)
+    /// The kind with this word, if this version knows it.
+    pub fn named(name: &str) -> Option<Self> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
     /// The word in the journal.
@@ -116,11 +154,24 @@ impl Kind {
             Kind::PluginSwapped => "plugin.swapped",
             Kind::PluginRefused => "plugin.refused",
             Kind::PluginQuarantined => "plugin.quarantined",
-            Kind::Rested => "rested",
-            Kind::Ended => "ended",
+            Kind::Uncertain => "uncertain",
+            Kind::Snapshot => "snapshot",
+            Kind::Sent => "sent",
+            Kind::Told => "told",
+            Kind::Bound => "bound",
+            Kind::Unbound => "unbound",
+            Kind::HandIn => "hand_in",
+            Kind::Offered => "offered",
+            Kind::Paused => "paused",
+            Kind::Resumed => "resumed",
+            Kind::Restarted => "restarted",
+            Kind::GaveUp => "gave_up",
+            Kind::Fired => "fired",
             Kind::Definitions => "definitions",
             Kind::PluginDescribed => "plugin.described",
             Kind::Texts => "texts",
+            Kind::Rested => "rested",
+            Kind::Ended => "ended",
         }
     }
 }

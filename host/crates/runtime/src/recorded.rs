@@ -137,7 +137,7 @@ impl Made {
             .flat_map(|leaf| grants::path(bundle, leaf))
             .map(|state| (state.index(), state))
             .collect();
-        let layers = grants::layers(house, agent, bundle, states.into_values());
+        let layers = grants::layers(house, agent, bundle, states.into_values(), None);
         let mut grant = grants::grant(house, agent, &layers, &self.tool);
         grant.verdict = Verdict::Allow;
         grant.net.clear();

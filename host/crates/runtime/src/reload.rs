@@ -70,7 +70,7 @@ struct Moved {
     effects: Vec<Effect>,
 }
 
-impl Run<'_> {
+impl Run {
     /// Something was saved: make it ready. What was being made ready before is out of date.
     pub(crate) fn prepare(&mut self, reload: Reload) {
         let house: Arc<House> = match reload {
@@ -253,7 +253,7 @@ impl Run<'_> {
         }
         if let Some(asked) = &generation.asked {
             let parameters = asked.iter().map(|asked| &asked.parameters);
-            let known = self.counting.know(Some(self.journal), parameters);
+            let known = self.counting.know(Some(&self.journal.borrow()), parameters);
             known.map_err(|error| error.to_string())?;
         }
         if generation.plugins.is_some() {
@@ -283,7 +283,7 @@ impl Run<'_> {
         let limited = generation.agent.budget.usd_per_day.is_some();
         if limited && self.agent.budget.usd_per_day.is_none() {
             let now = self.services.clock.now();
-            let spent = money::spent_today(self.journal, &self.agent.name, now);
+            let spent = money::spent_today(&self.journal.borrow(), &self.agent.name, now);
             generation.spent_today = Some(spent.map_err(|error| error.to_string())?.usd);
         }
         Ok(())
@@ -358,6 +358,7 @@ impl Run<'_> {
             "migration": moved.migration,
             "configuration": configuration,
             "effects": moved.effects,
+            "snapshot": self.saved(),
         });
         self.record(Kind::Migrated, &body);
         if moved.migration.before != moved.migration.after {

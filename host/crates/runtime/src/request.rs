@@ -1,11 +1,13 @@
 //! What a front end hands in to start a run, and what it gets back at its end.
 
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Message};
+use crate::kin::Kin;
 use crate::live::{Cause, Status};
 use crate::permission::Permit;
 use definitions::House;
+use std::rc::Rc;
 use std::sync::Arc;
-use types::{ContentHash, Model, ModelParameters};
+use types::{ContentHash, Model, ModelParameters, Timestamp};
 
 /// What is to be run.
 pub struct RunRequest {
@@ -23,6 +25,57 @@ pub struct RunRequest {
     pub permit: Option<Permit>,
     /// The run to go on with, by its full id; a new one when absent.
     pub resume: Option<String>,
+    /// What whoever hosts several runs adds.
+    pub hosted: Option<Hosted>,
+}
+
+/// A run among others in one process.
+#[derive(Default)]
+pub struct Hosted {
+    /// Its id, where that is settled already.
+    pub(crate) id: Option<Arc<str>>,
+    /// The record that caused it.
+    pub(crate) cause: Option<u64>,
+    /// What it is bound to from its beginning.
+    pub(crate) work: Option<Message>,
+    /// Whose child it is.
+    pub(crate) kin: Kin,
+    /// What others say to it; whether it ends where it comes to rest does not depend on that.
+    pub(crate) mail: Option<Inbox>,
+    /// Whoever else is there.
+    pub(crate) others: Option<Rc<dyn Others>>,
+}
+
+/// Whoever else lives in the same process.
+pub(crate) trait Others {
+    /// The run `from` says this, as its record `seq` has it.
+    fn hear(&self, from: &Arc<str>, seq: u64, said: Outbound);
+
+    /// Whether somebody can be told something under this name: a run, an instance, an agent.
+    fn knows(&self, name: &str) -> Result<(), String>;
+
+    /// Whether there is such an agent to begin.
+    fn knows_agent(&self, name: &str) -> Result<(), String>;
+}
+
+/// What a run says to another run, or to a workflow's instance.
+#[derive(Clone, Debug)]
+pub(crate) struct Outbound {
+    pub(crate) to: Arc<str>,
+    pub(crate) event: Arc<str>,
+    pub(crate) data: types::Value,
+}
+
+/// How a run is to leave off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// Only if it stands still.
+    Parked,
+    /// At once: what is under way is stopped, and begun anew when the run is taken up again.
+    Suspended {
+        /// Whether a person said so, who will also say when it goes on.
+        paused: bool,
+    },
 }
 
 /// One of those whom a run asks.
@@ -60,4 +113,13 @@ pub struct RunEnd {
     pub status: Status,
     /// What stopped it.
     pub cause: Option<Cause>,
+    /// Set where it is not over, but only left for now.
+    pub left: Option<Left>,
+}
+
+/// A run that was left for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// When its next timer is due.
+    pub next_due: Option<Timestamp>,
 }

@@ -1,258 +1,299 @@
-//! Going on with a run that stopped: its conversation, to the byte, and its chart where it stood.
+//! Going on with a run that stopped, however it stopped: its conversation to the byte, its chart where it stood, and what was under way.
 //!
-//! Everything comes from the run's own records. The conversation is made of the very items that were sent, tool calls and reasoning included, so that what
-//! the provider has cached of it is still good.
+//! Everything comes from the run's own records. An inference without an answer is asked again, and what the first one may have cost is booked. A call without
+//! an outcome is made again under the same name where that does no harm; where it might, nobody may decide that here: the chart hears `tool.uncertain`, and
+//! the model reads that it may have taken effect.
 
 use crate::RuntimeError;
-use crate::act::in_words;
-use crate::permission::PermissionRecord;
+use crate::act::cut;
+use crate::booking::price_of;
+use crate::live::RunEvent;
+use crate::past::{Asking, Doing, Ended, Past, Progress as Was, Stood};
 use crate::record::Kind;
-use crate::summarise::Written;
-use chart::{SavedSnapshot, Snapshot};
+use crate::round::{Activity, ActivityKind, Finished, Progress, Slot};
+use crate::run::Run;
+use chart::{Effects, Snapshot};
 use definitions::{AgentDef, ChartBundle};
-use journal::{Journal, Record};
-use rust_decimal::Decimal;
-use serde::Deserialize;
-use serde_json::Value;
+use journal::Journal;
+use serde_json::json;
 use std::sync::Arc;
-use types::{Cost, Item, Outcome, Provenance, Reply, ToolName, ToolResult};
+use std::time::Duration;
+use types::{Cost, Effect, Item, ToolResult, Usage, Value};
 
-/// What a run was when it stopped.
-pub(crate) struct Resumed {
-    pub(crate) items: Vec<Item>,
-    /// What follows them: the round that was under way when the run stopped, with an answer for each call.
-    pub(crate) mended: Vec<Item>,
-    /// The chart where it stood; `None` where it is another chart by now, or none was kept.
-    pub(crate) snapshot: Option<Snapshot>,
-    pub(crate) summary: Option<Written>,
-    pub(crate) prompt: Arc<str>,
-    pub(crate) next_effect: u64,
-    /// Tools that a person has allowed for the whole run.
-    pub(crate) permitted: Vec<ToolName>,
-    pub(crate) spent: Decimal,
-}
-
-#[derive(Deserialize)]
-struct ItemRecord {
-    item: Item,
-}
-
-#[derive(Deserialize)]
-struct Stopped {
-    snapshot: SavedSnapshot,
+/// How the chart of a run that is taken up again begins.
+pub(crate) enum Standing {
+    /// Where it stood.
+    Stood(Box<Stood>),
+    /// From its beginning, because there is nothing to go on with.
+    Anew {
+        /// What the operator should know of it.
+        why: Option<String>,
+    },
 }
 
 /// Read the run `run`, which must be one of `agent`.
-pub(crate) fn read(
-    journal: &Journal,
-    run: &str,
-    agent: &AgentDef,
-    bundle: &ChartBundle,
-) -> Result<Resumed, RuntimeError> {
-    let mut resumed = Resumed {
-        items: Vec::new(),
-        mended: Vec::new(),
-        snapshot: None,
-        summary: None,
-        prompt: "".into(),
-        next_effect: 1,
-        permitted: Vec::new(),
-        spent: Decimal::ZERO,
-    };
-    let mut stopped: Option<SavedSnapshot> = None;
-    let mut round = Round::default();
-    let mut began = false;
-    journal.each(journal::Which::Run(run), |record| {
-        let damaged = |why: serde_json::Error| RuntimeError::Damaged {
-            run: run.to_owned(),
-            record: record.seq.0,
-            why: why.to_string(),
-        };
-        let mut body: Value = serde_json::from_str(&record.body).map_err(damaged)?;
-        if let Some(effect) = body["effect"].as_u64() {
-            resumed.next_effect = resumed.next_effect.max(effect + 1);
-        }
-        match kind_of(&record) {
-            Some(Kind::Started) => {
-                began = true;
-                of_this_agent(run, agent, &body)?;
-            }
-            Some(Kind::Said) => resumed.prompt = body["text"].as_str().unwrap_or_default().into(),
-            Some(Kind::Item) => {
-                let read: ItemRecord = serde_json::from_value(body).map_err(damaged)?;
-                round.joined(&read.item);
-                resumed.items.push(read.item);
-            }
-            Some(Kind::Reply) => {
-                if let Ok(reply) = serde_json::from_value::<Reply>(body["reply"].take()) {
-                    round.begin(reply);
-                }
-            }
-            Some(Kind::Permission) => {
-                round.permitted(&body);
-                if let Ok(permission) = serde_json::from_value::<PermissionRecord>(body) {
-                    resumed.permitted.extend(permission.for_the_run());
-                }
-            }
-            Some(Kind::Call) => round.started(&body),
-            Some(Kind::Outcome) => round.ended(&body),
-            // Where the chart stood before it went on is not where it stands.
-            Some(Kind::Step | Kind::Migrated) => stopped = None,
-            Some(Kind::Summary) => {
-                let summary = body.get("summary").filter(|summary| !summary.is_null());
-                if let Some(summary) = summary {
-                    resumed.summary =
-                        Some(serde_json::from_value(summary.clone()).map_err(damaged)?);
-                }
-            }
-            Some(Kind::Cost) => {
-                let cost: Cost = serde_json::from_value(body).map_err(damaged)?;
-                resumed.spent += cost.usd.unwrap_or_default();
-            }
-            Some(Kind::Rested | Kind::Ended) => {
-                // Records of earlier versions have no snapshot; the chart then begins anew.
-                stopped = serde_json::from_value::<Stopped>(body)
-                    .ok()
-                    .map(|stopped| stopped.snapshot);
-            }
-            _ => {}
-        }
-        Ok::<_, RuntimeError>(())
-    })?;
-    if !began {
-        return Err(RuntimeError::NoSuchRun {
-            run: run.to_owned(),
-        });
-    }
-    resumed.mended = round.mended();
-    resumed.snapshot = stopped.and_then(|saved| saved.restore(&bundle.chart).ok());
-    Ok(resumed)
-}
-
-/// The calls of the last answer, as far as the record says what became of them. A turn's calls join the conversation together with their results, so a host
-/// that is killed in the middle leaves them on the record alone; a model that did not hear of them would make them again.
-#[derive(Default)]
-struct Round {
-    /// The answer that made them, unless it is in the conversation already.
-    answer: Option<Item>,
-    calls: Vec<Made>,
-}
-
-struct Made {
-    id: Arc<str>,
-    name: Arc<str>,
-    started: bool,
-    /// What it came to, in words, and whether it failed.
-    ended: Option<(String, bool)>,
-}
-
-impl Round {
-    /// The model has answered.
-    fn begin(&mut self, reply: Reply) {
-        let made = |call: &types::ToolCall| Made {
-            id: call.id.clone(),
-            name: call.name.clone(),
-            started: false,
-            ended: None,
-        };
-        self.calls = reply.calls.iter().map(made).collect();
-        self.answer = (!reply.calls.is_empty()).then(|| Item::Assistant {
-            text: (&reply.text).into(),
-            reasoning: reply.reasoning,
-            calls: reply.calls,
-            provenance: Provenance::Model(reply.model),
-        });
-    }
-
-    /// An item has joined the conversation.
-    fn joined(&mut self, item: &Item) {
-        match item {
-            Item::Assistant { .. } => self.answer = None,
-            Item::Result(result) => self.calls.retain(|made| made.id != result.call),
-            Item::Text { .. } => {}
-        }
-    }
-
-    fn made(&mut self, body: &Value) -> Option<&mut Made> {
-        let id = body["call"].as_str()?;
-        self.calls.iter_mut().find(|made| &*made.id == id)
-    }
-
-    /// A call has been recorded. One that a person must allow begins with the answer.
-    fn started(&mut self, body: &Value) {
-        if let Some(made) = self.made(body) {
-            made.started = body["asks"] != true;
-        }
-    }
-
-    fn permitted(&mut self, body: &Value) {
-        if let Some(made) = self.made(body) {
-            made.started = body["answer"] != "no";
-        }
-    }
-
-    fn ended(&mut self, body: &Value) {
-        let outcome = serde_json::from_value::<Outcome>(body["outcome"].clone());
-        if let (Some(made), Ok(outcome)) = (self.made(body), outcome) {
-            made.ended = Some((in_words(&outcome), outcome.result.is_err()));
-        }
-    }
-
-    /// The answer and a result for each of its calls.
-    fn mended(self) -> Vec<Item> {
-        let result = |made: Made| {
-            let (text, failed) = match (made.ended, made.started) {
-                (Some(ended), _) => ended,
-                (None, true) => (
-                    "under way when the host stopped: it may have taken effect, look before you do it again".into(),
-                    true,
-                ),
-                (None, false) => ("not run: the host stopped".into(), true),
-            };
-            Item::Result(ToolResult {
-                call: made.id,
-                name: made.name,
-                text: text.into(),
-                failed,
-                provenance: Provenance::House,
-                labels: Vec::new(),
-            })
-        };
-        self.answer
-            .into_iter()
-            .chain(self.calls.into_iter().map(result))
-            .collect()
-    }
-}
-
-fn of_this_agent(run: &str, agent: &AgentDef, body: &Value) -> Result<(), RuntimeError> {
-    let name = body["agent"]["name"].as_str().unwrap_or_default();
-    if name == &*agent.name {
-        return Ok(());
-    }
-    Err(RuntimeError::OtherAgent {
+pub(crate) fn read(journal: &Journal, run: &str, agent: &AgentDef) -> Result<Past, RuntimeError> {
+    let past = Past::read(journal, run)?.ok_or_else(|| RuntimeError::NoSuchRun {
         run: run.to_owned(),
-        agent: agent.name.to_string(),
-        other: name.to_owned(),
+    })?;
+    if past.agent != *agent.name {
+        return Err(RuntimeError::OtherAgent {
+            run: run.to_owned(),
+            agent: agent.name.to_string(),
+            other: past.agent,
+        });
+    }
+    Ok(past)
+}
+
+/// Where the chart of `bundle` stands after `past`.
+pub(crate) fn stand(
+    _journal: &Journal,
+    past: &Past,
+    bundle: &ChartBundle,
+) -> Result<Standing, RuntimeError> {
+    let chart = &bundle.chart;
+    if past.chart == Some(chart.hash()) {
+        let stood = past.stood(chart).map_err(|why| {
+            RuntimeError::Chart(format!(
+                "the records of the run do not lead anywhere: {why}; `charthouse journal verify` tells whether they were changed"
+            ))
+        })?;
+        return Ok(match stood {
+            Some(stood) => Standing::Stood(Box::new(stood)),
+            None => Standing::Anew { why: None },
+        });
+    }
+    // Another version. Where the chart stood when it was stored last may exist in this one too.
+    let snapshot: Option<Snapshot> = past.stored().and_then(|saved| saved.restore(chart).ok());
+    Ok(match snapshot {
+        Some(snapshot) => Standing::Stood(Box::new(Stood {
+            snapshot,
+            unhandled: None,
+        })),
+        None => Standing::Anew {
+            why: Some(format!(
+                "the chart `{}` was changed while the run was stopped, and where it stood cannot be carried over: it begins anew, with the conversation kept",
+                chart.name()
+            )),
+        },
     })
 }
 
-fn kind_of(record: &Record) -> Option<Kind> {
-    [
-        Kind::Started,
-        Kind::Said,
-        Kind::Item,
-        Kind::Reply,
-        Kind::Call,
-        Kind::Permission,
-        Kind::Outcome,
-        Kind::Step,
-        Kind::Migrated,
-        Kind::Summary,
-        Kind::Cost,
-        Kind::Rested,
-        Kind::Ended,
-    ]
-    .into_iter()
-    .find(|kind| kind.name() == record.kind)
+impl Run {
+    /// Stand where the run stood, with what was under way put back and not begun yet: that is [`Run::set_going`]. `None` where its chart begins anew, with the
+    /// conversation kept.
+    pub(crate) async fn take_up(
+        &mut self,
+        past: Past,
+        standing: Standing,
+        speaks: bool,
+    ) -> Result<Option<Vec<Arc<str>>>, RuntimeError> {
+        if let Some(written) = past.summary {
+            self.summing.take(written, self.counting.estimator());
+        }
+        let ending = self.ending()?;
+        self.history = self.held(ending).await;
+        self.next_effect = past.next_effect;
+        self.prompt = past.prompt;
+        self.spent = past.spent;
+        self.unpriced = past.unpriced;
+        self.waiting_words = past.waiting;
+        self.unanswered = past.unanswered;
+        self.held = past.held;
+        self.bound = past.bound;
+        self.handed_in = past.handed_in;
+        self.has_work = past.has_work;
+        self.heard_upto = past.heard_upto;
+        self.kin = past.kin;
+        self.children = past.children;
+        self.since_snapshot = past.tail;
+        self.permissions.permit_for_the_run(past.permitted);
+        if past.paused {
+            self.record(Kind::Resumed, &json!({}));
+        }
+        let stood = match standing {
+            Standing::Stood(stood) => stood,
+            Standing::Anew { why } => {
+                if let Some(message) = why {
+                    self.show(RunEvent::Log {
+                        source: "chart".into(),
+                        message,
+                    });
+                }
+                past.doing.into_values().for_each(|doing| self.mend(doing));
+                return Ok(None);
+            }
+        };
+        self.snapshot = stood.snapshot;
+        self.effects = Effects::new();
+        self.unhandled = stood.unhandled.is_some();
+        self.trouble = stood.unhandled;
+        self.show(RunEvent::State {
+            event: None,
+            configuration: self.configuration(),
+        });
+        // Somebody who speaks to a run that was stopped says what is to be done now.
+        let goes_on = |doing: &Doing| !(doing.suspended && speaks);
+        let doing = past.doing.into_iter().filter(|(_, doing)| goes_on(doing));
+        let mut going = Vec::new();
+        for (id, mut doing) in doing {
+            // A migration may have given its state another name.
+            let now = self.snapshot.activities(&self.bundle.chart);
+            let state = now
+                .filter(|(own, ..)| **own == *id)
+                .map(|(_, state, _)| state);
+            match state.last() {
+                Some(state) => doing.state = state.into(),
+                // Its state was left.
+                None => continue,
+            }
+            self.put_back(&id, doing);
+            going.push(id);
+        }
+        Ok(Some(going))
+    }
+
+    /// Put an activity back as far as it had come.
+    fn put_back(&mut self, id: &Arc<str>, doing: Doing) {
+        let mut activity = Activity::new(doing.kind, doing.state.clone(), doing.params);
+        activity.thoughts = doing.thoughts;
+        activity.calls = doing.calls;
+        activity.changed = doing.changed;
+        activity.failed = doing.failed;
+        activity.said = doing.said;
+        activity.for_model = doing.kind != ActivityKind::Plugin;
+        self.activities.insert(id.clone(), activity);
+        self.prefer(id);
+        if let Some(asking) = doing.asking {
+            self.book_lost(&doing.state, &asking);
+        }
+        for made in doing.slots {
+            let (progress, again) = match made.progress {
+                Was::Waiting => (Progress::Waiting, None),
+                Was::Finished(ended) => (self.finished(&made.call, *ended), None),
+                Was::Running {
+                    effect,
+                    repeat,
+                    asks,
+                } if asks || repeat != Effect::Once => (Progress::Waiting, Some(effect)),
+                Was::Running { effect, .. } => {
+                    self.is_uncertain(&doing.state, effect, &made.call);
+                    if let Some(activity) = self.activities.get_mut(id) {
+                        activity.failed += 1;
+                    }
+                    (self.finished(&made.call, Ended::uncertain()), None)
+                }
+            };
+            if let Some(activity) = self.activities.get_mut(id) {
+                activity.slots.push(Slot {
+                    call: made.call,
+                    again,
+                    progress,
+                });
+            }
+        }
+    }
+
+    /// Begin what was put back, from where it stands.
+    pub(crate) fn set_going(&mut self, going: Vec<Arc<str>>) {
+        for id in going {
+            let Some(activity) = self.activities.get(&id) else {
+                continue;
+            };
+            match activity.kind {
+                _ if !activity.slots.is_empty() => self.advance(&id),
+                ActivityKind::Think | ActivityKind::Turn => self.think(&id),
+                ActivityKind::Act => self.act_on_last_reply(&id),
+                ActivityKind::Plugin => self.call_fixed(&id),
+                ActivityKind::Ask => self.show_question(&id),
+                // Whom it waits for is taken up again on its own.
+                ActivityKind::Agent => {}
+            }
+        }
+    }
+
+    /// A call may have taken effect, and doing it again might do harm: the chart decides.
+    fn is_uncertain(&mut self, state: &Arc<str>, effect: u64, call: &types::ToolCall) {
+        let body = json!({
+            "effect": effect, "call": call.id, "tool": call.name, "arguments": call.arguments, "state": state,
+        });
+        self.record(Kind::Uncertain, &body);
+        self.show(RunEvent::Log {
+            source: call.name.clone(),
+            message: "it was under way when the host stopped, and may have taken effect: it is not made again".into(),
+        });
+        let data = Value::map([
+            ("tool", Value::text(call.name.clone())),
+            ("call", Value::text(&*self.effect_id(effect))),
+            ("arguments", Value::text(call.arguments.plain())),
+            ("state", Value::text(state.clone())),
+        ]);
+        self.happen("tool.uncertain", data, None);
+    }
+
+    /// A call that had come back.
+    fn finished(&self, call: &types::ToolCall, ended: Ended) -> Progress {
+        let result = ToolResult {
+            call: call.id.clone(),
+            name: call.name.clone(),
+            text: self.readable(cut(ended.text, self.longest_result())),
+            failed: ended.error.is_some(),
+            provenance: ended.provenance,
+            labels: ended.labels,
+        };
+        Progress::Finished(Box::new(Finished {
+            result,
+            error: ended.error,
+            json: ended.json,
+        }))
+    }
+
+    /// What an inference may have cost of which nobody heard the answer: all that was sent.
+    fn book_lost(&mut self, state: &Arc<str>, asking: &Asking) {
+        let its = |asked: &&crate::Asked| {
+            asked.parameters.provider == asking.provider && asked.parameters.name == asking.model
+        };
+        let Some(asked) = self.asked.iter().find(its).cloned() else {
+            return;
+        };
+        let usage = Usage {
+            input: asking.tokens,
+            ..Usage::default()
+        };
+        let price = price_of(&self.services, &asked.parameters);
+        let cost = self.cost_of(&asked, price.as_ref(), &usage, Duration::ZERO);
+        let cost = Cost {
+            state: state.clone(),
+            estimated: true,
+            ..cost
+        };
+        self.record(Kind::Cost, &cost);
+    }
+
+    /// What was under way joins the conversation with an answer for each call: the chart begins anew and will not hear of it.
+    fn mend(&mut self, doing: Doing) {
+        if doing.kind == ActivityKind::Plugin || doing.slots.is_empty() {
+            return;
+        }
+        if let Some(said) = doing.said {
+            self.remember(said);
+        }
+        for made in doing.slots {
+            let progress = match made.progress {
+                Was::Finished(ended) => self.finished(&made.call, *ended),
+                Was::Running { asks: false, .. } => self.finished(&made.call, Ended::uncertain()),
+                Was::Running { .. } | Was::Waiting => {
+                    let ended = Ended {
+                        text: "not run: the host stopped".into(),
+                        ..Ended::uncertain()
+                    };
+                    self.finished(&made.call, ended)
+                }
+            };
+            if let Progress::Finished(finished) = progress {
+                self.remember(Item::Result(finished.result));
+            }
+        }
+    }
 }

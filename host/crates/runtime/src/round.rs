@@ -2,11 +2,13 @@
 
 use crate::booking::UnderWay;
 use crate::think::Expected;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use types::{CallErrorKind, Item, Text, ToolCall, ToolResult, Value};
 
 /// What an `invoke` named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum ActivityKind {
     /// One inference.
     Think,
@@ -18,6 +20,8 @@ pub(crate) enum ActivityKind {
     Plugin,
     /// A question to a person.
     Ask,
+    /// Another agent, begun for this.
+    Agent,
 }
 
 impl ActivityKind {
@@ -29,6 +33,7 @@ impl ActivityKind {
             "turn" => ActivityKind::Turn,
             "plugin" => ActivityKind::Plugin,
             "ask" => ActivityKind::Ask,
+            "agent" => ActivityKind::Agent,
             _ => return None,
         })
     }
@@ -41,6 +46,7 @@ impl ActivityKind {
             ActivityKind::Turn => "turn",
             ActivityKind::Plugin => "plugin",
             ActivityKind::Ask => "ask",
+            ActivityKind::Agent => "agent",
         }
     }
 }
@@ -109,6 +115,8 @@ impl Activity {
 /// One call of a round.
 pub(crate) struct Slot {
     pub(crate) call: ToolCall,
+    /// The effect as which it was begun before the host died: it is repeated under the same name.
+    pub(crate) again: Option<u64>,
     pub(crate) progress: Progress,
 }
 

@@ -6,34 +6,37 @@ use crate::gather::{Gathered, Served};
 use crate::generations::Generations;
 use crate::grants::Grants;
 use crate::guards::Guards;
-use crate::inbox::{Heard, Inbox, Message};
+use crate::inbox::{Heard, Inbox, Message, Word};
+use crate::kin::{Children, Kin};
 use crate::live::{Cause, CauseKind, RunEvent, Status};
 use crate::loading::{Waiting, find_agent, load_guards, load_plugins};
 use crate::materials::Materials;
 use crate::money::{self, SpentToday};
 use crate::permission::{Permissions, Permitted};
+use crate::point::{self, Point};
 use crate::record::{Kind, Pending};
 use crate::reload::{Prepared, Reloads};
-use crate::request::{Ask, Asked, RunEnd, RunRequest};
-use crate::resume::Resumed;
-use crate::round::Activity;
+use crate::request::{Ask, Asked, Leaving, Left, Others, Outbound, RunEnd, RunRequest};
+use crate::round::{Activity, ActivityKind};
 use crate::services::Observer;
+use crate::shared::SharedJournal;
 use crate::summarise::{Summarised, Summing};
 use crate::tokens::Counting;
-use crate::{RuntimeError, Services, offers, resume, run_id};
+use crate::window::Recalled;
+use crate::{Binding, RuntimeError, Services, alive, offers, resume, run_id};
 use chart::{Due, Effects, Snapshot};
-use context::HistoryItem;
+use context::History;
 use definitions::{AgentDef, ChartBundle};
 use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
-use journal::{Journal, RunLock};
 use rust_decimal::Decimal;
 use sandbox::{CallContext, Plugin};
 use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use types::{Event, Item, Provenance, Timestamp, ToolName, ToolSpec, Value};
@@ -54,6 +57,7 @@ pub(crate) enum Done {
     Heard(Box<Heard>),
     Permitted(Box<Permitted>),
     Summarised(Box<Summarised>),
+    Recalled(Box<Recalled>),
 }
 
 /// Something that happened and that the chart has not taken yet.
@@ -67,9 +71,9 @@ pub(crate) enum Happened {
 pub(crate) type Performance = Pin<Box<dyn Future<Output = Done>>>;
 
 /// A run under way.
-pub(crate) struct Run<'a> {
+pub(crate) struct Run {
     pub(crate) services: Services,
-    pub(crate) journal: &'a mut Journal,
+    pub(crate) journal: SharedJournal,
     pub(crate) observer: Observer,
     pub(crate) id: Arc<str>,
     pub(crate) agent: Arc<AgentDef>,
@@ -87,7 +91,8 @@ pub(crate) struct Run<'a> {
     pub(crate) schemas: offers::Schemas,
     pub(crate) snapshot: Snapshot,
     pub(crate) effects: Effects,
-    pub(crate) history: Vec<HistoryItem>,
+    /// The conversation, of which only the end is held that payloads are made of.
+    pub(crate) history: History,
     /// What of the history has been summed up, and is being.
     pub(crate) summing: Summing,
     /// How tokens are counted, and what has been learnt of the models' own counting.
@@ -106,7 +111,7 @@ pub(crate) struct Run<'a> {
     /// The trouble of the last `error.*` event, until something succeeds.
     pub(crate) trouble: Option<Cause>,
     /// Whether that trouble was an event that no state handles.
-    unhandled: bool,
+    pub(crate) unhandled: bool,
     /// Activities that failed since one last succeeded.
     failures: u32,
     /// Rounds that are over and go on once the events they caused have been taken.
@@ -126,11 +131,21 @@ pub(crate) struct Run<'a> {
     /// The configuration of which it was recorded last that the run stands still in it.
     pub(crate) rested_in: Vec<Arc<str>>,
     /// Messages that no guard has seen yet.
-    pub(crate) unheard: VecDeque<String>,
+    pub(crate) unheard: VecDeque<(String, Option<u64>)>,
     /// What a person said and what cannot join the conversation yet.
-    pub(crate) waiting_words: Vec<String>,
+    pub(crate) waiting_words: Vec<Word>,
     /// Whether a person has said something that no inference has been asked about.
     pub(crate) unanswered: bool,
+    /// Whether a workflow has said something that nothing was begun for.
+    pub(crate) has_work: bool,
+    /// Whose child it is.
+    pub(crate) kin: Kin,
+    /// What it has begun.
+    pub(crate) children: Children,
+    /// The last record of another run's event that it has taken.
+    pub(crate) heard_upto: u64,
+    /// Whoever began it wants it to end.
+    pub(crate) stopping: bool,
     /// Calls that are held back, by their ids, with the reason.
     pub(crate) held: BTreeMap<Arc<str>, String>,
     /// Tokens that a server has been found to take, by provider and model.
@@ -141,8 +156,18 @@ pub(crate) struct Run<'a> {
     pub(crate) day: i64,
     /// Whether something was spent of which the price is not known.
     pub(crate) unpriced: bool,
-    /// The run is this process's as long as it is under way.
-    _taken: Option<RunLock>,
+    /// The workflow it is bound to, and as what.
+    pub(crate) bound: Option<Binding>,
+    /// Whoever else lives in this process.
+    pub(crate) others: Option<Rc<dyn Others>>,
+    /// What is to be said to them once it is on the record, by the place of its record in the next commit.
+    pub(crate) outbound: Vec<(usize, Outbound)>,
+    /// Whether what was asked for in its role is handed in, and the workflow has not answered yet.
+    pub(crate) handed_in: bool,
+    /// How it was told to leave off, if it was.
+    pub(crate) leaving: Option<Leaving>,
+    /// Records since the last snapshot.
+    pub(crate) since_snapshot: usize,
     pub(crate) next_effect: u64,
     pub(crate) pending: Vec<Pending>,
     /// Effects that are recorded with the next commit and begin after it.
@@ -158,12 +183,17 @@ pub(crate) struct Run<'a> {
 /// Every front end calls this; what it shows of the run it hears through `observer`.
 pub async fn run(
     services: &Services,
-    journal: &mut Journal,
+    journal: &SharedJournal,
     request: RunRequest,
     observer: Observer,
     mut reloads: Reloads,
     cancelled: impl Future<Output = ()>,
 ) -> Result<RunEnd, RuntimeError> {
+    let mut request = request;
+    let mut mail = request
+        .hosted
+        .as_mut()
+        .and_then(|hosted| hosted.mail.take());
     let (mut run, mut inbox) = Run::new(services, journal, request, observer).await?;
     let mut cancelled = std::pin::pin!(cancelled);
     let end = loop {
@@ -186,7 +216,7 @@ pub async fn run(
             Some(status) if inbox.is_some() => run.rest(status),
             _ => run.resting = false,
         }
-        if let Err(error) = run.commit() {
+        if let Err(error) = run.commit().await {
             // Nothing can be recorded any more, so nothing more is done. Whoever listens hears the end all the same.
             run.show(RunEvent::Done {
                 status: Status::Failed,
@@ -201,8 +231,26 @@ pub async fn run(
         if let Some(status) = rest.filter(|_| inbox.is_none()) {
             break status;
         }
+        if run.stopping {
+            break Status::Cancelled;
+        }
+        match run.leaving.take() {
+            Some(Leaving::Suspended { paused }) => return run.suspend(paused).await,
+            Some(Leaving::Parked) if rest.is_some() => return Ok(run.park()),
+            // Something came up since it was told so: it goes on.
+            Some(Leaving::Parked) | None => {}
+        }
         let now = run.services.clock.now().0;
         let due = run.snapshot.next_due();
+        let deadline = run.kin.deadline.map(|deadline| deadline.0);
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            run.trouble = Some(Cause {
+                kind: CauseKind::Other,
+                message: "its time was over".into(),
+            });
+            break Status::Failed;
+        }
+        let due = due.into_iter().chain(deadline).min();
         let wait = due.map_or(Duration::MAX, |due| {
             Duration::from_millis(u64::try_from(due.saturating_sub(now)).unwrap_or(0))
         });
@@ -212,6 +260,10 @@ pub async fn run(
             biased;
             () = &mut cancelled => break Status::Cancelled,
             Some(reload) = reloads.next() => run.prepare(reload),
+            message = next_message(&mut mail), if mail.is_some() => match message {
+                Some(message) => run.hear(message),
+                None => mail = None,
+            },
             message = next_message(&mut inbox), if inbox.is_some() => match message {
                 Some(message) => run.hear(message),
                 None => inbox = None,
@@ -236,7 +288,7 @@ pub async fn run(
             }
         }
     };
-    run.end(end)
+    run.end(end).await
 }
 
 /// The next message; asked only where there is an inbox.
@@ -255,25 +307,31 @@ async fn ready(preparing: &mut Option<Pin<Box<dyn Future<Output = Prepared>>>>) 
     }
 }
 
-impl<'a> Run<'a> {
+impl Run {
     async fn new(
         services: &Services,
-        journal: &'a mut Journal,
+        journal: &SharedJournal,
         request: RunRequest,
         observer: Observer,
-    ) -> Result<(Run<'a>, Option<Inbox>), RuntimeError> {
+    ) -> Result<(Run, Option<Inbox>), RuntimeError> {
         let house = &services.house;
         let (agent, bundle) = find_agent(services, &request.agent)?;
         let plugins = load_plugins(services, &agent).await?;
         let guards = load_guards(services, &agent, &bundle, &Waiting::new()).await?;
         let now = services.clock.now();
-        let resumed = match &request.resume {
-            Some(run) => Some(resume::read(journal, run, &agent, &bundle)?),
+        let past = match &request.resume {
+            Some(run) => Some(resume::read(&journal.borrow(), run, &agent)?),
             None => None,
         };
+        let stood = match &past {
+            Some(past) => resume::stand(&journal.borrow(), past, &bundle)?,
+            None => resume::Standing::Anew { why: None },
+        };
+        point::reach(Point::Resume);
+        let hosted = request.hosted.unwrap_or_default();
         let id = match &request.resume {
             Some(run) => run.as_str().into(),
-            None => run_id::new(services),
+            None => hosted.id.unwrap_or_else(|| run_id::new(services)),
         };
         let first = request
             .asked
@@ -282,14 +340,10 @@ impl<'a> Run<'a> {
                 agent: agent.name.to_string(),
                 message: "nobody is there to be asked".into(),
             })?;
-        let taken = match &request.inbox {
-            Some(_) => Some(journal.take_run(&id)?),
-            None => None,
-        };
         let all = request.asked.iter().map(|asked| &asked.parameters);
-        let counting = Counting::new(Some(journal), &agent, all)?;
+        let counting = Counting::new(Some(&journal.borrow()), &agent, all)?;
         let spent = match agent.budget.usd_per_day {
-            Some(_) => money::spent_today(journal, &agent.name, now)?,
+            Some(_) => money::spent_today(&journal.borrow(), &agent.name, now)?,
             None => SpentToday::default(),
         };
         let mut effects = Effects::new();
@@ -299,7 +353,7 @@ impl<'a> Run<'a> {
         let model = first.parameters.name.clone();
         let mut run = Run {
             services: services.clone(),
-            journal,
+            journal: journal.clone(),
             observer,
             id: id.clone(),
             asked: request.asked,
@@ -311,7 +365,7 @@ impl<'a> Run<'a> {
             schemas: offers::Schemas::default(),
             snapshot,
             effects,
-            history: Vec::new(),
+            history: History::default(),
             summing: Summing::default(),
             counting,
             sent: None,
@@ -325,7 +379,11 @@ impl<'a> Run<'a> {
             failures: 0,
             resuming: VecDeque::new(),
             spent_today: spent.usd,
-            keeping: spent.keep.into_iter().collect(),
+            keeping: spent
+                .keep
+                .into_iter()
+                .chain([alive::of(&id, &request.agent)])
+                .collect(),
             spent: Decimal::ZERO,
             over_budget: false,
             preparing: None,
@@ -335,12 +393,22 @@ impl<'a> Run<'a> {
             unheard: VecDeque::new(),
             waiting_words: Vec::new(),
             unanswered: false,
+            has_work: false,
+            kin: hosted.kin,
+            children: Children::default(),
+            heard_upto: 0,
+            stopping: false,
             held: BTreeMap::new(),
             rooms: BTreeMap::new(),
             preferred: None,
             day: money::day_of(now),
             unpriced: false,
-            _taken: taken,
+            bound: None,
+            others: hosted.others,
+            outbound: Vec::new(),
+            handed_in: false,
+            leaving: None,
+            since_snapshot: 0,
             next_effect: 1,
             pending: Vec::new(),
             starting: Vec::new(),
@@ -366,31 +434,31 @@ impl<'a> Run<'a> {
             "house": house.name,
             "definitions": definitions,
             "root": house.root,
-            "resumed": resumed.is_some(),
+            "resumed": past.is_some(),
+            "cause": hosted.cause,
+            "kin": run.kin,
         });
         run.record(Kind::Started, &body);
         run.remember_generations();
-        let goes_on = match resumed {
-            Some(resumed) => {
-                let resumed = run.guard_again(resumed).await;
-                run.go_on(resumed)
-            }
-            None => false,
+        let speaks = request.prompt.is_some();
+        let going = match past {
+            Some(past) => run.take_up(past, stood, speaks).await?,
+            None => None,
         };
-        match request.prompt {
-            Some(prompt) if goes_on => run.hear(Message::Said(prompt)),
-            Some(prompt) => {
-                let effect = run.new_effect();
-                let (guards, context) = (run.guards.clone(), run.call_context(effect));
-                let inspected = guards.on_the_way_in(&prompt, &Provenance::Human, &[], &context);
-                let inspected = inspected.await;
-                let prompt = run.let_in(effect, "said", prompt, inspected);
-                run.said(&prompt);
-            }
-            None => {}
+        if let Some(work) = hosted.work {
+            run.hear(work);
         }
-        if !goes_on {
-            run.stepped(None, now.0);
+        if let Some(prompt) = request.prompt {
+            let effect = run.new_effect();
+            let (guards, context) = (run.guards.clone(), run.call_context(effect));
+            let inspected = guards.on_the_way_in(&prompt, &Provenance::Human, &[], &context);
+            let inspected = inspected.await;
+            let prompt = run.let_in(effect, "said", prompt, inspected);
+            run.said(&prompt);
+        }
+        match going {
+            Some(going) => run.set_going(going),
+            None => run.stepped(None, now.0),
         }
         Ok((run, request.inbox))
     }
@@ -502,7 +570,7 @@ impl<'a> Run<'a> {
                 activity,
                 params,
             } => self.invoke(id, state, &activity, params),
-            chart::Effect::CancelInvoke { id, .. } => self.cancel(&id, "its state was left"),
+            chart::Effect::CancelInvoke { id, .. } => self.cancel(&id, "its state was left", false),
             chart::Effect::Send {
                 event,
                 target,
@@ -534,6 +602,7 @@ impl<'a> Run<'a> {
     }
 
     fn take(&mut self, done: Done) -> Result<(), RuntimeError> {
+        point::reach(Point::Back);
         self.look_after_generations();
         match done {
             Done::Gathered(gathered) => self.gathered(*gathered),
@@ -542,6 +611,7 @@ impl<'a> Run<'a> {
             Done::Heard(heard) => self.heard(*heard),
             Done::Permitted(permitted) => self.permitted(*permitted),
             Done::Summarised(summarised) => self.summarised(*summarised),
+            Done::Recalled(recalled) => self.recalled(*recalled),
         }
         Ok(())
     }
@@ -588,7 +658,7 @@ impl<'a> Run<'a> {
             || self
                 .activities
                 .values()
-                .any(|a| a.kind == crate::round::ActivityKind::Ask)
+                .any(|a| a.kind == ActivityKind::Ask)
         {
             return Some(Status::Waiting);
         }
@@ -604,7 +674,10 @@ impl<'a> Run<'a> {
 
     /// Whether something is under way that the chart waits for. Summing up goes on beside it, unless a turn waits for that.
     fn is_busy(&self) -> bool {
-        self.summing.is_waited_for() || self.is_under_way(|owner| owner != crate::summarise::OWNER)
+        let child = |activity: &Activity| activity.kind == ActivityKind::Agent;
+        self.summing.is_waited_for()
+            || self.activities.values().any(child)
+            || self.is_under_way(|owner| owner != crate::summarise::OWNER)
     }
 
     /// Whether an effect of such an owner is under way or about to begin.
@@ -613,18 +686,18 @@ impl<'a> Run<'a> {
             || self.handles.values().any(|(owner, _)| of(owner))
     }
 
-    fn end(mut self, status: Status) -> Result<RunEnd, RuntimeError> {
-        for id in self.activities.keys().cloned().collect::<Vec<_>>() {
-            self.cancel(&id, "the run ended");
-        }
-        self.stop_summing("the run ended");
+    async fn end(mut self, status: Status) -> Result<RunEnd, RuntimeError> {
+        point::reach(Point::End);
+        self.stop_all("the run ended");
         let cause = match status {
             Status::Done | Status::Cancelled => None,
             _ => self.trouble.take(),
         };
         let body = json!({ "status": status, "cause": cause, "snapshot": self.saved() });
         self.record(Kind::Ended, &body);
-        self.commit()?;
+        self.keeping.push(alive::over(&self.id));
+        self.tell_parent(status, cause.as_ref());
+        self.commit().await?;
         self.show(RunEvent::Done {
             status,
             run: self.id.clone(),
@@ -634,7 +707,43 @@ impl<'a> Run<'a> {
             run: self.id.clone(),
             status,
             cause,
+            left: None,
         })
+    }
+
+    /// Stop everything that is under way; whoever takes the run up again begins it anew.
+    fn stop_all(&mut self, why: &str) {
+        for id in self.activities.keys().cloned().collect::<Vec<_>>() {
+            self.cancel(&id, why, true);
+        }
+        self.stop_summing(why);
+    }
+
+    /// Leave the run where it is, with everything on the record: it is taken up again later.
+    async fn suspend(mut self, paused: bool) -> Result<RunEnd, RuntimeError> {
+        let why = match paused {
+            true => "the run was paused",
+            false => "the host was stopped",
+        };
+        self.stop_all(why);
+        if paused {
+            self.record(Kind::Paused, &json!({}));
+        }
+        self.commit().await?;
+        Ok(self.park())
+    }
+
+    /// Let go of a run that stands still: all of it is on the record.
+    fn park(self) -> RunEnd {
+        let status = self.idle().unwrap_or(Status::Waiting);
+        RunEnd {
+            run: self.id.clone(),
+            status,
+            cause: self.trouble.clone(),
+            left: Some(Left {
+                next_due: self.snapshot.next_due().map(types::Timestamp),
+            }),
+        }
     }
 
     /// Add `item` to the conversation, and to the record as the model will read it: a request can be made again from those records, to the byte.
@@ -642,10 +751,8 @@ impl<'a> Run<'a> {
         if let Item::Result(result) = &item {
             self.held.remove(&result.call);
         }
-        self.record(
-            Kind::Item,
-            &json!({ "n": self.history.len(), "item": item }),
-        );
+        let body = self.item_record(&item);
+        self.record(Kind::Item, &body);
         self.history.push(self.counting.measured(item));
     }
 
@@ -670,63 +777,6 @@ impl<'a> Run<'a> {
             && let Some(activity) = self.activities.get_mut(id)
         {
             activity.choice = choice;
-        }
-    }
-
-    /// Show the guards the conversation that is taken up again: they may be others than when it was held. The record stays as it is.
-    async fn guard_again(&self, mut resumed: Resumed) -> Resumed {
-        if !self.guards.are_posted() {
-            return resumed;
-        }
-        let context = self.call_context(0);
-        for item in resumed.items.iter_mut().chain(&mut resumed.mended) {
-            let (text, provenance) = match item {
-                Item::Text {
-                    text, provenance, ..
-                } => (text, &*provenance),
-                Item::Result(result) => (&mut result.text, &result.provenance),
-                Item::Assistant { .. } => continue,
-            };
-            if *provenance == Provenance::House {
-                continue;
-            }
-            let plain = text.plain().into_owned();
-            let inspected = self
-                .guards
-                .on_the_way_in(&plain, provenance, &[], &context)
-                .await;
-            if inspected.changes() {
-                *text = inspected.apply(plain).into();
-            }
-        }
-        resumed
-    }
-
-    /// Go on where an earlier run stopped; `false` where its chart is another by now and begins anew with the conversation kept.
-    fn go_on(&mut self, resumed: Resumed) -> bool {
-        self.history = resumed
-            .items
-            .into_iter()
-            .map(|item| self.counting.measured(item))
-            .collect();
-        if let Some(written) = resumed.summary {
-            self.summing.take(written, self.counting.estimator());
-        }
-        self.next_effect = resumed.next_effect;
-        self.prompt = resumed.prompt;
-        self.spent = resumed.spent;
-        self.permissions.permit_for_the_run(resumed.permitted);
-        // What was under way when the run stopped has its answers now.
-        for item in resumed.mended {
-            self.remember(item);
-        }
-        match resumed.snapshot {
-            Some(snapshot) => {
-                self.snapshot = snapshot;
-                self.effects = Effects::new();
-                true
-            }
-            None => false,
         }
     }
 

@@ -118,7 +118,7 @@ pub(crate) struct Summarised {
     inspected: Option<Inspected>,
 }
 
-impl Run<'_> {
+impl Run {
     /// Whether the turn `id` waits for a summary before its payload is sent. Begins one where it is wanted.
     pub(crate) fn sums_up_first(
         &mut self,
@@ -230,8 +230,13 @@ impl Run<'_> {
         let own = own.map(|limit| {
             let spent = self.summing.spent_today.unwrap_or_else(|| {
                 let now = self.services.clock.now();
-                let spent = money::spent_on(self.journal, &self.agent.name, Purpose::Summary, now)
-                    .unwrap_or_default();
+                let spent = money::spent_on(
+                    &self.journal.borrow(),
+                    &self.agent.name,
+                    Purpose::Summary,
+                    now,
+                )
+                .unwrap_or_default();
                 self.keeping.extend(spent.keep);
                 spent.usd
             });
@@ -371,6 +376,7 @@ impl Run<'_> {
             usd: Some(Decimal::ZERO),
             wall_us: outcome.wall_us,
             fuel: outcome.fuel,
+            estimated: false,
         };
         self.record(Kind::Cost, &cost);
     }
@@ -419,11 +425,18 @@ async fn ask_plugin(
         },
         labels: labels_of(&plugin),
     });
-    let mut grant =
-        match grants::for_component(&services.house, agent, bundle, [], &plugin, "summarise") {
-            Ok(grant) => grant,
-            Err(why) => return (author, Err(why), None),
-        };
+    let mut grant = match grants::for_component(
+        &services.house,
+        agent,
+        bundle,
+        [],
+        None,
+        &plugin,
+        "summarise",
+    ) {
+        Ok(grant) => grant,
+        Err(why) => return (author, Err(why), None),
+    };
     // It waits for a model, which is not the plugin's fault; a ceiling that says less still holds.
     let ceiling = services.house.ceiling.as_ref();
     let most = ceiling.and_then(|ceiling| ceiling.limits.deadline.as_deref());

@@ -67,7 +67,7 @@ fn add(
         let grant = grants::grant(house, agent, &layers, &tool);
         !grant.net.is_empty()
     };
-    if grants::stacks(house, agent, bundle)
+    if grants::stacks(house, agent, bundle, None)
         .into_iter()
         .any(reaches)
     {

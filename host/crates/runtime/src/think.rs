@@ -12,7 +12,7 @@ use crate::request::Asked;
 use crate::run::{Done, Run};
 use crate::services::Observer;
 use crate::{memories, offers, values};
-use context::{Assembled, Said, Tools};
+use context::{AssembleError, Assembled, Tools};
 use rust_decimal::Decimal;
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,12 +51,13 @@ pub(crate) struct Expected {
     pub(crate) cached: u64,
 }
 
-impl Run<'_> {
+impl Run {
     /// Begin an inference for the invocation `id`.
     pub(crate) fn think(&mut self, id: &Arc<str>) {
         self.answer_open_calls();
         self.say_what_waited();
         self.unanswered = false;
+        self.has_work = false;
         if self.is_over_budget(id) {
             return;
         }
@@ -141,11 +142,12 @@ impl Run<'_> {
                 offers: &offers,
             }),
             memories: &memories::Kept {
-                journal: Some(self.journal),
+                journal: Some(&self.journal.borrow()),
                 agent: &self.agent.name,
                 now: self.services.clock.now(),
             },
             states,
+            work: self.work(),
         };
         asker.errands(plan)
     }
@@ -153,10 +155,13 @@ impl Run<'_> {
     /// What a payload is made of now.
     fn basis(&self) -> Basis {
         Basis {
+            house: self.services.house.clone(),
             agent: self.agent.clone(),
             bundle: self.bundle.clone(),
             states: self.snapshot.configuration().collect(),
             room: None,
+            bound: self.bound.clone(),
+            handed_in: self.handed_in,
         }
     }
 
@@ -174,7 +179,7 @@ impl Run<'_> {
             estimator: self.counting.estimator(),
         };
         let plugins = offers::described(&self.plugins);
-        basis.offers(&self.services.house, &plugins, &self.snapshot, measure)
+        basis.offers(&plugins, &self.snapshot, measure)
     }
 
     /// What the payload needed is here.
@@ -228,6 +233,7 @@ impl Run<'_> {
             usd: Some(Decimal::ZERO),
             wall_us: run.wall_us,
             fuel: run.fuel,
+            estimated: false,
         };
         self.record(Kind::Cost, &cost);
         for line in &run.log {
@@ -254,20 +260,18 @@ impl Run<'_> {
         let now = self.basis();
         let offers = self.offers(&now);
         let tools = Tools { offers: &offers };
-        let assembled = texts.and_then(|texts| {
-            let said = Said {
-                items: &self.history,
-                summary: self.summing.summary(),
-                inferences: self.summing.inferences(),
-            };
-            let estimator = self.counting.calibrated(&whom.asked.parameters);
-            let assembled = plan.assemble(&texts, &said, &tools, &estimator);
-            let assembled = assembled.map_err(|error| error.to_string())?;
-            Ok((assembled, texts))
-        });
-        let (assembled, texts) = match assembled {
-            Ok(assembled) => assembled,
+        let texts = match texts {
+            Ok(texts) => texts,
             Err(why) => return self.not_assembled(id, &whom, &why),
+        };
+        let said = self
+            .history
+            .said(self.summing.summary(), self.summing.inferences());
+        let estimator = self.counting.calibrated(&whom.asked.parameters);
+        let assembled = match plan.assemble(&texts, &said, &tools, &estimator) {
+            Ok(assembled) => assembled,
+            Err(AssembleError::NeedsMore { needed }) => return self.recall(id, &whom, needed),
+            Err(error) => return self.not_assembled(id, &whom, &error.to_string()),
         };
         if self.sums_up_first(id, &whom, &assembled) {
             return;
@@ -300,6 +304,9 @@ impl Run<'_> {
         if self.permissions.somebody_answers() {
             made_of["somebody"] = true.into();
         }
+        if self.handed_in {
+            made_of["handed_in"] = true.into();
+        }
         self.tell_components(&mut made_of);
         made_of
     }
@@ -313,10 +320,7 @@ impl Run<'_> {
         made_of: serde_json::Value,
     ) {
         if let Some(earlier) = &self.sent {
-            assembled.follow(earlier, |range| {
-                let items = self.history.get(range).unwrap_or_default();
-                items.iter().map(|item| item.tokens).sum()
-            });
+            assembled.follow(earlier, |range| self.history.tokens_of(range));
         }
         let Assembled {
             payload,
@@ -361,6 +365,7 @@ impl Run<'_> {
             tokens: report.total,
         });
         self.sent = Some(shape);
+        self.forget();
         let (model, clock) = (whom.asked.model.clone(), self.services.clock.clone());
         let (guards, context) = (self.guards.clone(), self.call_context(effect));
         let mut sink = Live {
@@ -391,7 +396,7 @@ impl Run<'_> {
     }
 
     /// No payload could be made. Where one was too long for the server, that is the trouble.
-    fn not_assembled(&mut self, id: &Arc<str>, whom: &Whom, why: &str) {
+    pub(crate) fn not_assembled(&mut self, id: &Arc<str>, whom: &Whom, why: &str) {
         // Another's window may be wide enough.
         if self.asks_next(id, whom, why) {
             return;

@@ -9,7 +9,7 @@ use types::Value;
 /// Inferences that one turn may make. A model that still calls tools after so many goes round in circles, and each costs money.
 const THOUGHTS_PER_TURN: u32 = 200;
 
-impl Run<'_> {
+impl Run {
     /// The model has answered without calling anything.
     pub(crate) fn rest_after(&mut self, id: &Arc<str>) {
         let Some(activity) = self.activities.get(id) else {

@@ -1,7 +1,9 @@
 //! Definitions that are exchanged at every instant of a run, and the journal of each such run executed once more.
 
 use chart::{Effects, Incoming};
-use charthouse_runtime::{Asked, Reload, Reloads, RunEvent, RunRequest, Services, Status, run};
+use charthouse_runtime::{
+    Asked, Reload, Reloads, RunEvent, RunRequest, Services, SharedJournal, Status, run,
+};
 use definitions::House;
 use futures_util::stream;
 use journal::Journal;
@@ -150,7 +152,7 @@ fn play(
     reload: impl Fn() -> Option<Reload> + 'static,
 ) -> Ended {
     let house = load(directory.path());
-    let mut journal = Journal::open(&house.store).unwrap();
+    let journal = SharedJournal::new(Journal::open(&house.store).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(Still);
     let services = Services {
         sandbox: Arc::new(Sandbox::new(Settings {
@@ -178,6 +180,7 @@ fn play(
         inbox: None,
         permit: None,
         resume: None,
+        hosted: None,
     };
     let mut looked = 0;
     let reloads: Reloads = Box::pin(stream::poll_fn(move |_| {
@@ -195,7 +198,7 @@ fn play(
         .unwrap()
         .block_on(run(
             &services,
-            &mut journal,
+            &journal,
             request,
             Arc::new(move |event: &RunEvent| {
                 let mut told = hears.lock().unwrap();
@@ -210,7 +213,7 @@ fn play(
             std::future::pending(),
         ))
         .unwrap();
-    let records = journal.records(&end.run).unwrap();
+    let records = journal.borrow().records(&end.run).unwrap();
     let told = told.lock().unwrap().clone();
     Ended {
         status: end.status,
@@ -220,7 +223,7 @@ fn play(
             .into_iter()
             .map(|record| (record.kind, serde_json::from_str(&record.body).unwrap()))
             .collect(),
-        whole: journal.verify().unwrap().first_bad.is_none(),
+        whole: journal.borrow().verify().unwrap().first_bad.is_none(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Journals of whole runs, executed again: the same as they stand, and different as soon as one record says something else, whoever made the chain good again.
 
 use charthouse_runtime::replay::{ReplayReport, Verdict, replay};
-use charthouse_runtime::{Asked, Inbox, Message, RunEvent, RunRequest, Services, run};
+use charthouse_runtime::{
+    Asked, Inbox, Message, RunEvent, RunRequest, Services, SharedJournal, run,
+};
 use futures_util::stream;
 use journal::{Journal, NewRecord, Record, Which};
 use sandbox::{Compiler, Sandbox, Settings};
@@ -103,7 +105,8 @@ fn house() -> TempDir {
 /// Have the agent of `directory` hear `lines`, each once it stands still, and give its run.
 fn talk(directory: &Path, lines: &[&str], resume: Option<String>) -> (Journal, String) {
     let house = definitions::load(directory).unwrap_or_else(|r| panic!("{}", r.render(false)));
-    let mut journal = Journal::open(&house.store).unwrap();
+    let store = house.store.clone();
+    let journal = SharedJournal::new(Journal::open(&store).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(Going(AtomicI64::new(1_000_000)));
     let services = Services {
         sandbox: Arc::new(Sandbox::new(Settings {
@@ -144,6 +147,7 @@ fn talk(directory: &Path, lines: &[&str], resume: Option<String>) -> (Journal, S
         inbox: Some(inbox),
         permit: None,
         resume,
+        hosted: Default::default(),
     };
     let end = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -151,14 +155,17 @@ fn talk(directory: &Path, lines: &[&str], resume: Option<String>) -> (Journal, S
         .unwrap()
         .block_on(run(
             &services,
-            &mut journal,
+            &journal,
             request,
             Arc::new(observer),
             Box::pin(stream::pending()),
             std::future::pending(),
         ))
         .unwrap();
-    (journal, end.run.to_string())
+    (
+        Journal::open_read_only(&store).unwrap(),
+        end.run.to_string(),
+    )
 }
 
 /// `journal` with every record as `edit` would have it, and a chain that is whole.
@@ -167,8 +174,9 @@ fn rechained(
     journal: &Journal,
     edit: impl Fn(&Record) -> Option<Json>,
 ) -> Journal {
-    let path = directory.join(".charthouse/other.db");
-    let _ = fs::remove_file(&path);
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let next = NEXT.fetch_add(1, Ordering::SeqCst);
+    let path = directory.join(format!(".charthouse/other-{next}.db"));
     let mut other = Journal::open(&path).unwrap();
     let mut edited = 0;
     let mut all = Vec::new();

@@ -92,6 +92,9 @@ pub struct Cost {
     /// Fuel burnt in the sandbox.
     #[serde(default)]
     pub fuel: u64,
+    /// Whether nobody measured or reported the tokens: an answer that never came, or that was cut off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
 }
 
 fn is_zero(count: &u64) -> bool {

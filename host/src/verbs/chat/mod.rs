@@ -13,10 +13,11 @@ use crate::permission::{Pending, permit};
 use crate::progress::Progress;
 use crate::run_of::run_of;
 use crate::terminal::GiveBack;
-use crate::{open, print, watch};
+use crate::{asking, open, print, watch};
 use futures_util::{Stream, StreamExt, stream};
 use lines::{Lines, Typed};
-use runtime::{Inbox, Message, Observer, Permit, RunEvent, RunRequest};
+use runtime::host::{Host, Mode};
+use runtime::{Inbox, Message, Observer, Permit, RunEvent, RunRequest, SharedJournal};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -24,6 +25,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+use tokio::task::LocalSet;
 
 /// Two Ctrl-C within this time end the conversation, whatever is under way.
 const TWICE: Duration = Duration::from_millis(1_500);
@@ -36,11 +38,12 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
         model: options.model.clone(),
     };
     let asked = asking.open(&house)?;
-    let mut journal = open::journal(&house)?;
+    let journal = open::journal(&house)?;
     let resume = match &options.resume {
         Some(run) => Some(run_of(&journal, &options.agent, run)?),
         None => None,
     };
+    let _house = journal.take_house(&format!("charthouse chat {}", options.agent))?;
     let reloads = watch::reloads(&house);
     let services = open::services(house);
     let store = services.house.store.clone();
@@ -49,7 +52,15 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
     let lines = Lines::open(&options.agent);
     let terminal = GiveBack(lines.modes());
     let broken = Broken::default();
-    let end = open::block_on(async {
+    let host = Host::new(
+        services.clone(),
+        SharedJournal::new(journal),
+        asking::whom(),
+        Mode::Foreground,
+    )?;
+    let end = open::block_on(LocalSet::new().run_until(async {
+        let turning = host.clone();
+        tokio::task::spawn_local(async move { turning.turn(Box::pin(stream::pending())).await });
         // Before the first prompt: a signal that came to it would leave the terminal as the editor of lines wants it.
         let mut signals = match &terminal.0 {
             Some(_) => Interrupts::listen_at_terminal()?,
@@ -89,17 +100,11 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
             inbox: Some(both(inbox, interrupts)),
             permit,
             resume,
+            hosted: None,
         };
-        let run = runtime::run(
-            &services,
-            &mut journal,
-            request,
-            observer,
-            reloads,
-            cancelled,
-        );
+        let run = host.foreground(request, None, observer, reloads, cancelled);
         Ok::<_, Failure>(Some(run.await?))
-    })??;
+    }))??;
     terminal.now();
     if let Some(end) = &end {
         progress.finish(end, &store);

@@ -10,3 +10,4 @@ mod scaled;
 mod sections;
 mod shapes;
 mod summaries;
+mod windows;

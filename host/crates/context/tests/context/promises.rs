@@ -65,15 +65,15 @@ fn maps() -> impl Strategy<Value = Vec<Drawn>> {
 
 /// Everything that a payload is made of.
 #[derive(Clone, Debug)]
-struct World {
+pub struct World {
     chunks: Vec<Drawn>,
     sections: Sections,
-    items: Vec<HistoryItem>,
-    summary: Option<Summary>,
+    pub items: Vec<HistoryItem>,
+    pub summary: Option<Summary>,
     offers: Vec<ToolOffer>,
 }
 
-fn worlds() -> impl Strategy<Value = World> {
+pub fn worlds() -> impl Strategy<Value = World> {
     let summary = of((0..60usize, "[a-z ]{0,200}")).prop_map(|summary| {
         summary.map(|(upto, text)| {
             Summary::measured(&text, upto, Provenance::House, Vec::new(), &BytesEstimate)
@@ -122,7 +122,7 @@ impl World {
         }
     }
 
-    fn map(&self, order: &[usize]) -> ContextMap {
+    pub fn map(&self, order: &[usize]) -> ContextMap {
         ContextMap {
             chunks: order.iter().map(|&index| self.definition(index)).collect(),
             sections: self.sections,
@@ -139,6 +139,31 @@ impl World {
 
     /// The payload for a window of `room`, with the chunks in `order`.
     fn ordered(&self, order: &[usize], room: u64) -> Result<Assembled, AssembleError> {
+        self.with(order, room, &self.said(), &BytesEstimate)
+    }
+
+    /// The whole conversation.
+    pub fn said(&self) -> Said<'_> {
+        Said {
+            summary: self.summary.as_ref(),
+            inferences: 2,
+            ..Said::new(&self.items)
+        }
+    }
+
+    /// The chunks in the order in which they were drawn.
+    pub fn order(&self) -> Vec<usize> {
+        (0..self.chunks.len()).collect()
+    }
+
+    /// The same with what was `said`, counted by `estimator`.
+    pub fn with(
+        &self,
+        order: &[usize],
+        room: u64,
+        said: &Said<'_>,
+        estimator: &dyn Estimator,
+    ) -> Result<Assembled, AssembleError> {
         let slot = self.chunks.iter().find(|drawn| drawn.kind == Kind::Slot);
         let states: Vec<ChunkDef> = slot
             .iter()
@@ -170,23 +195,18 @@ impl World {
             };
             gathered.put(need.id, texts.into_iter().flatten().map(fragment).collect());
         }
-        let said = Said {
-            items: &self.items,
-            summary: self.summary.as_ref(),
-            inferences: 2,
-        };
         plan.assemble(
             &gathered,
-            &said,
+            said,
             &Tools {
                 offers: &self.offers,
             },
-            &BytesEstimate,
+            estimator,
         )
     }
 
     fn assemble(&self, room: u64) -> Result<Assembled, AssembleError> {
-        self.ordered(&(0..self.chunks.len()).collect::<Vec<_>>(), room)
+        self.ordered(&self.order(), room)
     }
 }
 

@@ -51,7 +51,7 @@ pub fn conversations() -> impl Strategy<Value = Vec<Item>> {
 }
 
 /// Any items in any order: no runtime makes these, and nothing may panic at them.
-fn nonsense() -> impl Strategy<Value = Vec<Item>> {
+pub fn nonsense() -> impl Strategy<Value = Vec<Item>> {
     let item = prop_oneof![
         "[a-z ]{0,80}".prop_map(|text| human(&text)),
         ("[a-z ]{0,80}", vec(select(vec!["a", "b"]), 0..3))

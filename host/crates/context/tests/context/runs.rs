@@ -68,9 +68,8 @@ fn play(trim: Trim, lengths: &[usize], jitter: &[usize], room: u64, delay: usize
             ..ContextMap::default()
         };
         let said = Said {
-            items: &items[..=at],
             summary: made.as_ref(),
-            inferences: 0,
+            ..Said::new(&items[..=at])
         };
         let assembled = plan(&map, &SlotChunks::default(), &model(room + 100, 100))
             .assemble(&Gathered::new(), &said, &Tools::default(), &BytesEstimate)

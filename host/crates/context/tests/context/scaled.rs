@@ -5,7 +5,7 @@ use charthouse_context::*;
 use proptest::prelude::*;
 
 /// A calibration that has settled at `factor` (in percent).
-fn learnt(factor: u64) -> Calibration {
+pub fn learnt(factor: u64) -> Calibration {
     let mut calibration = Calibration::new();
     for _ in 0..16 {
         calibration.learn(10_000, 100 * factor);

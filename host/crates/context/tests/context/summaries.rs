@@ -48,9 +48,8 @@ fn prompts(count: usize) -> Vec<HistoryItem> {
 
 fn said<'a>(items: &'a [HistoryItem], summary: Option<&'a Summary>) -> Said<'a> {
     Said {
-        items,
         summary,
-        inferences: 0,
+        ..Said::new(items)
     }
 }
 

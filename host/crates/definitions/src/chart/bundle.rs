@@ -66,6 +66,11 @@ pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<Ch
             None
         }
     };
+    let offers = draft.extras.iter().filter_map(|extra| {
+        let role = extra.role.as_ref()?;
+        Some((extra.state.clone(), role.place.clone()))
+    });
+    let offers: silent::Offers = offers.collect();
     let extras: Vec<_> = draft
         .extras
         .into_iter()
@@ -77,7 +82,7 @@ pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<Ch
     let compiled = compiled?;
     if clean {
         walk.extend(compiled.warnings);
-        let said = silent::look(walk, &draft.def.root);
+        let said = silent::look(walk, &draft.def.root, &offers);
         unraised::look(walk, &draft.def, &said);
     }
     let chart = compiled.chart;

@@ -1,21 +1,74 @@
-//! Activities whose end nothing hears: `on: { turn_done: act }` is a valid event of somebody's, and a run that waits for it stands still without a word.
+//! Activities and work whose end nothing hears: `on: { turn_done: act }` is a valid event of somebody's, and a run that waits for it stands still without a word.
 
 use super::unraised::{means, plain};
 use crate::suggest;
 use crate::walk::Walk;
 use ::chart::{InvokeWhat, StateDef, StateKind};
+use std::collections::HashMap;
 use types::{Marked, Place};
 
 /// Activities that end by themselves, each with `<name>.done`. A question ends when a person answers, which is an event of its own.
 pub(super) const ENDING: [&str; 5] = ["turn", "think", "act", "plugin", "agent"];
 
-/// Warn of every activity in the chart `root` whose end no state around it listens to. What is returned are the places of events that were said to be
-/// slips.
-pub(super) fn look(walk: &mut Walk, root: &StateDef) -> Vec<Place> {
+/// The states of a workflow that offer a role, each with where it says so.
+pub(super) type Offers = HashMap<String, Place>;
+
+/// Warn of every activity in the chart `root` whose end no state around it listens to, and of every one of `offers` whose work can be handed in to nobody. What is
+/// returned are the places of events that were said to be slips.
+pub(super) fn look(walk: &mut Walk, root: &StateDef, offers: &Offers) -> Vec<Place> {
     let mut slips = Vec::new();
     let heard = ENDING.map(|activity| anywhere(root, &format!("{activity}.done")));
     visit(walk, root, &mut Vec::new(), heard, &mut slips);
+    unheard_work(
+        walk,
+        root,
+        &mut Vec::new(),
+        offers,
+        anywhere(root, HANDED_IN),
+    );
     slips
+}
+
+/// With what the work of a role ends.
+const HANDED_IN: &str = "role.done";
+
+fn unheard_work<'d>(
+    walk: &mut Walk,
+    state: &'d StateDef,
+    around: &mut Vec<&'d StateDef>,
+    offers: &Offers,
+    heard_anywhere: bool,
+) {
+    if let Some(place) = offers.get(state.id.as_str())
+        && !is_heard(state, around, HANDED_IN, heard_anywhere)
+    {
+        walk.warning(
+            place,
+            format!(
+                "nothing listens to `{HANDED_IN}`, with which work is handed in: the workflow will stand still in `{}`",
+                suggest::shown(&state.id)
+            ),
+            format!("say what comes next: `on: {{ {HANDED_IN}: NEXT }}`"),
+        );
+    }
+    around.push(state);
+    for child in &state.states {
+        unheard_work(walk, child, around, offers, heard_anywhere);
+    }
+    around.pop();
+}
+
+/// Whether `event` leads on from `state`, or a timer does, later.
+fn is_heard(state: &StateDef, around: &[&StateDef], event: &str, heard_anywhere: bool) -> bool {
+    // Another region may be the one that listens.
+    let beside = around.iter().any(|above| above.kind == StateKind::Parallel);
+    let timed = |state: &StateDef| state.transitions.iter().any(|t| t.after.is_some());
+    timed(state)
+        || around
+            .iter()
+            .any(|above| listens(above, event) || timed(above))
+        || anywhere(state, event)
+        || (beside && heard_anywhere)
 }
 
 fn visit<'d>(
@@ -47,17 +100,7 @@ fn judge(
     heard_anywhere: bool,
 ) -> Option<Place> {
     let done = format!("{}.done", activity.value);
-    // Another region may be the one that listens.
-    let beside = around.iter().any(|above| above.kind == StateKind::Parallel);
-    // A timer leads out as well, later.
-    let timed = |state: &StateDef| state.transitions.iter().any(|t| t.after.is_some());
-    let heard = timed(state)
-        || around
-            .iter()
-            .any(|above| listens(above, &done) || timed(above))
-        || anywhere(state, &done)
-        || (beside && heard_anywhere);
-    if heard {
+    if is_heard(state, around, &done, heard_anywhere) {
         return None;
     }
     let said = || {

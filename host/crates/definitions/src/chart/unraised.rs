@@ -26,14 +26,16 @@ const HOST: [&str; 10] = [
     "budget.exhausted",
 ];
 /// What it raises in an agent's chart only.
-const COGNITION: [&str; 4] = [
+const COGNITION: [&str; 6] = [
     "work.assigned",
     "work.withdrawn",
+    "work.ended",
+    "work.refused",
     "tool.uncertain",
     "error.agent",
 ];
 /// What it raises in a workflow only.
-const WORKFLOW: [&str; 2] = ["role.done", "role.detached"];
+const WORKFLOW: [&str; 3] = ["role.done", "role.detached", "work.started"];
 
 /// Warn of every event that `def` listens to and nobody raises, except at the places `said`, where that has been said already.
 pub(super) fn look(walk: &mut Walk, def: &ChartDef, said: &[Place]) {

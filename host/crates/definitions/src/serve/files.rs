@@ -4,7 +4,7 @@ use crate::load::OWN;
 use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::Walk;
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 use types::Marked;
@@ -29,7 +29,7 @@ pub struct FilesOn {
     /// The house's directory.
     house: PathBuf,
     /// The pattern after `prefix`.
-    glob: GlobMatcher,
+    glob: GlobSet,
 }
 
 impl PartialEq for FilesOn {
@@ -97,10 +97,11 @@ pub(super) fn read(walk: &mut Walk, node: &Node, settle: Option<Duration>) -> Op
     })
 }
 
-fn glob(walk: &mut Walk, written: &Marked<String>, pattern: &str) -> Option<GlobMatcher> {
+fn glob(walk: &mut Walk, written: &Marked<String>, pattern: &str) -> Option<GlobSet> {
     let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-    match glob {
-        Ok(glob) => Some(glob.compile_matcher()),
+    // A single glob could not say that it is too large to be compiled.
+    match glob.and_then(|glob| GlobSetBuilder::new().add(glob).build()) {
+        Ok(set) => Some(set),
         Err(error) => {
             wrong(walk, written, &error.kind().to_string(), EXAMPLE);
             None
@@ -126,11 +127,11 @@ pub(super) fn place(
 ) {
     files.house = house.to_owned();
     let written = files.written.value.clone();
-    let Some(pattern) = written.strip_prefix('/') else {
+    if !written.starts_with('/') {
         files.base = house.to_owned();
         files.below = house.join(fixed(written.trim_start_matches("./")));
         return;
-    };
+    }
     let inside = |mount: &str| {
         let rest = written.strip_prefix(mount.trim_end_matches('/'))?;
         rest.strip_prefix('/')
@@ -151,7 +152,6 @@ pub(super) fn place(
                 known.join(", ")
             ),
         };
-        let _ = pattern;
         wrong(walk, &files.written, "it lies in no mount", &help);
         return;
     };

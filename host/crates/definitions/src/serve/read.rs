@@ -6,6 +6,7 @@ use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use indexmap::IndexMap;
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,14 +127,12 @@ fn judge_http(walk: &mut Walk, serve: &ServeDef, has_address: bool) {
 
 fn keep(walk: &mut Walk, node: &Node) -> Vec<Keep> {
     let mut kept: Vec<Keep> = Vec::new();
+    let mut names: HashSet<Arc<str>> = HashSet::new();
     for item in walk.list(node, "`keep`", "[assistant]").unwrap_or_default() {
         let Some(one) = kept_agent(walk, item) else {
             continue;
         };
-        if kept
-            .iter()
-            .any(|known| known.agent.value == one.agent.value)
-        {
+        if !names.insert(one.agent.value.clone()) {
             walk.error(
                 &one.agent.place,
                 format!("the agent `{}` stands in the list twice", shown(&one.agent)),

@@ -252,10 +252,8 @@ fn starts(
                 "a workflow",
                 "an agent is told something: `prompt: \"…\"`",
             );
-            let prompt = match prompt {
-                Some((_, node)) => Some(Prompt::read(walk, node, names)),
-                None => None,
-            };
+            // A prompt that is wrong must not become none.
+            let prompt = prompt.map(|(_, node)| Prompt::read(walk, node, names));
             let agent = name(walk, agent, "`agent`")?;
             Some(Starts::Agent {
                 agent,

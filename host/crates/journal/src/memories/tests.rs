@@ -1,6 +1,7 @@
 //! The index and the record that tells of a change are one commit, and scopes lie apart.
 
 use super::*;
+use crate::Journal;
 use crate::JournalError;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -115,12 +116,13 @@ fn a_change_that_fails_leaves_neither_record_nor_index() {
 #[test]
 fn a_full_disk_changes_nothing_and_says_so() {
     let (_folder, path) = store();
-    let mut journal = Journal::open(&path).unwrap();
-    remember(&mut journal, FACTS, &["tea"]).unwrap();
-    journal
+    let store = SqliteStore::open(&path).unwrap();
+    store
         .connection
         .pragma_update(None, "max_page_count", 1)
         .unwrap();
+    let mut journal = Journal::over(store);
+    remember(&mut journal, FACTS, &["tea"]).unwrap();
     let many: Vec<String> = (0..20_000).map(|n| format!("word{n}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let error = remember(&mut journal, FACTS, &many).unwrap_err();

@@ -51,9 +51,8 @@ fn old_store() -> (TempDir, PathBuf) {
         run: "run-a",
         time: 5,
         kind: "said",
-        body: "{}",
     };
-    let hash = link.hash(&GENESIS);
+    let hash = link.hash_1(&GENESIS, "{}");
     old.execute(
         "INSERT INTO record VALUES (1, 'run-a', 5, 'said', '{}', ?1)",
         params![hash.as_bytes()],

@@ -48,7 +48,7 @@ impl World<'_> {
             bundle,
             ..
         } = &force;
-        let layers = grants::layers(house, agent, bundle, states);
+        let layers = grants::layers(house, agent, bundle, states, self.bound.as_ref());
         let grant = grants::grant(house, agent, &layers, &tool);
         let verdict = grants::verdict(&grant, &text(&body["arguments"]));
         Ok(json!({ "verdict": verdict, "grant": grants::hash(&grant) }))
@@ -57,7 +57,13 @@ impl World<'_> {
     /// Whether anything the run had answered to `tool`. A component that is not described is believed to: the record of its call says so.
     fn answers_to(&self, tool: &ToolName, force: &Force) -> bool {
         if tool.as_str() == policy::EXEC_TOOL {
-            return offers::commands(&force.house, &force.agent, &force.bundle).is_some();
+            return offers::commands(
+                &force.house,
+                &force.agent,
+                &force.bundle,
+                self.bound.as_ref(),
+            )
+            .is_some();
         }
         let mut plugins = self.plugins.iter();
         plugins.any(|(name, hash)| {
@@ -186,7 +192,13 @@ impl World<'_> {
             return None;
         };
         let (house, agent, bundle) = (&force.house, &force.agent, &force.bundle);
-        let layers = grants::layers(house, agent, bundle, snapshot.configuration());
+        let layers = grants::layers(
+            house,
+            agent,
+            bundle,
+            snapshot.configuration(),
+            self.bound.as_ref(),
+        );
         Some(grants::grant(house, agent, &layers, tool))
     }
 

@@ -2,6 +2,7 @@
 
 use super::report::Difference;
 use super::world::{EARLIER, Force, World, text};
+use crate::Binding;
 use crate::materials::RecordedNeed;
 use crate::offers::Measure;
 use crate::payloads::Basis;
@@ -21,6 +22,8 @@ struct MadeOf {
     #[serde(default)]
     somebody: bool,
     #[serde(default)]
+    handed_in: bool,
+    #[serde(default)]
     planned: Option<Planned>,
 }
 
@@ -30,6 +33,8 @@ struct Planned {
     agent: ContentHash,
     chart: ContentHash,
     states: Vec<String>,
+    #[serde(default)]
+    bound: Option<Binding>,
 }
 
 /// A payload that was made again.
@@ -101,6 +106,9 @@ impl World<'_> {
             bundle: force.bundle.clone(),
             states: snapshot.configuration().collect(),
             room: made_of.room,
+            house: force.house.clone(),
+            bound: self.bound.clone(),
+            handed_in: made_of.handed_in,
         };
         let planned = match &made_of.planned {
             None => now.clone(),
@@ -122,7 +130,7 @@ impl World<'_> {
             schemas: &self.schemas,
             estimator: self.estimator,
         };
-        let offers = now.offers(&force.house, &self.described()?, snapshot, measure);
+        let offers = now.offers(&self.described()?, snapshot, measure);
         let figures: Option<CalibrationReport> =
             serde_json::from_value(body["context"]["calibration"].clone())
                 .map_err(|error| format!("its calibration cannot be read: {error}"))?;
@@ -175,6 +183,9 @@ impl World<'_> {
             bundle: force.bundle.clone(),
             states: states.collect::<Result<_, String>>()?,
             room,
+            house: force.house.clone(),
+            bound: planned.bound.clone(),
+            handed_in: false,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Where a run stood after a record: what a person wants to know who asks what it was doing at that moment.
 
 use super::world::World;
+use crate::Binding;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -35,7 +36,7 @@ pub struct Stand {
     /// What a person said last.
     pub prompt: Option<String>,
     /// To what workflow it was bound, and as what.
-    pub bound: Option<Json>,
+    pub bound: Option<Binding>,
     /// What it had cost, in US dollars.
     pub spent: String,
     /// Components in use, by plugin.

@@ -7,12 +7,12 @@ use super::part;
 use super::report::{Difference, ReplayReport};
 use super::stand::Spent;
 use super::{Replayed, Stand};
-use crate::RuntimeError;
 use crate::materials::{RecordedTexts, hash_of_list};
 use crate::offers::{Described, Schemas};
 use crate::payload_hash::PayloadHash;
 use crate::record::Kind;
 use crate::tokens::Counting;
+use crate::{Binding, RuntimeError};
 use chart::{Due, Effects, Incoming, Snapshot};
 use context::{Estimator, GatheredText, Shape};
 use definitions::{AgentDef, ChartBundle, House};
@@ -61,7 +61,7 @@ pub(super) struct World<'h> {
     pub(super) spent: Spent,
     /// What the last record of a step says, for whoever cannot execute it again.
     pub(super) told: Json,
-    pub(super) bound: Option<Json>,
+    pub(super) bound: Option<Binding>,
     pub(super) time: Timestamp,
     /// What components were asked, where they are to be called again.
     pub(super) jobs: Option<Vec<Job>>,
@@ -153,6 +153,11 @@ impl<'h> World<'h> {
                 self.spent.cost(&cost);
             }
             Kind::Stopped => self.spent.stopped(&body),
+            Kind::Bound => {
+                let bound = serde_json::from_value(body).map_err(|why| damaged(record, why))?;
+                self.bound = Some(bound);
+            }
+            Kind::Unbound => self.bound = None,
             _ => {}
         }
         Ok(())

@@ -1,8 +1,10 @@
 //! Days and their dates, in the calendar that ISO 8601 counts by. The two conversions are Howard Hinnant's `days_from_civil` and `civil_from_days`
 //! (chrono-Compatible Low-Level Date Algorithms), here over `i64`.
 
-/// Days after which the calendar repeats, days of the week included.
-pub(super) const CYCLE: i64 = 146_097;
+/// Days after which the calendar repeats, days of the week included: 400 years.
+const CYCLE: i64 = 146_097;
+/// The same in months.
+pub(super) const CYCLE_MONTHS: u32 = 400 * 12;
 
 /// A day of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,17 @@ pub(super) fn weekday(days: i64) -> u32 {
     small((days + 4).rem_euclid(7))
 }
 
+/// Days in a month.
+pub(super) fn length(year: i64, month: u32) -> u32 {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
 /// Parts of a date are small and not negative.
 fn small(part: i64) -> u32 {
     u32::try_from(part).unwrap_or(0)
@@ -50,17 +63,6 @@ fn small(part: i64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Days in a month.
-    fn length(year: i64, month: u32) -> u32 {
-        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        match month {
-            2 if leap => 29,
-            2 => 28,
-            4 | 6 | 9 | 11 => 30,
-            _ => 31,
-        }
-    }
 
     #[test]
     fn a_whole_cycle_of_days_has_the_right_dates() {

@@ -3,7 +3,7 @@
 //! Written here because the libraries for it bring a calendar of their own (chrono) and several procedural macros, and because what is wrong with an expression
 //! shall be said of the very field. Zones are UTC and fixed offsets: no hour is skipped or comes twice, and the next time depends on no table that ages.
 
-use super::calendar::{self, CYCLE};
+use super::calendar::{self, CYCLE_MONTHS, Date};
 use crate::suggest::{nearest, shown};
 use std::fmt;
 use types::Timestamp;
@@ -192,26 +192,47 @@ impl Cron {
     pub fn next_after(&self, time: Timestamp) -> Option<Timestamp> {
         let minute = time.0.div_euclid(MINUTE_MS) + 1 + self.zone.minutes;
         let today = minute.div_euclid(DAY_MINUTES);
-        let mut from = minute.rem_euclid(DAY_MINUTES);
+        let now = minute.rem_euclid(DAY_MINUTES);
+        let mut day = self.next_day(today)?;
+        let mut found = self.in_day(if day == today { now } else { 0 });
+        if found.is_none() {
+            // Today is meant, and its hour has passed.
+            day = self.next_day(today + 1)?;
+            found = self.in_day(0);
+        }
+        let minute = (day * DAY_MINUTES).checked_add(found?)? - self.zone.minutes;
+        minute.checked_mul(MINUTE_MS).map(Timestamp)
+    }
+
+    /// The first day that is meant, from the day `from` on.
+    fn next_day(&self, from: i64) -> Option<i64> {
+        let Date {
+            mut year,
+            mut month,
+            day,
+        } = calendar::date(from);
+        let mut first = from - i64::from(day - 1);
         // After a whole cycle the same days come again.
-        for day in today..=today + CYCLE {
-            if self.takes_day(day)
-                && let Some(found) = self.in_day(from)
-            {
-                let minute = (day * DAY_MINUTES).checked_add(found)? - self.zone.minutes;
-                return minute.checked_mul(MINUTE_MS).map(Timestamp);
+        for _ in 0..=CYCLE_MONTHS {
+            let length = calendar::length(year, month);
+            if has(self.months, month) {
+                let mut days = (first..).zip(1..=length).skip_while(|(day, _)| *day < from);
+                if let Some((day, _)) = days.find(|(day, date)| self.takes(*day, *date)) {
+                    return Some(day);
+                }
             }
-            from = 0;
+            first += i64::from(length);
+            (year, month) = match month {
+                12 => (year + 1, 1),
+                month => (year, month + 1),
+            };
         }
         None
     }
 
-    fn takes_day(&self, day: i64) -> bool {
-        let date = calendar::date(day);
-        if !has(self.months, date.month) {
-            return false;
-        }
-        let of_month = has(self.days, date.day);
+    /// Whether the day `day`, the `date`th of a month that is meant, is meant.
+    fn takes(&self, day: i64, date: u32) -> bool {
+        let of_month = has(self.days, date);
         let of_week = has(self.weekdays, calendar::weekday(day));
         match self.any_day || self.any_weekday {
             true => of_month && of_week,

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 fn cron(text: &str) -> Cron {
     in_zone(text, "UTC")
@@ -266,5 +267,67 @@ fn what_is_no_expression_is_said_of_the_very_field() {
         assert_eq!(error.at, at, "{text}: {error:?}");
         assert!(error.message.contains(message), "{text}: {error:?}");
         assert!(error.help.contains(help), "{text}: {error:?}");
+    }
+}
+
+/// Numbers of a field, or `None` for `*`.
+fn set(least: u32, most: u32) -> impl Strategy<Value = Option<Vec<u32>>> {
+    prop::option::of(prop::collection::vec(least..=most, 1..4))
+}
+
+fn written(set: &Option<Vec<u32>>) -> String {
+    match set {
+        None => "*".into(),
+        Some(numbers) => {
+            let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+            numbers.join(",")
+        }
+    }
+}
+
+proptest! {
+    /// The next time is one that is meant, and none is passed over: compared with trying every minute.
+    #[test]
+    fn the_next_time_is_the_first_that_is_meant(
+        minutes in set(0, 59), hours in set(0, 23), days in set(1, 31), months in set(1, 12), weekdays in set(0, 7),
+        start in -30_000_000i64..90_000_000, offset in -840i64..=840,
+    ) {
+        let text = [&minutes, &hours, &days, &months, &weekdays].map(written).join(" ");
+        let zone = Zone { minutes: offset };
+        let Ok(cron) = Cron::parse(&text, zone) else {
+            // Only a day that no month has is refused.
+            let days = days.unwrap();
+            prop_assert!(months.is_some() && weekdays.is_none() && days.iter().all(|day| *day > 29), "{text}");
+            return Ok(());
+        };
+        let next = cron.next_after(Timestamp(start * MINUTE_MS)).unwrap().0;
+        prop_assert_eq!(next % MINUTE_MS, 0);
+        let next = next / MINUTE_MS;
+        prop_assert!(next > start);
+        let is_in = |set: &Option<Vec<u32>>, n: u32| set.as_ref().is_none_or(|set| set.contains(&n));
+        let meant = |minute: i64| {
+            let local = minute + offset;
+            let day = local.div_euclid(1_440);
+            let date = calendar::date(day);
+            let of_day = u32::try_from(local.rem_euclid(1_440)).unwrap();
+            let weekday = calendar::weekday(day);
+            let of_week = is_in(&weekdays, weekday) || (weekday == 0 && is_in(&weekdays, 7));
+            let of_month = is_in(&days, date.day);
+            let day = if days.is_some() && weekdays.is_some() { of_month || of_week } else { of_month && of_week };
+            is_in(&minutes, of_day % 60) && is_in(&hours, of_day / 60) && is_in(&months, date.month) && day
+        };
+        prop_assert!(meant(next), "{text} {start} {next}");
+        // A month of minutes on either side is enough to see a mistake, and quick.
+        for minute in (start + 1..next).take(50_000) {
+            prop_assert!(!meant(minute), "{text} {start} {minute}");
+        }
+    }
+
+    #[test]
+    fn any_text_is_an_expression_or_an_error(text in "[-0-9*/,@a-zL#?  ]{0,24}|\\PC{0,12}") {
+        if let Err(error) = Cron::parse(&text, Zone::default()) {
+            prop_assert!(!error.message.is_empty() && !error.help.is_empty(), "{text:?}");
+            prop_assert!(error.at <= text.chars().count());
+        }
     }
 }

@@ -1,0 +1,599 @@
+//! What a host is asked, and what it answers. Whatever changes something is on the record before the answer.
+
+use super::agents::no_such_run;
+use super::house::Host;
+use super::instances::{no_such_instance, refused};
+use super::{Command, Fire, FireHow, Refused, RefusedCode};
+use crate::inbox::SAYS;
+use crate::kin;
+use crate::record::Kind;
+use crate::workflow::{Happened, Instance, Sender, Via, Who};
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use std::time::Duration;
+use types::{Event, Value};
+
+/// How long what is under way may go on when nobody says.
+const ENDING: Duration = Duration::from_secs(10);
+/// What the host says to an instance for one who raises an event by hand.
+const EVENT: &str = "host.event";
+
+impl Host {
+    pub(super) async fn answer(&self, command: Command) -> Result<Json, Refused> {
+        match command {
+            Command::Start {
+                agent,
+                prompt,
+                instance,
+                role,
+                resume,
+            } => {
+                self.start(&agent, prompt, instance.zip(role), resume, Vec::new())
+                    .await
+            }
+            Command::Stop { run } => self.stop(&self.run(&run)?).await,
+            Command::Pause { run } => {
+                let run = self.run(&run)?;
+                self.leave(&run, true).await?;
+                Ok(json!({ "run": run }))
+            }
+            Command::Resume { run } => self.resume(&self.run(&run)?).await,
+            Command::Say { run, text } | Command::Answer { run, text } => {
+                self.say_to(&run, &text).await
+            }
+            Command::Signal { run, event, data } => self.signal(&run, &event, data).await,
+            Command::List {} => Ok(self.list()),
+            Command::WorkflowStart { chart, input } => {
+                let id = self.new_id();
+                let input = input.as_ref().map(Value::from).unwrap_or_default();
+                let id = self.begin_instance(id, &chart, input, Vec::new()).await?;
+                Ok(json!({ "instance": id }))
+            }
+            Command::WorkflowList {} => Ok(self.instances()),
+            Command::WorkflowShow { instance } => self.instance(&instance),
+            Command::WorkflowBind {
+                instance,
+                agent,
+                human,
+                role,
+            } => self.bind(&instance, agent, human, &role).await,
+            Command::WorkflowDetach {
+                instance,
+                role,
+                notes,
+            } => {
+                let id = self.instance_named(&instance)?;
+                let happened = Happened::Detach {
+                    role: role.as_str().into(),
+                    who: None,
+                    via: Via::Command,
+                    why: "it was detached by command".into(),
+                    notes: notes.map(Arc::from),
+                };
+                self.happen(&id, happened).await?;
+                Ok(json!({ "instance": id, "role": role }))
+            }
+            Command::WorkflowHandIn {
+                instance,
+                role,
+                by,
+                outcome,
+                notes,
+                artefacts,
+            } => {
+                let id = self.instance_named(&instance)?;
+                let happened = Happened::HandIn {
+                    role: role.as_str().into(),
+                    state: None,
+                    by: Who::human(by.as_str()),
+                    outcome: outcome.into(),
+                    notes: notes.map(Arc::from),
+                    artefacts: artefacts.as_ref().map(Value::from).unwrap_or_default(),
+                };
+                self.happen(&id, happened).await?;
+                Ok(json!({ "instance": id, "role": role }))
+            }
+            Command::WorkflowEvent {
+                instance,
+                event,
+                data,
+            } => {
+                let id = self.instance_named(&instance)?;
+                let data = data.as_ref().map(Value::from).unwrap_or_default();
+                self.happen(&id, by_hand(&event, data)).await?;
+                Ok(json!({ "instance": id, "event": event }))
+            }
+            Command::Fire(fire) => self.fire(fire).await,
+            Command::Fired {} => {
+                let fired = self.0.firings.borrow().list(|id| self.is_open(id));
+                Ok(json!({ "fired": fired }))
+            }
+            Command::Health {} => Ok(self.health()),
+            Command::Shutdown { within_ms } => {
+                let within = within_ms.map_or(ENDING, Duration::from_millis);
+                self.leave_all(within).await;
+                self.finish_instances().await;
+                self.is_over();
+                Ok(json!({}))
+            }
+        }
+    }
+
+    /// The run that is meant: an id, the beginning of one, or the name of an agent with one run.
+    fn run(&self, wanted: &str) -> Result<Arc<str>, Refused> {
+        let agents = self.0.agents.borrow();
+        if agents.has(wanted) {
+            return Ok(wanted.into());
+        }
+        let its = |run: &str, agent: &str| run.starts_with(wanted) || agent == wanted;
+        let mut found = agents
+            .all()
+            .filter(|(run, agent)| its(run, &agent.agent))
+            .map(|(run, _)| run.clone());
+        match (found.next(), found.next()) {
+            (Some(run), None) => Ok(run),
+            (Some(first), Some(second)) => Err(Refused::new(
+                RefusedCode::BadCommand,
+                format!("`{wanted}` can be more than one run: {first}, {second} …"),
+                "write more of the id",
+            )),
+            (None, _) => Err(no_such_run(wanted)),
+        }
+    }
+
+    fn instance_named(&self, wanted: &str) -> Result<Arc<str>, Refused> {
+        let instances = self.0.instances.borrow();
+        if instances.has(wanted) {
+            return Ok(wanted.into());
+        }
+        let found: Vec<&Arc<str>> = instances
+            .all()
+            .map(Instance::id)
+            .filter(|id| id.starts_with(wanted))
+            .collect();
+        match found[..] {
+            [one] => Ok(one.clone()),
+            [] => Err(no_such_instance(wanted)),
+            [first, second, ..] => Err(Refused::new(
+                RefusedCode::BadCommand,
+                format!("`{wanted}` can be more than one instance: {first}, {second} …"),
+                "write more of the id",
+            )),
+        }
+    }
+
+    async fn start(
+        &self,
+        agent: &str,
+        prompt: Option<String>,
+        bind: Option<(String, String)>,
+        resume: Option<String>,
+        more: Vec<(Kind, Json)>,
+    ) -> Result<Json, Refused> {
+        self.begins()?;
+        if let Some(run) = resume {
+            let run = self.run(&run)?;
+            if let Some(text) = prompt {
+                self.say_to(&run, &text).await?;
+            }
+            self.resume(&run).await?;
+            return Ok(json!({ "run": run }));
+        }
+        self.agent(agent)?;
+        if let Some((instance, role)) = bind {
+            return self
+                .bind(&instance, Some(agent.to_owned()), None, &role)
+                .await;
+        }
+        let run = self.new_id();
+        self.begin(&run, agent, prompt, more).await?;
+        Ok(json!({ "run": run }))
+    }
+
+    async fn begin(
+        &self,
+        run: &Arc<str>,
+        agent: &str,
+        prompt: Option<String>,
+        more: Vec<(Kind, Json)>,
+    ) -> Result<(), Refused> {
+        let data = json!({ "agent": agent, "prompt": prompt });
+        self.say(run, kin::BEGIN, data, more).await
+    }
+
+    fn agent(&self, name: &str) -> Result<(), Refused> {
+        let house = self.definitions();
+        if house.agents.contains_key(name) {
+            return Ok(());
+        }
+        let known: Vec<&str> = house.agents.keys().map(|known| &**known).collect();
+        Err(Refused::new(
+            RefusedCode::NoSuchAgent,
+            format!("there is no agent `{name}` in this house"),
+            format!("it has {}", known.join(", ")),
+        ))
+    }
+
+    async fn stop(&self, run: &Arc<str>) -> Result<Json, Refused> {
+        self.unpause(run);
+        self.say(run, kin::STOP, Json::Null, Vec::new()).await?;
+        self.take_up(run);
+        Ok(json!({ "run": run }))
+    }
+
+    async fn resume(&self, run: &Arc<str>) -> Result<Json, Refused> {
+        self.begins()?;
+        self.unpause(run);
+        self.take_up(run);
+        Ok(json!({ "run": run }))
+    }
+
+    fn unpause(&self, run: &str) {
+        if let Some(agent) = self.0.agents.borrow_mut().get_mut(run) {
+            agent.paused = false;
+            if agent.at == super::agents::At::GivenUp {
+                agent.at = super::agents::At::Parked;
+            }
+        }
+    }
+
+    async fn say_to(&self, wanted: &str, text: &str) -> Result<Json, Refused> {
+        self.begins()?;
+        if let Ok(id) = self.instance_named(wanted) {
+            return self.answer_instance(&id, text).await;
+        }
+        let run = self.run(wanted)?;
+        self.say(&run, SAYS, json!({ "text": text }), Vec::new())
+            .await?;
+        Ok(json!({ "run": run }))
+    }
+
+    /// A person answers what a workflow asks.
+    async fn answer_instance(&self, id: &Arc<str>, text: &str) -> Result<Json, Refused> {
+        let asked = {
+            let instances = self.0.instances.borrow();
+            let instance = instances.get(id).ok_or_else(|| no_such_instance(id))?;
+            instance.activities()
+        };
+        let Some(ask) = asked
+            .into_iter()
+            .find(|activity| &*activity.activity == "ask")
+        else {
+            return Err(Refused::new(
+                RefusedCode::NotNow,
+                format!("the instance {id} asks nothing now"),
+                "`charthouse workflow show` says what it waits for",
+            ));
+        };
+        let data = Value::map([("text", Value::text(text))]);
+        let happened = Happened::Activity {
+            id: ask.id,
+            event: Event::new("ask.done", data, self.now().0),
+        };
+        self.happen(id, happened).await?;
+        Ok(json!({ "instance": id }))
+    }
+
+    async fn signal(&self, run: &str, event: &str, data: Option<Json>) -> Result<Json, Refused> {
+        let run = self.run(run)?;
+        let family = event.split('.').next().unwrap_or_default();
+        if !matches!(family, "signal" | "human") || event == SAYS {
+            return Err(Refused::new(
+                RefusedCode::BadCommand,
+                format!("`{event}` is not raised from outside"),
+                "raise `signal.…` or `human.…`; what is to be said to it, say with `say`",
+            ));
+        }
+        self.say(&run, event, data.unwrap_or_default(), Vec::new())
+            .await?;
+        Ok(json!({ "run": run, "event": event }))
+    }
+
+    fn list(&self) -> Json {
+        let agents = self.0.agents.borrow();
+        let runs: Vec<Json> = agents
+            .all()
+            .map(|(run, agent)| {
+                let bound = self.binding_of(run);
+                let mut line = json!({
+                    "run": run, "agent": agent.agent, "status": agent.word(), "states": agent.states, "usd": agent.usd,
+                });
+                if let Some(due) = agent.due {
+                    line["next_due"] = due.into();
+                }
+                if let Some(why) = agent.why() {
+                    line["why"] = why.into();
+                }
+                if let Some(bound) = bound {
+                    line["instance"] = json!(bound.instance);
+                    line["role"] = json!(bound.role);
+                }
+                if agent.keep {
+                    line["keep"] = true.into();
+                }
+                line
+            })
+            .collect();
+        json!({ "runs": runs })
+    }
+
+    fn instances(&self) -> Json {
+        let instances = self.0.instances.borrow();
+        let lines: Vec<Json> = instances
+            .all()
+            .map(|instance| {
+                let position = instance.position();
+                json!({
+                    "instance": position.instance, "chart": position.workflow, "version": position.version,
+                    "status": status(&position), "states": position.configuration, "roles": position.roles,
+                })
+            })
+            .collect();
+        json!({ "instances": lines })
+    }
+
+    fn instance(&self, wanted: &str) -> Result<Json, Refused> {
+        let instances = self.0.instances.borrow();
+        let named = self.instance_named(wanted);
+        let Some(instance) = named.ok().and_then(|id| instances.get(&id)) else {
+            drop(instances);
+            return self.past_instance(wanted);
+        };
+        let position = instance.position();
+        let mut shown = serde_json::to_value(&position).unwrap_or_default();
+        shown["status"] = status(&position).into();
+        shown["chart"] = json!(position.workflow);
+        shown["states"] = json!(position.configuration);
+        shown["input"] = json!(instance.input());
+        shown["handed_in"] = json!(instance.handed());
+        Ok(shown)
+    }
+
+    /// One that is over: what its records say of its end.
+    fn past_instance(&self, wanted: &str) -> Result<Json, Refused> {
+        let journal = self.0.journal.borrow();
+        let id = journal
+            .find_run(wanted)
+            .map_err(|_| no_such_instance(wanted))?;
+        let body = |kind: Kind| -> Option<Json> {
+            let record = journal.newest(&id, kind.name()).ok()??;
+            serde_json::from_str(&record.body).ok()
+        };
+        let started = body(Kind::Started).filter(|started| started["workflow"].is_object());
+        let (Some(started), Some(ended)) = (started, body(Kind::Ended)) else {
+            return Err(no_such_instance(wanted));
+        };
+        Ok(json!({
+            "instance": id, "chart": started["workflow"]["name"], "status": ended["status"], "ended": ended, "states": [],
+            "input": started["input"],
+        }))
+    }
+
+    async fn bind(
+        &self,
+        instance: &str,
+        agent: Option<String>,
+        human: Option<String>,
+        role: &str,
+    ) -> Result<Json, Refused> {
+        self.begins()?;
+        let id = self.instance_named(instance)?;
+        let who = match (agent, human) {
+            (Some(agent), _) => {
+                let known = self
+                    .0
+                    .agents
+                    .borrow()
+                    .get(&agent)
+                    .map(|entry| entry.agent.clone());
+                let (agent, run) = match known {
+                    Some(name) => (name, Arc::from(agent)),
+                    None => {
+                        self.agent(&agent)?;
+                        let run = self.run_to_bind(&agent);
+                        (Arc::from(agent), run)
+                    }
+                };
+                let elsewhere = self.binding_of(&run).filter(|bound| bound.instance != id);
+                if let Some(bound) = elsewhere {
+                    return Err(Refused::new(
+                        RefusedCode::Taken,
+                        format!(
+                            "the run {run} of `{agent}` holds the role `{}` of {}",
+                            bound.role, bound.instance
+                        ),
+                        "detach it there first, or name the agent and not the run: then it gets a run of its own",
+                    ));
+                }
+                Who::agent(agent, run)
+            }
+            (None, Some(name)) => Who::human(name.as_str()),
+            (None, None) => {
+                return Err(Refused::new(
+                    RefusedCode::BadCommand,
+                    "nobody is named",
+                    "name an agent or a person",
+                ));
+            }
+        };
+        let run = who.run().cloned();
+        let happened = Happened::Bind {
+            role: role.into(),
+            who,
+            via: Via::Command,
+        };
+        self.happen(&id, happened).await?;
+        Ok(json!({ "instance": id, "role": role, "run": run }))
+    }
+
+    /// Bind a run that is about to begin.
+    pub(super) async fn bind_run(
+        &self,
+        instance: &str,
+        agent: &str,
+        run: &Arc<str>,
+        role: &str,
+    ) -> Result<(), Refused> {
+        let id = self.instance_named(instance)?;
+        let happened = Happened::Bind {
+            role: role.into(),
+            who: Who::agent(agent, run.clone()),
+            via: Via::Command,
+        };
+        self.happen(&id, happened).await
+    }
+
+    fn health(&self) -> Json {
+        let agents = self.0.agents.borrow();
+        let house = self.definitions();
+        let given_up = agents
+            .all()
+            .filter(|(_, agent)| agent.at == super::agents::At::GivenUp);
+        let given_up: Vec<&Arc<str>> = given_up.map(|(run, _)| run).collect();
+        json!({
+            "status": match (self.0.ending.get(), given_up.is_empty()) {
+                (true, _) => "ending",
+                (false, true) => "ok",
+                (false, false) => "degraded",
+            },
+            "house": house.name,
+            "pid": std::process::id(),
+            "since": self.0.since,
+            "runs": agents.all().count(),
+            "running": agents.running(),
+            "instances": self.0.instances.borrow().all().count(),
+            "given_up": given_up,
+        })
+    }
+
+    /// Whether a run or an instance is not over.
+    fn is_open(&self, id: &str) -> bool {
+        self.0.agents.borrow().has(id) || self.0.instances.borrow().has(id)
+    }
+
+    /// A trigger has fired.
+    async fn fire(&self, fire: Fire) -> Result<Json, Refused> {
+        let again = self.0.firings.borrow().again(&fire).cloned();
+        if let Some(mut answer) = again {
+            if let Some(map) = answer.as_object_mut() {
+                map.insert("again".into(), true.into());
+            }
+            return Ok(answer);
+        }
+        if fire.how == FireHow::Hold && self.0.firings.borrow().is_held(&fire) {
+            return Ok(json!({ "again": true }));
+        }
+        self.begins()?;
+        let then = fire.then.as_deref().filter(|_| fire.how == FireHow::Start);
+        let id = self.new_id();
+        let answer = match then {
+            Some(Command::Start {
+                instance: None,
+                resume: None,
+                ..
+            }) => json!({ "run": id }),
+            Some(Command::WorkflowStart { .. }) => json!({ "instance": id }),
+            _ => Json::Null,
+        };
+        let record = vec![(Kind::Fired, json!({ "fire": fire, "answer": answer }))];
+        match then.cloned() {
+            Some(Command::Start {
+                agent,
+                prompt,
+                instance: None,
+                resume: None,
+                ..
+            }) => {
+                self.agent(&agent)?;
+                self.begin(&id, &agent, prompt, record).await?;
+            }
+            Some(Command::WorkflowStart { chart, input }) => {
+                let input = input.as_ref().map(Value::from).unwrap_or_default();
+                self.begin_instance(id, &chart, input, record).await?;
+            }
+            Some(other) => {
+                self.record(record, Vec::new(), None).await?;
+                Box::pin(self.answer(other)).await?;
+            }
+            None => {
+                self.record(record, Vec::new(), None).await?;
+            }
+        }
+        self.0.firings.borrow_mut().note(&fire, &answer);
+        Ok(match answer {
+            Json::Null => json!({}),
+            answer => answer,
+        })
+    }
+
+    /// What has fired, at the start.
+    pub(super) fn read_firings(&self) -> Result<(), crate::RuntimeError> {
+        let mut firings = self.0.firings.borrow_mut();
+        self.0
+            .journal
+            .borrow()
+            .each(journal::Which::Kind(Kind::Fired.name()), |record| {
+                let body: Json = serde_json::from_str(&record.body).unwrap_or_default();
+                if let Ok(fire) = serde_json::from_value::<Fire>(body["fire"].clone()) {
+                    firings.note(&fire, &body["answer"]);
+                }
+                Ok::<_, crate::RuntimeError>(())
+            })?;
+        drop(firings);
+        let mut firings = self.0.firings.borrow_mut();
+        let started: Vec<String> = firings
+            .list(|_| true)
+            .iter()
+            .filter_map(|fired| fired.started().map(str::to_owned))
+            .collect();
+        for id in started {
+            if !self.is_open(&id) && !self.is_unbegun(&id) {
+                firings.ended(&id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is on the record that a run is to begin, and nothing of it yet.
+    fn is_unbegun(&self, id: &str) -> bool {
+        let newest = self.0.journal.borrow().newest(id, Kind::Started.name());
+        matches!(newest, Ok(None))
+    }
+}
+
+/// An event that a person raises in a workflow.
+fn by_hand(event: &str, data: Value) -> Happened {
+    Happened::Event {
+        event: Event::new(event, data, 0),
+        from: Sender::Human {
+            name: "operator".into(),
+        },
+    }
+}
+
+/// What a letter of the house means to an instance.
+pub(super) fn happened(event: &str, data: &Value) -> Option<Happened> {
+    (event == EVENT).then(|| {
+        let name = data
+            .get("event")
+            .and_then(Value::as_text)
+            .unwrap_or_default();
+        by_hand(name, data.get("data").cloned().unwrap_or_default())
+    })
+}
+
+/// Where an instance stands, in a word.
+fn status(position: &crate::workflow::Position) -> &'static str {
+    match (&position.ended, position.needs_human) {
+        (Some(ended), _) => ended.status.name(),
+        (None, true) => "needs_human",
+        (None, false) => "open",
+    }
+}
+
+/// A refusal of the workflow's rules is the command's.
+impl From<crate::workflow::WorkflowError> for Refused {
+    fn from(error: crate::workflow::WorkflowError) -> Self {
+        refused(error)
+    }
+}

@@ -1,0 +1,452 @@
+//! The host: the agents and the workflows' instances of one house in one process, on one thread.
+//!
+//! Everything that comes from outside is a record before it is answered, and everything that one run says to another is one before it is delivered; so what this
+//! process knows can be found out again from the journal at any time, and a host that was killed goes on where it was.
+
+use super::agents::Agents;
+use super::firings::Firings;
+use super::instances::Instances;
+use super::{Command, Refused, RefusedCode, Watchers};
+use crate::record::{Kind, Pending};
+use crate::request::{Ask, Asked, Others, Outbound};
+use crate::services::Observer;
+use crate::shared::Then;
+use crate::{Reload, Reloads, RunEvent, RuntimeError, Services, SharedJournal};
+use definitions::House;
+use futures_util::StreamExt;
+use journal::{HOUSE_RUN, RecordId};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Notify, watch};
+use types::{Timestamp, Value};
+
+/// Whom an agent of the house asks: those opened, and how to find out anew.
+pub type Whom = Box<dyn Fn(&House, &str) -> Result<(Vec<Asked>, Ask), Refused>>;
+
+/// What of the house is hosted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// All of it: what was under way goes on, schedules and timers fire, roles on offer are taken.
+    Live,
+    /// One run in the foreground, and what it begins.
+    Foreground,
+    /// What is asked, and nothing else: what was under way waits for a host that is live.
+    Asked,
+}
+
+/// A host.
+#[derive(Clone)]
+pub struct Host(pub(super) Rc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) services: RefCell<Services>,
+    pub(super) journal: SharedJournal,
+    pub(super) whom: Whom,
+    pub(super) mode: Mode,
+    pub(super) agents: RefCell<Agents>,
+    pub(super) instances: RefCell<Instances>,
+    pub(super) firings: RefCell<Firings>,
+    pub(super) watchers: Watchers,
+    pub(super) since: Timestamp,
+    /// Letters for runs that nobody here has.
+    published: watch::Sender<Arc<House>>,
+    /// Something has changed that decides when to wake next.
+    pub(super) changed: Notify,
+    notes: UnboundedSender<Note>,
+    heard: RefCell<Option<UnboundedReceiver<Note>>>,
+    pub(super) ending: Cell<bool>,
+    ended: Notify,
+    house_run: Arc<str>,
+}
+
+/// What a run says that the host acts on.
+pub(super) struct Note {
+    pub(super) run: Arc<str>,
+    pub(super) what: Noted,
+}
+
+pub(super) enum Noted {
+    States(Vec<Arc<str>>),
+    Rest {
+        status: crate::Status,
+        why: Option<String>,
+        usd: Option<Arc<str>>,
+    },
+}
+
+/// Something said to a run, an agent or an instance, as it stands on the record.
+#[derive(Clone, Debug)]
+pub(super) struct Letter {
+    pub(super) from: Arc<str>,
+    pub(super) to: Arc<str>,
+    pub(super) seq: u64,
+    pub(super) event: Arc<str>,
+    pub(super) data: Value,
+}
+
+impl Host {
+    /// A host of the house in `services`, which writes to `journal`. Nothing happens before [`Host::turn`].
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn new(
+        services: Services,
+        journal: SharedJournal,
+        whom: Whom,
+        mode: Mode,
+    ) -> Result<Self, RuntimeError> {
+        let (notes, heard) = unbounded_channel();
+        let (published, _) = watch::channel(services.house.clone());
+        let since = services.clock.now();
+        let host = Host(Rc::new(Inner {
+            services: RefCell::new(services),
+            journal,
+            whom,
+            mode,
+            agents: RefCell::default(),
+            instances: RefCell::default(),
+            firings: RefCell::default(),
+            watchers: Watchers::default(),
+            since,
+            published,
+            changed: Notify::new(),
+            notes,
+            heard: RefCell::new(Some(heard)),
+            ending: Cell::new(false),
+            ended: Notify::new(),
+            house_run: HOUSE_RUN.into(),
+        }));
+        host.read_agents()?;
+        host.read_instances()?;
+        host.read_firings()?;
+        Ok(host)
+    }
+
+    /// The definitions, as they are published.
+    pub fn house(&self) -> watch::Receiver<Arc<House>> {
+        self.0.published.subscribe()
+    }
+
+    /// Go on with what was under way, and then do whatever comes, until the host has ended. To be waited for within a `LocalSet`.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn turn(&self, mut reloads: Reloads) -> Result<(), RuntimeError> {
+        let Some(mut heard) = self.0.heard.borrow_mut().take() else {
+            return Ok(());
+        };
+        self.redeliver()?;
+        if self.0.mode == Mode::Live {
+            self.begin_kept().await;
+            self.take_up_all();
+            self.offer_again();
+        }
+        loop {
+            let wait = self.next_due().map_or(Duration::MAX, |due| {
+                let now = self.now().0;
+                Duration::from_millis(u64::try_from(due.saturating_sub(now)).unwrap_or(0))
+            });
+            tokio::select! {
+                biased;
+                () = self.0.ended.notified() => return Ok(()),
+                Some(note) = heard.recv() => self.note(note),
+                Some(reload) = reloads.next(), if self.0.mode == Mode::Live => self.reload(reload),
+                () = self.0.changed.notified() => {}
+                () = tokio::time::sleep(wait), if self.0.mode == Mode::Live && wait != Duration::MAX => {
+                    self.wake_due();
+                }
+            }
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.0.services.borrow().clock.now()
+    }
+
+    pub(super) fn services(&self) -> Services {
+        self.0.services.borrow().clone()
+    }
+
+    pub(super) fn definitions(&self) -> Arc<House> {
+        self.0.services.borrow().house.clone()
+    }
+
+    /// A new id for a run or an instance.
+    pub(super) fn new_id(&self) -> Arc<str> {
+        crate::run_id::new(&self.0.services.borrow())
+    }
+
+    /// Record something in the name of the house itself.
+    pub(super) async fn record(
+        &self,
+        records: Vec<(Kind, serde_json::Value)>,
+        keep: Vec<(String, Vec<u8>)>,
+        then: Option<Then>,
+    ) -> Result<Vec<RecordId>, Refused> {
+        let now = self.now();
+        let records = records
+            .into_iter()
+            .map(|(kind, body)| Pending::new(now, kind, &body))
+            .collect();
+        let run = self.0.house_run.clone();
+        let written = self.0.journal.commit(&run, records, keep, then).await;
+        written.map_err(|error| store(&error))
+    }
+
+    /// Say `event` to `to` in the name of the house: recorded, and then delivered.
+    pub(super) async fn say(
+        &self,
+        to: &Arc<str>,
+        event: &str,
+        data: serde_json::Value,
+        more: Vec<(Kind, serde_json::Value)>,
+    ) -> Result<(), Refused> {
+        let body = serde_json::json!({ "to": to, "event": event, "data": data });
+        let letter = Letter {
+            from: self.0.house_run.clone(),
+            to: to.clone(),
+            seq: 0,
+            event: event.into(),
+            data: Value::from(&data),
+        };
+        let host = self.clone();
+        let then: Then = Box::new(move |ids| {
+            if let Some(seq) = ids.first() {
+                host.deliver(Letter {
+                    seq: seq.0,
+                    ..letter
+                });
+            }
+        });
+        let mut records = vec![(Kind::Sent, body)];
+        records.extend(more);
+        self.record(records, Vec::new(), Some(then)).await.map(drop)
+    }
+
+    /// Hand a letter to whom it is for.
+    pub(super) fn deliver(&self, letter: Letter) {
+        let is_instance = self.0.instances.borrow().has(&letter.to);
+        if is_instance {
+            return self.tell_instance(letter);
+        }
+        self.tell_agent(letter);
+    }
+
+    /// Deliver what was sent and not taken when the last host died.
+    fn redeliver(&self) -> Result<(), RuntimeError> {
+        let mut letters: VecDeque<Letter> = VecDeque::new();
+        let upto = self
+            .0
+            .journal
+            .borrow()
+            .kept(DELIVERED)?
+            .and_then(|bytes| serde_json::from_slice::<u64>(&bytes).ok())
+            .unwrap_or(0);
+        let mut seqs = Vec::new();
+        self.0
+            .journal
+            .borrow()
+            .latest_first(Kind::Sent.name(), |RecordId(seq), _, body| {
+                if seq <= upto {
+                    return std::ops::ControlFlow::Break(());
+                }
+                if let Ok(body) = serde_json::from_str::<serde_json::Value>(body) {
+                    let text = |key: &str| Arc::from(body[key].as_str().unwrap_or_default());
+                    letters.push_front(Letter {
+                        from: "".into(),
+                        to: text("to"),
+                        seq,
+                        event: text("event"),
+                        data: Value::from(&body["data"]),
+                    });
+                    seqs.push(seq);
+                }
+                std::ops::ControlFlow::Continue(())
+            })?;
+        for mut letter in letters {
+            if let Some(record) = self.0.journal.borrow().record(RecordId(letter.seq))? {
+                letter.from = record.run.as_str().into();
+            }
+            if !self.was_taken(&letter)? {
+                self.deliver(letter);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `letter` is on its receiver's record.
+    fn was_taken(&self, letter: &Letter) -> Result<bool, RuntimeError> {
+        if self.0.instances.borrow().has(&letter.to) {
+            return Ok(self.0.instances.borrow().has_taken(&letter.to, letter.seq));
+        }
+        let past = crate::past::Past::read(&self.0.journal.borrow(), &letter.to)?;
+        Ok(match past {
+            Some(past) => past.heard_upto >= letter.seq || past.over.is_some(),
+            None => false,
+        })
+    }
+
+    fn note(&self, note: Note) {
+        match note.what {
+            Noted::States(states) => self.0.agents.borrow_mut().stands(&note.run, states),
+            Noted::Rest { status, why, usd } => self.rests(&note.run, status, why, usd),
+        }
+    }
+
+    /// What hears a run.
+    pub(super) fn observer(&self, run: &Arc<str>) -> Observer {
+        let (run, watchers, notes) = (run.clone(), self.0.watchers.clone(), self.0.notes.clone());
+        Arc::new(move |event: &RunEvent| {
+            let text = matches!(event, RunEvent::Text { .. } | RunEvent::Reasoning { .. });
+            watchers.tell(&run, text, || {
+                serde_json::to_value(event).unwrap_or(serde_json::Value::Null)
+            });
+            let what = match event {
+                RunEvent::State { configuration, .. } => Noted::States(configuration.clone()),
+                RunEvent::Rest { status, cause, usd } => Noted::Rest {
+                    status: *status,
+                    why: cause.as_ref().map(|cause| cause.message.clone()),
+                    usd: usd.clone(),
+                },
+                _ => return,
+            };
+            // The host is gone: nobody acts on it any more.
+            let _ = notes.send(Note {
+                run: run.clone(),
+                what,
+            });
+        })
+    }
+
+    /// A line for the operator.
+    pub(super) fn log(&self, about: &Arc<str>, source: &str, message: &str) {
+        self.0.watchers.tell(
+            about,
+            false,
+            || serde_json::json!({ "type": "log", "source": source, "message": message }),
+        );
+        tracing::warn!("{about}: {source}: {message}");
+    }
+
+    /// Definitions or components were saved.
+    fn reload(&self, reload: Reload) {
+        match reload {
+            Reload::Ready(house) => {
+                let house: Arc<House> = Arc::from(house);
+                self.0.services.borrow_mut().house = house.clone();
+                self.0
+                    .agents
+                    .borrow()
+                    .tell_reload(|| Reload::Ready(Box::new((*house).clone())));
+                self.move_instances(&house);
+                // Nobody waits for them any more: that is no trouble.
+                let _ = self.0.published.send(house);
+                self.offer_again();
+            }
+            Reload::Broken(why) => {
+                self.log(&"".into(), "reload", &why);
+                self.0
+                    .agents
+                    .borrow()
+                    .tell_reload(|| Reload::Broken(why.clone()));
+            }
+            Reload::Components(paths) => {
+                self.0
+                    .agents
+                    .borrow()
+                    .tell_reload(|| Reload::Components(paths.clone()));
+            }
+        }
+    }
+
+    /// When something is to be done next.
+    fn next_due(&self) -> Option<i64> {
+        let agents = self.0.agents.borrow().next_due();
+        let instances = self.0.instances.borrow().next_due();
+        agents.into_iter().chain(instances).min()
+    }
+
+    fn wake_due(&self) {
+        let now = self.now().0;
+        let runs = self.0.agents.borrow().due(now);
+        for run in runs {
+            self.take_up(&run);
+        }
+        let instances = self.0.instances.borrow().due(now);
+        for id in instances {
+            self.instance_is_due(&id);
+        }
+    }
+
+    /// The host has ended.
+    pub(super) fn is_over(&self) {
+        self.0.ended.notify_one();
+    }
+}
+
+/// Up to which record everything that was sent is known to have been taken.
+pub(super) const DELIVERED: &str = "delivered";
+
+impl Others for Host {
+    fn hear(&self, from: &Arc<str>, seq: u64, said: Outbound) {
+        self.deliver(Letter {
+            from: from.clone(),
+            to: said.to,
+            seq,
+            event: said.event,
+            data: said.data,
+        });
+    }
+
+    fn knows(&self, name: &str) -> Result<(), String> {
+        let known = self.0.instances.borrow().has(name)
+            || self.0.agents.borrow().has(name)
+            || self.0.agents.borrow().run_of(name).is_some();
+        match known {
+            true => Ok(()),
+            false => Err(format!("no run, instance or agent called `{name}` is up")),
+        }
+    }
+
+    fn knows_agent(&self, name: &str) -> Result<(), String> {
+        let house = self.definitions();
+        match house.agents.contains_key(name) {
+            true => Ok(()),
+            false => Err(format!("the house has no agent `{name}`")),
+        }
+    }
+}
+
+/// The journal cannot be written.
+pub(super) fn store(error: &RuntimeError) -> Refused {
+    Refused::new(
+        RefusedCode::Store,
+        error,
+        "nothing of it was done; mend the store, then ask again",
+    )
+}
+
+/// Nothing new is begun any more.
+pub(super) fn ending() -> Refused {
+    Refused::new(
+        RefusedCode::Ending,
+        "the host is ending",
+        "ask again when it has been started anew",
+    )
+}
+
+/// The commands of one who asks in this process.
+impl super::Hosting for Host {
+    fn ask(&self, command: Command) -> super::Answered {
+        let host = self.clone();
+        Box::pin(async move { host.answer(command).await })
+    }
+
+    fn watch(&self, watch: super::Watch) -> super::Watching {
+        self.0.watchers.watch(watch)
+    }
+}

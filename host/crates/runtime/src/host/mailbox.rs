@@ -1,0 +1,70 @@
+//! What is to be said to a run, in order. It outlives the run's task: what came too late for one is read by the next that takes the run up.
+
+use crate::{Inbox, Message};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+/// The words for one run.
+#[derive(Clone, Default)]
+pub(super) struct Mailbox(Rc<Words>);
+
+#[derive(Default)]
+struct Words {
+    waiting: RefCell<VecDeque<Message>>,
+    reader: RefCell<Option<Waker>>,
+    closed: Cell<bool>,
+}
+
+impl Mailbox {
+    /// One more.
+    pub(super) fn put(&self, message: Message) {
+        self.0.waiting.borrow_mut().push_back(message);
+        self.wake();
+    }
+
+    /// Nothing more will come: the run ends where it comes to rest.
+    pub(super) fn close(&self) {
+        self.0.closed.set(true);
+        self.wake();
+    }
+
+    /// Whether something waits that a run has to hear.
+    pub(super) fn has_words(&self) -> bool {
+        let mut waiting = self.0.waiting.borrow_mut();
+        waiting.retain(|message| !matches!(message, Message::Leave(_)));
+        !waiting.is_empty()
+    }
+
+    /// The first of them, before anybody reads.
+    pub(super) fn take_first(&self) -> Option<Message> {
+        self.0.waiting.borrow_mut().pop_front()
+    }
+
+    /// Open it again, for the next who reads.
+    pub(super) fn reopen(&self) {
+        self.0.closed.set(false);
+    }
+
+    /// The reader's end.
+    pub(super) fn inbox(&self) -> Inbox {
+        let words = self.0.clone();
+        Box::pin(futures_util::stream::poll_fn(move |context| {
+            if let Some(message) = words.waiting.borrow_mut().pop_front() {
+                return Poll::Ready(Some(message));
+            }
+            if words.closed.get() {
+                return Poll::Ready(None);
+            }
+            *words.reader.borrow_mut() = Some(context.waker().clone());
+            Poll::Pending
+        }))
+    }
+
+    fn wake(&self) {
+        if let Some(reader) = self.0.reader.borrow_mut().take() {
+            reader.wake();
+        }
+    }
+}

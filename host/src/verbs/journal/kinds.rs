@@ -1,0 +1,135 @@
+//! The kinds of record that there are, for whoever asks for one by name.
+
+use crate::exit::{Failure, USAGE};
+use ::journal::{Journal, RecordId};
+use std::ops::ControlFlow;
+
+/// Every kind that this program writes.
+const KNOWN: &[&str] = &[
+    "started",
+    "said",
+    "item",
+    "guard",
+    "interrupted",
+    "summary",
+    "step",
+    "think",
+    "reply",
+    "call",
+    "permission",
+    "outcome",
+    "uncertain",
+    "cost",
+    "stopped",
+    "sent",
+    "told",
+    "fired",
+    "bound",
+    "unbound",
+    "hand_in",
+    "offered",
+    "memory",
+    "definitions",
+    "texts",
+    "snapshot",
+    "reloaded",
+    "not_reloaded",
+    "migrated",
+    "plugin.described",
+    "plugin.swapped",
+    "plugin.refused",
+    "plugin.quarantined",
+    "rested",
+    "paused",
+    "resumed",
+    "restarted",
+    "gave_up",
+    "ended",
+];
+
+/// What keeps a run going but is told elsewhere, or by nobody: left out of a story unless it is asked for.
+const UNTOLD: &[&str] = &[
+    "item",
+    "snapshot",
+    "definitions",
+    "texts",
+    "plugin.described",
+];
+
+/// Whether a story tells of `kind` by itself.
+pub fn is_told(kind: &str) -> bool {
+    !UNTOLD.contains(&kind)
+}
+
+/// Check that each of `wanted` is a kind that is known or stands in `journal`: a newer charthouse may write others.
+///
+/// # Errors
+/// With the kind that was probably meant.
+pub fn check(wanted: &[String], journal: &Journal) -> Result<(), Failure> {
+    for kind in wanted {
+        if KNOWN.contains(&kind.as_str()) || stands_in(kind, journal)? {
+            continue;
+        }
+        let shown: String = crate::print::plain(kind).chars().take(60).collect();
+        let help = match nearest(kind, KNOWN.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are {}", KNOWN.join(", ")),
+        };
+        return Err(Failure::new(
+            USAGE,
+            format!("--kind: there is no kind of record `{shown}`"),
+        )
+        .help(help));
+    }
+    Ok(())
+}
+
+/// The number of the newest record of a known kind; 0 where there is none.
+pub fn newest(journal: &Journal) -> Result<u64, Failure> {
+    let mut newest = 0;
+    for kind in KNOWN {
+        journal.latest_first(kind, |RecordId(seq), _, _| {
+            newest = newest.max(seq);
+            ControlFlow::Break(())
+        })?;
+    }
+    Ok(newest)
+}
+
+fn stands_in(kind: &str, journal: &Journal) -> Result<bool, Failure> {
+    let mut found = false;
+    journal.latest_first(kind, |RecordId(_), _, _| {
+        found = true;
+        ControlFlow::Break(())
+    })?;
+    Ok(found)
+}
+
+/// The known name that `name` was probably meant to be.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if name.len() > 64 {
+        return None;
+    }
+    let lower = name.to_lowercase();
+    let distance = |known: &str| strsim::damerau_levenshtein(&lower, known);
+    known
+        .map(|known| (distance(known), known))
+        // A third of the letters may be wrong; more is another word.
+        .filter(|(distance, known)| distance * 3 <= known.len().max(name.len()))
+        .min()
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_found_and_another_word_is_not() {
+        let near = |name| nearest(name, KNOWN.iter().copied());
+        assert_eq!(near("calls"), Some("call"));
+        assert_eq!(near("Outcmoe"), Some("outcome"));
+        assert_eq!(near("zebra"), None);
+        assert_eq!(near(&"x".repeat(10_000)), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! `journal verify`: whether the record is whole, and if it is not, what the first bad record is about and what to do.
+
+use super::story::{Teller, one_line};
+use super::told::Told;
+use super::when::Zone;
+use crate::exit::{Failure, NOT_SO};
+use crate::{open, print};
+use ::journal::{Journal, RecordId};
+use serde_json::json;
+use std::fmt::Write;
+use std::path::Path;
+
+pub fn run(house: &Path, utc: bool, as_json: bool) -> Result<u8, Failure> {
+    let Some(journal) = open::journal_to_read(house)? else {
+        let answer = json!({ "ok": true, "records": 0, "first_bad": null });
+        return super::nothing_yet(as_json.then_some(answer));
+    };
+    let verification = journal.verify()?;
+    let zone = Zone::new(utc);
+    if as_json {
+        print::json(&json!({
+            "ok": verification.ok,
+            "records": verification.records,
+            "first_bad": verification.first_bad,
+        }))?;
+    } else {
+        let records = verification.records;
+        print::out(&match verification.first_bad {
+            None => format!("{records} records, all as they were written\n"),
+            Some(bad) => format!(
+                "{records} records; record {bad} is the first that is not as it was written\n{}",
+                about(&journal, bad, &zone)
+            ),
+        })?;
+    }
+    Ok(if verification.ok { 0 } else { NOT_SO })
+}
+
+/// What can be told of the record `bad`, and what to do.
+fn about(journal: &Journal, bad: u64, zone: &Zone) -> String {
+    let mut text = String::new();
+    // What follows is as much as can still be read; that something cannot is what this is about.
+    let _ = match journal.record(RecordId(bad)) {
+        Ok(Some(record)) => {
+            let told = Told::from(record);
+            let teller = Teller {
+                zone,
+                known: None,
+                full: false,
+            };
+            let words = teller.words(&told);
+            let head: String = one_line(&words.head).chars().take(80).collect();
+            writeln!(
+                text,
+                "  it says it is `{}` of the run {}, {} ({}): {head}",
+                one_line(told.kind()),
+                one_line(&told.record.run),
+                zone.full(told.record.time),
+                zone.name(),
+            )
+        }
+        Ok(None) => writeln!(
+            text,
+            "  it is missing, or records after it are out of place"
+        ),
+        Err(error) => writeln!(text, "  it cannot be read: {error}"),
+    };
+    let before = bad.checked_sub(1).map(RecordId);
+    if let Some(Ok(Some(record))) = before.map(|before| journal.record(before)) {
+        let _ = writeln!(
+            text,
+            "  the last good one is record {}, `{}` of the run {}, {}",
+            record.seq.0,
+            record.kind,
+            record.run,
+            zone.full(record.time),
+        );
+    }
+    let path = journal.path().display();
+    let _ = write!(
+        text,
+        "what to do: end every charthouse of this house and copy {path} and the files beginning\n\
+         with its name aside, as they are evidence; put the newest backup that verifies in its place.\n\
+         Without a backup it can still be read: charthouse journal show, charthouse journal export.\n\
+         What it says up to record {} is proven; what it says from record {bad} on is not.\n",
+        bad.saturating_sub(1),
+    );
+    text
+}
