@@ -382,6 +382,7 @@ impl Run {
             let verdict = grants::verdict(&grant, &call.arguments.plain());
             (verdict, self.grants.hash_of(&grant))
         });
+        self.tell_components(body);
         body["verdict"] = json!(judged.map(|(verdict, _)| verdict));
         body["grant"] = json!(judged.map(|(_, grant)| grant));
     }

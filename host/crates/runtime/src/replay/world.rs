@@ -114,7 +114,6 @@ impl<'h> World<'h> {
         match kind {
             Kind::Started => self.started(seq, &body),
             Kind::Reloaded => self.reloaded(&body),
-            Kind::PluginSwapped => self.swapped(&body),
             Kind::Step => self.step(seq, &body),
             Kind::Migrated => self.migrated(seq, &body),
             Kind::Rested | Kind::Ended => self.stands(seq, &body),
@@ -304,15 +303,6 @@ impl<'h> World<'h> {
             Some((name, hash(&plugin["hash"])?))
         });
         self.plugins = named.collect();
-    }
-
-    fn swapped(&mut self, body: &Json) {
-        let (name, to) = (&body["plugin"], hash(&body["to"]["hash"]));
-        for (plugin, hash) in &mut self.plugins {
-            if let (true, Some(to)) = (name == plugin.as_str(), to) {
-                *hash = to;
-            }
-        }
     }
 
     /// Let the chart take again what it took.
