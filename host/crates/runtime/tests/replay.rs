@@ -5,7 +5,7 @@ use charthouse_runtime::{
     Asked, Inbox, Message, RunEvent, RunRequest, Services, SharedJournal, run,
 };
 use futures_util::stream;
-use journal::{Journal, NewRecord, Record, Which};
+use journal::{Bulk, Compaction, Journal, NewRecord, Record, Which};
 use sandbox::{Compiler, Sandbox, Settings};
 use serde_json::{Value as Json, json};
 use std::collections::VecDeque;
@@ -503,4 +503,36 @@ fn where_it_stood_is_known_after_every_record() {
     let expected = ["", "one", "two", "one", "two", "three", "done"];
     assert_eq!(seen, expected);
     assert!(replay(&journal, "nobody", None).is_err());
+}
+
+#[test]
+fn bodies_that_were_taken_out_are_told_and_nothing_is_made_up_for_them() {
+    let directory = house();
+    let (journal, run) = talk(directory.path(), &["go", "and again"], None);
+    drop(journal);
+    let store = directory.path().join(".charthouse/journal.db");
+    for kinds in [
+        &["item"][..],
+        &["step"],
+        &["think"],
+        &["reply", "outcome"],
+        &["texts"],
+    ] {
+        let mut journal = Journal::open(&store).unwrap();
+        let compacted = journal.compact(&Compaction {
+            from: Bulk::Runs(&[&run]),
+            kinds,
+            at_least: 0,
+            archive: None,
+            anew: false,
+            now: Timestamp(9_000_000),
+        });
+        assert!(compacted.unwrap().records > 0, "{kinds:?}");
+        let report = report(&journal, &run);
+        assert_eq!(
+            report.verdict(),
+            Verdict::Incomplete,
+            "{kinds:?}: {report:#?}"
+        );
+    }
 }

@@ -1,7 +1,7 @@
 //! A call: what policy said of it is resolved again, by the definitions and in the states of then.
 
 use super::again::{Component, Job, Question, effect_of};
-use super::world::{EARLIER, Force, World, hash, text};
+use super::world::{EARLIER, Force, GONE, World, hash, text};
 use crate::{grants, offers};
 use chart::StateId;
 use context::{Gathered, NeedKind, Plan};
@@ -31,6 +31,9 @@ impl World<'_> {
 
     fn judge(&self, body: &Json) -> Result<Json, String> {
         let force = self.force.clone()?;
+        if self.chart_lost {
+            return Err(GONE.into());
+        }
         let Some((snapshot, of)) = &self.snapshot else {
             return Err("nothing is recorded of the chart before it".into());
         };

@@ -49,11 +49,17 @@ impl Houses {
     pub(super) fn read(journal: &Journal) -> Result<Self, RuntimeError> {
         let mut houses = Houses::default();
         journal.each(Which::Kind(Kind::Definitions.name()), |record| {
+            if record.is_compacted() {
+                return Ok(());
+            }
             let read = serde_json::from_str(&record.body);
             houses.take_set(&record, read.map_err(|why| damaged(&record, why))?);
             Ok::<_, RuntimeError>(())
         })?;
         journal.each(Which::Kind(Kind::PluginDescribed.name()), |record| {
+            if record.is_compacted() {
+                return Ok(());
+            }
             let read = serde_json::from_str::<DescribedRecord>(&record.body);
             let read = read.map_err(|why| damaged(&record, why))?;
             houses.infos.insert((read.plugin, read.hash), read.info);

@@ -1,7 +1,7 @@
 //! An inference: its payload is made again of what is recorded, by the functions that the run made it with, and compared to the byte.
 
 use super::report::Difference;
-use super::world::{EARLIER, Force, World, text};
+use super::world::{EARLIER, Force, GONE, World, text};
 use crate::Binding;
 use crate::materials::RecordedNeed;
 use crate::offers::Measure;
@@ -95,6 +95,9 @@ impl World<'_> {
         made_of: MadeOf,
     ) -> Result<Result<Again, String>, String> {
         let force = self.force.clone()?;
+        if self.chart_lost || self.talk_lost || self.sent_lost {
+            return Err(GONE.into());
+        }
         let Some((snapshot, of)) = &self.snapshot else {
             return Err("nothing is recorded of the chart before it".into());
         };

@@ -26,6 +26,9 @@ use types::{ContentHash, Event, Payload, PluginName, Timestamp, Value};
 /// Why records of before cannot be executed again.
 pub(super) const EARLIER: &str = "recorded by an earlier version";
 
+/// Why records cannot be executed again whose bodies were taken out, or those of records before them.
+pub(super) const GONE: &str = "bodies of records were compacted away";
+
 /// The definitions in force.
 #[derive(Clone)]
 pub(super) struct Force {
@@ -65,6 +68,14 @@ pub(super) struct World<'h> {
     pub(super) time: Timestamp,
     /// What components were asked, where they are to be called again.
     pub(super) jobs: Option<Vec<Job>>,
+    /// Whether a record is gone without which it is not known where the chart stands.
+    pub(super) chart_lost: bool,
+    /// Whether one is gone without which the conversation, or what was gathered, is not whole.
+    pub(super) talk_lost: bool,
+    /// Whether one is gone that an item of the conversation would be held against.
+    pub(super) heard_lost: bool,
+    /// Whether an inference or a call is gone: the request that the next one follows, the components that it named.
+    pub(super) sent_lost: bool,
 }
 
 impl<'h> World<'h> {
@@ -96,6 +107,10 @@ impl<'h> World<'h> {
             bound: None,
             time: Timestamp(0),
             jobs: None,
+            chart_lost: false,
+            talk_lost: false,
+            heard_lost: false,
+            sent_lost: false,
         }
     }
 
@@ -108,6 +123,10 @@ impl<'h> World<'h> {
             // Of a later version, perhaps: what it changes is not known.
             return Ok(());
         };
+        if record.is_compacted() {
+            self.lose(record.seq.0, kind);
+            return Ok(());
+        }
         let mut body: Json =
             serde_json::from_str(&record.body).map_err(|why| damaged(record, why))?;
         let seq = record.seq.0;
@@ -160,6 +179,22 @@ impl<'h> World<'h> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// A record's body was taken out: what follows from it cannot be made again.
+    fn lose(&mut self, seq: u64, kind: Kind) {
+        self.report.skips(seq, kind.name(), GONE);
+        match kind {
+            Kind::Started | Kind::Reloaded => {
+                self.chart_lost = true;
+                self.enforce(Err(GONE.to_owned()));
+            }
+            Kind::Step | Kind::Migrated => self.chart_lost = true,
+            Kind::Item | Kind::Summary | Kind::Texts => self.talk_lost = true,
+            Kind::Reply | Kind::Said | Kind::Outcome => self.heard_lost = true,
+            Kind::Think | Kind::Call => self.sent_lost = true,
+            _ => {}
+        }
     }
 
     /// The report, and where the run stood.
@@ -312,7 +347,12 @@ impl<'h> World<'h> {
             Ok(force) => force.clone(),
             Err(why) => return self.report.skips(seq, "step", why),
         };
-        let stepped = match body["event"].is_null() {
+        let begins = body["event"].is_null();
+        if self.chart_lost && !begins {
+            return self.report.skips(seq, "step", GONE);
+        }
+        self.chart_lost = false;
+        let stepped = match begins {
             true => self.begin(&force, body),
             false => self.go_on(seq, &force, body),
         };
@@ -396,6 +436,10 @@ impl<'h> World<'h> {
             Ok(force) => force.clone(),
             Err(why) => return self.report.skips(seq, "migration", why),
         };
+        if self.chart_lost {
+            self.report.skips(seq, "migration", GONE);
+            return self.stands(seq, body);
+        }
         let Some((snapshot, from)) = self.snapshot.take() else {
             return self.report.skips(
                 seq,
@@ -435,8 +479,19 @@ impl<'h> World<'h> {
         if body["snapshot"].is_null() {
             return;
         }
-        if let Err(why) = &self.force {
-            return self.report.skips(seq, "snapshot", why);
+        let force = match &self.force {
+            Ok(force) => force,
+            Err(why) => return self.report.skips(seq, "snapshot", why),
+        };
+        if self.chart_lost {
+            // From here on it is known again where it stands, and this is what is to be believed.
+            let saved = serde_json::from_value::<chart::SavedSnapshot>(body["snapshot"].clone());
+            let restored = saved
+                .ok()
+                .and_then(|saved| saved.restore(&force.bundle.chart).ok());
+            self.chart_lost = restored.is_none();
+            self.snapshot = restored.map(|snapshot| (snapshot, force.bundle.clone()));
+            return self.report.skips(seq, "snapshot", GONE);
         }
         let Some((snapshot, of)) = &self.snapshot else {
             return self.report.skips(
