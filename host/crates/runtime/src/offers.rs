@@ -3,7 +3,8 @@
 use crate::Binding;
 use crate::act::SIGNAL;
 use crate::grants;
-use chart::{Snapshot, StateId};
+use crate::payloads::Basis;
+use chart::Snapshot;
 use context::{Estimator, ToolOffer};
 use definitions::{AgentDef, ChartBundle, House};
 use policy::Verdict;
@@ -75,15 +76,13 @@ pub(crate) struct Measure<'a> {
 
 /// Every tool that could be offered, in the plugins' order, each marked open or closed as of now.
 pub(crate) fn offers(
-    house: &House,
-    agent: &AgentDef,
-    bundle: &ChartBundle,
+    basis: &Basis,
     plugins: &[Described<'_>],
-    states: &[StateId],
-    work: Option<&Binding>,
     signals: &BTreeSet<String>,
     measure: Measure<'_>,
 ) -> Vec<ToolOffer> {
+    let (house, agent, bundle) = (&*basis.house, &*basis.agent, &*basis.bundle);
+    let (states, work) = (&basis.states, basis.bound.as_ref());
     let layers = grants::layers(house, agent, bundle, states.iter().copied(), work);
     let least = match measure.somebody_answers {
         true => Verdict::Ask,

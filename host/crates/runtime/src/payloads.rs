@@ -70,10 +70,7 @@ impl Basis {
     ) -> Vec<ToolOffer> {
         let signals = offers::signals(&self.bundle, snapshot);
         let bound = self.bound.as_ref();
-        let (house, agent, bundle, states) = (&self.house, &self.agent, &self.bundle, &self.states);
-        let mut offers = offers::offers(
-            house, agent, bundle, plugins, states, bound, &signals, measure,
-        );
+        let mut offers = offers::offers(self, plugins, &signals, measure);
         offers.extend(bound.and_then(|bound| bound.hand_in(!self.handed_in, measure.estimator)));
         offers
     }

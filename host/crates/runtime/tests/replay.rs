@@ -47,7 +47,7 @@ struct Talks(AtomicUsize);
 impl Model for Talks {
     fn complete<'a>(&'a self, payload: &'a Payload, _: &'a mut dyn ModelSink) -> ModelFuture<'a> {
         let n = self.0.fetch_add(1, Ordering::SeqCst);
-        let calls = (n % 2 == 0).then(|| ToolCall {
+        let calls = n.is_multiple_of(2).then(|| ToolCall {
             id: format!("call-{n}").into(),
             name: "exec.run".into(),
             arguments: r#"{"argv":["rm","-r","/"]}"#.into(),

@@ -29,6 +29,9 @@ pub(super) const EARLIER: &str = "recorded by an earlier version";
 /// Why records cannot be executed again whose bodies were taken out, or those of records before them.
 pub(super) const GONE: &str = "bodies of records were compacted away";
 
+/// Why the records of a workflow's instance are not executed again.
+const INSTANCE: &str = "instances of workflows are not replayed by this version";
+
 /// The definitions in force.
 #[derive(Clone)]
 pub(super) struct Force {
@@ -255,6 +258,7 @@ impl<'h> World<'h> {
         self.sent = None;
         self.components(body);
         let force = match hash(&body["definitions"]) {
+            _ if body["workflow"].is_object() => Err(INSTANCE.to_owned()),
             Some(set) => self.find(set),
             None => Err(EARLIER.to_owned()),
         };
