@@ -6,6 +6,7 @@ mod journal;
 mod memory;
 mod new;
 mod plugin;
+mod replay;
 mod serve;
 mod supply;
 mod workflow;
@@ -16,6 +17,7 @@ pub use journal::{ExportFormat, Filters, JournalExport, JournalShow, JournalVerb
 pub use memory::{MemoryAdd, MemoryList, MemoryVerb};
 pub use new::{NewPlugin, NewVerb};
 pub use plugin::PluginTest;
+pub use replay::Replay;
 pub use serve::{Doctor, Serve};
 pub use supply::{DevOption, PluginAdd, PluginPin, PluginRemove, PluginRestore, PluginUpdate};
 pub use workflow::WorkflowVerb;
@@ -106,6 +108,15 @@ pub enum Verb {
     /// Read, explain, export and verify the record of what happened
     #[command(subcommand)]
     Journal(JournalVerb),
+    /// Execute a run again from its records, and prove that it comes out the same
+    ///
+    /// Charts, context maps and policies are executed from the journal alone: every step, every payload to the byte, every grant. No model is asked, and no
+    /// component runs unless --plugins is given. With --until it shows where the run stood after that record. Exit code 0 where all is identical, 1 where
+    /// something is not, or cannot be made again.
+    #[command(
+        after_help = "Examples:\n  charthouse replay latest\n  charthouse replay --all --json\n  charthouse replay latest --until 42 --payload\n  charthouse replay latest --plugins"
+    )]
+    Replay(Replay),
     /// See, add to and correct what agents remember
     #[command(subcommand)]
     Memory(MemoryVerb),

@@ -17,6 +17,7 @@ mod memory;
 mod new;
 mod plugin;
 mod policy;
+mod replay;
 mod run;
 mod schema;
 mod serve;
@@ -43,6 +44,7 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Context(verb) => context::run(&verb),
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Journal(verb) => journal::run(&verb),
+        Verb::Replay(options) => replay::run(&options),
         Verb::Memory(verb) => memory::run(&verb),
         Verb::Ledger(options) => ledger::run(&options),
         Verb::Schema(options) => schema::run(&options),

@@ -205,14 +205,25 @@ pub struct Calibrated<'a> {
 impl<'a> Calibrated<'a> {
     /// `inner`, corrected by `calibration`.
     pub fn new(inner: &'a dyn Estimator, calibration: &Calibration) -> Self {
-        let report = calibration.report();
+        Calibrated::of(inner, calibration.scale(), calibration.report())
+    }
+
+    /// `inner`, corrected as a payload's report says that it was: figures name the factor to the thousandth, which is all there is of it.
+    pub fn recorded(inner: &'a dyn Estimator, figures: Option<CalibrationReport>) -> Self {
+        let factor = figures.map_or(1.0, |figures| figures.factor);
+        // A cast of a float saturates, and a scale has bounds.
+        let scale = Scale::of_thousandths((factor * 1e3).round() as u32);
+        Calibrated::of(inner, scale, figures)
+    }
+
+    fn of(inner: &'a dyn Estimator, scale: Scale, report: Option<CalibrationReport>) -> Self {
         let name = match &report {
             Some(report) if report.samples > 0 => format!("{}{}", inner.name(), learnt(report)),
             _ => inner.name().to_owned(),
         };
         Calibrated {
             inner,
-            scale: calibration.scale(),
+            scale,
             report,
             name,
         }

@@ -49,15 +49,18 @@ impl Gathered {
         self.missing.insert(need, why);
     }
 
-    pub(crate) fn why_missing(&self, need: NeedId) -> Option<&str> {
+    /// Why `need` has no answer, where it has none.
+    pub fn why_missing(&self, need: NeedId) -> Option<&str> {
         self.missing.get(&need).map(String::as_str)
     }
 
-    pub(crate) fn get(&self, need: NeedId) -> Option<&[GatheredText]> {
+    /// What answers `need`; `None` where nothing was put.
+    pub fn get(&self, need: NeedId) -> Option<&[GatheredText]> {
         self.texts.get(&need).map(Vec::as_slice)
     }
 
-    pub(crate) fn notes(&self, need: NeedId) -> &[String] {
+    /// What the report is to say of `need`.
+    pub fn notes(&self, need: NeedId) -> &[String] {
         self.notes.get(&need).map_or(&[], Vec::as_slice)
     }
 }

@@ -148,7 +148,7 @@ pub(crate) fn has_errors(walk: &Walk) -> bool {
 }
 
 /// Where the house in the directory `root` keeps its records: all that reading them needs. Only `house.yaml` must be in order, because what happened can be
-/// read whatever somebody is writing now.
+/// read whatever somebody is writing now; and of that only what it says, because components and scripts that it names may be gone by now.
 ///
 /// # Errors
 /// What is wrong with `house.yaml`.
@@ -160,8 +160,21 @@ pub fn load_store(root: &Path) -> Result<PathBuf, Report> {
     });
     match house {
         Some((house, _)) if !has_errors(&walk) => Ok(house.store),
-        _ => Err(Report::new(walk.findings, walk.sources)),
+        _ => store_by_itself(root).ok_or_else(|| Report::new(walk.findings, walk.sources)),
     }
+}
+
+/// The store that `house.yaml` names, whatever else it names and is not there.
+fn store_by_itself(root: &Path) -> Option<PathBuf> {
+    let root = root.canonicalize().ok()?;
+    let text = std::fs::read(root.join("house.yaml")).ok()?;
+    let alone = [("house.yaml".to_owned(), text)].into();
+    let mut walk = Walk {
+        recorded: Some(Arc::new(alone)),
+        ..Walk::default()
+    };
+    let (house, _) = read_house(&mut walk, &Paths::new(root), &mut Definitions::default())?;
+    (!has_errors(&walk)).then_some(house.store)
 }
 
 /// The canonical directory of a house.

@@ -3,6 +3,7 @@
 //! Policy is resolved for each call at the moment it begins. A refusal is an outcome like any other: the model reads what was refused and by which rule.
 
 use crate::bound::HAND_IN;
+use crate::grants;
 use crate::guards::{Inspected, labels_of, provenance_of};
 use crate::live::{CauseKind, RunEvent};
 use crate::offers;
@@ -240,6 +241,7 @@ impl Run {
         for (mark, _) in marks.into_iter().filter(|(_, so)| *so) {
             body[mark] = true.into();
         }
+        self.judged(call, &mut body);
         self.record(Kind::Call, &body);
         self.show(RunEvent::Call {
             id: self.effect_id(effect),
@@ -367,6 +369,22 @@ impl Run {
                 grant,
             }),
         }
+    }
+
+    /// Put on the record of `call` what its agent's policy says of it: the verdict, and the hash of the grant.
+    fn judged(&mut self, call: &ToolCall, body: &mut serde_json::Value) {
+        let tool = ToolName::from_wire(&call.name).filter(|name| self.callee(name).is_some());
+        let judged = tool.map(|tool| {
+            let (house, agent) = (&self.services.house, &self.agent);
+            let (bundle, snapshot) = (&self.bundle, &self.snapshot);
+            let work = self.bound.as_ref();
+            let grant = self.grants.of(house, agent, bundle, snapshot, work, &tool);
+            let verdict = grants::verdict(&grant, &call.arguments.plain());
+            (verdict, self.grants.hash_of(&grant))
+        });
+        self.tell_components(body);
+        body["verdict"] = json!(judged.map(|(verdict, _)| verdict));
+        body["grant"] = json!(judged.map(|(_, grant)| grant));
     }
 
     /// Who answers to `name`.

@@ -7,7 +7,7 @@
 use crate::inbox::Told;
 use crate::record::Kind;
 use crate::run::Run;
-use context::ToolOffer;
+use context::{Estimator, ToolOffer};
 use definitions::{ChartBundle, House};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -52,6 +52,30 @@ impl Binding {
         // A state that a newer version does not have adds nothing.
         let states = states.filter_map(|state| bundle.chart.find(state));
         Some((bundle, states.collect()))
+    }
+
+    /// The tool by which the model hands in, while there is something to hand in.
+    pub(crate) fn hand_in(&self, open: bool, estimator: &dyn Estimator) -> Option<ToolOffer> {
+        let bound = Some(self).filter(|bound| bound.works)?;
+        let schema = ToolSchema {
+            name: HAND_IN.into(),
+            description: format!(
+                "Hand in the work of the role `{}` in the workflow `{}`. Do it once, when the work is done or when you are sure that it cannot be. It takes effect after the other calls of this round.",
+                bound.role, bound.workflow
+            )
+            .into(),
+            parameters: Arc::new(json!({
+                "type": "object",
+                "required": ["outcome"],
+                "additionalProperties": false,
+                "properties": {
+                    "outcome": { "type": "string", "description": "One word that the workflow acts on, for instance done, accepted or rejected." },
+                    "notes": { "type": "string", "description": "What whoever takes it from here should know." },
+                    "artefacts": { "type": "object", "description": "What was made, by name: paths, summaries, figures." }
+                }
+            })),
+        };
+        Some(ToolOffer::measured(schema, open, estimator))
     }
 }
 
@@ -103,34 +127,6 @@ impl Run {
             provenance: Provenance::House,
             labels: Vec::new(),
         });
-    }
-
-    /// The tool by which the model hands in, while there is something to hand in.
-    pub(crate) fn hand_in_offer(&self) -> Option<ToolOffer> {
-        let bound = self.bound.as_ref().filter(|bound| bound.works)?;
-        let schema = ToolSchema {
-            name: HAND_IN.into(),
-            description: format!(
-                "Hand in the work of the role `{}` in the workflow `{}`. Do it once, when the work is done or when you are sure that it cannot be. It takes effect after the other calls of this round.",
-                bound.role, bound.workflow
-            )
-            .into(),
-            parameters: Arc::new(json!({
-                "type": "object",
-                "required": ["outcome"],
-                "additionalProperties": false,
-                "properties": {
-                    "outcome": { "type": "string", "description": "One word that the workflow acts on, for instance done, accepted or rejected." },
-                    "notes": { "type": "string", "description": "What whoever takes it from here should know." },
-                    "artefacts": { "type": "object", "description": "What was made, by name: paths, summaries, figures." }
-                }
-            })),
-        };
-        Some(ToolOffer::measured(
-            schema,
-            !self.handed_in,
-            self.counting.estimator(),
-        ))
     }
 
     /// The model hands in. What it reads of that, and whether it failed.

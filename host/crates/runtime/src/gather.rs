@@ -6,6 +6,7 @@
 
 use crate::grants;
 use crate::guards::{Guards, Inspected, labels_of};
+use crate::payloads::Basis;
 use crate::think::Whom;
 use crate::{Binding, Services, memories};
 use chart::StateId;
@@ -26,6 +27,8 @@ pub(crate) struct Gathered {
     pub(crate) effect: u64,
     pub(crate) invocation: Arc<str>,
     pub(crate) whom: Whom,
+    /// What the plan was made of.
+    pub(crate) basis: Basis,
     pub(crate) plan: context::Plan,
     pub(crate) found: Found,
 }

@@ -10,7 +10,7 @@ use policy::{Grant, Overlay, Request};
 use sandbox::Plugin;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use types::ToolName;
+use types::{ContentHash, ToolName};
 
 /// The layers that apply to `agent` while `states` (in document order) are active.
 pub(crate) fn layers<'a>(
@@ -75,7 +75,12 @@ pub(crate) fn stacks<'a>(
 pub(crate) struct Grants {
     states: Vec<StateId>,
     known: BTreeMap<ToolName, Arc<Grant>>,
+    /// By the states and the tool: what a record of a call names a grant by, which an agent that goes to and fro between states needs again and again.
+    hashes: BTreeMap<(Vec<StateId>, ToolName), ContentHash>,
 }
+
+/// Most hashes that are kept.
+const MOST_HASHES: usize = 1_000;
 
 impl Grants {
     /// What `agent` is granted for a call of `tool` in the states of `snapshot`.
@@ -101,9 +106,24 @@ impl Grants {
         grant
     }
 
+    /// The [`hash`] of `grant`, which [`Grants::of`] gave last.
+    pub(crate) fn hash_of(&mut self, grant: &Grant) -> ContentHash {
+        let key = (self.states.clone(), grant.tool.clone());
+        if let Some(known) = self.hashes.get(&key) {
+            return *known;
+        }
+        if self.hashes.len() >= MOST_HASHES {
+            self.hashes.clear();
+        }
+        let hash = hash(grant);
+        self.hashes.insert(key, hash);
+        hash
+    }
+
     /// Forget them: the definitions have changed, or what the agent is bound to.
     pub(crate) fn forget(&mut self) {
         self.known.clear();
+        self.hashes.clear();
     }
 }
 
@@ -122,6 +142,21 @@ pub(crate) fn grant(
         own: definitions::OWN,
         tool,
     })
+}
+
+/// The hash of all that a grant says, with the rules that decided: what a record of a call names it by.
+pub(crate) fn hash(grant: &Grant) -> ContentHash {
+    ContentHash::of(grant.to_json().to_string().as_bytes())
+}
+
+/// What `grant` says of a call of its tool with these `arguments`: of a native command it depends on them.
+pub(crate) fn verdict(grant: &Grant, arguments: &str) -> policy::Verdict {
+    match grant.tool.as_str() {
+        policy::EXEC_TOOL => sandbox::exec_argv(arguments).map_or(policy::Verdict::Deny, |argv| {
+            grant.for_command(&argv).verdict
+        }),
+        _ => grant.verdict,
+    }
 }
 
 /// What a component is granted that no model calls: a provider of context, a guard, a memory routine. Rules for tools do not apply to it; mounts, limits and

@@ -2,11 +2,12 @@
 
 use crate::gather::{self, Asker, Served};
 use crate::loading::{Waiting, find_agent, load_guards, load_plugins};
+use crate::payloads::Basis;
 use crate::record::Kind;
 use crate::tokens::Counting;
 use crate::{RuntimeError, Services, grants, memories, offers, values};
 use chart::{Effects, Snapshot, StateId};
-use context::{Assembled, HistoryItem, MapReport, Said, Shape, SlotChunks, Tools, Vocabulary};
+use context::{Assembled, HistoryItem, MapReport, Said, Shape, Tools, Vocabulary};
 use journal::Journal;
 use policy::Grant;
 use sandbox::CallContext;
@@ -36,32 +37,26 @@ pub async fn look(
     let snapshot = begin(services, &bundle)?;
     let states = states(&bundle, &snapshot, looking)?;
     let prompt = looking.prompt.clone().unwrap_or_default();
-    let cognition: Vec<&context::ChunkDef> = states
-        .iter()
-        .flat_map(|state| &bundle.context[state.index()])
-        .collect();
-    let slots = SlotChunks {
-        cognition: &cognition,
-        workflow: &[],
+    let basis = Basis {
+        agent: agent.clone(),
+        bundle: bundle.clone(),
+        states: states.clone(),
+        room: None,
+        house: services.house.clone(),
+        bound: None,
+        handed_in: false,
     };
-    let plan = context::plan(&agent.context, &slots, &agent.model);
+    let plan = basis.plan(&agent.model);
     let now = services.clock.now();
     let schemas = offers::Schemas::default();
     let find_offers = || {
-        offers::offers(
-            &services.house,
-            &agent,
-            &bundle,
-            &plugins,
-            &states,
-            None,
-            &offers::signals(&bundle, &snapshot),
-            offers::Measure {
-                somebody_answers: false,
-                schemas: &schemas,
-                estimator: counting.estimator(),
-            },
-        )
+        let measure = offers::Measure {
+            somebody_answers: false,
+            schemas: &schemas,
+            estimator: counting.estimator(),
+        };
+        let plugins = offers::described(&plugins);
+        basis.offers(&plugins, &snapshot, measure)
     };
     let offers = find_offers();
     let asker = Asker {

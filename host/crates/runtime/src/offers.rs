@@ -3,16 +3,36 @@
 use crate::Binding;
 use crate::act::SIGNAL;
 use crate::grants;
-use chart::{Snapshot, StateId};
+use crate::payloads::Basis;
+use chart::Snapshot;
 use context::{Estimator, ToolOffer};
 use definitions::{AgentDef, ChartBundle, House};
 use policy::Verdict;
-use sandbox::Plugin;
+use sandbox::{Plugin, PluginInfo};
 use serde_json::json;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use types::{ContentHash, ToolName, ToolSchema, ToolSpec};
+use types::{ContentHash, PluginName, ToolName, ToolSchema, ToolSpec};
+
+/// A plugin as far as offering its tools goes: what it says of itself, whether or not it is loaded.
+#[derive(Clone, Copy)]
+pub(crate) struct Described<'a> {
+    /// Its name in the house.
+    pub(crate) name: &'a PluginName,
+    /// What is known of it.
+    pub(crate) info: &'a PluginInfo,
+}
+
+/// What `plugins` say of themselves, in their order.
+pub(crate) fn described(plugins: &[Arc<Plugin>]) -> Vec<Described<'_>> {
+    let plugins = plugins.iter();
+    let described = plugins.map(|plugin| Described {
+        name: plugin.name(),
+        info: plugin.info(),
+    });
+    described.collect()
+}
 
 /// Schemas that were measured before: they stay the same as long as their plugin does.
 #[derive(Default)]
@@ -21,7 +41,7 @@ pub(crate) struct Schemas(RefCell<BTreeMap<(ContentHash, ToolName), ToolOffer>>)
 impl Schemas {
     fn measured(
         &self,
-        plugin: &Plugin,
+        plugin: Described<'_>,
         spec: &ToolSpec,
         name: &ToolName,
         open: bool,
@@ -29,7 +49,7 @@ impl Schemas {
     ) -> ToolOffer {
         let mut known = self.0.borrow_mut();
         let offer = known
-            .entry((plugin.info().hash, name.clone()))
+            .entry((plugin.info.hash, name.clone()))
             .or_insert_with(|| {
                 let schema = ToolSchema {
                     name: name.as_str().into(),
@@ -56,15 +76,13 @@ pub(crate) struct Measure<'a> {
 
 /// Every tool that could be offered, in the plugins' order, each marked open or closed as of now.
 pub(crate) fn offers(
-    house: &House,
-    agent: &AgentDef,
-    bundle: &ChartBundle,
-    plugins: &[Arc<Plugin>],
-    states: &[StateId],
-    work: Option<&Binding>,
+    basis: &Basis,
+    plugins: &[Described<'_>],
     signals: &BTreeSet<String>,
     measure: Measure<'_>,
 ) -> Vec<ToolOffer> {
+    let (house, agent, bundle) = (&*basis.house, &*basis.agent, &*basis.bundle);
+    let (states, work) = (&basis.states, basis.bound.as_ref());
     let layers = grants::layers(house, agent, bundle, states.iter().copied(), work);
     let least = match measure.somebody_answers {
         true => Verdict::Ask,
@@ -73,9 +91,9 @@ pub(crate) fn offers(
     let stacks = grants::stacks(house, agent, bundle, work);
     let mut offers = Vec::new();
     for plugin in plugins {
-        for spec in &plugin.info().tools {
+        for spec in &plugin.info.tools {
             // The probe has checked the name.
-            let Ok(name) = ToolName::new(plugin.name(), &spec.name) else {
+            let Ok(name) = ToolName::new(plugin.name, &spec.name) else {
                 continue;
             };
             if !policy::could_open(&stacks, house.ceiling.as_ref(), &name) {
@@ -91,7 +109,7 @@ pub(crate) fn offers(
             offers.push(
                 measure
                     .schemas
-                    .measured(plugin, spec, &name, open, measure.estimator),
+                    .measured(*plugin, spec, &name, open, measure.estimator),
             );
         }
     }

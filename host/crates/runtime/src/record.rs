@@ -181,6 +181,8 @@ pub(crate) struct Pending {
     pub(crate) time: Timestamp,
     pub(crate) kind: Kind,
     pub(crate) body: String,
+    /// Whether it belongs to the house, and not to the run that writes it.
+    pub(crate) of_house: bool,
 }
 
 impl Pending {
@@ -190,6 +192,15 @@ impl Pending {
             kind,
             // What is recorded are maps with text keys, which always serialise.
             body: serde_json::to_string(body).unwrap_or_default(),
+            of_house: false,
+        }
+    }
+
+    /// The run that it belongs to, where `own` writes it.
+    pub(crate) fn run<'r>(&self, own: &'r str) -> &'r str {
+        match self.of_house {
+            true => journal::HOUSE_RUN,
+            false => own,
         }
     }
 }

@@ -291,7 +291,13 @@ impl Run {
 
     /// Use `generation` from now on. Nothing here can fail.
     fn publish(&mut self, generation: Generation) {
+        let definitions = self.record_definitions(&generation.house);
+        if !Arc::ptr_eq(&generation.bundle, &self.bundle) {
+            self.materials.chart = Some(definitions);
+        }
         let body = json!({
+            "definitions": definitions,
+            "chart_definitions": self.materials.chart,
             "files": generation.files,
             "affected": generation.affected,
             "changes": generation.changes,

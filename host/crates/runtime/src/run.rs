@@ -10,6 +10,7 @@ use crate::inbox::{Heard, Inbox, Message, Word};
 use crate::kin::{Children, Kin};
 use crate::live::{Cause, CauseKind, RunEvent, Status};
 use crate::loading::{Waiting, find_agent, load_guards, load_plugins};
+use crate::materials::Materials;
 use crate::money::{self, SpentToday};
 use crate::permission::{Permissions, Permitted};
 use crate::point::{self, Point};
@@ -100,6 +101,8 @@ pub(crate) struct Run {
     pub(crate) sent: Option<context::Shape>,
     /// What context plugins provided, as long as it is good.
     pub(crate) served: Served,
+    /// What of all this is on record, for a replay.
+    pub(crate) materials: Materials,
     pub(crate) prompt: Arc<str>,
     /// Running activities by invocation id.
     pub(crate) activities: BTreeMap<Arc<str>, Activity>,
@@ -367,6 +370,7 @@ impl Run {
             counting,
             sent: None,
             served: Served::default(),
+            materials: Materials::default(),
             prompt: "".into(),
             activities: BTreeMap::new(),
             events: VecDeque::new(),
@@ -419,13 +423,17 @@ impl Run {
             provider: provider.clone(),
             model: model.clone(),
         });
+        let definitions = run.record_definitions(&house.clone());
+        run.materials.chart = Some(definitions);
         let body = json!({
             "agent": { "name": run.agent.name, "version": run.agent.version, "hash": run.agent.hash },
             "chart": { "name": run.bundle.chart.name(), "version": run.bundle.chart.version(), "hash": run.bundle.chart.hash() },
-            "plugins": run.plugins.iter().map(|plugin| json!({ "name": plugin.name(), "hash": plugin.info().hash })).collect::<Vec<_>>(),
+            "plugins": run.told_components(),
             "provider": provider,
             "model": model,
             "house": house.name,
+            "definitions": definitions,
+            "root": house.root,
             "resumed": past.is_some(),
             "cause": hosted.cause,
             "kin": run.kin,
@@ -458,7 +466,11 @@ impl Run {
     /// What a component that this run calls as `effect` is told of time and chance.
     pub(crate) fn call_context(&self, effect: u64) -> CallContext {
         CallContext {
-            time: self.services.clock.now(),
+            // The time of the record that says so, which a replay gives it again.
+            time: self
+                .pending
+                .last()
+                .map_or_else(|| self.services.clock.now(), |record| record.time),
             seed: format!("{}/{effect}", self.id),
             ..CallContext::default()
         }

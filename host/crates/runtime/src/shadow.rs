@@ -228,7 +228,8 @@ async fn compare(
     Ok(report)
 }
 
-async fn answer(
+/// Have `plugin` answer `call`, writing to `copies` alone.
+pub(crate) async fn answer(
     sandbox: &Sandbox,
     plugin: &Arc<Plugin>,
     call: &Recorded,
@@ -260,7 +261,7 @@ async fn answer(
 }
 
 /// Take writing away from the mounts of such directories.
-fn read_only(grant: &mut Grant, of: impl Fn(&Path) -> bool) {
+pub(crate) fn read_only(grant: &mut Grant, of: impl Fn(&Path) -> bool) {
     for mount in &mut grant.mounts {
         if mount.access > Access::ReadOnly && of(&mount.host) {
             mount.access = Access::ReadOnly;
@@ -269,7 +270,7 @@ fn read_only(grant: &mut Grant, of: impl Fn(&Path) -> bool) {
 }
 
 /// Whether two outcomes are the same to whoever called. How a crash or a limit is worded depends on the code, not on what it does.
-fn same(old: &Outcome, new: &Outcome) -> bool {
+pub(crate) fn same(old: &Outcome, new: &Outcome) -> bool {
     let answers = match (&old.result, &new.result) {
         (Ok(old), Ok(new)) => old == new,
         (Err(old), Err(new)) => match old.kind {
@@ -282,7 +283,8 @@ fn same(old: &Outcome, new: &Outcome) -> bool {
 }
 
 impl Came {
-    fn of(outcome: &Outcome) -> Self {
+    /// `outcome`, as it is shown.
+    pub(crate) fn of(outcome: &Outcome) -> Self {
         let text = match &outcome.result {
             Ok(parts) => {
                 let texts: Vec<String> = parts.iter().map(Part::to_text).collect();

@@ -99,7 +99,7 @@ impl SharedJournal {
         for batch in &batches {
             keep.extend(batch.keep.iter().cloned());
             records.extend(batch.records.iter().map(|pending| NewRecord {
-                run: &batch.run,
+                run: pending.run(&batch.run),
                 time: pending.time,
                 kind: pending.kind.name(),
                 body: &pending.body,

@@ -77,13 +77,7 @@ impl Summing {
 
     /// Use `written` from now on.
     pub(crate) fn take(&mut self, written: Written, estimator: &dyn Estimator) {
-        self.summary = Some(Summary::measured(
-            &written.text,
-            written.upto,
-            written.provenance.clone(),
-            written.labels.clone(),
-            estimator,
-        ));
+        self.summary = Some(written.measured(estimator));
         self.written = Some(written);
     }
 }
@@ -97,6 +91,19 @@ pub(crate) struct Written {
     provenance: Provenance,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     labels: Vec<Label>,
+}
+
+impl Written {
+    /// The same, ready to be sent.
+    pub(crate) fn measured(&self, estimator: &dyn Estimator) -> Summary {
+        Summary::measured(
+            &self.text,
+            self.upto,
+            self.provenance.clone(),
+            self.labels.clone(),
+            estimator,
+        )
+    }
 }
 
 /// Summing up is over.

@@ -6,12 +6,13 @@ use crate::answer::{Answered, check};
 use crate::booking::{Streamed, UnderWay, price_of};
 use crate::gather::{self, Asker, Found, Gathered, Provided};
 use crate::live::{CauseKind, RunEvent};
+use crate::payloads::Basis;
 use crate::record::Kind;
 use crate::request::Asked;
 use crate::run::{Done, Run};
 use crate::services::Observer;
 use crate::{memories, offers, values};
-use context::{AssembleError, Assembled, SlotChunks, Tools};
+use context::{AssembleError, Assembled, Tools};
 use rust_decimal::Decimal;
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,7 +81,11 @@ impl Run {
             choice,
             tighter,
         };
-        let plan = self.plan(&whom);
+        let basis = Basis {
+            room: self.room(&whom),
+            ..self.basis()
+        };
+        let plan = basis.plan(&whom.asked.parameters);
         let errands = self.errands(&plan, &whom);
         let errands = match errands {
             Ok(errands) => errands,
@@ -96,7 +101,7 @@ impl Run {
         }
         if gather::are_quick(&errands, &self.guards) {
             let texts = gather::run_quick(&errands);
-            return self.assemble(id, effect, whom, &plan, texts);
+            return self.assemble(id, effect, whom, (&basis, &plan), texts);
         }
         let (services, guards) = (self.services.clone(), self.guards.clone());
         let (invocation, deadline) = (id.clone(), self.agent.context.deadline);
@@ -107,6 +112,7 @@ impl Run {
                 effect,
                 invocation,
                 whom,
+                basis,
                 plan,
                 found,
             }))
@@ -114,8 +120,9 @@ impl Run {
     }
 
     fn errands(&self, plan: &context::Plan, whom: &Whom) -> Result<Vec<gather::Errand>, String> {
-        let states: Vec<chart::StateId> = self.snapshot.configuration().collect();
-        let offers = || self.offers(&states);
+        let basis = self.basis();
+        let states = basis.states.clone();
+        let offers = || self.offers(&basis);
         let asker = Asker {
             services: &self.services,
             agent: &self.agent,
@@ -145,56 +152,34 @@ impl Run {
         asker.errands(plan)
     }
 
-    /// The chunks of the present states in the agent's map.
-    fn plan(&self, whom: &Whom) -> context::Plan {
-        let cognition: Vec<&context::ChunkDef> = self
-            .snapshot
-            .configuration()
-            .flat_map(|state| &self.bundle.context[state.index()])
-            .collect();
-        let bound = self.bound.as_ref();
-        let work = bound.and_then(|bound| bound.places(&self.services.house));
-        let workflow: Vec<&context::ChunkDef> = work
-            .iter()
-            .flat_map(|(bundle, states)| {
-                let of = |state: &chart::StateId| &bundle.context[state.index()];
-                states.iter().flat_map(of)
-            })
-            .collect();
-        let plan = context::plan(
-            &self.agent.context,
-            &SlotChunks {
-                cognition: &cognition,
-                workflow: &workflow,
-            },
-            &whom.asked.parameters,
-        );
-        let known = self.rooms.get(&whom.asked.key()).copied();
-        let tighter = whom.tighter.as_ref().map(|tighter| tighter.room);
-        match tighter.or(known) {
-            Some(room) => plan.tightened(room),
-            None => plan,
+    /// What a payload is made of now.
+    fn basis(&self) -> Basis {
+        Basis {
+            house: self.services.house.clone(),
+            agent: self.agent.clone(),
+            bundle: self.bundle.clone(),
+            states: self.snapshot.configuration().collect(),
+            room: None,
+            bound: self.bound.clone(),
+            handed_in: self.handed_in,
         }
     }
 
-    /// The tools that a payload may offer while `states` are active.
-    fn offers(&self, states: &[chart::StateId]) -> Vec<context::ToolOffer> {
-        let mut offers = offers::offers(
-            &self.services.house,
-            &self.agent,
-            &self.bundle,
-            &self.plugins,
-            states,
-            self.work(),
-            &offers::signals(&self.bundle, &self.snapshot),
-            offers::Measure {
-                somebody_answers: self.permissions.somebody_answers(),
-                schemas: &self.schemas,
-                estimator: self.counting.estimator(),
-            },
-        );
-        offers.extend(self.hand_in_offer());
-        offers
+    /// Tokens that may be sent to `whom`, where that is less than the window holds.
+    fn room(&self, whom: &Whom) -> Option<u64> {
+        let tighter = whom.tighter.as_ref().map(|tighter| tighter.room);
+        tighter.or_else(|| self.rooms.get(&whom.asked.key()).copied())
+    }
+
+    /// The tools that a payload may offer by `basis`.
+    fn offers(&self, basis: &Basis) -> Vec<context::ToolOffer> {
+        let measure = offers::Measure {
+            somebody_answers: self.permissions.somebody_answers(),
+            schemas: &self.schemas,
+            estimator: self.counting.estimator(),
+        };
+        let plugins = offers::described(&self.plugins);
+        basis.offers(&plugins, &self.snapshot, measure)
     }
 
     /// What the payload needed is here.
@@ -203,6 +188,7 @@ impl Run {
             effect,
             invocation,
             whom,
+            basis,
             plan,
             found,
         } = gathered;
@@ -219,7 +205,7 @@ impl Run {
         for (chunk, inspected) in guarded {
             self.guarded(effect, &format!("chunk {chunk}"), &inspected);
         }
-        self.assemble(&invocation, effect, whom, &plan, texts);
+        self.assemble(&invocation, effect, whom, (&basis, &plan), texts);
     }
 
     /// A context plugin has run: its outcome, its cost and its log.
@@ -268,11 +254,11 @@ impl Run {
         id: &Arc<str>,
         effect: u64,
         whom: Whom,
-        plan: &context::Plan,
+        (planned, plan): (&Basis, &context::Plan),
         texts: Result<context::Gathered, String>,
     ) {
-        let states: Vec<chart::StateId> = self.snapshot.configuration().collect();
-        let offers = self.offers(&states);
+        let now = self.basis();
+        let offers = self.offers(&now);
         let tools = Tools { offers: &offers };
         let texts = match texts {
             Ok(texts) => texts,
@@ -290,10 +276,49 @@ impl Run {
         if self.sums_up_first(id, &whom, &assembled) {
             return;
         }
-        self.send_payload(id, effect, whom, assembled);
+        let mut made_of = self.made_of(&whom, plan, &texts);
+        if let Some(room) = planned.room {
+            made_of["room"] = room.into();
+        }
+        if !planned.is(&now) {
+            made_of["planned"] = self.planned(planned);
+        }
+        self.send_payload(id, effect, whom, (assembled, &offers), made_of);
     }
 
-    fn send_payload(&mut self, id: &Arc<str>, effect: u64, whom: Whom, mut assembled: Assembled) {
+    /// What a payload is made of, for its record: all that a replay cannot find elsewhere. The texts themselves are recorded before.
+    fn made_of(
+        &mut self,
+        whom: &Whom,
+        plan: &context::Plan,
+        texts: &context::Gathered,
+    ) -> serde_json::Value {
+        let (needs, new) = self.materials.needs(plan, texts);
+        if !new.is_empty() {
+            self.record(Kind::Texts, &new);
+        }
+        let mut made_of = json!({ "parameters": whom.asked.parameters });
+        if !needs.is_empty() {
+            made_of["needs"] = json!(needs);
+        }
+        if self.permissions.somebody_answers() {
+            made_of["somebody"] = true.into();
+        }
+        if self.handed_in {
+            made_of["handed_in"] = true.into();
+        }
+        self.tell_components(&mut made_of);
+        made_of
+    }
+
+    fn send_payload(
+        &mut self,
+        id: &Arc<str>,
+        effect: u64,
+        whom: Whom,
+        (mut assembled, offers): (Assembled, &[context::ToolOffer]),
+        made_of: serde_json::Value,
+    ) {
         if let Some(earlier) = &self.sent {
             assembled.follow(earlier, |range| self.history.tokens_of(range));
         }
@@ -323,12 +348,16 @@ impl Run {
         });
         activity.sent = report.total;
         let state = activity.state.clone();
+        let hash = self.materials.payloads.of(&payload, &shape, offers);
+        let follows = self.materials.sent.replace(effect);
+        let follows = follows.filter(|_| self.sent.is_some());
         self.record(
             Kind::Think,
             &json!({
                 "effect": effect, "invocation": id, "state": state, "provider": parameters.provider,
                 "model": parameters.name, "items": payload.items.len(),
                 "tools": payload.tools.len(), "context": report, "shape": shape,
+                "payload": hash, "follows": follows, "made_of": made_of,
             }),
         );
         self.show(RunEvent::Think {

@@ -274,6 +274,18 @@ impl Sandbox {
         fresh.with_names_that_fit().map(Arc::new)
     }
 
+    /// The component with the content `hash` as the plugin `name`, out of the cache, where it is still kept there: nothing is read of the file at `path`, which may
+    /// hold another by now, or be gone.
+    pub fn kept(
+        &self,
+        name: PluginName,
+        path: &Path,
+        trusted: bool,
+        hash: ContentHash,
+    ) -> Option<Arc<Plugin>> {
+        self.recall(name, path, trusted, hash)
+    }
+
     /// A generation that was here before, whose component is another one by now: out of the cache, where it is still kept.
     pub(crate) fn recall(
         &self,

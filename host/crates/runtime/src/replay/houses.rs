@@ -1,0 +1,153 @@
+//! The definitions and descriptions that a journal holds: houses as they were, loaded from what was recorded of them and from no file.
+
+use super::report::ReplayReport;
+use crate::RuntimeError;
+use crate::materials::{RecordedFile, nothing, set_of};
+use crate::record::Kind;
+use definitions::House;
+use journal::{Journal, Record, Which};
+use sandbox::PluginInfo;
+use serde::Deserialize;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use types::{ContentHash, PluginName};
+
+/// What a journal holds of definitions and components.
+#[derive(Default)]
+pub(super) struct Houses {
+    texts: BTreeMap<ContentHash, String>,
+    sets: BTreeMap<ContentHash, Vec<(Arc<str>, ContentHash)>>,
+    infos: BTreeMap<(String, ContentHash), PluginInfo>,
+    loaded: RefCell<BTreeMap<ContentHash, Result<Arc<House>, String>>>,
+    /// Records of them that are not what their hashes say.
+    pub(super) damaged: Vec<(u64, String)>,
+    checked: u64,
+}
+
+#[derive(Deserialize)]
+struct DefinitionsRecord {
+    set: ContentHash,
+    files: Vec<RecordedFile>,
+    #[serde(default)]
+    named: Vec<RecordedFile>,
+}
+
+#[derive(Deserialize)]
+struct DescribedRecord {
+    plugin: String,
+    hash: ContentHash,
+    info: PluginInfo,
+}
+
+impl Houses {
+    /// Read what `journal` holds of them.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a record in it.
+    pub(super) fn read(journal: &Journal) -> Result<Self, RuntimeError> {
+        let mut houses = Houses::default();
+        journal.each(Which::Kind(Kind::Definitions.name()), |record| {
+            if record.is_compacted() {
+                return Ok(());
+            }
+            let read = serde_json::from_str(&record.body);
+            houses.take_set(&record, read.map_err(|why| damaged(&record, why))?);
+            Ok::<_, RuntimeError>(())
+        })?;
+        journal.each(Which::Kind(Kind::PluginDescribed.name()), |record| {
+            if record.is_compacted() {
+                return Ok(());
+            }
+            let read = serde_json::from_str::<DescribedRecord>(&record.body);
+            let read = read.map_err(|why| damaged(&record, why))?;
+            houses.infos.insert((read.plugin, read.hash), read.info);
+            Ok::<_, RuntimeError>(())
+        })?;
+        Ok(houses)
+    }
+
+    fn take_set(&mut self, record: &Record, read: DefinitionsRecord) {
+        let files = read.files.iter().chain(&read.named);
+        let files = files.map(|file| (&*file.file, file.hash));
+        self.checked += 1;
+        if set_of(files) != read.set {
+            let what = format!("the set {} is not made of these files", read.set.short());
+            self.damaged.push((record.seq.0, what));
+        }
+        for file in read.files.iter().chain(&read.named) {
+            let Some(text) = &file.text else {
+                continue;
+            };
+            self.checked += 1;
+            if ContentHash::of(text.as_bytes()) == file.hash {
+                self.texts.insert(file.hash, text.clone());
+            } else {
+                let what = format!("{} is not what its hash says", file.file);
+                self.damaged.push((record.seq.0, what));
+            }
+        }
+        let files = read.files.into_iter().chain(read.named);
+        let files = files.map(|file| (file.file, file.hash));
+        self.sets.insert(read.set, files.collect());
+    }
+
+    /// Put what was wrong with the records of definitions into `report`.
+    pub(super) fn tell(&self, report: &mut ReplayReport) {
+        report.compared.texts += self.checked;
+        for (record, what) in &self.damaged {
+            report.differs(super::Difference {
+                record: *record,
+                what: "definitions",
+                chunk: None,
+                expected: "what the hashes name".into(),
+                came: what.clone(),
+            });
+        }
+    }
+
+    /// The house of the set `set`, as it was in the directory `root`; in words why it cannot be had.
+    pub(super) fn house(&self, set: ContentHash, root: &Path) -> Result<Arc<House>, String> {
+        if let Some(known) = self.loaded.borrow().get(&set) {
+            return known.clone();
+        }
+        let loaded = self.load(set, root).map(Arc::new);
+        self.loaded.borrow_mut().insert(set, loaded.clone());
+        loaded
+    }
+
+    fn load(&self, set: ContentHash, root: &Path) -> Result<House, String> {
+        let files = self
+            .sets
+            .get(&set)
+            .ok_or("its definitions are not recorded")?;
+        let mut texts = BTreeMap::new();
+        for (file, hash) in files {
+            let text = self.texts.get(hash).map(String::as_str);
+            let text = text.or((*hash == nothing()).then_some(""));
+            let text = text.ok_or_else(|| format!("{file} is not recorded as it was"))?;
+            texts.insert(file.to_string(), text.as_bytes().to_vec());
+        }
+        definitions::load_recorded(root, &texts).map_err(|report| {
+            format!(
+                "its definitions do not load any more: {}",
+                report.render(false)
+            )
+        })
+    }
+
+    /// What the component with the content `hash` said of itself as the plugin `name`.
+    pub(super) fn info(&self, name: &PluginName, hash: ContentHash) -> Option<&PluginInfo> {
+        self.infos.get(&(name.as_str().to_owned(), hash))
+    }
+}
+
+/// A record that cannot be read.
+pub(super) fn damaged(record: &Record, why: serde_json::Error) -> RuntimeError {
+    RuntimeError::Damaged {
+        run: record.run.clone(),
+        record: record.seq.0,
+        why: why.to_string(),
+    }
+}

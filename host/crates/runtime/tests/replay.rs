@@ -1,0 +1,538 @@
+//! Journals of whole runs, executed again: the same as they stand, and different as soon as one record says something else, whoever made the chain good again.
+
+use charthouse_runtime::replay::{ReplayReport, Verdict, replay};
+use charthouse_runtime::{
+    Asked, Inbox, Message, RunEvent, RunRequest, Services, SharedJournal, run,
+};
+use futures_util::stream;
+use journal::{Bulk, Compaction, Journal, NewRecord, Record, Which};
+use sandbox::{Compiler, Sandbox, Settings};
+use serde_json::{Value as Json, json};
+use std::collections::VecDeque;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tempfile::TempDir;
+use types::{
+    Clock, ContentHash, Model, ModelFuture, ModelSink, Payload, Reply, Rng, StopReason, Timestamp,
+    ToolCall, Usage,
+};
+
+/// A clock that goes on with every look, so that nothing can go by the time of now.
+struct Going(AtomicI64);
+
+impl Clock for Going {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.fetch_add(1, Ordering::SeqCst))
+    }
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+struct Seven;
+
+impl Rng for Seven {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(7);
+    }
+}
+
+/// Runs a command that it may not, then answers; reports what it was sent, so that something is learnt of its counting.
+#[derive(Default)]
+struct Talks(AtomicUsize);
+
+impl Model for Talks {
+    fn complete<'a>(&'a self, payload: &'a Payload, _: &'a mut dyn ModelSink) -> ModelFuture<'a> {
+        let n = self.0.fetch_add(1, Ordering::SeqCst);
+        let calls = n.is_multiple_of(2).then(|| ToolCall {
+            id: format!("call-{n}").into(),
+            name: "exec.run".into(),
+            arguments: r#"{"argv":["rm","-r","/"]}"#.into(),
+        });
+        let said = serde_json::to_string(&payload.items).unwrap().len() as u64;
+        Box::pin(async move {
+            Ok(Reply {
+                text: format!("I have \"thought\" {n} times").into(),
+                stop: StopReason::End,
+                usage: Usage {
+                    input: said / 3,
+                    output: 5,
+                    reported: true,
+                    ..Usage::default()
+                },
+                reasoning: None,
+                calls: calls.into_iter().collect(),
+                model: "m".into(),
+                abandoned: None,
+                request: None,
+            })
+        })
+    }
+}
+
+fn write(root: &Path, file: &str, text: &str) {
+    let path = root.join(file);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn house() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    write(
+        root,
+        "charts/t.yaml",
+        "chart: t\nversion: 1.0.0\ndata: { rounds: 0, share: 0.1 }\ninitial: one\nstates:\n  one:\n    context: [{ text: You are in one. }]\n    invoke: turn\n    on: { turn.done: two }\n    after: { 1h: late }\n  two:\n    entry: [{ assign: { rounds: data.rounds + 1, share: data.share / 3.0 } }]\n    policy: { limits: { deadline: 7s } }\n    after: { 1ms: three }\n  three: { invoke: turn, on: { turn.done: done } }\n  late: { type: final }\n  done: { type: final }\n",
+    );
+    write(
+        root,
+        "house.yaml",
+        "house: h\nstore: sqlite:.charthouse/journal.db\nproviders: { p: { kind: openai, base_url: \"http://127.0.0.1:9/v1\" } }\n",
+    );
+    write(
+        root,
+        "agents/a.yaml",
+        "agent: a\nversion: 1.0.0\nmodel: { provider: p, name: m, context_length: 1200, max_output: 100, temperature: 0.7 }\ncognition: t\npolicy: { tools: [{ allow: \"exec.run\" }], exec: [{ allow: [ls] }] }\ncontext:\n  - { id: rules, role: system, file: rules.md, budget: 100, cache: stable }\n  - { id: tools, role: system, tools: declared, budget: 400, trim: never }\n  - { id: state, role: system, slot: cognition, budget: 50 }\n  - { id: now, role: user, template: \"{{ now }} {{ data.rounds }} {{ prompt }}\", budget: 100 }\n  - { id: history, history: true, flexible: true, trim: oldest }\n",
+    );
+    write(root, "rules.md", "Be good.\n\"Always\".");
+    fs::create_dir_all(root.join(".charthouse")).unwrap();
+    directory
+}
+
+/// Have the agent of `directory` hear `lines`, each once it stands still, and give its run.
+fn talk(directory: &Path, lines: &[&str], resume: Option<String>) -> (Journal, String) {
+    let house = definitions::load(directory).unwrap_or_else(|r| panic!("{}", r.render(false)));
+    let store = house.store.clone();
+    let journal = SharedJournal::new(Journal::open(&store).unwrap());
+    let clock: Arc<dyn Clock> = Arc::new(Going(AtomicI64::new(1_000_000)));
+    let services = Services {
+        sandbox: Arc::new(Sandbox::new(Settings {
+            cache: directory.join("cache"),
+            compiler: Compiler::Here,
+            concurrency: 1,
+            clock: clock.clone(),
+            state: None,
+            http: None,
+        })),
+        house: Arc::new(house),
+        clock,
+        rng: Arc::new(Seven),
+    };
+    let (says, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let inbox: Inbox = Box::pin(stream::poll_fn(move |context| heard.poll_recv(context)));
+    let lines: VecDeque<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+    let speaker = Mutex::new(Some((lines, says)));
+    let observer = move |event: &RunEvent| {
+        let mut speaker = speaker.lock().unwrap();
+        if let (RunEvent::Rest { .. }, Some((lines, says))) = (event, speaker.as_mut()) {
+            match lines.pop_front() {
+                Some(line) => says.send(Message::Said(line)).unwrap(),
+                None => *speaker = None,
+            }
+        }
+    };
+    let request = RunRequest {
+        agent: "a".into(),
+        prompt: None,
+        asked: vec![Asked {
+            model: Arc::new(Talks::default()),
+            parameters: services.house.agents["a"].model.clone(),
+            free: false,
+            identity: ContentHash::of(b""),
+        }],
+        ask: Box::new(|_, _| Ok(None)),
+        inbox: Some(inbox),
+        permit: None,
+        resume,
+        hosted: Default::default(),
+    };
+    let end = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(run(
+            &services,
+            &journal,
+            request,
+            Arc::new(observer),
+            Box::pin(stream::pending()),
+            std::future::pending(),
+        ))
+        .unwrap();
+    (
+        Journal::open_read_only(&store).unwrap(),
+        end.run.to_string(),
+    )
+}
+
+/// `journal` with every record as `edit` would have it, and a chain that is whole.
+fn rechained(
+    directory: &Path,
+    journal: &Journal,
+    edit: impl Fn(&Record) -> Option<Json>,
+) -> Journal {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let next = NEXT.fetch_add(1, Ordering::SeqCst);
+    let path = directory.join(format!(".charthouse/other-{next}.db"));
+    let mut other = Journal::open(&path).unwrap();
+    let mut edited = 0;
+    let mut all = Vec::new();
+    journal
+        .each(Which::All, |mut record| {
+            if let Some(body) = edit(&record) {
+                edited += 1;
+                record.body = body.to_string();
+            }
+            all.push(record);
+            Ok::<_, journal::JournalError>(())
+        })
+        .unwrap();
+    let records = all.iter().map(|record| NewRecord {
+        run: &record.run,
+        time: record.time,
+        kind: &record.kind,
+        body: &record.body,
+    });
+    other.append(&records.collect::<Vec<_>>()).unwrap();
+    assert!(edited > 0, "nothing was changed");
+    assert!(other.verify().unwrap().ok);
+    other
+}
+
+fn body(record: &Record) -> Json {
+    serde_json::from_str(&record.body).unwrap()
+}
+
+/// The body of the `n`th record of `kind`, changed.
+fn change(
+    kind: &'static str,
+    n: usize,
+    change: impl Fn(&mut Json),
+) -> impl Fn(&Record) -> Option<Json> {
+    let seen = AtomicUsize::new(0);
+    move |record| {
+        let ours = record.kind == kind && seen.fetch_add(1, Ordering::SeqCst) == n;
+        ours.then(|| {
+            let mut body = body(record);
+            change(&mut body);
+            body
+        })
+    }
+}
+
+fn report(journal: &Journal, run: &str) -> ReplayReport {
+    replay(journal, run, None).unwrap().report
+}
+
+#[test]
+fn a_run_with_timers_calls_and_a_window_too_small_is_the_same_again() {
+    let directory = house();
+    let (_, run) = talk(
+        directory.path(),
+        &["go", "and again", "and once more"],
+        None,
+    );
+    fs::write(directory.path().join("rules.md"), "Be bad.").unwrap();
+    let (journal, run) = talk(directory.path(), &["you are back"], Some(run));
+    let report = report(&journal, &run);
+    assert_eq!(report.verdict(), Verdict::Identical, "{report:#?}");
+    let compared = report.compared;
+    assert!(compared.payloads >= 8, "{compared:?}");
+    assert!(compared.grants >= 4, "{compared:?}");
+    assert!(
+        compared.steps >= 6 && compared.snapshots >= 2,
+        "{compared:?}"
+    );
+    let of = |kind: &str| {
+        let records = journal.records(&run).unwrap();
+        let records = records.into_iter().filter(|record| record.kind == kind);
+        records.map(|record| body(&record)).collect::<Vec<Json>>()
+    };
+    assert!(
+        of("step").iter().any(|step| !step["due"].is_null()),
+        "a timer"
+    );
+    assert!(of("call").iter().any(|call| call["verdict"] == "deny"));
+    let trimmed = |think: &Json| {
+        let mut chunks = think["context"]["chunks"].as_array().unwrap().iter();
+        chunks.any(|chunk| chunk["trimmed"].as_u64() > Some(0))
+    };
+    assert!(of("think").iter().any(trimmed), "the conversation is cut");
+    let learnt = |think: &Json| think["context"]["calibration"]["factor"].as_f64() > Some(1.0);
+    assert!(of("think").iter().any(learnt), "and its counting corrected");
+    // Definitions stand in the journal once, whatever ran by them.
+    let definitions = journal.of_kind("definitions").unwrap();
+    assert_eq!(definitions.len(), 1);
+    assert_eq!(definitions[0].run, journal::HOUSE_RUN);
+    let texts: Vec<String> = of("texts")
+        .iter()
+        .flat_map(|body| {
+            body["texts"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let rules = of("texts")
+        .iter()
+        .filter(|body| body.to_string().contains("Be good"))
+        .count();
+    assert_eq!(rules, 1, "a text is recorded once: {texts:?}");
+}
+
+#[test]
+fn a_record_that_says_something_else_is_found() {
+    let directory = house();
+    let (journal, run) = talk(directory.path(), &["go", "and again"], None);
+    assert_eq!(report(&journal, &run).verdict(), Verdict::Identical);
+    let found = |what: &str, chunk: Option<&str>, edit: &dyn Fn(&Record) -> Option<Json>| {
+        let other = rechained(directory.path(), &journal, edit);
+        let report = report(&other, &run);
+        assert_eq!(report.verdict(), Verdict::Different, "{what}: {report:#?}");
+        let first = &report.differences[0];
+        assert_eq!(
+            (first.what, first.chunk.as_deref()),
+            (what, chunk),
+            "{report:#?}"
+        );
+    };
+    found(
+        "step",
+        None,
+        &change("step", 1, |body| body["configuration"] = json!(["three"])),
+    );
+    found(
+        "step",
+        None,
+        &change("step", 1, |body| {
+            body["event"]["name"] = json!("turn.failed")
+        }),
+    );
+    found(
+        "step",
+        None,
+        &change("step", 0, |body| {
+            body["effects"][0]["activity"] = json!("think")
+        }),
+    );
+    found("timer", None, &|record| {
+        let mut step = body(record);
+        let fired = record.kind == "step" && !step["due"].is_null();
+        fired.then(|| {
+            step["due"]["due"] = json!(5);
+            step
+        })
+    });
+    found(
+        "snapshot",
+        None,
+        &change("rested", 0, |body| {
+            body["snapshot"]["data"]["share"] = json!(0.03)
+        }),
+    );
+    found("item", None, &|record| {
+        let mut item = body(record);
+        let said = record.kind == "item" && item["item"]["provenance"] == "human";
+        said.then(|| {
+            item["item"]["text"] = json!("come");
+            item
+        })
+    });
+    found(
+        "item",
+        None,
+        &change("reply", 1, |body| body["reply"]["text"] = json!("yes")),
+    );
+    found(
+        "payload",
+        Some("history"),
+        &change("item", 0, |body| {
+            body["item"]["text"] = json!("[You are free.]")
+        }),
+    );
+    found(
+        "text",
+        None,
+        &change("texts", 0, |body| {
+            let texts = body["texts"].as_object_mut().unwrap();
+            texts
+                .values_mut()
+                .for_each(|text| text["text"] = json!("Be bad."));
+        }),
+    );
+    found(
+        "payload",
+        None,
+        &change("think", 1, |body| {
+            body["payload"] = json!(ContentHash::of(b"x"))
+        }),
+    );
+    found(
+        "payload",
+        None,
+        &change("think", 1, |body| {
+            body["made_of"]["parameters"]["temperature"] = json!(0.8)
+        }),
+    );
+    found(
+        "account",
+        None,
+        &change("think", 1, |body| {
+            body["context"]["chunks"][1]["tokens"] = json!(1)
+        }),
+    );
+    found(
+        "grant",
+        None,
+        &change("call", 0, |body| body["verdict"] = json!("allow")),
+    );
+    found(
+        "grant",
+        None,
+        &change("call", 0, |body| {
+            body["grant"] = json!(ContentHash::of(b"x"))
+        }),
+    );
+    found(
+        "definitions",
+        None,
+        &change("definitions", 0, |body| {
+            let file = body["files"]
+                .as_array_mut()
+                .unwrap()
+                .iter_mut()
+                .find(|f| f["file"] == "agents/a.yaml");
+            let file = file.unwrap();
+            file["text"] = json!(
+                file["text"]
+                    .as_str()
+                    .unwrap()
+                    .replace("allow: [ls]", "allow: [rm]")
+            );
+        }),
+    );
+    // A whole set of other definitions, hashes and all.
+    found("definitions", None, &|record: &Record| {
+        let mut body = body(record);
+        match record.kind.as_str() {
+            "started" => body["agent"]["hash"] = json!(ContentHash::of(b"another")),
+            _ => return None,
+        }
+        Some(body)
+    });
+}
+
+#[test]
+fn what_an_earlier_version_recorded_is_not_called_identical() {
+    let directory = house();
+    let (journal, run) = talk(directory.path(), &["go"], None);
+    let other = rechained(directory.path(), &journal, |record| {
+        let mut body = body(record);
+        let map = body.as_object_mut().unwrap();
+        for later in [
+            "definitions",
+            "root",
+            "payload",
+            "made_of",
+            "follows",
+            "grant",
+            "verdict",
+        ] {
+            map.remove(later);
+        }
+        Some(body)
+    });
+    let report = report(&other, &run);
+    assert_eq!(report.verdict(), Verdict::Incomplete, "{report:#?}");
+    let compared = report.compared;
+    assert_eq!(
+        (compared.steps, compared.payloads, compared.grants),
+        (0, 0, 0)
+    );
+    let all = &report.not_compared;
+    assert!(
+        all.iter()
+            .all(|skipped| skipped.why == "recorded by an earlier version"),
+        "{all:#?}"
+    );
+    let of = |what: &str| {
+        all.iter()
+            .find(|skipped| skipped.what == what)
+            .unwrap()
+            .count
+    };
+    assert!(
+        of("step") >= 3 && of("payload") >= 2 && of("grant") >= 1,
+        "{all:#?}"
+    );
+}
+
+#[test]
+fn where_it_stood_is_known_after_every_record() {
+    let directory = house();
+    let (journal, run) = talk(directory.path(), &["go"], None);
+    let records = journal.records(&run).unwrap();
+    let mut seen = Vec::new();
+    for record in &records {
+        let stand = replay(&journal, &run, Some(record.seq.0)).unwrap().stand;
+        assert_eq!(stand.record, record.seq.0);
+        if seen.last() != Some(&stand.configuration) {
+            seen.push(stand.configuration.clone());
+        }
+        if stand.configuration == ["two"] {
+            assert_eq!(stand.data["rounds"], 1);
+            assert_eq!(stand.timers[0].event, "timer.two.1ms");
+        }
+        if record.kind == "think" {
+            assert_eq!(stand.activities[0].activity, "turn");
+            assert_eq!(stand.under_way.len(), 1);
+            let sent = stand.payload.unwrap();
+            assert_eq!(
+                sent.items.len() as u64,
+                body(record)["items"].as_u64().unwrap()
+            );
+        }
+    }
+    let seen: Vec<String> = seen.iter().map(|states| states.join(" ")).collect();
+    // It stood still in `two` while its timer ran: whoever speaks to it then has it begin anew.
+    let expected = ["", "one", "two", "one", "two", "three", "done"];
+    assert_eq!(seen, expected);
+    assert!(replay(&journal, "nobody", None).is_err());
+}
+
+#[test]
+fn bodies_that_were_taken_out_are_told_and_nothing_is_made_up_for_them() {
+    let directory = house();
+    let (journal, run) = talk(directory.path(), &["go", "and again"], None);
+    drop(journal);
+    let store = directory.path().join(".charthouse/journal.db");
+    for kinds in [
+        &["item"][..],
+        &["step"],
+        &["think"],
+        &["reply", "outcome"],
+        &["texts"],
+    ] {
+        let mut journal = Journal::open(&store).unwrap();
+        let compacted = journal.compact(&Compaction {
+            from: Bulk::Runs(&[&run]),
+            kinds,
+            at_least: 0,
+            archive: None,
+            anew: false,
+            now: Timestamp(9_000_000),
+        });
+        assert!(compacted.unwrap().records > 0, "{kinds:?}");
+        let report = report(&journal, &run);
+        assert_eq!(
+            report.verdict(),
+            Verdict::Incomplete,
+            "{kinds:?}: {report:#?}"
+        );
+    }
+}
