@@ -21,6 +21,8 @@ pub(crate) const ASSIGNED: &str = "work.assigned";
 /// The event by which it hears that it is not its work any more.
 pub(crate) const WITHDRAWN: &str = "work.withdrawn";
 
+/// The event by which it hears that the workflow does not take what was handed in.
+pub(crate) const REFUSED: &str = "work.refused";
 /// What it is told where only its binding has changed.
 pub(crate) const CHANGED: &str = "work.changed";
 
@@ -52,6 +54,19 @@ impl Binding {
         // A state that a newer version does not have adds nothing.
         let states = states.filter_map(|state| bundle.chart.find(state));
         Some((bundle, states.collect()))
+    }
+
+    /// The workflow does not take what was handed in: it may be handed in otherwise.
+    pub(crate) fn hand_in_refused(&mut self, told: &Told) {
+        self.handed_in = false;
+        if self.snapshot.accepts(&self.bundle.chart, REFUSED) {
+            self.happen(REFUSED, Value::from(&told.data), None);
+            return;
+        }
+        let why = told.data["why"].as_str().unwrap_or("it does not say why");
+        self.told(&format!(
+            "[The workflow does not take what you handed in: {why}]"
+        ));
     }
 
     /// The tool by which the model hands in, while there is something to hand in.

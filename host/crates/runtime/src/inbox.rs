@@ -123,6 +123,7 @@ impl Run {
         match &*told.event {
             bound::ASSIGNED => self.assigned(told),
             bound::WITHDRAWN => self.withdrawn(told),
+            bound::REFUSED => self.hand_in_refused(told),
             AGAIN => self.again(&told.data),
             kin::OVER => self.child_over(told),
             kin::STOP => self.stopping = true,

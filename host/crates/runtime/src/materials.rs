@@ -212,6 +212,19 @@ fn is_recorded(journal: &journal::Journal, what: &str) -> bool {
     matches!(journal.kept(what), Ok(Some(_)))
 }
 
+/// What of `house` is not on record: the records to write, and what to keep with them.
+#[allow(
+    clippy::type_complexity,
+    reason = "a commit's two halves, taken apart at once"
+)]
+pub(crate) fn news_of(
+    journal: &journal::Journal,
+    house: &House,
+) -> (Vec<(Kind, Json)>, Vec<(String, Vec<u8>)>) {
+    let news = news(journal, house, Files::of(house).set(), &[]);
+    (news.records, news.keep)
+}
+
 /// What of `house` and of `plugins` is not on record.
 fn news(
     journal: &journal::Journal,

@@ -346,7 +346,7 @@ impl Past {
             Kind::Told => {
                 self.rested = None;
                 match body["event"].as_str() {
-                    Some(bound::ASSIGNED) => self.handed_in = false,
+                    Some(bound::ASSIGNED | bound::REFUSED) => self.handed_in = false,
                     Some(kin::OVER) => {
                         let usd = body["usd"].as_str().and_then(|usd| usd.parse().ok());
                         self.children.usd += usd.unwrap_or(Decimal::ZERO);
@@ -603,7 +603,10 @@ impl Past {
             } else if event.name.ends_with(".done") {
                 unhandled = None;
             }
-            let incoming = match (&step.due, &step.invocation) {
+            // A timer that fired waits no more.
+            let due = step.due.as_ref();
+            let due = due.map(|due| snapshot.take_due(step.time).unwrap_or_else(|| due.clone()));
+            let incoming = match (&due, &step.invocation) {
                 (Some(due), _) => Incoming::from(due),
                 (None, Some(id)) => Incoming::from_invocation(&event, id),
                 (None, None) => Incoming::from(&event),

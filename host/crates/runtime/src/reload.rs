@@ -64,10 +64,11 @@ struct Generation {
     later: Vec<String>,
 }
 
-struct Moved {
-    snapshot: Snapshot,
-    migration: Migration,
-    effects: Vec<Effect>,
+/// A chart on its way into another version.
+pub(crate) struct Moved {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) migration: Migration,
+    pub(crate) effects: Vec<Effect>,
 }
 
 impl Run {
@@ -344,7 +345,7 @@ impl Run {
     }
 
     /// The chart is in another version now: record it as a step of its own, and begin what it asks for.
-    fn arrive(&mut self, moved: Moved) {
+    pub(crate) fn arrive(&mut self, moved: Moved) {
         self.snapshot = moved.snapshot;
         // Activities that go on belong to states that may have other names.
         for (id, state, _) in self.snapshot.activities(&self.bundle.chart) {

@@ -10,20 +10,73 @@ use crate::booking::price_of;
 use crate::live::RunEvent;
 use crate::past::{Asking, Doing, Ended, Past, Progress as Was, Stood};
 use crate::record::Kind;
+use crate::reload::Moved;
+use crate::replay;
 use crate::round::{Activity, ActivityKind, Finished, Progress, Slot};
 use crate::run::Run;
-use chart::{Effects, Snapshot};
+use chart::{Effects, ReloadPolicy, Snapshot};
 use definitions::{AgentDef, ChartBundle};
 use journal::Journal;
 use serde_json::json;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Cost, Effect, Item, ToolResult, Usage, Value};
+use types::{ContentHash, Cost, Effect, Item, ToolResult, Usage, Value};
+
+/// Where a run in the version `before` of its chart stands in the one that is there now.
+fn moved(
+    past: &Past,
+    before: &ChartBundle,
+    bundle: &ChartBundle,
+    now: i64,
+) -> Result<Standing, RuntimeError> {
+    let (from, to) = (&before.chart, &bundle.chart);
+    if bundle.migrate.policy == ReloadPolicy::Refuse {
+        return Err(RuntimeError::Chart(format!(
+            "the chart `{}` says `migrate: refuse`, and this run is in version {} of it: put that back, or write `migrate: migrate`",
+            to.name(),
+            from.version()
+        )));
+    }
+    let Some(stood) = past.stood(from).map_err(nowhere)? else {
+        return Ok(Standing::Anew { why: None });
+    };
+    let mut effects = Effects::new();
+    let moved = chart::migrate(
+        from,
+        to,
+        &bundle.migrate,
+        &stood.snapshot,
+        now,
+        &mut effects,
+    );
+    let (snapshot, migration) = moved.map_err(|error| {
+        RuntimeError::Chart(format!(
+            "the chart `{}` was changed while the run was stopped, and cannot move from {} to {}: {error}",
+            to.name(),
+            from.version(),
+            to.version()
+        ))
+    })?;
+    Ok(Standing::Moved(Box::new(Moved {
+        snapshot,
+        migration,
+        effects: effects.drain().collect(),
+    })))
+}
+
+fn nowhere(why: String) -> RuntimeError {
+    RuntimeError::Chart(format!(
+        "the records of the run do not lead anywhere: {why}; `charthouse journal verify` tells whether they were changed"
+    ))
+}
 
 /// How the chart of a run that is taken up again begins.
 pub(crate) enum Standing {
     /// Where it stood.
     Stood(Box<Stood>),
+    /// In another version of it, as the migration says.
+    Moved(Box<Moved>),
     /// From its beginning, because there is nothing to go on with.
     Anew {
         /// What the operator should know of it.
@@ -48,23 +101,29 @@ pub(crate) fn read(journal: &Journal, run: &str, agent: &AgentDef) -> Result<Pas
 
 /// Where the chart of `bundle` stands after `past`.
 pub(crate) fn stand(
-    _journal: &Journal,
+    journal: &Journal,
     past: &Past,
     bundle: &ChartBundle,
+    root: &Path,
+    now: i64,
 ) -> Result<Standing, RuntimeError> {
     let chart = &bundle.chart;
     if past.chart == Some(chart.hash()) {
-        let stood = past.stood(chart).map_err(|why| {
-            RuntimeError::Chart(format!(
-                "the records of the run do not lead anywhere: {why}; `charthouse journal verify` tells whether they were changed"
-            ))
-        })?;
+        let stood = past.stood(chart).map_err(nowhere)?;
         return Ok(match stood {
             Some(stood) => Standing::Stood(Box::new(stood)),
             None => Standing::Anew { why: None },
         });
     }
-    // Another version. Where the chart stood when it was stored last may exist in this one too.
+    // Another version: it moves as it would have, had it been up when that was saved.
+    let set = past.definitions.as_deref().and_then(ContentHash::parse);
+    let before = set.map(|set| replay::chart_of(journal, set, root, chart.name()));
+    if let Some(Ok(before)) = before
+        && past.chart == Some(before.chart.hash())
+    {
+        return moved(past, &before, bundle, now);
+    }
+    // Where the chart stood when it was stored last may exist in this one too.
     let snapshot: Option<Snapshot> = past.stored().and_then(|saved| saved.restore(chart).ok());
     Ok(match snapshot {
         Some(snapshot) => Standing::Stood(Box::new(Stood {
@@ -112,8 +171,9 @@ impl Run {
         if past.paused {
             self.record(Kind::Resumed, &json!({}));
         }
-        let stood = match standing {
-            Standing::Stood(stood) => stood,
+        let (stood, moved) = match standing {
+            Standing::Stood(stood) => (Some(stood), None),
+            Standing::Moved(moved) => (None, Some(moved)),
             Standing::Anew { why } => {
                 if let Some(message) = why {
                     self.show(RunEvent::Log {
@@ -125,14 +185,16 @@ impl Run {
                 return Ok(None);
             }
         };
-        self.snapshot = stood.snapshot;
         self.effects = Effects::new();
-        self.unhandled = stood.unhandled.is_some();
-        self.trouble = stood.unhandled;
-        self.show(RunEvent::State {
-            event: None,
-            configuration: self.configuration(),
-        });
+        if let Some(stood) = stood {
+            self.snapshot = stood.snapshot;
+            self.unhandled = stood.unhandled.is_some();
+            self.trouble = stood.unhandled;
+            self.show(RunEvent::State {
+                event: None,
+                configuration: self.configuration(),
+            });
+        }
         // Somebody who speaks to a run that was stopped says what is to be done now.
         let goes_on = |doing: &Doing| !(doing.suspended && speaks);
         let doing = past.doing.into_iter().filter(|(_, doing)| goes_on(doing));
@@ -143,13 +205,18 @@ impl Run {
             let state = now
                 .filter(|(own, ..)| **own == *id)
                 .map(|(_, state, _)| state);
-            match state.last() {
-                Some(state) => doing.state = state.into(),
+            match (state.last(), &moved) {
+                // The migration stops what is not wanted any more.
+                (_, Some(_)) => {}
+                (Some(state), None) => doing.state = state.into(),
                 // Its state was left.
-                None => continue,
+                (None, None) => continue,
             }
             self.put_back(&id, doing);
             going.push(id);
+        }
+        if let Some(moved) = moved {
+            self.arrive(*moved);
         }
         Ok(Some(going))
     }

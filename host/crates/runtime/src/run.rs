@@ -324,7 +324,7 @@ impl Run {
             None => None,
         };
         let stood = match &past {
-            Some(past) => resume::stand(&journal.borrow(), past, &bundle)?,
+            Some(past) => resume::stand(&journal.borrow(), past, &bundle, &house.root, now.0)?,
             None => resume::Standing::Anew { why: None },
         };
         point::reach(Point::Resume);

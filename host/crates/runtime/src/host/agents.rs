@@ -70,7 +70,7 @@ pub(super) enum Beginning {
         prompt: Option<String>,
         kin: Kin,
         cause: Option<u64>,
-        work: Option<Told>,
+        work: Option<Box<Told>>,
     },
     /// Again, from its records.
     Again,
@@ -255,10 +255,14 @@ impl Host {
             cancelled,
         );
         let end = end.await;
-        if let Ok(end) = &end {
-            let why = end.cause.as_ref().map(|cause| cause.message.clone());
-            self.is_over_with(&run, end.status, why).await;
-        }
+        let (status, why) = match &end {
+            Ok(end) => (
+                end.status,
+                end.cause.as_ref().map(|cause| cause.message.clone()),
+            ),
+            Err(error) => (Status::Failed, Some(error.to_string())),
+        };
+        self.is_over_with(&run, status, why).await;
         self.leave_all(std::time::Duration::ZERO).await;
         self.finish_instances().await;
         end
@@ -384,7 +388,7 @@ impl Host {
             prompt: None,
             kin: Kin::default(),
             cause: None,
-            work: Some(work),
+            work: Some(Box::new(work)),
         };
         self.begin_run(&letter.to, &agent, false, beginning);
     }
@@ -531,7 +535,7 @@ impl Host {
                 hosted.id = Some(run.clone());
                 hosted.kin = kin;
                 hosted.cause = cause;
-                hosted.work = work.map(|work| Message::Told(Box::new(work)));
+                hosted.work = work.map(Message::Told);
             }
             Beginning::Again => {
                 request.resume = Some(run.to_string());

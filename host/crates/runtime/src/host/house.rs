@@ -141,6 +141,8 @@ impl Host {
         };
         self.redeliver()?;
         if self.0.mode == Mode::Live {
+            let house = self.definitions();
+            self.move_instances(&house);
             self.begin_kept().await;
             self.take_up_all();
             self.offer_again();

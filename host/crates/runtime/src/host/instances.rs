@@ -112,9 +112,13 @@ impl Host {
         });
         let heard = heard.max().unwrap_or(0);
         let house = self.definitions();
+        let journal = self.0.journal.borrow();
         let versions = |version: &Version| {
-            let bundle = house.charts.get(&version.name)?;
-            (bundle.chart.hash() == version.hash).then(|| bundle.clone())
+            let own = house.charts.get(&version.name);
+            let same = own.filter(|bundle| bundle.chart.hash() == version.hash);
+            same.cloned().or_else(|| {
+                crate::replay::chart_with(&journal, &house.root, &version.name, version.hash)
+            })
         };
         let recorded = records.iter().map(|record| Recorded {
             seq: record.seq.0,
@@ -166,8 +170,10 @@ impl Host {
         };
         self.0.instances.borrow_mut().seats.insert(id.clone(), seat);
         let keep = vec![alive::instance(&id, chart)];
-        if !more.is_empty() {
-            self.record(more, Vec::new(), None).await?;
+        let (mut beside, known) = crate::materials::news_of(&self.0.journal.borrow(), &house);
+        beside.extend(more);
+        if !beside.is_empty() || !known.is_empty() {
+            self.record(beside, known, None).await?;
         }
         let written = self.write(&id, &taken, keep).await;
         if let Err(error) = written {

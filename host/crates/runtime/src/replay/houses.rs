@@ -4,7 +4,7 @@ use super::report::ReplayReport;
 use crate::RuntimeError;
 use crate::materials::{RecordedFile, nothing, set_of};
 use crate::record::Kind;
-use definitions::House;
+use definitions::{ChartBundle, House};
 use journal::{Journal, Record, Which};
 use sandbox::PluginInfo;
 use serde::Deserialize;
@@ -115,6 +115,20 @@ impl Houses {
         let loaded = self.load(set, root).map(Arc::new);
         self.loaded.borrow_mut().insert(set, loaded.clone());
         loaded
+    }
+
+    /// The chart `name` with the hash `hash`, out of whichever set has it.
+    pub(super) fn chart_with(
+        &self,
+        root: &Path,
+        name: &str,
+        hash: ContentHash,
+    ) -> Option<Arc<ChartBundle>> {
+        self.sets.keys().find_map(|set| {
+            let house = self.house(*set, root).ok()?;
+            let bundle = house.charts.get(name)?;
+            (bundle.chart.hash() == hash).then(|| bundle.clone())
+        })
     }
 
     fn load(&self, set: ContentHash, root: &Path) -> Result<House, String> {

@@ -18,10 +18,13 @@ pub use report::{Compared, Difference, NotCompared, ReplayReport, Verdict};
 pub use stand::{Activity, Stand, Timer};
 
 use crate::RuntimeError;
+use definitions::ChartBundle;
 use houses::Houses;
 use journal::{Journal, Which};
 use sandbox::Sandbox;
 use std::path::Path;
+use std::sync::Arc;
+use types::ContentHash;
 use world::World;
 
 /// A run that was executed again.
@@ -30,6 +33,29 @@ pub struct Replayed {
     pub report: ReplayReport,
     /// Where the run stood after the last record that was read.
     pub stand: Stand,
+}
+
+/// The chart `name` of the definitions `set`, as it was recorded; in words why it cannot be had.
+pub(crate) fn chart_of(
+    journal: &Journal,
+    set: ContentHash,
+    root: &Path,
+    name: &str,
+) -> Result<Arc<ChartBundle>, String> {
+    let houses = Houses::read(journal).map_err(|error| error.to_string())?;
+    let house = houses.house(set, root)?;
+    let bundle = house.charts.get(name).cloned();
+    bundle.ok_or_else(|| format!("it had no chart `{name}`"))
+}
+
+/// The chart `name` with the hash `hash`, as it was recorded with any of a house's definitions.
+pub(crate) fn chart_with(
+    journal: &Journal,
+    root: &Path,
+    name: &str,
+    hash: ContentHash,
+) -> Option<Arc<ChartBundle>> {
+    Houses::read(journal).ok()?.chart_with(root, name, hash)
 }
 
 /// Execute the run `run` again, as far as the record `until` where that is given.
