@@ -419,6 +419,10 @@ impl Run {
             provider: provider.clone(),
             model: model.clone(),
         });
+        if let Some(past) = &past {
+            // What it was begun as it stays, however often it is taken up again.
+            run.kin = past.kin.clone();
+        }
         let body = json!({
             "agent": { "name": run.agent.name, "version": run.agent.version, "hash": run.agent.hash },
             "chart": { "name": run.bundle.chart.name(), "version": run.bundle.chart.version(), "hash": run.bundle.chart.hash() },
