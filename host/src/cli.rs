@@ -172,6 +172,7 @@ pub struct Check {
 #[derive(Args, Clone)]
 pub struct Run {
     /// The agent's name
+    #[arg(required_unless_present = "resume")]
     pub agent: Option<String>,
     /// What to say to it first
     pub prompt: Option<String>,

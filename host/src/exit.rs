@@ -114,7 +114,7 @@ impl From<JournalError> for Failure {
 
 fn of_journal(error: &JournalError) -> u8 {
     match error {
-        JournalError::NoSuchRun { .. } | JournalError::RunTaken { .. } => NOT_SO,
+        JournalError::NoSuchRun { .. } | JournalError::HouseTaken { .. } => NOT_SO,
         JournalError::AmbiguousRun { .. } => USAGE,
         _ => STORE,
     }

@@ -1,11 +1,11 @@
 //! Opening a house: definitions, sandbox, journal, and the services a run needs.
 
 use crate::cli::DevOption;
-use crate::exit::{DEFINITIONS, Failure, USAGE};
+use crate::exit::{DEFINITIONS, Failure, NOT_SO, USAGE};
 use crate::world::{SystemClock, SystemRng};
 use crate::{asking, print, watch as watcher};
 use definitions::House;
-use journal::{Journal, JournalError, PluginState};
+use journal::{HouseLock, Journal, JournalError, PluginState};
 use runtime::host::{Host, Hosting, Mode};
 use runtime::{Reloads, Services, SharedJournal};
 use sandbox::{Compiler, Sandbox, Settings};
@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tokio::task::LocalSet;
 use types::{Clock, State};
 
 /// Calls in the sandbox at the same time, in one process of the command line.
@@ -88,6 +90,37 @@ pub fn journal(house: &House) -> Result<Journal, Failure> {
     Ok(Journal::open(&house.store)?)
 }
 
+/// How long one waits for another process that has the house: one that runs an agent may be done in a moment.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it is looked whether it is.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Take the house for this process, which is `by`. One that a daemon has is not waited for.
+///
+/// # Errors
+/// When another process has it.
+pub fn take(journal: &Journal, by: &str) -> Result<HouseLock, Failure> {
+    let begun = Instant::now();
+    loop {
+        match journal.take_house(by) {
+            Err(JournalError::HouseTaken { holder, .. })
+                if begun.elapsed() < PATIENCE && !holder.contains(DAEMON) =>
+            {
+                std::thread::sleep(LOOK);
+            }
+            Err(error @ JournalError::HouseTaken { .. }) => {
+                return Err(Failure::new(NOT_SO, error).help(
+                    "where a daemon has it, ask that: `charthouse agents` and `charthouse workflow`",
+                ));
+            }
+            taken => return Ok(taken?),
+        }
+    }
+}
+
+/// What the daemon calls itself to those who are refused.
+const DAEMON: &str = "charthouse serve";
+
 /// The journal of the house in `directory`, for reading; `None` before the first run, when there is nothing to read.
 pub fn journal_to_read(directory: &Path) -> Result<Option<Journal>, Failure> {
     let store = definitions::load_store(directory)
@@ -104,6 +137,11 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
     event_loop().map(|runtime| runtime.block_on(future))
 }
 
+/// The same, where tasks that stay on this thread may be begun.
+pub fn block_on_local<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    event_loop().map(|runtime| LocalSet::new().block_on(&runtime, future))
+}
+
 /// An event loop on this thread.
 pub fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
@@ -116,7 +154,7 @@ pub fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
 pub struct Hosted {
     /// Who is asked.
     pub hosting: Rc<dyn Hosting>,
-    /// What makes it turn round: to be waited for beside whatever asks, within a `LocalSet`. It ends when the host has ended.
+    /// What makes it turn round: to be waited for beside whatever asks, in the `LocalSet` in which it was made. It ends when the host has ended.
     pub turning: Pin<Box<dyn Future<Output = Result<(), Failure>>>>,
     /// The definitions, as they are published.
     pub house: watch::Receiver<Arc<House>>,
@@ -125,17 +163,17 @@ pub struct Hosted {
 }
 
 /// Host `house` in this process: takes it, and goes on with whatever was under way. With `live` schedules, kept agents and reloads are seen to as well; without,
-/// only what is asked is done.
+/// only what is asked is done. Called within a `LocalSet`.
 ///
 /// # Errors
 /// When another process has the house, or its journal cannot be opened.
 pub fn hosting(house: House, live: bool) -> Result<Hosted, Failure> {
     let journal = journal(&house)?;
     let (by, mode) = match live {
-        true => ("charthouse serve", Mode::Live),
+        true => (DAEMON, Mode::Live),
         false => ("charthouse workflow", Mode::Asked),
     };
-    let lock = journal.take_house(by)?;
+    let lock = take(&journal, by)?;
     let reloads: Reloads = match live {
         true => watcher::reloads(&house),
         false => Box::pin(futures_util::stream::pending()),

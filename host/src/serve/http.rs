@@ -23,7 +23,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -43,6 +43,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 const LONGEST_KEY: usize = 200;
 /// Headers by which a request that is sent twice is known.
 const KEYS: [&str; 2] = ["idempotency-key", "x-github-delivery"];
+/// It is said at most this often that requests do not know a secret.
+const COMPLAINTS: Duration = Duration::from_secs(10);
 /// The pause before an address that cannot be listened at is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -75,6 +77,8 @@ struct Desk {
     arrivals: mpsc::Sender<Arrival>,
     log: Log,
     connections: Rc<Cell<usize>>,
+    /// When it was last said that a request was refused.
+    complained: Rc<Cell<Option<Instant>>>,
 }
 
 impl Requests {
@@ -106,6 +110,7 @@ impl Requests {
             arrivals: arrivals.clone(),
             log: log.clone(),
             connections: Rc::default(),
+            complained: Rc::default(),
         };
         self.task = at.map(|at| tokio::task::spawn_local(listen(at, desk)));
     }
@@ -208,6 +213,16 @@ impl Desk {
         }
     }
 
+    /// Say that a request did not know the secret, but not as often as somebody may try.
+    fn complain(&self, trigger: &str) {
+        let last = self.complained.get();
+        if last.is_none_or(|last| last.elapsed() >= COMPLAINTS) {
+            self.complained.set(Some(Instant::now()));
+            self.log
+                .trouble(trigger, "requests are refused that do not know its secret");
+        }
+    }
+
     async fn started(
         &self,
         trigger: Arc<str>,
@@ -233,15 +248,16 @@ impl Desk {
         };
         let body = read(body).await?;
         if secret.is_some_and(|secret| !secret.is_known(headers, &body)) {
-            self.log.trouble(
-                &trigger,
-                "a request was refused that does not know its secret",
-            );
+            self.complain(&trigger);
             return Err(refuse(
                 StatusCode::UNAUTHORIZED,
                 "the secret is missing or wrong",
             ));
         }
+        let said = value(&body).ok_or_else(|| {
+            let text = "a body is JSON or text in UTF-8";
+            refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, text)
+        })?;
         let came = Came {
             key: key(headers).ok_or_else(|| {
                 let text = format!("a key is plain text of at most {LONGEST_KEY} characters");
@@ -252,7 +268,7 @@ impl Desk {
                 "method": head.method.as_str(),
                 "path": head.uri.path(),
                 "query": query(head.uri.query().unwrap_or_default()),
-                "body": value(&body)?,
+                "body": said,
             }),
             insist: false,
         };
@@ -295,18 +311,14 @@ async fn read(body: Incoming) -> Result<Bytes, Answer> {
     }
 }
 
-/// What a body says: JSON where it is JSON, else the text.
-fn value(body: &Bytes) -> Result<Value, Answer> {
+/// What a body says: JSON where it is JSON, else the text; `None` where it is neither.
+fn value(body: &Bytes) -> Option<Value> {
     if body.is_empty() {
-        return Ok(Value::Null);
+        return Some(Value::Null);
     }
-    let text = std::str::from_utf8(body).map_err(|_| {
-        refuse(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "a body is JSON or text in UTF-8",
-        )
-    })?;
-    Ok(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())))
+    let text = std::str::from_utf8(body).ok()?;
+    let json = serde_json::from_str(text);
+    Some(json.unwrap_or_else(|_| Value::String(text.to_owned())))
 }
 
 /// The parts of a query, each as text; of those with the same name the last.

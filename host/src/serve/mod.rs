@@ -40,7 +40,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::task::LocalSet;
 use tokio::time::{Instant, interval_at, timeout};
 use types::Clock;
 use watchman::Watchman;
@@ -76,19 +75,12 @@ pub enum Ended {
 }
 
 impl Daemon {
-    /// Serve until asked to end, on this thread. `host` is what makes the host turn round: it ends when the host has ended, which without having been asked is a
-    /// failure.
+    /// Serve until asked to end, on this thread and within a `LocalSet`. `host` is what makes the host turn round: it ends when the host has ended, which without
+    /// having been asked is a failure.
     ///
     /// # Errors
     /// Whatever ended the host.
     pub async fn serve(
-        self,
-        host: impl Future<Output = Result<(), Failure>>,
-    ) -> Result<Ended, Failure> {
-        LocalSet::new().run_until(self.within(host)).await
-    }
-
-    async fn within(
         mut self,
         host: impl Future<Output = Result<(), Failure>>,
     ) -> Result<Ended, Failure> {

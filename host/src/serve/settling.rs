@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+/// Times of files are coarser than the clock: a file that comes now may bear a time that has just passed. Rather one too many than one too few.
+const GRAIN_MS: i64 = 20;
+
 /// What tells a file from what stood under its name before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version {
@@ -86,7 +89,7 @@ impl Settling {
     fn is_known(&mut self, file: &Found) -> bool {
         match self.known.get(&file.name) {
             Some(known) => *known == file.version.to_string(),
-            None if file.changed <= self.since => {
+            None if file.changed.saturating_add(GRAIN_MS) <= self.since => {
                 let version = file.version.to_string();
                 self.known.insert(file.name.clone(), version);
                 true

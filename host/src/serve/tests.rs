@@ -1,7 +1,7 @@
 //! The daemon in front of a host that only keeps its books: over real sockets, folders and requests.
 
 use super::*;
-use crate::open::block_on;
+use crate::open::block_on_local as block_on;
 use crate::world::SystemClock;
 use runtime::host::{Answered, FireHow, Firings, Refused, RefusedCode, Watchers, Watching};
 use serde_json::Value;

@@ -6,9 +6,12 @@ use crate::exit::{Failure, NOT_SO, USAGE};
 use crate::open::{self, Hosted};
 use crate::print;
 use runtime::host::Command;
+use runtime::rfc3339;
 use serde_json::Value;
 use std::path::Path;
+use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
+use types::Timestamp;
 
 /// Whoever hosts the house.
 pub enum Host {
@@ -21,8 +24,8 @@ pub enum Host {
 /// A host in this process.
 pub struct Here {
     hosted: Hosted,
-    runtime: tokio::runtime::Runtime,
     local: LocalSet,
+    runtime: Runtime,
 }
 
 impl Host {
@@ -48,14 +51,12 @@ impl Host {
         }
         let house = open::house_with(directory, DevOption { dev: false })?;
         let runtime = open::event_loop()?;
-        let hosted = {
-            let _entered = runtime.enter();
-            open::hosting(house, false)?
-        };
+        let local = LocalSet::new();
+        let hosted = local.block_on(&runtime, async { open::hosting(house, false) })?;
         Ok(Host::Here(Box::new(Here {
             hosted,
+            local,
             runtime,
-            local: LocalSet::new(),
         })))
     }
 
@@ -163,7 +164,7 @@ pub fn table(items: &Value, keys: &[&str], none: &str) -> String {
         .as_array()
         .into_iter()
         .flatten()
-        .map(|item| keys.iter().map(|key| cell(&item[*key])).collect())
+        .map(|item| keys.iter().map(|key| of_key(key, &item[*key])).collect())
         .collect();
     if rows.is_empty() {
         return format!("{none}\n");
@@ -185,6 +186,14 @@ pub fn table(items: &Value, keys: &[&str], none: &str) -> String {
         text.push('\n');
     }
     text
+}
+
+/// A value on one line; a time as people write it.
+fn of_key(key: &str, value: &Value) -> String {
+    match value.as_i64() {
+        Some(time) if key.ends_with("due") => rfc3339(Timestamp(time)),
+        _ => cell(value),
+    }
 }
 
 /// A value on one line.

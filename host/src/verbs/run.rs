@@ -22,7 +22,7 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
     let house = open::house_with(&options.house.house, options.pins)?;
     let journal = open::journal(&house)?;
     let (agent, resume) = which(&journal, options)?;
-    let _house = journal.take_house(&format!("charthouse run {agent}"))?;
+    let _house = open::take(&journal, &format!("charthouse run {agent}"))?;
     let asking = Asking {
         agent: agent.clone(),
         provider: options.provider.clone(),

@@ -20,7 +20,7 @@ pub fn run(options: &Serve) -> Result<u8, Failure> {
         );
         Failure::new(STORE, text)
     })?;
-    let ended = open::block_on(async {
+    let ended = open::block_on_local(async {
         // Before anything is begun: a signal on the way would end the program and leave things half done.
         let signals = Interrupts::listen()?;
         let hosted = open::hosting(house, true)?;

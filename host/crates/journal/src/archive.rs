@@ -5,6 +5,7 @@
 
 use crate::compact::body_hash_of;
 use crate::error::JournalError;
+use crate::house::may_live;
 use crate::record::{Record, unsigned};
 use crate::verify::ArchiveVerification;
 use rusqlite::Connection;
@@ -18,6 +19,10 @@ use types::ContentHash;
 /// How the names of archives begin and end.
 const BEGINNING: &str = "bodies-";
 const ENDING: &str = ".jsonl";
+
+/// How the names of those begin and end that are being written; between stands who does it.
+const PART_BEGINNING: &str = ".bodies-";
+const PART_ENDING: &str = ".part";
 
 /// One body.
 #[derive(Debug, Serialize, Deserialize)]
@@ -56,9 +61,13 @@ pub struct Archive {
 impl Archive {
     /// Begin one in `folder`, which is made where there is none.
     pub fn begin(folder: &Path) -> Result<Self, JournalError> {
-        let path = folder.join(format!(".bodies-{}.part", std::process::id()));
+        let path = folder.join(format!(
+            "{PART_BEGINNING}{}{PART_ENDING}",
+            std::process::id()
+        ));
         let open = || {
             std::fs::create_dir_all(folder)?;
+            remove_parts_of_the_dead(folder)?;
             let mut options = File::options();
             options.write(true).create(true).truncate(true);
             #[cfg(unix)]
@@ -100,13 +109,15 @@ impl Archive {
             let file = file.into_inner().map_err(|error| error.into_error())?;
             file.sync_all()?;
             std::fs::rename(&self.path, &to)?;
-            // The name has to be on the disk too.
-            match to.parent() {
-                Some(folder) => File::open(folder)?.sync_all(),
-                None => Ok(()),
+            // The name has to be on the disk too, and that of the folder, which may be new.
+            let folder = std::path::absolute(to.parent().unwrap_or(Path::new(".")))?;
+            for folder in folder.ancestors().take(2) {
+                File::open(folder)?.sync_all()?;
             }
+            Ok(())
         };
-        if let Err(why) = put() {
+        let done: std::io::Result<()> = put();
+        if let Err(why) = done {
             let _ = std::fs::remove_file(&self.path);
             return Err(failed(&self.path, &why));
         }
@@ -122,6 +133,22 @@ impl Drop for Archive {
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+/// What a process that was killed had begun is of no use to anybody.
+fn remove_parts_of_the_dead(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let pid = name
+            .strip_prefix(PART_BEGINNING)
+            .and_then(|rest| rest.strip_suffix(PART_ENDING))
+            .and_then(|pid| pid.parse().ok());
+        if pid.is_some_and(|pid| !may_live(pid)) {
+            std::fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Compare the bodies in `place`, a file or a folder of them, with what the chain says of each.

@@ -10,6 +10,7 @@ use crate::error::JournalError;
 use crate::record::{HOUSE_RUN, NewRecord, Record, RecordId, Which, signed, unsigned};
 use crate::sqlite::{SqliteStore, append_within, begin, stored};
 use crate::store::{Scan, Store, Stored};
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -37,6 +38,9 @@ pub struct Compaction<'a> {
     pub at_least: u64,
     /// The folder that gets the bodies, made where there is none; without one they are gone for good.
     pub archive: Option<&'a Path>,
+    /// Whether the whole file is written anew afterwards. That gives all the room back, also where bodies were taken from between others that stay; it needs as
+    /// much room again while it lasts, and nobody can append meanwhile. Without it, whole pages that have become empty are given back.
+    pub anew: bool,
     /// When it is done: the time of the record that tells of it.
     pub now: Timestamp,
 }
@@ -157,7 +161,9 @@ pub(crate) fn compact(
         rest = rest.get(taken..).unwrap_or_default();
     }
     if done.records > 0 {
-        done.not_freed = give_back(store).err().map(|error| error.to_string());
+        done.not_freed = give_back(store, what.anew)
+            .err()
+            .map(|error| error.to_string());
         done.freed = before.saturating_sub(store.run(pages)?);
     }
     Ok(done)
@@ -333,20 +339,10 @@ fn commit(
         why: why.to_string(),
     })?;
     let transaction = begin(&mut store.connection).map_err(error)?;
-    {
-        let mut update = transaction
-            .prepare_cached(
-                "UPDATE record SET body = '', compacted = ?2 WHERE seq = ?1 AND compacted IS NULL",
-            )
-            .map_err(error)?;
-        for Chosen { seq, hash, .. } in batch {
-            let changed = update
-                .execute(params![signed(*seq), hash.as_bytes()])
-                .map_err(error)?;
-            if changed != 1 {
-                // Another process compacts the same: it has what is to be done in hand. Nothing of this batch was changed.
-                return Err(JournalError::Locked { path });
-            }
+    for chosen in batch {
+        if !replace(&transaction, chosen).map_err(error)? {
+            // Another process compacts the same: it has what is to be done in hand. Nothing of this batch was changed.
+            return Err(JournalError::Locked { path });
         }
     }
     let record = NewRecord {
@@ -363,6 +359,38 @@ fn commit(
     Ok(())
 }
 
+/// Put the record without its body in the place of the record: whether it was there. It is removed and written anew, because SQLite merges pages that have
+/// become empty when rows are removed and not when they are changed, and pages are what can be given back.
+fn replace(connection: &Connection, Chosen { seq, hash, .. }: &Chosen) -> rusqlite::Result<bool> {
+    let columns = "run, time, kind, hash, nth";
+    let kept: Option<[Value; 5]> = connection
+        .prepare_cached(&format!(
+            "SELECT {columns} FROM record WHERE seq = ?1 AND compacted IS NULL"
+        ))?
+        .query_row([signed(*seq)], |row| {
+            Ok([
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+            ])
+        })
+        .optional()?;
+    let Some([run, time, kind, link, nth]) = kept else {
+        return Ok(false);
+    };
+    connection
+        .prepare_cached("DELETE FROM record WHERE seq = ?1")?
+        .execute([signed(*seq)])?;
+    connection
+        .prepare_cached(&format!(
+            "INSERT INTO record ({columns}, seq, body, compacted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, '', ?7)"
+        ))?
+        .execute(params![run, time, kind, link, nth, signed(*seq), hash.as_bytes()])?;
+    Ok(true)
+}
+
 fn pages(connection: &Connection) -> rusqlite::Result<u64> {
     let number = |pragma| {
         connection
@@ -373,10 +401,10 @@ fn pages(connection: &Connection) -> rusqlite::Result<u64> {
 }
 
 /// Give unused pages back to the disk. A store that an older version made has to be written anew for that, once.
-fn give_back(store: &SqliteStore) -> Result<(), JournalError> {
+fn give_back(store: &SqliteStore, anew: bool) -> Result<(), JournalError> {
     store.run(|connection| {
         let mode: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
-        if mode == 2 {
+        if mode == 2 && !anew {
             // Each row that this gives is a page given back.
             let mut statement = connection.prepare("PRAGMA incremental_vacuum")?;
             let mut rows = statement.query([])?;

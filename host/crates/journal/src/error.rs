@@ -40,8 +40,8 @@ pub enum JournalError {
         known: i64,
     },
     /// The end of the records is gone: more had been recorded than are there now.
-    #[error("the journal {} has lost its end: record {} had been written, and there are {found} records now. Put the missing {} back beside it, or restore a copy; to go on without what is lost (its effects may have been done), delete {}",
-        path.display(), recorded, wal(path), witness.display())]
+    #[error("the journal {} has lost its end: record {} had been written, and there are {found} records now. Put back what is missing ({} and {} belong together), or restore a copy; to go on without what is lost (its effects may have been done), delete {}",
+        path.display(), recorded, path.display(), wal(path), witness.display())]
     Shorter {
         /// The file.
         path: PathBuf,
@@ -155,12 +155,6 @@ pub enum JournalError {
         /// The latest runs, the latest first.
         recent: Vec<String>,
     },
-    /// Another process has the run.
-    #[error("the run `{run}` is under way in another process: end that first")]
-    RunTaken {
-        /// The run.
-        run: String,
-    },
     /// More than one run begins so.
     #[error("`{wanted}` is the beginning of several runs: {}; write more of the id", candidates.join(", "))]
     AmbiguousRun {
@@ -236,8 +230,14 @@ impl JournalError {
 
     /// What `source`, which ended a commit at `path`, means to a person: a disk that fails there may have kept what it was given.
     pub(crate) fn of_commit(path: &Path, source: rusqlite::Error) -> Self {
+        // What could not even be handed to the system lacks the mark of a commit and is as if it never was; what could not be synchronised may be there.
+        let is_unwritten = source
+            .sqlite_error()
+            .is_some_and(|failure| failure.extended_code == rusqlite::ffi::SQLITE_IOERR_WRITE);
         match Self::of(path, source) {
-            JournalError::Device { path, why } => JournalError::Uncertain { path, why },
+            JournalError::Device { path, why } if !is_unwritten => {
+                JournalError::Uncertain { path, why }
+            }
             other => other,
         }
     }

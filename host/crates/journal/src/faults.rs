@@ -322,3 +322,6 @@ impl Store for FaultyStore {
         self.inner.memories()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,10 +130,14 @@ fn open(path: &Path) -> std::io::Result<File> {
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).or_else(|error| {
+    let file = options.open(path).or_else(|error| {
         // One that may only be read can be locked as well; it just cannot say by whom.
         File::open(path).map_err(|_| error)
-    })
+    })?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(std::io::Error::other("it is no file")),
+    }
 }
 
 /// The refusal, in the words of the one who has it as far as they are known.
@@ -258,7 +262,7 @@ fn process(pid: u32) -> Option<Process> {
 }
 
 /// Whether there may be a process `pid`: what a killed one wrote stays until the next has written.
-fn may_live(pid: u32) -> bool {
+pub(crate) fn may_live(pid: u32) -> bool {
     process(pid).is_some() || !Path::new("/proc/self/stat").exists()
 }
 

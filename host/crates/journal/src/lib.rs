@@ -11,7 +11,7 @@
 //! | room | what it knows |
 //! |---|---|
 //! | `record` | the nouns |
-//! | [`journal`](self) | append, read, find runs, over any store |
+//! | [`journal`](self), `reading` | append, find runs, verify; read, over any store |
 //! | `store` | what a store has to do |
 //! | `sqlite` | the store that there is |
 //! | `chain` | what a record's hash covers |
@@ -21,7 +21,6 @@
 //! | `schema`, `tables` | versions, tables, how a connection is set up |
 //! | `state` | the plugins' key-value store |
 //! | `memories` | the index of what agents remember |
-//! | `house`, `lock` | one process at a time for a house; for a run |
 //! | `error`, `calendar` | what can go wrong, and what to do about it |
 //! | `faults` | a store that fails, for tests |
 
@@ -34,8 +33,8 @@ mod error;
 pub mod faults;
 mod house;
 mod journal;
-mod lock;
 mod memories;
+mod reading;
 mod record;
 mod schema;
 mod sqlite;
@@ -49,7 +48,6 @@ pub use compact::{Bulk, Compacted, Compaction};
 pub use error::JournalError;
 pub use house::HouseLock;
 pub use journal::Journal;
-pub use lock::RunLock;
 pub use memories::{MemoryIndex, MemoryRow, MemoryScope, MemoryWriter, Posting};
 pub use record::{HOUSE_RUN, NewRecord, Record, RecordId, RunSummary, Which};
 pub use sqlite::SqliteStore;

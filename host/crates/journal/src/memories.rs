@@ -375,5 +375,6 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<MemoryRow> {
     })
 }
 
+mod reached;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@
 
 use crate::JournalError;
 use crate::tables::{self, VERSION};
+use crate::witness;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -34,6 +35,7 @@ pub enum Durability {
 
 /// Open the store at `path` for writing, and make it where there is none.
 pub fn open(path: &Path, durability: Durability) -> Result<Connection, JournalError> {
+    witness::refuse_where_all_is_gone(path)?;
     make_private_file(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let error = |source| JournalError::of(path, source);
@@ -64,6 +66,7 @@ pub fn open(path: &Path, durability: Durability) -> Result<Connection, JournalEr
 
 /// Open the store at `path` for reading; it must be there. One of an older version is read as it is.
 pub fn open_read_only(path: &Path) -> Result<Connection, JournalError> {
+    witness::refuse_where_all_is_gone(path)?;
     if !path.exists() {
         return Err(JournalError::Missing {
             path: path.to_owned(),

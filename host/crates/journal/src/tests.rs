@@ -221,6 +221,22 @@ fn every_kind_of_tampering_is_found_at_its_place() {
             10,
         ),
         (
+            "another count",
+            "UPDATE record SET nth = nth + 1 WHERE seq = 9",
+            9,
+        ),
+        ("no count", "UPDATE record SET nth = NULL WHERE seq = 3", 3),
+        (
+            "a body that was taken out by hand",
+            "UPDATE record SET body = '', compacted = zeroblob(32) WHERE seq = 7",
+            7,
+        ),
+        (
+            "another beginning of link 2",
+            "UPDATE head SET link_2_from = 4",
+            1,
+        ),
+        (
             "a head that is behind",
             "UPDATE head SET seq = 8, hash = (SELECT hash FROM record WHERE seq = 8)",
             9,

@@ -51,6 +51,8 @@ pub struct Walk {
     compacted: u64,
     /// How many records each run has had.
     counts: HashMap<String, u64>,
+    /// Whether the store counts, so that a record of link 2 without a count was altered.
+    is_counted: bool,
     /// What the witness says, until it was compared.
     witness: Option<Testimony>,
     witness_is_wrong: Option<u64>,
@@ -68,6 +70,7 @@ impl Walk {
             claims,
             compacted: 0,
             counts: HashMap::new(),
+            is_counted: false,
             witness: None,
             witness_is_wrong: None,
             ended_badly: false,
@@ -77,6 +80,12 @@ impl Walk {
     /// Compare with what a witness says too.
     pub fn with_witness(mut self, witness: Option<Testimony>) -> Self {
         self.witness = witness.filter(|said| said.seq > 0);
+        self
+    }
+
+    /// Expect every record of link 2 to say which of its run it is.
+    pub fn with_counts(mut self, is_counted: bool) -> Self {
+        self.is_counted = is_counted;
         self
     }
 
@@ -129,7 +138,10 @@ impl Walk {
             None => drop(self.counts.insert(record.run.clone(), 1)),
         }
         // The chain does not cover the count; a store that does not count has none.
-        stored.nth.is_none() || stored.nth == Some(self.count(&record.run))
+        match stored.nth {
+            Some(nth) => nth == self.count(&record.run),
+            None => !self.is_counted || record.seq.0 < link_2_from,
+        }
     }
 
     /// Reading broke off with an error: what could not be read is as bad as what was altered.

@@ -80,13 +80,14 @@ pub fn read(store: &Path) -> Option<Testimony> {
     (text(testimony) == said).then_some(testimony)
 }
 
-/// Whether what is found at `store` bears out what its witness says: `last` is the number of its last record, `hash_of` the hash of any.
+/// Whether what is found at `store` bears out what its witness `said`, which was asked before: `last` is the number of its last record, `hash_of` the hash of any.
 pub fn confront(
     store: &Path,
+    said: Option<Testimony>,
     last: u64,
     hash_of: impl FnOnce(u64) -> Result<Option<ContentHash>, JournalError>,
 ) -> Result<(), JournalError> {
-    let Some(said) = read(store) else {
+    let Some(said) = said else {
         return Ok(());
     };
     let (path, witness) = (store.to_owned(), place(store));
@@ -106,6 +107,18 @@ pub fn confront(
         seq: said.seq,
         witness,
     })
+}
+
+/// Refuse to begin anew where a store has been, before anything is touched: what is written ahead of an empty file would be thrown away.
+pub fn refuse_where_all_is_gone(store: &Path) -> Result<(), JournalError> {
+    let is_empty = std::fs::metadata(store).map_or_else(
+        |error| error.kind() == std::io::ErrorKind::NotFound,
+        |about| about.is_file() && about.len() == 0,
+    );
+    match is_empty {
+        true => confront(store, read(store), 0, |_| Ok(None)),
+        false => Ok(()),
+    }
 }
 
 fn text(Testimony { seq, hash }: Testimony) -> String {
@@ -156,12 +169,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("journal.db");
         let there = |byte| move |_| Ok(Some(ContentHash::from_bytes([byte; 32])));
-        assert!(confront(&store, 0, there(0)).is_ok());
+        assert!(confront(&store, read(&store), 0, there(0)).is_ok());
         Witness::open(&store).say(5, &said(5, 1).hash);
-        assert!(confront(&store, 5, there(1)).is_ok());
-        assert!(confront(&store, 9, there(1)).is_ok());
+        assert!(confront(&store, read(&store), 5, there(1)).is_ok());
+        assert!(confront(&store, read(&store), 9, there(1)).is_ok());
         assert!(matches!(
-            confront(&store, 4, there(1)),
+            confront(&store, read(&store), 4, there(1)),
             Err(JournalError::Shorter {
                 found: 4,
                 recorded: 5,
@@ -169,7 +182,7 @@ mod tests {
             })
         ));
         assert!(matches!(
-            confront(&store, 9, there(2)),
+            confront(&store, read(&store), 9, there(2)),
             Err(JournalError::Replaced { seq: 5, .. })
         ));
     }

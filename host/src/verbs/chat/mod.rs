@@ -43,7 +43,7 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
         Some(run) => Some(run_of(&journal, &options.agent, run)?),
         None => None,
     };
-    let _house = journal.take_house(&format!("charthouse chat {}", options.agent))?;
+    let _house = open::take(&journal, &format!("charthouse chat {}", options.agent))?;
     let reloads = watch::reloads(&house);
     let services = open::services(house);
     let store = services.house.store.clone();

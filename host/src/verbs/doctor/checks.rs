@@ -84,7 +84,7 @@ fn records(store: &Path) -> Vec<Check> {
         }
     };
     let size = fs::metadata(store).map_or(0, |data| data.len());
-    if !fs::OpenOptions::new().append(true).open(store).is_ok() {
+    if fs::OpenOptions::new().append(true).open(store).is_err() {
         let help = "it belongs to somebody else, or the disk is read-only: see `ls -l` and `mount`";
         checks.push(Check::bad("journal", "it cannot be written to", help));
     } else if size > QUICK {

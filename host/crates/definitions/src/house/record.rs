@@ -12,8 +12,8 @@ use types::ProviderKind;
 
 /// Folders that the host reads whole: what is written there would be read as a definition, a component or a scenario.
 const READ: [&str; 5] = ["agents", "charts", "policies", "plugins", "scenarios"];
-/// What SQLite puts beside a store.
-const BESIDE_STORE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+/// What SQLite and the journal put beside a store.
+const BESIDE_STORE: [&str; 6] = ["", "-wal", "-shm", "-journal", "-head", "-host"];
 
 /// The path under `record`: inside the house, and not among what the host reads.
 pub(super) fn path(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<PathBuf> {

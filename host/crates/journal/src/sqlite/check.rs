@@ -13,6 +13,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::ops::ControlFlow;
 use std::path::Path;
 
+/// The page cache while indexes are compared with records, in KiB.
+const CHECK_CACHE_KIB: i64 = 32 << 10;
+
 pub fn verify(store: &SqliteStore, archive: Option<&Path>) -> Result<Verification, JournalError> {
     let error = |source| JournalError::of(&store.path, source);
     // The witness first: what it tells of was committed before the snapshot begins.
@@ -20,7 +23,9 @@ pub fn verify(store: &SqliteStore, archive: Option<&Path>) -> Result<Verificatio
     let snapshot = store.connection.unchecked_transaction().map_err(error)?;
     let current = store.is_current().map_err(error)?;
     let head = read::head(&snapshot, current).unwrap_or_else(|_| guess_head(&snapshot, current));
-    let mut walk = Walk::new(head, claims(&snapshot, current)).with_witness(witness);
+    let mut walk = Walk::new(head, claims(&snapshot, current))
+        .with_witness(witness)
+        .with_counts(current);
     let scan = Scan::all(Which::All);
     // Reading that fails ends the good beginning, as a row that was altered does.
     let outcome = read::read(&snapshot, current, scan, &mut |stored| walk.step(&stored));
@@ -122,11 +127,22 @@ fn damage_beside(
     connection: &Connection,
     wrong_count: Option<u64>,
 ) -> Result<Option<u64>, JournalError> {
+    let error = |source| JournalError::of(&store.path, source);
+    // It looks up every record in every index, which with the small cache would read most pages many times.
+    let size: i64 = connection
+        .pragma_query_value(None, "cache_size", |row| row.get(0))
+        .map_err(error)?;
+    connection
+        .pragma_update(None, "cache_size", -CHECK_CACHE_KIB)
+        .map_err(error)?;
     let told = connection
         .query_row("PRAGMA integrity_check(1)", [], |row| {
             row.get::<_, String>(0)
         })
         .unwrap_or_else(|error| error.to_string());
+    connection
+        .pragma_update(None, "cache_size", size)
+        .map_err(error)?;
     if told == "ok" {
         return Ok(wrong_count);
     }

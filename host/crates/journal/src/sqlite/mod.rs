@@ -17,7 +17,7 @@ use crate::error::JournalError;
 use crate::memories::{MemoryIndex, MemoryWriter};
 use crate::record::{NewRecord, Record, RecordId, RunSummary, Which, signed};
 use crate::schema::{self, Durability};
-use crate::store::{Head, Scan, Store, Stored, Visit, before};
+use crate::store::{Head, Scan, Store, Stored, Visit};
 use crate::tables::WITH_LINK_2;
 use crate::verify::Verification;
 use crate::witness::{self, Witness};
@@ -70,9 +70,30 @@ impl SqliteStore {
 
     /// Refuse to go on behind an end that is not the one that was written: what is lost may have been done.
     fn check_end(&self) -> Result<(), JournalError> {
+        // The witness before the snapshot: what it tells of was committed by then, and others go on appending.
+        let said = witness::read(&self.path);
+        let snapshot = self
+            .connection
+            .unchecked_transaction()
+            .map_err(|source| JournalError::of(&self.path, source))?;
         let head = self.head()?;
+        if !self.is_end(&head)? {
+            return Err(JournalError::Corrupt {
+                path: self.path.clone(),
+                what: format!(
+                    "its last record is not record {} as it was written",
+                    head.seq
+                ),
+            });
+        }
         let hash_of = |seq| Ok(self.record(RecordId(seq))?.map(|record| record.hash));
-        witness::confront(&self.path, head.seq, hash_of)?;
+        witness::confront(&self.path, said, head.seq, hash_of)?;
+        drop(snapshot);
+        Ok(())
+    }
+
+    /// Whether the last record is the one that `head` names, as it was written.
+    fn is_end(&self, head: &Head) -> Result<bool, JournalError> {
         let mut last = None;
         let newest = Scan {
             newest_first: true,
@@ -83,26 +104,14 @@ impl SqliteStore {
             last = Some(stored);
             ControlFlow::Break(())
         })?;
-        let is_whole = match &last {
-            None => head.seq == 0,
-            Some(Stored {
-                record, previous, ..
-            }) => {
-                (record.seq.0, record.hash) == (head.seq, head.hash)
-                    && before(record.seq.0, *previous)
-                        .is_some_and(|previous| chain::holds(record, &previous, head.link_2_from))
-            }
+        let Some(Stored {
+            record, previous, ..
+        }) = last
+        else {
+            return Ok(head.seq == 0);
         };
-        match is_whole {
-            true => Ok(()),
-            false => Err(JournalError::Corrupt {
-                path: self.path.clone(),
-                what: format!(
-                    "its last record is not record {} as it was written",
-                    head.seq
-                ),
-            }),
-        }
+        Ok((record.seq.0, record.hash) == (head.seq, head.hash)
+            && previous.is_some_and(|previous| chain::holds(&record, &previous, head.link_2_from)))
     }
 
     /// Whether the tables are this version's.
@@ -255,3 +264,6 @@ impl Store for SqliteStore {
 pub(crate) fn all_runs(connection: &Connection) -> rusqlite::Result<Vec<RunSummary>> {
     runs::all(connection, true)
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ const EACH_RUN: &str = "
         SELECT (SELECT min(run) FROM record WHERE run > each.run) FROM each WHERE each.run IS NOT NULL
     )";
 
-pub const ALL: &str = "
+const ALL: &str = "
     SELECT each.run, first.time, last.time, coalesce(last.nth, (SELECT records FROM earlier WHERE earlier.run = each.run), 0)
     FROM each
     JOIN record AS first ON first.seq = (SELECT min(seq) FROM record WHERE run = each.run)
@@ -50,6 +50,11 @@ pub fn all(connection: &Connection, current: bool) -> rusqlite::Result<Vec<RunSu
     runs.collect()
 }
 
+/// The query of the run with the newest record; its parameter is the run that is none.
+pub fn latest_query() -> String {
+    format!("{EACH_RUN}{LATEST}")
+}
+
 pub fn latest(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let mut newest = connection.prepare_cached("SELECT run FROM record ORDER BY seq DESC")?;
     let mut rows = newest.query([])?;
@@ -62,7 +67,7 @@ pub fn latest(connection: &Connection) -> rusqlite::Result<Option<String>> {
         }
     }
     connection
-        .prepare_cached(&format!("{EACH_RUN}{LATEST}"))?
+        .prepare_cached(&latest_query())?
         .query_row([HOUSE_RUN], |row| row.get(0))
         .optional()
 }
