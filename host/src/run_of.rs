@@ -34,29 +34,48 @@ pub fn run_of(journal: &Journal, agent: &str, wanted: &str) -> Result<String, Fa
     }
 }
 
-/// The run to go on with where none is named: the one that wrote last among those that have not come to their end, else the one that wrote last.
+/// The run to go on with where none is named: the one that wrote last among those that have not come to their end, else the one that wrote last. One that
+/// another run began goes on with that one.
 pub fn unfinished(journal: &Journal) -> Result<String, Failure> {
-    let agents = agents(journal)?;
+    let mut parents: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let mut begun: BTreeMap<String, u64> = BTreeMap::new();
+    for record in journal.of_kind("started")? {
+        let body: serde_json::Value = serde_json::from_str(&record.body).unwrap_or_default();
+        if body["agent"]["name"].is_string() {
+            let parent = body["kin"]["parent"].as_str().map(str::to_owned);
+            parents.insert(record.run.clone(), parent);
+            begun.insert(record.run, record.seq.0);
+        }
+    }
     let mut ended: BTreeMap<String, u64> = BTreeMap::new();
     for record in journal.of_kind("ended")? {
         let body: serde_json::Value = serde_json::from_str(&record.body).unwrap_or_default();
-        match body["status"].as_str() {
-            Some("done") => ended.insert(record.run, record.seq.0),
-            _ => None,
-        };
+        if body["status"] == "done" {
+            ended.insert(record.run, record.seq.0);
+        }
     }
+    // Whoever ended and was begun again has not come to its end.
+    let is_open = |run: &str| ended.get(run) < begun.get(run);
     let mut runs = journal.runs()?;
-    runs.retain(|run| agents.contains_key(&run.run));
+    runs.retain(|run| begun.contains_key(&run.run));
     runs.sort_by_key(|run| run.last);
-    let open = runs.iter().rfind(|run| !ended.contains_key(&run.run));
-    match open.or(runs.last()) {
-        Some(run) => Ok(run.run.clone()),
-        None => Err(Failure::new(
+    let open = runs.iter().rfind(|run| is_open(&run.run));
+    let Some(last) = open.or(runs.last()) else {
+        return Err(Failure::new(
             NOT_SO,
             "there is no run to go on with yet: no agent has run in this house",
         )
-        .help("begin one: charthouse run AGENT")),
+        .help("begin one: charthouse run AGENT"));
+    };
+    let mut run = &last.run;
+    // A journal that somebody has edited may go round in a circle.
+    for _ in 0..parents.len() {
+        match parents.get(run) {
+            Some(Some(parent)) if is_open(parent) => run = parent,
+            _ => break,
+        }
     }
+    Ok(run.clone())
 }
 
 /// The agent whose run `run` is.

@@ -56,19 +56,6 @@ impl Binding {
         Some((bundle, states.collect()))
     }
 
-    /// The workflow does not take what was handed in: it may be handed in otherwise.
-    pub(crate) fn hand_in_refused(&mut self, told: &Told) {
-        self.handed_in = false;
-        if self.snapshot.accepts(&self.bundle.chart, REFUSED) {
-            self.happen(REFUSED, Value::from(&told.data), None);
-            return;
-        }
-        let why = told.data["why"].as_str().unwrap_or("it does not say why");
-        self.told(&format!(
-            "[The workflow does not take what you handed in: {why}]"
-        ));
-    }
-
     /// The tool by which the model hands in, while there is something to hand in.
     pub(crate) fn hand_in(&self, open: bool, estimator: &dyn Estimator) -> Option<ToolOffer> {
         let bound = Some(self).filter(|bound| bound.works)?;
@@ -95,6 +82,19 @@ impl Binding {
 }
 
 impl Run {
+    /// The workflow does not take what was handed in: it may be handed in otherwise.
+    pub(crate) fn hand_in_refused(&mut self, told: &Told) {
+        self.handed_in = false;
+        if self.snapshot.accepts(&self.bundle.chart, REFUSED) {
+            self.happen(REFUSED, Value::from(&told.data), None);
+            return;
+        }
+        let why = told.data["why"].as_str().unwrap_or("it does not say why");
+        self.told(&format!(
+            "[The workflow does not take what you handed in: {why}]"
+        ));
+    }
+
     /// What the agent is bound to.
     pub(crate) fn work(&self) -> Option<&Binding> {
         self.bound.as_ref()

@@ -67,3 +67,23 @@ pub(crate) fn reach(point: Point) {
 /// Nothing, in a build for use.
 #[cfg(not(debug_assertions))]
 pub(crate) fn reach(_: Point) {}
+
+/// How many records lie between two snapshots: `usual`, or as a test wants it with `CHARTHOUSE_SNAPSHOT_EVERY=3`.
+#[cfg(debug_assertions)]
+pub(crate) fn between_snapshots(usual: usize) -> usize {
+    use std::sync::OnceLock;
+    static WANTED: OnceLock<Option<usize>> = OnceLock::new();
+    let wanted = || {
+        std::env::var("CHARTHOUSE_SNAPSHOT_EVERY")
+            .ok()?
+            .parse()
+            .ok()
+    };
+    WANTED.get_or_init(wanted).unwrap_or(usual)
+}
+
+/// As usual, in a build for use.
+#[cfg(not(debug_assertions))]
+pub(crate) fn between_snapshots(usual: usize) -> usize {
+    usual
+}

@@ -164,7 +164,6 @@ impl Run {
         self.handed_in = past.handed_in;
         self.has_work = past.has_work;
         self.heard_upto = past.heard_upto;
-        self.kin = past.kin;
         self.children = past.children;
         self.since_snapshot = past.tail;
         self.permissions.permit_for_the_run(past.permitted);

@@ -423,6 +423,10 @@ impl Run {
             provider: provider.clone(),
             model: model.clone(),
         });
+        if let Some(past) = &past {
+            // What it was begun as it stays, however often it is taken up again.
+            run.kin = past.kin.clone();
+        }
         let definitions = run.record_definitions(&house.clone());
         run.materials.chart = Some(definitions);
         let body = json!({

@@ -115,6 +115,15 @@ impl Agent {
         self.why.as_deref()
     }
 
+    /// When it is to be taken up by itself.
+    fn is_due(&self) -> Option<i64> {
+        match self.at {
+            At::Parked if !self.paused => self.due,
+            At::Until(due) => Some(due),
+            _ => None,
+        }
+    }
+
     fn alive(&self) -> Alive {
         Alive {
             of: self.agent.to_string(),
@@ -160,23 +169,33 @@ impl Agents {
         }
     }
 
-    pub(super) fn next_due(&self) -> Option<i64> {
-        let due = |agent: &Agent| match agent.at {
-            At::Parked if !agent.paused => agent.due,
-            At::Until(due) => Some(due),
-            _ => None,
-        };
-        self.runs.values().filter_map(due).min()
+    /// When the next of them is due: of `all`, or of those that were begun here.
+    pub(super) fn next_due(&self, all: bool) -> Option<i64> {
+        let runs = self.runs.values().filter(|agent| all || agent.ours);
+        runs.filter_map(Agent::is_due).min()
     }
 
-    pub(super) fn due(&self, now: i64) -> Vec<Arc<str>> {
-        let is_due = |agent: &Agent| match agent.at {
-            At::Parked if !agent.paused => agent.due.is_some_and(|due| due <= now),
-            At::Until(due) => due <= now,
-            _ => false,
-        };
-        let due = self.runs.iter().filter(|(_, agent)| is_due(agent));
+    /// Those that are due by `now`: of `all`, or of those that were begun here.
+    pub(super) fn due(&self, now: i64, all: bool) -> Vec<Arc<str>> {
+        let is_due = |agent: &Agent| agent.is_due().is_some_and(|due| due <= now);
+        let runs = self.runs.iter().filter(|(_, agent)| all || agent.ours);
+        let due = runs.filter(|(_, agent)| is_due(agent));
         due.map(|(run, _)| run.clone()).collect()
+    }
+
+    /// From now on what `run` has begun, and all below it, is turned here too: its names say whose they are.
+    fn adopt(&mut self, run: &str) -> Vec<Arc<str>> {
+        let below = format!("{run}.");
+        let mut adopted = Vec::new();
+        for (child, agent) in &mut self.runs {
+            if child.starts_with(&below) {
+                agent.ours = true;
+                if agent.is_due().is_some_and(|due| due == i64::MIN) {
+                    adopted.push(child.clone());
+                }
+            }
+        }
+        adopted
     }
 
     pub(super) fn running(&self) -> usize {
@@ -220,6 +239,9 @@ impl Host {
             entry.due = None;
             entry.mail.clone()
         };
+        let adopted = self.0.agents.borrow_mut().adopt(&run);
+        // They were under way when the process died.
+        adopted.iter().for_each(|child| self.take_up(child));
         let bound = match bind {
             Some((instance, role)) => self.bind_run(instance, &request.agent, &run, role).await,
             None => Ok(()),
@@ -317,9 +339,8 @@ impl Host {
     /// Take up what was under way when the last host ended.
     pub(super) fn take_up_all(&self) {
         let now = self.now().0;
-        for run in self.0.agents.borrow().due(now) {
-            self.0.agents.borrow_mut().line.push_back(run);
-        }
+        let due = self.0.agents.borrow().due(now, true);
+        self.0.agents.borrow_mut().line.extend(due);
         self.next_in_line();
     }
 

@@ -158,7 +158,7 @@ impl Host {
                 Some(note) = heard.recv() => self.note(note),
                 Some(reload) = reloads.next(), if self.0.mode == Mode::Live => self.reload(reload),
                 () = self.0.changed.notified() => {}
-                () = tokio::time::sleep(wait), if self.0.mode == Mode::Live && wait != Duration::MAX => {
+                () = tokio::time::sleep(wait), if self.0.mode != Mode::Asked && wait != Duration::MAX => {
                     self.wake_due();
                 }
             }
@@ -367,16 +367,22 @@ impl Host {
 
     /// When something is to be done next.
     fn next_due(&self) -> Option<i64> {
-        let agents = self.0.agents.borrow().next_due();
-        let instances = self.0.instances.borrow().next_due();
+        let all = self.0.mode == Mode::Live;
+        let agents = self.0.agents.borrow().next_due(all);
+        let instances = self.0.instances.borrow().next_due().filter(|_| all);
         agents.into_iter().chain(instances).min()
     }
 
     fn wake_due(&self) {
         let now = self.now().0;
-        let runs = self.0.agents.borrow().due(now);
+        let all = self.0.mode == Mode::Live;
+        let runs = self.0.agents.borrow().due(now, all);
         for run in runs {
             self.take_up(&run);
+        }
+        if !all {
+            // Workflows wait for a host that is live.
+            return;
         }
         let instances = self.0.instances.borrow().due(now);
         for id in instances {

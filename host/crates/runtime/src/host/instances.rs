@@ -363,7 +363,7 @@ impl Host {
         let mut instances = self.0.instances.borrow_mut();
         let seat = instances.seats.get_mut(id)?;
         seat.tail += taken.records.len();
-        if seat.tail < BETWEEN_SNAPSHOTS {
+        if seat.tail < crate::point::between_snapshots(BETWEEN_SNAPSHOTS) {
             return None;
         }
         seat.tail = 0;

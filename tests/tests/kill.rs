@@ -1,0 +1,222 @@
+//! A real process is killed, at every point that has a name and at moments that nobody chose, and goes on: nothing is lost, nothing is done twice that must not
+//! be, and whatever is not known is said.
+
+#[path = "kill/mod.rs"]
+mod kill;
+
+use charthouse_tests::{Answer, Asked, House, ModelServer, Plan, Said};
+use kill::{Dice, Driven, Kill, POINTS, Story, forget, on_all};
+use serde_json::{Value, json};
+use std::sync::Mutex;
+
+/// Houses that are tried at the same time.
+const HOUSES: usize = 3;
+
+/// How often the model has spoken in the conversation that it is asked about.
+fn answers(asked: &Asked) -> usize {
+    let own = |message: &&Value| message["role"] == "assistant";
+    asked.messages().iter().filter(own).count()
+}
+
+/// A model that makes calls of every sort, by how far its conversation is.
+fn busy(asked: &Asked) -> Answer {
+    let read = |said: Said| said.call("fs__read", json!({ "path": "/work/in.txt" }));
+    let append = |said: Said, line: &str| {
+        said.call(
+            "hostile__append",
+            json!({ "path": "/work/log.txt", "text": format!("{line}\n") }),
+        )
+    };
+    let mark = |said: Said| said.call("signal", json!({ "event": "signal.mark" }));
+    let mut said = match answers(asked) {
+        0 => read(append(Said::text("First."), "line-a")),
+        1 => {
+            mark(Said::text("").call("fs__write", json!({ "path": "/work/out.txt", "text": "x" })))
+        }
+        2 => Said::text("I have thought."),
+        3 => append(read(append(Said::text(""), "line-b")), "line-c"),
+        4 => append(mark(Said::text("")), "line-d"),
+        _ => Said::text("Done."),
+    };
+    said.usage = (100, 0, 10);
+    Answer::Say(said)
+}
+
+const CHART: &str = "data: { uncertain: 0, marks: 0 }
+initial: both
+on: { tool.uncertain: { actions: [{ assign: { uncertain: data.uncertain + 1 } }] } }
+states:
+  both:
+    type: parallel
+    on: { done.state.both: turn }
+    states:
+      work:
+        initial: look
+        states:
+          look:
+            invoke: { activity: plugin, params: { tool: fs.read, arguments: { path: /work/in.txt } } }
+            on: { plugin.done: think }
+          think: { invoke: think, on: { think.done: [{ guard: event.data.calls > 0, target: act }, worked] } }
+          act: { invoke: act, on: { act.done: think } }
+          worked: { type: final }
+      watch:
+        initial: watching
+        states:
+          watching:
+            on: { signal.mark: { actions: [{ assign: { marks: data.marks + 1 } }] } }
+            always: { guard: In('worked'), target: watched }
+          watched: { type: final }
+  turn:
+    invoke: turn
+    on:
+      signal.mark: { actions: [{ assign: { marks: data.marks + 1 } }] }
+      turn.done: note
+  note:
+    invoke: { activity: plugin, params: { tool: hostile.append, arguments: { path: /work/log.txt, text: \"line-e\\n\" } } }
+    on: { plugin.done: done, error.plugin: done }
+  done: { type: final }
+";
+
+const POLICY: &str =
+    "{ tools: [{ allow: \"*\" }], mounts: { /work: { from: work, access: read-write } } }";
+
+fn busy_house() -> (House, ModelServer) {
+    let server = ModelServer::start(busy);
+    let house = House::of(Plan {
+        chart: CHART,
+        policy: POLICY,
+        provider: &format!("{{ kind: openai, base_url: \"{}\" }}", server.url),
+        house: "prices: { test-model: { from: 2020-01-01, input: 1.00, output: 2.00, per: 1M, currency: USD } }\n",
+        ..Plan::default()
+    });
+    house.edit(
+        "agents/tester.yaml",
+        "[fs, search, hostile]",
+        "[fs, hostile]",
+    );
+    begin_anew(&house);
+    (house, server)
+}
+
+fn begin_anew(house: &House) {
+    forget(house);
+    house.write("work/in.txt", "something\n");
+    house.write("work/log.txt", "");
+}
+
+/// What a run that nobody killed comes to.
+struct Expected {
+    configuration: Value,
+    outline: Vec<Value>,
+}
+
+fn undisturbed(house: &House) -> Expected {
+    let (killed, ran) = Driven::new(house).drive(&[]);
+    assert_eq!(killed, 0);
+    ran.expect(0);
+    let story = Story::of(house, "latest");
+    story.holds();
+    story.agrees_with(&house.read("work/log.txt"));
+    assert_eq!(house.read("work/log.txt").lines().count(), 5);
+    Expected {
+        configuration: story.configuration(),
+        outline: story.outline(),
+    }
+}
+
+/// Kill a busy run as `kills` say and see that it comes to what it would have come to. How often it was killed.
+fn try_kills(house: &House, server: &ModelServer, expected: &Expected, kills: &[Kill]) -> usize {
+    begin_anew(house);
+    let before = server.asked().len();
+    let (killed, ran) = Driven::new(house).drive(kills);
+    let told = format!("{kills:?}: {}\n{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.code, Some(0), "{told}");
+    let story = Story::of(house, "latest");
+    let checked = std::panic::catch_unwind(|| {
+        story.holds();
+        story.agrees_with(&house.read("work/log.txt"));
+        assert_eq!(story.configuration(), expected.configuration);
+        assert_eq!(story.outline(), expected.outline);
+        let ended = story.kind("ended");
+        assert_eq!(ended.len(), 1);
+        assert_eq!(ended[0]["status"], "done");
+        let data = &ended[0]["snapshot"]["data"];
+        assert_eq!(data["marks"], 2, "{}", ended[0]);
+        assert_eq!(
+            data["uncertain"],
+            story.kind("uncertain").len(),
+            "{}",
+            ended[0]
+        );
+    });
+    if let Err(why) = checked {
+        eprintln!("after {kills:?}:");
+        for record in &story.records {
+            let mut text = record.to_string();
+            text.truncate(400);
+            eprintln!("  {text}");
+        }
+        std::panic::resume_unwind(why);
+    }
+    let asked = server.asked().len() - before;
+    let thought = story.kind("think").len();
+    assert!(
+        asked <= thought,
+        "{asked} were asked and {thought} recorded"
+    );
+    assert!(
+        asked + killed >= thought,
+        "{thought} were recorded and {asked} asked"
+    );
+    Driven::new(house).verify();
+    killed
+}
+
+#[test]
+fn a_run_killed_at_any_point_and_again_while_it_goes_on_comes_to_the_same() {
+    let (first, server) = busy_house();
+    let expected = undisturbed(&first);
+    drop(server);
+    let houses: Vec<_> = (0..HOUSES).map(|_| busy_house()).collect();
+    let total = Mutex::new(0_usize);
+    on_all(houses, POINTS.to_vec(), |(house, server), point| {
+        let mut dice = Dice(0x9e37_79b9 ^ point.len() as u64);
+        for n in 1.. {
+            let mut kills = vec![Kill::At(point, n)];
+            if *point == "resume" {
+                // It is reached where a run is taken up again.
+                kills = vec![Kill::At("back", n), Kill::At("resume", 1)];
+                if n > 12 {
+                    break;
+                }
+            } else if n % 2 == 0 {
+                let again = POINTS[dice.roll(8) as usize];
+                kills.push(Kill::At(again, 1 + dice.roll(4) as u32));
+            }
+            let killed = try_kills(house, server, &expected, &kills);
+            *total.lock().unwrap() += killed;
+            if killed == 0 {
+                // Nobody says anything to this run.
+                assert!(n > 1 || *point == "deliver", "`{point}` is never reached");
+                break;
+            }
+        }
+    });
+    eprintln!("{} processes were killed", total.lock().unwrap());
+}
+
+#[test]
+fn a_run_killed_at_random_moments_comes_to_the_same() {
+    let (house, server) = busy_house();
+    let begun = std::time::Instant::now();
+    let expected = undisturbed(&house);
+    let whole = begun.elapsed().as_micros() as u64;
+    let mut houses: Vec<_> = (1..HOUSES).map(|_| busy_house()).collect();
+    houses.push((house, server));
+    let seeds: Vec<u64> = (1..=60).collect();
+    on_all(houses, seeds, |(house, server), seed| {
+        let mut dice = Dice(seed * 0x2545_f491_4f6c_dd1d);
+        let kills: Vec<Kill> = (0..3).map(|_| Kill::After(dice.roll(whole))).collect();
+        try_kills(house, server, &expected, &kills);
+    });
+}
