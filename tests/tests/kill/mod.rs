@@ -213,7 +213,7 @@ impl Story {
     #[track_caller]
     fn effects_are_made_once(&self) {
         let mut begun: BTreeMap<u64, &Value> = BTreeMap::new();
-        let mut ids: BTreeMap<(&Value, &Value), u64> = BTreeMap::new();
+        let mut ids: BTreeMap<(String, String), u64> = BTreeMap::new();
         let mut over: BTreeSet<u64> = BTreeSet::new();
         for record in &self.records {
             let body = &record["body"];
@@ -224,7 +224,7 @@ impl Story {
                 Some("call") if body["call"].is_string() => {
                     assert!(!over.contains(&effect), "{effect} is over: {body}");
                     // The same call has the same name in all its life.
-                    let key = (&body["invocation"], &body["call"]);
+                    let key = (body["invocation"].to_string(), body["call"].to_string());
                     assert_eq!(*ids.entry(key).or_insert(effect), effect, "{body}");
                     match begun.insert(effect, body) {
                         None => assert!(body["again"].is_null(), "{body}"),
