@@ -452,6 +452,13 @@ impl Host {
         if !agents.line.contains(run) {
             agents.line.push_back(run.clone());
         }
+        if let Some(agent) = agents.get_mut(run) {
+            // It is in the line now: no timer has to bring it there again.
+            agent.due = None;
+            if let At::Until(due) = &mut agent.at {
+                *due = i64::MAX;
+            }
+        }
         drop(agents);
         self.next_in_line();
     }
@@ -627,7 +634,7 @@ impl Host {
             self.take_up(run);
         }
         self.next_in_line();
-        self.0.changed.notify_one();
+        self.0.changed.notify_waiters();
     }
 
     /// A run was left in order. Whether it has something to hear already.

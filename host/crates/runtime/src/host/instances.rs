@@ -185,7 +185,7 @@ impl Host {
             seat.busy = false;
         }
         self.pump(&id);
-        self.0.changed.notify_one();
+        self.0.changed.notify_waiters();
         Ok(id)
     }
 
@@ -298,7 +298,7 @@ impl Host {
             while let Some(job) = host.next_job(&id) {
                 host.do_job(&id, job).await;
             }
-            host.0.changed.notify_one();
+            host.0.changed.notify_waiters();
         });
     }
 
