@@ -22,12 +22,17 @@ fn answers(asked: &Asked) -> usize {
 fn busy(asked: &Asked) -> Answer {
     let read = |said: Said| said.call("fs__read", json!({ "path": "/work/in.txt" }));
     let append = |said: Said, line: &str| {
-        said.call("hostile__append", json!({ "path": "/work/log.txt", "text": format!("{line}\n") }))
+        said.call(
+            "hostile__append",
+            json!({ "path": "/work/log.txt", "text": format!("{line}\n") }),
+        )
     };
     let mark = |said: Said| said.call("signal", json!({ "event": "signal.mark" }));
     let mut said = match answers(asked) {
         0 => read(append(Said::text("First."), "line-a")),
-        1 => mark(Said::text("").call("fs__write", json!({ "path": "/work/out.txt", "text": "x" }))),
+        1 => {
+            mark(Said::text("").call("fs__write", json!({ "path": "/work/out.txt", "text": "x" })))
+        }
         2 => Said::text("I have thought."),
         3 => append(read(append(Said::text(""), "line-b")), "line-c"),
         4 => append(mark(Said::text("")), "line-d"),
@@ -72,7 +77,8 @@ states:
   done: { type: final }
 ";
 
-const POLICY: &str = "{ tools: [{ allow: \"*\" }], mounts: { /work: { from: work, access: read-write } } }";
+const POLICY: &str =
+    "{ tools: [{ allow: \"*\" }], mounts: { /work: { from: work, access: read-write } } }";
 
 fn busy_house() -> (House, ModelServer) {
     let server = ModelServer::start(busy);
@@ -83,7 +89,11 @@ fn busy_house() -> (House, ModelServer) {
         house: "prices: { test-model: { from: 2020-01-01, input: 1.00, output: 2.00, per: 1M, currency: USD } }\n",
         ..Plan::default()
     });
-    house.edit("agents/tester.yaml", "[fs, search, hostile]", "[fs, hostile]");
+    house.edit(
+        "agents/tester.yaml",
+        "[fs, search, hostile]",
+        "[fs, hostile]",
+    );
     begin_anew(&house);
     (house, server)
 }
@@ -132,7 +142,12 @@ fn try_kills(house: &House, server: &ModelServer, expected: &Expected, kills: &[
         assert_eq!(ended[0]["status"], "done");
         let data = &ended[0]["snapshot"]["data"];
         assert_eq!(data["marks"], 2, "{}", ended[0]);
-        assert_eq!(data["uncertain"], story.kind("uncertain").len(), "{}", ended[0]);
+        assert_eq!(
+            data["uncertain"],
+            story.kind("uncertain").len(),
+            "{}",
+            ended[0]
+        );
     });
     if let Err(why) = checked {
         eprintln!("after {kills:?}:");
@@ -145,8 +160,14 @@ fn try_kills(house: &House, server: &ModelServer, expected: &Expected, kills: &[
     }
     let asked = server.asked().len() - before;
     let thought = story.kind("think").len();
-    assert!(asked <= thought, "{asked} were asked and {thought} recorded");
-    assert!(asked + killed >= thought, "{thought} were recorded and {asked} asked");
+    assert!(
+        asked <= thought,
+        "{asked} were asked and {thought} recorded"
+    );
+    assert!(
+        asked + killed >= thought,
+        "{thought} were recorded and {asked} asked"
+    );
     Driven::new(house).verify();
     killed
 }
@@ -198,4 +219,243 @@ fn a_run_killed_at_random_moments_comes_to_the_same() {
         let kills: Vec<Kill> = (0..3).map(|_| Kill::After(dice.roll(whole))).collect();
         try_kills(house, server, &expected, &kills);
     });
+}
+
+/// A house whose agent `tester` is asked what `model` answers.
+fn house_of(
+    model: impl Fn(&Asked) -> Answer + Send + 'static,
+    plan: Plan<'_>,
+) -> (House, ModelServer) {
+    let server = ModelServer::start(model);
+    let provider = format!("{{ kind: openai, base_url: \"{}\" }}", server.url);
+    let house = House::of(Plan {
+        provider: &provider,
+        ..plan
+    });
+    house.edit(
+        "agents/tester.yaml",
+        "[fs, search, hostile]",
+        "[fs, hostile]",
+    );
+    begin_anew(&house);
+    (house, server)
+}
+
+/// Every kill at every point, one after another, until the process ends by itself: `job` says how often it was killed.
+fn at_every_point<H: Send>(
+    houses: Vec<H>,
+    points: &[&'static str],
+    job: impl Fn(&H, &Kill) -> usize + Sync,
+) -> usize {
+    let total = Mutex::new(0);
+    on_all(houses, points.to_vec(), |house, point| {
+        for n in 1.. {
+            let killed = job(house, &Kill::At(point, n));
+            *total.lock().unwrap() += killed;
+            if killed == 0 {
+                return;
+            }
+        }
+    });
+    total.into_inner().unwrap()
+}
+
+/// The runs of agents, the first one first.
+fn runs(house: &House) -> Vec<String> {
+    let listed = house.run(["journal", "show", "--json"]).expect(0).lines();
+    let named = listed.iter().filter(|run| run["run"] != "house");
+    named
+        .map(|run| run["run"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+const WITH_CHILD: &str = "initial: hand-out
+data: { found: \"\" }
+states:
+  hand-out:
+    invoke: { activity: agent, params: { agent: helper, prompt: Look. } }
+    on:
+      agent.done: { target: working, actions: [{ assign: { found: string(event.data.text) } }] }
+  working: { invoke: turn, on: { turn.done: done } }
+  done: { type: final }
+";
+
+/// The helper looks, notes, waits a moment and is done; whoever began it says so.
+fn helpful(asked: &Asked) -> Answer {
+    let first = asked
+        .messages()
+        .iter()
+        .find(|message| message["role"] == "user");
+    let helps = first.is_some_and(|message| message["content"] == "Look.");
+    let said = match (helps, answers(asked)) {
+        (true, 0) => Said::text("").call(
+            "hostile__append",
+            json!({ "path": "/work/log.txt", "text": "line-h\n" }),
+        ),
+        (true, _) => Said::text("I have looked."),
+        (false, _) => Said::text("It has looked."),
+    };
+    Answer::Say(said)
+}
+
+fn house_with_child() -> (House, ModelServer) {
+    let (house, server) = house_of(
+        helpful,
+        Plan {
+            chart: WITH_CHILD,
+            policy: POLICY,
+            agent: "children: { depth: 1 }\n",
+            ..Plan::default()
+        },
+    );
+    let helper = house
+        .read("agents/tester.yaml")
+        .replace("agent: tester", "agent: helper");
+    let helper = helper
+        .replace("cognition: think", "cognition: help")
+        .replace("children: { depth: 1 }\n", "");
+    house.write("agents/helper.yaml", &helper);
+    house.write(
+        "charts/help.yaml",
+        "chart: help\nversion: 1.0.0\nkind: cognition\ninitial: rest\nstates:\n  rest: { after: { 20ms: work } }\n  \
+         work: { invoke: turn, on: { turn.done: done } }\n  done: { type: final }\n",
+    );
+    (house, server)
+}
+
+#[test]
+fn a_child_goes_on_with_the_run_that_began_it() {
+    let houses: Vec<_> = (0..HOUSES).map(|_| house_with_child()).collect();
+    let points = [
+        "commit",
+        "committed",
+        "begin",
+        "back",
+        "snapshot",
+        "deliver",
+        "end",
+    ];
+    let killed = at_every_point(houses, &points, |(house, _), kill| {
+        begin_anew(house);
+        let (killed, ran) = Driven::new(house).drive(&[kill.clone(), Kill::At("committed", 4)]);
+        assert_eq!(
+            ran.code,
+            Some(0),
+            "{kill:?}: {}\n{}",
+            ran.stdout,
+            ran.stderr
+        );
+        let all = runs(house);
+        assert_eq!(all.len(), 2, "{kill:?}: {all:?}");
+        for run in &all {
+            let story = Story::of(house, run);
+            story.holds();
+            assert_eq!(story.kind("ended").len(), 1, "{kill:?}: {run}");
+            assert_eq!(story.kind("ended")[0]["status"], "done", "{kill:?}: {run}");
+            if run.contains('.') {
+                story.agrees_with(&house.read("work/log.txt"));
+            } else {
+                assert_eq!(story.kind("told").len(), 1, "{kill:?}");
+                assert_eq!(
+                    story.kind("ended")[0]["snapshot"]["data"]["found"],
+                    "I have looked.",
+                    "{kill:?}"
+                );
+            }
+        }
+        Driven::new(house).verify();
+        killed
+    });
+    assert!(killed > 20, "{killed}");
+}
+
+const WORKFLOW: &str = "chart: writing
+version: 1.0.0
+kind: workflow
+roles: { author: {} }
+data: { moves: 0 }
+initial: write
+states:
+  write: { role: author, on: { role.done: { target: again, actions: [{ assign: { moves: data.moves + 1 } }] } } }
+  again: { role: author, on: { role.done: { target: written, actions: [{ assign: { moves: data.moves + 1 } }] } } }
+  written: { type: final }
+";
+
+fn author(asked: &Asked) -> Answer {
+    let hand_in = |text: &str, outcome: &str| {
+        Said::text(text).call(
+            "hand_in",
+            json!({ "outcome": outcome, "notes": format!("{outcome}.") }),
+        )
+    };
+    Answer::Say(match answers(asked) {
+        0 => Said::text("").call(
+            "hostile__append",
+            json!({ "path": "/work/log.txt", "text": "line-w\n" }),
+        ),
+        1 => hand_in("Written.", "first"),
+        2 => Said::text("I wait."),
+        3 => hand_in("Again.", "second"),
+        _ => Said::text("That was all."),
+    })
+}
+
+fn house_with_workflow() -> (House, ModelServer) {
+    let (house, server) = house_of(
+        author,
+        Plan {
+            chart: "initial: work\nstates:\n  work: { invoke: turn, on: { turn.done: rest } }\n  rest: { on: { work.assigned: work, work.ended: done } }\n  done: { type: final }\n",
+            policy: POLICY,
+            ..Plan::default()
+        },
+    );
+    house.write("charts/writing.yaml", WORKFLOW);
+    (house, server)
+}
+
+#[test]
+fn a_workflow_moves_once_for_what_is_handed_in_once() {
+    let houses: Vec<_> = (0..HOUSES).map(|_| house_with_workflow()).collect();
+    let points = [
+        "commit",
+        "committed",
+        "begin",
+        "back",
+        "snapshot",
+        "deliver",
+        "end",
+    ];
+    let killed = at_every_point(houses, &points, |(house, _), kill| {
+        begin_anew(house);
+        let started = house
+            .run(["workflow", "start", "writing", "--json"])
+            .expect(0)
+            .json();
+        let instance = started["instance"].as_str().unwrap().to_owned();
+        let begin = [
+            "run", "tester", "Go", "--bind", &instance, "--role", "author", "--json",
+        ];
+        let driven = Driven {
+            begin: kill::words(&begin),
+            ..Driven::new(house)
+        };
+        let (killed, ran) = driven.drive(&[kill.clone(), Kill::At("commit", 3)]);
+        let told = format!("{kill:?}: {}\n{}", ran.stdout, ran.stderr);
+        assert_eq!(ran.code, Some(0), "{told}");
+        let workflow = Story::of(house, &instance);
+        let ended = workflow.kind("ended");
+        assert_eq!(ended.len(), 1, "{told}");
+        let handed = workflow.kind("hand_in");
+        assert_eq!(handed.len(), 2, "{told}\n{:#?}", workflow.records);
+        let run = runs(house)
+            .into_iter()
+            .find(|run| *run != instance)
+            .unwrap();
+        let story = Story::of(house, &run);
+        story.holds();
+        story.agrees_with(&house.read("work/log.txt"));
+        driven.verify();
+        killed
+    });
+    assert!(killed > 20, "{killed}");
 }

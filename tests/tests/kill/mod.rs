@@ -44,7 +44,10 @@ pub fn start(mut command: Command, kill: Option<&Kill>) -> Option<Ran> {
     let output = child.wait_with_output().expect("it ends");
     match output.status.signal() {
         Some(9) => None,
-        Some(other) => panic!("signal {other}: {}", String::from_utf8_lossy(&output.stderr)),
+        Some(other) => panic!(
+            "signal {other}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ),
         None => Some(Ran::from(output)),
     }
 }
@@ -99,8 +102,9 @@ impl<'a> Driven<'a> {
     }
 
     fn has_begun(&self) -> bool {
-        let runs = self.house.run(["journal", "show", "--json"]).expect(0);
-        runs.lines().iter().any(|run| run["run"] != "house")
+        let runs = self.house.run(["journal", "show", "--json", "--full"]);
+        let runs = runs.expect(0).lines();
+        runs.iter().any(|run| run["agent"] == "tester")
     }
 
     #[track_caller]
@@ -138,12 +142,17 @@ impl Story {
     /// Where its chart stood last.
     pub fn configuration(&self) -> Value {
         let steps = self.kind("step");
-        steps.last().map_or(Value::Null, |step| step["configuration"].clone())
+        steps
+            .last()
+            .map_or(Value::Null, |step| step["configuration"].clone())
     }
 
     /// Its conversation: who said what.
     pub fn items(&self) -> Vec<&Value> {
-        self.kind("item").into_iter().map(|body| &body["item"]).collect()
+        self.kind("item")
+            .into_iter()
+            .map(|body| &body["item"])
+            .collect()
     }
 
     /// What is said in it, without the names of calls and with no answers: that is the same whatever happened.
@@ -205,7 +214,7 @@ impl Story {
     #[track_caller]
     fn effects_are_made_once(&self) {
         let mut begun: BTreeMap<u64, &Value> = BTreeMap::new();
-        let mut ids: BTreeMap<(&Value, &Value), u64> = BTreeMap::new();
+        let mut ids: BTreeMap<(String, String), u64> = BTreeMap::new();
         let mut over: BTreeSet<u64> = BTreeSet::new();
         for record in &self.records {
             let body = &record["body"];
@@ -216,7 +225,7 @@ impl Story {
                 Some("call") if body["call"].is_string() => {
                     assert!(!over.contains(&effect), "{effect} is over: {body}");
                     // The same call has the same name in all its life.
-                    let key = (&body["invocation"], &body["call"]);
+                    let key = (body["invocation"].to_string(), body["call"].to_string());
                     assert_eq!(*ids.entry(key).or_insert(effect), effect, "{body}");
                     match begun.insert(effect, body) {
                         None => assert!(body["again"].is_null(), "{body}"),
@@ -243,12 +252,20 @@ impl Story {
         // Each of which nobody knows was said to the chart and to the model.
         let uncertain = self.kind("uncertain");
         let steps = self.kind("step");
-        let heard = steps.iter().filter(|s| s["event"]["name"] == "tool.uncertain");
+        let heard = steps
+            .iter()
+            .filter(|s| s["event"]["name"] == "tool.uncertain");
         assert_eq!(heard.count(), uncertain.len());
         for body in uncertain {
-            let answer = self.items().into_iter().find(|item| item["call"] == body["call"]);
+            let answer = self
+                .items()
+                .into_iter()
+                .find(|item| item["call"] == body["call"]);
             if let Some(answer) = answer {
-                assert!(Story::text(answer).contains("it may have taken effect"), "{answer}");
+                assert!(
+                    Story::text(answer).contains("it may have taken effect"),
+                    "{answer}"
+                );
             }
         }
     }
@@ -283,7 +300,11 @@ impl Story {
                 false => assert_eq!(times, 1, "{line:?}: {written}"),
             }
         }
-        assert_eq!(written.lines().count(), known, "and nothing else: {written}");
+        assert_eq!(
+            written.lines().count(),
+            known,
+            "and nothing else: {written}"
+        );
     }
 }
 

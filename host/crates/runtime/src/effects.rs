@@ -77,7 +77,9 @@ impl Run {
 
     /// Record what the run's records come to, once there are many: a resumption reads from there.
     async fn look_back(&mut self) -> Result<(), RuntimeError> {
-        if self.since_snapshot < point::between_snapshots(BETWEEN_SNAPSHOTS) || !self.events.is_empty() {
+        if self.since_snapshot < point::between_snapshots(BETWEEN_SNAPSHOTS)
+            || !self.events.is_empty()
+        {
             return Ok(());
         }
         let past = Past::read(&self.journal.borrow(), &self.id)?;
