@@ -20,6 +20,9 @@ pub const POINTS: [&str; 8] = [
     "end",
 ];
 
+/// Whoever takes longer than this hangs.
+const HANGS: Duration = Duration::from_secs(30);
+
 /// How a process is to die.
 #[derive(Clone, Debug)]
 pub enum Kill {
@@ -41,11 +44,28 @@ pub fn start(mut command: Command, kill: Option<&Kill>) -> Option<Ran> {
         // It may be over.
         let _ = child.kill();
     }
+    // Whoever hangs is not waited for: that is a failure, and how long it takes is not what is tested.
+    let pid = rustix::process::Pid::from_child(&child);
+    let (over, waited) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        let hangs = waited.recv_timeout(HANGS) == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
+        if hangs {
+            // It may have ended just now.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::ABORT);
+        }
+    });
     let output = child.wait_with_output().expect("it ends");
+    drop(over);
+    watch.join().expect("it only waits");
     match output.status.signal() {
         Some(9) => None,
         Some(other) => panic!(
+<<<<<<< HEAD
             "signal {other}: {}",
+=======
+            "signal {other} after {kill:?}: {}\n{}",
+            String::from_utf8_lossy(&output.stdout),
+>>>>>>> i6-kill
             String::from_utf8_lossy(&output.stderr)
         ),
         None => Some(Ran::from(output)),
@@ -102,8 +122,9 @@ impl<'a> Driven<'a> {
     }
 
     fn has_begun(&self) -> bool {
-        let runs = self.house.run(["journal", "show", "--json"]).expect(0);
-        runs.lines().iter().any(|run| run["run"] != "house")
+        let runs = self.house.run(["journal", "show", "--json", "--full"]);
+        let runs = runs.expect(0).lines();
+        runs.iter().any(|run| run["agent"] == "tester")
     }
 
     #[track_caller]
@@ -136,6 +157,16 @@ impl Story {
     pub fn kind(&self, kind: &str) -> Vec<&Value> {
         let of = |record: &&Value| record["kind"] == kind;
         self.records.iter().filter(of).map(|r| &r["body"]).collect()
+    }
+
+    /// How it ended. One whose process was killed after that has ended again, in the same way.
+    #[track_caller]
+    pub fn ended(&self) -> &Value {
+        let ended = self.kind("ended");
+        let first = *ended.first().expect("it has ended");
+        assert_eq!(first["status"], "done", "{first}");
+        assert!(ended.iter().all(|other| **other == *first), "{ended:?}");
+        first
     }
 
     /// Where its chart stood last.

@@ -197,6 +197,7 @@ impl Run {
     }
 
     fn wait_with(&mut self, text: &str, house: bool) {
+        self.begun_with_it = false;
         self.waiting_words.push(Word {
             text: text.to_owned(),
             house,
@@ -238,6 +239,10 @@ impl Run {
         }
         self.answer_open_calls();
         self.say_what_waited();
+        if self.begun_with_it && !self.is_spoken_to() {
+            // The chart has begun with these words, and waits for something else by now.
+            return false;
+        }
         let a_person = std::mem::take(&mut self.unanswered);
         self.has_work = false;
         if !a_person {
@@ -265,9 +270,17 @@ impl Run {
         in_conversation
     }
 
+    /// Whether the chart stands where it hears what a person says.
+    fn is_spoken_to(&self) -> bool {
+        let asks = |activity: &crate::round::Activity| activity.kind == ActivityKind::Ask;
+        let listens = !self.snapshot.is_done() && self.snapshot.accepts(&self.bundle.chart, SAID);
+        self.unanswered && (listens || self.activities.values().any(asks))
+    }
+
     /// The chart from its beginning, with the conversation kept.
     fn begin_anew(&mut self) {
         self.all_well();
+        self.begun_with_it = true;
         self.over_budget = false;
         self.events.clear();
         self.resuming.clear();

@@ -57,6 +57,9 @@ pub(crate) struct Past {
     /// Whether a workflow said something that nothing was begun for.
     #[serde(default)]
     pub(crate) has_work: bool,
+    /// Whether the chart began after all that was said.
+    #[serde(default)]
+    pub(crate) begun_with_it: bool,
     /// Items of the conversation.
     pub(crate) items: usize,
     /// Calls of the last answer that nothing has answered.
@@ -261,6 +264,7 @@ impl Past {
             }
             Kind::Said => {
                 let said = text(&body["text"]);
+                self.begun_with_it = false;
                 self.prompt = said.as_str().into();
                 self.waiting.push(Word {
                     text: said,
@@ -273,10 +277,21 @@ impl Past {
                 self.rested = None;
                 self.effects(&body["effects"]);
                 let step: Stepped = serde_json::from_value(body)?;
-                if step.event.is_none() {
-                    // The chart from its beginning: whatever was before is over.
-                    self.base = None;
-                    self.steps.clear();
+                match &step.event {
+                    // The chart from its beginning: whatever was before is over, and what was said is what it begins with.
+                    None => {
+                        if self.base.is_some() || !self.steps.is_empty() {
+                            self.unanswered = false;
+                            self.has_work = false;
+                        }
+                        self.begun_with_it = true;
+                        self.base = None;
+                        self.steps.clear();
+                    }
+                    Some(named) if matches!(&*named.name, "human.said" | "ask.done") => {
+                        self.unanswered = false;
+                    }
+                    Some(_) => {}
                 }
                 self.over = None;
                 if let Some(id) = &step.invocation {

@@ -163,6 +163,7 @@ impl Run {
         self.bound = past.bound;
         self.handed_in = past.handed_in;
         self.has_work = past.has_work;
+        self.begun_with_it = past.begun_with_it;
         self.heard_upto = past.heard_upto;
         self.children = past.children;
         self.since_snapshot = past.tail;

@@ -138,6 +138,8 @@ pub(crate) struct Run {
     pub(crate) unanswered: bool,
     /// Whether a workflow has said something that nothing was begun for.
     pub(crate) has_work: bool,
+    /// Whether the chart began after all that was said: none of it is a reason to begin it again.
+    pub(crate) begun_with_it: bool,
     /// Whose child it is.
     pub(crate) kin: Kin,
     /// What it has begun.
@@ -394,6 +396,7 @@ impl Run {
             waiting_words: Vec::new(),
             unanswered: false,
             has_work: false,
+            begun_with_it: false,
             kin: hosted.kin,
             children: Children::default(),
             heard_upto: 0,
@@ -462,7 +465,10 @@ impl Run {
         }
         match going {
             Some(going) => run.set_going(going),
-            None => run.stepped(None, now.0),
+            None => {
+                run.begun_with_it = true;
+                run.stepped(None, now.0);
+            }
         }
         Ok((run, request.inbox))
     }
@@ -635,7 +641,7 @@ impl Run {
         if self.failures >= FAILURES_IN_A_ROW {
             return Some(Status::Failed);
         }
-        if self.is_busy() || !self.events.is_empty() {
+        if self.is_busy() || !self.events.is_empty() || self.is_due() {
             return None;
         }
         Some(match self.unhandled {
@@ -655,7 +661,7 @@ impl Run {
         if self.failures >= FAILURES_IN_A_ROW {
             return Some(Status::Failed);
         }
-        if self.is_busy() || !self.events.is_empty() {
+        if self.is_busy() || !self.events.is_empty() || self.is_due() {
             return None;
         }
         if self.snapshot.has_tag(&self.bundle.chart, "needs-human")
@@ -674,6 +680,12 @@ impl Run {
         } else {
             Status::Waiting
         })
+    }
+
+    /// Whether a timer is due already: it is taken before anything else, also after a long sleep.
+    fn is_due(&self) -> bool {
+        let now = self.services.clock.now().0;
+        self.snapshot.next_due().is_some_and(|due| due <= now)
     }
 
     /// Whether something is under way that the chart waits for. Summing up goes on beside it, unless a turn waits for that.

@@ -11,6 +11,7 @@ use crate::kin::{self, Kin};
 use crate::record::{Kind, Pending};
 use crate::request::{Hosted, Leaving};
 use crate::services::Observer;
+use crate::workflow::Who;
 use crate::{Binding, Message, Reload, Reloads, RunEnd, RunRequest, RuntimeError, Status, bound};
 use definitions::Restart;
 use futures_util::FutureExt;
@@ -93,6 +94,11 @@ impl Agent {
             reloads: None,
             why: None,
         }
+    }
+
+    /// Whether it is turned here, in the foreground.
+    pub(super) fn is_ours(&self) -> bool {
+        self.ours
     }
 
     /// What it is doing, in a word.
@@ -226,9 +232,16 @@ impl Host {
         reloads: Reloads,
         cancelled: impl Future<Output = ()>,
     ) -> Result<RunEnd, RuntimeError> {
-        let run: Arc<str> = match &request.resume {
-            Some(run) => run.as_str().into(),
-            None => self.new_id(),
+        // A role that was given to a run which the process did not live to begin.
+        let left = match (bind, &request.resume) {
+            (Some((instance, role)), None) => self.left_role(instance, role, &request.agent)?,
+            _ => None,
+        };
+        let bind = bind.filter(|_| left.is_none());
+        let run: Arc<str> = match (&request.resume, left) {
+            (Some(run), _) => run.as_str().into(),
+            (None, Some(run)) => run,
+            (None, None) => self.new_id(),
         };
         let mail = {
             let mut agents = self.0.agents.borrow_mut();
@@ -251,13 +264,17 @@ impl Host {
             return Err(RuntimeError::Refused(Box::new(refused)));
         }
         let work = mail.take_first().or_else(|| {
-            let binding = self.binding_of(&run)?;
+            let binding = self.binding_of(&run);
+            // It may have lost its role while it was stopped.
+            if binding.is_none() && request.resume.is_none() {
+                return None;
+            }
             Some(Message::Told(Box::new(Told {
                 from: "".into(),
                 seq: None,
                 event: bound::CHANGED.into(),
                 data: serde_json::Value::Null,
-                binding: Some(Some(binding)),
+                binding: Some(binding),
             })))
         });
         request.hosted = Some(Hosted {
@@ -288,6 +305,32 @@ impl Host {
         self.leave_all(std::time::Duration::ZERO).await;
         self.finish_instances().await;
         end
+    }
+
+    /// The run of `agent` that has `role` of `instance` and has no record yet.
+    fn left_role(
+        &self,
+        instance: &str,
+        role: &str,
+        agent: &str,
+    ) -> Result<Option<Arc<str>>, RuntimeError> {
+        let Ok(id) = self.instance_named(instance) else {
+            // Whoever binds hears why.
+            return Ok(None);
+        };
+        let holder = {
+            let instances = self.0.instances.borrow();
+            let position = instances.get(&id).map(|instance| instance.position());
+            let mut roles = position.into_iter().flat_map(|position| position.roles);
+            roles.find(|at| *at.role == *role).and_then(|at| at.holder)
+        };
+        match holder {
+            Some(Who::Agent { agent: own, run }) if *own == *agent => {
+                let past = crate::past::Past::read(&self.0.journal.borrow(), &run)?;
+                Ok(past.is_none().then_some(run))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Which runs there are, at the start.

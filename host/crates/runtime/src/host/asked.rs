@@ -141,7 +141,7 @@ impl Host {
         }
     }
 
-    fn instance_named(&self, wanted: &str) -> Result<Arc<str>, Refused> {
+    pub(super) fn instance_named(&self, wanted: &str) -> Result<Arc<str>, Refused> {
         let instances = self.0.instances.borrow();
         if instances.has(wanted) {
             return Ok(wanted.into());

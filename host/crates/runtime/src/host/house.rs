@@ -273,11 +273,21 @@ impl Host {
             if let Some(record) = self.0.journal.borrow().record(RecordId(letter.seq))? {
                 letter.from = record.run.as_str().into();
             }
-            if !self.was_taken(&letter)? {
+            if self.is_for_here(&letter) && !self.was_taken(&letter)? {
                 self.deliver(letter);
             }
         }
         Ok(())
+    }
+
+    /// Whether `letter` is delivered in this process: a run in the foreground does not begin again what others had begun.
+    fn is_for_here(&self, letter: &Letter) -> bool {
+        let agents = self.0.agents.borrow();
+        let ours = |run: &str| agents.get(run).is_some_and(|agent| agent.is_ours());
+        self.0.mode != Mode::Foreground
+            || self.0.instances.borrow().has(&letter.to)
+            || ours(&letter.to)
+            || ours(&letter.from)
     }
 
     /// Whether `letter` is on its receiver's record.
