@@ -276,6 +276,10 @@ pub fn live(seed: u64, lives: u64) -> String {
     runtime().block_on(async {
         let house = House::new(seed);
         for life in 0..lives {
+            if std::env::var("SIM_TELL").is_ok() {
+                let head = house.journal().head().unwrap();
+                eprintln!("life {life} at {}, {} records", house.hand.read(), head.seq);
+            }
             house.power.plan(&house.dice);
             let chance = |most| u32::try_from(house.dice.below(most)).unwrap();
             house.faults.set(match house.dice.below(3) {
