@@ -313,9 +313,9 @@ impl Host {
     /// Take up what was under way when the last host ended.
     pub(super) fn take_up_all(&self) {
         let now = self.now().0;
-        for run in self.0.agents.borrow().due(now) {
-            self.0.agents.borrow_mut().line.push_back(run);
-        }
+        // Not as the loop's own expression: the list would stay borrowed while it goes on.
+        let due = self.0.agents.borrow().due(now);
+        self.0.agents.borrow_mut().line.extend(due);
         self.next_in_line();
     }
 
