@@ -211,7 +211,8 @@ pub async fn run(
             continue;
         }
         let rest = match &inbox {
-            Some(_) => idle,
+            // One whose time has come does not stand still: nobody is to leave it, only to be told at once to take it up again.
+            Some(_) => idle.filter(|_| !run.is_due()),
             None => run.at_rest(),
         };
         match rest {
@@ -648,6 +649,13 @@ impl Run {
             true => Status::Failed,
             false => Status::Waiting,
         })
+    }
+
+    /// Whether a timer's time has come.
+    fn is_due(&self) -> bool {
+        let now = self.services.clock.now().0;
+        let due = self.snapshot.next_due().is_some_and(|due| due <= now);
+        due && self.failures < FAILURES_IN_A_ROW
     }
 
     /// Whether nothing will happen by itself any more, and what that means.
