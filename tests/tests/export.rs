@@ -24,14 +24,10 @@ fn export(house: &House, arguments: &[&str]) -> Vec<Value> {
 fn hash_of(line: &Value) -> String {
     let text = |name: &str| line[name].as_str().unwrap().to_owned();
     let previous = blake3::Hash::from_hex(text("previous")).unwrap();
-    let mut hasher = blake3::Hasher::new_derive_key("charthouse journal record 1");
+    let mut hasher = blake3::Hasher::new_derive_key("charthouse journal record 2");
     hasher.update(previous.as_bytes());
     hasher.update(&line["seq"].as_u64().unwrap().to_le_bytes());
-    for (name, number) in [
-        ("run", line["time"].as_i64()),
-        ("kind", None),
-        ("body", None),
-    ] {
+    for (name, number) in [("run", line["time"].as_i64()), ("kind", None)] {
         let text = text(name);
         hasher.update(&(text.len() as u64).to_le_bytes());
         hasher.update(text.as_bytes());
@@ -39,6 +35,7 @@ fn hash_of(line: &Value) -> String {
             hasher.update(&time.to_le_bytes());
         }
     }
+    hasher.update(blake3::hash(text("body").as_bytes()).as_bytes());
     hasher.finalize().to_hex().to_string()
 }
 

@@ -145,24 +145,10 @@ fn try_kills(house: &House, server: &ModelServer, expected: &Expected, kills: &[
         story.agrees_with(&house.read("work/log.txt"));
         assert_eq!(story.configuration(), expected.configuration);
         assert_eq!(story.outline(), expected.outline);
-<<<<<<< HEAD
-        let ended = story.kind("ended");
-        assert_eq!(ended.len(), 1);
-        assert_eq!(ended[0]["status"], "done");
-        let data = &ended[0]["snapshot"]["data"];
-        assert_eq!(data["marks"], 2, "{}", ended[0]);
-        assert_eq!(
-            data["uncertain"],
-            story.kind("uncertain").len(),
-            "{}",
-            ended[0]
-        );
-=======
         let ended = story.ended();
         let data = &ended["snapshot"]["data"];
         assert_eq!(data["marks"], 2, "{ended}");
         assert_eq!(data["uncertain"], story.kind("uncertain").len(), "{ended}");
->>>>>>> i6-kill
     });
     if let Err(why) = checked {
         eprintln!("after {kills:?}:");

@@ -71,7 +71,10 @@ struct Daemon(Child);
 impl Daemon {
     fn begin(house: &House) -> Self {
         let mut command = house.command();
-        command.arg("serve").stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .arg("serve")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let daemon = Daemon(command.spawn().unwrap());
         until("the daemon is up", || {
             house.run(["agents", "list", "--json"]).code == Some(0)
@@ -104,7 +107,14 @@ fn until(what: &str, mut so: impl FnMut() -> bool) {
 fn start(house: &House) -> String {
     let input = r#"{"task":"make it"}"#;
     let begun = house
-        .run(["workflow", "start", "implement-review", "--input", input, "--json"])
+        .run([
+            "workflow",
+            "start",
+            "implement-review",
+            "--input",
+            input,
+            "--json",
+        ])
         .expect(0)
         .json();
     begun["instance"].as_str().unwrap().to_owned()
@@ -136,7 +146,9 @@ fn two_agents_take_their_roles_and_a_rejection_leads_round_again() {
     let house = house();
     let daemon = Daemon::begin(&house);
     let instance = start(&house);
-    until("it is accepted", || show(&house, &instance)["status"] == "done");
+    until("it is accepted", || {
+        show(&house, &instance)["status"] == "done"
+    });
     let outcomes: Vec<Value> = records(&house, &instance, "hand_in")
         .into_iter()
         .map(|record| record["body"]["outcome"].clone())
@@ -152,7 +164,11 @@ fn two_agents_take_their_roles_and_a_rejection_leads_round_again() {
     let with = |words: &str| {
         thought
             .iter()
-            .filter(|record| record["body"]["context"]["chunks"].to_string().contains(words))
+            .filter(|record| {
+                record["body"]["context"]["chunks"]
+                    .to_string()
+                    .contains(words)
+            })
             .count()
     };
     assert!(with("workflow") > 0);
@@ -178,7 +194,14 @@ fn a_role_is_taken_away_and_handed_over_with_what_was_done() {
         }
     };
     house
-        .run(["workflow", "bind", &instance, "slow", "--role", "implementer"])
+        .run([
+            "workflow",
+            "bind",
+            &instance,
+            "slow",
+            "--role",
+            "implementer",
+        ])
         .expect(0);
     until("slow has said its word and stands still", || {
         house
@@ -210,7 +233,9 @@ fn a_role_is_taken_away_and_handed_over_with_what_was_done() {
             "the first half is done",
         ])
         .expect(0);
-    until("it is accepted", || show(&house, &instance)["status"] == "done");
+    until("it is accepted", || {
+        show(&house, &instance)["status"] == "done"
+    });
     let bound = records(&house, &instance, "bound");
     let agents: Vec<&str> = bound
         .iter()
@@ -232,21 +257,50 @@ fn a_person_can_hold_a_role_with_no_daemon_at_all() {
     let house = house();
     let instance = start(&house);
     let by_hand = |arguments: &[&str]| house.run(arguments);
-    by_hand(&["workflow", "bind", &instance, "--human", "ada", "--role", "implementer"]).expect(0);
     by_hand(&[
-        "workflow", "hand-in", &instance, "--role", "implementer", "--as", "bob", "--outcome", "done",
+        "workflow",
+        "bind",
+        &instance,
+        "--human",
+        "ada",
+        "--role",
+        "implementer",
+    ])
+    .expect(0);
+    by_hand(&[
+        "workflow",
+        "hand-in",
+        &instance,
+        "--role",
+        "implementer",
+        "--as",
+        "bob",
+        "--outcome",
+        "done",
     ])
     .expect(4)
     .complains(&["ada"]);
     by_hand(&[
-        "workflow", "hand-in", &instance, "--role", "implementer", "--as", "ada", "--outcome", "done",
+        "workflow",
+        "hand-in",
+        &instance,
+        "--role",
+        "implementer",
+        "--as",
+        "ada",
+        "--outcome",
+        "done",
     ])
     .expect(0);
-    by_hand(&["workflow", "bind", &instance, "--human", "ada", "--role", "reviewer"])
-        .expect(4)
-        .complains(&["implementer"]);
+    by_hand(&[
+        "workflow", "bind", &instance, "--human", "ada", "--role", "reviewer",
+    ])
+    .expect(4)
+    .complains(&["implementer"]);
     house
-        .run(["run", "judge", "--bind", &instance, "--role", "reviewer", "--json"])
+        .run([
+            "run", "judge", "--bind", &instance, "--role", "reviewer", "--json",
+        ])
         .expect(0);
     let shown = show(&house, &instance);
     assert_eq!(shown["states"], json!(["implement"]), "{shown}");

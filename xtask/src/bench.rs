@@ -3,6 +3,7 @@
 //! Figures of the whole program are taken here; figures of a part are taken by that part's own bench, which alone may name what the part is made of.
 //! Nothing here fails because something is slow: a time is a fact about a machine, not a test.
 
+mod idle;
 mod machine;
 mod measure;
 mod memory;
@@ -19,7 +20,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Benches inside the parts: package, bench, title, how.
-const PARTS: [(&str, &str, &str, &str); 8] = [
+const PARTS: [(&str, &str, &str, &str); 11] = [
     (
         "charthouse-sandbox",
         "call",
@@ -68,14 +69,34 @@ const PARTS: [(&str, &str, &str, &str); 8] = [
         "Journal",
         "Append of one macrostep (three records, about 1 KiB) in one durable commit, against a commit of the same bytes into a plain SQLite table with the same settings (WAL, `synchronous = FULL`).",
     ),
+    (
+        "charthouse-runtime",
+        "resume",
+        "Taking a run up again",
+        "From opening the store to the run standing where it stood, with a cold cache of the store and a warm one of the system. A snapshot comes every 256 records; each run ends just before one would come, where the most has to be read. The conversation has prompts of 500 bytes and answers of 750.",
+    ),
+    (
+        "charthouse-runtime",
+        "events",
+        "Events across agents",
+        "Agents of one host on one thread, all parked when their event comes. *Recorded*: what runs hand in at the same time goes into one durable commit, against a commit for each.",
+    ),
+    (
+        "charthouse-runtime",
+        "week",
+        "A week",
+        "A hundred agents that do something every hour, for a week of virtual time: the clock is moved on by an hour at a time. Figures are of the six days after the first.",
+    ),
 ];
 
 /// The figures that are taken here, under the name by which they can be asked for.
 const PROGRAM: &str = "program";
+const IDLE: &str = "idle";
 
 /// The verb. `wanted` names the parts to measure, for whoever works on one; only the figures of all, taken in one run, are written down.
 pub fn run(wanted: &[&str]) -> Result<()> {
-    let parts: Vec<&str> = std::iter::once(PROGRAM)
+    let parts: Vec<&str> = [PROGRAM, IDLE]
+        .into_iter()
         .chain(PARTS.iter().map(|(_, bench, ..)| *bench))
         .collect();
     if let Some(unknown) = wanted.iter().find(|part| !parts.contains(part)) {
@@ -96,7 +117,9 @@ pub fn run(wanted: &[&str]) -> Result<()> {
     let guests = guests::tests()?;
     languages::run_all()?;
     // All of it before anything is measured: a compiler at work would be measured with it.
-    let host = is_wanted(PROGRAM).then(demo::build_host).transpose()?;
+    let host = (is_wanted(PROGRAM) || is_wanted(IDLE))
+        .then(demo::build_host)
+        .transpose()?;
     let benches: Vec<&str> = PARTS
         .iter()
         .map(|(_, bench, ..)| *bench)
@@ -106,11 +129,18 @@ pub fn run(wanted: &[&str]) -> Result<()> {
         build(&benches)?;
     }
     let mut sections = Vec::new();
-    if let Some(host) = host {
+    if let Some(host) = host.as_ref().filter(|_| is_wanted(PROGRAM)) {
         sections.push(Section {
             title: "The whole program",
             how: "The house is the one that `charthouse init` makes; `charthouse run` of the shipped `coder`, without its outline of the workspace, its guard and its summary, asks a server on this machine, which takes the time of the first bytes of each request and lets the agent read a file in the sandbox. Starting the program is part of the time.",
-            figures: process::Bench::new(host, target().join("bench/house"))?.figures()?,
+            figures: process::Bench::new(host.clone(), target().join("bench/house"))?.figures()?,
+        });
+    }
+    if let Some(host) = host.as_ref().filter(|_| is_wanted(IDLE)) {
+        sections.push(Section {
+            title: "Agents that stand still",
+            how: "`charthouse serve` of a house with one agent definition and so many runs of it, each begun through the control socket and parked. Then the daemon is ended and started anew, and left alone.",
+            figures: idle::figures(host, &target().join("bench/idle"))?,
         });
     }
     for (_, bench, title, how) in PARTS.iter().filter(|(_, bench, ..)| is_wanted(bench)) {

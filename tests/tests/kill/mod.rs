@@ -60,12 +60,8 @@ pub fn start(mut command: Command, kill: Option<&Kill>) -> Option<Ran> {
     match output.status.signal() {
         Some(9) => None,
         Some(other) => panic!(
-<<<<<<< HEAD
-            "signal {other}: {}",
-=======
             "signal {other} after {kill:?}: {}\n{}",
             String::from_utf8_lossy(&output.stdout),
->>>>>>> i6-kill
             String::from_utf8_lossy(&output.stderr)
         ),
         None => Some(Ran::from(output)),

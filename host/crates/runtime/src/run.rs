@@ -27,9 +27,9 @@ use crate::{Binding, RuntimeError, Services, alive, offers, resume, run_id};
 use chart::{Due, Effects, Snapshot};
 use context::History;
 use definitions::{AgentDef, ChartBundle};
-use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use rust_decimal::Decimal;
 use sandbox::{CallContext, Plugin};
 use serde_json::json;
@@ -196,7 +196,11 @@ pub async fn run(
         .hosted
         .as_mut()
         .and_then(|hosted| hosted.mail.take());
+    let again = request.resume.is_some();
     let (mut run, mut inbox) = Run::new(services, journal, request, observer).await?;
+    if again {
+        run.hear_what_waits(&mut inbox);
+    }
     let mut cancelled = std::pin::pin!(cancelled);
     let end = loop {
         if let Err(trouble) = run.settle() {
@@ -472,6 +476,18 @@ impl Run {
             }
         }
         Ok((run, request.inbox))
+    }
+
+    /// Take what a run was taken up for before it says that it stands still: one commit for both, and nothing recorded that was so for no time at all.
+    fn hear_what_waits(&mut self, inbox: &mut Option<Inbox>) {
+        let now = self.services.clock.now().0;
+        // The step of one may cancel the next.
+        if let Some(due) = self.snapshot.take_due(now) {
+            self.events.push_back(Happened::Due(due));
+        }
+        while let Some(Some(message)) = next_message(inbox).now_or_never() {
+            self.hear(message);
+        }
     }
 
     /// What a component that this run calls as `effect` is told of time and chance.

@@ -382,12 +382,8 @@ impl Host {
     /// Take up what was under way when the last host ended.
     pub(super) fn take_up_all(&self) {
         let now = self.now().0;
-<<<<<<< HEAD
-        let due = self.0.agents.borrow().due(now, true);
-=======
         // Not as the loop's own expression: the list would stay borrowed while it goes on.
-        let due = self.0.agents.borrow().due(now);
->>>>>>> i6-sim
+        let due = self.0.agents.borrow().due(now, true);
         self.0.agents.borrow_mut().line.extend(due);
         self.next_in_line();
     }

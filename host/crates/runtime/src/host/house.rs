@@ -16,7 +16,7 @@ use definitions::House;
 use futures_util::StreamExt;
 use journal::{HOUSE_RUN, RecordId};
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,10 +139,11 @@ impl Host {
         let Some(mut heard) = self.0.heard.borrow_mut().take() else {
             return Ok(());
         };
-        self.redeliver()?;
+        let delivered = self.redeliver()?;
         if self.0.mode == Mode::Live {
             let house = self.definitions();
             self.move_instances(&house);
+            self.keep_delivered(delivered).await;
             self.begin_kept().await;
             self.take_up_all();
             self.offer_again();
@@ -155,7 +156,13 @@ impl Host {
             tokio::select! {
                 biased;
                 () = self.0.ended.notified() => return Ok(()),
-                Some(note) = heard.recv() => self.note(note),
+                Some(note) = heard.recv() => {
+                    self.note(note);
+                    // All that have come: what is due next is looked for once, among all runs.
+                    while let Ok(note) = heard.try_recv() {
+                        self.note(note);
+                    }
+                }
                 Some(reload) = reloads.next(), if self.0.mode == Mode::Live => self.reload(reload),
                 () = self.0.changed.notified() => {}
                 () = tokio::time::sleep(wait), if self.0.mode != Mode::Asked && wait != Duration::MAX => {
@@ -238,17 +245,16 @@ impl Host {
         self.tell_agent(letter);
     }
 
-    /// Deliver what was sent and not taken when the last host died.
-    fn redeliver(&self) -> Result<(), RuntimeError> {
+    /// Deliver what was sent and not taken when the last host died. Up to which record all of it is known to have been taken.
+    fn redeliver(&self) -> Result<u64, RuntimeError> {
         let mut letters: VecDeque<Letter> = VecDeque::new();
-        let upto = self
+        let mut upto = self
             .0
             .journal
             .borrow()
             .kept(DELIVERED)?
             .and_then(|bytes| serde_json::from_slice::<u64>(&bytes).ok())
             .unwrap_or(0);
-        let mut seqs = Vec::new();
         self.0
             .journal
             .borrow()
@@ -265,19 +271,27 @@ impl Host {
                         event: text("event"),
                         data: Value::from(&body["data"]),
                     });
-                    seqs.push(seq);
                 }
                 std::ops::ControlFlow::Continue(())
             })?;
+        let mut heard = BTreeMap::new();
+        let mut all_taken = true;
         for mut letter in letters {
+            if self.was_taken(&letter, &mut heard)? {
+                if all_taken {
+                    upto = letter.seq;
+                }
+                continue;
+            }
+            all_taken = false;
             if let Some(record) = self.0.journal.borrow().record(RecordId(letter.seq))? {
                 letter.from = record.run.as_str().into();
             }
-            if self.is_for_here(&letter) && !self.was_taken(&letter)? {
+            if self.is_for_here(&letter) {
                 self.deliver(letter);
             }
         }
-        Ok(())
+        Ok(upto)
     }
 
     /// Whether `letter` is delivered in this process: a run in the foreground does not begin again what others had begun.
@@ -290,16 +304,36 @@ impl Host {
             || ours(&letter.from)
     }
 
-    /// Whether `letter` is on its receiver's record.
-    fn was_taken(&self, letter: &Letter) -> Result<bool, RuntimeError> {
+    /// Keep that everything sent up to the record `upto` was taken: the next host looks at what came after it.
+    async fn keep_delivered(&self, upto: u64) {
+        let line = (DELIVERED.to_owned(), upto.to_string().into_bytes());
+        let run = &self.0.house_run;
+        let kept = self.0.journal.commit(run, Vec::new(), vec![line], None);
+        if let Err(error) = kept.await {
+            // It can be found out again.
+            self.log(run, "journal", &error.to_string());
+        }
+    }
+
+    /// Whether `letter` is on its receiver's record. `heard` remembers of runs up to which letter they have taken theirs.
+    fn was_taken(
+        &self,
+        letter: &Letter,
+        heard: &mut BTreeMap<Arc<str>, u64>,
+    ) -> Result<bool, RuntimeError> {
         if self.0.instances.borrow().has(&letter.to) {
             return Ok(self.0.instances.borrow().has_taken(&letter.to, letter.seq));
         }
+        if let Some(upto) = heard.get(&letter.to) {
+            return Ok(*upto >= letter.seq);
+        }
         let past = crate::past::Past::read(&self.0.journal.borrow(), &letter.to)?;
-        Ok(match past {
-            Some(past) => past.heard_upto >= letter.seq || past.over.is_some(),
-            None => false,
-        })
+        let upto = past.map_or(0, |past| match past.over {
+            Some(_) => u64::MAX,
+            None => past.heard_upto,
+        });
+        heard.insert(letter.to.clone(), upto);
+        Ok(upto >= letter.seq)
     }
 
     fn note(&self, note: Note) {

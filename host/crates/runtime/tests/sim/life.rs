@@ -154,7 +154,10 @@ impl House {
         tokio::task::spawn_local(async move {
             let answer = host.ask(command.clone()).await;
             if power.is_on() {
-                promises.borrow_mut().given.push(Promise { command, answer });
+                promises
+                    .borrow_mut()
+                    .given
+                    .push(Promise { command, answer });
             }
         });
     }
@@ -291,17 +294,19 @@ pub fn live(seed: u64, lives: u64) -> String {
                 _ => Chances::default(),
             });
             let hours = 1 + house.dice.below(4);
-            house
-                .live(|host| house.ask_at_random(host, hours))
-                .await;
+            house.live(|host| house.ask_at_random(host, hours)).await;
             house.faults.set(Chances::default());
             checks::after_a_life(&house, seed, life);
             // It lies there for a while, and meanwhile somebody may set the clock.
             let down = Duration::from_millis(house.dice.below(3_600_000));
             tokio::time::advance(down).await;
             match house.dice.below(12) {
-                0 => house.hand.set(-i64::try_from(house.dice.below(7_200_000)).unwrap()),
-                1 => house.hand.set(i64::try_from(house.dice.below(90_000_000)).unwrap()),
+                0 => house
+                    .hand
+                    .set(-i64::try_from(house.dice.below(7_200_000)).unwrap()),
+                1 => house
+                    .hand
+                    .set(i64::try_from(house.dice.below(90_000_000)).unwrap()),
                 _ => {}
             }
         }
