@@ -216,7 +216,7 @@ pub async fn run(
         }
         let rest = match &inbox {
             // One whose time has come does not stand still: nobody is to leave it, only to be told at once to take it up again.
-            Some(_) => idle.filter(|_| !run.is_due()),
+            Some(_) => idle,
             None => run.at_rest(),
         };
         match rest {
@@ -704,12 +704,6 @@ impl Run {
         } else {
             Status::Waiting
         })
-    }
-
-    /// Whether a timer is due already: it is taken before anything else, also after a long sleep.
-    fn is_due(&self) -> bool {
-        let now = self.services.clock.now().0;
-        self.snapshot.next_due().is_some_and(|due| due <= now)
     }
 
     /// Whether something is under way that the chart waits for. Summing up goes on beside it, unless a turn waits for that.
