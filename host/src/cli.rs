@@ -13,7 +13,9 @@ mod workflow;
 
 pub use agents::{AgentsVerb, At};
 pub use generations::{PluginRollback, PluginShadow, PluginSwap};
-pub use journal::{ExportFormat, Filters, JournalExport, JournalShow, JournalVerb, JournalWhy};
+pub use journal::{
+    ExportFormat, Filters, JournalCompact, JournalExport, JournalShow, JournalVerb, JournalWhy,
+};
 pub use memory::{MemoryAdd, MemoryList, MemoryVerb};
 pub use new::{NewPlugin, NewVerb};
 pub use plugin::PluginTest;

@@ -36,6 +36,9 @@ pub enum JournalVerb {
     Verify {
         #[command(flatten)]
         house: HouseOption,
+        /// Look also at the bodies in this folder of archives
+        #[arg(long, value_name = "DIR")]
+        archive: Option<PathBuf>,
         /// Say times in UTC
         #[arg(long)]
         utc: bool,
@@ -43,6 +46,32 @@ pub enum JournalVerb {
         #[arg(long)]
         json: bool,
     },
+    /// Take the large bodies of runs that ended long ago out of the journal; the chain goes on over them
+    ///
+    /// Bodies of the conversation, answers, outcomes, payload accounts and snapshots go to .charthouse/archive, whose lines `journal verify --archive` checks
+    /// against the chain. Costs, memories, steps, calls and everything small stay.
+    #[command(
+        after_help = "Examples:\n  charthouse journal compact\n  charthouse journal compact --older-than 7d --anew\n  charthouse journal verify --archive .charthouse/archive"
+    )]
+    Compact(JournalCompact),
+}
+
+#[derive(Args)]
+pub struct JournalCompact {
+    /// Runs that ended longer ago than this
+    #[arg(long, value_name = "TIME", default_value = "30d")]
+    pub older_than: String,
+    /// Keep no archive: the bodies are gone for good
+    #[arg(long)]
+    pub discard: bool,
+    /// Write the whole file anew, which gives all the room back; it takes as much room again while it lasts
+    #[arg(long)]
+    pub anew: bool,
+    #[command(flatten)]
+    pub house: HouseOption,
+    /// Print {"records", "bytes", "archives", "freed", …}
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]

@@ -10,10 +10,12 @@
 //! | `why` | the chain from a record back to the beginning |
 //! | `runs` | the list of runs |
 //! | `export/` | records as JSON lines, runs as OpenTelemetry spans |
+//! | `compact` | what is large and old, taken out |
 //! | `verify` | whether all is as it was written, and what to do if not |
 //!
-//! Everything here reads. What a record holds is the runtime's business; a field that is not there is not told.
+//! All but `compact` read only. What a record holds is the runtime's business; a field that is not there is not told.
 
+mod compact;
 mod export;
 mod filter;
 mod kinds;
@@ -40,7 +42,13 @@ pub fn run(verb: &JournalVerb) -> Result<u8, Failure> {
         JournalVerb::Show(asked) => show::run(asked),
         JournalVerb::Why(asked) => why::run(asked),
         JournalVerb::Export(asked) => export::run(asked),
-        JournalVerb::Verify { house, utc, json } => verify::run(&house.house, *utc, *json),
+        JournalVerb::Verify {
+            house,
+            archive,
+            utc,
+            json,
+        } => verify::run(&house.house, archive.as_deref(), *utc, *json),
+        JournalVerb::Compact(asked) => compact::run(asked),
     }
 }
 

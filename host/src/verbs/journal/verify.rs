@@ -10,18 +10,23 @@ use serde_json::json;
 use std::fmt::Write;
 use std::path::Path;
 
-pub fn run(house: &Path, utc: bool, as_json: bool) -> Result<u8, Failure> {
+pub fn run(house: &Path, archive: Option<&Path>, utc: bool, as_json: bool) -> Result<u8, Failure> {
     let Some(journal) = open::journal_to_read(house)? else {
         let answer = json!({ "ok": true, "records": 0, "first_bad": null });
         return super::nothing_yet(as_json.then_some(answer));
     };
-    let verification = journal.verify()?;
+    let verification = match archive {
+        Some(archive) => journal.verify_with(archive)?,
+        None => journal.verify()?,
+    };
     let zone = Zone::new(utc);
     if as_json {
         print::json(&json!({
             "ok": verification.ok,
             "records": verification.records,
             "first_bad": verification.first_bad,
+            "compacted": verification.compacted,
+            "archive": verification.archive,
         }))?;
     } else {
         let records = verification.records;
