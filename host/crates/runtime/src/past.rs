@@ -730,3 +730,56 @@ fn text(value: &Json) -> String {
 fn hash(value: &Json) -> Option<ContentHash> {
     serde_json::from_value(value.clone()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use journal::RecordId;
+    use types::Timestamp;
+
+    /// Records of runs that were killed and went on, as the program wrote them.
+    const KILLED: &str = include_str!("../tests/past/killed.jsonl");
+
+    fn records() -> Vec<Record> {
+        let read = |line: &str| {
+            let line: Json = serde_json::from_str(line).unwrap();
+            Record {
+                seq: RecordId(line["seq"].as_u64().unwrap()),
+                run: text(&line["run"]),
+                time: Timestamp(line["time"].as_i64().unwrap()),
+                kind: text(&line["kind"]),
+                body: line["body"].to_string(),
+                ..Record::default()
+            }
+        };
+        KILLED.lines().map(read).collect()
+    }
+
+    fn anew() -> Past {
+        Past {
+            next_effect: 1,
+            ..Past::default()
+        }
+    }
+
+    #[test]
+    fn a_fold_that_is_stored_anywhere_and_goes_on_comes_to_the_same() {
+        let records = records();
+        assert!(records.len() > 50);
+        let mut whole = anew();
+        let mut stored: Vec<Past> = Vec::new();
+        for record in &records {
+            let now = serde_json::to_string(&whole).unwrap();
+            stored.push(serde_json::from_str(&now).unwrap());
+            whole.take(record).unwrap();
+        }
+        let whole = serde_json::to_value(&whole).unwrap();
+        for (at, mut past) in stored.into_iter().enumerate() {
+            for record in &records[at..] {
+                past.take(record).unwrap();
+            }
+            let past = serde_json::to_value(&past).unwrap();
+            assert_eq!(past, whole, "stored before record {at}");
+        }
+    }
+}
