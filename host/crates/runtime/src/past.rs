@@ -734,25 +734,27 @@ fn hash(value: &Json) -> Option<ContentHash> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use journal::RecordId;
+    use journal::NewRecord;
     use types::Timestamp;
 
     /// Records of runs that were killed and went on, as the program wrote them.
     const KILLED: &str = include_str!("../tests/past/killed.jsonl");
 
     fn records() -> Vec<Record> {
-        let read = |line: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(&directory.path().join("journal.db")).unwrap();
+        for line in KILLED.lines() {
             let line: Json = serde_json::from_str(line).unwrap();
-            Record {
-                seq: RecordId(line["seq"].as_u64().unwrap()),
-                run: text(&line["run"]),
+            let body = line["body"].to_string();
+            let record = NewRecord {
+                run: "killed",
                 time: Timestamp(line["time"].as_i64().unwrap()),
-                kind: text(&line["kind"]),
-                body: line["body"].to_string(),
-                ..Record::default()
-            }
-        };
-        KILLED.lines().map(read).collect()
+                kind: line["kind"].as_str().unwrap(),
+                body: &body,
+            };
+            journal.append(&[record]).unwrap();
+        }
+        journal.records("killed").unwrap()
     }
 
     fn anew() -> Past {
