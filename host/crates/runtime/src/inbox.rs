@@ -104,6 +104,15 @@ impl Run {
             return;
         }
         point::reach(Point::Deliver);
+        let behind = self.is_under_way(|owner| owner == OWNER) && &*told.event != SAYS;
+        if told.seq.is_some() && (behind || !self.unread.is_empty()) {
+            return self.unread.push_back(told.clone());
+        }
+        self.take_told(told);
+    }
+
+    /// A letter's turn has come.
+    fn take_told(&mut self, told: &Told) {
         if &*told.event == SAYS {
             // It is taken when the guards have seen it.
             let text = told.data["text"].as_str().unwrap_or_default().to_owned();
@@ -179,6 +188,11 @@ impl Run {
         let text = self.let_in(heard.effect, "said", heard.text, heard.inspected);
         self.said(&text);
         self.listen_on();
+        while !self.is_under_way(|owner| owner == OWNER)
+            && let Some(told) = self.unread.pop_front()
+        {
+            self.take_told(&told);
+        }
     }
 
     /// Record what a person said. It joins the conversation at once, or when what is under way has come to an end: no model may seem to have read what it had

@@ -733,3 +733,58 @@ fn text(value: &Json) -> String {
 fn hash(value: &Json) -> Option<ContentHash> {
     serde_json::from_value(value.clone()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use journal::NewRecord;
+    use types::Timestamp;
+
+    /// Records of runs that were killed and went on, as the program wrote them.
+    const KILLED: &str = include_str!("../tests/past/killed.jsonl");
+
+    fn records() -> Vec<Record> {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(&directory.path().join("journal.db")).unwrap();
+        for line in KILLED.lines() {
+            let line: Json = serde_json::from_str(line).unwrap();
+            let body = line["body"].to_string();
+            let record = NewRecord {
+                run: "killed",
+                time: Timestamp(line["time"].as_i64().unwrap()),
+                kind: line["kind"].as_str().unwrap(),
+                body: &body,
+            };
+            journal.append(&[record]).unwrap();
+        }
+        journal.records("killed").unwrap()
+    }
+
+    fn anew() -> Past {
+        Past {
+            next_effect: 1,
+            ..Past::default()
+        }
+    }
+
+    #[test]
+    fn a_fold_that_is_stored_anywhere_and_goes_on_comes_to_the_same() {
+        let records = records();
+        assert!(records.len() > 50);
+        let mut whole = anew();
+        let mut stored: Vec<Past> = Vec::new();
+        for record in &records {
+            let now = serde_json::to_string(&whole).unwrap();
+            stored.push(serde_json::from_str(&now).unwrap());
+            whole.take(record).unwrap();
+        }
+        let whole = serde_json::to_value(&whole).unwrap();
+        for (at, mut past) in stored.into_iter().enumerate() {
+            for record in &records[at..] {
+                past.take(record).unwrap();
+            }
+            let past = serde_json::to_value(&past).unwrap();
+            assert_eq!(past, whole, "stored before record {at}");
+        }
+    }
+}

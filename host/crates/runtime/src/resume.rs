@@ -196,7 +196,9 @@ impl Run {
             });
         }
         // Somebody who speaks to a run that was stopped says what is to be done now.
-        let goes_on = |doing: &Doing| !(doing.suspended && speaks);
+        // A question is what it answers, and whoever was begun is at work all the same.
+        let stays = |kind| matches!(kind, ActivityKind::Ask | ActivityKind::Agent);
+        let goes_on = |doing: &Doing| !(doing.suspended && speaks) || stays(doing.kind);
         let doing = past.doing.into_iter().filter(|(_, doing)| goes_on(doing));
         let mut going = Vec::new();
         for (id, mut doing) in doing {

@@ -6,7 +6,7 @@ use crate::gather::{Gathered, Served};
 use crate::generations::Generations;
 use crate::grants::Grants;
 use crate::guards::Guards;
-use crate::inbox::{Heard, Inbox, Message, Word};
+use crate::inbox::{Heard, Inbox, Message, Told, Word};
 use crate::kin::{Children, Kin};
 use crate::live::{Cause, CauseKind, RunEvent, Status};
 use crate::loading::{Waiting, find_agent, load_guards, load_plugins};
@@ -132,6 +132,8 @@ pub(crate) struct Run {
     pub(crate) rested_in: Vec<Arc<str>>,
     /// Messages that no guard has seen yet.
     pub(crate) unheard: VecDeque<(String, Option<u64>)>,
+    /// Letters that came behind such a message: what is taken out of order could not be told from what is not taken.
+    pub(crate) unread: VecDeque<Told>,
     /// What a person said and what cannot join the conversation yet.
     pub(crate) waiting_words: Vec<Word>,
     /// Whether a person has said something that no inference has been asked about.
@@ -398,6 +400,7 @@ impl Run {
             resting: false,
             rested_in: Vec::new(),
             unheard: VecDeque::new(),
+            unread: VecDeque::new(),
             waiting_words: Vec::new(),
             unanswered: false,
             has_work: false,
