@@ -166,7 +166,10 @@ impl Agents {
             At::Until(due) => Some(due),
             _ => None,
         };
-        self.runs.values().filter_map(due).min()
+        // Whoever is in line already is taken up when there is room, and not by a timer again and again.
+        let runs = self.runs.iter();
+        let runs = runs.filter(|(run, agent)| due(agent).is_some() && !self.line.contains(*run));
+        runs.filter_map(|(_, agent)| due(agent)).min()
     }
 
     pub(super) fn due(&self, now: i64) -> Vec<Arc<str>> {
@@ -175,7 +178,8 @@ impl Agents {
             At::Until(due) => due <= now,
             _ => false,
         };
-        let due = self.runs.iter().filter(|(_, agent)| is_due(agent));
+        let due = self.runs.iter();
+        let due = due.filter(|(run, agent)| is_due(agent) && !self.line.contains(*run));
         due.map(|(run, _)| run.clone()).collect()
     }
 
@@ -439,10 +443,15 @@ impl Host {
         loop {
             let run = {
                 let mut agents = self.0.agents.borrow_mut();
-                if agents.running() >= most {
-                    return;
-                }
-                let Some(run) = agents.line.pop_front() else {
+                // A child is taken up all the same: whoever began it has a place, and keeps it until the child has ended.
+                let next = match agents.running() < most {
+                    true => agents.line.pop_front(),
+                    false => {
+                        let child = agents.line.iter().position(|run| run.contains('.'));
+                        child.and_then(|at| agents.line.remove(at))
+                    }
+                };
+                let Some(run) = next else {
                     return;
                 };
                 let all = self.0.mode == Mode::Live;
