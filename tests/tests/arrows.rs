@@ -59,7 +59,7 @@ const OWNED: [(&str, &[&str]); 10] = [
         "serde-saphyr",
         &["charthouse-definitions", "charthouse-provider"],
     ),
-    ("globset", &["charthouse-policy"]),
+    ("globset", &["charthouse-policy", "charthouse-definitions"]),
     ("clap", &["charthouse"]),
     ("tiktoken", &["charthouse-context"]),
     // The daemon answers requests with what the client behind reqwest brings along.

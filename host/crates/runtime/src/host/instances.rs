@@ -14,11 +14,14 @@ use journal::Record;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 use types::{Event, Value};
 
 /// Records of an instance after which what they come to is recorded.
 const BETWEEN_SNAPSHOTS: usize = 64;
+/// How long to wait before something that could not be recorded is tried again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// All instances that are not over.
 #[derive(Default)]
@@ -68,7 +71,8 @@ impl Instances {
     }
 
     pub(super) fn due(&self, now: i64) -> Vec<Arc<str>> {
-        let due = |seat: &Seat| seat.instance.next_due().is_some_and(|due| due <= now);
+        let due =
+            |seat: &Seat| !seat.busy && seat.instance.next_due().is_some_and(|due| due <= now);
         let due = self.seats.iter().filter(|(_, seat)| due(seat));
         due.map(|(id, _)| id.clone()).collect()
     }
@@ -317,6 +321,8 @@ impl Host {
         };
         let before = bindings(&instance);
         let now = self.now().0;
+        // What nobody waits for is tried again where it cannot be recorded: a letter would be lost otherwise as soon as the next one is taken.
+        let again = job.done.is_none().then(|| job.happened.clone());
         let answer = match instance.take(job.happened, now, job.cause) {
             Err(error) => Err(refused(error)),
             Ok(taken) => {
@@ -331,7 +337,13 @@ impl Host {
                 };
                 let ended = instance.ended().is_some();
                 match self.write_as(id, &taken, keep, instance, job.cause).await {
-                    Err(error) => Err(store(&error)),
+                    Err(error) => {
+                        if let Some(happened) = again.filter(|_| !self.0.ending.get()) {
+                            self.log(id, "journal", &error.to_string());
+                            return self.do_again(id, happened, job.cause).await;
+                        }
+                        Err(store(&error))
+                    }
                     Ok(()) => {
                         self.follow(id, taken, before);
                         if ended {
@@ -349,6 +361,18 @@ impl Host {
             }
             (None, Err(refused)) => self.log(id, "workflow", &refused.message),
             (None, Ok(())) => {}
+        }
+    }
+
+    /// Have something happen once more, before anything else, when the store has had time to recover.
+    async fn do_again(&self, id: &Arc<str>, happened: Happened, cause: Option<u64>) {
+        tokio::time::sleep(AGAIN_AFTER).await;
+        if let Some(seat) = self.0.instances.borrow_mut().seats.get_mut(id) {
+            seat.jobs.push_front(Job {
+                happened,
+                cause,
+                done: None,
+            });
         }
     }
 

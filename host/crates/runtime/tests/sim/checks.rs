@@ -206,10 +206,13 @@ fn money_is_booked(book: &Book, house: &House) {
         let number = body["reply"]["usage"]["output"]
             .as_u64()
             .unwrap_or_default();
-        if !booked.contains(&number) {
+        if number > 0 && !booked.contains(&number) {
             book.fail(
                 &record.run,
-                &format!("the answer in {} is not booked", record.seq.0),
+                &format!(
+                    "the answer in {} is not booked: {}",
+                    record.seq.0, record.body
+                ),
             );
         }
     }
