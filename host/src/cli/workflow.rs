@@ -36,22 +36,17 @@ pub enum WorkflowVerb {
     ///
     /// An agent's name starts a run of it; a run's id binds that run.
     #[command(
-        after_help = "Examples:\n  charthouse workflow bind i-20261120-1104 --role implementer --agent coder\n  charthouse workflow bind i-20261120-1104 --role reviewer --human ada"
+        after_help = "Examples:\n  charthouse workflow bind i-20261120-1104 --role implementer coder\n  charthouse workflow bind i-20261120-1104 --role reviewer --human ada"
     )]
     Bind {
         /// The instance's id or the beginning of one
         instance: String,
+        /// The agent, or a run of one
+        #[arg(required_unless_present = "human", conflicts_with = "human")]
+        agent: Option<String>,
         /// The role
         #[arg(long, value_name = "ROLE")]
         role: String,
-        /// The agent, or a run of one
-        #[arg(
-            long,
-            value_name = "NAME",
-            required_unless_present = "human",
-            conflicts_with = "human"
-        )]
-        agent: Option<String>,
         /// The person
         #[arg(long, value_name = "NAME")]
         human: Option<String>,
