@@ -473,6 +473,7 @@ impl Host {
 
     /// A trigger has fired.
     async fn fire(&self, fire: Fire) -> Result<Json, Refused> {
+        let _alone = self.0.firing.lock().await;
         let again = self.0.firings.borrow().again(&fire).cloned();
         if let Some(mut answer) = again {
             if let Some(map) = answer.as_object_mut() {

@@ -170,13 +170,20 @@ impl Host {
         };
         self.0.instances.borrow_mut().seats.insert(id.clone(), seat);
         let keep = vec![alive::instance(&id, chart)];
-        if !more.is_empty() {
-            self.record(more, Vec::new(), None).await?;
-        }
-        let written = self.write(&id, &taken, keep).await;
-        if let Err(error) = written {
+        // Both are ready at once, and so they go into the same commit: neither is ever there without the other.
+        let (fired, written) = futures_util::future::join(
+            async {
+                match more.is_empty() {
+                    true => Ok(Vec::new()),
+                    false => self.record(more, Vec::new(), None).await,
+                }
+            },
+            self.write(&id, &taken, keep),
+        )
+        .await;
+        if let Err(refused) = fired.and(written.map_err(|error| store(&error))) {
             self.0.instances.borrow_mut().seats.remove(&id);
-            return Err(store(&error));
+            return Err(refused);
         }
         self.follow(&id, taken, BTreeMap::new());
         self.pump(&id);
