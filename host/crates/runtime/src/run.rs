@@ -391,7 +391,8 @@ impl Run {
             waiting_words: Vec::new(),
             unanswered: false,
             has_work: false,
-            kin: hosted.kin,
+            // A later resumption reads it from the record that this one begins with.
+            kin: past.as_ref().map_or(hosted.kin, |past| past.kin.clone()),
             children: Children::default(),
             heard_upto: 0,
             stopping: false,

@@ -128,7 +128,7 @@ fn nothing_happens_after_the_end(book: &Book) {
                 over.insert(record.run.as_str());
             }
             "started" if over.contains(&*record.run) => {
-                book.fail(&record.run, "a run that has ended begins again");
+                book.fail(&record.run, &format!("a run that has ended begins again: {} {}", record.seq.0, record.body));
             }
             "step" | "think" | "told" | "bound" if over.contains(&*record.run) => {
                 book.fail(&record.run, &format!("{} comes after the end", record.seq.0));
@@ -240,16 +240,18 @@ pub fn at_rest(house: &House, host: &Host, seed: u64) {
         let status = run["status"].as_str().unwrap();
         // An answer takes twenty minutes at most; a run that thinks now was not doing so for hours.
         let id = run["run"].as_str().unwrap();
+        let child = format!("{id}.");
         let last = book.records.iter().rev().find(|(record, _)| record.run == id);
         let last = last.map_or(0, |(record, _)| record.time.0);
         let idle = house.hand.read() - last;
-        let child = format!("{id}.");
+        let about: Vec<&(Record, Json)> = book.records.iter().filter(|(record, _)| record.run.starts_with(&child)).collect();
+        let about = about.iter().rev().take(6).map(|(r, b)| format!("{} {} {} {} {:.200}", r.seq.0, r.time.0, r.run, r.kind, b.to_string())).collect::<Vec<_>>().join("\n");
         let waits_for = runs.iter().any(|other| other["run"].as_str().unwrap().starts_with(&child));
         if waits_for {
             continue;
         }
         if status == "restarting" || (status == "running" && idle > 3_600_000) {
-            book.fail(id, &format!("{run} has not come to rest ({idle} ms)"));
+            book.fail(id, &format!("{run} has not come to rest ({idle} ms)\n{about}"));
         }
     }
     let bound: BTreeMap<(String, String), Vec<String>> = list["runs"]
