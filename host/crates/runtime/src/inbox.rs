@@ -103,6 +103,11 @@ impl Run {
         if told.seq.is_some_and(|seq| seq <= self.heard_upto) {
             return;
         }
+        if told.seq.is_some() && self.is_hearing() {
+            // In order: what is on the record up to one letter has to be all before it.
+            self.behind.push_back(told.clone());
+            return;
+        }
         point::reach(Point::Deliver);
         if &*told.event == SAYS {
             // It is taken when the guards have seen it.
@@ -178,6 +183,16 @@ impl Run {
         let text = self.let_in(heard.effect, "said", heard.text, heard.inspected);
         self.said(&text);
         self.listen_on();
+        while !self.is_hearing()
+            && let Some(told) = self.behind.pop_front()
+        {
+            self.hear_told(&told);
+        }
+    }
+
+    /// Whether something that was said is not taken yet.
+    fn is_hearing(&self) -> bool {
+        !self.unheard.is_empty() || self.is_under_way(|owner| owner == OWNER)
     }
 
     /// Record what a person said. It joins the conversation at once, or when what is under way has come to an end: no model may seem to have read what it had

@@ -129,6 +129,8 @@ pub(crate) struct Run {
     pub(crate) rested_in: Vec<Arc<str>>,
     /// Messages that no guard has seen yet.
     pub(crate) unheard: VecDeque<(String, Option<u64>)>,
+    /// Letters that came after one that is not taken yet.
+    pub(crate) behind: VecDeque<crate::Told>,
     /// What a person said and what cannot join the conversation yet.
     pub(crate) waiting_words: Vec<Word>,
     /// Whether a person has said something that no inference has been asked about.
@@ -388,6 +390,7 @@ impl Run {
             resting: false,
             rested_in: Vec::new(),
             unheard: VecDeque::new(),
+            behind: VecDeque::new(),
             waiting_words: Vec::new(),
             unanswered: false,
             has_work: false,

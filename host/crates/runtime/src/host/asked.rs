@@ -556,7 +556,7 @@ impl Host {
     }
 
     /// Whether it is on the record that a run is to begin, and nothing of it yet.
-    fn is_unbegun(&self, id: &str) -> bool {
+    pub(super) fn is_unbegun(&self, id: &str) -> bool {
         let newest = self.0.journal.borrow().newest(id, Kind::Started.name());
         matches!(newest, Ok(None))
     }

@@ -289,6 +289,7 @@ fn bindings_agree(book: &Book, list: &Json) {
         let own = own.and_then(|(_, body)| body["instance"].as_str());
         // One that stands still hears that its work is gone when it is taken up again.
         if let Some(says) = run["instance"].as_str()
+            && run["status"] == "running"
             && own != Some(says)
         {
             book.fail(id, &format!("{run} is bound, and its record has {own:?}"));
