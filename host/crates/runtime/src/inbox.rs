@@ -103,16 +103,12 @@ impl Run {
         if told.seq.is_some_and(|seq| seq <= self.heard_upto) {
             return;
         }
-        point::reach(Point::Deliver);
-        let behind = self.is_under_way(|owner| owner == OWNER) && &*told.event != SAYS;
-        if told.seq.is_some() && (behind || !self.unread.is_empty()) {
-            return self.unread.push_back(told.clone());
+        if told.seq.is_some() && self.is_hearing() {
+            // In order: what is on the record up to one letter has to be all before it.
+            self.behind.push_back(told.clone());
+            return;
         }
-        self.take_told(told);
-    }
-
-    /// A letter's turn has come.
-    fn take_told(&mut self, told: &Told) {
+        point::reach(Point::Deliver);
         if &*told.event == SAYS {
             // It is taken when the guards have seen it.
             let text = told.data["text"].as_str().unwrap_or_default().to_owned();
@@ -188,11 +184,16 @@ impl Run {
         let text = self.let_in(heard.effect, "said", heard.text, heard.inspected);
         self.said(&text);
         self.listen_on();
-        while !self.is_under_way(|owner| owner == OWNER)
-            && let Some(told) = self.unread.pop_front()
+        while !self.is_hearing()
+            && let Some(told) = self.behind.pop_front()
         {
-            self.take_told(&told);
+            self.hear_told(&told);
         }
+    }
+
+    /// Whether something that was said is not taken yet.
+    fn is_hearing(&self) -> bool {
+        !self.unheard.is_empty() || self.is_under_way(|owner| owner == OWNER)
     }
 
     /// Record what a person said. It joins the conversation at once, or when what is under way has come to an end: no model may seem to have read what it had

@@ -51,8 +51,8 @@ pub(crate) trait Others {
     /// The run `from` says this, as its record `seq` has it.
     fn hear(&self, from: &Arc<str>, seq: u64, said: Outbound);
 
-    /// Whether somebody can be told something under this name: a run, an instance, an agent.
-    fn knows(&self, name: &str) -> Result<(), String>;
+    /// Who can be told something under this name, which is a run's, an instance's or an agent's: the run or the instance.
+    fn address(&self, name: &str) -> Result<Arc<str>, String>;
 
     /// Whether there is such an agent to begin.
     fn knows_agent(&self, name: &str) -> Result<(), String>;

@@ -6,7 +6,7 @@ use crate::gather::{Gathered, Served};
 use crate::generations::Generations;
 use crate::grants::Grants;
 use crate::guards::Guards;
-use crate::inbox::{Heard, Inbox, Message, Told, Word};
+use crate::inbox::{Heard, Inbox, Message, Word};
 use crate::kin::{Children, Kin};
 use crate::live::{Cause, CauseKind, RunEvent, Status};
 use crate::loading::{Waiting, find_agent, load_guards, load_plugins};
@@ -132,8 +132,8 @@ pub(crate) struct Run {
     pub(crate) rested_in: Vec<Arc<str>>,
     /// Messages that no guard has seen yet.
     pub(crate) unheard: VecDeque<(String, Option<u64>)>,
-    /// Letters that came behind such a message: what is taken out of order could not be told from what is not taken.
-    pub(crate) unread: VecDeque<Told>,
+    /// Letters that came after one that is not taken yet.
+    pub(crate) behind: VecDeque<crate::Told>,
     /// What a person said and what cannot join the conversation yet.
     pub(crate) waiting_words: Vec<Word>,
     /// Whether a person has said something that no inference has been asked about.
@@ -400,12 +400,13 @@ impl Run {
             resting: false,
             rested_in: Vec::new(),
             unheard: VecDeque::new(),
-            unread: VecDeque::new(),
+            behind: VecDeque::new(),
             waiting_words: Vec::new(),
             unanswered: false,
             has_work: false,
             begun_with_it: false,
-            kin: hosted.kin,
+            // A later resumption reads it from the record that this one begins with.
+            kin: past.as_ref().map_or(hosted.kin, |past| past.kin.clone()),
             children: Children::default(),
             heard_upto: 0,
             stopping: false,
@@ -434,10 +435,6 @@ impl Run {
             provider: provider.clone(),
             model: model.clone(),
         });
-        if let Some(past) = &past {
-            // What it was begun as it stays, however often it is taken up again.
-            run.kin = past.kin.clone();
-        }
         let definitions = run.record_definitions(&house.clone());
         run.materials.chart = Some(definitions);
         let body = json!({

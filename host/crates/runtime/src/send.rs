@@ -42,7 +42,7 @@ impl Run {
             return Err(format!("`{family}.*` comes from the host alone"));
         }
         match &self.others {
-            Some(others) => others.knows(&to).map(|()| to),
+            Some(others) => others.address(&to),
             None => Err(format!("nobody called `{target}` is here")),
         }
     }

@@ -86,6 +86,25 @@ impl SharedJournal {
         }
     }
 
+    /// The numbers of `records`, if they are the last ones in the journal.
+    fn last_ones(&self, records: &[NewRecord<'_>]) -> Option<Vec<RecordId>> {
+        let journal = self.0.journal.borrow();
+        let last = journal.head().ok()?.seq;
+        let count = u64::try_from(records.len())
+            .ok()
+            .filter(|count| *count > 0)?;
+        let first = last.checked_sub(count)? + 1;
+        let ids: Vec<RecordId> = (first..=last).map(RecordId).collect();
+        for (id, new) in ids.iter().zip(records) {
+            let old = journal.record(*id).ok()??;
+            let same = old.run == new.run && old.time == new.time && old.kind == new.kind;
+            if !same || old.body != new.body {
+                return None;
+            }
+        }
+        Some(ids)
+    }
+
     /// Write all that waits.
     fn write(&self) {
         self.0.led.set(false);
@@ -106,6 +125,13 @@ impl SharedJournal {
             }));
         }
         let written = self.0.journal.borrow_mut().append_keeping(&records, &keep);
+        let written = match written {
+            // It may be on the disk all the same; then it has happened, and everybody is to know.
+            Err(JournalError::Uncertain { path, why }) => self
+                .last_ones(&records)
+                .ok_or(JournalError::Uncertain { path, why }),
+            written => written,
+        };
         drop(records);
         point::reach(Point::Committed);
         match written {

@@ -49,6 +49,8 @@ pub(super) struct Agent {
     failures: VecDeque<i64>,
     reloads: Option<UnboundedSender<Reload>>,
     why: Option<String>,
+    /// What it is to begin with, until it is known to have begun.
+    begin: Option<Letter>,
 }
 
 /// Where a run is.
@@ -93,6 +95,7 @@ impl Agent {
             failures: VecDeque::new(),
             reloads: None,
             why: None,
+            begin: None,
         }
     }
 
@@ -434,7 +437,7 @@ impl Host {
             cause: Some(letter.seq),
             work: None,
         };
-        self.begin_run(&letter.to, &agent, data["keep"] == true, beginning);
+        self.begin_run(letter, &agent, data["keep"] == true, beginning);
     }
 
     /// Begin a run for a role that it was bound to before it was there.
@@ -455,10 +458,11 @@ impl Host {
             cause: None,
             work: Some(Box::new(work)),
         };
-        self.begin_run(&letter.to, &agent, false, beginning);
+        self.begin_run(letter, &agent, false, beginning);
     }
 
-    fn begin_run(&self, run: &Arc<str>, agent: &Arc<str>, keep: bool, beginning: Beginning) {
+    fn begin_run(&self, letter: &Letter, agent: &Arc<str>, keep: bool, beginning: Beginning) {
+        let run = &letter.to;
         if self.0.mode == Mode::Asked || self.0.ending.get() {
             // It is on the record, and begun by the next host that is live.
             return;
@@ -466,6 +470,12 @@ impl Host {
         let mut entry = Agent::new(agent.clone());
         entry.keep = keep;
         entry.ours = true;
+        entry.begin = Some(letter.clone());
+        if let Some(failed) = self.0.agents.borrow_mut().runs.remove(run) {
+            // It could not begin before.
+            entry.failures = failed.failures;
+            entry.mail = failed.mail;
+        }
         self.0.agents.borrow_mut().runs.insert(run.clone(), entry);
         self.spawn(run, beginning);
     }
@@ -535,7 +545,15 @@ impl Host {
                 }
                 run
             };
-            self.spawn(&run, Beginning::Again);
+            let begin = {
+                let mut agents = self.0.agents.borrow_mut();
+                agents.get_mut(&run).and_then(|agent| agent.begin.take())
+            };
+            match begin.filter(|_| self.is_unbegun(&run)) {
+                Some(letter) if &*letter.event == kin::BEGIN => self.begin_told(&letter),
+                Some(letter) => self.begin_bound(&letter),
+                None => self.spawn(&run, Beginning::Again),
+            }
         }
     }
 
@@ -695,7 +713,14 @@ impl Host {
             };
             agent.at = At::Parked;
             agent.reloads = None;
+            agent.begin = None;
             agent.due = due.map(|due| due.0);
+            let in_order = !agent.paused && !self.0.ending.get();
+            match in_order {
+                // It stood still, with all that it was told on the record.
+                true => agent.mail.forget(),
+                false => agent.mail.put_back(self.heard_upto(run)),
+            }
             let failed = agent.status == Some(Status::Failed);
             let has_words = agent.mail.has_words() && !agent.paused;
             (alive::left(run, &agent.alive()), failed, has_words)
@@ -713,6 +738,12 @@ impl Host {
                 .await;
         }
         has_words
+    }
+
+    /// Up to which letter `run` has everything on its record; 0 where nobody can say.
+    fn heard_upto(&self, run: &str) -> u64 {
+        let past = crate::past::Past::read(&self.0.journal.borrow(), run);
+        past.ok().flatten().map_or(0, |past| past.heard_upto)
     }
 
     /// A run is over for good.
@@ -736,6 +767,14 @@ impl Host {
         if self.0.ending.get() {
             return false;
         }
+        // Its end may be on the record although nobody could say so.
+        let past = crate::past::Past::read(&self.0.journal.borrow(), run);
+        let past = past.ok().flatten();
+        let heard = past.as_ref().map_or(0, |past| past.heard_upto);
+        if let Some(status) = past.and_then(|past| past.over) {
+            self.is_over_with(run, status, Some(why)).await;
+            return false;
+        }
         let now = self.now().0;
         let restart = self.definitions().serve.restart;
         let verdict = {
@@ -744,6 +783,7 @@ impl Host {
                 return false;
             };
             agent.reloads = None;
+            agent.mail.put_back(heard);
             agent.why = Some(why.clone());
             judge(&mut agent.failures, now, &restart)
         };

@@ -473,6 +473,7 @@ impl Host {
 
     /// A trigger has fired.
     async fn fire(&self, fire: Fire) -> Result<Json, Refused> {
+        let _alone = self.0.firing.lock().await;
         let again = self.0.firings.borrow().again(&fire).cloned();
         if let Some(mut answer) = again {
             if let Some(map) = answer.as_object_mut() {
@@ -555,7 +556,7 @@ impl Host {
     }
 
     /// Whether it is on the record that a run is to begin, and nothing of it yet.
-    fn is_unbegun(&self, id: &str) -> bool {
+    pub(super) fn is_unbegun(&self, id: &str) -> bool {
         let newest = self.0.journal.borrow().newest(id, Kind::Started.name());
         matches!(newest, Ok(None))
     }

@@ -50,6 +50,8 @@ pub(super) struct Inner {
     pub(super) agents: RefCell<Agents>,
     pub(super) instances: RefCell<Instances>,
     pub(super) firings: RefCell<Firings>,
+    /// Held while something fires: one that comes twice at the same time must find what the first has recorded.
+    pub(super) firing: tokio::sync::Mutex<()>,
     pub(super) watchers: Watchers,
     pub(super) since: Timestamp,
     /// Letters for runs that nobody here has.
@@ -110,6 +112,7 @@ impl Host {
             agents: RefCell::default(),
             instances: RefCell::default(),
             firings: RefCell::default(),
+            firing: tokio::sync::Mutex::default(),
             watchers: Watchers::default(),
             since,
             published,
@@ -454,14 +457,13 @@ impl Others for Host {
         });
     }
 
-    fn knows(&self, name: &str) -> Result<(), String> {
-        let known = self.0.instances.borrow().has(name)
-            || self.0.agents.borrow().has(name)
-            || self.0.agents.borrow().run_of(name).is_some();
-        match known {
-            true => Ok(()),
-            false => Err(format!("no run, instance or agent called `{name}` is up")),
+    fn address(&self, name: &str) -> Result<Arc<str>, String> {
+        if self.0.instances.borrow().has(name) || self.0.agents.borrow().has(name) {
+            return Ok(name.into());
         }
+        // The run that is meant now: another of the same agent must not take the letter again one day.
+        let run = self.0.agents.borrow().run_of(name);
+        run.ok_or_else(|| format!("no run, instance or agent called `{name}` is up"))
     }
 
     fn knows_agent(&self, name: &str) -> Result<(), String> {

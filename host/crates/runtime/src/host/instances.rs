@@ -176,13 +176,20 @@ impl Host {
         let keep = vec![alive::instance(&id, chart)];
         let (mut beside, known) = crate::materials::news_of(&self.0.journal.borrow(), &house);
         beside.extend(more);
-        if !beside.is_empty() || !known.is_empty() {
-            self.record(beside, known, None).await?;
-        }
-        let written = self.write(&id, &taken, keep).await;
-        if let Err(error) = written {
+        // Both are ready at once, and so they go into the same commit: neither is ever there without the other.
+        let (fired, written) = futures_util::future::join(
+            async {
+                match beside.is_empty() && known.is_empty() {
+                    true => Ok(Vec::new()),
+                    false => self.record(beside, known, None).await,
+                }
+            },
+            self.write(&id, &taken, keep),
+        )
+        .await;
+        if let Err(refused) = fired.and(written.map_err(|error| store(&error))) {
             self.0.instances.borrow_mut().seats.remove(&id);
-            return Err(store(&error));
+            return Err(refused);
         }
         self.follow(&id, taken, BTreeMap::new());
         if let Some(seat) = self.0.instances.borrow_mut().seats.get_mut(&id) {

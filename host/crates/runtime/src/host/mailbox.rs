@@ -1,6 +1,6 @@
 //! What is to be said to a run, in order. It outlives the run's task: what came too late for one is read by the next that takes the run up.
 
-use crate::{Inbox, Message};
+use crate::{Inbox, Message, Told};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -13,6 +13,8 @@ pub(super) struct Mailbox(Rc<Words>);
 #[derive(Default)]
 struct Words {
     waiting: RefCell<VecDeque<Message>>,
+    /// Letters that its task has read and that may not be on the record.
+    read: RefCell<Vec<Told>>,
     reader: RefCell<Option<Waker>>,
     closed: Cell<bool>,
 }
@@ -42,6 +44,21 @@ impl Mailbox {
         self.0.waiting.borrow_mut().pop_front()
     }
 
+    /// All that was read is on the record.
+    pub(super) fn forget(&self) {
+        self.0.read.borrow_mut().clear();
+    }
+
+    /// What was read and is not on the record is to be read again: everything behind the letter `heard`.
+    pub(super) fn put_back(&self, heard: u64) {
+        let read = self.0.read.take().into_iter();
+        let read = read.filter(|told| told.seq > Some(heard));
+        let mut waiting = self.0.waiting.borrow_mut();
+        for told in read.rev() {
+            waiting.push_front(Message::Told(Box::new(told)));
+        }
+    }
+
     /// Open it again, for the next who reads.
     pub(super) fn reopen(&self) {
         self.0.closed.set(false);
@@ -52,6 +69,11 @@ impl Mailbox {
         let words = self.0.clone();
         Box::pin(futures_util::stream::poll_fn(move |context| {
             if let Some(message) = words.waiting.borrow_mut().pop_front() {
+                if let Message::Told(told) = &message
+                    && told.seq.is_some()
+                {
+                    words.read.borrow_mut().push((**told).clone());
+                }
                 return Poll::Ready(Some(message));
             }
             if words.closed.get() {

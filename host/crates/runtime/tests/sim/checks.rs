@@ -139,7 +139,13 @@ fn nothing_happens_after_the_end(book: &Book) {
                 over.insert(record.run.as_str());
             }
             "started" if over.contains(&*record.run) => {
-                book.fail(&record.run, "a run that has ended begins again");
+                book.fail(
+                    &record.run,
+                    &format!(
+                        "a run that has ended begins again: {} {}",
+                        record.seq.0, record.body
+                    ),
+                );
             }
             "step" | "think" | "told" | "bound" if over.contains(&*record.run) => {
                 book.fail(
@@ -236,6 +242,8 @@ fn promises_are_on_the_record(book: &Book, house: &House) {
         for key in ["run", "instance"] {
             if let Some(id) = answer[key].as_str()
                 && !known.contains(id)
+                // A run that is bound before there is work begins with the work.
+                && !matches!(promise.command, Command::WorkflowBind { .. })
                 && !to.contains(id)
             {
                 book.fail(
@@ -270,10 +278,12 @@ fn keys_fire_once(book: &Book) {
 pub fn at_rest(house: &House, host: &Host, seed: u64) {
     let list = host.ask(Command::List {}).now_or_never().unwrap().unwrap();
     let book = Book::read(house, seed);
-    for run in list["runs"].as_array().unwrap() {
+    let runs = list["runs"].as_array().unwrap();
+    for run in runs {
         let status = run["status"].as_str().unwrap();
         // An answer takes twenty minutes at most; a run that thinks now was not doing so for hours.
         let id = run["run"].as_str().unwrap();
+        let child = format!("{id}.");
         let last = book
             .records
             .iter()
@@ -281,8 +291,38 @@ pub fn at_rest(house: &House, host: &Host, seed: u64) {
             .find(|(record, _)| record.run == id);
         let last = last.map_or(0, |(record, _)| record.time.0);
         let idle = house.hand.read() - last;
+        let about: Vec<&(Record, Json)> = book
+            .records
+            .iter()
+            .filter(|(record, _)| record.run.starts_with(&child))
+            .collect();
+        let about = about
+            .iter()
+            .rev()
+            .take(6)
+            .map(|(r, b)| {
+                format!(
+                    "{} {} {} {} {:.200}",
+                    r.seq.0,
+                    r.time.0,
+                    r.run,
+                    r.kind,
+                    b.to_string()
+                )
+            })
+            .collect::<Vec<_>>()
+            .join("\n");
+        let waits_for = runs
+            .iter()
+            .any(|other| other["run"].as_str().unwrap().starts_with(&child));
+        if waits_for {
+            continue;
+        }
         if status == "restarting" || (status == "running" && idle > 3_600_000) {
-            book.fail(id, &format!("{run} has not come to rest ({idle} ms)"));
+            book.fail(
+                id,
+                &format!("{run} has not come to rest ({idle} ms)\n{about}"),
+            );
         }
     }
     let bound: BTreeMap<(String, String), Vec<String>> = list["runs"]
@@ -323,6 +363,7 @@ fn bindings_agree(book: &Book, list: &Json) {
         let own = own.and_then(|(_, body)| body["instance"].as_str());
         // One that stands still hears that its work is gone when it is taken up again.
         if let Some(says) = run["instance"].as_str()
+            && run["status"] == "running"
             && own != Some(says)
         {
             book.fail(id, &format!("{run} is bound, and its record has {own:?}"));
