@@ -27,6 +27,8 @@ const ROUNDS: usize = 21;
 const SIGNALS: usize = 150;
 const LENGTHS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const TURNS: usize = 10_000;
+/// Stretches between two snapshots that are appended in one commit.
+const AT_ONCE: usize = 16;
 const SNAPSHOT: &str = "snapshot";
 const ITEM: &str = "item";
 /// Bytes of the conversation that a window of 131,072 tokens has room for.
@@ -178,12 +180,16 @@ impl Lived {
         append(&mut journal, begun);
         let mut records = begun.len();
         // The next would end with a snapshot, and that is left out.
-        while records + cycle.len() < length {
+        let cycles = length.saturating_sub(records + 1) / cycle.len();
+        let many = cycle.repeat(AT_ONCE.min(cycles.max(1)));
+        for _ in 0..cycles / AT_ONCE {
+            append(&mut journal, &many);
+        }
+        for _ in 0..cycles % AT_ONCE {
             append(&mut journal, cycle);
-            records += cycle.len();
         }
         append(&mut journal, &cycle[..cycle.len() - 1]);
-        records += cycle.len() - 1;
+        records += (cycles + 1) * cycle.len() - 1;
         Lived {
             place,
             run: run.to_owned(),
