@@ -60,6 +60,20 @@ impl Journal {
         self.proven(run, None, true, visit)
     }
 
+    /// The same from record `id` of `run` on, which comes first. Whether it is the last of its kind, and what stands behind it, is not looked at.
+    ///
+    /// # Errors
+    /// As [`Journal::tail`].
+    pub fn tail_from(
+        &self,
+        run: &str,
+        id: RecordId,
+        visit: impl FnMut(Record) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
+        let behind = RecordId(id.0.saturating_add(1));
+        self.proven(run, Some(behind), true, visit)
+    }
+
     /// The records of `run` behind record `id`, in order, each proven as by [`Journal::tail`].
     ///
     /// # Errors

@@ -181,7 +181,10 @@ impl Lived {
         let mut records = begun.len();
         // The next would end with a snapshot, and that is left out.
         let cycles = length.saturating_sub(records + 1) / cycle.len();
-        let many = cycle.repeat(AT_ONCE.min(cycles.max(1)));
+        let many: Vec<Record> = std::iter::repeat_n(cycle, AT_ONCE)
+            .flatten()
+            .cloned()
+            .collect();
         for _ in 0..cycles / AT_ONCE {
             append(&mut journal, &many);
         }

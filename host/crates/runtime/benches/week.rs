@@ -12,11 +12,13 @@ mod measure;
 mod memory;
 
 use charthouse_runtime::SharedJournal;
-use charthouse_runtime::host::Host;
-use life::{HOURLY, LISTENER, Place, begin, quiet, tick};
+use charthouse_runtime::host::{Command, Host};
+use life::{HOURLY, LISTENER, Place, ask, begin, quiet, tick};
 use measure::{Figure, Goal};
+use serde_json::Value as Json;
 use std::path::Path;
 use std::time::Instant;
+use types::{Clock, Timestamp};
 
 const AGENTS: usize = 100;
 const HOURS: u64 = 7 * 24;
@@ -49,8 +51,7 @@ async fn week(place: &Place, journal: &SharedJournal, host: &Host) -> [Figure; 4
         }
         place.clock.on(HOUR);
         tick(host, &waker).await;
-        tokio::task::yield_now().await;
-        quiet(host).await;
+        taken_by_all(host, place.clock.now()).await;
     }
     let took = started.elapsed().as_secs_f64();
     let week = (resident(), seq(journal), place.stored());
@@ -91,6 +92,20 @@ async fn week(place: &Place, journal: &SharedJournal, host: &Host) -> [Figure; 4
             "From the time that is due to the run being parked again, everything on the disk.",
         ),
     ]
+}
+
+/// Wait until every agent has taken what was due by `now` and is parked until the next.
+async fn taken_by_all(host: &Host, now: Timestamp) {
+    loop {
+        quiet(host).await;
+        let list = ask(host, Command::List {}).await;
+        let runs = list["runs"].as_array().expect("there are runs");
+        let waits = |run: &Json| run["next_due"].as_i64().is_some_and(|due| due > now.0);
+        if runs.iter().filter(|run| waits(run)).count() == AGENTS {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 fn figure(what: &str, value: f64, unit: &str, goal: Option<Goal>, note: &str) -> Figure {

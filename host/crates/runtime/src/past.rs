@@ -62,6 +62,9 @@ pub(crate) struct Past {
     pub(crate) begun_with_it: bool,
     /// Items of the conversation.
     pub(crate) items: usize,
+    /// The record of the newest of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) newest_item: Option<u64>,
     /// Calls of the last answer that nothing has answered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) open: Vec<ToolCall>,
@@ -272,7 +275,10 @@ impl Past {
                 });
                 self.rested = None;
             }
-            Kind::Item => self.item(serde_json::from_value(body["item"].take())?, &body["n"]),
+            Kind::Item => {
+                self.newest_item = Some(record.seq.0);
+                self.item(serde_json::from_value(body["item"].take())?, &body["n"]);
+            }
             Kind::Step => {
                 self.rested = None;
                 self.effects(&body["effects"]);

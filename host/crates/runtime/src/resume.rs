@@ -16,7 +16,7 @@ use crate::round::{Activity, ActivityKind, Finished, Progress, Slot};
 use crate::run::Run;
 use chart::{Effects, ReloadPolicy, Snapshot};
 use definitions::{AgentDef, ChartBundle};
-use journal::Journal;
+use journal::{Journal, RecordId};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -151,7 +151,7 @@ impl Run {
         if let Some(written) = past.summary {
             self.summing.take(written, self.counting.estimator());
         }
-        let ending = self.ending()?;
+        let ending = self.ending(past.items, past.newest_item.map(RecordId))?;
         self.history = self.held(ending).await;
         self.next_effect = past.next_effect;
         self.prompt = past.prompt;

@@ -9,7 +9,7 @@ use crate::record::Kind;
 use crate::run::{Done, Run};
 use crate::think::{Tighter, Whom};
 use context::{Estimator, History, HistoryItem, Mark, Needed};
-use journal::Journal;
+use journal::{Journal, Record, RecordId};
 use sandbox::CallContext;
 use serde::Deserialize;
 use serde_json::json;
@@ -75,11 +75,40 @@ impl Run {
         self.history.forget_before(&needed);
     }
 
-    /// The end of the conversation, as much as is needed.
-    pub(crate) fn ending(&self) -> Result<Ending, RuntimeError> {
+    /// The end of the conversation of so many items, as much as is needed. What came after the record `newest` may be a million records of a chart that only
+    /// keeps time.
+    pub(crate) fn ending(
+        &self,
+        items: usize,
+        newest: Option<RecordId>,
+    ) -> Result<Ending, RuntimeError> {
+        if items == 0 {
+            // Nothing says that sooner: a run without a word would be read to its beginning.
+            return Ok(Ending {
+                before: Mark::default(),
+                prompt: None,
+                items: Vec::new(),
+            });
+        }
         let measure = |item| self.counting.measured(item);
         let (by, needed) = (self.counting.estimator().name(), self.needed());
-        ending(&self.journal.borrow(), &self.id, by, &needed, measure)
+        let ending = ending(
+            &self.journal.borrow(),
+            &self.id,
+            newest,
+            by,
+            &needed,
+            measure,
+        )?;
+        let read = ending.before.all.items + ending.items.len();
+        if read != items {
+            return Err(RuntimeError::Damaged {
+                run: self.id.to_string(),
+                record: newest.map_or(0, |newest| newest.0),
+                why: format!("its conversation has {items} items, and the records of {read}"),
+            });
+        }
+        Ok(ending)
     }
 
     /// What is held of a conversation that is taken up again.
@@ -104,6 +133,7 @@ impl Run {
         let read = read_back(
             &self.journal.borrow(),
             &self.id,
+            None,
             &mut wider,
             &needed,
             measure,
@@ -176,12 +206,13 @@ async fn guard_again(guards: &Guards, items: &mut [Item], context: &CallContext)
 fn ending(
     journal: &Journal,
     run: &str,
+    from: Option<RecordId>,
     by: &str,
     needed: &Needed,
     measure: impl Fn(Item) -> HistoryItem,
 ) -> Result<Ending, RuntimeError> {
     let mut history: Option<History> = None;
-    newest_first(journal, run, |_, read| {
+    newest_first(journal, run, from, |_, read| {
         if let (Some(n), Some(before), Some(counted_by)) = (read.n, read.before, read.by)
             && n == before.all.items
             && counted_by == by
@@ -194,7 +225,7 @@ fn ending(
     })?;
     let Some(mut history) = history else {
         let mut items = VecDeque::new();
-        newest_first(journal, run, |_, read| {
+        newest_first(journal, run, from, |_, read| {
             items.push_front(read.item);
             Ok(ControlFlow::Continue(()))
         })?;
@@ -204,12 +235,12 @@ fn ending(
             items: items.into(),
         });
     };
-    read_back(journal, run, &mut history, needed, measure)?;
+    read_back(journal, run, from, &mut history, needed, measure)?;
     let before = history.before();
     let wanted = history.mark().prompt.filter(|at| *at < history.start());
     let mut prompt = None;
     if let Some(wanted) = wanted {
-        newest_first(journal, run, |_, read| {
+        newest_first(journal, run, from, |_, read| {
             if read.n != Some(wanted) {
                 return Ok(ControlFlow::Continue(()));
             }
@@ -236,6 +267,7 @@ fn ending(
 fn read_back(
     journal: &Journal,
     run: &str,
+    from: Option<RecordId>,
     history: &mut History,
     needed: &Needed,
     measure: impl Fn(Item) -> HistoryItem,
@@ -245,7 +277,7 @@ fn read_back(
     }
     let mut next = history.start();
     let mut page: VecDeque<HistoryItem> = VecDeque::with_capacity(PAGE);
-    newest_first(journal, run, |record, read| {
+    newest_first(journal, run, from, |record, read| {
         let n = read.n.unwrap_or(usize::MAX);
         if n >= next {
             return Ok(ControlFlow::Continue(()));
@@ -276,14 +308,15 @@ fn read_back(
     Ok(())
 }
 
-/// Show `visit` the items of `run`, each with the number of its record, the newest first, until it has seen enough.
+/// Show `visit` the items of `run` from the record `from` on, each with the number of its record, the newest first, until it has seen enough.
 fn newest_first(
     journal: &Journal,
     run: &str,
+    from: Option<RecordId>,
     mut visit: impl FnMut(u64, Recorded) -> Result<ControlFlow<()>, RuntimeError>,
 ) -> Result<(), RuntimeError> {
     let mut failed = None;
-    journal.tail(run, |record| {
+    let look = |record: Record| {
         if record.kind != Kind::Item.name() {
             return ControlFlow::Continue(());
         }
@@ -299,7 +332,11 @@ fn newest_first(
                 ControlFlow::Break(())
             }
         }
-    })?;
+    };
+    match from {
+        Some(newest) => journal.tail_from(run, newest, look)?,
+        None => journal.tail(run, look)?,
+    }
     failed.map_or(Ok(()), Err)
 }
 

@@ -88,7 +88,7 @@ fn needed(tokens: u64) -> Needed {
 fn the_end_is_read_and_the_prompt_that_stands_before_it() {
     let items = conversation(1_000);
     let (_directory, journal) = journal(&bodies(&items, |_, _| {}));
-    let ending = ending(&journal, "r", BY, &needed(2_000), measure).unwrap();
+    let ending = ending(&journal, "r", None, BY, &needed(2_000), measure).unwrap();
     let start = ending.before.all.items;
     assert!((1_500..1_990).contains(&start), "{start}");
     assert_eq!(ending.items, items[start..]);
@@ -103,12 +103,20 @@ fn the_end_is_read_and_the_prompt_that_stands_before_it() {
     assert!(history.meets(&needed(2_000)));
 
     // A wider window: what is missing is read, and not more than a page too much.
-    read_back(&journal, "r", &mut history, &needed(20_000), measure).unwrap();
+    read_back(&journal, "r", None, &mut history, &needed(20_000), measure).unwrap();
     assert!(history.meets(&needed(20_000)));
     assert!(history.start() > 0);
     assert_eq!(history.items(), &whole.items()[history.start()..]);
     assert_eq!(history.mark(), whole.mark());
-    read_back(&journal, "r", &mut history, &needed(u64::MAX), measure).unwrap();
+    read_back(
+        &journal,
+        "r",
+        None,
+        &mut history,
+        &needed(u64::MAX),
+        measure,
+    )
+    .unwrap();
     assert_eq!(history.items(), whole.items());
 }
 
@@ -118,7 +126,7 @@ fn records_that_say_less_or_count_otherwise_are_all_read() {
     for (name, value) in [("before", Value::Null), ("by", json!("o200k_base"))] {
         let change = |_, body: &mut Value| body[name] = value.clone();
         let (_directory, journal) = journal(&bodies(&items, change));
-        let ending = ending(&journal, "r", BY, &needed(10), measure).unwrap();
+        let ending = ending(&journal, "r", None, BY, &needed(10), measure).unwrap();
         assert_eq!(
             (ending.before, ending.items),
             (Mark::default(), items.clone())
@@ -131,7 +139,7 @@ fn records_that_say_less_or_count_otherwise_are_all_read() {
         }
     };
     let (_directory, journal) = journal(&bodies(&items, change));
-    let ending = ending(&journal, "r", BY, &needed(u64::MAX), measure).unwrap();
+    let ending = ending(&journal, "r", None, BY, &needed(u64::MAX), measure).unwrap();
     assert_eq!(ending.items, items);
 }
 
@@ -141,19 +149,19 @@ fn an_item_that_is_missing_is_told_and_nothing_is_made_up() {
     let mut bodies = bodies(&items, |_, _| {});
     bodies.remove(90);
     let (_directory, journal) = journal(&bodies);
-    let error = ending(&journal, "r", BY, &needed(u64::MAX), measure).map(|_| ());
+    let error = ending(&journal, "r", None, BY, &needed(u64::MAX), measure).map(|_| ());
     let error = error.unwrap_err().to_string();
     assert!(
         error.contains("item 90 of the conversation is missing"),
         "{error}"
     );
     // What stands behind it is all that is needed.
-    assert!(ending(&journal, "r", BY, &needed(500), measure).is_ok());
+    assert!(ending(&journal, "r", None, BY, &needed(500), measure).is_ok());
 }
 
 #[test]
 fn a_run_that_said_nothing_has_no_end() {
     let (_directory, journal) = journal(&[]);
-    let ending = ending(&journal, "r", BY, &needed(500), measure).unwrap();
+    let ending = ending(&journal, "r", None, BY, &needed(500), measure).unwrap();
     assert_eq!((ending.before, ending.items), (Mark::default(), Vec::new()));
 }
