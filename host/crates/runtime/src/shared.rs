@@ -90,7 +90,9 @@ impl SharedJournal {
     fn last_ones(&self, records: &[NewRecord<'_>]) -> Option<Vec<RecordId>> {
         let journal = self.0.journal.borrow();
         let last = journal.head().ok()?.seq;
-        let count = u64::try_from(records.len()).ok().filter(|count| *count > 0)?;
+        let count = u64::try_from(records.len())
+            .ok()
+            .filter(|count| *count > 0)?;
         let first = last.checked_sub(count)? + 1;
         let ids: Vec<RecordId> = (first..=last).map(RecordId).collect();
         for (id, new) in ids.iter().zip(records) {

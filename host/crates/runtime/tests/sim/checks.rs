@@ -65,7 +65,9 @@ pub fn listed(host: &Host) -> (Vec<String>, Vec<String>) {
     let ask = |command, list: &str, id: &str| -> Vec<String> {
         let answer = host.ask(command).now_or_never().unwrap().unwrap();
         let lines = answer[list].as_array().unwrap().iter();
-        lines.map(|line| line[id].as_str().unwrap().into()).collect()
+        lines
+            .map(|line| line[id].as_str().unwrap().into())
+            .collect()
     };
     (
         ask(Command::List {}, "runs", "run"),
@@ -99,12 +101,18 @@ fn letters_are_taken_once(book: &Book) {
             continue;
         };
         if !sent.contains(&cause) {
-            book.fail(&record.run, &format!("{} takes {cause}, which nobody sent", record.seq.0));
+            book.fail(
+                &record.run,
+                &format!("{} takes {cause}, which nobody sent", record.seq.0),
+            );
         }
         if let Some((run, _)) = taken.insert(cause, (&record.run, &record.kind)) {
             book.fail(
                 &record.run,
-                &format!("the letter {cause} is taken by {run}, and again in {}", record.seq.0),
+                &format!(
+                    "the letter {cause} is taken by {run}, and again in {}",
+                    record.seq.0
+                ),
             );
         }
     }
@@ -115,7 +123,10 @@ fn timers_are_not_early(book: &Book) {
         if let (Some(due), Some(time)) = (body["due"]["due"].as_i64(), body["time"].as_i64())
             && time < due
         {
-            book.fail(&record.run, &format!("a timer of {} is early", record.seq.0));
+            book.fail(
+                &record.run,
+                &format!("a timer of {} is early", record.seq.0),
+            );
         }
     }
 }
@@ -128,10 +139,19 @@ fn nothing_happens_after_the_end(book: &Book) {
                 over.insert(record.run.as_str());
             }
             "started" if over.contains(&*record.run) => {
-                book.fail(&record.run, &format!("a run that has ended begins again: {} {}", record.seq.0, record.body));
+                book.fail(
+                    &record.run,
+                    &format!(
+                        "a run that has ended begins again: {} {}",
+                        record.seq.0, record.body
+                    ),
+                );
             }
             "step" | "think" | "told" | "bound" if over.contains(&*record.run) => {
-                book.fail(&record.run, &format!("{} comes after the end", record.seq.0));
+                book.fail(
+                    &record.run,
+                    &format!("{} comes after the end", record.seq.0),
+                );
             }
             _ => {}
         }
@@ -176,16 +196,30 @@ fn money_is_booked(book: &Book, house: &House) {
             continue;
         }
         if !answered.contains(&number) {
-            book.fail(&record.run, &format!("{} books what nobody answered", record.seq.0));
+            book.fail(
+                &record.run,
+                &format!("{} books what nobody answered", record.seq.0),
+            );
         }
         if !booked.insert(number) {
-            book.fail(&record.run, &format!("{} books the answer {number} again", record.seq.0));
+            book.fail(
+                &record.run,
+                &format!("{} books the answer {number} again", record.seq.0),
+            );
         }
     }
     for (record, body) in book.of("reply") {
-        let number = body["reply"]["usage"]["output"].as_u64().unwrap_or_default();
+        let number = body["reply"]["usage"]["output"]
+            .as_u64()
+            .unwrap_or_default();
         if number > 0 && !booked.contains(&number) {
-            book.fail(&record.run, &format!("the answer in {} is not booked: {}", record.seq.0, record.body));
+            book.fail(
+                &record.run,
+                &format!(
+                    "the answer in {} is not booked: {}",
+                    record.seq.0, record.body
+                ),
+            );
         }
     }
 }
@@ -193,7 +227,10 @@ fn money_is_booked(book: &Book, house: &House) {
 fn promises_are_on_the_record(book: &Book, house: &House) {
     let promises = house.promises.borrow();
     let known: BTreeSet<&str> = book.records.iter().map(|(r, _)| r.run.as_str()).collect();
-    let to: BTreeSet<&str> = book.of("sent").filter_map(|(_, b)| b["to"].as_str()).collect();
+    let to: BTreeSet<&str> = book
+        .of("sent")
+        .filter_map(|(_, b)| b["to"].as_str())
+        .collect();
     let words: BTreeSet<&str> = book
         .of("sent")
         .filter_map(|(_, body)| body["data"]["text"].as_str())
@@ -209,7 +246,13 @@ fn promises_are_on_the_record(book: &Book, house: &House) {
                 && !matches!(promise.command, Command::WorkflowBind { .. })
                 && !to.contains(id)
             {
-                book.fail("", &format!("{:?} was answered {answer}, and {id} is nowhere", promise.command));
+                book.fail(
+                    "",
+                    &format!(
+                        "{:?} was answered {answer}, and {id} is nowhere",
+                        promise.command
+                    ),
+                );
             }
         }
         if let Command::Say { text, .. } = &promise.command
@@ -241,17 +284,45 @@ pub fn at_rest(house: &House, host: &Host, seed: u64) {
         // An answer takes twenty minutes at most; a run that thinks now was not doing so for hours.
         let id = run["run"].as_str().unwrap();
         let child = format!("{id}.");
-        let last = book.records.iter().rev().find(|(record, _)| record.run == id);
+        let last = book
+            .records
+            .iter()
+            .rev()
+            .find(|(record, _)| record.run == id);
         let last = last.map_or(0, |(record, _)| record.time.0);
         let idle = house.hand.read() - last;
-        let about: Vec<&(Record, Json)> = book.records.iter().filter(|(record, _)| record.run.starts_with(&child)).collect();
-        let about = about.iter().rev().take(6).map(|(r, b)| format!("{} {} {} {} {:.200}", r.seq.0, r.time.0, r.run, r.kind, b.to_string())).collect::<Vec<_>>().join("\n");
-        let waits_for = runs.iter().any(|other| other["run"].as_str().unwrap().starts_with(&child));
+        let about: Vec<&(Record, Json)> = book
+            .records
+            .iter()
+            .filter(|(record, _)| record.run.starts_with(&child))
+            .collect();
+        let about = about
+            .iter()
+            .rev()
+            .take(6)
+            .map(|(r, b)| {
+                format!(
+                    "{} {} {} {} {:.200}",
+                    r.seq.0,
+                    r.time.0,
+                    r.run,
+                    r.kind,
+                    b.to_string()
+                )
+            })
+            .collect::<Vec<_>>()
+            .join("\n");
+        let waits_for = runs
+            .iter()
+            .any(|other| other["run"].as_str().unwrap().starts_with(&child));
         if waits_for {
             continue;
         }
         if status == "restarting" || (status == "running" && idle > 3_600_000) {
-            book.fail(id, &format!("{run} has not come to rest ({idle} ms)\n{about}"));
+            book.fail(
+                id,
+                &format!("{run} has not come to rest ({idle} ms)\n{about}"),
+            );
         }
     }
     let bound: BTreeMap<(String, String), Vec<String>> = list["runs"]
@@ -259,7 +330,10 @@ pub fn at_rest(house: &House, host: &Host, seed: u64) {
         .unwrap()
         .iter()
         .filter_map(|run| {
-            let role = (run["instance"].as_str()?.into(), run["role"].as_str()?.into());
+            let role = (
+                run["instance"].as_str()?.into(),
+                run["role"].as_str()?.into(),
+            );
             Some((role, run["run"].as_str()?.to_owned()))
         })
         .fold(BTreeMap::new(), |mut map, (role, run)| {
@@ -327,18 +401,26 @@ pub fn at_the_end(house: &House, seed: u64) {
         let to = body["to"].as_str().unwrap_or_default();
         let event = body["event"].as_str().unwrap_or_default();
         if event == "agent.begin" && !started.contains(to) {
-            book.fail(to, &format!("{to} was to begin ({}), and never did", record.seq.0));
+            book.fail(
+                to,
+                &format!("{to} was to begin ({}), and never did", record.seq.0),
+            );
         }
         let waits = ended.contains(to) || given_up.contains(to) || paused.contains(to);
         if waits || instances.contains(to) || !started.contains(to) {
             continue;
         }
         if !caused.contains(&record.seq.0) {
-            book.fail(to, &format!("the letter {} ({event}) to {to} is lost", record.seq.0));
+            book.fail(
+                to,
+                &format!("the letter {} ({event}) to {to} is lost", record.seq.0),
+            );
         }
     }
     for (record, body) in book.of("fired") {
-        let id = body["answer"]["instance"].as_str().or(body["answer"]["run"].as_str());
+        let id = body["answer"]["instance"]
+            .as_str()
+            .or(body["answer"]["run"].as_str());
         if let Some(id) = id
             && !started.contains(id)
         {

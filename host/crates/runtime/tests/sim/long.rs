@@ -41,7 +41,10 @@ pub fn month(days: u64) {
                 // As much in the last days as in the first ones.
                 let day = |n: usize| records[n * 24 + 23] - records[n * 24];
                 let (first, last) = (day(1), day(usize::try_from(days).unwrap() - 1));
-                assert!(last <= first + first / 2, "{first} records a day, then {last}");
+                assert!(
+                    last <= first + first / 2,
+                    "{first} records a day, then {last}"
+                );
             })
             .await;
         assert!(house.journal().verify().unwrap().first_bad.is_none());

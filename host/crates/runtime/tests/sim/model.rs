@@ -35,7 +35,9 @@ impl Oracle {
 
     fn call(&self, name: &str, arguments: &str) -> ToolCall {
         ToolCall {
-            id: format!("c{}", self.dice.below(1_000_000_000)).as_str().into(),
+            id: format!("c{}", self.dice.below(1_000_000_000))
+                .as_str()
+                .into(),
             name: name.into(),
             arguments: arguments.into(),
         }
@@ -80,7 +82,10 @@ impl Model for Oracle {
                     let arguments = format!("{{\"outcome\":\"{outcome}\",\"notes\":\"n\"}}");
                     vec![self.call("hand_in", &arguments)]
                 }
-                7 => vec![self.call("no.such", "{}"), self.call("hand_in", "{\"outcome\":7}")],
+                7 => vec![
+                    self.call("no.such", "{}"),
+                    self.call("hand_in", "{\"outcome\":7}"),
+                ],
                 8 if !healthy => vec![self.call("garbage", "{not json")],
                 _ => Vec::new(),
             };
