@@ -23,7 +23,10 @@ fn what_was_promised_is_kept_whatever_goes_wrong() {
     let first = number("SIM_FIRST", 1);
     let mut failed = Vec::new();
     for seed in first..first + number("SIM_SEEDS", 40) {
-        let outcome = std::panic::catch_unwind(|| sim::life::live(seed, number("SIM_LIVES", 12)));
+        let outcome = std::panic::catch_unwind(|| sim::life::live(seed, number("SIM_LIVES", 8)));
+        if outcome.is_ok() && std::env::var("SIM_TELL").is_ok() {
+            eprintln!("seed {seed} is well");
+        }
         if outcome.is_err() {
             eprintln!("seed {seed} fails: SIM_FIRST={seed} SIM_SEEDS=1");
             failed.push(seed);

@@ -556,6 +556,7 @@ impl Host {
             agents.get(run).is_some_and(|agent| {
                 agent.at == super::agents::At::Parked
                     && !agent.keep
+                    && !agent.paused
                     && agent.status == Some(crate::Status::Done)
             })
         };
