@@ -561,7 +561,7 @@ fn bodies_that_are_gone_or_damaged_are_told_as_such() {
     for words in [
         "is the first that is not as it was written",
         "it says it is `step` of the run",
-        "the last good one is record 1, `started`",
+        "the last good one is record 5, `started`",
         "what to do: ",
     ] {
         assert!(told.contains(words), "{words}: {told}");

@@ -21,13 +21,16 @@ pub fn run(house: &Path, archive: Option<&Path>, utc: bool, as_json: bool) -> Re
     };
     let zone = Zone::new(utc);
     if as_json {
-        print::json(&json!({
+        let mut answer = json!({
             "ok": verification.ok,
             "records": verification.records,
             "first_bad": verification.first_bad,
-            "compacted": verification.compacted,
-            "archive": verification.archive,
-        }))?;
+        });
+        if archive.is_some() {
+            answer["compacted"] = verification.compacted.into();
+            answer["archive"] = json!(verification.archive);
+        }
+        print::json(&answer)?;
     } else {
         let records = verification.records;
         print::out(&match verification.first_bad {
