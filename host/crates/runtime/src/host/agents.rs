@@ -765,6 +765,10 @@ impl Host {
     /// A run failed, or cannot even begin: it is begun again after a while, or given up. Whether it is taken up at once.
     async fn has_failed(&self, run: &Arc<str>, why: String) -> bool {
         if self.0.ending.get() {
+            // Whoever waits for it to leave off need not wait longer; the next host takes it up.
+            if let Some(agent) = self.0.agents.borrow_mut().get_mut(run) {
+                agent.at = At::Parked;
+            }
             return false;
         }
         // Its end may be on the record although nobody could say so.
