@@ -210,6 +210,17 @@ impl Run {
     /// Money is asked for before it is spent: an agent over its day's budget hears so and thinks no more.
     pub(crate) fn is_over_budget(&mut self, id: &Arc<str>) -> bool {
         self.look_at_the_day();
+        if let Some(limit) = self.kin.usd
+            && self.spent + self.children.usd >= limit
+        {
+            let message = format!(
+                "this run may cost ${limit} in all, and has cost ${}: whoever began it allowed no more (`budget: {{ usd: … }}`, `children: {{ usd: … }}`)",
+                self.spent + self.children.usd
+            );
+            self.over_budget = true;
+            self.finish_failed(id, "budget.exhausted", CauseKind::Other, &message, "usd");
+            return true;
+        }
         let Some(limit) = self.agent.budget.usd_per_day.as_deref() else {
             return false;
         };

@@ -91,6 +91,9 @@ impl Run {
                 "calls_under_way": effects, "why": why, "suspended": suspended,
             }),
         );
+        if activity.kind == ActivityKind::Agent && !suspended {
+            self.stop_child(id);
+        }
         if let Some(text) = streamed {
             let model = self.asked.get(activity.choice);
             let model = model.map_or_else(|| "".into(), |asked| asked.parameters.name.clone());

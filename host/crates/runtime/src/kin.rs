@@ -9,6 +9,7 @@ use crate::run::Run;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use types::{Item, Timestamp, Value};
 
@@ -47,8 +48,50 @@ pub struct Kin {
 pub(crate) struct Children {
     /// How many there were.
     pub(crate) total: u32,
-    /// What those that are over have cost.
+    /// What those that are over have cost, with all below them.
     pub(crate) usd: Decimal,
+    /// Those that are not over, by their runs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    under_way: BTreeMap<Arc<str>, Child>,
+}
+
+/// A child that is not over.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Child {
+    invocation: Arc<str>,
+    /// What it may cost: promised, and so not to be promised again.
+    usd: Option<Decimal>,
+}
+
+impl Children {
+    /// One more, as it is told to whoever begins it.
+    pub(crate) fn begun(&mut self, run: Arc<str>, kin: Kin) {
+        self.total += 1;
+        let child = Child {
+            invocation: kin.invocation.unwrap_or_default(),
+            usd: kin.usd,
+        };
+        self.under_way.insert(run, child);
+    }
+
+    /// The one with the run `run` is over, and has cost `usd` with all below it.
+    pub(crate) fn over(&mut self, run: &str, usd: Option<Decimal>) {
+        self.under_way.remove(run);
+        self.usd += usd.unwrap_or_default();
+    }
+
+    /// What is spent, and what is promised to those that are not over.
+    fn committed(&self) -> Decimal {
+        let promised = self.under_way.values().filter_map(|child| child.usd);
+        self.usd + promised.sum::<Decimal>()
+    }
+
+    /// The run of the child that the activity `invocation` waits for.
+    fn of(&self, invocation: &str) -> Option<Arc<str>> {
+        let mut all = self.under_way.iter();
+        let its = all.find(|(_, child)| *child.invocation == *invocation);
+        its.map(|(run, _)| run.clone())
+    }
 }
 
 impl Run {
@@ -56,7 +99,12 @@ impl Run {
     pub(crate) fn begin_child(&mut self, id: &Arc<str>) {
         match self.child(id) {
             Ok((name, data)) => {
-                self.children.total += 1;
+                let kin = data
+                    .get("kin")
+                    .map(|kin| serde_json::from_value(json!(kin)));
+                if let Some(Ok(kin)) = kin {
+                    self.children.begun(name.clone(), kin);
+                }
                 self.send_out(&name, BEGIN, data);
             }
             Err(why) => {
@@ -106,7 +154,10 @@ impl Run {
                 allowed.total
             ));
         }
-        let left = allowed.usd.as_ref().map(|usd| **usd - self.children.usd);
+        let left = allowed
+            .usd
+            .as_ref()
+            .map(|usd| **usd - self.children.committed());
         if left.is_some_and(|left| left <= Decimal::ZERO) {
             return Err(
                 "the agents that this run began have spent what they may (`children: { usd: … }`)"
@@ -141,10 +192,17 @@ impl Run {
         Ok((name.into(), Value::from(&data)))
     }
 
+    /// The activity `id` is not wanted any more, and so the child is not that was begun for it.
+    pub(crate) fn stop_child(&mut self, id: &str) {
+        if let Some(run) = self.children.of(id) {
+            self.send_out(&run, STOP, Value::Null);
+        }
+    }
+
     /// A child is over.
     pub(crate) fn child_over(&mut self, told: &Told) {
         let usd = told.data["usd"].as_str().and_then(|usd| usd.parse().ok());
-        self.children.usd += usd.unwrap_or(Decimal::ZERO);
+        self.children.over(&told.from, usd);
         let Some(id) = told.data["invocation"].as_str().map(Arc::from) else {
             return;
         };
@@ -174,7 +232,7 @@ impl Run {
             });
         let data = json!({
             "invocation": invocation, "run": self.id, "agent": self.agent.name, "status": status,
-            "text": said, "why": cause.map(|cause| &cause.message), "usd": self.spent.to_string(),
+            "text": said, "why": cause.map(|cause| &cause.message), "usd": (self.spent + self.children.usd).to_string(),
         });
         self.send_out(&parent, OVER, Value::from(&data));
     }

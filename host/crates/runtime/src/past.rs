@@ -362,7 +362,11 @@ impl Past {
             Kind::Unbound => self.bound = None,
             Kind::Sent => {
                 self.handed_in |= body["event"] == HAND_IN;
-                self.children.total += u32::from(body["event"] == kin::BEGIN);
+                if body["event"] == kin::BEGIN {
+                    let kin = serde_json::from_value(body["data"]["kin"].take());
+                    let run = text(&body["to"]).into();
+                    self.children.begun(run, kin.unwrap_or_default());
+                }
             }
             Kind::Told => {
                 self.rested = None;
@@ -370,7 +374,7 @@ impl Past {
                     Some(bound::ASSIGNED | bound::REFUSED) => self.handed_in = false,
                     Some(kin::OVER) => {
                         let usd = body["usd"].as_str().and_then(|usd| usd.parse().ok());
-                        self.children.usd += usd.unwrap_or(Decimal::ZERO);
+                        self.children.over(&text(&body["from"]), usd);
                     }
                     _ => {}
                 }

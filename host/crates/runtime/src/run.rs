@@ -237,7 +237,12 @@ pub async fn run(
             });
             return Err(error);
         }
-        if let Some(status) = rest.filter(|_| inbox.is_none()) {
+        // A child that cannot go on is over: whoever began it waits for that, and nobody else speaks to it.
+        let is_child = run.kin.parent.is_some();
+        let ends = |status: &Status| {
+            inbox.is_none() || is_child && matches!(status, Status::Failed | Status::Budget)
+        };
+        if let Some(status) = rest.filter(ends) {
             break status;
         }
         if run.stopping {

@@ -1,3 +1,5 @@
+//! Cron expressions against brute force, at the edges of months and years, and what is wrong with them where.
+
 use super::*;
 use proptest::prelude::*;
 
