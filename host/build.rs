@@ -6,7 +6,7 @@
 mod templates;
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn main() {
     println!("cargo::rerun-if-env-changed=CHARTHOUSE_PLUGINS");
@@ -39,6 +39,25 @@ fn main() {
     code.push_str("]\n");
     let out = PathBuf::from(std::env::var("OUT_DIR").unwrap_or_default());
     std::fs::write(out.join("components.rs"), code).expect("cannot write to OUT_DIR");
+    let manifest = here.clone();
     let root = here.join("..").canonicalize().unwrap_or(here);
     templates::write(&root, &out);
+    order(&manifest);
+}
+
+/// Have the linker put side by side what is used every day (`cargo xtask order` says which functions those are), and write relocations short. Both save memory and
+/// nothing else, so they are left out wherever another linker may be at work than the one that comes with the compiler.
+fn order(manifest: &Path) {
+    let list = manifest.join("build/order.txt");
+    println!("cargo::rerun-if-changed={}", list.display());
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let known = variable("TARGET") == "x86_64-unknown-linux-gnu" && variable("PROFILE") == "release";
+    let linker = variable("CARGO_ENCODED_RUSTFLAGS").contains("link")
+        || std::env::var_os("RUSTC_LINKER").is_some();
+    if known && !linker && list.exists() {
+        let list = list.display();
+        println!("cargo::rustc-link-arg-bins=-Wl,--symbol-ordering-file={list}");
+        println!("cargo::rustc-link-arg-bins=-Wl,--no-warn-symbol-ordering");
+        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    }
 }

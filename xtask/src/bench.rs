@@ -15,6 +15,7 @@ use crate::shell::{cargo, root, target};
 use crate::{demo, guests, languages, shell};
 use anyhow::{Context, Result, bail};
 use measure::Figure;
+pub use process::Bench as Scene;
 use report::Section;
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -7,6 +7,7 @@ mod distribution;
 mod docs;
 mod guests;
 mod languages;
+mod order;
 mod sdk;
 mod shell;
 mod test;
@@ -28,6 +29,7 @@ cargo xtask VERB
   conformance          the statechart conformance cases
   fuzz [--seconds N]   inputs that nobody would write, for everything that reads what strangers write
   bench [PART…]        ratios against floors measured in the same run; all parts together write docs/benchmarks.md
+  order [-- PROGRAM]   which functions belong side by side, for the linker (needs cc, nm): host/build/order.txt
   docs [--check]       generate docs/cli.md from the program's own help
 ";
 
@@ -60,6 +62,7 @@ fn run() -> Result<()> {
         Some("conformance") => test::conformance(),
         Some("fuzz") => test::fuzz(&rest),
         Some("bench") => bench::run(&rest),
+        Some("order") => order::run(&rest),
         Some("docs") => docs::run(rest.contains(&"--check")),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");
