@@ -1,8 +1,7 @@
 //! Workflows as a person starts them: a daemon, two agents and a person, a rejection, a detachment, a hand-over, and a kill in between.
 
-use charthouse_tests::{House, Ran};
+use charthouse_tests::{Daemon, House, Ran, until};
 use serde_json::{Value, json};
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// An agent that hands in at once.
@@ -63,45 +62,6 @@ fn house() -> House {
     }
     house.edit("house.yaml", "providers:\n", &providers);
     house
-}
-
-/// A daemon, gone with the test.
-struct Daemon(Child);
-
-impl Daemon {
-    fn begin(house: &House) -> Self {
-        let mut command = house.command();
-        command
-            .arg("serve")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let daemon = Daemon(command.spawn().unwrap());
-        until("the daemon is up", || {
-            house.run(["agents", "list", "--json"]).code == Some(0)
-        });
-        daemon
-    }
-
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // It may be gone already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 fn start(house: &House) -> String {
