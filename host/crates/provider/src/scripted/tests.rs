@@ -346,6 +346,8 @@ fn a_script_that_is_given_work_again_begins_anew_and_no_call_has_the_name_of_ano
         items.push(assistant(&said));
     }
     assert_ne!(names[0], names[1]);
-    let wrong = scripted("script: s\nsince: \"\"\nreplies: [{ text: x }]").unwrap_err();
+    let wrong = scripted("script: s\nsince: \"\"\nreplies: [{ text: x }]")
+        .err()
+        .unwrap();
     assert!(wrong[0].contains("`since` is empty"), "{wrong:?}");
 }
