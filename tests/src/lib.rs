@@ -3,6 +3,7 @@
 //! Nothing here links a part of charthouse: a test knows the program as a user does, by its command line, its files and its JSON.
 
 mod calls;
+mod daemon;
 mod house;
 mod program;
 mod server;
@@ -11,6 +12,7 @@ mod told;
 mod under_way;
 
 pub use calls::{Calls, OPEN, fs_plugin, hostile};
+pub use daemon::{Daemon, until};
 pub use house::{House, Plan, share_cache};
 pub use program::{
     Ran, charthouse, copy, guests, keys, plugins, program, repository, run, shared_cache,

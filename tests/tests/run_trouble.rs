@@ -347,3 +347,25 @@ fn a_model_that_never_answers_can_be_cancelled() {
     );
     house.verify();
 }
+
+#[test]
+fn a_run_that_failed_is_tried_again_when_it_is_resumed_without_a_word() {
+    let never = "  - { when: \"false\", text: Never. }\n";
+    let house = House::of(Plan {
+        replies: never,
+        ..Plan::default()
+    });
+    let failed = house.run(["run", "tester", "Go", "--json"]).lines();
+    let last = failed.last().expect("a last line");
+    assert_eq!(last["status"], "failed");
+    let run = last["run"].as_str().unwrap().to_owned();
+    let asked = house.journal("think").len();
+    house.edit("script.yaml", never, "  - text: Here I am.\n");
+    let ran = house
+        .run(["run", "tester", "--resume", &run, "--json"])
+        .expect(0);
+    assert_eq!(ran.lines().last().unwrap()["status"], "done");
+    assert_eq!(house.journal("think").len(), asked + 1);
+    house.verify();
+    house.run(["replay", &run]).expect(0);
+}

@@ -1,7 +1,8 @@
 //! The daemon and its clients as a person starts them, as far as they can be told apart without a host: who is refused, what is said, what `doctor` finds.
 
-use charthouse_tests::{House, Plan, Ran};
+use charthouse_tests::{Daemon, House, Plan, Ran, until};
 use serde_json::Value;
+use std::time::Duration;
 
 #[test]
 fn without_a_daemon_its_clients_say_so_and_what_to_do() {
@@ -27,6 +28,35 @@ fn what_a_killed_daemon_left_is_no_daemon() {
         .run(["agents", "list"])
         .expect(1)
         .complains(&["no daemon serves this house"]);
+}
+
+#[test]
+fn what_was_given_up_stays_so_until_a_person_resumes_it() {
+    let house = House::of(Plan {
+        replies: "  - { when: \"false\", text: Never. }\n",
+        house: "serve: { keep: [tester], restart: { first: 10ms, crashes: 2 } }\n",
+        ..Plan::default()
+    });
+    let given_up = |house: &House| {
+        let listed = house.run(["agents", "list", "--json"]);
+        listed.code == Some(0) && listed.stdout.contains("given_up")
+    };
+    let daemon = Daemon::begin(&house);
+    until("it is given up", || given_up(&house));
+    let tried = house.journal("think").len();
+    daemon.kill();
+    let _daemon = Daemon::begin(&house);
+    assert!(given_up(&house), "the next daemon knows of it");
+    // Whatever comes meanwhile waits.
+    house.run(["agents", "say", "tester", "hello"]).expect(0);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(given_up(&house));
+    assert_eq!(house.journal("think").len(), tried);
+    house.run(["agents", "resume", "tester"]).expect(0);
+    until("it tries again", || house.journal("think").len() > tried);
+    until("it is given up again", || {
+        house.journal("gave_up").len() == 2 && given_up(&house)
+    });
 }
 
 #[test]

@@ -1,27 +1,24 @@
-//! `cargo xtask demo`: the main job on a fresh machine. Builds everything, makes a house, and lets the shipped agent `surveyor` survey a real
-//! directory. No key, no network.
+//! `cargo xtask demo`: the main job on a fresh machine. Builds everything, makes a house, lets the shipped agent `surveyor` survey a real directory, and
+//! then has two agents do a piece of work together, with a kill in between. No key, no network.
+
+mod together;
 
 use crate::guests;
 use crate::shell::{self, cargo, root, target};
 use anyhow::{Context, Result, bail};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn survey(directory: PathBuf) -> Result<()> {
+fn survey(host: &Path, directory: &Path) -> Result<()> {
     let directory = directory
         .canonicalize()
         .with_context(|| format!("cannot survey {}", directory.display()))?;
     if !directory.is_dir() {
         bail!("{} is not a directory", directory.display());
     }
-    let host = build_host()?;
-    let house = target().join("demo");
-    if house.exists() {
-        std::fs::remove_dir_all(&house)
-            .with_context(|| format!("cannot clear {}", house.display()))?;
-    }
+    let house = fresh("demo")?;
     shell::run(
-        Command::new(&host)
+        Command::new(host)
             .arg("init")
             .arg(&house)
             .arg("--workspace")
@@ -29,41 +26,53 @@ fn survey(directory: PathBuf) -> Result<()> {
             .arg("--quiet"),
     )?;
     shell::run(
-        Command::new(&host)
+        Command::new(host)
             .args(["run", "surveyor"])
             .arg(format!("Survey {}.", directory.display()))
             .arg("--house")
             .arg(&house),
     )?;
     shell::run(
-        Command::new(&host)
-            .arg("ledger")
-            .arg("--by")
-            .arg("tool")
-            .arg("--house")
+        Command::new(host)
+            .args(["ledger", "--by", "tool", "--house"])
             .arg(&house),
     )?;
-    let survey = house.join("out/survey.md");
-    println!("\nsurvey:  {}", survey.display());
+    println!("\nsurvey:  {}", house.join("out/survey.md").display());
     println!(
-        "journal: {}",
-        house.join(".charthouse/journal.db").display()
-    );
-    println!(
-        "read it: {} journal show --house {}",
+        "read it: {} journal show --house {}\n",
         host.display(),
         house.display()
     );
     Ok(())
 }
 
-/// The verb: survey the directory named, or this repository.
-pub fn run(arguments: &[&str]) -> Result<()> {
-    match arguments {
-        [] => survey(root()),
-        [directory] => survey(PathBuf::from(directory)),
-        _ => bail!("`cargo xtask demo -- DIR` takes one directory"),
+/// The folder of a house of this name under the target directory, which is not there yet.
+fn fresh(name: &str) -> Result<PathBuf> {
+    let house = target().join(name);
+    if house.exists() {
+        std::fs::remove_dir_all(&house)
+            .with_context(|| format!("cannot clear {}", house.display()))?;
     }
+    Ok(house)
+}
+
+/// The verb: survey the directory named, or this repository; then the work of two. `--bin FILE` shows a program that is built already.
+pub fn run(arguments: &[&str]) -> Result<()> {
+    let (host, rest) = match arguments {
+        ["--bin", file, rest @ ..] => {
+            let host = Path::new(file)
+                .canonicalize()
+                .with_context(|| format!("there is no {file}"))?;
+            (host, rest)
+        }
+        rest => (build_host()?, rest),
+    };
+    match rest {
+        [] => survey(&host, &root())?,
+        [directory] => survey(&host, Path::new(directory))?,
+        _ => bail!("`cargo xtask demo -- [--bin FILE] DIR` takes one directory"),
+    }
+    together::show(&host, &fresh("demo-workflow")?)
 }
 
 /// Build the components and the host that carries them; returns the host's path.

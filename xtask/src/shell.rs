@@ -29,22 +29,25 @@ pub fn cargo() -> Command {
     command
 }
 
+/// `command` as a person reads it.
+pub fn shown(command: &Command) -> String {
+    let word = |word: &std::ffi::OsStr| {
+        let word = word.to_string_lossy();
+        let path = PathBuf::from(word.as_ref());
+        match path.file_name() {
+            Some(name) if path.is_absolute() && name.to_string_lossy().starts_with("cargo") => {
+                name.to_string_lossy().into_owned()
+            }
+            _ => word.into_owned(),
+        }
+    };
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(word).collect::<Vec<String>>().join(" ")
+}
+
 /// Run `command`, showing it first.
 pub fn run(command: &mut Command) -> Result<()> {
-    let shown: Vec<String> = std::iter::once(command.get_program())
-        .chain(command.get_args())
-        .map(|word| {
-            let word = word.to_string_lossy();
-            let path = PathBuf::from(word.as_ref());
-            match path.file_name() {
-                Some(name) if path.is_absolute() && name.to_string_lossy().starts_with("cargo") => {
-                    name.to_string_lossy().into_owned()
-                }
-                _ => word.into_owned(),
-            }
-        })
-        .collect();
-    let shown = shown.join(" ");
+    let shown = shown(command);
     eprintln!("+ {shown}");
     let status = command
         .status()

@@ -219,34 +219,6 @@ pub fn cell(value: &Value) -> String {
     }
 }
 
-/// A value as lines, for a person: an object a line for each key, a list of objects indented below its own.
-pub fn lines(value: &Value, indent: usize) -> String {
-    let space = " ".repeat(indent);
-    let mut text = String::new();
-    match value {
-        Value::Object(keys) => {
-            for (key, value) in keys {
-                let nested = match value {
-                    Value::Object(keys) => !keys.is_empty(),
-                    Value::Array(items) => items.iter().any(Value::is_object),
-                    _ => false,
-                };
-                match nested {
-                    true => text.push_str(&format!("{space}{key}:\n{}", lines(value, indent + 2))),
-                    false => text.push_str(&format!("{space}{key}: {}\n", cell(value))),
-                }
-            }
-        }
-        Value::Array(items) => {
-            for item in items {
-                text.push_str(&format!("{space}- {}\n", cell(item)));
-            }
-        }
-        other => text.push_str(&format!("{space}{}\n", cell(other))),
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

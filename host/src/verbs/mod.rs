@@ -11,6 +11,7 @@ mod confine;
 mod context;
 mod doctor;
 mod init;
+mod instance;
 mod journal;
 mod ledger;
 mod memory;

@@ -1,6 +1,7 @@
 //! `workflow`: instances of workflows. Each verb is one command: to the daemon where one serves the house, else to a host in this process.
 
-use super::asked::{Host, json_of, lines, show, table, which};
+use super::asked::{Host, json_of, show, table, which};
+use super::instance;
 use crate::cli::{At, WorkflowVerb};
 use crate::exit::Failure;
 use runtime::host::Command;
@@ -29,7 +30,7 @@ pub fn run(verb: &WorkflowVerb) -> Result<u8, Failure> {
             at,
             instance,
             |instance| Command::WorkflowShow { instance },
-            |answer| lines(answer, 0),
+            instance::text,
         ),
         WorkflowVerb::Bind {
             instance,

@@ -10,11 +10,18 @@
 //! these hashes apart from each other and from every other use of blake3.
 
 use crate::record::Record;
+use std::sync::LazyLock;
 use types::ContentHash;
 
 /// Name what is hashed. Changing anything that the hash covers means a new context and a new schema version.
 const CONTEXT_1: &str = "charthouse journal record 1";
 const CONTEXT_2: &str = "charthouse journal record 2";
+
+/// Deriving a key from a context is a hash by itself, and the same each time: it is done once.
+static HASHER_1: LazyLock<blake3::Hasher> =
+    LazyLock::new(|| blake3::Hasher::new_derive_key(CONTEXT_1));
+static HASHER_2: LazyLock<blake3::Hasher> =
+    LazyLock::new(|| blake3::Hasher::new_derive_key(CONTEXT_2));
 
 /// What stands before the first record.
 pub const GENESIS: ContentHash = ContentHash::from_bytes([0; 32]);
@@ -45,20 +52,20 @@ impl<'a> Link<'a> {
 
     /// The hash of a record of version 1 or 2, given that of the record before it.
     pub fn hash_1(&self, previous: &ContentHash, body: &str) -> ContentHash {
-        let mut hasher = self.hasher(CONTEXT_1, previous);
+        let mut hasher = self.hasher(&HASHER_1, previous);
         update_text(&mut hasher, body);
         ContentHash::from_bytes(*hasher.finalize().as_bytes())
     }
 
     /// The record's hash, given that of the record before it and that of its body.
     pub fn hash(&self, previous: &ContentHash, body: &ContentHash) -> ContentHash {
-        let mut hasher = self.hasher(CONTEXT_2, previous);
+        let mut hasher = self.hasher(&HASHER_2, previous);
         hasher.update(body.as_bytes());
         ContentHash::from_bytes(*hasher.finalize().as_bytes())
     }
 
-    fn hasher(&self, context: &str, previous: &ContentHash) -> blake3::Hasher {
-        let mut hasher = blake3::Hasher::new_derive_key(context);
+    fn hasher(&self, begun: &blake3::Hasher, previous: &ContentHash) -> blake3::Hasher {
+        let mut hasher = begun.clone();
         hasher.update(previous.as_bytes());
         hasher.update(&self.seq.to_le_bytes());
         update_text(&mut hasher, self.run);

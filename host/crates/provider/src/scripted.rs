@@ -76,7 +76,7 @@ impl Scripted {
     }
 
     fn answer(&self, payload: &Payload, sink: &mut dyn ModelSink) -> Result<Reply, ModelError> {
-        let view = Arc::new(View::of(payload));
+        let view = Arc::new(View::of(payload, self.script.since.as_deref()));
         let context = view.context();
         for (index, scene) in self.script.replies.iter().enumerate() {
             let scene_error = |finding: Finding| {
@@ -139,7 +139,7 @@ impl Scripted {
             let arguments = argument::evaluate_map(&call.arguments, &self.environment, context)
                 .map_err(|(written, error)| self.script.finding(written, &error))?;
             calls.push(ToolCall {
-                id: format!("call_{}_{n}", view.turn()).into(),
+                id: format!("call_{}_{n}", view.answers()).into(),
                 name: call.tool.as_str().into(),
                 arguments: serde_json::Value::Object(arguments).to_string().into(),
             });

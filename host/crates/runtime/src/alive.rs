@@ -30,6 +30,9 @@ pub(crate) struct Alive {
     /// Whether a person paused it.
     #[serde(default)]
     pub(crate) paused: bool,
+    /// Whether it failed too often: it is taken up again when a person says so, by no host of itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) given_up: bool,
     /// What it has cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) usd: Option<Arc<str>>,

@@ -145,8 +145,8 @@ impl Run {
         }
     }
 
-    /// The host begins the chart again, because the run failed.
-    fn again(&mut self, data: &serde_json::Value) {
+    /// The chart is begun again, because the run failed.
+    pub(crate) fn again(&mut self, data: &serde_json::Value) {
         for id in self.activities.keys().cloned().collect::<Vec<_>>() {
             self.cancel(&id, "the run is begun again", false);
         }

@@ -458,6 +458,11 @@ impl Run {
         run.record(Kind::Started, &body);
         run.remember_generations();
         let speaks = request.prompt.is_some();
+        // Nothing is left of a run that failed or had spent its budget. Nobody says what else is to be done and nobody will: it is tried again.
+        let over = past.as_ref().and_then(|past| past.over);
+        let tries_again = matches!(over, Some(Status::Failed | Status::Budget))
+            && !speaks
+            && request.inbox.is_none();
         let going = match past {
             Some(past) => run.take_up(past, stood, speaks).await?,
             None => None,
@@ -474,6 +479,10 @@ impl Run {
             run.said(&prompt);
         }
         match going {
+            Some(going) if tries_again && going.is_empty() => {
+                let why = run.trouble.as_ref().map(|trouble| &trouble.message);
+                run.again(&json!({ "failures": 1, "why": why }));
+            }
             Some(going) => run.set_going(going),
             None => {
                 run.begun_with_it = true;

@@ -19,6 +19,8 @@ pub struct Script {
     pub name: String,
     /// The file, as shown to people.
     pub file: String,
+    /// What begins it anew: the last message that holds this text.
+    pub since: Option<String>,
     /// Its replies, in order.
     pub replies: Vec<Reply>,
 }
@@ -54,6 +56,8 @@ struct ScriptFile {
     /// For the reader of the file; named here so that it is no unknown key.
     #[serde(default, rename = "doc")]
     _doc: Option<String>,
+    #[serde(default)]
+    since: Option<Spanned<String>>,
     replies: Vec<Spanned<Reply>>,
 }
 
@@ -133,6 +137,13 @@ impl Script {
         let file = parsed.map_err(|error| vec![yaml_finding(&error, shown)])?;
         let mut findings = Vec::new();
         let mut replies = Vec::with_capacity(file.replies.len());
+        if let Some(since) = file.since.as_ref().filter(|text| text.value.is_empty()) {
+            findings.push(Finding::error(
+                &place_of(shown, since.defined),
+                "`since` is empty, which every message holds",
+                "write a text that stands in the message with which the script begins anew, or leave it out",
+            ));
+        }
         for reply in file.replies {
             if reply.value.text.is_none() && reply.value.calls.is_empty() {
                 findings.push(Finding::error(
@@ -146,6 +157,7 @@ impl Script {
         let script = Script {
             name: file.script,
             file: shown.to_owned(),
+            since: file.since.map(|since| since.value),
             replies,
         };
         if script.replies.is_empty() {
@@ -273,7 +285,7 @@ fn yaml_finding(error: &serde_saphyr::Error, shown: &str) -> Finding {
     Finding::error(
         &place,
         message,
-        "a script has `script`, `doc` and `replies`; a reply `when`, `text` and `calls`; a call `tool` and `arguments`",
+        "a script has `script`, `doc`, `since` and `replies`; a reply `when`, `text` and `calls`; a call `tool` and `arguments`",
     )
 }
 

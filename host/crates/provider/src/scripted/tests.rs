@@ -326,3 +326,28 @@ fn an_alias_bomb_is_refused() {
     }
     assert!(scripted(&source).is_err());
 }
+
+#[test]
+fn a_script_that_is_given_work_again_begins_anew_and_no_call_has_the_name_of_another() {
+    let model = scripted(
+        "script: s\nsince: New work\nreplies:\n  - when: \"called('fs.read') == 0\"\n    calls: [{ tool: fs.read }]\n  - text: \"{{ turn }} {{ results | length }}\"",
+    )
+    .unwrap();
+    let mut items = Vec::new();
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        items.push(said("New work: this.", Provenance::House));
+        let asked = model.answer(&payload(items.clone()), &mut ()).unwrap();
+        names.push(asked.calls[0].id.clone());
+        items.push(assistant(&asked));
+        items.push(result(&asked.calls[0], "read", false));
+        let said = model.answer(&payload(items.clone()), &mut ()).unwrap();
+        assert_eq!(&*said.text, "1 1");
+        items.push(assistant(&said));
+    }
+    assert_ne!(names[0], names[1]);
+    let wrong = scripted("script: s\nsince: \"\"\nreplies: [{ text: x }]")
+        .err()
+        .unwrap();
+    assert!(wrong[0].contains("`since` is empty"), "{wrong:?}");
+}

@@ -13,6 +13,9 @@
 //! | `tools` | names of the tools on offer |
 //! | `signals` | names of the events that can be raised through the tool `signal` |
 //!
+//! Where the script says `since: TEXT`, what was called, answered and said counts from the last message on that holds the text: a script that is given work
+//! again in the same conversation begins anew with it.
+//!
 //! `json` is the answer's text read as JSON, or else its last line that is a JSON object or list, or else `none`: an answer of several
 //! parts has one per line. It is read when it is first asked for, because most answers of a long history never are.
 
@@ -46,6 +49,7 @@ pub struct View {
     last_result: Option<ToolResult>,
     called: BTreeMap<Arc<str>, usize>,
     turn: usize,
+    answers: usize,
     prompt: Option<Arc<str>>,
     system: String,
     tools: Vec<Arc<str>>,
@@ -53,14 +57,15 @@ pub struct View {
 }
 
 impl View {
-    /// Look at `payload`.
-    pub fn of(payload: &Payload) -> Self {
+    /// Look at `payload`, from the last message on that holds `since`.
+    pub fn of(payload: &Payload, since: Option<&str>) -> Self {
         let mut view = View {
             results: vec![],
             answered: vec![],
             last_result: None,
             called: BTreeMap::new(),
             turn: 0,
+            answers: 0,
             prompt: None,
             system: String::new(),
             tools: payload.tools.iter().map(|tool| tool.name.clone()).collect(),
@@ -85,12 +90,16 @@ impl View {
                     provenance,
                     ..
                 } => {
+                    if since.is_some_and(|since| text.plain().contains(since)) {
+                        view.begin_anew();
+                    }
                     if *provenance == Provenance::Human {
                         view.prompt = Some(text.plain().into());
                     }
                 }
                 Item::Assistant { calls: made, .. } => {
                     view.turn += 1;
+                    view.answers += 1;
                     for call in made {
                         *view.called.entry(call.name.clone()).or_default() += 1;
                         calls.insert(&call.id, call);
@@ -111,9 +120,18 @@ impl View {
         view
     }
 
-    /// How many answers the model has given.
-    pub fn turn(&self) -> usize {
-        self.turn
+    /// Forget what was done so far. What was said to it stays.
+    fn begin_anew(&mut self) {
+        self.results.clear();
+        self.answered.clear();
+        self.last_result = None;
+        self.called.clear();
+        self.turn = 0;
+    }
+
+    /// How many answers the model has given in all, which no script begins anew.
+    pub fn answers(&self) -> usize {
+        self.answers
     }
 
     /// The names of [`NAMES`] with their values.

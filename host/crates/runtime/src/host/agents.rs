@@ -141,6 +141,7 @@ impl Agent {
             states: self.states.clone(),
             due: self.due,
             paused: self.paused,
+            given_up: self.at == At::GivenUp,
             usd: self.usd.clone(),
             keep: self.keep,
         }
@@ -352,6 +353,9 @@ impl Host {
                 // It was under way when the host died: at once.
                 agent.due = Some(i64::MIN);
             }
+            if alive.given_up {
+                agent.at = At::GivenUp;
+            }
             agent.keep = alive.keep;
             agents.runs.insert(run, agent);
         }
@@ -398,6 +402,11 @@ impl Host {
             false => self.0.agents.borrow().run_of(&letter.to),
         };
         match known {
+            Some(run) if self.is_given_up_unbegun(&run, &letter) => {
+                if let Some(agent) = self.0.agents.borrow_mut().get_mut(&run) {
+                    agent.begin = Some(letter);
+                }
+            }
             Some(run) => {
                 let binding = (&*letter.event == bound::ASSIGNED
                     || &*letter.event == bound::WITHDRAWN)
@@ -424,6 +433,15 @@ impl Host {
                 ),
             ),
         }
+    }
+
+    /// Whether `letter` describes how `run` begins, which could not begin and was given up.
+    fn is_given_up_unbegun(&self, run: &Arc<str>, letter: &Letter) -> bool {
+        let begins = matches!(&*letter.event, kin::BEGIN | bound::ASSIGNED);
+        let agents = self.0.agents.borrow();
+        let given_up = agents.get(run).is_some_and(|agent| agent.at == At::GivenUp);
+        drop(agents);
+        begins && given_up && self.is_unbegun(run)
     }
 
     /// Begin the run that a letter describes.
@@ -799,15 +817,17 @@ impl Host {
                 }
             }
             None => {
-                if let Some(agent) = self.0.agents.borrow_mut().get_mut(run) {
+                let line = self.0.agents.borrow_mut().get_mut(run).map(|agent| {
                     agent.at = At::GivenUp;
-                }
+                    agent.due = None;
+                    alive::left(run, &agent.alive())
+                });
                 let body = json!({ "why": why, "failures": restart.crashes });
                 let record = Pending::new(self.now(), Kind::GaveUp, &body);
                 let written = self
                     .0
                     .journal
-                    .commit(run, vec![record], Vec::new(), None)
+                    .commit(run, vec![record], line.into_iter().collect(), None)
                     .await;
                 if let Err(error) = written {
                     self.log(run, "journal", &error.to_string());
@@ -816,6 +836,22 @@ impl Host {
             }
         }
         false
+    }
+
+    /// A person wants a run to go on that was given up: what it failed of before counts no more, whoever hosts it.
+    pub(super) async fn give_another_chance(&self, run: &Arc<str>) {
+        let line = self.0.agents.borrow_mut().get_mut(run).and_then(|agent| {
+            let given_up = agent.at == At::GivenUp;
+            given_up.then(|| {
+                // As after any failure: its chart begins anew.
+                agent.at = At::Until(i64::MAX);
+                agent.failures.clear();
+                alive::of(run, &agent.agent)
+            })
+        });
+        if let Some(line) = line {
+            self.keep(run, vec![line]).await;
+        }
     }
 
     async fn keep(&self, run: &Arc<str>, lines: Vec<(String, Vec<u8>)>) {

@@ -223,6 +223,7 @@ impl Host {
 
     async fn resume(&self, run: &Arc<str>) -> Result<Json, Refused> {
         self.begins()?;
+        self.give_another_chance(run).await;
         self.unpause(run);
         self.take_up(run);
         Ok(json!({ "run": run }))

@@ -2,6 +2,7 @@
 
 mod line;
 mod words;
+mod work;
 
 pub use line::{Layout, Words, one_line};
 pub use words::Teller;

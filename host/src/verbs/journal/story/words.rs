@@ -25,6 +25,9 @@ impl Teller<'_> {
         if let Some(lost) = &told.lost {
             return lost_words(lost);
         }
+        if let Some(words) = super::work::words(told) {
+            return words;
+        }
         let body = &told.body;
         match told.kind() {
             "started" => started(told),
@@ -452,7 +455,7 @@ fn rest(told: &Told) -> Words {
 }
 
 /// A body whose kind is not known here: its fields, in their order.
-fn fields(body: &Value) -> String {
+pub(super) fn fields(body: &Value) -> String {
     let Some(map) = body.as_object() else {
         return value(body);
     };
@@ -464,7 +467,7 @@ fn fields(body: &Value) -> String {
 }
 
 /// A value as a person reads it: a text as it is, anything else as JSON, nothing as nothing.
-fn value(value: &Value) -> String {
+pub(super) fn value(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
@@ -488,7 +491,7 @@ fn microseconds(us: u64) -> String {
 
 impl Words {
     /// The same with `tail` set off by a colon.
-    fn tail(mut self, tail: String) -> Self {
+    pub(super) fn tail(mut self, tail: String) -> Self {
         if !tail.is_empty() {
             self.tail = Some(Tail {
                 sep: ": ",

@@ -1,0 +1,146 @@
+//! An instance of a workflow as `workflow show` tells a person: where it stands, who holds what, what was handed in.
+
+use super::asked::cell;
+use runtime::rfc3339;
+use serde_json::Value;
+use std::fmt::Write;
+use types::Timestamp;
+
+/// The answer to `workflow.show`, in a page.
+pub fn text(answer: &Value) -> String {
+    let name = match &answer["version"] {
+        Value::Null => cell(&answer["chart"]),
+        version => format!("{} {}", cell(&answer["workflow"]), cell(version)),
+    };
+    let mut text = format!(
+        "{}: {name}, {}\n",
+        cell(&answer["instance"]),
+        standing(answer)
+    );
+    entry(&mut text, "input", &answer["input"]);
+    entry(&mut text, "data", &answer["data"]);
+    entry(&mut text, "asks", &answer["activities"]);
+    if let Some(due) = answer["next_due"].as_i64() {
+        let _ = writeln!(text, "{:<10}{}", "next due", rfc3339(Timestamp(due)));
+    }
+    if let Some(time) = answer["ended"]["time"].as_i64() {
+        let _ = writeln!(text, "{:<10}{}", "ended", rfc3339(Timestamp(time)));
+        entry(&mut text, "output", &answer["ended"]["output"]);
+    }
+    for (heading, role) in below("roles", &answer["roles"]) {
+        let _ = writeln!(
+            text,
+            "{heading:<10}{}: {}",
+            cell(&role["role"]),
+            holder(role)
+        );
+    }
+    for (heading, handed) in below("handed in", &answer["handed_in"]) {
+        let _ = writeln!(text, "{heading:<10}{}", handed_in(handed));
+    }
+    text
+}
+
+fn standing(answer: &Value) -> String {
+    let status = cell(&answer["status"]);
+    let mut standing = match &answer["configuration"] {
+        Value::Array(states) if !states.is_empty() => {
+            let states: Vec<String> = states.iter().map(cell).collect();
+            format!("{status}, in {}", states.join(" + "))
+        }
+        _ => status,
+    };
+    if answer["needs_human"] == true {
+        standing.push_str(", waits for a person");
+    }
+    standing
+}
+
+fn entry(text: &mut String, heading: &str, value: &Value) {
+    let is_empty = match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(keys) => keys.is_empty(),
+        _ => false,
+    };
+    if !is_empty {
+        let _ = writeln!(text, "{heading:<10}{}", cell(value));
+    }
+}
+
+/// The items of a list; the first stands beside the heading.
+fn below<'a>(heading: &'a str, list: &'a Value) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    let headings = std::iter::once(heading).chain(std::iter::repeat(""));
+    headings.zip(list.as_array().into_iter().flatten())
+}
+
+fn holder(role: &Value) -> String {
+    let holder = &role["holder"];
+    let mut text = match (&holder["agent"], &holder["human"]) {
+        (Value::String(agent), _) => format!("{agent} (run {})", cell(&holder["run"])),
+        (_, Value::String(person)) => person.clone(),
+        _ if role["offered"] == true => "on offer".into(),
+        _ => "nobody".into(),
+    };
+    if role["states"].as_array().is_some_and(|s| !s.is_empty()) {
+        let _ = write!(text, ", has work in {}", cell(&role["states"]));
+    }
+    text
+}
+
+fn handed_in(handed: &Value) -> String {
+    let by = cell(&handed["by"]);
+    let by = by
+        .split_once(':')
+        .map_or(by.as_str(), |(_, name)| name.trim());
+    let mut text = format!(
+        "{}  {by} as {}: {}",
+        rfc3339(Timestamp(handed["time"].as_i64().unwrap_or(0))),
+        cell(&handed["role"]),
+        cell(&handed["outcome"]),
+    );
+    for words in [&handed["notes"], &handed["artefacts"]] {
+        if !words.is_null() && words != "" {
+            let _ = write!(text, "\n{:<12}{}", "", cell(words));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_page_says_who_holds_what_and_what_was_handed_in() {
+        let answer = json!({
+            "instance": "2026-a1", "workflow": "implement-review", "version": "1.0.0", "configuration": ["review"],
+            "data": { "rounds": 1 }, "activities": [], "needs_human": false, "next_due": null, "status": "open", "input": { "task": "it" },
+            "roles": [
+                { "role": "implementer", "holder": { "agent": "coder", "run": "2026-b1" }, "states": [], "offered": false },
+                { "role": "reviewer", "holder": null, "states": ["review"], "offered": true },
+                { "role": "owner", "holder": { "human": "ada" }, "states": [], "offered": false },
+            ],
+            "handed_in": [{
+                "role": "implementer", "by": "agent:coder", "outcome": "done", "notes": "All of it.", "artefacts": null, "time": 0,
+            }],
+        });
+        assert_eq!(
+            text(&answer),
+            "2026-a1: implement-review 1.0.0, open, in review\n\
+             input     task: it\n\
+             data      rounds: 1\n\
+             roles     implementer: coder (run 2026-b1)\n\
+             \x20         reviewer: on offer, has work in review\n\
+             \x20         owner: ada\n\
+             handed in 1970-01-01T00:00:00Z  coder as implementer: done\n\
+             \x20           All of it.\n"
+        );
+        let over = json!({ "instance": "2026-a1", "chart": "implement-review", "status": "done", "states": [], "ended": { "time": 0 } });
+        assert_eq!(
+            text(&over),
+            "2026-a1: implement-review, done\nended     1970-01-01T00:00:00Z\n"
+        );
+    }
+}
