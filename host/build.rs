@@ -51,7 +51,8 @@ fn order(manifest: &Path) {
     let list = manifest.join("build/order.txt");
     println!("cargo::rerun-if-changed={}", list.display());
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
-    let known = variable("TARGET") == "x86_64-unknown-linux-gnu" && variable("PROFILE") == "release";
+    let known =
+        variable("TARGET") == "x86_64-unknown-linux-gnu" && variable("PROFILE") == "release";
     let linker = variable("CARGO_ENCODED_RUSTFLAGS").contains("link")
         || std::env::var_os("RUSTC_LINKER").is_some();
     if known && !linker && list.exists() {

@@ -134,6 +134,34 @@ fn two_agents_take_their_roles_and_a_rejection_leads_round_again() {
     assert!(with("workflow") > 0);
 }
 
+/// One that forgets what it is there for until it is told.
+const FORGETFUL: &str = "\
+script: maker
+replies:
+  - when: \"turn % 2 == 1 and 'hand_in' in tools\"
+    calls: [{ tool: hand_in, arguments: { outcome: done } }]
+  - text: Half of it is done.
+";
+
+#[test]
+fn whoever_ends_without_handing_in_is_told_so() {
+    let house = house();
+    house.write("scripts/maker.yaml", FORGETFUL);
+    let daemon = Daemon::begin(&house);
+    let instance = start(&house);
+    until("something is handed in", || {
+        !records(&house, &instance, "hand_in").is_empty()
+    });
+    let said = house.journal("said");
+    assert!(
+        said.iter().any(|said| said["body"]["text"]
+            .as_str()
+            .is_some_and(|text| text.contains("Nothing was handed in"))),
+        "{said:?}"
+    );
+    drop(daemon);
+}
+
 #[test]
 fn the_shipped_surveyor_is_rejected_and_counts_again() {
     // The survey itself is one file more: what was handed in first is wrong when it is counted again.

@@ -117,6 +117,7 @@ impl Run {
     /// There is work for the agent in its role.
     pub(crate) fn assigned(&mut self, told: &Told) {
         self.handed_in = false;
+        self.reminded = false;
         let data = Value::from(&told.data);
         if self.snapshot.accepts(&self.bundle.chart, ASSIGNED) {
             self.happen(ASSIGNED, data, None);
@@ -124,6 +125,22 @@ impl Run {
         }
         let text = work_in_words(&told.data);
         self.told(&text);
+    }
+
+    /// The chart has come to its end and its role's work is not handed in: the agent is told so, once for each assignment. Whether it was.
+    pub(crate) fn remind_of_work(&mut self) -> bool {
+        let Some(bound) = self.bound.as_ref().filter(|bound| bound.works) else {
+            return false;
+        };
+        if self.handed_in || std::mem::replace(&mut self.reminded, true) {
+            return false;
+        }
+        let text = format!(
+            "[Nothing was handed in for your role `{}` in the workflow `{}`. Call `{HAND_IN}` now: with what you have, or with an outcome that says that it cannot be done. You are not reminded again.]",
+            bound.role, bound.workflow
+        );
+        self.told(&text);
+        true
     }
 
     /// It is not its work any more: what is under way for it ends, unless the chart sees to that itself.

@@ -168,6 +168,8 @@ pub(crate) struct Run {
     pub(crate) outbound: Vec<(usize, Outbound)>,
     /// Whether what was asked for in its role is handed in, and the workflow has not answered yet.
     pub(crate) handed_in: bool,
+    /// Whether it was told that its work is not handed in.
+    pub(crate) reminded: bool,
     /// How it was told to leave off, if it was.
     pub(crate) leaving: Option<Leaving>,
     /// Records since the last snapshot.
@@ -214,6 +216,9 @@ pub async fn run(
         }
         let idle = run.idle();
         if idle.is_some() && run.respond(inbox.is_some()) {
+            continue;
+        }
+        if idle == Some(Status::Done) && inbox.is_some() && run.remind_of_work() {
             continue;
         }
         let rest = match &inbox {
@@ -424,6 +429,7 @@ impl Run {
             others: hosted.others,
             outbound: Vec::new(),
             handed_in: false,
+            reminded: false,
             leaving: None,
             since_snapshot: 0,
             next_effect: 1,
