@@ -5,6 +5,8 @@
 
 mod component;
 mod cost;
+mod currency;
+mod energy;
 mod event;
 mod finding;
 mod hash;
@@ -23,7 +25,9 @@ mod value;
 mod world;
 
 pub use component::{ComponentFile, Pin, PublicKey, Signature, Signer};
-pub use cost::{Cost, Purpose, Tokens};
+pub use cost::{Cost, Purpose, Tokens, UnknownPurpose};
+pub use currency::{Currency, Exchange, Paid, Rate};
+pub use energy::{How, Joules};
 pub use event::Event;
 pub use finding::Finding;
 pub use hash::ContentHash;
