@@ -6,6 +6,7 @@ use crate::day;
 use crate::entry::Entry;
 use crate::report::Report;
 use crate::totals::Totals;
+use std::sync::Arc;
 
 const MEASURES: [&str; 18] = [
     "calls",
@@ -39,8 +40,8 @@ pub(crate) fn report(report: &Report) -> String {
     text
 }
 
-/// Each expense by itself with the number of its record, a header first.
-pub fn entries<'e>(entries: impl IntoIterator<Item = Entry<'e>>) -> String {
+/// The header of what [`entry`] writes.
+pub fn heading() -> String {
     let accounts = [
         "record",
         "run",
@@ -60,34 +61,33 @@ pub fn entries<'e>(entries: impl IntoIterator<Item = Entry<'e>>) -> String {
         "provider",
         "purpose",
     ];
-    let mut text = line(accounts.into_iter().chain(MEASURES).map(str::to_owned));
-    for entry in entries {
-        let cost = entry.cost;
-        let word = |word: &Option<std::sync::Arc<str>>| word.as_deref().unwrap_or("").to_owned();
-        let accounts = [
-            entry.seq.to_string(),
-            entry.run.to_owned(),
-            entry.time.0.to_string(),
-            day::name(entry.time),
-            cost.agent.to_string(),
-            word(&cost.version),
-            word(&cost.revision),
-            word(&cost.workflow),
-            word(&cost.instance),
-            word(&cost.role),
-            cost.state.to_string(),
-            word(&cost.tool),
-            word(&cost.plugin),
-            word(&cost.generation),
-            word(&cost.model),
-            word(&cost.provider),
-            cost.purpose.as_str().to_owned(),
-        ];
-        text.push_str(&line(
-            accounts.into_iter().chain(measures(&Totals::of(cost))),
-        ));
-    }
-    text
+    line(accounts.into_iter().chain(MEASURES).map(str::to_owned))
+}
+
+/// One expense by itself, with the number of its record.
+pub fn entry(entry: &Entry<'_>) -> String {
+    let cost = entry.cost;
+    let word = |word: &Option<Arc<str>>| word.as_deref().unwrap_or("").to_owned();
+    let accounts = [
+        entry.seq.to_string(),
+        entry.run.to_owned(),
+        entry.time.0.to_string(),
+        day::name(entry.time),
+        cost.agent.to_string(),
+        word(&cost.version),
+        word(&cost.revision),
+        word(&cost.workflow),
+        word(&cost.instance),
+        word(&cost.role),
+        cost.state.to_string(),
+        word(&cost.tool),
+        word(&cost.plugin),
+        word(&cost.generation),
+        word(&cost.model),
+        word(&cost.provider),
+        cost.purpose.as_str().to_owned(),
+    ];
+    line(accounts.into_iter().chain(measures(&Totals::of(cost))))
 }
 
 fn measures(totals: &Totals) -> [String; 18] {

@@ -16,7 +16,7 @@ mod table;
 mod totals;
 
 pub use compare::{Comparison, Rated};
-pub use csv::entries as csv_of_entries;
+pub use csv::{entry as csv_of_entry, heading as csv_heading};
 pub use dimension::{Dimension, NONE, UnknownDimension};
 pub use entry::{Entry, Filter};
 pub use fold::Ledger;
