@@ -570,3 +570,31 @@ fn guards_are_what_the_house_spends_on_watching() {
     assert!(watching["bytes"]["in"].as_u64().unwrap() > 0, "{watching}");
     assert!(rows.iter().any(|row| row["purpose"] == "work"), "{report}");
 }
+
+#[test]
+fn the_cpu_time_of_a_command_is_that_of_its_processes() {
+    let house = House::of(Plan {
+        policy: "{ mounts: { /workspace: { from: . } }, exec: [{ allow: [sh, \"**\"], deadline: 60s }] }",
+        replies: "  - when: \"turn == 0\"\n    calls: [{ tool: exec.run, arguments: { argv: [sh, -c, \"i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done\"] } }]\n  - text: Counted.\n",
+        ..Plan::default()
+    });
+    house.run(["run", "tester", "Count"]).expect(0);
+    let outcome = &house.journal("outcome")[0]["body"]["outcome"];
+    if outcome.to_string().contains("it cannot confine them") {
+        eprintln!("not looked at, for this machine confines no command: {outcome}");
+        return;
+    }
+    let costs = house.journal("cost");
+    let cost = costs
+        .iter()
+        .find(|cost| cost["body"]["tool"] == "exec.run")
+        .unwrap();
+    let body = &cost["body"];
+    assert_eq!(
+        (&body["plugin"], &body["generation"]),
+        (&json!("exec"), &json!("native"))
+    );
+    // The kernel counts such time in hundredths of a second, and this takes longer on any machine.
+    assert!(body["cpu_us"].as_u64().unwrap_or(0) >= 10_000, "{body}");
+    assert!(body["bytes_in"].as_u64().unwrap() > 50, "{body}");
+}

@@ -109,16 +109,12 @@ impl Comparison {
             time: case.began,
             ..*entry
         };
-        let wanted = self
-            .workflow
-            .as_ref()
-            .is_none_or(|name| *name == case.workflow);
-        if !wanted || !self.filter.admits(&of_its_time) {
+        if !self.is_on(case) || !self.filter.admits(&of_its_time) {
             return;
         }
         let name = match self.by {
             // The same work in another version of the workflow is other work.
-            Dimension::Workflow => format!("{} {}", case.workflow, case.version),
+            Dimension::Workflow => in_version(case),
             Dimension::Day => day::name(case.began),
             by => by.of(entry).into_owned(),
         };
@@ -129,8 +125,22 @@ impl Comparison {
         totals.count(entry.cost);
     }
 
+    fn is_on(&self, case: &Case) -> bool {
+        let workflow = self.workflow.as_ref();
+        workflow.is_none_or(|name| *name == case.workflow)
+    }
+
     /// Work out the rows.
     pub fn rate(mut self, cases: &Cases, accepted: &Accepted) -> Self {
+        if self.by == Dimension::Workflow && self.filter.only.is_empty() {
+            // People cost nothing that is booked, and what they did counts all the same.
+            for (id, case) in cases.iter() {
+                if self.is_on(case) && self.filter.covers(case.began) {
+                    let (instances, _) = self.shares.entry(in_version(case)).or_default();
+                    instances.insert(id.to_owned());
+                }
+            }
+        }
         for (name, (instances, totals)) in std::mem::take(&mut self.shares) {
             let mut rated = Rated {
                 name,
@@ -157,6 +167,10 @@ impl Comparison {
     pub fn render(&self) -> String {
         table::render_comparison(self)
     }
+}
+
+fn in_version(case: &Case) -> String {
+    format!("{} {}", case.workflow, case.version)
 }
 
 impl Serialize for Comparison {

@@ -232,7 +232,13 @@ fn joules(joules: Joules) -> String {
         v if v >= 1e-3 => (v * 1e3, "mJ"),
         v => (v * 1e6, "µJ"),
     };
-    format!("{mark}{value:.3} {unit}")
+    // Three figures say more than any of these is known to.
+    let decimals = match value {
+        v if v >= 100.0 => 0,
+        v if v >= 10.0 => 1,
+        _ => 2,
+    };
+    format!("{mark}{value:.decimals$} {unit}")
 }
 
 fn plural(n: u64, what: &str) -> String {

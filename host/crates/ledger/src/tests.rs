@@ -228,7 +228,7 @@ total                                 3  5.60M   2.80M      20  0.0123*  3.0 s
     );
     costs[0].joules = Some(Joules::of(1.25, How::Estimated));
     let energy = report(&costs, &[Dimension::State, Dimension::Purpose]).render();
-    assert!(energy.contains("~1.250 J"), "{energy}");
+    assert!(energy.contains("~1.25 J"), "{energy}");
     assert!(energy.ends_with("energy: estimated\n"), "{energy}");
 }
 
@@ -348,6 +348,13 @@ fn a_comparison_weighs_what_came_of_it_against_what_all_of_it_cost() {
     );
     let json = serde_json::to_value(&comparison).unwrap();
     assert_eq!(json["rows"][0]["usd_per_accepted"], "0.07");
+    // What people did by themselves is on the workflow's account too.
+    let by_hand = Comparison::by(Dimension::Workflow, None, Filter::default());
+    let by_hand = by_hand.rate(&cases, &Accepted::Usual);
+    assert_eq!(
+        (&*by_hand.rows[0].name, by_hand.rows[0].instances),
+        ("w 1", 3)
+    );
 }
 
 #[test]
