@@ -1,6 +1,5 @@
 //! Sums that neither overflow nor depend on the order in which they were made.
 
-use crate::entry::Entry;
 use rust_decimal::Decimal;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::json;
@@ -152,22 +151,6 @@ impl Totals {
             map.serialize_entry("unmeasured", &self.unmeasured)?;
         }
         Ok(())
-    }
-}
-
-impl Extend<Cost> for Totals {
-    fn extend<T: IntoIterator<Item = Cost>>(&mut self, costs: T) {
-        costs.into_iter().for_each(|cost| self.count(&cost));
-    }
-}
-
-impl<'e> FromIterator<Entry<'e>> for Totals {
-    fn from_iter<T: IntoIterator<Item = Entry<'e>>>(entries: T) -> Self {
-        let mut totals = Totals::default();
-        entries
-            .into_iter()
-            .for_each(|entry| totals.count(entry.cost));
-        totals
     }
 }
 

@@ -38,9 +38,12 @@ impl<'c> Worked<'c> {
     /// The stretch is over.
     pub(crate) fn pause(&self) {
         let since = self.since.swap(PAUSED, Ordering::Relaxed);
-        if let (true, Some(now)) = (since != PAUSED, self.now()) {
-            self.nanos
-                .fetch_add(now.saturating_sub(since), Ordering::Relaxed);
+        if since == PAUSED {
+            return;
+        }
+        if let Some(now) = self.now() {
+            let nanos = now.saturating_sub(since);
+            self.nanos.fetch_add(nanos, Ordering::Relaxed);
         }
     }
 

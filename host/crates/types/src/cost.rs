@@ -22,7 +22,7 @@ pub enum Purpose {
     Summary,
     /// Improving definitions.
     Improvement,
-    /// The house's own control of what goes on in it: guards, and trials of components.
+    /// The house's own control of what goes on in it: guards.
     Overhead,
 }
 
