@@ -16,7 +16,7 @@ use context::ContextMap;
 use policy::Overlay;
 use rust_decimal::Decimal;
 use std::sync::Arc;
-use types::{ContentHash, Energy, Marked, ModelParameters, Place, PluginName};
+use types::{ContentHash, Energy, Marked, ModelParameters, Place, PluginName, Purpose};
 
 /// An agent as its file describes it, checked.
 #[derive(Clone, Debug)]
@@ -49,6 +49,8 @@ pub struct AgentDef {
     pub policy: Overlay,
     /// What it may spend.
     pub budget: Budget,
+    /// What its work is for, unless the workflow it is bound to says otherwise.
+    pub purpose: Purpose,
     /// Where its file names it.
     pub place: Place,
     /// The hash of its file.
@@ -146,6 +148,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         .take("budget")
         .map(|n| budget(walk, n))
         .unwrap_or_default();
+    let purpose = purpose(walk, &mut fields);
     fields.finish_with(walk, "an agent", |key| match key {
         "tools" => Some("tools are opened under `policy`: `policy: { tools: [{ allow: \"fs.*\" }] }`".into()),
         "prompt" | "system" | "system_prompt" | "instructions" => {
@@ -195,6 +198,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
             children,
             policy: overlay,
             budget,
+            purpose: purpose.unwrap_or_default(),
             place: name.place,
             hash,
         },
@@ -225,6 +229,13 @@ pub(crate) fn version(walk: &mut Walk, fields: &mut Fields<'_>) -> String {
 pub(crate) fn doc(walk: &mut Walk, fields: &mut Fields<'_>) -> Option<String> {
     let node = fields.take("doc")?;
     walk.text(node, "`doc`").map(str::to_owned)
+}
+
+/// `purpose`: on which line of the ledger the work is booked.
+pub(crate) fn purpose(walk: &mut Walk, fields: &mut Fields<'_>) -> Option<Purpose> {
+    let node = fields.take("purpose")?;
+    let words = Purpose::ALL.map(|purpose| (purpose.as_str(), purpose));
+    walk.word(node, "a purpose", &words)
 }
 
 fn plugins(walk: &mut Walk, node: &Node) -> Vec<Marked<String>> {

@@ -15,7 +15,7 @@ mod state;
 mod transition;
 mod unraised;
 
-use crate::agent::{doc, version};
+use crate::agent::{doc, purpose, version};
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use ::chart::{ChartDef, ChartKind, DataDef, DataValue, MigrateDef, StateDef, StateKind};
@@ -23,7 +23,7 @@ use context::ChunkDef;
 use indexmap::{IndexMap, IndexSet};
 use policy::Overlay;
 use std::sync::Arc;
-use types::{ContentHash, Marked, ToolName};
+use types::{ContentHash, Marked, Purpose, ToolName};
 
 pub(crate) use bundle::compile;
 pub use bundle::{ChartBundle, RoleDef};
@@ -54,6 +54,7 @@ pub(crate) struct Draft {
     pub calls: Vec<ToolName>,
     /// Agents that its `invoke`s start.
     pub children: Vec<ChildDef>,
+    pub purpose: Option<Purpose>,
     pub hash: ContentHash,
 }
 
@@ -84,6 +85,14 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         .take("kind")
         .and_then(|n| walk.word(n, "a kind of chart", &kinds))
         .unwrap_or_default();
+    let purpose = purpose(walk, &mut fields);
+    if let (Some(n), ChartKind::Cognition) = (node.get("purpose"), kind) {
+        walk.error(
+            &n.place,
+            "`purpose` belongs to a workflow or an agent: how an agent thinks is the same whatever it is for",
+            "put it into the agent's file, or into the workflow's",
+        );
+    }
     let data = fields.take("data").map_or_else(Vec::new, |n| data(walk, n));
     let (roles, declared) = roles::read(walk, &mut fields, kind);
     let migrate = fields
@@ -155,6 +164,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         uses: scope.uses,
         calls: scope.calls,
         children: scope.children,
+        purpose,
         hash,
     })
 }

@@ -19,7 +19,7 @@ use indexmap::IndexMap;
 use policy::Overlay;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use types::{ContentHash, Finding, Place, PluginName, ProviderConfig};
+use types::{ContentHash, Exchange, Finding, Place, PluginName, Power, ProviderConfig};
 
 /// A house whose definitions are all in order.
 #[derive(Clone, Debug)]
@@ -38,6 +38,10 @@ pub struct House {
     pub providers: IndexMap<Arc<str>, ProviderConfig>,
     /// What models cost.
     pub prices: Prices,
+    /// What other currencies are worth.
+    pub exchange: Exchange,
+    /// What energy takes where nothing measures it.
+    pub power: Power,
     /// The plugins it has.
     pub plugins: IndexMap<PluginName, PluginDef>,
     /// What `house.lock` pins; `None` where there is no such file.

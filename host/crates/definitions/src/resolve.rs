@@ -225,6 +225,8 @@ impl Definitions {
             store: house.store,
             providers: house.providers,
             prices: house.prices,
+            exchange: house.exchange,
+            power: house.power,
             plugins: house.plugins,
             lock: house.lock,
             ceiling: house.ceiling,

@@ -6,6 +6,7 @@
 //!
 //! Nothing here parses a file, names a database or speaks HTTP: those come in as [`Services`].
 
+mod account;
 mod act;
 mod alive;
 mod answer;
@@ -55,6 +56,7 @@ mod terms;
 mod think;
 mod tokens;
 mod turn;
+mod used;
 mod values;
 mod window;
 pub mod workflow;

@@ -4,6 +4,7 @@
 //! purpose `summary`, and refused once the day's allowance for summing up, or the agent's own, is spent. A turn waits for a summary only where the payload
 //! would lose what no summary covers yet, and once only.
 
+use crate::account::Component;
 use crate::booking::{price_of, tokens_of};
 use crate::guards::{Guards, Inspected, labels_of};
 use crate::live::RunEvent;
@@ -12,6 +13,7 @@ use crate::record::Kind;
 use crate::request::Asked;
 use crate::run::{Done, Run};
 use crate::think::{Tighter, Whom};
+use crate::used::{self, Used};
 use crate::{Services, grants, money};
 use context::{Assembled, Estimator, Summary, SummaryWanted};
 use definitions::AgentDef;
@@ -22,8 +24,8 @@ use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use types::{
-    Clock, Cost, Item, Label, Model, ModelError, ModelErrorKind, ModelFuture, ModelSink, Outcome,
-    Payload, PluginName, Price, Provenance, Purpose, Usage,
+    Clock, Cost, Exchange, Item, Label, Model, ModelError, ModelErrorKind, ModelFuture, ModelSink,
+    Outcome, Payload, PluginName, Price, Provenance, Purpose, Usage,
 };
 
 /// Whose effects these are: nobody's activity, for no invocation can have such a name.
@@ -111,6 +113,8 @@ pub(crate) struct Summarised {
     effect: u64,
     upto: usize,
     budget: u64,
+    /// Bytes of the conversation that it was given.
+    given: u64,
     author: Option<Author>,
     result: Result<String, String>,
     outcome: Option<Outcome>,
@@ -193,6 +197,7 @@ impl Run {
             free: asked.free,
             price: price_of(&self.services, &asked.parameters),
             left: self.allowance(definition.usd_per_day.as_deref()),
+            exchange: self.services.house.exchange.clone(),
             said: Mutex::default(),
         });
         self.summing.meter = Some((meter.clone(), asked.clone()));
@@ -215,6 +220,7 @@ impl Run {
             let inspected = guard(&guards, &mut result, outcome.as_mut(), &context).await;
             Done::Summarised(Box::new(Summarised {
                 effect,
+                given: bytes_of(&request),
                 upto,
                 budget,
                 author,
@@ -332,17 +338,15 @@ impl Run {
     fn book_meter(&mut self, meter: &Meter, asked: &Asked) {
         let inferences =
             std::mem::take(&mut *meter.said.lock().unwrap_or_else(PoisonError::into_inner));
-        let state = self.leading_state();
-        for (usage, wall) in inferences {
-            let cost = self.cost_of(asked, meter.price.as_ref(), &usage, wall);
+        let account = Cost {
+            purpose: Purpose::Summary,
+            ..self.account(self.leading_state())
+        };
+        for (usage, used) in inferences {
+            let cost = self.cost_of(&account, asked, meter.price.as_ref(), &usage, used);
             if let Some(spent) = &mut self.summing.spent_today {
                 *spent += cost.usd.unwrap_or_default();
             }
-            let cost = Cost {
-                state: state.clone(),
-                purpose: Purpose::Summary,
-                ..cost
-            };
             self.record(Kind::Cost, &cost);
         }
     }
@@ -352,7 +356,8 @@ impl Run {
         let Some(outcome) = &summarised.outcome else {
             return;
         };
-        let name = summarised.author.as_ref().map_or("", |author| &author.name);
+        let author = summarised.author.as_ref();
+        let name = author.map_or("", |author| &author.name);
         let tool: Arc<str> = format!("{name}.summarise").into();
         self.record(
             Kind::Outcome,
@@ -364,21 +369,18 @@ impl Run {
                 message: line.clone(),
             });
         }
-        let cost = Cost {
-            agent: self.agent.name.clone(),
-            workflow: None,
-            state,
-            tool: Some(tool),
-            model: None,
+        let account = Cost {
             purpose: Purpose::Summary,
-            tokens: types::Tokens::default(),
-            expected_cached: 0,
-            usd: Some(Decimal::ZERO),
-            wall_us: outcome.wall_us,
-            fuel: outcome.fuel,
-            estimated: false,
+            ..self.account(state)
         };
-        self.record(Kind::Cost, &cost);
+        let (Ok(said) | Err(said)) = &summarised.result;
+        let component = Component {
+            tool,
+            by: author.map(|author| &author.provenance),
+            given: summarised.given,
+            answered: said.len() as u64,
+        };
+        self.book_component(account, component, outcome);
     }
 
     /// Nobody waits for the summary any more.
@@ -394,6 +396,12 @@ impl Run {
             );
         }
     }
+}
+
+/// Bytes of what is to be summed up.
+fn bytes_of(request: &SummaryRequest) -> u64 {
+    let said: usize = request.said.iter().map(|turn| turn.text.len()).sum();
+    (said + request.earlier.as_ref().map_or(0, String::len)) as u64
 }
 
 /// The plugin that wrote a summary.
@@ -523,7 +531,8 @@ struct Meter {
     price: Option<Price>,
     /// US dollars that may be spent; unlimited when absent.
     left: Option<Decimal>,
-    said: Mutex<Vec<(Usage, Duration)>>,
+    exchange: Exchange,
+    said: Mutex<Vec<(Usage, Used)>>,
 }
 
 impl Meter {
@@ -534,7 +543,10 @@ impl Meter {
         let price = self.price.as_ref();
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.iter()
-            .filter_map(|(usage, _)| price?.usd(&tokens_of(usage)))
+            .filter_map(|(usage, _)| {
+                let now = self.clock.now();
+                price?.money(&tokens_of(usage), &self.exchange, now).usd
+            })
             .sum()
     }
 }
@@ -552,16 +564,14 @@ impl Model for Meter {
                     "what may be spent on summing up today is spent; raise `memory: { summary: { usd_per_day: … } }` or the agent's `usd_per_day`",
                 ));
             }
-            let started = self.clock.monotonic();
-            let answer = self.inner.complete(payload, sink).await;
-            let wall = self.clock.monotonic().saturating_sub(started);
+            let (answer, used) = used::complete(&*self.inner, payload, sink, &self.clock).await;
             let (before, usage) = match &answer {
                 Ok(reply) => (reply.abandoned, Some(reply.usage)),
                 Err(error) => (None, error.usage),
             };
             let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-            said.extend(before.map(|usage| (usage, Duration::ZERO)));
-            said.extend(usage.map(|usage| (usage, wall)));
+            said.extend(before.map(|usage| (usage, Used::default())));
+            said.extend(usage.map(|usage| (usage, used)));
             drop(said);
             answer
         })

@@ -5,6 +5,8 @@
 
 mod component;
 mod cost;
+mod currency;
+mod energy;
 mod event;
 mod finding;
 mod hash;
@@ -13,6 +15,7 @@ mod marked;
 mod memory;
 mod payload;
 mod place;
+mod power;
 mod price;
 mod provider;
 mod sha256;
@@ -23,7 +26,9 @@ mod value;
 mod world;
 
 pub use component::{ComponentFile, Pin, PublicKey, Signature, Signer};
-pub use cost::{Cost, Purpose, Tokens};
+pub use cost::{Cost, Purpose, Tokens, UnknownPurpose};
+pub use currency::{Currency, Exchange, Paid, Rate};
+pub use energy::{How, Joules};
 pub use event::Event;
 pub use finding::Finding;
 pub use hash::ContentHash;
@@ -39,7 +44,8 @@ pub use payload::{
     Usage,
 };
 pub use place::{Place, Severity};
-pub use price::{MONEY_DECIMALS, Price};
+pub use power::{POWERCAP, PerToken, Power};
+pub use price::{MONEY_DECIMALS, Money, Price};
 pub use provider::{Dialect, Patience, ProviderConfig, ProviderKind, RateLimits, SecretRef};
 pub use sha256::{Sha256, Sha256Hasher};
 pub use text::{Text, beyond_ascii};
@@ -49,4 +55,6 @@ pub use tool::{
 };
 pub use units::{Bytes, Count, Energy, Percent, Span, UnitError, parse_duration, write_duration};
 pub use value::Value;
-pub use world::{Clock, Model, ModelFuture, ModelSink, Rng, State, StateSize, Timestamp};
+pub use world::{
+    Clock, EnergyMeter, Model, ModelFuture, ModelSink, Rng, State, StateSize, Timestamp,
+};

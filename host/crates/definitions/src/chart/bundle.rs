@@ -9,7 +9,7 @@ use context::ChunkDef;
 use indexmap::IndexMap;
 use policy::Overlay;
 use std::sync::Arc;
-use types::{ContentHash, Finding, Place, Severity, ToolName};
+use types::{ContentHash, Finding, Place, Purpose, Severity, ToolName};
 
 /// A chart that can run, with the context, policies and roles of its states. The lists go by [`StateId::index`]; index 0 is the chart itself.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct ChartBundle {
     pub children: Vec<ChildDef>,
     /// How running instances of the version before become instances of this one.
     pub migrate: MigrateDef,
+    /// On which line of the ledger work in it is booked; what the agent's own file says where it says nothing.
+    pub purpose: Option<Purpose>,
     /// What the chart is for.
     pub doc: Option<String>,
     /// Where its file names it.
@@ -97,6 +99,7 @@ pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<Ch
         calls: draft.calls,
         children: draft.children,
         migrate: draft.migrate,
+        purpose: draft.purpose,
         doc: draft.doc,
         place: draft.name.place,
         hash: draft.hash,

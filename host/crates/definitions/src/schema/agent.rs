@@ -3,8 +3,8 @@
 use super::context::{budget, map_chunk};
 use super::policy::overlay;
 use super::{
-    Definitions, count, doc, duration, list, money, name, object, pattern, percent, text, version,
-    whole, words,
+    Definitions, count, doc, duration, list, money, name, object, pattern, percent, purpose, text,
+    version, whole, words,
 };
 use serde_json::{Value, json};
 
@@ -53,6 +53,7 @@ pub(super) fn agent() -> (Value, Definitions) {
                 overlay("What it may do, over the house's default."),
             ),
             ("budget", spending()),
+            ("purpose", purpose()),
             ("memory", memory()),
         ],
     );
