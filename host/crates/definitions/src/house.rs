@@ -6,6 +6,7 @@ mod signer;
 
 pub(crate) use record::check as check_records;
 
+use crate::budget::{self, HouseBudgets};
 use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::policy as policy_rules;
@@ -61,6 +62,9 @@ pub(crate) struct HouseFile {
     pub lock: Option<Lock>,
     pub ceiling: Option<Overlay>,
     pub default_policy: Option<Marked<String>>,
+    pub budgets: HouseBudgets,
+    /// Where `budgets` names agents: checked when all definitions are known.
+    pub budgets_of: Vec<Marked<String>>,
     /// The names in it are checked when all definitions are known.
     pub serve: ServeDef,
     /// Every name under `providers` and `plugins`, the faulty entries' too: what is declared but wrong is not also unknown.
@@ -104,6 +108,10 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         .take("prices")
         .map(|n| prices::read(walk, n))
         .unwrap_or_default();
+    let (budgets, budgets_of) = fields
+        .take("budgets")
+        .map(|n| budget::of_house(walk, n))
+        .unwrap_or_default();
     let mut plugins = IndexMap::new();
     let declared_plugins = declared(node, "plugins");
     if let Some(n) = fields.take("plugins") {
@@ -141,6 +149,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         "triggers" | "keep" | "restart" | "most_running" | "http" => {
             Some(format!("put it below `serve`: `serve: {{ {key}: … }}`"))
         }
+        "budget" => Some("did you mean `budgets`? An agent's own `budget` stands in its file".into()),
         _ => None,
     });
     Some(HouseFile {
@@ -153,6 +162,8 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         lock: None,
         ceiling,
         default_policy,
+        budgets,
+        budgets_of,
         serve,
         declared_providers,
         declared_plugins,

@@ -1,8 +1,9 @@
 //! The ledger: what everything cost, on whose account.
 //!
-//! A pure fold of cost records into totals, and reports of them by any one dimension. It reads no file, asks no clock and knows neither the
+//! A pure fold of cost records into totals, and reports of them by any one dimension; and whether there is enough left of what may be spent ([`budget`]). It reads no file, asks no clock and knows neither the
 //! journal that the records come from nor the models that caused them. Money is decimal, never a float.
 
+pub mod budget;
 mod dimension;
 mod report;
 mod table;
