@@ -7,6 +7,7 @@
 //! Nothing here parses a file, names a database or speaks HTTP: those come in as [`Services`].
 
 mod act;
+mod admission;
 mod alive;
 mod answer;
 mod booking;
@@ -29,7 +30,6 @@ mod loading;
 mod looking;
 mod materials;
 mod memories;
-mod money;
 mod offers;
 mod past;
 mod payload_hash;
@@ -49,6 +49,7 @@ mod send;
 mod services;
 mod shadow;
 mod shared;
+mod spending;
 mod standing;
 mod summarise;
 mod terms;
@@ -59,6 +60,7 @@ mod values;
 mod window;
 pub mod workflow;
 
+pub use admission::all_lines;
 pub use bound::Binding;
 pub use by_hand::{ByHandError, CALLS_TO_SHADOW, Exchanged, Repin, rollback, swap};
 pub use calendar::rfc3339;
@@ -75,5 +77,6 @@ pub use run::run;
 pub use services::{Observer, Services};
 pub use shadow::{Came, Compared, FileDifference, ShadowError, ShadowReport, shadow};
 pub use shared::SharedJournal;
+pub use spending::spent_of;
 pub use standing::{Standing, standings};
 pub use terms::terms;

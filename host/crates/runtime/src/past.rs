@@ -715,6 +715,7 @@ fn is_of_interest(kind: Kind) -> bool {
     !matches!(
         kind,
         Kind::Guard
+            | Kind::Budget
             | Kind::Interrupted
             | Kind::NotReloaded
             | Kind::PluginSwapped

@@ -1,10 +1,11 @@
 //! Summing up what leaves the window, beside the turn that goes on.
 //!
 //! A memory plugin writes the summary. It may ask the agent's own model through the `model` import: every such inference is metered, booked with the
-//! purpose `summary`, and refused once the day's allowance for summing up, or the agent's own, is spent. A turn waits for a summary only where the payload
+//! purpose `summary`, and refused once what may be spent on summing up, or any other limit that bears on it, is spent. A turn waits for a summary only where the payload
 //! would lose what no summary covers yet, and once only.
 
-use crate::booking::{price_of, tokens_of};
+use crate::admission::{Allowance, in_words, inference};
+use crate::booking::{BYTES_PER_TOKEN, price_of, tokens_of};
 use crate::guards::{Guards, Inspected, labels_of};
 use crate::live::RunEvent;
 use crate::loading::load_plugin;
@@ -12,14 +13,15 @@ use crate::record::Kind;
 use crate::request::Asked;
 use crate::run::{Done, Run};
 use crate::think::{Tighter, Whom};
-use crate::{Services, grants, money};
+use crate::{Services, grants};
 use context::{Assembled, Estimator, Summary, SummaryWanted};
 use definitions::AgentDef;
+use ledger::budget::{Exhausted, Sum};
 use rust_decimal::Decimal;
 use sandbox::{CallContext, GuestModel, SummaryRequest, SummaryTurn};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use types::{
     Clock, Cost, Item, Label, Model, ModelError, ModelErrorKind, ModelFuture, ModelSink, Outcome,
@@ -43,8 +45,6 @@ pub(crate) struct Summing {
     meter: Option<(Arc<Meter>, Asked)>,
     /// Invocations that wait for the one under way, with how their payload is to be made.
     waiting: Vec<(Arc<str>, Option<Tighter>)>,
-    /// What of the day's allowance is spent; read when it is first needed.
-    spent_today: Option<Decimal>,
     /// How many inferences to let pass before it is tried again, since it failed.
     rest: u64,
 }
@@ -63,11 +63,6 @@ impl Summing {
     /// The invocation `id` is over: it waits no more.
     pub(crate) fn forget(&mut self, id: &str) {
         self.waiting.retain(|(waiting, _)| &**waiting != id);
-    }
-
-    /// What was spent yesterday counts no more.
-    pub(crate) fn new_day(&mut self) {
-        self.spent_today = None;
     }
 
     /// Inferences since the last one was begun.
@@ -178,6 +173,16 @@ impl Run {
             said: leaving.iter().flat_map(|item| turns(&item.item)).collect(),
             budget: u32::try_from(wanted.budget).unwrap_or(u32::MAX),
         };
+        let allowance = match self.allowance(Purpose::Summary) {
+            Ok(allowance) => allowance,
+            Err(message) => {
+                self.summing.rest = REST_AFTER_FAILURE;
+                return self.show(RunEvent::Log {
+                    source: "summary".into(),
+                    message,
+                });
+            }
+        };
         let effect = self.new_effect();
         self.record(
             Kind::Call,
@@ -192,7 +197,8 @@ impl Run {
             clock: self.services.clock.clone(),
             free: asked.free,
             price: price_of(&self.services, &asked.parameters),
-            left: self.allowance(definition.usd_per_day.as_deref()),
+            max_output: asked.parameters.max_output,
+            allowance,
             said: Mutex::default(),
         });
         self.summing.meter = Some((meter.clone(), asked.clone()));
@@ -223,36 +229,6 @@ impl Run {
                 inspected,
             }))
         });
-    }
-
-    /// What may still be spent on summing up today: the lesser of its own allowance and the agent's.
-    fn allowance(&mut self, own: Option<&Decimal>) -> Option<Decimal> {
-        let own = own.map(|limit| {
-            let spent = self.summing.spent_today.unwrap_or_else(|| {
-                let now = self.services.clock.now();
-                let spent = money::spent_on(
-                    &self.journal.borrow(),
-                    &self.agent.name,
-                    Purpose::Summary,
-                    now,
-                )
-                .unwrap_or_default();
-                self.keeping.extend(spent.keep);
-                spent.usd
-            });
-            self.summing.spent_today = Some(spent);
-            *limit - spent
-        });
-        let agents = self
-            .agent
-            .budget
-            .usd_per_day
-            .as_deref()
-            .map(|limit| *limit - self.spent_today);
-        match (own, agents) {
-            (Some(own), Some(agents)) => Some(own.min(agents)),
-            (own, agents) => own.or(agents),
-        }
     }
 
     /// A summary has been written, or could not be.
@@ -322,7 +298,7 @@ impl Run {
             }
         }
         for (id, tighter) in std::mem::take(&mut self.summing.waiting) {
-            if self.activities.contains_key(&id) && !self.is_over_budget(&id) {
+            if self.activities.contains_key(&id) && self.may_think(&id) {
                 self.ask(&id, tighter);
             }
         }
@@ -330,14 +306,16 @@ impl Run {
 
     /// Put the inferences that `meter` has counted on the ledger.
     fn book_meter(&mut self, meter: &Meter, asked: &Asked) {
-        let inferences =
-            std::mem::take(&mut *meter.said.lock().unwrap_or_else(PoisonError::into_inner));
+        let metered = std::mem::take(&mut *meter.said());
         let state = self.leading_state();
-        for (usage, wall) in inferences {
+        for ticket in metered.tickets {
+            meter.allowance.over(ticket);
+        }
+        if let Some(exhausted) = metered.refused {
+            self.refused(&exhausted, "an inference for a summary");
+        }
+        for (usage, wall) in metered.inferences {
             let cost = self.cost_of(asked, meter.price.as_ref(), &usage, wall);
-            if let Some(spent) = &mut self.summing.spent_today {
-                *spent += cost.usd.unwrap_or_default();
-            }
             let cost = Cost {
                 state: state.clone(),
                 purpose: Purpose::Summary,
@@ -521,22 +499,49 @@ struct Meter {
     clock: Arc<dyn Clock>,
     free: bool,
     price: Option<Price>,
-    /// US dollars that may be spent; unlimited when absent.
-    left: Option<Decimal>,
-    said: Mutex<Vec<(Usage, Duration)>>,
+    /// The longest answer.
+    max_output: u64,
+    /// What it is held to.
+    allowance: Allowance,
+    said: Mutex<Metered>,
+}
+
+/// What a meter has counted.
+#[derive(Default)]
+struct Metered {
+    inferences: Vec<(Usage, Duration)>,
+    /// Those that count as under way.
+    tickets: Vec<u64>,
+    /// Why the last one was refused.
+    refused: Option<Box<Exhausted>>,
 }
 
 impl Meter {
-    fn spent(&self) -> Decimal {
-        if self.free {
-            return Decimal::ZERO;
-        }
-        let price = self.price.as_ref();
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.iter()
-            .filter_map(|(usage, _)| price?.usd(&tokens_of(usage)))
-            .sum()
+    fn said(&self) -> MutexGuard<'_, Metered> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// What `usages` come to.
+    fn sum(&self, usages: &[Usage]) -> Sum {
+        let mut sum = Sum::default();
+        for usage in usages {
+            let tokens = tokens_of(usage);
+            let price = self.price.as_ref().filter(|_| !self.free);
+            sum.add(&Sum {
+                usd: price.and_then(|price| price.usd(&tokens)).unwrap_or_default(),
+                tokens: tokens.input.saturating_add(tokens.output),
+                calls: 1,
+                ..Sum::default()
+            });
+        }
+        sum
+    }
+}
+
+/// What a component asks for in tokens, by its length.
+fn tokens_in(payload: &Payload) -> u64 {
+    let bytes: usize = payload.items.iter().map(|item| turns(item)).flatten().map(|turn| turn.text.len()).sum();
+    (bytes as u64).div_ceil(BYTES_PER_TOKEN)
 }
 
 impl Model for Meter {
@@ -546,12 +551,15 @@ impl Model for Meter {
         sink: &'a mut dyn ModelSink,
     ) -> ModelFuture<'a> {
         Box::pin(async move {
-            if self.left.is_some_and(|left| self.spent() >= left) {
-                return Err(ModelError::new(
-                    ModelErrorKind::Rejected,
-                    "what may be spent on summing up today is spent; raise `memory: { summary: { usd_per_day: … } }` or the agent's `usd_per_day`",
-                ));
-            }
+            let price = self.price.as_ref().filter(|_| !self.free);
+            let expected = inference(price, tokens_in(payload), 0, self.max_output);
+            let room = self.allowance.room(&expected, self.clock.now()).await;
+            let ticket = room.map_err(|exhausted| {
+                let why = in_words(&exhausted);
+                self.said().refused = Some(exhausted);
+                ModelError::new(ModelErrorKind::Rejected, why)
+            })?;
+            self.said().tickets.push(ticket);
             let started = self.clock.monotonic();
             let answer = self.inner.complete(payload, sink).await;
             let wall = self.clock.monotonic().saturating_sub(started);
@@ -559,9 +567,12 @@ impl Model for Meter {
                 Ok(reply) => (reply.abandoned, Some(reply.usage)),
                 Err(error) => (None, error.usage),
             };
-            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-            said.extend(before.map(|usage| (usage, Duration::ZERO)));
-            said.extend(usage.map(|usage| (usage, wall)));
+            let usages: Vec<Usage> = before.into_iter().chain(usage).collect();
+            self.allowance.came_to(ticket, self.sum(&usages));
+            let mut said = self.said();
+            said.inferences
+                .extend(before.map(|usage| (usage, Duration::ZERO)));
+            said.inferences.extend(usage.map(|usage| (usage, wall)));
             drop(said);
             answer
         })

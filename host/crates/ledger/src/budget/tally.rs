@@ -7,7 +7,6 @@ use super::period::Period;
 use super::sum::{Account, Expense, Sum};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use types::Timestamp;
 
 /// Days that are kept: more than a month of them, so that a clock that is set back a little finds what it looks for.
