@@ -516,7 +516,7 @@ impl Run {
                 usd: Some(rust_decimal::Decimal::ZERO),
                 wall_us: outcome.wall_us,
                 fuel: outcome.fuel,
-                estimated: false,
+                ..Cost::default()
             };
             self.record(Kind::Cost, &cost);
         }

@@ -135,7 +135,7 @@ impl Run {
             usd,
             wall_us: wall.as_micros() as u64,
             fuel: 0,
-            estimated: false,
+            ..Cost::default()
         }
     }
 

@@ -428,7 +428,7 @@ impl Run {
                 usd: Some(rust_decimal::Decimal::ZERO),
                 wall_us: opinion.wall_us,
                 fuel: opinion.fuel,
-                estimated: false,
+                ..Cost::default()
             };
             self.record(Kind::Cost, &cost);
         }

@@ -354,7 +354,7 @@ impl Run {
             usd: Some(Decimal::ZERO),
             wall_us: outcome.wall_us,
             fuel: outcome.fuel,
-            estimated: false,
+            ..Cost::default()
         };
         self.record(Kind::Cost, &cost);
     }

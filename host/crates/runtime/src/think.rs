@@ -233,7 +233,7 @@ impl Run {
             usd: Some(Decimal::ZERO),
             wall_us: run.wall_us,
             fuel: run.fuel,
-            estimated: false,
+            ..Cost::default()
         };
         self.record(Kind::Cost, &cost);
         for line in &run.log {

@@ -6,6 +6,8 @@
 mod budget;
 mod component;
 mod cost;
+mod currency;
+mod energy;
 mod event;
 mod finding;
 mod hash;
@@ -25,7 +27,9 @@ mod world;
 
 pub use budget::{Budget, LOW, Limit, Measure, Window};
 pub use component::{ComponentFile, Pin, PublicKey, Signature, Signer};
-pub use cost::{Cost, Purpose, Tokens};
+pub use cost::{Cost, Purpose, Tokens, UnknownPurpose};
+pub use currency::{Currency, Exchange, Paid, Rate};
+pub use energy::{How, Joules};
 pub use event::Event;
 pub use finding::Finding;
 pub use hash::ContentHash;

@@ -19,6 +19,10 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
     /// Time since some fixed instant; never goes back. For measuring.
     fn monotonic(&self) -> Duration;
+    /// CPU time of the thread that asks; `None` where nobody counts it.
+    fn thread_cpu(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Randomness.
