@@ -31,11 +31,12 @@ pub(crate) const KEYS: [(&str, Measure, Window); 16] = [
 ];
 
 /// Purposes that have a line of their own.
-pub(crate) const PURPOSES: [(&str, Purpose); 4] = [
+pub(crate) const PURPOSES: [(&str, Purpose); 5] = [
     ("work", Purpose::Work),
     ("summary", Purpose::Summary),
     ("consolidation", Purpose::Consolidation),
     ("improvement", Purpose::Improvement),
+    ("overhead", Purpose::Overhead),
 ];
 
 /// Whose budget it is: what complaints call it, and which windows it knows.

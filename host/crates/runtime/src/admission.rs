@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 use types::{
-    Budget, CallError, CallErrorKind, LOW, Limit, Measure, Place, Purpose, Timestamp, Tokens, Value,
+    Budget, CallError, CallErrorKind, Cost, LOW, Limit, Measure, Place, Purpose, Timestamp, Tokens, Value,
     Window,
 };
 
@@ -411,9 +411,13 @@ impl Run {
 
     /// The last record is a cost: it counts from now on, and may have made something run low.
     pub(crate) fn counted(&mut self) {
-        let Some(record) = self.pending.last() else {
+        let work = self.work_for();
+        let Some(record) = self.pending.last_mut() else {
             return;
         };
+        if let Some(work) = work {
+            put_on_account(&mut record.body, work);
+        }
         if let Some(expense) = Expense::read(&record.body) {
             self.purse.spending.book(Entry {
                 run: self.id.clone(),
@@ -519,6 +523,20 @@ impl Run {
             lines,
             entry: self.entry(purpose, Sum::default()),
         })
+    }
+}
+
+/// Have a cost record that does not say so say for what work it is.
+fn put_on_account(body: &mut String, work: Work) {
+    let Ok(mut cost) = serde_json::from_str::<Cost>(body) else {
+        return;
+    };
+    if cost.instance.is_none() {
+        cost.workflow = Some(work.workflow);
+        cost.instance = Some(work.instance);
+        cost.role = Some(work.role);
+        // It was read from such a text, and is written as one.
+        *body = serde_json::to_string(&cost).unwrap_or_default();
     }
 }
 

@@ -181,7 +181,7 @@ mod tests {
             (&*cost.agent, cost.tokens.input, cost.wall_us),
             ("surveyor", 812, 412)
         );
-        assert_eq!((cost.cpu_us, cost.joules, cost.version), (0, None, None));
+        assert_eq!((cost.cpu_us, cost.joules, &cost.version), (0, None, &None));
         // What it did not say, it does not say now either.
         assert_eq!(serde_json::to_string(&cost).unwrap(), old);
     }

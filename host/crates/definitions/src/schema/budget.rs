@@ -25,7 +25,8 @@ pub(super) fn budget(of: Of, description: &str) -> Value {
                 Purpose::Work => "What may be spent on its own tasks.",
                 Purpose::Summary => "What may be spent on summing up.",
                 Purpose::Consolidation => "What may be spent on putting memories in order.",
-                _ => "What may be spent on improving definitions.",
+                Purpose::Improvement => "What may be spent on improving definitions.",
+                Purpose::Overhead => "What may be spent on guards and trials of components.",
             };
             keys.insert(key.into(), budget(Of::Purpose, description));
         }
