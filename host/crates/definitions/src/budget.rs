@@ -243,6 +243,7 @@ fn hint(key: &str, of: Of) -> Option<String> {
                 "did you mean `{measure}_per_day`? Limits are per {}, day or month",
                 life.as_str()
             ),
+            "day" | "month" => format!("did you mean `{measure}_per_{rest}`?"),
             "" => format!("say in how long: `{measure}_per_day`"),
             _ => return None,
         });

@@ -25,6 +25,7 @@ fn model_call(agent: &str, state: &str, usd: Option<&str>, input: u64) -> Cost {
         wall_us: 1_500_000,
         fuel: 0,
         estimated: false,
+        ..Cost::default()
     }
 }
 
@@ -184,6 +185,7 @@ fn any_cost() -> impl Strategy<Value = Cost> {
                     wall_us,
                     fuel: 0,
                     estimated: false,
+                    ..Cost::default()
                 }
             },
         )
