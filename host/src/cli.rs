@@ -123,7 +123,7 @@ pub enum Verb {
     #[command(subcommand)]
     Memory(MemoryVerb),
     /// Tokens, money and time, by whatever they were spent on
-    #[command(after_help = "Examples:\n  charthouse ledger\n  charthouse ledger --by tool --json")]
+    #[command(after_help = "Examples:\n  charthouse ledger\n  charthouse ledger --by tool --json\n  charthouse ledger --budgets")]
     Ledger(Ledger),
     /// Print the JSON Schema of definitions, so that an editor completes and checks them
     #[command(
@@ -547,6 +547,9 @@ pub struct Ledger {
     /// What to group by
     #[arg(long, value_enum, default_value_t = By::Agent)]
     pub by: By,
+    /// Every limit instead, what is spent of it and what is left
+    #[arg(long, conflicts_with = "by")]
+    pub budgets: bool,
     #[command(flatten)]
     pub house: HouseOption,
     /// Print JSON

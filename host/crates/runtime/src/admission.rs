@@ -165,7 +165,7 @@ pub(crate) fn inference(
 }
 
 /// Every limit of `house` that holds for all stretches alike: those of days and months, and what one run or instance may cost, each with nobody's name in it.
-pub fn all_lines(house: &House) -> Vec<Line> {
+pub(crate) fn all_lines(house: &House) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut put = |whose: Whose, budget: &Budget| {
         lines.extend(budget.limits.iter().map(|limit| Line {

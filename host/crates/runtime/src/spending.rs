@@ -214,15 +214,3 @@ fn count(
     tally.trim(asked);
     Ok((tally, news))
 }
-
-/// What was spent of each of `lines`, out of the journal alone: for who looks.
-pub fn spent_of(
-    journal: &Journal,
-    lines: &[Line],
-    now: Timestamp,
-) -> Result<Vec<Sum>, JournalError> {
-    let spending = Spending::default();
-    spending.know(journal, lines, now, false)?;
-    let spent = lines.iter().map(|line| spending.spent(line, now).0);
-    Ok(spent.collect())
-}
