@@ -2,9 +2,9 @@
 
 use crate::cli::Ledger as Options;
 use crate::exit::Failure;
+use crate::open;
 use crate::print::{self, Paint, RED, YELLOW};
 use crate::world::SystemClock;
-use crate::open;
 use ledger::budget::Period;
 use runtime::BudgetRow;
 use rust_decimal::Decimal;
@@ -91,9 +91,9 @@ fn table(rows: &[BudgetRow], paint: Paint) -> String {
         }
         table.push('\n');
     }
-    let unpriced = rows.iter().any(|row| {
-        row.line.limit.measure == Measure::Usd && row.spent.unpriced > 0
-    });
+    let unpriced = rows
+        .iter()
+        .any(|row| row.line.limit.measure == Measure::Usd && row.spent.unpriced > 0);
     if unpriced {
         table.push_str(
             "* without calls of unknown price: add the model under `prices` in house.yaml\n",
