@@ -123,7 +123,9 @@ pub enum Verb {
     #[command(subcommand)]
     Memory(MemoryVerb),
     /// Tokens, money and time, by whatever they were spent on
-    #[command(after_help = "Examples:\n  charthouse ledger\n  charthouse ledger --by tool --json\n  charthouse ledger --budgets")]
+    #[command(
+        after_help = "Examples:\n  charthouse ledger\n  charthouse ledger --by tool --json\n  charthouse ledger --budgets"
+    )]
     Ledger(Ledger),
     /// Print the JSON Schema of definitions, so that an editor completes and checks them
     #[command(

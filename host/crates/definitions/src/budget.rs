@@ -126,7 +126,9 @@ pub(crate) fn of_house(walk: &mut Walk, node: &Node) -> (HouseBudgets, Vec<Marke
                     let name = entry.key.text.to_string();
                     named.push(Marked::new(name, entry.key.place.clone()));
                     let budget = read(walk, &entry.value, Of::Part);
-                    budgets.agents.insert(entry.key.text.as_ref().into(), budget);
+                    budgets
+                        .agents
+                        .insert(entry.key.text.as_ref().into(), budget);
                 }
             }
         }

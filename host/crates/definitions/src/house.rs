@@ -149,7 +149,9 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         "triggers" | "keep" | "restart" | "most_running" | "http" => {
             Some(format!("put it below `serve`: `serve: {{ {key}: … }}`"))
         }
-        "budget" => Some("did you mean `budgets`? An agent's own `budget` stands in its file".into()),
+        "budget" => {
+            Some("did you mean `budgets`? An agent's own `budget` stands in its file".into())
+        }
         _ => None,
     });
     Some(HouseFile {

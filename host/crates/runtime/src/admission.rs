@@ -20,8 +20,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 use types::{
-    Budget, CallError, CallErrorKind, Cost, LOW, Limit, Measure, Place, Purpose, Timestamp, Tokens, Value,
-    Window,
+    Budget, CallError, CallErrorKind, Cost, LOW, Limit, Measure, Place, Purpose, Timestamp, Tokens,
+    Value, Window,
 };
 
 /// What charts hear when a limit runs low.
@@ -271,10 +271,11 @@ impl Run {
         let lines = self.lines(purpose);
         if !lines.is_empty() {
             let now = self.services.clock.now();
+            let new = self.purse.new.then_some(&*self.id);
             let known = self
                 .purse
                 .spending
-                .know(&self.journal.borrow(), &lines, now, self.purse.new);
+                .know(&self.journal.borrow(), &lines, now, new);
             known.map_err(|error| format!("what was spent cannot be read: {error}"))?;
         }
         Ok(lines)
@@ -329,7 +330,9 @@ impl Run {
                 let tighter = whom.and_then(|whom| whom.tighter.clone());
                 self.show(RunEvent::Log {
                     source: "budget".into(),
-                    message: "waiting until what is under way is booked: there may be no room for more".into(),
+                    message:
+                        "waiting until what is under way is booked: there may be no room for more"
+                            .into(),
                 });
                 self.purse.hold_up(id, HeldUp::Ask(tighter));
                 false
@@ -453,6 +456,10 @@ impl Run {
             let own = self.id.clone();
             if self.purse.spending.tells(&own, &mark) {
                 self.record(Kind::Budget, &told.body(&own));
+                self.show(RunEvent::Log {
+                    source: "budget".into(),
+                    message: told.in_words(),
+                });
                 let data = Value::map(told.data());
                 self.happen(&told.event, data, None);
             }
@@ -462,10 +469,7 @@ impl Run {
 
     /// Tell the workflow of a limit that is its own or its role's, once.
     fn tell_work(&mut self, told: &Telling<'_>) {
-        let of_work = matches!(
-            told.line.whose,
-            Whose::Workflow(_) | Whose::Role { .. }
-        );
+        let of_work = matches!(told.line.whose, Whose::Workflow(_) | Whose::Role { .. });
         let Some(work) = self.work_for().filter(|_| of_work) else {
             return;
         };
@@ -653,6 +657,20 @@ impl<'a> Telling<'a> {
             body["refused"] = json!(refused);
         }
         body
+    }
+
+    /// That it runs low, for the operator.
+    fn in_words(&self) -> String {
+        let limit = &self.line.limit;
+        format!(
+            "{} runs low: {} of {} are spent in {} (`{}`, {})",
+            self.line.whose,
+            limit.measure.shown(self.spent),
+            limit.measure.shown(limit.most),
+            self.period,
+            limit.key(),
+            self.line.at()
+        )
     }
 
     /// What charts hear.

@@ -1,10 +1,10 @@
 //! What inferences cost: booked when they answer, and as far as they had come when they do not.
 
+use crate::Services;
 use crate::record::Kind;
 use crate::request::Asked;
 use crate::run::Run;
 use crate::think::{Expected, Whom};
-use crate::Services;
 use rust_decimal::Decimal;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

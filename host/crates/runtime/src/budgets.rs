@@ -58,7 +58,7 @@ pub fn budgets(
             .filter(|(_, counts)| *counts)
             .map(|(line, _)| line.clone())
             .collect();
-        spending.know(journal, &asked, now, false)?;
+        spending.know(journal, &asked, now, None)?;
     }
     let row = |(line, counts): (Line, bool)| BudgetRow {
         period: counts.then(|| line.period(now)),

@@ -3,6 +3,7 @@
 //! A front end notices the change and checks the whole house ([`Reload`]); here it is made ready (plugins that were added), and then exchanged at once
 //! or not at all. What is under way goes on with what it began with. Nothing here watches files.
 
+use crate::Services;
 use crate::generations::By;
 use crate::guards::Guards;
 use crate::live::{FileChange, RunEvent};
@@ -10,7 +11,6 @@ use crate::loading::{Waiting, load_guards, make_ready, plugins_to_be};
 use crate::record::Kind;
 use crate::request::Asked;
 use crate::run::Run;
-use crate::Services;
 use chart::{Effect, Migration, ReloadPolicy, Snapshot};
 use definitions::{AgentDef, ChartBundle, House};
 use futures_util::Stream;

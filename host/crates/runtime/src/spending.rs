@@ -71,13 +71,13 @@ impl Spending {
         self.0.room.subscribe()
     }
 
-    /// Know all that `lines` ask for at `now`. A run that is `new` has spent nothing before.
+    /// Know all that `lines` ask for at `now`. The run `new` has spent nothing before.
     pub(crate) fn know(
         &self,
         journal: &Journal,
         lines: &[Line],
         now: Timestamp,
-        new: bool,
+        new: Option<&str>,
     ) -> Result<(), JournalError> {
         let mut held = self.held();
         if !held.loaded {
@@ -91,7 +91,7 @@ impl Spending {
         }
         for line in lines {
             let period = line.period(now);
-            let begins = new && matches!(period, Period::Run(_));
+            let begins = matches!(&period, Period::Run(run) if Some(&**run) == new);
             if !begins && !held.books.settled.knows(&period) {
                 held.books.settled = count(journal, Tally::default(), Some(&period))?.0;
             }
@@ -213,4 +213,250 @@ fn count(
     })?;
     tally.trim(asked);
     Ok((tally, news))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use journal::NewRecord;
+    use ledger::budget::Whose;
+    use rust_decimal::Decimal;
+    use serde_json::json;
+    use types::{LOW, Limit, Measure, Place, Purpose, Window};
+
+    const DAY: i64 = 86_400_000;
+
+    struct House {
+        journal: Journal,
+        _kept: tempfile::TempDir,
+    }
+
+    fn house() -> House {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = Journal::open(&directory.path().join("journal.db")).unwrap();
+        House {
+            journal,
+            _kept: directory,
+        }
+    }
+
+    /// A cost of a dollar, a joule and ten tokens of `agent`.
+    fn cost(agent: &str) -> String {
+        json!({
+            "agent": agent, "workflow": "w", "instance": "i", "role": "r", "state": "s", "model": "m", "purpose": "work",
+            "tokens": { "input": 8, "cached": 0, "output": 2, "reasoning": 0 }, "usd": "1", "wall_us": 1,
+            "joules": { "value": 1.0, "how": "measured" },
+        })
+        .to_string()
+    }
+
+    impl House {
+        fn append(&mut self, run: &str, day: i64, kind: Kind, body: &str) -> u64 {
+            let record = NewRecord {
+                run,
+                time: Timestamp(day * DAY + 1),
+                kind: kind.name(),
+                body,
+            };
+            self.journal.append(&[record]).unwrap()[0].0
+        }
+
+        fn spend(&mut self, run: &str, day: i64, agent: &str) -> u64 {
+            self.append(run, day, Kind::Cost, &cost(agent))
+        }
+
+        /// What a process that begins now finds spent of `line`.
+        fn spent(&self, line: &Line, day: i64) -> Decimal {
+            let spending = Spending::default();
+            let now = Timestamp(day * DAY + 5);
+            let lines = std::slice::from_ref(line);
+            spending.know(&self.journal, lines, now, None).unwrap();
+            spending.spent(line, now).0.of(line.limit.measure)
+        }
+    }
+
+    fn line(whose: Whose, measure: Measure, window: Window) -> Line {
+        let within = match window {
+            Window::Run => Some("r1".into()),
+            Window::Instance => Some("i".into()),
+            _ => None,
+        };
+        let limit = Limit {
+            measure,
+            window,
+            purpose: None,
+            most: 100.into(),
+            low: LOW,
+            place: Place::built_in("test"),
+        };
+        Line {
+            whose,
+            limit,
+            within,
+        }
+    }
+
+    fn of_a(window: Window) -> Line {
+        line(Whose::Agent("a".into()), Measure::Usd, window)
+    }
+
+    #[test]
+    fn everything_is_counted_from_the_records_whoever_wrote_them_and_whatever_the_clock_did() {
+        let mut house = house();
+        for (run, day, agent) in [
+            ("r1", 40, "a"),
+            ("r1.1", 40, "b"),
+            ("r2", 40, "a"),
+            ("r2", 0, "a"),
+            ("r1", 39, "a"),
+        ] {
+            house.spend(run, day, agent);
+        }
+        house.append("r1", 40, Kind::Cost, "{\"later\":\"version\"}");
+        for (line, spent) in [
+            (of_a(Window::Day), 2),
+            (of_a(Window::Month), 3),
+            (of_a(Window::Run), 3),
+            (line(Whose::House, Measure::Calls, Window::Day), 3),
+            (line(Whose::House, Measure::Tokens, Window::Day), 30),
+            (line(Whose::House, Measure::Joules, Window::Day), 3),
+            (
+                line(
+                    Whose::Workflow("w".into()),
+                    Measure::Joules,
+                    Window::Instance,
+                ),
+                5,
+            ),
+        ] {
+            assert_eq!(house.spent(&line, 40), spent.into(), "{line:?}");
+        }
+        assert_eq!(house.spent(&of_a(Window::Day), 39), 1.into());
+        assert_eq!(house.spent(&of_a(Window::Day), 41), 0.into());
+    }
+
+    #[test]
+    fn what_was_counted_once_is_kept_and_read_on_from_there() {
+        let mut house = house();
+        let spending = Spending::default();
+        let (lines, now) = ([of_a(Window::Day)], Timestamp(40 * DAY));
+        for _ in 0..WORTH_KEEPING {
+            house.spend("r1", 40, "a");
+        }
+        spending.know(&house.journal, &lines, now, None).unwrap();
+        let keep = spending.to_keep().unwrap();
+        assert!(spending.to_keep().is_none(), "nothing new");
+        house.journal.append_keeping(&[], &[keep]).unwrap();
+        let upto = kept(&house.journal).unwrap().upto;
+        assert_eq!(upto, WORTH_KEEPING as u64);
+        house.spend("r1", 40, "a");
+        assert_eq!(
+            house.spent(&lines[0], 40),
+            (WORTH_KEEPING as u64 + 1).into()
+        );
+        // What cannot be read, or is of another journal, is counted anew.
+        for wrong in ["no tally", "{\"upto\":99999,\"cells\":[]}"] {
+            let line = (KEPT.to_owned(), wrong.as_bytes().to_vec());
+            house.journal.append_keeping(&[], &[line]).unwrap();
+            assert_eq!(
+                house.spent(&lines[0], 40),
+                (WORTH_KEEPING as u64 + 1).into()
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_booked_counts_at_once_and_once_also_when_it_is_read_late() {
+        let mut house = house();
+        let spending = Spending::default();
+        let (lines, now) = ([of_a(Window::Day)], Timestamp(40 * DAY + 5));
+        let entry = |run: &str| Entry {
+            run: run.into(),
+            time: now,
+            expense: Expense::read(&cost("a")).unwrap(),
+        };
+        // Booked, and on the record, before anybody asked for a budget.
+        spending.book(entry("r1"));
+        let seq = house.spend("r1", 40, "a");
+        let records = [Pending {
+            time: now,
+            kind: Kind::Cost,
+            body: cost("a"),
+            of_house: false,
+        }];
+        spending.settle("r1", &records, &[RecordId(seq)]);
+        spending.book(entry("r2"));
+        let spent = |spending: &Spending| {
+            spending.know(&house.journal, &lines, now, None).unwrap();
+            spending.spent(&lines[0], now).0.usd
+        };
+        assert_eq!(
+            spent(&spending),
+            2.into(),
+            "one on the record, one about to be"
+        );
+        spending.forget("r2");
+        assert_eq!(spent(&spending), 1.into(), "it never came there");
+    }
+
+    #[test]
+    fn a_run_that_was_let_go_of_is_counted_again_when_it_is_taken_up() {
+        let mut house = house();
+        house.spend("r1", 1, "a");
+        for n in 0..1_100 {
+            house.spend(&format!("s{n}"), 2, "a");
+        }
+        assert_eq!(house.spent(&of_a(Window::Run), 3), 1.into());
+    }
+
+    #[test]
+    fn charts_are_told_once_also_by_the_next_process() {
+        let mut house = house();
+        let lines = [of_a(Window::Day)];
+        let spending = Spending::default();
+        assert!(spending.tells("r1", "low"));
+        assert!(!spending.tells("r1", "low"), "it is being told");
+        assert!(spending.tells("r2", "low"));
+        let body = json!({ "event": "budget.low", "to": "r1", "mark": "low" }).to_string();
+        house.append("r1", 1, Kind::Budget, &body);
+        let next = Spending::default();
+        next.know(&house.journal, &lines, Timestamp(0), None)
+            .unwrap();
+        assert!(!next.tells("r1", "low") && next.tells("r2", "low"));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_room_hears_of_it() {
+        let spending = Spending::default();
+        let mut room = spending.room();
+        let ticket = spending.begin(Entry {
+            run: "r1".into(),
+            time: Timestamp(0),
+            expense: Expense::read(&cost("a")).unwrap(),
+        });
+        let expected = Expected::call();
+        let full = Line {
+            limit: Limit {
+                most: 1.into(),
+                purpose: Some(Purpose::Work),
+                ..of_a(Window::Day).limit
+            },
+            ..line(Whose::House, Measure::Calls, Window::Day)
+        };
+        let full = [Line {
+            limit: Limit {
+                measure: Measure::Calls,
+                ..full.limit.clone()
+            },
+            ..full
+        }];
+        let admitted = |spending: &Spending| spending.admit(&full, &expected, Timestamp(0));
+        assert_eq!(admitted(&spending), Admission::Busy);
+        spending.over(ticket);
+        tokio::time::timeout(std::time::Duration::from_secs(60), room.changed())
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(matches!(admitted(&spending), Admission::Granted { .. }));
+    }
 }

@@ -528,7 +528,9 @@ impl Meter {
             let tokens = tokens_of(usage);
             let price = self.price.as_ref().filter(|_| !self.free);
             sum.add(&Sum {
-                usd: price.and_then(|price| price.usd(&tokens)).unwrap_or_default(),
+                usd: price
+                    .and_then(|price| price.usd(&tokens))
+                    .unwrap_or_default(),
                 tokens: tokens.input.saturating_add(tokens.output),
                 calls: 1,
                 ..Sum::default()
@@ -540,7 +542,8 @@ impl Meter {
 
 /// What a component asks for in tokens, by its length.
 fn tokens_in(payload: &Payload) -> u64 {
-    let bytes: usize = payload.items.iter().map(|item| turns(item)).flatten().map(|turn| turn.text.len()).sum();
+    let turns = payload.items.iter().flat_map(|item| turns(item));
+    let bytes: usize = turns.map(|turn| turn.text.len()).sum();
     (bytes as u64).div_ceil(BYTES_PER_TOKEN)
 }
 

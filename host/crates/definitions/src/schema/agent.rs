@@ -3,8 +3,8 @@
 use super::context::{budget, map_chunk};
 use super::policy::overlay;
 use super::{
-    Definitions, count, doc, duration, list, money, name, object, percent, text, version,
-    whole, words,
+    Definitions, count, doc, duration, list, money, name, object, percent, text, version, whole,
+    words,
 };
 use crate::budget::Of;
 use serde_json::{Value, json};

@@ -33,10 +33,7 @@ pub(super) fn budget(of: Of, description: &str) -> Value {
     }
     if of == Of::House {
         let part = budget(Of::Part, "What the agent may spend.");
-        let agents = named(
-            "Agents by name, beside what their own files say.",
-            part,
-        );
+        let agents = named("Agents by name, beside what their own files say.", part);
         keys.insert("agents".into(), agents);
     }
     let mut schema = object(of.what(), description, &[], []);

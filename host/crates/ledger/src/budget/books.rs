@@ -141,7 +141,10 @@ impl Books {
 
     /// Something was spent; it goes on the record with the run's next commit.
     pub fn book(&mut self, entry: Entry) {
-        self.booked.entry(entry.run.clone()).or_default().push(entry);
+        self.booked
+            .entry(entry.run.clone())
+            .or_default()
+            .push(entry);
     }
 
     /// The first expenses that `run` has booked are on the record, as `seqs`. Where nobody counts, they are only let go of.

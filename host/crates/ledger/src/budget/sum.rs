@@ -117,7 +117,9 @@ impl Expense {
 /// Joules as a record has them: a number, or a text, by itself or as `value` beside how they were found.
 fn joules(said: &serde_json::Value) -> Option<Decimal> {
     let value = said.get("value").unwrap_or(said);
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned);
     let parsed = text.parse::<Decimal>();
     let joules = parsed.or_else(|_| Decimal::from_scientific(&text)).ok()?;
     (!joules.is_sign_negative()).then(|| joules.round_dp(MONEY_DECIMALS))

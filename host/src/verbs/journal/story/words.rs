@@ -409,9 +409,11 @@ fn budget(told: &Told) -> Words {
     };
     match told.text("/refused") {
         "" => Words::new(1, format!("{of} runs low: {limit}{to}")).style(YELLOW),
-        refused => {
-            Words::new(1, format!("{refused} is not made, {of} has spent {limit}{to}")).style(RED)
-        }
+        refused => Words::new(
+            1,
+            format!("{refused} is not made, {of} has spent {limit}{to}"),
+        )
+        .style(RED),
     }
 }
 
