@@ -11,6 +11,7 @@ mod exit;
 mod interrupt;
 mod open;
 mod permission;
+mod power;
 mod print;
 mod progress;
 mod run_of;

@@ -3,7 +3,7 @@
 use crate::cli::DevOption;
 use crate::exit::{DEFINITIONS, Failure, NOT_SO, USAGE};
 use crate::world::{SystemClock, SystemRng};
-use crate::{asking, print, watch as watcher};
+use crate::{asking, power, print, watch as watcher};
 use definitions::House;
 use journal::{HouseLock, Journal, JournalError, PluginState};
 use runtime::host::{Host, Hosting, Mode};
@@ -40,11 +40,13 @@ pub fn house_with(directory: &Path, pins: DevOption) -> Result<House, Failure> {
 pub fn services(house: House) -> Services {
     let cache = house.root.join(".charthouse/cache");
     let state: Arc<dyn State> = Arc::new(PluginState::new(&house.store));
+    let meter = power::meter(&house.power);
     Services {
         sandbox: Arc::new(sandbox(cache, Some(state))),
         house: Arc::new(house),
         clock: Arc::new(SystemClock::new()),
         rng: Arc::new(SystemRng),
+        meter,
     }
 }
 

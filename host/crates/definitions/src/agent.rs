@@ -17,7 +17,7 @@ use context::ContextMap;
 use policy::Overlay;
 use rust_decimal::Decimal;
 use std::sync::Arc;
-use types::{Budget, ContentHash, Marked, ModelParameters, Place, PluginName};
+use types::{ContentHash, Limits, Marked, ModelParameters, Place, PluginName, Purpose};
 
 /// An agent as its file describes it, checked.
 #[derive(Clone, Debug)]
@@ -49,7 +49,9 @@ pub struct AgentDef {
     /// Its layer of policy.
     pub policy: Overlay,
     /// What it may spend. What `memory.summary` says of that is a limit here too.
-    pub budget: Budget,
+    pub budget: Limits,
+    /// What its work is for, unless the workflow it is bound to says otherwise.
+    pub purpose: Purpose,
     /// Where its file names it.
     pub place: Place,
     /// The hash of its file.
@@ -139,6 +141,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         .map(|n| budget::read(walk, n, Of::Agent))
         .unwrap_or_default();
     budget.limits.extend(memory.summary_limit.clone());
+    let purpose = purpose(walk, &mut fields);
     fields.finish_with(walk, "an agent", |key| match key {
         "tools" => Some("tools are opened under `policy`: `policy: { tools: [{ allow: \"fs.*\" }] }`".into()),
         "prompt" | "system" | "system_prompt" | "instructions" => {
@@ -188,6 +191,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
             children,
             policy: overlay,
             budget,
+            purpose: purpose.unwrap_or_default(),
             place: name.place,
             hash,
         },
@@ -218,6 +222,13 @@ pub(crate) fn version(walk: &mut Walk, fields: &mut Fields<'_>) -> String {
 pub(crate) fn doc(walk: &mut Walk, fields: &mut Fields<'_>) -> Option<String> {
     let node = fields.take("doc")?;
     walk.text(node, "`doc`").map(str::to_owned)
+}
+
+/// `purpose`: on which line of the ledger the work is booked.
+pub(crate) fn purpose(walk: &mut Walk, fields: &mut Fields<'_>) -> Option<Purpose> {
+    let node = fields.take("purpose")?;
+    let words = Purpose::ALL.map(|purpose| (purpose.as_str(), purpose));
+    walk.word(node, "a purpose", &words)
 }
 
 fn plugins(walk: &mut Walk, node: &Node) -> Vec<Marked<String>> {

@@ -8,7 +8,7 @@ use crate::walk::{Fields, Walk};
 use indexmap::IndexMap;
 use rust_decimal::Decimal;
 use std::sync::Arc;
-use types::{Budget, Count, Energy, LOW, Limit, Marked, Measure, Percent, Purpose, Window};
+use types::{Count, Energy, LOW, Limit, Limits, Marked, Measure, Percent, Purpose, Window};
 
 /// Every key of a limit.
 pub(crate) const KEYS: [(&str, Measure, Window); 16] = [
@@ -88,17 +88,17 @@ impl Of {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HouseBudgets {
     /// All agents together.
-    pub whole: Budget,
+    pub whole: Limits,
     /// Each of these agents, beside what its own file says. The names are those of agents.
-    pub agents: IndexMap<Arc<str>, Budget>,
+    pub agents: IndexMap<Arc<str>, Limits>,
 }
 
 /// Read the budget `node`.
-pub(crate) fn read(walk: &mut Walk, node: &Node, of: Of) -> Budget {
+pub(crate) fn read(walk: &mut Walk, node: &Node, of: Of) -> Limits {
     let Some(mut fields) = Fields::of(walk, node, of.what(), of.example()) else {
-        return Budget::default();
+        return Limits::default();
     };
-    let budget = Budget {
+    let budget = Limits {
         limits: limits(walk, &mut fields, of, None, LOW),
     };
     finish(walk, fields, of);

@@ -15,7 +15,7 @@ mod state;
 mod transition;
 mod unraised;
 
-use crate::agent::{doc, version};
+use crate::agent::{doc, purpose, version};
 use crate::budget::{self, Of};
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
@@ -24,7 +24,7 @@ use context::ChunkDef;
 use indexmap::{IndexMap, IndexSet};
 use policy::Overlay;
 use std::sync::Arc;
-use types::{Budget, ContentHash, Marked, ToolName};
+use types::{ContentHash, Limits, Marked, Purpose, ToolName};
 
 pub(crate) use bundle::compile;
 pub use bundle::{ChartBundle, RoleDef};
@@ -47,7 +47,7 @@ pub(crate) struct Draft {
     pub roles: IndexMap<Arc<str>, RoleDef>,
     /// The names of all roles that are declared, the faulty ones' too.
     pub declared: IndexSet<String>,
-    pub budget: Budget,
+    pub budget: Limits,
     pub migrate: MigrateDef,
     pub extras: Vec<Extra>,
     /// Plugins that it names, with what for.
@@ -56,6 +56,7 @@ pub(crate) struct Draft {
     pub calls: Vec<ToolName>,
     /// Agents that its `invoke`s start.
     pub children: Vec<ChildDef>,
+    pub purpose: Option<Purpose>,
     pub hash: ContentHash,
 }
 
@@ -86,6 +87,14 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         .take("kind")
         .and_then(|n| walk.word(n, "a kind of chart", &kinds))
         .unwrap_or_default();
+    let purpose = purpose(walk, &mut fields);
+    if let (Some(n), ChartKind::Cognition) = (node.get("purpose"), kind) {
+        walk.error(
+            &n.place,
+            "`purpose` belongs to a workflow or an agent: how an agent thinks is the same whatever it is for",
+            "put it into the agent's file, or into the workflow's",
+        );
+    }
     let data = fields.take("data").map_or_else(Vec::new, |n| data(walk, n));
     let (roles, declared) = roles::read(walk, &mut fields, kind);
     let budget = budget(walk, &mut fields, kind);
@@ -159,14 +168,15 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         uses: scope.uses,
         calls: scope.calls,
         children: scope.children,
+        purpose,
         hash,
     })
 }
 
 /// What a workflow may spend.
-fn budget(walk: &mut Walk, fields: &mut Fields<'_>, kind: ChartKind) -> Budget {
+fn budget(walk: &mut Walk, fields: &mut Fields<'_>, kind: ChartKind) -> Limits {
     let Some((key, node)) = fields.take_entry("budget") else {
-        return Budget::default();
+        return Limits::default();
     };
     if kind == ChartKind::Cognition {
         walk.error(
@@ -174,7 +184,7 @@ fn budget(walk: &mut Walk, fields: &mut Fields<'_>, kind: ChartKind) -> Budget {
             "`budget` belongs to workflows and agents, and this chart is a cognition",
             "write it into the agent that thinks by this chart, or write `kind: workflow`",
         );
-        return Budget::default();
+        return Limits::default();
     }
     budget::read(walk, node, Of::Workflow)
 }

@@ -7,9 +7,11 @@ mod signer;
 pub(crate) use record::check as check_records;
 
 use crate::budget::{self, HouseBudgets};
+use crate::exchange;
 use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::policy as policy_rules;
+use crate::power;
 use crate::prices::{self, Prices};
 use crate::serve::{self, ServeDef};
 use crate::suggest::{self, shown};
@@ -19,7 +21,7 @@ use indexmap::IndexMap;
 use policy::Overlay;
 use std::path::PathBuf;
 use std::sync::Arc;
-use types::{ComponentFile, Marked, Place, PluginName, ProviderConfig};
+use types::{ComponentFile, Exchange, Marked, Place, PluginName, Power, ProviderConfig};
 
 /// Where the journal lies unless the house says otherwise.
 const DEFAULT_STORE: &str = ".charthouse/journal.db";
@@ -57,6 +59,8 @@ pub(crate) struct HouseFile {
     /// The providers that are recorded, each with the place that says so.
     pub records: Vec<(Arc<str>, Place)>,
     pub prices: Prices,
+    pub exchange: Exchange,
+    pub power: Power,
     pub plugins: IndexMap<PluginName, PluginDef>,
     /// What `house.lock` says of them; read after this file.
     pub lock: Option<Lock>,
@@ -112,6 +116,17 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         .take("budgets")
         .map(|n| budget::of_house(walk, n))
         .unwrap_or_default();
+    let exchange = fields
+        .take("exchange")
+        .map(|n| exchange::read(walk, n))
+        .unwrap_or_default();
+    if let Some(n) = node.get("prices") {
+        exchange::check(walk, &prices, &exchange, &n.place);
+    }
+    let power = fields
+        .take("power")
+        .map(|n| power::read(walk, n))
+        .unwrap_or_default();
     let mut plugins = IndexMap::new();
     let declared_plugins = declared(node, "plugins");
     if let Some(n) = fields.take("plugins") {
@@ -160,6 +175,8 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         providers,
         records,
         prices,
+        exchange,
+        power,
         plugins,
         lock: None,
         ceiling,

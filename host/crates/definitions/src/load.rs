@@ -20,7 +20,7 @@ use indexmap::IndexMap;
 use policy::Overlay;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use types::{ContentHash, Finding, Place, PluginName, ProviderConfig};
+use types::{ContentHash, Exchange, Finding, Place, PluginName, Power, ProviderConfig};
 
 /// A house whose definitions are all in order.
 #[derive(Clone, Debug)]
@@ -41,6 +41,10 @@ pub struct House {
     pub prices: Prices,
     /// What may be spent in it, beside what agents and workflows say of themselves.
     pub budgets: HouseBudgets,
+    /// What other currencies are worth.
+    pub exchange: Exchange,
+    /// What energy takes where nothing measures it.
+    pub power: Power,
     /// The plugins it has.
     pub plugins: IndexMap<PluginName, PluginDef>,
     /// What `house.lock` pins; `None` where there is no such file.

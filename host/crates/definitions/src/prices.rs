@@ -1,12 +1,13 @@
 //! What models cost: money kept as the decimal that was written, because floats do not add up.
 
 use crate::agent::money;
+use crate::exchange;
 use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use indexmap::IndexMap;
 use std::sync::Arc;
-use types::{Count, Price, Timestamp};
+use types::{Count, Currency, Price, Timestamp};
 
 /// Prices by model, each model's in the order in which they came into force.
 pub type Prices = IndexMap<Arc<str>, Vec<Price>>;
@@ -75,16 +76,10 @@ fn price(walk: &mut Walk, node: &Node) -> Option<Price> {
         }
         Some(per.0.max(1))
     });
-    if let Some(n) = fields.take("currency")
-        && n.text() != Some("USD")
-    {
-        walk.expected(
-            n,
-            "`currency`",
-            "`USD`",
-            "this version counts in US dollars only: convert the price",
-        );
-    }
+    let currency = match fields.take("currency") {
+        Some(n) => exchange::currency(walk, n, &n.place, n.text()),
+        None => Some(Currency::USD),
+    };
     fields.finish(walk, "a price");
     Some(Price {
         from: from?,
@@ -93,10 +88,11 @@ fn price(walk: &mut Walk, node: &Node) -> Option<Price> {
         cached,
         cache_write,
         per: per?,
+        currency: currency?,
     })
 }
 
-fn date(walk: &mut Walk, node: &Node) -> Option<Timestamp> {
+pub(crate) fn date(walk: &mut Walk, node: &Node) -> Option<Timestamp> {
     let parsed = node.text().and_then(parse_date);
     if parsed.is_none() {
         walk.expected(
@@ -187,6 +183,7 @@ mod tests {
             cached: None,
             cache_write: None,
             per: 1,
+            currency: Currency::USD,
         };
         let prices = [price(10, 1), price(20, 2)];
         assert_eq!(Price::at(&prices, Timestamp(9)), None);

@@ -229,6 +229,8 @@ impl Definitions {
             providers: house.providers,
             prices: house.prices,
             budgets: house.budgets,
+            exchange: house.exchange,
+            power: house.power,
             plugins: house.plugins,
             lock: house.lock,
             ceiling: house.ceiling,

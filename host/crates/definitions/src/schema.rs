@@ -167,6 +167,13 @@ fn version() -> Value {
     as_written("Its version, for people and for the record.")
 }
 
+fn purpose() -> Value {
+    words(
+        "On which line of the ledger its work is booked; `work` when absent.",
+        &types::Purpose::ALL.map(types::Purpose::as_str),
+    )
+}
+
 fn doc() -> Value {
     text("What it is for.")
 }

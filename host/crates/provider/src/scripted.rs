@@ -152,6 +152,7 @@ impl Scripted {
                 .iter()
                 .map(|call| call.name.len() + call.arguments.len())
                 .sum::<usize>();
+        sink.traffic(size_of(payload) as u64, said as u64);
         Ok(Reply {
             stop: if calls.is_empty() {
                 StopReason::End

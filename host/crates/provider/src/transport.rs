@@ -18,7 +18,7 @@ use crate::secret::Key;
 use clean::CleanSink;
 use patience::Patience;
 use refusal::{Refusal, request_id};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Body, Method, Request, Response, Url};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +32,9 @@ use types::{
 /// How often a request may be changed because the server wants it otherwise: one change for each thing that servers differ in, and no endless loop with one
 /// that is never content.
 const MOST_ADAPTATIONS: u32 = 4;
+
+/// The header in which servers that meter their energy tell it, in joules.
+const ENERGY: &str = "x-energy-joules";
 
 /// Why one attempt came to nothing.
 enum Failure {
@@ -195,13 +198,18 @@ impl Server {
         // Here already, because it goes into replies and errors alike.
         let request = request_id(response.headers()).map(|id| trouble.scrub(&id).into());
         if !response.status().is_success() {
+            sink.traffic(sent as u64, response.content_length().unwrap_or(0));
             return Err(Failure::Refused(Refusal::read(response).await));
         }
+        if let Some(joules) = energy_told(response.headers()) {
+            sink.energy(joules);
+        }
+        let mut received = 0;
         let mut clean = CleanSink::new(sink, key);
         let idle = self.http.settings().idle_timeout;
-        read::read(response, assembly, &mut clean, idle, trouble)
-            .await
-            .map_err(|failure| failure.about(request.as_ref()))?;
+        let read = read::read(response, assembly, &mut clean, idle, trouble, &mut received).await;
+        clean.traffic(sent as u64, received);
+        read.map_err(|failure| failure.about(request.as_ref()))?;
         clean.end();
         Ok(Heard { sent, request })
     }
@@ -290,6 +298,12 @@ impl Model for Server {
     ) -> ModelFuture<'a> {
         Box::pin(self.answer(payload, sink))
     }
+}
+
+/// What a server says its answer took, as some do that meter their machines.
+fn energy_told(headers: &HeaderMap) -> Option<f64> {
+    let joules: f64 = headers.get(ENERGY)?.to_str().ok()?.trim().parse().ok()?;
+    (joules.is_finite() && joules >= 0.0).then_some(joules)
 }
 
 /// Where requests go for `base_url`: the dialect's path under its own, with its query kept.

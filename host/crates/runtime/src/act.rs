@@ -2,6 +2,7 @@
 //!
 //! Policy is resolved for each call at the moment it begins. A refusal is an outcome like any other: the model reads what was refused and by which rule.
 
+use crate::account::Component;
 use crate::admission::{Room, refusal};
 use crate::bound::HAND_IN;
 use crate::grants;
@@ -16,8 +17,8 @@ use sandbox::{Plugin, ToolRequest};
 use serde_json::json;
 use std::sync::Arc;
 use types::{
-    CallError, CallErrorKind, Cost, Effect, Item, Outcome, Provenance, Purpose, Text, ToolCall,
-    ToolName, ToolResult, Value,
+    CallError, CallErrorKind, Cost, Effect, Item, Outcome, Provenance, Text, ToolCall, ToolName,
+    ToolResult, Value,
 };
 
 /// The host's own tool by which a model raises an event of its chart.
@@ -43,6 +44,8 @@ pub(crate) struct Ran {
     provenance: Provenance,
     labels: Vec<types::Label>,
     effect: Effect,
+    /// Who pays.
+    account: Cost,
 }
 
 /// A call that may begin, once somebody has been asked where its grant says so.
@@ -318,6 +321,7 @@ impl Run {
             provenance: allowed.callee.provenance(),
             labels: allowed.callee.labels(),
             effect: self.effect_of(call),
+            account: self.account(self.state_of(id)),
         };
         if let Some(slot) = self.slot(id, index) {
             slot.progress = Progress::Running(effect);
@@ -496,29 +500,16 @@ impl Run {
         }
         self.record(Kind::Outcome, &body);
         let took = outcome.wall_us > 0 || outcome.fuel > 0;
-        let state = self
-            .activities
-            .get(id)
-            .map(|activity| activity.state.clone());
-        if let (true, Some(state)) = (took, state) {
-            let cost = Cost {
-                agent: self.agent.name.clone(),
-                workflow: None,
-                state,
-                tool: Some(
-                    tool.as_ref()
-                        .map_or(call.name.clone(), |t| t.as_str().into()),
-                ),
-                model: None,
-                purpose: Purpose::Work,
-                tokens: types::Tokens::default(),
-                expected_cached: 0,
-                usd: Some(rust_decimal::Decimal::ZERO),
-                wall_us: outcome.wall_us,
-                fuel: outcome.fuel,
-                ..Cost::default()
+        if let (true, Some(ran)) = (took, &ran) {
+            let component = Component {
+                tool: tool
+                    .as_ref()
+                    .map_or(call.name.clone(), |t| t.as_str().into()),
+                by: Some(&ran.provenance),
+                given: call.arguments.len() as u64,
+                answered: outcome.bytes(),
             };
-            self.record(Kind::Cost, &cost);
+            self.book_component(ran.account.clone(), component, outcome);
         }
         for line in &outcome.log {
             self.show(RunEvent::Log {

@@ -20,8 +20,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 use types::{
-    Budget, CallError, CallErrorKind, Cost, LOW, Limit, Measure, Place, Purpose, Timestamp, Tokens,
-    Value, Window,
+    CallError, CallErrorKind, LOW, Limit, Limits, Measure, Place, Price, Purpose, Timestamp,
+    Tokens, Value, Window,
 };
 
 /// What charts hear when a limit runs low.
@@ -134,13 +134,40 @@ impl Drop for Purse {
     }
 }
 
-/// What a model call may cost: `input` tokens of which `cached` are cached, and an answer of at most `most` tokens, at `price` (`None` where it costs nothing, or
-/// nobody knows).
+/// What a call's cost is worked out by, beside the price of its model.
+#[derive(Clone)]
+pub(crate) struct Rates {
+    house: Arc<House>,
+    model: Arc<str>,
+}
+
+/// What a model call of `tokens` costs at `price`, which is `None` where it costs nothing, or nobody knows.
+pub(crate) fn of_tokens(
+    price: Option<&Price>,
+    rates: &Rates,
+    tokens: &Tokens,
+    now: Timestamp,
+) -> Sum {
+    let money = price.map(|price| price.money(tokens, &rates.house.exchange, now));
+    let joules = rates.house.power.of_tokens(&rates.model, tokens);
+    Sum {
+        usd: money.and_then(|money| money.usd).unwrap_or_default(),
+        tokens: tokens.input.saturating_add(tokens.output),
+        joules: joules
+            .map(|joules| Decimal::new(i64::try_from(joules.micro).unwrap_or(i64::MAX), 6))
+            .unwrap_or_default(),
+        calls: 1,
+        ..Sum::default()
+    }
+}
+
+/// What a model call may cost that sends `input` tokens, of which so many are cached, and is answered by at most `most`.
 pub(crate) fn inference(
-    price: Option<&types::Price>,
-    input: u64,
-    cached: u64,
+    price: Option<&Price>,
+    rates: &Rates,
+    (input, cached): (u64, u64),
     most: u64,
+    now: Timestamp,
 ) -> Expected {
     let sum = |output: u64| {
         let tokens = Tokens {
@@ -149,14 +176,7 @@ pub(crate) fn inference(
             output,
             ..Tokens::default()
         };
-        Sum {
-            usd: price
-                .and_then(|price| price.usd(&tokens))
-                .unwrap_or_default(),
-            tokens: input.saturating_add(output),
-            calls: 1,
-            ..Sum::default()
-        }
+        of_tokens(price, rates, &tokens, now)
     };
     Expected {
         sure: sum(0),
@@ -167,7 +187,7 @@ pub(crate) fn inference(
 /// Every limit of `house` that holds for all stretches alike: those of days and months, and what one run or instance may cost, each with nobody's name in it.
 pub(crate) fn all_lines(house: &House) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut put = |whose: Whose, budget: &Budget| {
+    let mut put = |whose: Whose, budget: &Limits| {
         lines.extend(budget.limits.iter().map(|limit| Line {
             whose: whose.clone(),
             limit: limit.clone(),
@@ -239,7 +259,7 @@ impl Run {
                 low: LOW,
                 place: Place::built_in("whoever began the run"),
             };
-            let given = Budget {
+            let given = Limits {
                 limits: vec![limit],
             };
             lines.put(&Whose::Given, &given, |_| Some(self.id.clone()));
@@ -281,17 +301,32 @@ impl Run {
         Ok(lines)
     }
 
-    /// Whether something that costs as `expected` may be done for `purpose`.
-    fn admit(&mut self, purpose: Purpose, expected: &Expected) -> Result<Admission, String> {
-        let lines = self.known_lines(Some(purpose))?;
+    /// Whether something of its work may be done that costs as `expected`.
+    fn admit(&mut self, expected: &Expected) -> Result<Admission, String> {
+        let lines = self.known_lines(Some(self.purpose()))?;
         let now = self.services.clock.now();
-        Ok(self.purse.spending.admit(&lines, expected, now))
+        let admitted = self.purse.spending.admit(&lines, expected, now);
+        if !matches!(admitted, Admission::Granted { .. }) || !self.guards.are_posted() {
+            return Ok(admitted);
+        }
+        // Nothing is done that nobody may look at any more.
+        let watching = self.known_lines(Some(Purpose::Overhead))?;
+        let nothing = Expected::default();
+        Ok(self.purse.spending.admit(&watching, &nothing, now))
+    }
+
+    /// What the cost of a call of `model` is worked out by.
+    pub(crate) fn rates(&self, model: &Arc<str>) -> Rates {
+        Rates {
+            house: self.services.house.clone(),
+            model: model.clone(),
+        }
     }
 
     /// Whether the activity `id` may think at all: no limit is reached.
     pub(crate) fn may_think(&mut self, id: &Arc<str>) -> bool {
         self.tell_low();
-        let admitted = self.admit(Purpose::Work, &Expected::default());
+        let admitted = self.admit(&Expected::default());
         self.goes_on(id, admitted, None)
     }
 
@@ -306,8 +341,10 @@ impl Run {
     ) -> bool {
         let price = whom.price.as_ref().filter(|_| !whom.asked.free);
         let most = whom.asked.parameters.max_output;
-        let expected = inference(price, input, cached, most);
-        let admitted = self.admit(Purpose::Work, &expected);
+        let rates = self.rates(&whom.asked.parameters.name);
+        let now = self.services.clock.now();
+        let expected = inference(price, &rates, (input, cached), most, now);
+        let admitted = self.admit(&expected);
         let goes_on = self.goes_on(id, admitted, Some(whom));
         if goes_on {
             self.is_under_way_with(effect, expected.at_most);
@@ -351,7 +388,7 @@ impl Run {
     /// Whether one more tool call may be made now.
     pub(crate) fn room_for_call(&mut self) -> Room {
         self.tell_low();
-        match self.admit(Purpose::Work, &Expected::call()) {
+        match self.admit(&Expected::call()) {
             Ok(Admission::Granted { .. }) => Room::Granted,
             Ok(Admission::Busy) => Room::Busy,
             Ok(Admission::Exhausted(exhausted)) => Room::Refused(exhausted),
@@ -370,7 +407,7 @@ impl Run {
     }
 
     fn is_under_way_with(&mut self, effect: u64, at_most: Sum) {
-        let entry = self.entry(Purpose::Work, at_most);
+        let entry = self.entry(self.purpose(), at_most);
         let ticket = self.purse.spending.begin(entry);
         if let Some(before) = self.purse.tickets.insert(effect, ticket) {
             self.purse.spending.over(before);
@@ -414,13 +451,9 @@ impl Run {
 
     /// The last record is a cost: it counts from now on, and may have made something run low.
     pub(crate) fn counted(&mut self) {
-        let work = self.work_for();
-        let Some(record) = self.pending.last_mut() else {
+        let Some(record) = self.pending.last() else {
             return;
         };
-        if let Some(work) = work {
-            put_on_account(&mut record.body, work);
-        }
         if let Some(expense) = Expense::read(&record.body) {
             self.purse.spending.book(Entry {
                 run: self.id.clone(),
@@ -445,7 +478,7 @@ impl Run {
                 continue;
             }
             let told = Telling {
-                event: named(&line, BUDGET_LOW),
+                event: self.named(&line, BUDGET_LOW),
                 period: line.period(now),
                 line: &line,
                 spent,
@@ -489,7 +522,7 @@ impl Run {
             return;
         }
         self.say_what_waited();
-        let told = Telling::of(exhausted, refused);
+        let told = telling(exhausted, EXHAUSTED.into(), refused);
         let mut data = told.data();
         data.push(("kind", Value::text(exhausted.line.limit.key())));
         data.push(("message", Value::text(message.as_str())));
@@ -504,7 +537,7 @@ impl Run {
 
     /// Record that `refused` is not done because of a limit; why, in words.
     pub(crate) fn refused(&mut self, exhausted: &Exhausted, refused: &str) -> String {
-        let told = Telling::of(exhausted, refused);
+        let told = telling(exhausted, EXHAUSTED.into(), refused);
         let message = in_words(exhausted);
         let mut body = told.body(&self.id);
         body["message"] = json!(message);
@@ -513,9 +546,32 @@ impl Run {
         message
     }
 
+    /// `refused`, which goes on beside the work, is not done because of a limit. The work goes on, and the chart hears of it once.
+    pub(crate) fn not_done(&mut self, exhausted: &Exhausted, refused: &str) {
+        let event = self.named(&exhausted.line, EXHAUSTED);
+        let told = telling(exhausted, event, refused);
+        let own = self.id.clone();
+        self.record(Kind::Budget, &told.body(&own));
+        if self.purse.spending.tells(&own, &told.mark()) && *told.event != *EXHAUSTED {
+            let data = Value::map(told.data());
+            self.happen(&told.event, data, None);
+        }
+    }
+
+    /// `event` as charts hear it of `line`: a limit of another purpose than its own stops that and not the work, so it has names of its own.
+    fn named(&self, line: &Line, event: &str) -> Arc<str> {
+        match line.limit.purpose {
+            Some(purpose) if purpose != self.purpose() => {
+                let end = event.strip_prefix(FAMILY).unwrap_or(event);
+                format!("{FAMILY}{}.{end}", purpose.as_str()).into()
+            }
+            _ => event.into(),
+        }
+    }
+
     /// Whether no limit of its work is reached any more.
     pub(crate) fn has_room(&mut self) -> bool {
-        let admitted = self.admit(Purpose::Work, &Expected::default());
+        let admitted = self.admit(&Expected::default());
         !matches!(admitted, Ok(Admission::Exhausted(_)))
     }
 
@@ -527,20 +583,6 @@ impl Run {
             lines,
             entry: self.entry(purpose, Sum::default()),
         })
-    }
-}
-
-/// Have a cost record that does not say so say for what work it is.
-fn put_on_account(body: &mut String, work: Work) {
-    let Ok(mut cost) = serde_json::from_str::<Cost>(body) else {
-        return;
-    };
-    if cost.instance.is_none() {
-        cost.workflow = Some(work.workflow);
-        cost.instance = Some(work.instance);
-        cost.role = Some(work.role);
-        // It was read from such a text, and is written as one.
-        *body = serde_json::to_string(&cost).unwrap_or_default();
     }
 }
 
@@ -596,7 +638,7 @@ struct Lines {
 
 impl Lines {
     /// Those of `budget`. `within` says in which run or instance a limit counts, and `None` where it does not bear on this.
-    fn put(&mut self, whose: &Whose, budget: &Budget, within: impl Fn(Window) -> Option<Arc<str>>) {
+    fn put(&mut self, whose: &Whose, budget: &Limits, within: impl Fn(Window) -> Option<Arc<str>>) {
         for limit in &budget.limits {
             let bears = match (self.purpose, limit.purpose) {
                 (Some(purpose), Some(own)) => purpose == own,
@@ -624,18 +666,7 @@ struct Telling<'a> {
     refused: Option<&'a str>,
 }
 
-impl<'a> Telling<'a> {
-    fn of(exhausted: &'a Exhausted, refused: &'a str) -> Self {
-        Telling {
-            event: named(&exhausted.line, EXHAUSTED),
-            line: &exhausted.line,
-            period: exhausted.period.clone(),
-            spent: exhausted.spent,
-            expected: Some(exhausted.expected),
-            refused: Some(refused),
-        }
-    }
-
+impl Telling<'_> {
     /// What it is remembered by.
     fn mark(&self) -> String {
         format!("{} {} {}", self.event, self.period, self.line.name())
@@ -692,14 +723,14 @@ impl<'a> Telling<'a> {
     }
 }
 
-/// `event` as charts hear it of `line`: a limit of one purpose stops that and not the work, so it has names of its own.
-fn named(line: &Line, event: &str) -> Arc<str> {
-    match line.limit.purpose {
-        None | Some(Purpose::Work) => event.into(),
-        Some(purpose) => {
-            let end = event.strip_prefix(FAMILY).unwrap_or(event);
-            format!("{FAMILY}{}.{end}", purpose.as_str()).into()
-        }
+fn telling<'a>(exhausted: &'a Exhausted, event: Arc<str>, refused: &'a str) -> Telling<'a> {
+    Telling {
+        event,
+        line: &exhausted.line,
+        period: exhausted.period.clone(),
+        spent: exhausted.spent,
+        expected: Some(exhausted.expected),
+        refused: Some(refused),
     }
 }
 

@@ -7,11 +7,11 @@ use crate::record::Kind;
 use crate::round::ActivityKind;
 use crate::run::Run;
 use crate::think::{Expected, Tighter, Whom};
+use crate::used::Used;
 use sandbox::CallContext;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 use types::{
     Item, ModelError, ModelErrorKind, Provenance, Reasoning, Reply, StopReason, Text, Value,
 };
@@ -22,7 +22,7 @@ pub(crate) struct Answered {
     pub(crate) invocation: Arc<str>,
     pub(crate) whom: Whom,
     pub(crate) result: Result<Checked, ModelError>,
-    pub(crate) wall: Duration,
+    pub(crate) used: Used,
 }
 
 /// A reply that the guards have seen.
@@ -47,7 +47,14 @@ impl Run {
         let id = answered.invocation;
         let checked = match answered.result {
             Ok(checked) => checked,
-            Err(error) => return self.unanswered(&id, answered.effect, &answered.whom, &error),
+            Err(error) => {
+                return self.unanswered(
+                    &id,
+                    answered.effect,
+                    (&answered.whom, answered.used),
+                    &error,
+                );
+            }
         };
         let Checked {
             mut reply,
@@ -78,7 +85,7 @@ impl Run {
             body["held"] = json!(held);
         }
         self.record(Kind::Reply, &body);
-        self.book(&id, &answered.whom, &reply, expected, answered.wall);
+        self.book(&answered.whom, &reply, expected, answered.used);
         if self.guards.are_posted() && !reply.text.is_empty() {
             // It was held back while it streamed.
             self.show(RunEvent::Text {
@@ -172,10 +179,16 @@ impl Run {
     }
 
     /// The one asked did not answer: ask again with less, ask the next one, or tell the chart.
-    fn unanswered(&mut self, id: &Arc<str>, effect: u64, whom: &Whom, error: &ModelError) {
+    fn unanswered(
+        &mut self,
+        id: &Arc<str>,
+        effect: u64,
+        (whom, used): (&Whom, Used),
+        error: &ModelError,
+    ) {
         self.record(Kind::Reply, &json!({ "effect": effect, "error": error }));
         let sent = self.activities.get(id).map_or(0, |activity| activity.sent);
-        let streamed = self.book_stream(id, error.usage);
+        let streamed = self.book_stream(id, error.usage, Some(used));
         if error.kind == ModelErrorKind::ContextOverflow && whom.tighter.is_none() && sent > 0 {
             let parameters = &whom.asked.parameters;
             let window = parameters

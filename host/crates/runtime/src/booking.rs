@@ -5,10 +5,11 @@ use crate::record::Kind;
 use crate::request::Asked;
 use crate::run::Run;
 use crate::think::{Expected, Whom};
+use crate::used::Used;
 use rust_decimal::Decimal;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use types::{Cost, Item, ModelParameters, Price, Provenance, Purpose, Reply, Tokens, Usage};
+use types::{Cost, Item, Joules, ModelParameters, Money, Price, Provenance, Reply, Tokens, Usage};
 
 /// What is kept of an answer while it streams: if it never ends, this is what there is of it.
 #[derive(Default)]
@@ -23,6 +24,7 @@ pub(crate) struct UnderWay {
     pub(crate) streamed: Arc<Mutex<Streamed>>,
     pub(crate) asked: Asked,
     pub(crate) price: Option<Price>,
+    pub(crate) account: Cost,
     pub(crate) started: Duration,
 }
 
@@ -79,29 +81,20 @@ pub(crate) fn tokens_of(usage: &Usage) -> Tokens {
 
 impl Run {
     /// Put on the ledger what the reply cost, and what the attempts before it did that came to nothing; and learn how the model counts.
-    pub(crate) fn book(
-        &mut self,
-        id: &Arc<str>,
-        whom: &Whom,
-        reply: &Reply,
-        expected: Expected,
-        wall: Duration,
-    ) {
+    pub(crate) fn book(&mut self, whom: &Whom, reply: &Reply, expected: Expected, used: Used) {
         if reply.usage.reported && !whom.asked.free {
             let parameters = &whom.asked.parameters;
             self.counting
                 .learn(parameters, expected.raw, reply.usage.input);
         }
-        let state = self.state_of(id);
+        let price = whom.price.as_ref();
         if let Some(usage) = reply.abandoned.filter(|usage| can_be(usage, whom)) {
-            let price = whom.price.as_ref();
-            let cost = self.cost_of(&whom.asked, price, &usage, Duration::ZERO);
-            let state = state.clone();
-            self.record(Kind::Cost, &Cost { state, ..cost });
+            // What it took beside its tokens is with the attempt that came to something.
+            let cost = self.cost_of(&whom.account, &whom.asked, price, &usage, Used::default());
+            self.record(Kind::Cost, &cost);
         }
-        let cost = self.cost_of(&whom.asked, whom.price.as_ref(), &reply.usage, wall);
+        let cost = self.cost_of(&whom.account, &whom.asked, price, &reply.usage, used);
         let cost = Cost {
-            state,
             expected_cached: expected.cached.min(reply.usage.input),
             ..cost
         };
@@ -111,31 +104,42 @@ impl Run {
     /// What an inference of `asked` cost at `price`, which is that of when it was asked. What it comes to counts against budgets once it is recorded.
     pub(crate) fn cost_of(
         &mut self,
+        account: &Cost,
         asked: &Asked,
         price: Option<&Price>,
         usage: &Usage,
-        wall: Duration,
+        used: Used,
     ) -> Cost {
         let tokens = tokens_of(usage);
-        let usd = match asked.free {
-            true => Some(Decimal::ZERO),
-            false => price.and_then(|price| price.usd(&tokens)),
+        let (house, now) = (self.services.house.clone(), self.services.clock.now());
+        let Money { usd, paid } = match (asked.free, price) {
+            (true, _) => Money {
+                usd: Some(Decimal::ZERO),
+                paid: None,
+            },
+            (false, Some(price)) => price.money(&tokens, &house.exchange, now),
+            (false, None) => Money::default(),
+        };
+        let model = &asked.parameters.name;
+        // A script is no model: nothing is worked out elsewhere for it.
+        let elsewhere = match (used.reported, asked.free) {
+            (None, false) => house.power.of_tokens(model, &tokens),
+            (reported, _) => reported,
         };
         self.spent += usd.unwrap_or_default();
         self.unpriced |= usd.is_none();
         Cost {
-            agent: self.agent.name.clone(),
-            workflow: None,
-            state: "".into(),
-            tool: None,
-            model: Some(asked.parameters.name.clone()),
-            purpose: Purpose::Work,
+            model: Some(model.clone()),
+            provider: Some(asked.parameters.provider.clone()),
             tokens,
-            expected_cached: 0,
             usd,
-            wall_us: wall.as_micros() as u64,
-            fuel: 0,
-            ..Cost::default()
+            paid,
+            wall_us: used.wall.as_micros() as u64,
+            cpu_us: used.cpu.as_micros() as u64,
+            bytes_in: used.sent,
+            bytes_out: used.received,
+            joules: Joules::sum(elsewhere, self.energy_of(used.cpu)),
+            ..account.clone()
         }
     }
 
@@ -148,9 +152,14 @@ impl Run {
 
     /// An inference ends without its answer: book what it is known to have cost (what the provider had `told`, else an estimate), and give the text that had
     /// come. One that never began to answer costs nothing.
-    pub(crate) fn book_stream(&mut self, id: &str, told: Option<Usage>) -> Option<String> {
+    pub(crate) fn book_stream(
+        &mut self,
+        id: &str,
+        told: Option<Usage>,
+        used: Option<Used>,
+    ) -> Option<String> {
         let activity = self.activities.get_mut(id)?;
-        let (sent, state) = (activity.sent, activity.state.clone());
+        let sent = activity.sent;
         let under_way = activity.under_way.take()?;
         let streamed = {
             let mut streamed = under_way
@@ -169,12 +178,16 @@ impl Run {
             ..Usage::default()
         });
         let now = self.services.clock.monotonic();
-        let wall = now.saturating_sub(under_way.started);
-        let cost = self.cost_of(&under_way.asked, under_way.price.as_ref(), &usage, wall);
-        let estimated = told.is_none();
+        let used = used.unwrap_or_else(|| Used::wall(now.saturating_sub(under_way.started)));
+        let UnderWay {
+            account,
+            asked,
+            price,
+            ..
+        } = &under_way;
+        let cost = self.cost_of(account, asked, price.as_ref(), &usage, used);
         let cost = Cost {
-            state,
-            estimated,
+            estimated: told.is_none(),
             ..cost
         };
         self.record(Kind::Cost, &cost);

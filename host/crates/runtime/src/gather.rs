@@ -5,7 +5,7 @@
 //! late or fails is served as it was the last time, or left out, and the payload's report says so.
 
 use crate::grants;
-use crate::guards::{Guards, Inspected, labels_of};
+use crate::guards::{Guards, Inspected, labels_of, provenance_of};
 use crate::payloads::Basis;
 use crate::think::Whom;
 use crate::{Binding, Services, memories};
@@ -46,6 +46,12 @@ pub(crate) struct Found {
 pub(crate) struct Provided {
     pub(crate) chunk: String,
     pub(crate) plugin: Arc<str>,
+    /// The plugin in its generation.
+    pub(crate) by: Provenance,
+    /// Bytes of what it was asked.
+    pub(crate) given: u64,
+    /// Bytes of what it provided.
+    pub(crate) answered: u64,
     /// Its outcome; the fragments themselves go into the payload. `None` where it missed the deadline.
     pub(crate) run: Option<Outcome>,
     /// Under what the answer is kept, and the answer.
@@ -386,6 +392,9 @@ async fn ask(
     let mut provided = Provided {
         chunk: errand.need.chunk.clone(),
         plugin: plugin.clone(),
+        by: provenance_of(&question.plugin),
+        given: (question.request.params.to_string().len() + question.request.query.len()) as u64,
+        answered: 0,
         run: None,
         keep: None,
     };
@@ -406,6 +415,7 @@ async fn ask(
                     labels: labels_of(&question.plugin),
                 })
                 .collect();
+            provided.answered = texts.iter().map(|text| text.text.len() as u64).sum();
             provided.run = Some(outcome);
             provided.keep = Some((question.key, texts.clone()));
             return Fetched {

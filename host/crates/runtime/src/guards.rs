@@ -4,6 +4,7 @@
 //! it fails closed. What they said is journalled with what it cost; what they took away is not.
 
 use crate::Services;
+use crate::account::Component;
 use crate::act::UNTRUSTED;
 use crate::live::RunEvent;
 use crate::record::Kind;
@@ -15,7 +16,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use types::{
-    CallError, CallErrorKind, ContentHash, Cost, Label, Outcome, Part, Provenance, Purpose, Tokens,
+    CallError, CallErrorKind, ContentHash, Cost, Label, Outcome, Part, Provenance, Purpose,
 };
 
 /// The guards of an agent, ready to be asked.
@@ -56,12 +57,14 @@ pub(crate) struct Opinion {
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    /// The guard in its generation.
     #[serde(skip)]
-    wall_us: u64,
+    by: Provenance,
+    /// Bytes that it was shown.
     #[serde(skip)]
-    fuel: u64,
+    shown: u64,
     #[serde(skip)]
-    log: Vec<String>,
+    outcome: Outcome,
 }
 
 /// Room beside the text for what a guard puts in, says and logs.
@@ -309,9 +312,9 @@ impl Guards {
                 guard: guard.clone(),
                 verdict: word,
                 why: why.clone(),
-                wall_us: outcome.wall_us,
-                fuel: outcome.fuel,
-                log: outcome.log,
+                by: provenance_of(plugin),
+                shown: subject.text.len() as u64,
+                outcome,
             });
             if let Ok(GuardVerdict::Redact(text)) = verdict {
                 inspected.redacted = Some(text);
@@ -402,7 +405,7 @@ impl Run {
         );
         for opinion in &inspected.opinions {
             let tool: Arc<str> = format!("{}.inspect", opinion.guard).into();
-            for line in &opinion.log {
+            for line in &opinion.outcome.log {
                 self.show(RunEvent::Log {
                     source: tool.clone(),
                     message: line.clone(),
@@ -416,21 +419,18 @@ impl Run {
                     why: opinion.why.clone(),
                 });
             }
-            let cost = Cost {
-                agent: self.agent.name.clone(),
-                workflow: None,
-                state: self.leading_state(),
-                tool: Some(tool),
-                model: None,
-                purpose: Purpose::Work,
-                tokens: Tokens::default(),
-                expected_cached: 0,
-                usd: Some(rust_decimal::Decimal::ZERO),
-                wall_us: opinion.wall_us,
-                fuel: opinion.fuel,
-                ..Cost::default()
+            let component = Component {
+                tool,
+                by: Some(&opinion.by),
+                given: opinion.shown,
+                answered: opinion.why.as_ref().map_or(0, |why| why.len() as u64),
             };
-            self.record(Kind::Cost, &cost);
+            // The work is the same without it: this is what the house spends on watching.
+            let account = Cost {
+                purpose: Purpose::Overhead,
+                ..self.account(self.leading_state())
+            };
+            self.book_component(account, component, &opinion.outcome);
         }
     }
 }

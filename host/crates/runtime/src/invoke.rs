@@ -69,7 +69,7 @@ impl Run {
     /// Stop the invocation `id`: its effects are dropped, and calls that the model will never hear of otherwise get an answer that says so. One that is
     /// `suspended` begins anew when the run is taken up again.
     pub(crate) fn cancel(&mut self, id: &str, why: &str, suspended: bool) {
-        let streamed = self.book_stream(id, None);
+        let streamed = self.book_stream(id, None, None);
         self.abort(id);
         self.resuming.retain(|waiting| &**waiting != id);
         self.summing.forget(id);

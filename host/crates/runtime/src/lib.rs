@@ -6,6 +6,7 @@
 //!
 //! Nothing here parses a file, names a database or speaks HTTP: those come in as [`Services`].
 
+mod account;
 mod act;
 mod admission;
 mod alive;
@@ -57,6 +58,7 @@ mod terms;
 mod think;
 mod tokens;
 mod turn;
+mod used;
 mod values;
 mod window;
 pub mod workflow;

@@ -14,13 +14,13 @@ use crate::reload::Moved;
 use crate::replay;
 use crate::round::{Activity, ActivityKind, Finished, Progress, Slot};
 use crate::run::Run;
+use crate::used::Used;
 use chart::{Effects, ReloadPolicy, Snapshot};
 use definitions::{AgentDef, ChartBundle};
 use journal::{Journal, RecordId};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use types::{ContentHash, Cost, Effect, Item, ToolResult, Usage, Value};
 
 /// Where a run in the version `before` of its chart stands in the one that is there now.
@@ -333,9 +333,9 @@ impl Run {
             ..Usage::default()
         };
         let price = price_of(&self.services, &asked.parameters);
-        let cost = self.cost_of(&asked, price.as_ref(), &usage, Duration::ZERO);
+        let account = self.account(state.clone());
+        let cost = self.cost_of(&account, &asked, price.as_ref(), &usage, Used::default());
         let cost = Cost {
-            state: state.clone(),
             estimated: true,
             ..cost
         };

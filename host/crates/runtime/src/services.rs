@@ -4,7 +4,7 @@ use crate::RunEvent;
 use definitions::House;
 use sandbox::Sandbox;
 use std::sync::Arc;
-use types::{Clock, Rng};
+use types::{Clock, EnergyMeter, Rng};
 
 /// Hears what happens. Called on the run's own thread: it must not wait.
 pub type Observer = Arc<dyn Fn(&RunEvent) + Send + Sync>;
@@ -20,4 +20,6 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub rng: Arc<dyn Rng>,
+    /// What CPU time takes, where this machine measures it.
+    pub meter: Arc<dyn EnergyMeter>,
 }

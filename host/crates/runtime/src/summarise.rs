@@ -4,7 +4,8 @@
 //! purpose `summary`, and refused once what may be spent on summing up, or any other limit that bears on it, is spent. A turn waits for a summary only where the payload
 //! would lose what no summary covers yet, and once only.
 
-use crate::admission::{Allowance, in_words, inference};
+use crate::account::Component;
+use crate::admission::{Allowance, Rates, in_words, inference, of_tokens};
 use crate::booking::{BYTES_PER_TOKEN, price_of, tokens_of};
 use crate::guards::{Guards, Inspected, labels_of};
 use crate::live::RunEvent;
@@ -13,11 +14,11 @@ use crate::record::Kind;
 use crate::request::Asked;
 use crate::run::{Done, Run};
 use crate::think::{Tighter, Whom};
+use crate::used::{self, Used};
 use crate::{Services, grants};
 use context::{Assembled, Estimator, Summary, SummaryWanted};
 use definitions::AgentDef;
 use ledger::budget::{Exhausted, Sum};
-use rust_decimal::Decimal;
 use sandbox::{CallContext, GuestModel, SummaryRequest, SummaryTurn};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -106,6 +107,8 @@ pub(crate) struct Summarised {
     effect: u64,
     upto: usize,
     budget: u64,
+    /// Bytes of the conversation that it was given.
+    given: u64,
     author: Option<Author>,
     result: Result<String, String>,
     outcome: Option<Outcome>,
@@ -198,6 +201,7 @@ impl Run {
             free: asked.free,
             price: price_of(&self.services, &asked.parameters),
             max_output: asked.parameters.max_output,
+            rates: self.rates(&asked.parameters.name),
             allowance,
             said: Mutex::default(),
         });
@@ -221,6 +225,7 @@ impl Run {
             let inspected = guard(&guards, &mut result, outcome.as_mut(), &context).await;
             Done::Summarised(Box::new(Summarised {
                 effect,
+                given: bytes_of(&request),
                 upto,
                 budget,
                 author,
@@ -307,20 +312,18 @@ impl Run {
     /// Put the inferences that `meter` has counted on the ledger.
     fn book_meter(&mut self, meter: &Meter, asked: &Asked) {
         let metered = std::mem::take(&mut *meter.said());
-        let state = self.leading_state();
         for ticket in metered.tickets {
             meter.allowance.over(ticket);
         }
         if let Some(exhausted) = metered.refused {
-            self.refused(&exhausted, "an inference for a summary");
+            self.not_done(&exhausted, "an inference for a summary");
         }
-        for (usage, wall) in metered.inferences {
-            let cost = self.cost_of(asked, meter.price.as_ref(), &usage, wall);
-            let cost = Cost {
-                state: state.clone(),
-                purpose: Purpose::Summary,
-                ..cost
-            };
+        let account = Cost {
+            purpose: Purpose::Summary,
+            ..self.account(self.leading_state())
+        };
+        for (usage, used) in metered.inferences {
+            let cost = self.cost_of(&account, asked, meter.price.as_ref(), &usage, used);
             self.record(Kind::Cost, &cost);
         }
     }
@@ -330,7 +333,8 @@ impl Run {
         let Some(outcome) = &summarised.outcome else {
             return;
         };
-        let name = summarised.author.as_ref().map_or("", |author| &author.name);
+        let author = summarised.author.as_ref();
+        let name = author.map_or("", |author| &author.name);
         let tool: Arc<str> = format!("{name}.summarise").into();
         self.record(
             Kind::Outcome,
@@ -342,21 +346,18 @@ impl Run {
                 message: line.clone(),
             });
         }
-        let cost = Cost {
-            agent: self.agent.name.clone(),
-            workflow: None,
-            state,
-            tool: Some(tool),
-            model: None,
+        let account = Cost {
             purpose: Purpose::Summary,
-            tokens: types::Tokens::default(),
-            expected_cached: 0,
-            usd: Some(Decimal::ZERO),
-            wall_us: outcome.wall_us,
-            fuel: outcome.fuel,
-            ..Cost::default()
+            ..self.account(state)
         };
-        self.record(Kind::Cost, &cost);
+        let (Ok(said) | Err(said)) = &summarised.result;
+        let component = Component {
+            tool,
+            by: author.map(|author| &author.provenance),
+            given: summarised.given,
+            answered: said.len() as u64,
+        };
+        self.book_component(account, component, outcome);
     }
 
     /// Nobody waits for the summary any more.
@@ -372,6 +373,12 @@ impl Run {
             );
         }
     }
+}
+
+/// Bytes of what is to be summed up.
+fn bytes_of(request: &SummaryRequest) -> u64 {
+    let said: usize = request.said.iter().map(|turn| turn.text.len()).sum();
+    (said + request.earlier.as_ref().map_or(0, String::len)) as u64
 }
 
 /// The plugin that wrote a summary.
@@ -501,6 +508,8 @@ struct Meter {
     price: Option<Price>,
     /// The longest answer.
     max_output: u64,
+    /// What else its cost is worked out by.
+    rates: Rates,
     /// What it is held to.
     allowance: Allowance,
     said: Mutex<Metered>,
@@ -509,7 +518,7 @@ struct Meter {
 /// What a meter has counted.
 #[derive(Default)]
 struct Metered {
-    inferences: Vec<(Usage, Duration)>,
+    inferences: Vec<(Usage, Used)>,
     /// Those that count as under way.
     tickets: Vec<u64>,
     /// Why the last one was refused.
@@ -523,18 +532,15 @@ impl Meter {
 
     /// What `usages` come to.
     fn sum(&self, usages: &[Usage]) -> Sum {
+        let price = self.price.as_ref().filter(|_| !self.free);
         let mut sum = Sum::default();
         for usage in usages {
-            let tokens = tokens_of(usage);
-            let price = self.price.as_ref().filter(|_| !self.free);
-            sum.add(&Sum {
-                usd: price
-                    .and_then(|price| price.usd(&tokens))
-                    .unwrap_or_default(),
-                tokens: tokens.input.saturating_add(tokens.output),
-                calls: 1,
-                ..Sum::default()
-            });
+            sum.add(&of_tokens(
+                price,
+                &self.rates,
+                &tokens_of(usage),
+                self.clock.now(),
+            ));
         }
         sum
     }
@@ -555,17 +561,17 @@ impl Model for Meter {
     ) -> ModelFuture<'a> {
         Box::pin(async move {
             let price = self.price.as_ref().filter(|_| !self.free);
-            let expected = inference(price, tokens_in(payload), 0, self.max_output);
-            let room = self.allowance.room(&expected, self.clock.now()).await;
+            let now = self.clock.now();
+            let input = (tokens_in(payload), 0);
+            let expected = inference(price, &self.rates, input, self.max_output, now);
+            let room = self.allowance.room(&expected, now).await;
             let ticket = room.map_err(|exhausted| {
                 let why = in_words(&exhausted);
                 self.said().refused = Some(exhausted);
                 ModelError::new(ModelErrorKind::Rejected, why)
             })?;
             self.said().tickets.push(ticket);
-            let started = self.clock.monotonic();
-            let answer = self.inner.complete(payload, sink).await;
-            let wall = self.clock.monotonic().saturating_sub(started);
+            let (answer, used) = used::complete(&*self.inner, payload, sink, &self.clock).await;
             let (before, usage) = match &answer {
                 Ok(reply) => (reply.abandoned, Some(reply.usage)),
                 Err(error) => (None, error.usage),
@@ -574,8 +580,8 @@ impl Model for Meter {
             self.allowance.came_to(ticket, self.sum(&usages));
             let mut said = self.said();
             said.inferences
-                .extend(before.map(|usage| (usage, Duration::ZERO)));
-            said.inferences.extend(usage.map(|usage| (usage, wall)));
+                .extend(before.map(|usage| (usage, Used::default())));
+            said.inferences.extend(usage.map(|usage| (usage, used)));
             drop(said);
             answer
         })

@@ -2,6 +2,7 @@
 //!
 //! When the one asked cannot answer, the next in the agent's `fallback` is; when the server finds the payload too long, it is made once more with less room.
 
+use crate::account::Component;
 use crate::answer::{Answered, check};
 use crate::booking::{Streamed, UnderWay, price_of};
 use crate::gather::{self, Asker, Found, Gathered, Provided};
@@ -11,14 +12,11 @@ use crate::record::Kind;
 use crate::request::Asked;
 use crate::run::{Done, Run};
 use crate::services::Observer;
-use crate::{memories, offers, values};
+use crate::{memories, offers, used, values};
 use context::{AssembleError, Assembled, Tools};
-use rust_decimal::Decimal;
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
-use types::{
-    Cost, Item, ModelError, ModelSink, Price, Provenance, Purpose, Role, Tokens, ToolResult,
-};
+use types::{Cost, Item, ModelError, ModelSink, Price, Provenance, Role, ToolResult};
 
 /// Whom an inference asks, and how. An inference keeps it from its beginning to its end, whatever is reloaded meanwhile: what it cost is booked on whoever
 /// was asked.
@@ -31,6 +29,8 @@ pub(crate) struct Whom {
     pub(crate) tighter: Option<Tighter>,
     /// What it costs, as of now.
     pub(crate) price: Option<Price>,
+    /// Who pays.
+    pub(crate) account: Cost,
 }
 
 /// A payload that is made again.
@@ -77,6 +77,7 @@ impl Run {
         };
         let whom = Whom {
             price: price_of(&self.services, &asked.parameters),
+            account: self.account(self.state_of(id)),
             asked,
             choice,
             tighter,
@@ -221,21 +222,13 @@ impl Run {
             Kind::Outcome,
             &json!({ "effect": effect, "tool": tool, "chunk": provided.chunk, "outcome": run }),
         );
-        let cost = Cost {
-            agent: self.agent.name.clone(),
-            workflow: None,
-            state: self.state_of(id),
-            tool: Some(tool.clone()),
-            model: None,
-            purpose: Purpose::Work,
-            tokens: Tokens::default(),
-            expected_cached: 0,
-            usd: Some(Decimal::ZERO),
-            wall_us: run.wall_us,
-            fuel: run.fuel,
-            ..Cost::default()
+        let component = Component {
+            tool: tool.clone(),
+            by: Some(&provided.by),
+            given: provided.given,
+            answered: provided.answered,
         };
-        self.record(Kind::Cost, &cost);
+        self.book_component(self.account(self.state_of(id)), component, run);
         for line in &run.log {
             self.show(RunEvent::Log {
                 source: tool.clone(),
@@ -347,6 +340,7 @@ impl Run {
             streamed: streamed.clone(),
             asked: whom.asked.clone(),
             price: whom.price.clone(),
+            account: whom.account.clone(),
             started: self.services.clock.monotonic(),
         });
         activity.sent = report.total;
@@ -379,9 +373,7 @@ impl Run {
         };
         let invocation = id.clone();
         self.start(effect, id, async move {
-            let started = clock.monotonic();
-            let result = model.complete(&payload, &mut sink).await;
-            let wall = clock.monotonic().saturating_sub(started);
+            let (result, used) = used::complete(&*model, &payload, &mut sink, &clock).await;
             // The request is not needed any more, and the guards take their time.
             drop(payload);
             let result = match result {
@@ -393,7 +385,7 @@ impl Run {
                 invocation,
                 whom,
                 result,
-                wall,
+                used,
             }))
         });
     }

@@ -166,6 +166,7 @@ fn play(
         house: Arc::new(house),
         clock,
         rng: Arc::new(Still),
+        meter: Arc::new(()),
     };
     let request = RunRequest {
         agent: "a".into(),

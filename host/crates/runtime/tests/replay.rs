@@ -120,6 +120,7 @@ fn talk(directory: &Path, lines: &[&str], resume: Option<String>) -> (Journal, S
         house: Arc::new(house),
         clock,
         rng: Arc::new(Seven),
+        meter: Arc::new(()),
     };
     let (says, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let inbox: Inbox = Box::pin(stream::poll_fn(move |context| heard.poll_recv(context)));

@@ -13,6 +13,7 @@ use crate::ran::Ran;
 use crate::state::Store as PluginState;
 use crate::streams::{Stdio, Tail};
 use crate::time::{Frozen, Stepping};
+use crate::worked::Worked;
 use crate::{Sandbox, arguments, exports};
 use policy::{Access, ClockMode, Grant, Limits, RandomMode};
 use rand::SeedableRng;
@@ -175,6 +176,7 @@ impl Sandbox {
             refused: Vec::new(),
             log: Vec::new(),
             wall: Duration::ZERO,
+            cpu: Duration::ZERO,
             fuel: 0,
             memory: 0,
             settled: Settled::default(),
@@ -197,6 +199,7 @@ impl Sandbox {
             }
             Err(Full::Closed) => return unavailable("the sandbox is shutting down".into()),
         };
+        let worked = Worked::from_now(&*self.settings.clock);
         let guest = match self.guest(plugin, grant, context, stdio) {
             Ok(guest) => guest,
             Err(error) => return stopped(error),
@@ -218,6 +221,7 @@ impl Sandbox {
             let instance = pre.instantiate_async(&mut store).await?;
             work(&mut store, &instance, &loaded).await
         })
+        .counting(&worked)
         .await;
         let result = match finished {
             None => Err(overdue(limits)),
@@ -248,6 +252,7 @@ impl Sandbox {
             refused,
             log,
             wall: self.settings.clock.monotonic().saturating_sub(started),
+            cpu: worked.so_far(),
             fuel,
             memory: guest.limiter.peak as u64,
             settled,

@@ -5,6 +5,7 @@
 //! work that takes milliseconds. Without the hook such a guest ran for minutes past its deadline.
 
 use crate::guest::Guest;
+use crate::worked::Worked;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -25,11 +26,12 @@ pub(crate) fn at(limit: Duration) -> Instant {
 ///
 /// `tokio::time::timeout` alone would not do: a guest that yields is woken at once, so the runtime may poll it again and again without looking at
 /// its timers. Here every poll looks at the clock, and a timer is made only for a guest that really waits.
-pub(crate) fn within<F: Future>(at: Instant, future: F) -> Deadline<F> {
+pub(crate) fn within<'w, F: Future>(at: Instant, future: F) -> Deadline<'w, F> {
     Deadline {
         future: Box::pin(future),
         at,
         sleep: None,
+        worked: None,
     }
 }
 
@@ -55,20 +57,33 @@ impl fmt::Display for Overdue {
 
 impl std::error::Error for Overdue {}
 
-pub(crate) struct Deadline<F> {
+pub(crate) struct Deadline<'w, F> {
     future: Pin<Box<F>>,
     at: Instant,
     sleep: Option<Pin<Box<Sleep>>>,
+    worked: Option<&'w Worked<'w>>,
 }
 
-impl<F: Future> Future for Deadline<F> {
+impl<'w, F> Deadline<'w, F> {
+    /// Count the CPU time that the future takes.
+    pub(crate) fn counting(mut self, worked: &'w Worked<'w>) -> Self {
+        self.worked = Some(worked);
+        self
+    }
+}
+
+impl<F: Future> Future for Deadline<'_, F> {
     type Output = Option<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if Instant::now() >= self.at {
             return Poll::Ready(None);
         }
-        if let Poll::Ready(output) = self.future.as_mut().poll(context) {
+        let worked = self.worked;
+        worked.inspect(|worked| worked.begin());
+        let polled = self.future.as_mut().poll(context);
+        worked.inspect(|worked| worked.pause());
+        if let Poll::Ready(output) = polled {
             return Poll::Ready(Some(output));
         }
         let at = self.at;

@@ -49,6 +49,7 @@ mod swap;
 mod terms;
 mod time;
 mod typed;
+mod worked;
 mod world;
 mod worlds;
 

@@ -10,6 +10,7 @@ pub(crate) struct Ran<R> {
     pub(crate) refused: Vec<Refusal>,
     pub(crate) log: Vec<String>,
     pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
     pub(crate) fuel: u64,
     pub(crate) memory: u64,
     /// What it changed in staged mounts, until it is known how the call ended.
@@ -42,6 +43,7 @@ impl<R> Ran<R> {
             staged,
             log: self.log,
             wall_us: self.wall.as_micros() as u64,
+            cpu_us: self.cpu.as_micros() as u64,
             fuel: self.fuel,
             memory: self.memory,
         };

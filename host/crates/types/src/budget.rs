@@ -132,12 +132,12 @@ impl fmt::Display for Limit {
 
 /// What somebody may spend: all of these limits at once.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Budget {
+pub struct Limits {
     /// In file order.
     pub limits: Vec<Limit>,
 }
 
-impl Budget {
+impl Limits {
     /// Whether it limits nothing.
     pub fn is_empty(&self) -> bool {
         self.limits.is_empty()

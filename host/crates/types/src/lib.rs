@@ -16,6 +16,7 @@ mod marked;
 mod memory;
 mod payload;
 mod place;
+mod power;
 mod price;
 mod provider;
 mod sha256;
@@ -25,7 +26,7 @@ mod units;
 mod value;
 mod world;
 
-pub use budget::{Budget, LOW, Limit, Measure, Window};
+pub use budget::{LOW, Limit, Limits, Measure, Window};
 pub use component::{ComponentFile, Pin, PublicKey, Signature, Signer};
 pub use cost::{Cost, Purpose, Tokens, UnknownPurpose};
 pub use currency::{Currency, Exchange, Paid, Rate};
@@ -45,7 +46,8 @@ pub use payload::{
     Usage,
 };
 pub use place::{Place, Severity};
-pub use price::{MONEY_DECIMALS, Price};
+pub use power::{POWERCAP, PerToken, Power};
+pub use price::{MONEY_DECIMALS, Money, Price};
 pub use provider::{Dialect, Patience, ProviderConfig, ProviderKind, RateLimits, SecretRef};
 pub use sha256::{Sha256, Sha256Hasher};
 pub use text::{Text, beyond_ascii};
@@ -55,4 +57,6 @@ pub use tool::{
 };
 pub use units::{Bytes, Count, Energy, Percent, Span, UnitError, parse_duration, write_duration};
 pub use value::Value;
-pub use world::{Clock, Model, ModelFuture, ModelSink, Rng, State, StateSize, Timestamp};
+pub use world::{
+    Clock, EnergyMeter, Model, ModelFuture, ModelSink, Rng, State, StateSize, Timestamp,
+};

@@ -194,6 +194,15 @@ pub enum Part {
 }
 
 impl Part {
+    /// How many bytes it holds.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Part::Text(text) => text.len(),
+            Part::Json(json) => json.to_string().len(),
+            Part::Blob { bytes, .. } => bytes.len(),
+        }
+    }
+
     /// What the model reads of this part.
     pub fn to_text(&self) -> String {
         match self {
@@ -392,6 +401,9 @@ pub struct Outcome {
     pub log: Vec<String>,
     /// Wall-clock time in microseconds.
     pub wall_us: u64,
+    /// CPU time in microseconds, where it is counted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cpu_us: u64,
     /// Fuel burnt: exact, and the same on every run of the same call.
     pub fuel: u64,
     /// Most memory held at once by the guest, in bytes.
@@ -407,9 +419,25 @@ impl Outcome {
             staged: Vec::new(),
             log: Vec::new(),
             wall_us: 0,
+            cpu_us: 0,
             fuel: 0,
             memory: 0,
         }
+    }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Outcome {
+    /// Bytes of the answer, or of what is said of the failure.
+    pub fn bytes(&self) -> u64 {
+        let bytes: usize = match &self.result {
+            Ok(parts) => parts.iter().map(Part::bytes).sum(),
+            Err(error) => error.message.len(),
+        };
+        bytes as u64
     }
 }
 

@@ -1,6 +1,6 @@
 //! The outside world as traits, so that time, chance, storage and models can be injected: a run is replayed by injecting recorded ones.
 
-use crate::{ModelError, Payload, Reply};
+use crate::{Joules, ModelError, Payload, Reply};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::pin::Pin;
@@ -21,6 +21,18 @@ pub trait Clock: Send + Sync {
     fn monotonic(&self) -> Duration;
     /// CPU time of the thread that asks; `None` where nobody counts it.
     fn thread_cpu(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// The energy meter of this machine's CPU, where it has one that may be read.
+pub trait EnergyMeter: Send + Sync {
+    /// What so much CPU time has taken of late; `None` where nothing is measured.
+    fn of_cpu(&self, cpu: Duration) -> Option<Joules>;
+}
+
+impl EnergyMeter for () {
+    fn of_cpu(&self, _: Duration) -> Option<Joules> {
         None
     }
 }
@@ -61,6 +73,14 @@ pub trait ModelSink: Send {
     /// A line for the operator: why it takes longer, for instance.
     fn note(&mut self, line: &str) {
         let _ = line;
+    }
+    /// A request of `sent` bytes was answered by `received` bytes; told once for each attempt, however it ends.
+    fn traffic(&mut self, sent: u64, received: u64) {
+        let _ = (sent, received);
+    }
+    /// The provider says how many joules the answer took where it was made.
+    fn energy(&mut self, joules: f64) {
+        let _ = joules;
     }
 }
 

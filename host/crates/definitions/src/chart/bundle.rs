@@ -9,7 +9,7 @@ use context::ChunkDef;
 use indexmap::IndexMap;
 use policy::Overlay;
 use std::sync::Arc;
-use types::{Budget, ContentHash, Finding, Place, Severity, ToolName};
+use types::{ContentHash, Finding, Limits, Place, Purpose, Severity, ToolName};
 
 /// A chart that can run, with the context, policies and roles of its states. The lists go by [`StateId::index`]; index 0 is the chart itself.
 #[derive(Clone, Debug)]
@@ -25,13 +25,15 @@ pub struct ChartBundle {
     /// The roles of a workflow, in file order.
     pub roles: IndexMap<Arc<str>, RoleDef>,
     /// What a workflow may spend.
-    pub budget: Budget,
+    pub budget: Limits,
     /// Tools that its `invoke`s call, in file order.
     pub calls: Vec<ToolName>,
     /// Agents that its `invoke`s start, in file order.
     pub children: Vec<ChildDef>,
     /// How running instances of the version before become instances of this one.
     pub migrate: MigrateDef,
+    /// On which line of the ledger work in it is booked; what the agent's own file says where it says nothing.
+    pub purpose: Option<Purpose>,
     /// What the chart is for.
     pub doc: Option<String>,
     /// Where its file names it.
@@ -46,7 +48,7 @@ pub struct RoleDef {
     /// Roles that an agent bound in this one must not hold in the same instance.
     pub never: Vec<Arc<str>>,
     /// What whoever holds it may spend.
-    pub budget: Budget,
+    pub budget: Limits,
     /// Where it is declared.
     pub place: Place,
 }
@@ -102,6 +104,7 @@ pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<Ch
         calls: draft.calls,
         children: draft.children,
         migrate: draft.migrate,
+        purpose: draft.purpose,
         doc: draft.doc,
         place: draft.name.place,
         hash: draft.hash,

@@ -10,7 +10,7 @@ use ::chart::ChartKind;
 use indexmap::{IndexMap, IndexSet};
 use std::collections::HashSet;
 use std::sync::Arc;
-use types::Budget;
+use types::Limits;
 
 const EXAMPLE: &str = "{ implementer: {}, reviewer: { never: implementer } }";
 
@@ -68,7 +68,7 @@ fn role(walk: &mut Walk, entry: &Entry, declared: &IndexSet<String>) -> Option<R
     }
     let mut role = RoleDef {
         never: Vec::new(),
-        budget: Budget::default(),
+        budget: Limits::default(),
         place: entry.key.place.clone(),
     };
     if entry.value.is_null() {

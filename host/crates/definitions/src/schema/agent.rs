@@ -3,8 +3,8 @@
 use super::context::{budget, map_chunk};
 use super::policy::overlay;
 use super::{
-    Definitions, count, doc, duration, list, money, name, object, percent, text, version, whole,
-    words,
+    Definitions, count, doc, duration, list, money, name, object, percent, purpose, text, version,
+    whole, words,
 };
 use crate::budget::Of;
 use serde_json::{Value, json};
@@ -57,6 +57,7 @@ pub(super) fn agent() -> (Value, Definitions) {
                 "budget",
                 super::budget::budget(Of::Agent, "What it may spend."),
             ),
+            ("purpose", purpose()),
             ("memory", memory()),
         ],
     );

@@ -4,7 +4,7 @@ use super::context::state_chunk;
 use super::policy::overlay;
 use super::{
     DURATION, Definitions, as_written, doc, duration, either, list, money, name, named, object,
-    one_or_more, reference, text, truth, version, words,
+    one_or_more, purpose, reference, text, truth, version, words,
 };
 use crate::budget::Of;
 use serde_json::{Value, json};
@@ -38,6 +38,7 @@ pub(super) fn chart() -> (Value, Definitions) {
                 "budget",
                 super::budget::budget(Of::Workflow, "What a workflow may spend."),
             ),
+            ("purpose", purpose()),
             ("migrate", migrate()),
             ("initial", initial()),
             ("states", states()),

@@ -47,6 +47,17 @@ pub(super) fn house() -> (Value, Definitions) {
                 ),
             ),
             (
+                "exchange",
+                named(
+                    "What other currencies are worth, by their three letters.",
+                    one_or_more(
+                        "A rate, or a list of them by the days they hold from.",
+                        rate(),
+                    ),
+                ),
+            ),
+            ("power", power()),
+            (
                 "plugins",
                 named(
                     "Plugins by name, which is the prefix of their tools.",
@@ -208,9 +219,106 @@ fn price() -> Value {
                 "per",
                 count("The number of tokens that the prices are for.", "1M"),
             ),
-            ("currency", words("The currency.", &["USD"])),
+            (
+                "currency",
+                pattern(
+                    "The currency that all of these are in; US dollars when absent.",
+                    "^[A-Z]{3}$",
+                    "USD",
+                ),
+            ),
         ],
     )
+}
+
+fn rate() -> Value {
+    object(
+        "a rate",
+        "What a currency is worth from some day on.",
+        &["from", "usd"],
+        [
+            (
+                "from",
+                pattern(
+                    "The day, UTC.",
+                    "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+                    "2026-01-31",
+                ),
+            ),
+            ("usd", money("US dollars for one of it.")),
+        ],
+    )
+}
+
+fn power() -> Value {
+    let each = object(
+        "`joules_per_token`",
+        "Joules of a token.",
+        &["input", "output"],
+        [
+            ("input", amount("Of input.", 0)),
+            (
+                "cached",
+                amount(
+                    "Of input that the provider had cached; that of other input when absent.",
+                    0,
+                ),
+            ),
+            ("output", amount("Of output.", 0)),
+        ],
+    );
+    let model = object(
+        "a model's power",
+        "What a model's inferences take where they run.",
+        &["joules_per_token"],
+        [("joules_per_token", each)],
+    );
+    object(
+        "`power`",
+        "What energy takes, for where nothing measures it.",
+        &[],
+        [
+            (
+                "cpu",
+                object(
+                    "`cpu`",
+                    "Watts of this machine's CPU.",
+                    &[],
+                    [
+                        (
+                            "watts_idle",
+                            amount("While nothing runs: taken off what a meter says.", 0),
+                        ),
+                        (
+                            "watts_busy",
+                            amount("What one busy core adds, where no meter may be read.", 0),
+                        ),
+                    ],
+                ),
+            ),
+            ("models", named("By the model's name.", model)),
+            (
+                "pue",
+                amount(
+                    "What a data centre takes for each joule that reaches its machines; 1 when absent.",
+                    1,
+                ),
+            ),
+            (
+                "meter",
+                pattern(
+                    "The directory with the CPU's energy meters.",
+                    "^/",
+                    "/sys/class/powercap",
+                ),
+            ),
+        ],
+    )
+}
+
+/// A number that is not less than this.
+fn amount(description: &str, least: u64) -> Value {
+    json!({ "type": "number", "minimum": least, "description": description })
 }
 
 fn plugin() -> Value {

@@ -334,4 +334,12 @@ impl ModelSink for Listening<'_> {
     fn note(&mut self, line: &str) {
         self.inner.note(line);
     }
+
+    fn traffic(&mut self, sent: u64, received: u64) {
+        self.inner.traffic(sent, received);
+    }
+
+    fn energy(&mut self, joules: f64) {
+        self.inner.energy(joules);
+    }
 }

@@ -67,4 +67,12 @@ impl ModelSink for CleanSink<'_> {
     fn note(&mut self, line: &str) {
         self.inner.note(line);
     }
+
+    fn traffic(&mut self, sent: u64, received: u64) {
+        self.inner.traffic(sent, received);
+    }
+
+    fn energy(&mut self, joules: f64) {
+        self.inner.energy(joules);
+    }
 }

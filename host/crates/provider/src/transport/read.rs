@@ -20,13 +20,14 @@ const LARGEST_ANSWER: usize = 64 << 20;
 /// Read the answer, whichever way the server chose to send it.
 ///
 /// # Errors
-/// When it is none of the dialect, breaks off or stalls for longer than `idle`.
+/// When it is none of the dialect, breaks off or stalls for longer than `idle`. How many bytes there were of it is told all the same.
 pub async fn read(
     mut response: Response,
     assembly: &mut dyn Assembly,
     sink: &mut dyn ModelSink,
     idle: Duration,
     trouble: &Trouble<'_>,
+    received: &mut u64,
 ) -> Result<(), Failure> {
     let mut events = Events::default();
     let mut whole: Option<Vec<u8>> = None;
@@ -47,6 +48,7 @@ pub async fn read(
                 return Err(broken(trouble.cut_off(Some(&error)), assembly));
             }
         };
+        *received += chunk.len() as u64;
         // Some servers label what they stream as JSON or not at all, so the first byte decides and not the header.
         let first = chunk
             .iter()

@@ -147,6 +147,7 @@ impl Place {
             house: Arc::new(house),
             clock: clock.clone(),
             rng: Arc::new(Counting(AtomicU64::new(1))),
+            meter: Arc::new(()),
         };
         Place {
             directory,

@@ -61,6 +61,7 @@ impl House {
             house: Arc::new(definitions),
             clock,
             rng: Arc::new(Dice::new(dice.next())),
+            meter: Arc::new(()),
         };
         House {
             faults: Faults::new(dice.next(), Chances::default()),

@@ -179,7 +179,7 @@ impl Sandbox {
             return Outcome::refused(unsettled(grant));
         }
         let started = self.settings.clock.monotonic();
-        let (result, refused, memory) = match self.confined(grant, arguments).await {
+        let (result, refused, memory, cpu_us) = match self.confined(grant, arguments).await {
             Ok(ended) => {
                 let refused = ended.made_hidden.iter().map(|path| Refusal {
                     operation: "left behind".into(),
@@ -188,10 +188,10 @@ impl Sandbox {
                         "policy hides this name; no tool can read or change what the command made"
                             .into(),
                 });
-                let (refused, memory) = (refused.collect(), ended.memory);
-                (answer(grant, ended), refused, memory)
+                let (refused, memory, cpu_us) = (refused.collect(), ended.memory, ended.cpu_us);
+                (answer(grant, ended), refused, memory, cpu_us)
             }
-            Err(error) => (Err(error), Vec::new(), 0),
+            Err(error) => (Err(error), Vec::new(), 0, 0),
         };
         let wall = self.settings.clock.monotonic().saturating_sub(started);
         Outcome {
@@ -200,6 +200,7 @@ impl Sandbox {
             refused,
             log: Vec::new(),
             wall_us: u64::try_from(wall.as_micros()).unwrap_or(u64::MAX).max(1),
+            cpu_us,
             fuel: 0,
             memory,
         }

@@ -113,6 +113,8 @@ pub(super) struct Ended {
     pub limit: Option<Limit>,
     /// Most memory seen at once.
     pub memory: u64,
+    /// CPU time of all its processes, in microseconds.
+    pub cpu_us: u64,
     /// Paths that it made and that policy hides from every tool.
     pub made_hidden: Vec<String>,
 }

@@ -74,6 +74,8 @@ pub(super) fn run(plan: Plan) -> Report {
     let (stdout, lost_out) = out.take();
     let (stderr, lost_err) = err.take();
     let status = status.unwrap_or_default();
+    // Everything has ended and was taken in, so all of it is this process's children's.
+    let cpu = Used::now(u64::from(u16::MAX)).cpu;
     Report::Ran(Ended {
         exit_code: status
             .code()
@@ -84,6 +86,7 @@ pub(super) fn run(plan: Plan) -> Report {
         left_out: lost_out + lost_err,
         limit: watch.met.get().copied(),
         memory: watch.peak.load(Ordering::Relaxed),
+        cpu_us: cpu.as_micros() as u64,
         made_hidden: hidden::made(&plan.mounts),
     })
 }
