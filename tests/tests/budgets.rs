@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 /// A dollar for a million tokens in, and nothing for those out.
 const PRICES: &str = "prices: { test-model: { from: 2020-01-01, input: 1.00, output: 0, per: 1M, currency: USD } }\n";
+/// A thousand joules for those.
+const POWER: &str =
+    "power: { models: { test-model: { joules_per_token: { input: 0.001, output: 0 } } } }\n";
 const TURN: &str = "initial: work\nstates:\n  work: { invoke: turn, on: { turn.done: done } }\n  done: { type: final }\n";
 
 /// A server at which every answer costs a dollar, takes a million tokens, and wants one more tool call.
@@ -27,7 +30,7 @@ fn house(server: &ModelServer, chart: &str, agent: &str, more: &str) -> House {
     House::of(Plan {
         chart,
         agent,
-        house: &format!("{PRICES}{more}"),
+        house: &format!("{PRICES}{POWER}{more}"),
         provider: &provider(server),
         ..Plan::default()
     })
@@ -70,6 +73,8 @@ fn every_limit_of_an_agent_and_of_the_house_stops_the_next_call() {
         ("usd", "1.50", 2),
         ("tokens", "1500k", 2),
         ("calls", "3", 2),
+        // A millijoule a token.
+        ("joules", "1.5kJ", 2),
     ];
     for (measure, most, asked) in limits {
         for window in ["run", "day", "month"] {
@@ -502,4 +507,49 @@ fn what_is_spent_and_left_is_shown_with_the_line_that_says_so() {
     let nothing = House::of(Plan::default());
     let said = nothing.run(["ledger", "--budgets"]).expect(0).stdout;
     assert!(said.contains("No budgets"), "{said}");
+}
+
+#[test]
+fn a_line_of_the_house_for_one_purpose_stops_that_purpose_and_an_agent_whose_work_it_is() {
+    let server = dear();
+    let house = house(
+        &server,
+        LISTENS,
+        "purpose: improvement\n",
+        "budgets: { improvement: { usd_per_month: 1.50 }, work: { usd_per_day: 0 }, summary: { usd_per_day: 0 } }\n",
+    );
+    Told::of(&house, 1).ended("waiting");
+    assert_eq!(
+        server.asked().len(),
+        2,
+        "what may be spent on other things does not matter"
+    );
+    let shown = house
+        .run(["ledger", "--budgets", "--json"])
+        .expect(0)
+        .json();
+    let spent: Vec<(&str, &str)> = shown["budgets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            (
+                row["limit"].as_str().unwrap(),
+                row["spent"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        spent,
+        [
+            ("work.usd_per_day", "0"),
+            ("summary.usd_per_day", "0"),
+            ("improvement.usd_per_month", "2")
+        ]
+    );
+    let last = &house.journal("budget").pop().unwrap()["body"];
+    assert_eq!(
+        (&last["event"], &last["of"]),
+        (&json!("budget.exhausted"), &json!("the house"))
+    );
 }
