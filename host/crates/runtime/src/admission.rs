@@ -6,6 +6,7 @@
 
 use crate::live::{CauseKind, RunEvent};
 use crate::record::Kind;
+use crate::request::Asked;
 use crate::run::Run;
 use crate::spending::Spending;
 use crate::think::{Tighter, Whom};
@@ -138,7 +139,8 @@ impl Drop for Purse {
 #[derive(Clone)]
 pub(crate) struct Rates {
     house: Arc<House>,
-    model: Arc<str>,
+    /// The model; `None` where asking it costs nothing.
+    model: Option<Arc<str>>,
 }
 
 /// What a model call of `tokens` costs at `price`, which is `None` where it costs nothing, or nobody knows.
@@ -149,7 +151,8 @@ pub(crate) fn of_tokens(
     now: Timestamp,
 ) -> Sum {
     let money = price.map(|price| price.money(tokens, &rates.house.exchange, now));
-    let joules = rates.house.power.of_tokens(&rates.model, tokens);
+    let model = rates.model.as_ref();
+    let joules = model.and_then(|model| rates.house.power.of_tokens(model, tokens));
     Sum {
         usd: money.and_then(|money| money.usd).unwrap_or_default(),
         tokens: tokens.input.saturating_add(tokens.output),
@@ -315,11 +318,11 @@ impl Run {
         Ok(self.purse.spending.admit(&watching, &nothing, now))
     }
 
-    /// What the cost of a call of `model` is worked out by.
-    pub(crate) fn rates(&self, model: &Arc<str>) -> Rates {
+    /// What the cost of asking `asked` is worked out by.
+    pub(crate) fn rates(&self, asked: &Asked) -> Rates {
         Rates {
             house: self.services.house.clone(),
-            model: model.clone(),
+            model: (!asked.free).then(|| asked.parameters.name.clone()),
         }
     }
 
@@ -341,7 +344,7 @@ impl Run {
     ) -> bool {
         let price = whom.price.as_ref().filter(|_| !whom.asked.free);
         let most = whom.asked.parameters.max_output;
-        let rates = self.rates(&whom.asked.parameters.name);
+        let rates = self.rates(&whom.asked);
         let now = self.services.clock.now();
         let expected = inference(price, &rates, (input, cached), most, now);
         let admitted = self.admit(&expected);

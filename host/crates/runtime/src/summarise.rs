@@ -201,7 +201,7 @@ impl Run {
             free: asked.free,
             price: price_of(&self.services, &asked.parameters),
             max_output: asked.parameters.max_output,
-            rates: self.rates(&asked.parameters.name),
+            rates: self.rates(&asked),
             allowance,
             said: Mutex::default(),
         });

@@ -38,6 +38,8 @@ pub struct Books {
     booked: BTreeMap<Arc<str>, Vec<Entry>>,
     /// Calls that are being made, each with what it may come to.
     under_way: BTreeMap<u64, Entry>,
+    /// Calls that are over, of which it is known what they came to and which somebody books later.
+    over: BTreeMap<u64, Entry>,
     next: u64,
 }
 
@@ -69,11 +71,11 @@ pub struct Exhausted {
 }
 
 impl Books {
-    /// What is spent of `line` in `period`: on the record or about to be.
+    /// What is spent of `line` in `period`: on the record, or known to come there.
     pub fn spent(&self, line: &Line, period: &Period) -> Sum {
         let mut sum = self.settled.spent(period, |account| line.counts(account));
-        let booked = self.booked.values().flatten();
-        booked
+        let known = self.booked.values().flatten().chain(self.over.values());
+        known
             .filter(|entry| counts(line, period, entry))
             .for_each(|entry| sum.add(&entry.expense.sum));
         sum
@@ -127,16 +129,18 @@ impl Books {
         self.next
     }
 
-    /// What the call `ticket` came to is known, and not booked yet.
+    /// The call `ticket` is not under way any more, and what it came to is booked later: it counts as spent until [`Books::over`].
     pub fn came_to(&mut self, ticket: u64, sum: Sum) {
-        if let Some(entry) = self.under_way.get_mut(&ticket) {
+        if let Some(mut entry) = self.under_way.remove(&ticket) {
             entry.expense.sum = sum;
+            self.over.insert(ticket, entry);
         }
     }
 
     /// The call `ticket` is not under way any more: what it cost is booked, or it cost nothing.
     pub fn over(&mut self, ticket: u64) {
         self.under_way.remove(&ticket);
+        self.over.remove(&ticket);
     }
 
     /// Something was spent; it goes on the record with the run's next commit.
@@ -168,6 +172,7 @@ impl Books {
     pub fn forget(&mut self, run: &str) {
         self.booked.remove(run);
         self.under_way.retain(|_, entry| *entry.run != *run);
+        self.over.retain(|_, entry| *entry.run != *run);
     }
 }
 

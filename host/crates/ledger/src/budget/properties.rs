@@ -170,6 +170,29 @@ fn what_never_came_on_the_record_is_forgotten_with_its_run() {
     assert!(matches!(granted, Admission::Granted { .. }));
 }
 
+#[test]
+fn what_a_component_asked_for_is_spent_before_it_is_booked_and_keeps_nobody_waiting() {
+    let mut books = Books::default();
+    let lines = [line(Whose::House, Measure::Usd, Window::Day, 10)];
+    let ticket = books.begin(entry("r", "a", 0, all(9)));
+    let said = books.admit(&lines, &expected(2, 2), Timestamp(0));
+    assert_eq!(said, Admission::Busy, "it may come to less");
+    books.came_to(ticket, all(9));
+    let said = books.admit(&lines, &expected(2, 2), Timestamp(0));
+    assert!(
+        matches!(said, Admission::Exhausted(_)),
+        "nothing will change that: {said:?}"
+    );
+    books.over(ticket);
+    books.book(entry("r", "a", 0, all(9)));
+    let period = lines[0].period(Timestamp(0));
+    assert_eq!(
+        books.spent(&lines[0], &period).usd,
+        9.into(),
+        "and not twice"
+    );
+}
+
 proptest! {
     /// However calls overlap, whatever they come to: no more is ever spent than the limit and what the answer of one call may add.
     #[test]
