@@ -122,9 +122,12 @@ pub enum Verb {
     /// See, add to and correct what agents remember
     #[command(subcommand)]
     Memory(MemoryVerb),
-    /// Tokens, money and time, by whatever they were spent on
+    /// Tokens, money, time and energy, by whatever they were spent on, and what came of it
+    ///
+    /// Every figure is the sum of journal records. --records lists those, each with its number, and `charthouse journal why NUMBER` tells how it came about.
+    /// Days are UTC.
     #[command(
-        after_help = "Examples:\n  charthouse ledger\n  charthouse ledger --by tool --json\n  charthouse ledger --budgets"
+        after_help = "Examples:\n  charthouse ledger\n  charthouse ledger --by agent,purpose --since 7d\n  charthouse ledger --by day,model --since 2026-11-01 --until 2026-11-30 --csv\n  charthouse ledger --by tool --agent coder --run latest --json\n  charthouse ledger --records --run latest\n  charthouse ledger --budgets\n  charthouse ledger --compare version --workflow implement-review"
     )]
     Ledger(Ledger),
     /// Print the JSON Schema of definitions, so that an editor completes and checks them
@@ -546,17 +549,106 @@ pub enum PolicyVerb {
 
 #[derive(Args)]
 pub struct Ledger {
-    /// What to group by
-    #[arg(long, value_enum, default_value_t = By::Agent)]
-    pub by: By,
+    /// What to group by; several with commas between them
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "WHAT,…",
+        default_value = "agent",
+        hide_possible_values = true,
+        help = "What to group by; several with commas between them: agent, version, revision, role, workflow, instance, state, tool, plugin, generation, model, provider, run, purpose, day"
+    )]
+    pub by: Vec<By>,
+    /// Only what was spent from then on: a day, a time, or so long ago (7d, 12h)
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// Only what was spent up to then; a day counts to its end
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+    #[command(flatten)]
+    pub only: LedgerOnly,
+    /// Each expense by itself, with the number of its journal record
+    #[arg(long, conflicts_with_all = ["by", "compare"])]
+    pub records: bool,
+    /// Compare what came of the work of workflows, and what that cost, by this
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "by")]
+    pub compare: Option<Compared>,
+    /// With --compare: the final states that are an accepted change; all but those named like `rejected` when absent
+    #[arg(
+        long,
+        value_name = "STATE,…",
+        value_delimiter = ',',
+        requires = "compare"
+    )]
+    pub accepted: Vec<String>,
     /// Every limit instead, what is spent of it and what is left
-    #[arg(long, conflicts_with = "by")]
+    #[arg(long, conflicts_with_all = ["by", "records", "compare", "since", "until", "csv", "LedgerOnly"])]
     pub budgets: bool,
     #[command(flatten)]
     pub house: HouseOption,
-    /// Print JSON
+    /// Print JSON; with --records a line for each
     #[arg(long)]
     pub json: bool,
+    /// Print comma-separated values for a spreadsheet
+    #[arg(long, conflicts_with_all = ["json", "compare"])]
+    pub csv: bool,
+}
+
+/// What is counted; a name given several times means any of them.
+#[derive(Args)]
+pub struct LedgerOnly {
+    /// Only of this agent
+    #[arg(long, value_name = "AGENT")]
+    pub agent: Vec<String>,
+    /// Only of this run, by its id or the beginning of it, or `latest`
+    #[arg(long, value_name = "RUN")]
+    pub run: Vec<String>,
+    /// Only in this workflow
+    #[arg(long, value_name = "WORKFLOW")]
+    pub workflow: Vec<String>,
+    /// Only in this instance of a workflow, by its id or the beginning of it
+    #[arg(long, value_name = "INSTANCE")]
+    pub instance: Vec<String>,
+    /// Only in this role
+    #[arg(long, value_name = "ROLE")]
+    pub role: Vec<String>,
+    /// Only in this state
+    #[arg(long, value_name = "STATE")]
+    pub state: Vec<String>,
+    /// Only calls of this tool
+    #[arg(long, value_name = "TOOL")]
+    pub tool: Vec<String>,
+    /// Only calls of this plugin
+    #[arg(long, value_name = "PLUGIN")]
+    pub plugin: Vec<String>,
+    /// Only inferences of this model
+    #[arg(long, value_name = "MODEL")]
+    pub model: Vec<String>,
+    /// Only inferences of this provider
+    #[arg(long, value_name = "PROVIDER")]
+    pub provider: Vec<String>,
+    /// Only for this purpose: work, consolidation, summary, improvement, overhead
+    #[arg(long, value_name = "PURPOSE")]
+    pub purpose: Vec<types::Purpose>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Compared {
+    /// Agents
+    Agent,
+    /// Versions of agents
+    Version,
+    /// Revisions of agents, to the letter
+    Revision,
+    /// Models
+    Model,
+    /// Providers
+    Provider,
+    /// Roles
+    Role,
+    /// Versions of workflows
+    Workflow,
 }
 
 #[derive(Args)]
@@ -581,9 +673,18 @@ pub enum SchemaKind {
 #[derive(Clone, Copy, ValueEnum)]
 pub enum By {
     Agent,
+    Version,
+    Revision,
+    Role,
     Workflow,
+    Instance,
     State,
     Tool,
-    Purpose,
+    Plugin,
+    Generation,
     Model,
+    Provider,
+    Run,
+    Purpose,
+    Day,
 }

@@ -16,6 +16,9 @@ use types::{EnergyMeter, How, Joules, Power};
 const FRESH: Duration = Duration::from_millis(100);
 /// A stretch that is too short says nothing: the meter itself counts once in a millisecond.
 const SHORTEST: Duration = Duration::from_millis(2);
+/// After a longer stretch what was found out before it is used once more: while a daemon stood still for hours the machine drew what it draws, and the call
+/// that comes then did not cause that.
+const LONGEST: Duration = Duration::from_secs(10);
 /// What the kernel counts the CPU's time in, per second: the same on every Linux that Rust runs on.
 const TICKS: u64 = 100;
 
@@ -82,11 +85,19 @@ impl EnergyMeter for Meter {
             let now = Reading::now();
             let counted = state.rapl.since_last()?;
             let rate = joules_per_second(self.watts_idle, counted, state.read, now);
-            state.joules_per_second = rate.or(state.joules_per_second);
+            state.joules_per_second = newer(state.joules_per_second, rate, age);
             state.read = now;
         }
         let joules = state.joules_per_second? * cpu.as_secs_f64();
         Some(Joules::of(joules, How::Measured))
+    }
+}
+
+/// What to go by after a stretch of this `age`, where there is anything at all.
+fn newer(before: Option<f64>, now: Option<f64>, age: Duration) -> Option<f64> {
+    match age > LONGEST {
+        true => before.or(now),
+        false => now.or(before),
     }
 }
 
@@ -145,6 +156,15 @@ mod tests {
         // More was idle than was counted: nothing, and not less than nothing.
         assert_eq!(joules_per_second(50.0, 20.0, from, to), Some(0.0));
         assert_eq!(joules_per_second(0.0, 20.0, from, from), None);
+    }
+
+    #[test]
+    fn what_a_machine_drew_while_it_stood_still_is_not_what_work_takes() {
+        let (short, hours) = (Duration::from_millis(200), Duration::from_secs(9_000));
+        assert_eq!(newer(Some(9.0), Some(11.0), short), Some(11.0));
+        assert_eq!(newer(Some(9.0), Some(4_000.0), hours), Some(9.0));
+        assert_eq!(newer(None, Some(40.0), hours), Some(40.0));
+        assert_eq!(newer(Some(9.0), None, short), Some(9.0));
     }
 
     #[test]

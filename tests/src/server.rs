@@ -78,6 +78,8 @@ pub struct Said {
     pub calls: Vec<(String, Value)>,
     /// `usage`: input, cached and output tokens.
     pub usage: (u64, u64, u64),
+    /// What it says it took, in joules.
+    pub joules: Option<f64>,
 }
 
 impl Said {
@@ -171,10 +173,10 @@ fn serve(
         model(&asked)
     };
     match answer {
-        Answer::Say(said) => send_events(stream, &events(&said, number), true),
+        Answer::Say(said) => send_events(stream, &events(&said, number), said.joules, true),
         Answer::Cut(said) => {
             let events = events(&said, number);
-            send_events(stream, &events[..events.len() / 2], false)
+            send_events(stream, &events[..events.len() / 2], None, false)
         }
         // Whatever comes now is the end of the connection.
         Answer::Hang => (&stream).read(&mut [0; 1]).map(drop),
@@ -264,9 +266,17 @@ fn events(said: &Said, number: usize) -> Vec<String> {
 }
 
 /// Send server-sent events as a chunked body whose chunks end anywhere, as they do on a real network.
-fn send_events(mut stream: TcpStream, events: &[String], whole: bool) -> std::io::Result<()> {
+fn send_events(
+    mut stream: TcpStream,
+    events: &[String],
+    joules: Option<f64>,
+    whole: bool,
+) -> std::io::Result<()> {
+    let energy = joules.map_or_else(String::new, |joules| {
+        format!("X-Energy-Joules: {joules}\r\n")
+    });
     stream.write_all(
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{energy}Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n").as_bytes(),
     )?;
     for piece in events.concat().as_bytes().chunks(777) {
         stream.write_all(format!("{:x}\r\n", piece.len()).as_bytes())?;

@@ -20,7 +20,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Benches inside the parts: package, bench, title, how.
-const PARTS: [(&str, &str, &str, &str); 11] = [
+const PARTS: [(&str, &str, &str, &str); 12] = [
     (
         "charthouse-sandbox",
         "call",
@@ -86,6 +86,12 @@ const PARTS: [(&str, &str, &str, &str); 11] = [
         "week",
         "A week",
         "A hundred agents that do something every hour, for a week of virtual time: the clock is moved on by an hour at a time. Figures are of the six days after the first.",
+    ),
+    (
+        "charthouse-runtime",
+        "ledger",
+        "Ledger",
+        "From a store with half a million records to the table: every cost record is read, its row found and its figures added, against the same rows read through the same interface and not looked at.",
     ),
 ];
 

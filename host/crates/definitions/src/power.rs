@@ -86,7 +86,12 @@ fn models(walk: &mut Walk, node: &Node, power: &mut Power) {
             continue;
         };
         let each = fields
-            .need(walk, "joules_per_token", "this model", example)
+            .need(
+                walk,
+                "joules_per_token",
+                "this model",
+                "joules_per_token: { input: 0.02, output: 0.4 }",
+            )
             .and_then(|n| per_token(walk, n));
         fields.finish(walk, "a model's power");
         if let Some(each) = each {

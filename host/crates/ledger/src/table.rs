@@ -1,59 +1,54 @@
-//! A report as a table for people.
+//! Reports as tables for people.
 
+use crate::compare::Comparison;
 use crate::report::Report;
 use crate::totals::Totals;
 use rust_decimal::Decimal;
+use types::{How, Joules};
 
-/// The widest name that is shown whole; the numbers take the rest of 100 columns.
+/// The width of a table, where there is not too much in it.
+const WIDEST: usize = 100;
+/// The widest name that is shown whole, and what is left of a name at the least.
 const WIDEST_NAME: usize = 32;
+const NARROWEST_NAME: usize = 12;
 
 /// Decimals of a dollar that are shown. What is less is shown as less, and not as nothing.
 const DECIMALS_SHOWN: u32 = 4;
 
-const HEADINGS: [&str; 6] = ["calls", "input", "cached", "output", "USD", "time"];
-
 /// The table of `report`.
 pub fn render(report: &Report) -> String {
     if report.rows.is_empty() {
-        return "Nothing has been spent yet.\n".to_owned();
+        let mut text = "Nothing has been spent yet.\n".to_owned();
+        text.push_str(&unreadable(report));
+        return text;
     }
-    let mut lines = vec![(
-        report.dimension.as_str().to_owned(),
-        HEADINGS.map(str::to_owned),
-    )];
-    lines.extend(
-        report
-            .rows
-            .iter()
-            .map(|row| (shorten(&row.name), cells(&row.totals))),
-    );
-    lines.push(("total".to_owned(), cells(&report.total)));
-
-    let name_width = lines.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
-    let widths: [usize; 6] = std::array::from_fn(|at| {
-        lines
-            .iter()
-            .map(|(_, cells)| width(&cells[at]))
-            .max()
-            .unwrap_or(0)
+    let energy = report.total.joules.is_some();
+    let mut headings = vec!["calls", "input", "cached", "output", "USD", "time"];
+    if energy {
+        headings.push("energy");
+    }
+    let names = report
+        .by
+        .iter()
+        .map(|dimension| dimension.as_str().to_owned());
+    let mut lines = vec![Line {
+        names: names.collect(),
+        cells: headings.into_iter().map(str::to_owned).collect(),
+    }];
+    lines.extend(report.rows.iter().map(|row| Line {
+        names: row.names.clone(),
+        cells: cells(&row.totals, energy),
+    }));
+    let mut total = vec![String::new(); report.by.len()];
+    match total.first_mut() {
+        Some(first) => *first = "total".to_owned(),
+        None => total.push("total".to_owned()),
+    }
+    lines.push(Line {
+        names: total,
+        cells: cells(&report.total, energy),
     });
-    let rule = "─".repeat(name_width + widths.iter().map(|width| width + 2).sum::<usize>());
-
-    let mut table = String::new();
-    let last = lines.len() - 1;
-    for (index, (name, cells)) in lines.iter().enumerate() {
-        if index == 1 || index == last {
-            table.push_str(&rule);
-            table.push('\n');
-        }
-        table.push_str(name);
-        table.push_str(&" ".repeat(name_width - width(name)));
-        for (cell, column) in cells.iter().zip(widths) {
-            table.push_str(&" ".repeat(2 + column - width(cell)));
-            table.push_str(cell);
-        }
-        table.push('\n');
-    }
+    let mut table = laid_out(lines, true);
     if report.total.expected_cached > 0 {
         table.push_str(&format!(
             "cached input: {} tokens expected by what requests had in common, {} reported\n",
@@ -67,19 +62,183 @@ pub fn render(report: &Report) -> String {
             plural(report.total.unpriced, "model call")
         ));
     }
+    if !report.total.other.is_empty() {
+        table.push_str(&format!(
+            "+ and {}, which no rate turns into dollars: add it under `exchange` in house.yaml\n",
+            report.total.other_money()
+        ));
+    }
+    if let Some(joules) = report.total.joules {
+        let share = match report.total.unmeasured {
+            0 => String::new(),
+            calls => format!("; {} without a figure", plural(calls, "call")),
+        };
+        table.push_str(&format!("energy: {}{share}\n", joules.how.as_str()));
+    }
+    table.push_str(&unreadable(report));
     table
 }
 
-fn cells(totals: &Totals) -> [String; 6] {
-    let unknown = if totals.unpriced > 0 { "*" } else { "" };
-    [
+fn unreadable(report: &Report) -> String {
+    match report.unreadable {
+        0 => String::new(),
+        records => format!(
+            "! {} in no sum: this version cannot read them (`charthouse journal verify`)\n",
+            match records {
+                1 => "1 cost record is".to_owned(),
+                records => format!("{} cost records are", count(records)),
+            }
+        ),
+    }
+}
+
+/// The table of `comparison`.
+pub fn render_comparison(comparison: &Comparison) -> String {
+    if comparison.rows.is_empty() {
+        return "No instance of a workflow has anything to compare yet.\n".to_owned();
+    }
+    let headings = [
+        "instances",
+        "accepted",
+        "first pass",
+        "rework",
+        "defects",
+        "cycle",
+        "USD",
+        "USD/accepted",
+    ];
+    let mut lines = vec![Line {
+        names: vec![comparison.by.as_str().to_owned()],
+        cells: headings.map(str::to_owned).to_vec(),
+    }];
+    lines.extend(comparison.rows.iter().map(|row| Line {
+        names: vec![row.name.clone()],
+        cells: vec![
+            count(row.instances),
+            format!("{}/{}", row.accepted, row.ended),
+            row.first_pass_yield()
+                .map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0)),
+            count(row.rework),
+            count(row.defects),
+            row.median_cycle_ms()
+                .map_or_else(|| "-".to_owned(), |ms| time(ms.saturating_mul(1_000))),
+            dollars(&row.totals),
+            row.usd_per_accepted().map_or_else(|| "-".to_owned(), money),
+        ],
+    }));
+    let mut table = laid_out(lines, false);
+    for row in &comparison.rows {
+        let outcomes = row.outcomes.iter();
+        let outcomes = outcomes.map(|(outcome, times)| format!("{} {times}×", plain(outcome)));
+        let outcomes: Vec<String> = outcomes.collect();
+        if !outcomes.is_empty() {
+            table.push_str(&format!(
+                "{}: {}\n",
+                shorten(&row.name, WIDEST_NAME),
+                outcomes.join(", ")
+            ));
+        }
+    }
+    table
+}
+
+/// A line of a table: names to the left, figures to the right.
+struct Line {
+    names: Vec<String>,
+    cells: Vec<String>,
+}
+
+/// Lines below each other, the first and (where it is the total) the last set off by a rule.
+fn laid_out(mut lines: Vec<Line>, total: bool) -> String {
+    let columns = |of: fn(&Line) -> &Vec<String>, lines: &[Line]| -> Vec<usize> {
+        let most = lines.iter().map(|line| of(line).len()).max().unwrap_or(0);
+        let widest = |at: usize| lines.iter().filter_map(move |line| of(line).get(at));
+        (0..most)
+            .map(|at| widest(at).map(|cell| width(cell)).max().unwrap_or(0))
+            .collect()
+    };
+    let figures = columns(|line| &line.cells, &lines);
+    let taken: usize = figures.iter().map(|width| width + 2).sum();
+    let many = lines.first().map_or(1, |line| line.names.len().max(1));
+    let room =
+        (WIDEST.saturating_sub(taken + 2 * (many - 1)) / many).clamp(NARROWEST_NAME, WIDEST_NAME);
+    for name in lines.iter_mut().flat_map(|line| &mut line.names) {
+        *name = shorten(name, room);
+    }
+    let names = columns(|line| &line.names, &lines);
+    let between = 2 * names.len().saturating_sub(1);
+    let rule = "─".repeat(names.iter().sum::<usize>() + between + taken);
+    let mut table = String::new();
+    let last = lines.len() - 1;
+    for (index, line) in lines.iter().enumerate() {
+        if index == 1 || (index == last && total) {
+            table.push_str(&rule);
+            table.push('\n');
+        }
+        for (at, (name, column)) in line.names.iter().zip(&names).enumerate() {
+            if at > 0 {
+                table.push_str("  ");
+            }
+            table.push_str(name);
+            table.push_str(&" ".repeat(column - width(name)));
+        }
+        for (cell, column) in line.cells.iter().zip(&figures) {
+            table.push_str(&" ".repeat(2 + column - width(cell)));
+            table.push_str(cell);
+        }
+        table.push('\n');
+    }
+    table
+}
+
+fn cells(totals: &Totals, energy: bool) -> Vec<String> {
+    let mut cells = vec![
         count(totals.calls),
         count(totals.tokens.input),
         count(totals.tokens.cached),
         count(totals.tokens.output),
-        money(totals.usd) + unknown,
+        dollars(totals),
         time(totals.wall_us),
-    ]
+    ];
+    if energy {
+        cells.push(totals.joules.map_or_else(|| "-".to_owned(), joules));
+    }
+    cells
+}
+
+fn dollars(totals: &Totals) -> String {
+    let mut text = money(totals.usd);
+    if totals.unpriced > 0 {
+        text.push('*');
+    }
+    if !totals.other.is_empty() {
+        text.push('+');
+    }
+    text
+}
+
+/// `1.25 J`, and `~` before what is estimated.
+fn joules(joules: Joules) -> String {
+    let value = joules.value();
+    let mark = match joules.how {
+        How::Estimated => "~",
+        How::Measured | How::Reported => "",
+    };
+    let (value, unit) = match value {
+        v if v >= 1e9 => (v / 1e9, "GJ"),
+        v if v >= 1e6 => (v / 1e6, "MJ"),
+        v if v >= 1e3 => (v / 1e3, "kJ"),
+        v if v >= 1.0 || v == 0.0 => (v, "J"),
+        v if v >= 1e-3 => (v * 1e3, "mJ"),
+        v => (v * 1e6, "µJ"),
+    };
+    // Three figures say more than any of these is known to.
+    let decimals = match value {
+        v if v >= 100.0 => 0,
+        v if v >= 10.0 => 1,
+        _ => 2,
+    };
+    format!("{mark}{value:.decimals$} {unit}")
 }
 
 fn plural(n: u64, what: &str) -> String {
@@ -92,17 +251,19 @@ fn width(text: &str) -> usize {
 }
 
 /// A name that cannot break the table: one line, and not too long. The end is kept, because names differ there.
-fn shorten(name: &str) -> String {
-    let clean: Vec<char> = name
-        .chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect();
-    if clean.len() <= WIDEST_NAME {
+fn shorten(name: &str, room: usize) -> String {
+    let clean: Vec<char> = plain(name).chars().collect();
+    if clean.len() <= room {
         return clean.into_iter().collect();
     }
     std::iter::once('…')
-        .chain(clean[clean.len() - (WIDEST_NAME - 1)..].iter().copied())
+        .chain(clean[clean.len() - (room - 1)..].iter().copied())
         .collect()
+}
+
+fn plain(name: &str) -> String {
+    let clean = name.chars().map(|c| if c.is_control() { '?' } else { c });
+    clean.collect()
 }
 
 /// Up to 999,999 to the last digit, then `1.23M`.

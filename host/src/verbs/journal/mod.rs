@@ -27,7 +27,7 @@ mod show;
 mod story;
 mod told;
 mod verify;
-mod when;
+pub(in crate::verbs) mod when;
 mod why;
 
 use crate::cli::JournalVerb;
