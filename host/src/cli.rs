@@ -127,7 +127,7 @@ pub enum Verb {
     /// Every figure is the sum of journal records. --records lists those, each with its number, and `charthouse journal why NUMBER` tells how it came about.
     /// Days are UTC.
     #[command(
-        after_help = "Examples:\n  charthouse ledger\n  charthouse ledger --by agent,purpose --since 7d\n  charthouse ledger --by day,model --since 2026-11-01 --until 2026-11-30 --csv\n  charthouse ledger --by tool --agent coder --run latest --json\n  charthouse ledger --records --run latest\n  charthouse ledger --compare version --workflow implement-review"
+        after_help = "Examples:\n  charthouse ledger\n  charthouse ledger --by agent,purpose --since 7d\n  charthouse ledger --by day,model --since 2026-11-01 --until 2026-11-30 --csv\n  charthouse ledger --by tool --agent coder --run latest --json\n  charthouse ledger --records --run latest\n  charthouse ledger --budgets\n  charthouse ledger --compare version --workflow implement-review"
     )]
     Ledger(Ledger),
     /// Print the JSON Schema of definitions, so that an editor completes and checks them
@@ -582,6 +582,9 @@ pub struct Ledger {
         requires = "compare"
     )]
     pub accepted: Vec<String>,
+    /// Every limit instead, what is spent of it and what is left
+    #[arg(long, conflicts_with_all = ["by", "records", "compare", "since", "until", "csv", "LedgerOnly"])]
+    pub budgets: bool,
     #[command(flatten)]
     pub house: HouseOption,
     /// Print JSON; with --records a line for each

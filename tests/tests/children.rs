@@ -60,7 +60,7 @@ fn ended(house: &House) -> Vec<(String, Value)> {
 #[test]
 fn a_child_that_has_cost_what_it_may_is_over_and_its_parent_hears_of_it() {
     let (house, server) = house(
-        "initial: ask\nstates:\n  ask:\n    invoke: { activity: agent, params: { agent: helper, prompt: Look., budget: { usd: 0.00000001 } } }\n    on: { agent.done: wrong, error.agent: done }\n  wrong: { invoke: turn, on: { turn.done: done } }\n  done: { type: final }\n",
+        "initial: ask\nstates:\n  ask:\n    invoke: { activity: agent, params: { agent: helper, prompt: Look., budget: { usd: 0.50 } } }\n    on: { agent.done: wrong, error.agent: done }\n  wrong: { invoke: turn, on: { turn.done: done } }\n  done: { type: final }\n",
         "initial: work\nstates:\n  work: { invoke: turn, on: { turn.done: done } }\n  done: { type: final }\n",
     );
     house.run(["run", "tester", "--json"]).expect(0);

@@ -124,6 +124,16 @@ fn when_nothing_may_be_spent_on_it_an_extract_stands_in() {
         "{}",
         last.body
     );
+    // It is on record why, the chart was told, and the work went on.
+    let refused = &house.journal("budget")[0]["body"];
+    assert_eq!(refused["what"], "summary.usd_per_day");
+    assert_eq!(refused["refused"], "an inference for a summary");
+    let told = house
+        .journal("step")
+        .into_iter()
+        .filter(|step| step["body"]["event"]["name"] == "budget.summary.exhausted");
+    assert_eq!(told.count(), 1, "once");
+    assert_eq!(house.journal("ended")[0]["body"]["status"], "done");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod agents;
 mod asked;
+mod budgets;
 mod cases;
 mod chart;
 mod chat;
@@ -47,6 +48,7 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Journal(verb) => journal::run(&verb),
         Verb::Replay(options) => replay::run(&options),
         Verb::Memory(verb) => memory::run(&verb),
+        Verb::Ledger(options) if options.budgets => budgets::run(&options),
         Verb::Ledger(options) => ledger::run(&options),
         Verb::Schema(options) => schema::run(&options),
         Verb::CompileComponent { input, output } => compile::run(&input, &output),

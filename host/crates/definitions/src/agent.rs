@@ -8,6 +8,7 @@ mod roles;
 pub use children::Children;
 pub use model::Counting;
 
+use crate::budget::{self, Of};
 use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
@@ -16,7 +17,7 @@ use context::ContextMap;
 use policy::Overlay;
 use rust_decimal::Decimal;
 use std::sync::Arc;
-use types::{ContentHash, Energy, Marked, ModelParameters, Place, PluginName, Purpose};
+use types::{ContentHash, Limits, Marked, ModelParameters, Place, PluginName, Purpose};
 
 /// An agent as its file describes it, checked.
 #[derive(Clone, Debug)]
@@ -47,23 +48,14 @@ pub struct AgentDef {
     pub children: Option<Children>,
     /// Its layer of policy.
     pub policy: Overlay,
-    /// What it may spend.
-    pub budget: Budget,
+    /// What it may spend. What `memory.summary` says of that is a limit here too.
+    pub budget: Limits,
     /// What its work is for, unless the workflow it is bound to says otherwise.
     pub purpose: Purpose,
     /// Where its file names it.
     pub place: Place,
     /// The hash of its file.
     pub hash: ContentHash,
-}
-
-/// What an agent may spend.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Budget {
-    /// US dollars in a day.
-    pub usd_per_day: Option<Marked<Decimal>>,
-    /// Energy in a day. This version measures none, so nothing acts on it.
-    pub joules_per_day: Option<Marked<Energy>>,
 }
 
 /// An agent and the places where it names other definitions, which are checked when all of them are known.
@@ -144,10 +136,11 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         Some(n) => policy_rules::overlay(walk, n, label),
         None => Overlay::named(label),
     };
-    let budget = fields
+    let mut budget = fields
         .take("budget")
-        .map(|n| budget(walk, n))
+        .map(|n| budget::read(walk, n, Of::Agent))
         .unwrap_or_default();
+    budget.limits.extend(memory.summary_limit.clone());
     let purpose = purpose(walk, &mut fields);
     fields.finish_with(walk, "an agent", |key| match key {
         "tools" => Some("tools are opened under `policy`: `policy: { tools: [{ allow: \"fs.*\" }] }`".into()),
@@ -286,32 +279,6 @@ fn parsed(names: &[Marked<String>]) -> Vec<PluginName> {
         .iter()
         .filter_map(|name| PluginName::parse(name).ok())
         .collect()
-}
-
-fn budget(walk: &mut Walk, node: &Node) -> Budget {
-    let Some(mut fields) = Fields::of(walk, node, "`budget`", "{ usd_per_day: 2.00 }") else {
-        return Budget::default();
-    };
-    let usd_per_day = fields.take("usd_per_day").and_then(|n| {
-        Some(Marked::new(
-            money(walk, n, "`usd_per_day`")?,
-            n.place.clone(),
-        ))
-    });
-    let joules_per_day = fields.take_entry("joules_per_day").and_then(|(key, n)| {
-        let energy = walk.unit(n, "`joules_per_day`", Energy::parse)?;
-        walk.warning(
-            &key.place,
-            "`joules_per_day` is not acted on: this version does not measure energy",
-            "limit the money by `usd_per_day`, which is acted on",
-        );
-        Some(energy)
-    });
-    fields.finish(walk, "`budget`");
-    Budget {
-        usd_per_day,
-        joules_per_day,
-    }
 }
 
 /// An amount of money, exactly as written.

@@ -16,6 +16,7 @@ mod transition;
 mod unraised;
 
 use crate::agent::{doc, purpose, version};
+use crate::budget::{self, Of};
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use ::chart::{ChartDef, ChartKind, DataDef, DataValue, MigrateDef, StateDef, StateKind};
@@ -23,7 +24,7 @@ use context::ChunkDef;
 use indexmap::{IndexMap, IndexSet};
 use policy::Overlay;
 use std::sync::Arc;
-use types::{ContentHash, Marked, Purpose, ToolName};
+use types::{ContentHash, Limits, Marked, Purpose, ToolName};
 
 pub(crate) use bundle::compile;
 pub use bundle::{ChartBundle, RoleDef};
@@ -46,6 +47,7 @@ pub(crate) struct Draft {
     pub roles: IndexMap<Arc<str>, RoleDef>,
     /// The names of all roles that are declared, the faulty ones' too.
     pub declared: IndexSet<String>,
+    pub budget: Limits,
     pub migrate: MigrateDef,
     pub extras: Vec<Extra>,
     /// Plugins that it names, with what for.
@@ -95,6 +97,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
     }
     let data = fields.take("data").map_or_else(Vec::new, |n| data(walk, n));
     let (roles, declared) = roles::read(walk, &mut fields, kind);
+    let budget = budget(walk, &mut fields, kind);
     let migrate = fields
         .take("migrate")
         .map(|n| migrate::read(walk, n))
@@ -159,6 +162,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         doc,
         roles,
         declared: scope.roles,
+        budget,
         migrate,
         extras: scope.extras,
         uses: scope.uses,
@@ -167,6 +171,22 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         purpose,
         hash,
     })
+}
+
+/// What a workflow may spend.
+fn budget(walk: &mut Walk, fields: &mut Fields<'_>, kind: ChartKind) -> Limits {
+    let Some((key, node)) = fields.take_entry("budget") else {
+        return Limits::default();
+    };
+    if kind == ChartKind::Cognition {
+        walk.error(
+            &key.place,
+            "`budget` belongs to workflows and agents, and this chart is a cognition",
+            "write it into the agent that thinks by this chart, or write `kind: workflow`",
+        );
+        return Limits::default();
+    }
+    budget::read(walk, node, Of::Workflow)
 }
 
 fn data(walk: &mut Walk, node: &Node) -> Vec<DataDef> {

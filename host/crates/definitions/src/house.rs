@@ -6,6 +6,7 @@ mod signer;
 
 pub(crate) use record::check as check_records;
 
+use crate::budget::{self, HouseBudgets};
 use crate::exchange;
 use crate::lock::Lock;
 use crate::paths::Paths;
@@ -65,6 +66,9 @@ pub(crate) struct HouseFile {
     pub lock: Option<Lock>,
     pub ceiling: Option<Overlay>,
     pub default_policy: Option<Marked<String>>,
+    pub budgets: HouseBudgets,
+    /// Where `budgets` names agents: checked when all definitions are known.
+    pub budgets_of: Vec<Marked<String>>,
     /// The names in it are checked when all definitions are known.
     pub serve: ServeDef,
     /// Every name under `providers` and `plugins`, the faulty entries' too: what is declared but wrong is not also unknown.
@@ -107,6 +111,10 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
     let prices = fields
         .take("prices")
         .map(|n| prices::read(walk, n))
+        .unwrap_or_default();
+    let (budgets, budgets_of) = fields
+        .take("budgets")
+        .map(|n| budget::of_house(walk, n))
         .unwrap_or_default();
     let exchange = fields
         .take("exchange")
@@ -156,6 +164,9 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         "triggers" | "keep" | "restart" | "most_running" | "http" => {
             Some(format!("put it below `serve`: `serve: {{ {key}: … }}`"))
         }
+        "budget" => {
+            Some("did you mean `budgets`? An agent's own `budget` stands in its file".into())
+        }
         _ => None,
     });
     Some(HouseFile {
@@ -170,6 +181,8 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         lock: None,
         ceiling,
         default_policy,
+        budgets,
+        budgets_of,
         serve,
         declared_providers,
         declared_plugins,

@@ -9,6 +9,7 @@
 //! that own them.
 
 mod agent;
+mod budget;
 mod cases;
 mod chart;
 mod context;
@@ -38,7 +39,8 @@ mod tree;
 mod walk;
 mod window;
 
-pub use crate::agent::{AgentDef, Budget, Children, Counting};
+pub use crate::agent::{AgentDef, Children, Counting};
+pub use crate::budget::HouseBudgets;
 pub use crate::chart::{ChartBundle, ChildDef, RoleDef};
 pub use crate::edit::{with_plugin, without_plugin};
 pub use crate::house::{PluginDef, Promote};

@@ -1,6 +1,7 @@
 //! A whole house at once: every file is read and walked before anything is judged, so that one report holds all there is to mend.
 
 use crate::agent::AgentDef;
+use crate::budget::HouseBudgets;
 use crate::chart::{self, ChartBundle};
 use crate::files::{self, shown_path};
 use crate::house::{self, HouseFile, PluginDef};
@@ -38,6 +39,8 @@ pub struct House {
     pub providers: IndexMap<Arc<str>, ProviderConfig>,
     /// What models cost.
     pub prices: Prices,
+    /// What may be spent in it, beside what agents and workflows say of themselves.
+    pub budgets: HouseBudgets,
     /// What other currencies are worth.
     pub exchange: Exchange,
     /// What energy takes where nothing measures it.

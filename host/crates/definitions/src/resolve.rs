@@ -162,6 +162,9 @@ impl Definitions {
             if let Some(name) = &house.default_policy {
                 self.known(walk, Kind::Policy, name, &name.place);
             }
+            for name in &house.budgets_of {
+                self.known(walk, Kind::Agent, name, &name.place);
+            }
         }
         for draft in &agents {
             self.check_cognition(walk, draft, &charts, house.as_ref().map(|(house, _)| house));
@@ -225,6 +228,7 @@ impl Definitions {
             store: house.store,
             providers: house.providers,
             prices: house.prices,
+            budgets: house.budgets,
             exchange: house.exchange,
             power: house.power,
             plugins: house.plugins,

@@ -4,6 +4,7 @@
 //! has the right type) it does not know: `charthouse check` has the last word. A test holds schema and parser together: the keys of each map are the same.
 
 mod agent;
+mod budget;
 mod chart;
 mod context;
 mod house;

@@ -125,10 +125,7 @@ fn the_agent_has_its_map_and_its_files_are_found_beside_it() {
         (agent.model.context_length, agent.model.max_output),
         (32_000, 4_000)
     );
-    assert_eq!(
-        agent.budget.usd_per_day.as_ref().unwrap().to_string(),
-        "2.00"
-    );
+    assert_eq!(agent.budget.limits[0].to_string(), "usd_per_day $2");
     let charter = &agent.context.chunks[0];
     assert_eq!(
         (charter.role, charter.trim, charter.cache),

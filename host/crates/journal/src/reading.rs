@@ -140,6 +140,27 @@ impl Journal {
         })
     }
 
+    /// Hand the records of `kind` behind record `id`, of every run, in order, to `visit`: what it costs grows with what is looked at. They are shown as they are
+    /// found.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn each_of_kind_after(
+        &self,
+        kind: &str,
+        id: RecordId,
+        mut visit: impl FnMut(Record),
+    ) -> Result<(), JournalError> {
+        let scan = Scan {
+            from: Some(id),
+            ..Scan::all(Which::Kind(kind))
+        };
+        self.store.read(scan, &mut |stored| {
+            visit(stored.record);
+            ControlFlow::Continue(())
+        })
+    }
+
     /// All records of the run `run`, in order.
     ///
     /// # Errors

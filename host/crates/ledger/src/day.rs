@@ -4,10 +4,22 @@ use types::Timestamp;
 
 const MS_PER_DAY: i64 = 86_400_000;
 
-/// `2026-11-21`. Days are counted by Howard Hinnant's `civil_from_days` (<https://howardhinnant.github.io/date_algorithms.html>).
+/// `2026-11-21`.
 pub(crate) fn name(time: Timestamp) -> String {
+    let (year, month, day) = civil(of(time));
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// The day of `time`, counted from 1970.
+pub(crate) fn of(time: Timestamp) -> i64 {
+    time.0.div_euclid(MS_PER_DAY)
+}
+
+/// Year, month from 1 and day from 1 of a day counted from 1970, by Howard Hinnant's `civil_from_days`
+/// (<https://howardhinnant.github.io/date_algorithms.html>).
+pub(crate) fn civil(day: i64) -> (i64, i64, i64) {
     // Years begin with March, so that leap days end them.
-    let days = time.0.div_euclid(MS_PER_DAY) + 719_468;
+    let days = day + 719_468;
     let era = days.div_euclid(146_097);
     let of_era = days.rem_euclid(146_097);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -20,7 +32,7 @@ pub(crate) fn name(time: Timestamp) -> String {
         from_march - 9
     };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    (year, month, day)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! The ledger: what everything cost, on whose account, and what came of it.
 //!
-//! A pure fold of cost records into totals, by any dimensions, and of the records of workflows' instances into what was made and how well. It reads no file,
+//! A pure fold of cost records into totals, by any dimensions, and of the records of workflows' instances into what was made and how well; and whether there is
+//! enough left of what may be spent ([`budget`]). It reads no file,
 //! asks no clock and knows neither the journal that the records come from nor the models that caused them. Money is decimal, never a float; amounts of
 //! different currencies are never added.
 
+pub mod budget;
 mod compare;
 mod csv;
 mod day;

@@ -19,6 +19,13 @@ mod record;
 )]
 #[path = "../src/shared.rs"]
 mod shared;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "its tests are the runtime's, and do not run here"
+)]
+#[path = "../src/spending.rs"]
+mod spending;
 
 use charthouse_runtime::RuntimeError;
 use charthouse_runtime::host::Host;

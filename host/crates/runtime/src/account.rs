@@ -24,14 +24,17 @@ pub(crate) struct Component<'a> {
 impl Run {
     /// The run's account now, for what an activity of `state` causes.
     pub(crate) fn account(&self, state: Arc<str>) -> Cost {
-        let bound = self.bound.as_ref();
+        let (workflow, instance, role) = match self.work_for() {
+            Some(work) => (Some(work.workflow), Some(work.instance), Some(work.role)),
+            None => (None, None, None),
+        };
         Cost {
             agent: self.agent.name.clone(),
             version: Some(self.agent.version.as_str().into()),
             revision: Some(self.agent.hash.short().into()),
-            workflow: bound.map(|bound| bound.workflow.clone()),
-            instance: bound.map(|bound| bound.instance.clone()),
-            role: bound.map(|bound| bound.role.clone()),
+            workflow,
+            instance,
+            role,
             state,
             purpose: self.purpose(),
             ..Cost::default()
@@ -39,11 +42,10 @@ impl Run {
     }
 
     /// What its work is for: as the workflow says it is bound to, else as its own definition does.
-    fn purpose(&self) -> Purpose {
+    pub(crate) fn purpose(&self) -> Purpose {
         let house = &self.services.house;
-        let bound = self.bound.as_ref();
-        bound
-            .and_then(|bound| house.charts.get(&bound.workflow)?.purpose)
+        let work = self.work_for();
+        work.and_then(|work| house.charts.get(&work.workflow)?.purpose)
             .unwrap_or(self.agent.purpose)
     }
 

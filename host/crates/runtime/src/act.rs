@@ -3,6 +3,7 @@
 //! Policy is resolved for each call at the moment it begins. A refusal is an outcome like any other: the model reads what was refused and by which rule.
 
 use crate::account::Component;
+use crate::admission::{Room, refusal};
 use crate::bound::HAND_IN;
 use crate::grants;
 use crate::guards::{Inspected, labels_of, provenance_of};
@@ -179,6 +180,9 @@ impl Run {
                     return;
                 }
                 let call = slot.call.clone();
+                if self.is_held_up(id, &call) {
+                    return;
+                }
                 self.begin(id, index, &call);
                 if !reads_only && self.is_running(id, index) {
                     return;
@@ -192,6 +196,36 @@ impl Run {
         let running = |slot: &Slot| matches!(slot.progress, Progress::Running(_));
         if !activity.slots.iter().any(running) {
             self.end_round(id);
+        }
+    }
+
+    /// Whether the next call of the activity `id` waits, or the activity has come to its end because there is no room for it. A model reads of that instead.
+    fn is_held_up(&mut self, id: &Arc<str>, call: &ToolCall) -> bool {
+        match self.room_for_call() {
+            Room::Busy => self.calls_wait(id),
+            Room::Refused(exhausted) if !self.is_for_model(id) => {
+                self.exhausted(id, &exhausted, &format!("the call of {}", call.name));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn is_for_model(&self, id: &Arc<str>) -> bool {
+        let activity = self.activities.get(id);
+        activity.is_some_and(|activity| activity.for_model)
+    }
+
+    /// Refused where the budgets have no room for `call`.
+    pub(crate) fn within_budget(&mut self, call: &ToolCall) -> Result<(), CallError> {
+        match self.room_for_call() {
+            Room::Granted | Room::Busy => Ok(()),
+            Room::Refused(exhausted) => {
+                let what = format!("the call of {}", call.name);
+                let message = self.refused(&exhausted, &what);
+                Err(refusal(message, &exhausted))
+            }
+            Room::Unknown(why) => Err(CallError::new(CallErrorKind::Unavailable, why)),
         }
     }
 
@@ -225,6 +259,7 @@ impl Run {
         let before = self.slot(id, index).and_then(|slot| slot.again.take());
         let effect = before.unwrap_or_else(|| self.new_effect());
         let allowed = self.allow(call).and_then(|allowed| {
+            self.within_budget(call)?;
             if before.is_none() {
                 self.count(id, &allowed.grant)?;
             }
@@ -276,6 +311,7 @@ impl Run {
         call: &ToolCall,
         allowed: Allowed,
     ) {
+        self.call_is_under_way(effect);
         let context = self.call_context(effect);
         let sandbox = self.services.sandbox.clone();
         let guards = self.guards.clone();

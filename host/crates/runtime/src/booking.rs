@@ -1,12 +1,11 @@
-//! What inferences cost: booked when they answer, and as far as they had come when they do not; and whether the agent may still spend.
+//! What inferences cost: booked when they answer, and as far as they had come when they do not.
 
-use crate::live::CauseKind;
+use crate::Services;
 use crate::record::Kind;
 use crate::request::Asked;
 use crate::run::Run;
 use crate::think::{Expected, Whom};
 use crate::used::Used;
-use crate::{Services, money};
 use rust_decimal::Decimal;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -30,7 +29,7 @@ pub(crate) struct UnderWay {
 }
 
 /// Bytes of a token, for what no provider has counted.
-const BYTES_PER_TOKEN: u64 = 4;
+pub(crate) const BYTES_PER_TOKEN: u64 = 4;
 
 /// What `asked` costs now.
 pub(crate) fn price_of(services: &Services, parameters: &ModelParameters) -> Option<Price> {
@@ -102,7 +101,7 @@ impl Run {
         self.record(Kind::Cost, &cost);
     }
 
-    /// What an inference of `asked` cost at `price`, which is that of when it was asked; it counts against the day's budget from now on.
+    /// What an inference of `asked` cost at `price`, which is that of when it was asked. What it comes to counts against budgets once it is recorded.
     pub(crate) fn cost_of(
         &mut self,
         account: &Cost,
@@ -127,7 +126,6 @@ impl Run {
             (None, false) => house.power.of_tokens(model, &tokens),
             (reported, _) => reported,
         };
-        self.spent_today += usd.unwrap_or_default();
         self.spent += usd.unwrap_or_default();
         self.unpriced |= usd.is_none();
         Cost {
@@ -207,51 +205,5 @@ impl Run {
             calls: Vec::new(),
             provenance: Provenance::Model(model.clone()),
         });
-    }
-
-    /// Another day has begun (UTC): what was spent before counts no more.
-    pub(crate) fn look_at_the_day(&mut self) {
-        let today = money::day_of(self.services.clock.now());
-        if today != self.day {
-            self.day = today;
-            self.spent_today = Decimal::ZERO;
-            self.over_budget = false;
-            self.summing.new_day();
-        }
-    }
-
-    /// Money is asked for before it is spent: an agent over its day's budget hears so and thinks no more.
-    pub(crate) fn is_over_budget(&mut self, id: &Arc<str>) -> bool {
-        self.look_at_the_day();
-        if let Some(limit) = self.kin.usd
-            && self.spent + self.children.usd >= limit
-        {
-            let message = format!(
-                "this run may cost ${limit} in all, and has cost ${}: whoever began it allowed no more (`budget: {{ usd: … }}`, `children: {{ usd: … }}`)",
-                self.spent + self.children.usd
-            );
-            self.over_budget = true;
-            self.finish_failed(id, "budget.exhausted", CauseKind::Other, &message, "usd");
-            return true;
-        }
-        let Some(limit) = self.agent.budget.usd_per_day.as_deref() else {
-            return false;
-        };
-        if self.spent_today < *limit {
-            return false;
-        }
-        let message = format!(
-            "{} has spent ${} of its ${limit} for today; raise `budget: {{ usd_per_day: … }}` or wait for tomorrow (UTC)",
-            self.agent.name, self.spent_today
-        );
-        self.over_budget = true;
-        self.finish_failed(
-            id,
-            "budget.exhausted",
-            CauseKind::Other,
-            &message,
-            "usd_per_day",
-        );
-        true
     }
 }

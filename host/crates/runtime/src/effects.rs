@@ -19,6 +19,9 @@ impl Run {
     pub(crate) fn record(&mut self, kind: Kind, body: &impl serde::Serialize) {
         let time = self.services.clock.now();
         self.pending.push(Pending::new(time, kind, body));
+        if kind == Kind::Cost {
+            self.counted();
+        }
     }
 
     /// A new effect's number: its name in the journal for as long as the run lives.
@@ -101,15 +104,25 @@ impl Run {
     /// The effect has come back.
     pub(crate) fn over(&mut self, effect: u64) {
         self.handles.remove(&effect);
+        self.purse.over(effect);
     }
 
     /// Stop every effect of `invocation`: those under way are dropped, which closes their connections and frees their instances.
     pub(crate) fn abort(&mut self, invocation: &str) {
-        self.starting.retain(|(_, owner, _)| &**owner != invocation);
-        self.handles.retain(|_, (owner, handle)| {
+        let purse = &mut self.purse;
+        purse.let_go(invocation);
+        self.starting.retain(|(effect, owner, _)| {
+            let ours = &**owner == invocation;
+            if ours {
+                purse.over(*effect);
+            }
+            !ours
+        });
+        self.handles.retain(|effect, (owner, handle)| {
             let ours = &**owner == invocation;
             if ours {
                 handle.abort();
+                purse.over(*effect);
             }
             !ours
         });

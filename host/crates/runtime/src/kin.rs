@@ -3,6 +3,7 @@
 //! The child is a run of its own, with its own record and its own policy, which is never wider for whose child it is. Parent and child say two things to each
 //! other: what is to be done, and what came of it.
 
+use crate::admission::{Above, Work};
 use crate::inbox::Told;
 use crate::live::{Cause, CauseKind, Status};
 use crate::run::Run;
@@ -38,6 +39,12 @@ pub struct Kin {
     /// What it may spend in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) usd: Option<Decimal>,
+    /// The runs above it, from the first down, with whose they are: what it spends counts for them too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) above: Vec<Above>,
+    /// The work that it was begun for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) work: Option<Work>,
     /// When it has to be over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deadline: Option<Timestamp>,
@@ -183,6 +190,8 @@ impl Run {
             depth: self.kin.depth + 1,
             deeper: Some(deeper - 1),
             usd,
+            above: self.above_a_child(),
+            work: self.work_for(),
             deadline: deadline.map(Timestamp),
         };
         let prompt = params.get("prompt").and_then(Value::as_text);

@@ -8,10 +8,12 @@
 
 mod account;
 mod act;
+mod admission;
 mod alive;
 mod answer;
 mod booking;
 mod bound;
+mod budgets;
 mod by_hand;
 mod calendar;
 mod copies;
@@ -30,7 +32,6 @@ mod loading;
 mod looking;
 mod materials;
 mod memories;
-mod money;
 mod offers;
 mod past;
 mod payload_hash;
@@ -50,6 +51,7 @@ mod send;
 mod services;
 mod shadow;
 mod shared;
+mod spending;
 mod standing;
 mod summarise;
 mod terms;
@@ -62,6 +64,7 @@ mod window;
 pub mod workflow;
 
 pub use bound::Binding;
+pub use budgets::{BudgetRow, budgets};
 pub use by_hand::{ByHandError, CALLS_TO_SHADOW, Exchanged, Repin, rollback, swap};
 pub use calendar::rfc3339;
 pub use error::RuntimeError;

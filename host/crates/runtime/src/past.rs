@@ -6,6 +6,7 @@
 
 use crate::RuntimeError;
 use crate::act::{in_words, last_json};
+use crate::admission::EXHAUSTED;
 use crate::bound::{self, Binding, HAND_IN};
 use crate::inbox::Word;
 use crate::kin::{self, Children, Kin};
@@ -204,6 +205,8 @@ pub(crate) struct Stood {
     pub(crate) snapshot: Snapshot,
     /// The trouble of the last event that no state handled.
     pub(crate) unhandled: Option<Cause>,
+    /// Whether something was refused for its cost, and no state handled that.
+    pub(crate) over_budget: bool,
 }
 
 #[derive(Deserialize)]
@@ -608,10 +611,13 @@ impl Past {
             None => None,
         };
         let mut unhandled = None;
+        let stopped = |status: Option<Status>| status == Some(Status::Budget);
+        let mut over_budget = stopped(self.over) || stopped(self.rested);
         for step in &self.steps {
             let Some(named) = &step.event else {
                 let begun = chart::start(chart, step.time, &mut effects);
                 snapshot = Some(begun.map_err(|error| error.to_string())?);
+                over_budget = false;
                 effects.clear();
                 continue;
             };
@@ -627,6 +633,9 @@ impl Past {
                 unhandled = Some(trouble(&event));
             } else if event.name.ends_with(".done") {
                 unhandled = None;
+                over_budget = false;
+            } else if &*event.name == EXHAUSTED {
+                over_budget = !snapshot.accepts(chart, &event.name);
             }
             // A timer that fired waits no more.
             let due = step.due.as_ref();
@@ -643,6 +652,7 @@ impl Past {
         Ok(snapshot.map(|snapshot| Stood {
             snapshot,
             unhandled,
+            over_budget,
         }))
     }
 
@@ -715,6 +725,7 @@ fn is_of_interest(kind: Kind) -> bool {
     !matches!(
         kind,
         Kind::Guard
+            | Kind::Budget
             | Kind::Interrupted
             | Kind::NotReloaded
             | Kind::PluginSwapped

@@ -197,7 +197,7 @@ impl Run {
         }
         let allowed = self.allow(&call).and_then(|allowed| match answer {
             Answer::No => Err(refused(&allowed)),
-            _ => Ok(allowed),
+            _ => self.within_budget(&call).map(|()| allowed),
         });
         match allowed {
             Ok(allowed) => self.launch(&invocation, slot, effect, &call, allowed),

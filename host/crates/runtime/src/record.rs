@@ -32,6 +32,8 @@ pub enum Kind {
     Outcome,
     /// What something cost.
     Cost,
+    /// A limit runs low, or something was not done because of one: which, where it is written, and the figures.
+    Budget,
     /// An activity ended before it was done, and why.
     Stopped,
     /// Definitions were exchanged: files with their hashes before and after, and who is affected.
@@ -85,7 +87,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 38] = [
+    const ALL: [Kind; 39] = [
         Kind::Started,
         Kind::Said,
         Kind::Item,
@@ -99,6 +101,7 @@ impl Kind {
         Kind::Permission,
         Kind::Outcome,
         Kind::Cost,
+        Kind::Budget,
         Kind::Stopped,
         Kind::Reloaded,
         Kind::NotReloaded,
@@ -147,6 +150,7 @@ impl Kind {
             Kind::Permission => "permission",
             Kind::Outcome => "outcome",
             Kind::Cost => "cost",
+            Kind::Budget => "budget",
             Kind::Stopped => "stopped",
             Kind::Reloaded => "reloaded",
             Kind::NotReloaded => "not_reloaded",

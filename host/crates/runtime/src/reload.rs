@@ -3,6 +3,7 @@
 //! A front end notices the change and checks the whole house ([`Reload`]); here it is made ready (plugins that were added), and then exchanged at once
 //! or not at all. What is under way goes on with what it began with. Nothing here watches files.
 
+use crate::Services;
 use crate::generations::By;
 use crate::guards::Guards;
 use crate::live::{FileChange, RunEvent};
@@ -10,11 +11,9 @@ use crate::loading::{Waiting, load_guards, make_ready, plugins_to_be};
 use crate::record::Kind;
 use crate::request::Asked;
 use crate::run::Run;
-use crate::{Services, money};
 use chart::{Effect, Migration, ReloadPolicy, Snapshot};
 use definitions::{AgentDef, ChartBundle, House};
 use futures_util::Stream;
-use rust_decimal::Decimal;
 use sandbox::Plugin;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -56,7 +55,6 @@ struct Generation {
     asked: Option<Vec<Asked>>,
     guards: Option<Guards>,
     waiting: Waiting,
-    spent_today: Option<Decimal>,
     moved: Option<Moved>,
     files: Vec<FileChange>,
     affected: Vec<Arc<str>>,
@@ -159,7 +157,6 @@ impl Run {
             plugins: plugins?,
             guards: guards?,
             waiting,
-            spent_today: None,
             moved: None,
             bundle: self.bundle.clone(),
             changes: Vec::new(),
@@ -281,12 +278,6 @@ impl Run {
                 .changes
                 .push("house.yaml: ceiling, prices and defaults".into());
         }
-        let limited = generation.agent.budget.usd_per_day.is_some();
-        if limited && self.agent.budget.usd_per_day.is_none() {
-            let now = self.services.clock.now();
-            let spent = money::spent_today(&self.journal.borrow(), &self.agent.name, now);
-            generation.spent_today = Some(spent.map_err(|error| error.to_string())?.usd);
-        }
         Ok(())
     }
 
@@ -334,11 +325,7 @@ impl Run {
         }
         self.take_current();
         self.prepare_components_again();
-        if let Some(spent) = generation.spent_today {
-            self.spent_today = spent;
-        }
-        let limit = self.agent.budget.usd_per_day.as_deref();
-        self.over_budget &= limit.is_some_and(|limit| self.spent_today >= *limit);
+        self.over_budget = self.over_budget && !self.has_room();
         if let Some(moved) = generation.moved {
             self.arrive(moved);
         }

@@ -129,6 +129,7 @@ pub(crate) fn stand(
         Some(snapshot) => Standing::Stood(Box::new(Stood {
             snapshot,
             unhandled: None,
+            over_budget: false,
         })),
         None => Standing::Anew {
             why: Some(format!(
@@ -190,6 +191,7 @@ impl Run {
             self.snapshot = stood.snapshot;
             self.unhandled = stood.unhandled.is_some();
             self.trouble = stood.unhandled;
+            self.over_budget = stood.over_budget && !self.has_room();
             self.show(RunEvent::State {
                 event: None,
                 configuration: self.configuration(),

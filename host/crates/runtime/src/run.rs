@@ -1,6 +1,7 @@
 //! One run of one agent: the loop that takes what has happened, steps the chart, records, and only then acts.
 
 use crate::act::Called;
+use crate::admission::{EXHAUSTED, Purse};
 use crate::answer::Answered;
 use crate::gather::{Gathered, Served};
 use crate::generations::Generations;
@@ -11,7 +12,6 @@ use crate::kin::{Children, Kin};
 use crate::live::{Cause, CauseKind, RunEvent, Status};
 use crate::loading::{Waiting, find_agent, load_guards, load_plugins};
 use crate::materials::Materials;
-use crate::money::{self, SpentToday};
 use crate::permission::{Permissions, Permitted};
 use crate::point::{self, Point};
 use crate::record::{Kind, Pending};
@@ -116,12 +116,14 @@ pub(crate) struct Run {
     failures: u32,
     /// Rounds that are over and go on once the events they caused have been taken.
     pub(crate) resuming: VecDeque<Arc<str>>,
-    pub(crate) spent_today: Decimal,
     /// What is to be kept with the next commit.
     pub(crate) keeping: Vec<(String, Vec<u8>)>,
     /// What this run has cost.
     pub(crate) spent: Decimal,
+    /// Whether something was refused for its cost, and no state handles that.
     pub(crate) over_budget: bool,
+    /// Its share in what is spent in the house.
+    pub(crate) purse: Purse,
     /// Definitions that were saved and are being made ready.
     pub(crate) preparing: Option<Pin<Box<dyn Future<Output = Prepared>>>>,
     /// Components that were saved, and what has been told of them.
@@ -156,8 +158,6 @@ pub(crate) struct Run {
     pub(crate) rooms: BTreeMap<(Arc<str>, Arc<str>), u64>,
     /// Who was asked last instead of the first, and when.
     pub(crate) preferred: Option<(usize, Timestamp)>,
-    /// The day of what was spent today.
-    pub(crate) day: i64,
     /// Whether something was spent of which the price is not known.
     pub(crate) unpriced: bool,
     /// The workflow it is bound to, and as what.
@@ -291,6 +291,7 @@ pub async fn run(
                 run.preparing = None;
                 run.exchange(prepared);
             }
+            () = run.purse.room(), if run.purse.is_held_up() => run.try_again(),
             ready = run.generations.ready(), if run.generations.are_preparing() => {
                 run.exchange_components(ready);
             }
@@ -361,10 +362,6 @@ impl Run {
             })?;
         let all = request.asked.iter().map(|asked| &asked.parameters);
         let counting = Counting::new(Some(&journal.borrow()), &agent, all)?;
-        let spent = match agent.budget.usd_per_day {
-            Some(_) => money::spent_today(&journal.borrow(), &agent.name, now)?,
-            None => SpentToday::default(),
-        };
         let mut effects = Effects::new();
         let snapshot = chart::start(&bundle.chart, now.0, &mut effects)
             .map_err(|error| RuntimeError::Chart(error.to_string()))?;
@@ -397,14 +394,10 @@ impl Run {
             unhandled: false,
             failures: 0,
             resuming: VecDeque::new(),
-            spent_today: spent.usd,
-            keeping: spent
-                .keep
-                .into_iter()
-                .chain([alive::of(&id, &request.agent)])
-                .collect(),
+            keeping: vec![alive::of(&id, &request.agent)],
             spent: Decimal::ZERO,
             over_budget: false,
+            purse: Purse::new(journal.spending().clone(), &id, past.is_none()),
             preparing: None,
             generations: Generations::default(),
             resting: false,
@@ -423,7 +416,6 @@ impl Run {
             held: BTreeMap::new(),
             rooms: BTreeMap::new(),
             preferred: None,
-            day: money::day_of(now),
             unpriced: false,
             bound: None,
             others: hosted.others,
@@ -563,6 +555,9 @@ impl Run {
             && !self.snapshot.accepts(&self.bundle.chart, &event.name)
         {
             self.unhandled = true;
+        }
+        if &*event.name == EXHAUSTED && !self.snapshot.accepts(&self.bundle.chart, EXHAUSTED) {
+            self.over_budget = true;
         }
         chart::step(
             &self.bundle.chart,
@@ -730,6 +725,7 @@ impl Run {
     fn is_busy(&self) -> bool {
         let child = |activity: &Activity| activity.kind == ActivityKind::Agent;
         self.summing.is_waited_for()
+            || self.purse.is_held_up()
             || self.activities.values().any(child)
             || self.is_under_way(|owner| owner != crate::summarise::OWNER)
     }
@@ -857,6 +853,22 @@ impl Run {
         detail: &str,
         invocation: Option<&Arc<str>>,
     ) {
+        let data = Value::map([
+            ("kind", Value::from(detail)),
+            ("message", Value::from(message)),
+        ]);
+        self.fail_with(name, kind, message, data, invocation);
+    }
+
+    /// The same with what the event carries.
+    pub(crate) fn fail_with(
+        &mut self,
+        name: &str,
+        kind: CauseKind,
+        message: &str,
+        data: Value,
+        invocation: Option<&Arc<str>>,
+    ) {
         self.failures += 1;
         self.trouble = Some(Cause {
             kind,
@@ -866,10 +878,6 @@ impl Run {
             source: name.into(),
             message: message.to_owned(),
         });
-        let data = Value::map([
-            ("kind", Value::from(detail)),
-            ("message", Value::from(message)),
-        ]);
         self.happen(name, data, invocation);
     }
 

@@ -6,6 +6,7 @@
 use crate::RuntimeError;
 use crate::point::{self, Point};
 use crate::record::Pending;
+use crate::spending::Spending;
 use futures_util::future::poll_fn;
 use journal::{Journal, JournalError, NewRecord, RecordId};
 use std::cell::{Cell, Ref, RefCell};
@@ -21,6 +22,8 @@ pub struct SharedJournal(Rc<Shared>);
 struct Shared {
     journal: RefCell<Journal>,
     waiting: RefCell<Vec<Batch>>,
+    /// What was spent, for all who spend.
+    spending: Spending,
     /// Whether somebody is about to write what waits.
     led: Cell<bool>,
 }
@@ -43,6 +46,7 @@ impl SharedJournal {
         SharedJournal(Rc::new(Shared {
             journal: RefCell::new(journal),
             waiting: RefCell::default(),
+            spending: Spending::default(),
             led: Cell::new(false),
         }))
     }
@@ -50,6 +54,11 @@ impl SharedJournal {
     /// The journal, for reading. Not to be held over an await.
     pub fn borrow(&self) -> Ref<'_, Journal> {
         self.0.journal.borrow()
+    }
+
+    /// What was spent, and is being spent.
+    pub(crate) fn spending(&self) -> &Spending {
+        &self.0.spending
     }
 
     /// Record `records` of `run` and keep `keep`, durably, together with whatever else is ready. `then` happens once they are on the disk, in the order of the
@@ -113,7 +122,7 @@ impl SharedJournal {
             return;
         }
         point::reach(Point::Commit);
-        let mut keep = Vec::new();
+        let mut keep: Vec<(String, Vec<u8>)> = self.0.spending.to_keep().into_iter().collect();
         let mut records = Vec::new();
         for batch in &batches {
             keep.extend(batch.keep.iter().cloned());
@@ -139,6 +148,7 @@ impl SharedJournal {
                 let mut ids = ids.into_iter();
                 for batch in batches {
                     let own: Vec<RecordId> = ids.by_ref().take(batch.records.len()).collect();
+                    self.0.spending.settle(&batch.run, &batch.records, &own);
                     if let Some(then) = batch.then {
                         then(&own);
                     }

@@ -1,11 +1,12 @@
 //! Summing up what leaves the window, beside the turn that goes on.
 //!
 //! A memory plugin writes the summary. It may ask the agent's own model through the `model` import: every such inference is metered, booked with the
-//! purpose `summary`, and refused once the day's allowance for summing up, or the agent's own, is spent. A turn waits for a summary only where the payload
+//! purpose `summary`, and refused once what may be spent on summing up, or any other limit that bears on it, is spent. A turn waits for a summary only where the payload
 //! would lose what no summary covers yet, and once only.
 
 use crate::account::Component;
-use crate::booking::{price_of, tokens_of};
+use crate::admission::{Allowance, Rates, in_words, inference, of_tokens};
+use crate::booking::{BYTES_PER_TOKEN, price_of, tokens_of};
 use crate::guards::{Guards, Inspected, labels_of};
 use crate::live::RunEvent;
 use crate::loading::load_plugin;
@@ -14,18 +15,18 @@ use crate::request::Asked;
 use crate::run::{Done, Run};
 use crate::think::{Tighter, Whom};
 use crate::used::{self, Used};
-use crate::{Services, grants, money};
+use crate::{Services, grants};
 use context::{Assembled, Estimator, Summary, SummaryWanted};
 use definitions::AgentDef;
-use rust_decimal::Decimal;
+use ledger::budget::{Exhausted, Sum};
 use sandbox::{CallContext, GuestModel, SummaryRequest, SummaryTurn};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use types::{
-    Clock, Cost, Exchange, Item, Label, Model, ModelError, ModelErrorKind, ModelFuture, ModelSink,
-    Outcome, Payload, PluginName, Price, Provenance, Purpose, Usage,
+    Clock, Cost, Item, Label, Model, ModelError, ModelErrorKind, ModelFuture, ModelSink, Outcome,
+    Payload, PluginName, Price, Provenance, Purpose, Usage,
 };
 
 /// Whose effects these are: nobody's activity, for no invocation can have such a name.
@@ -45,8 +46,6 @@ pub(crate) struct Summing {
     meter: Option<(Arc<Meter>, Asked)>,
     /// Invocations that wait for the one under way, with how their payload is to be made.
     waiting: Vec<(Arc<str>, Option<Tighter>)>,
-    /// What of the day's allowance is spent; read when it is first needed.
-    spent_today: Option<Decimal>,
     /// How many inferences to let pass before it is tried again, since it failed.
     rest: u64,
 }
@@ -65,11 +64,6 @@ impl Summing {
     /// The invocation `id` is over: it waits no more.
     pub(crate) fn forget(&mut self, id: &str) {
         self.waiting.retain(|(waiting, _)| &**waiting != id);
-    }
-
-    /// What was spent yesterday counts no more.
-    pub(crate) fn new_day(&mut self) {
-        self.spent_today = None;
     }
 
     /// Inferences since the last one was begun.
@@ -182,6 +176,16 @@ impl Run {
             said: leaving.iter().flat_map(|item| turns(&item.item)).collect(),
             budget: u32::try_from(wanted.budget).unwrap_or(u32::MAX),
         };
+        let allowance = match self.allowance(Purpose::Summary) {
+            Ok(allowance) => allowance,
+            Err(message) => {
+                self.summing.rest = REST_AFTER_FAILURE;
+                return self.show(RunEvent::Log {
+                    source: "summary".into(),
+                    message,
+                });
+            }
+        };
         let effect = self.new_effect();
         self.record(
             Kind::Call,
@@ -196,8 +200,9 @@ impl Run {
             clock: self.services.clock.clone(),
             free: asked.free,
             price: price_of(&self.services, &asked.parameters),
-            left: self.allowance(definition.usd_per_day.as_deref()),
-            exchange: self.services.house.exchange.clone(),
+            max_output: asked.parameters.max_output,
+            rates: self.rates(&asked),
+            allowance,
             said: Mutex::default(),
         });
         self.summing.meter = Some((meter.clone(), asked.clone()));
@@ -229,36 +234,6 @@ impl Run {
                 inspected,
             }))
         });
-    }
-
-    /// What may still be spent on summing up today: the lesser of its own allowance and the agent's.
-    fn allowance(&mut self, own: Option<&Decimal>) -> Option<Decimal> {
-        let own = own.map(|limit| {
-            let spent = self.summing.spent_today.unwrap_or_else(|| {
-                let now = self.services.clock.now();
-                let spent = money::spent_on(
-                    &self.journal.borrow(),
-                    &self.agent.name,
-                    Purpose::Summary,
-                    now,
-                )
-                .unwrap_or_default();
-                self.keeping.extend(spent.keep);
-                spent.usd
-            });
-            self.summing.spent_today = Some(spent);
-            *limit - spent
-        });
-        let agents = self
-            .agent
-            .budget
-            .usd_per_day
-            .as_deref()
-            .map(|limit| *limit - self.spent_today);
-        match (own, agents) {
-            (Some(own), Some(agents)) => Some(own.min(agents)),
-            (own, agents) => own.or(agents),
-        }
     }
 
     /// A summary has been written, or could not be.
@@ -328,7 +303,7 @@ impl Run {
             }
         }
         for (id, tighter) in std::mem::take(&mut self.summing.waiting) {
-            if self.activities.contains_key(&id) && !self.is_over_budget(&id) {
+            if self.activities.contains_key(&id) && self.may_think(&id) {
                 self.ask(&id, tighter);
             }
         }
@@ -336,17 +311,19 @@ impl Run {
 
     /// Put the inferences that `meter` has counted on the ledger.
     fn book_meter(&mut self, meter: &Meter, asked: &Asked) {
-        let inferences =
-            std::mem::take(&mut *meter.said.lock().unwrap_or_else(PoisonError::into_inner));
+        let metered = std::mem::take(&mut *meter.said());
+        for ticket in metered.tickets {
+            meter.allowance.over(ticket);
+        }
+        if let Some(exhausted) = metered.refused {
+            self.not_done(&exhausted, "an inference for a summary");
+        }
         let account = Cost {
             purpose: Purpose::Summary,
             ..self.account(self.leading_state())
         };
-        for (usage, used) in inferences {
+        for (usage, used) in metered.inferences {
             let cost = self.cost_of(&account, asked, meter.price.as_ref(), &usage, used);
-            if let Some(spent) = &mut self.summing.spent_today {
-                *spent += cost.usd.unwrap_or_default();
-            }
             self.record(Kind::Cost, &cost);
         }
     }
@@ -529,26 +506,51 @@ struct Meter {
     clock: Arc<dyn Clock>,
     free: bool,
     price: Option<Price>,
-    /// US dollars that may be spent; unlimited when absent.
-    left: Option<Decimal>,
-    exchange: Exchange,
-    said: Mutex<Vec<(Usage, Used)>>,
+    /// The longest answer.
+    max_output: u64,
+    /// What else its cost is worked out by.
+    rates: Rates,
+    /// What it is held to.
+    allowance: Allowance,
+    said: Mutex<Metered>,
+}
+
+/// What a meter has counted.
+#[derive(Default)]
+struct Metered {
+    inferences: Vec<(Usage, Used)>,
+    /// Those that count as under way.
+    tickets: Vec<u64>,
+    /// Why the last one was refused.
+    refused: Option<Box<Exhausted>>,
 }
 
 impl Meter {
-    fn spent(&self) -> Decimal {
-        if self.free {
-            return Decimal::ZERO;
-        }
-        let price = self.price.as_ref();
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.iter()
-            .filter_map(|(usage, _)| {
-                let now = self.clock.now();
-                price?.money(&tokens_of(usage), &self.exchange, now).usd
-            })
-            .sum()
+    fn said(&self) -> MutexGuard<'_, Metered> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// What `usages` come to.
+    fn sum(&self, usages: &[Usage]) -> Sum {
+        let price = self.price.as_ref().filter(|_| !self.free);
+        let mut sum = Sum::default();
+        for usage in usages {
+            sum.add(&of_tokens(
+                price,
+                &self.rates,
+                &tokens_of(usage),
+                self.clock.now(),
+            ));
+        }
+        sum
+    }
+}
+
+/// What a component asks for in tokens, by its length.
+fn tokens_in(payload: &Payload) -> u64 {
+    let turns = payload.items.iter().flat_map(|item| turns(item));
+    let bytes: usize = turns.map(|turn| turn.text.len()).sum();
+    (bytes as u64).div_ceil(BYTES_PER_TOKEN)
 }
 
 impl Model for Meter {
@@ -558,20 +560,28 @@ impl Model for Meter {
         sink: &'a mut dyn ModelSink,
     ) -> ModelFuture<'a> {
         Box::pin(async move {
-            if self.left.is_some_and(|left| self.spent() >= left) {
-                return Err(ModelError::new(
-                    ModelErrorKind::Rejected,
-                    "what may be spent on summing up today is spent; raise `memory: { summary: { usd_per_day: … } }` or the agent's `usd_per_day`",
-                ));
-            }
+            let price = self.price.as_ref().filter(|_| !self.free);
+            let now = self.clock.now();
+            let input = (tokens_in(payload), 0);
+            let expected = inference(price, &self.rates, input, self.max_output, now);
+            let room = self.allowance.room(&expected, now).await;
+            let ticket = room.map_err(|exhausted| {
+                let why = in_words(&exhausted);
+                self.said().refused = Some(exhausted);
+                ModelError::new(ModelErrorKind::Rejected, why)
+            })?;
+            self.said().tickets.push(ticket);
             let (answer, used) = used::complete(&*self.inner, payload, sink, &self.clock).await;
             let (before, usage) = match &answer {
                 Ok(reply) => (reply.abandoned, Some(reply.usage)),
                 Err(error) => (None, error.usage),
             };
-            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-            said.extend(before.map(|usage| (usage, Used::default())));
-            said.extend(usage.map(|usage| (usage, used)));
+            let usages: Vec<Usage> = before.into_iter().chain(usage).collect();
+            self.allowance.came_to(ticket, self.sum(&usages));
+            let mut said = self.said();
+            said.inferences
+                .extend(before.map(|usage| (usage, Used::default())));
+            said.inferences.extend(usage.map(|usage| (usage, used)));
             drop(said);
             answer
         })

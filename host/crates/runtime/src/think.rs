@@ -58,7 +58,7 @@ impl Run {
         self.say_what_waited();
         self.unanswered = false;
         self.has_work = false;
-        if self.is_over_budget(id) {
+        if !self.may_think(id) {
             return;
         }
         self.say_where(id);
@@ -321,6 +321,9 @@ impl Run {
             shape,
             ..
         } = assembled;
+        if !self.may_send(id, effect, &whom, (report.total, report.cached)) {
+            return;
+        }
         let parameters = whom.asked.parameters.clone();
         let expected = Expected {
             raw: shape.tokens(),

@@ -3,6 +3,7 @@
 //! Every other part speaks in these words, so this room must stay free of IO, clocks and randomness, and must know nothing of YAML, WASM,
 //! HTTP or SQL. What stands here is shared by at least two parts; a noun that only one part needs lives there.
 
+mod budget;
 mod component;
 mod cost;
 mod currency;
@@ -25,6 +26,7 @@ mod units;
 mod value;
 mod world;
 
+pub use budget::{LOW, Limit, Limits, Measure, Window};
 pub use component::{ComponentFile, Pin, PublicKey, Signature, Signer};
 pub use cost::{Cost, Purpose, Tokens, UnknownPurpose};
 pub use currency::{Currency, Exchange, Paid, Rate};

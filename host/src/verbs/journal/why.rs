@@ -218,6 +218,7 @@ fn before(journal: &Journal, told: &Told) -> Result<Link, Failure> {
             let fits = |earlier: &Told| tool.is_empty() || earlier.text("/tool") == tool;
             back.find(&[kind], fits, "what this cost")
         }
+        "budget" => back.find(&["cost"], |_| true, "the last of what was spent"),
         "item" => back.of_item(),
         "guard" | "summary" if effect.is_some() => back.find(
             &["call", "think", "said"],
@@ -349,6 +350,14 @@ impl Back<'_> {
     fn of_step(&self) -> Result<Link, Failure> {
         let event = self.told.text("/event/name");
         let invocation = self.told.text("/invocation");
+        if event.starts_with("budget.") {
+            let about = |budget: &Told| budget.text("/event") == event;
+            let found = self.find(&["budget"], about, "this limit was in the way")?;
+            return match found {
+                Some(found) => Ok(Some(found)),
+                None => self.find(&["cost"], |_| true, "the money was spent, last on this"),
+            };
+        }
         if event.is_empty() {
             let found = self.find(&["said", "started", "rested", "ended"], |_| true, "")?;
             return Ok(found.map(|(earlier, _)| {
@@ -377,9 +386,6 @@ impl Back<'_> {
         match event {
             "human.said" => self.find(&["said"], |_| true, "a person said this"),
             "human.interrupted" => self.find(&["interrupted"], |_| true, "a person did this"),
-            "budget.exhausted" => {
-                self.find(&["cost"], |_| true, "the money was spent, last on this")
-            }
             _ => {
                 let raised = |earlier: &Told| {
                     earlier.kind() == "step"

@@ -5,7 +5,7 @@ use crate::context::{parse_budget, tokens_of};
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use context::{Budget, ContextMap, SummaryDef, Trim};
-use types::{Marked, Percent, Place, parse_duration};
+use types::{LOW, Limit, Marked, Measure, Percent, Place, Purpose, Window, parse_duration};
 
 const SUMMARY_EXAMPLE: &str = "{ plugin: digest, at: 70%, every: 40, budget: 4% }";
 const CONSOLIDATE_EXAMPLE: &str = "{ plugin: dream, every: 6h, usd: 0.10 }";
@@ -20,6 +20,8 @@ pub(super) struct Memory {
     pub summary: Option<SummaryDef>,
     /// Where `summary` stands.
     pub summary_place: Option<Place>,
+    /// What summing up may cost in a day.
+    pub summary_limit: Option<Limit>,
     /// Where its budget stands.
     budget_place: Option<Place>,
     /// The plugin that consolidates.
@@ -36,9 +38,11 @@ pub(super) fn read(walk: &mut Walk, node: &Node) -> Memory {
     let consolidate = fields.take_entry("consolidate");
     fields.finish(walk, "`memory`");
     let budget_place = summary.and_then(|(_, node)| Some(node.get("budget")?.place.clone()));
+    let read = summary.and_then(|(_, node)| self::summary(walk, node));
     Memory {
         budget_place,
-        summary: summary.and_then(|(_, node)| self::summary(walk, node)),
+        summary_limit: read.as_ref().and_then(limit),
+        summary: read,
         summary_place: summary.map(|(key, _)| key.place.clone()),
         consolidate: consolidate.and_then(|(key, node)| self::consolidate(walk, &key.place, node)),
     }
@@ -86,6 +90,19 @@ impl Memory {
             );
         }
     }
+}
+
+/// `usd_per_day` of a summary, as the line of a budget that it is.
+fn limit(summary: &SummaryDef) -> Option<Limit> {
+    let usd = summary.usd_per_day.as_ref()?;
+    Some(Limit {
+        measure: Measure::Usd,
+        window: Window::Day,
+        purpose: Some(Purpose::Summary),
+        most: usd.value,
+        low: LOW,
+        place: usd.place.clone(),
+    })
 }
 
 fn summary(walk: &mut Walk, node: &Node) -> Option<SummaryDef> {

@@ -9,7 +9,7 @@ use context::ChunkDef;
 use indexmap::IndexMap;
 use policy::Overlay;
 use std::sync::Arc;
-use types::{ContentHash, Finding, Place, Purpose, Severity, ToolName};
+use types::{ContentHash, Finding, Limits, Place, Purpose, Severity, ToolName};
 
 /// A chart that can run, with the context, policies and roles of its states. The lists go by [`StateId::index`]; index 0 is the chart itself.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct ChartBundle {
     pub role: Vec<Option<Arc<str>>>,
     /// The roles of a workflow, in file order.
     pub roles: IndexMap<Arc<str>, RoleDef>,
+    /// What a workflow may spend.
+    pub budget: Limits,
     /// Tools that its `invoke`s call, in file order.
     pub calls: Vec<ToolName>,
     /// Agents that its `invoke`s start, in file order.
@@ -45,6 +47,8 @@ pub struct ChartBundle {
 pub struct RoleDef {
     /// Roles that an agent bound in this one must not hold in the same instance.
     pub never: Vec<Arc<str>>,
+    /// What whoever holds it may spend.
+    pub budget: Limits,
     /// Where it is declared.
     pub place: Place,
 }
@@ -96,6 +100,7 @@ pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<Ch
         policy: vec![None; states],
         role: vec![None; states],
         roles: draft.roles,
+        budget: draft.budget,
         calls: draft.calls,
         children: draft.children,
         migrate: draft.migrate,

@@ -2,6 +2,7 @@
 
 use super::{RoleDef, Scope};
 use crate::agent::doc;
+use crate::budget::{self, Of};
 use crate::suggest::shown;
 use crate::tree::{Entry, Node};
 use crate::walk::{Fields, Walk, check_name};
@@ -9,6 +10,7 @@ use ::chart::ChartKind;
 use indexmap::{IndexMap, IndexSet};
 use std::collections::HashSet;
 use std::sync::Arc;
+use types::Limits;
 
 const EXAMPLE: &str = "{ implementer: {}, reviewer: { never: implementer } }";
 
@@ -66,6 +68,7 @@ fn role(walk: &mut Walk, entry: &Entry, declared: &IndexSet<String>) -> Option<R
     }
     let mut role = RoleDef {
         never: Vec::new(),
+        budget: Limits::default(),
         place: entry.key.place.clone(),
     };
     if entry.value.is_null() {
@@ -77,6 +80,9 @@ fn role(walk: &mut Walk, entry: &Entry, declared: &IndexSet<String>) -> Option<R
         for item in node.list().unwrap_or(one) {
             role.never.extend(never(walk, item, name, declared));
         }
+    }
+    if let Some(node) = fields.take("budget") {
+        role.budget = budget::read(walk, node, Of::Role);
     }
     doc(walk, &mut fields);
     fields.finish(walk, "a role");

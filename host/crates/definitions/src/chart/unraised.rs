@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use types::{Marked, Place};
 
 /// What the host raises in a chart of either kind.
-const HOST: [&str; 10] = [
+const HOST: [&str; 11] = [
     "error",
     "error.execution",
     "error.communication",
@@ -23,6 +23,7 @@ const HOST: [&str; 10] = [
     "error.length",
     "error.limit",
     "human.said",
+    "budget.low",
     "budget.exhausted",
 ];
 /// What it raises in an agent's chart only.

@@ -3,9 +3,10 @@
 use super::context::{budget, map_chunk};
 use super::policy::overlay;
 use super::{
-    Definitions, count, doc, duration, list, money, name, object, pattern, percent, purpose, text,
-    version, whole, words,
+    Definitions, count, doc, duration, list, money, name, object, percent, purpose, text, version,
+    whole, words,
 };
+use crate::budget::Of;
 use serde_json::{Value, json};
 
 pub(super) fn agent() -> (Value, Definitions) {
@@ -52,7 +53,10 @@ pub(super) fn agent() -> (Value, Definitions) {
                 "policy",
                 overlay("What it may do, over the house's default."),
             ),
-            ("budget", spending()),
+            (
+                "budget",
+                super::budget::budget(Of::Agent, "What it may spend."),
+            ),
             ("purpose", purpose()),
             ("memory", memory()),
         ],
@@ -149,25 +153,6 @@ fn payload() -> Value {
                 words(
                     "How chunks are marked off: as the model's family likes it, by XML tags, or not at all.",
                     &["auto", "xml", "plain"],
-                ),
-            ),
-        ],
-    )
-}
-
-fn spending() -> Value {
-    object(
-        "`budget`",
-        "What it may spend.",
-        &[],
-        [
-            ("usd_per_day", money("US dollars in a day.")),
-            (
-                "joules_per_day",
-                pattern(
-                    "Energy in a day.",
-                    "^\\s*[0-9_.]+\\s*(J|kJ|MJ|Wh|kWh)\\s*$",
-                    "500kJ",
                 ),
             ),
         ],

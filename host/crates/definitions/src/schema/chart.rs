@@ -6,6 +6,7 @@ use super::{
     DURATION, Definitions, as_written, doc, duration, either, list, money, name, named, object,
     one_or_more, purpose, reference, text, truth, version, words,
 };
+use crate::budget::Of;
 use serde_json::{Value, json};
 
 pub(super) fn chart() -> (Value, Definitions) {
@@ -33,6 +34,10 @@ pub(super) fn chart() -> (Value, Definitions) {
             ),
             ("tags", tags()),
             ("roles", named("The roles of a workflow.", role())),
+            (
+                "budget",
+                super::budget::budget(Of::Workflow, "What a workflow may spend."),
+            ),
             ("purpose", purpose()),
             ("migrate", migrate()),
             ("initial", initial()),
@@ -412,6 +417,10 @@ fn role() -> Value {
             (
                 "never",
                 one_or_more("Roles that the same agent must not hold.", text("A role.")),
+            ),
+            (
+                "budget",
+                super::budget::budget(Of::Role, "What whoever holds it may spend."),
             ),
             ("doc", doc()),
         ],

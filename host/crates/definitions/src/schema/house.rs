@@ -5,6 +5,7 @@ use super::{
     Definitions, as_written, count, doc, duration, either, money, name, named, object, one_or_more,
     pattern, secret, text, truth, version, whole, words,
 };
+use crate::budget::Of;
 use serde_json::{Map, Value, json};
 
 pub(super) fn house() -> (Value, Definitions) {
@@ -36,6 +37,13 @@ pub(super) fn house() -> (Value, Definitions) {
                         "A price, or a list of them by the days they hold from.",
                         price(),
                     ),
+                ),
+            ),
+            (
+                "budgets",
+                super::budget::budget(
+                    Of::House,
+                    "What may be spent: by all agents together, by each, and on what.",
                 ),
             ),
             (

@@ -2,6 +2,7 @@
 
 use super::house::{Host, Letter, Mode, store};
 use super::{Refused, RefusedCode};
+use crate::admission::is_of_a_budget;
 use crate::alive;
 use crate::inbox::Told;
 use crate::record::{Kind, Pending};
@@ -214,6 +215,11 @@ impl Host {
             let agent = self.agent_of_run(&letter.from);
             let from_house = &*letter.from == journal::HOUSE_RUN;
             match (agent, from_house) {
+                // Only the host itself says such a thing, in the name of the run that found it.
+                (Some(_), _) if is_of_a_budget(&letter.event) => Happened::Event {
+                    event: Event::new(letter.event.clone(), letter.data.clone(), self.now().0),
+                    from: Sender::Host,
+                },
                 (Some(agent), _) => {
                     let who = Who::agent(agent, letter.from.clone());
                     let roles = instance.roles_of(&who);

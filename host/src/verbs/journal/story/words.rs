@@ -52,6 +52,7 @@ impl Teller<'_> {
             .style(RED)
             .tail(value(&body["arguments"])),
             "cost" => cost(told),
+            "budget" => budget(told),
             "stopped" => Words::new(
                 1,
                 format!(
@@ -392,6 +393,30 @@ fn part(part: &Value) -> String {
         Some((kind, inner)) if kind == "text" || kind == "json" => value(inner),
         Some((kind, _)) => format!("[{kind}]"),
         None => value(part),
+    }
+}
+
+fn budget(told: &Told) -> Words {
+    let of = told.text("/of");
+    let limit = format!(
+        "{} of {} by {} in {} ({})",
+        told.text("/spent"),
+        told.text("/limit"),
+        told.text("/what"),
+        told.text("/window"),
+        told.text("/at")
+    );
+    let to = match told.text("/to") {
+        to if to == told.record.run => String::new(),
+        to => format!("; {to} is told"),
+    };
+    match told.text("/refused") {
+        "" => Words::new(1, format!("{of} runs low: {limit}{to}")).style(YELLOW),
+        refused => Words::new(
+            1,
+            format!("{refused} is not made, {of} has spent {limit}{to}"),
+        )
+        .style(RED),
     }
 }
 
