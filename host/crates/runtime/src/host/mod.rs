@@ -12,7 +12,10 @@ mod instances;
 mod mailbox;
 mod watchers;
 
-pub use command::{Answered, Command, Fire, FireHow, Hosting, Refused, RefusedCode, Watch};
+pub use command::{
+    Answered, ChangeAct, ChangeDeed, Command, Fire, FireHow, Hosting, Refused, RefusedCode, Signed,
+    Watch,
+};
 pub use firings::{Fired, Firings, SINCE};
 pub use house::{Host, Mode, Whom};
 pub use watchers::{Seen, Watchers, Watching};
