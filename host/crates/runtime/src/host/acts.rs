@@ -53,13 +53,14 @@ pub(super) fn record(body: &Body) -> (Kind, Json) {
     (kind, body.to_json())
 }
 
-/// Something that is signed later.
-fn unsigned(by: &Person) -> change::Signed {
+/// A signature as records of changes have it; an empty one for what is signed later.
+pub(super) fn signature(by: &Person, signed: Option<&sign::Signed>) -> change::Signed {
+    let text = |of: fn(&sign::Signed) -> &String| signed.map(of).cloned().unwrap_or_default();
     change::Signed {
         by: by.clone(),
-        key: String::new(),
-        statement: String::new(),
-        signature: String::new(),
+        key: text(|signed| &signed.key),
+        statement: text(|signed| &signed.statement),
+        signature: text(|signed| &signed.signature),
     }
 }
 
@@ -169,6 +170,7 @@ impl Host {
             _ => {}
         }
         judged.happened.push(last);
+        judged.claim.statement.on = judged.acts.0.iter().find_map(Body::on);
         let number = judged.acts.0.iter().find_map(Body::change);
         if let Some(number) = number.or(judging.number) {
             judged.claim.statement.change = number.to_string();
@@ -231,7 +233,7 @@ impl Judging<'_> {
     }
 
     fn signed(&self) -> change::Signed {
-        unsigned(self.who)
+        signature(self.who, None)
     }
 
     fn handed_in(&self, handed: &HandedIn<'_>, judged: &mut Judged) -> Found {

@@ -435,7 +435,9 @@ impl Host {
             return Ok((all, Json::Null));
         }
         all.records.extend(vouched.records);
-        self.show_change(instance, &mut all);
+        if let Some(register) = &vouched.register {
+            self.show_change(instance, register, &mut all);
+        }
         Ok((all.behind(vouched.identities), vouched.said))
     }
 

@@ -11,11 +11,11 @@ use super::house::Host;
 use super::{Command, Refused, Signed};
 use crate::record::Kind;
 use crate::workflow::{Beside, Happened, Instance, Sender, Via, Who, WorkflowError};
-use change::{Body, Person};
+use change::{Person, Register};
 use definitions::ChartBundle;
 use journal::RecordId;
 use serde_json::{Value as Json, json};
-use sign::{KeyError, Seen, SignatureError, Statement};
+use sign::{KeyError, People, Seen, SignatureError, Statement};
 use std::sync::Arc;
 use types::{ContentHash, Timestamp, Value};
 
@@ -44,6 +44,11 @@ impl Deed {
             signed,
         }
     }
+
+    /// What that person has signed.
+    pub(super) fn signed(&self) -> Option<&Signed> {
+        self.signed.as_ref()
+    }
 }
 
 /// What happens, once it is known who does it and that they may.
@@ -59,6 +64,8 @@ pub(super) struct Vouched {
     pub identities: Vec<(Kind, Json)>,
     /// What there is to say of it.
     pub said: Json,
+    /// The register as it is then, where it is about a change.
+    pub register: Option<Register>,
 }
 
 /// What is claimed by doing it: the statement, but for when it is made and what it has seen.
@@ -122,7 +129,8 @@ impl Host {
                         "sign it with --key FILE, or with --print-statement and --signature FILE",
                     )
                 })?;
-                let signed = self.check_signature(&judged.claim, signed, now);
+                let people = &self.definitions().people;
+                let signed = self.check_signature(people, &judged.claim, signed, now);
                 (signed.map_err(|bad| unsigned(bad.why, &bad.help))?, Vec::new())
             }
             Doer::Agent(name) => {
@@ -133,7 +141,22 @@ impl Host {
                 signed.map_err(|bad| unsigned(bad.why, &bad.help))?
             }
         };
-        judged.vouched(signed, identities, |acts| self.may_all(instance, acts, now))
+        let bodies = judged.acts.signed(&signed)?;
+        let register = match bodies.is_empty() {
+            true => None,
+            false => Some(self.may_all(instance.id(), &identities, &bodies, now)?),
+        };
+        Ok(Vouched {
+            happened: judged.happened,
+            beside: Beside {
+                signed: Some(json!(signed)),
+                known: judged.known,
+            },
+            records: bodies.iter().map(acts::record).collect(),
+            identities,
+            said: judged.said,
+            register,
+        })
     }
 
     /// Sign `statement` with the key of `agent`; with whose key it is, and whose the house's, where nobody has said that yet.
@@ -360,12 +383,13 @@ impl Host {
     /// Whether `signed` is a signature for `claim` of the one who claims it, made of late in this history and not used before; as it is recorded.
     pub(super) fn check_signature(
         &self,
+        people: &People,
         claim: &Claim,
         signed: &Signed,
         now: i64,
     ) -> Result<sign::Signed, Bad> {
         let signed = sign::Signed::of(&signed.statement, &signed.signature)?;
-        let said = self.definitions().people.verify(&signed)?;
+        let said = people.verify(&signed)?;
         said.must_be(&claim.statement)?;
         let (made, time) = (change::Moment::parse(&said.time)?.time().0, &said.time);
         if (now - made).abs() > FRESH_MS {
@@ -443,26 +467,6 @@ impl Judged {
             happened: self.happened,
             ..Vouched::default()
         }
-    }
-
-    fn vouched(
-        self,
-        signed: sign::Signed,
-        identities: Vec<(Kind, Json)>,
-        may: impl Fn(&[Body]) -> Result<(), WorkflowError>,
-    ) -> Result<Vouched, WorkflowError> {
-        let bodies = self.acts.signed(&signed)?;
-        may(&bodies)?;
-        Ok(Vouched {
-            happened: self.happened,
-            beside: Beside {
-                signed: Some(json!(signed)),
-                known: self.known,
-            },
-            records: bodies.iter().map(acts::record).collect(),
-            identities,
-            said: self.said,
-        })
     }
 }
 
