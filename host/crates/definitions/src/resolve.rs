@@ -233,6 +233,8 @@ impl Definitions {
             charts,
             policies,
             serve: house.serve,
+            people: house.people,
+            retention: house.retention,
             files: self.files,
             sources: Sources::default(),
             kept: Kept::default(),
