@@ -243,6 +243,8 @@ impl Definitions {
             policy_files,
             policies,
             serve: house.serve,
+            people: house.people,
+            retention: house.retention,
             files: self.files,
             sources: Sources::default(),
             kept: Kept::default(),
