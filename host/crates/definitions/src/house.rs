@@ -1,9 +1,11 @@
 //! `house.yaml`: where the house keeps its records, whom it asks, what it pays, which plugins it has and what it will never allow.
 
+mod controlled;
 mod provider;
 mod record;
 mod signer;
 
+pub use controlled::{CHANGE_CONTROL, Controlled, Emergency};
 pub(crate) use record::check as check_records;
 
 use crate::lock::Lock;
@@ -63,6 +65,7 @@ pub(crate) struct HouseFile {
     pub default_policy: Option<Marked<String>>,
     /// The names in it are checked when all definitions are known.
     pub serve: ServeDef,
+    pub controlled: Option<Controlled>,
     /// Every name under `providers` and `plugins`, the faulty entries' too: what is declared but wrong is not also unknown.
     /// `None` where nobody can tell, because the key is misspelt or holds no map.
     pub declared_providers: Option<Vec<String>>,
@@ -137,7 +140,13 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         .take("serve")
         .map(|n| serve::read(walk, n, paths))
         .unwrap_or_default();
+    let controlled = fields
+        .take("controlled")
+        .and_then(|n| controlled::read(walk, n));
     fields.finish_with(walk, "a house", |key| match key {
+        "quorum" | "board" | "emergency" => {
+            Some(format!("put it below `controlled`: `controlled: {{ {key}: … }}`"))
+        }
         "triggers" | "keep" | "restart" | "most_running" | "http" => {
             Some(format!("put it below `serve`: `serve: {{ {key}: … }}`"))
         }
@@ -154,6 +163,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         ceiling,
         default_policy,
         serve,
+        controlled,
         declared_providers,
         declared_plugins,
     })

@@ -39,7 +39,7 @@ mod window;
 pub use crate::agent::{AgentDef, Budget, Children, Counting};
 pub use crate::chart::{ChartBundle, ChildDef, RoleDef};
 pub use crate::edit::{with_plugin, without_plugin};
-pub use crate::house::{PluginDef, Promote};
+pub use crate::house::{CHANGE_CONTROL, Controlled, Emergency, PluginDef, Promote};
 pub use crate::kind::Kind;
 pub use crate::load::{House, OWN, answers_of, load, load_chart, load_policy, load_store};
 pub use crate::lock::{Lock, Locked};

@@ -3,12 +3,12 @@
 use crate::agent::AgentDef;
 use crate::chart::{self, ChartBundle};
 use crate::files::{self, shown_path};
-use crate::house::{self, HouseFile, PluginDef};
+use crate::house::{self, Controlled, HouseFile, PluginDef};
 use crate::kind::{Kind, kind, parse};
 use crate::lock::{self, Lock};
 use crate::paths::Paths;
 use crate::prices::Prices;
-use crate::recorded::Kept;
+use crate::recorded::{Held, Kept};
 use crate::report::Report;
 use crate::resolve::{Definitions, policy_file};
 use crate::serve::ServeDef;
@@ -54,11 +54,14 @@ pub struct House {
     pub policies: IndexMap<Arc<str>, Arc<Overlay>>,
     /// What `charthouse serve` starts and when.
     pub serve: ServeDef,
+    /// Whether and how its definitions are controlled, as this `house.yaml` says; whether that counts is for `runtime` to find out.
+    pub controlled: Option<Controlled>,
     /// Every definition file that was read, as shown to people, with its hash.
     pub files: Vec<(Arc<str>, ContentHash)>,
     pub(crate) sources: Sources,
     pub(crate) kept: Kept,
     pub(crate) lenient: bool,
+    pub(crate) held: Option<Held>,
 }
 
 impl House {
