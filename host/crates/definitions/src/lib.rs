@@ -41,7 +41,9 @@ pub use crate::chart::{ChartBundle, ChildDef, RoleDef};
 pub use crate::edit::{with_plugin, without_plugin};
 pub use crate::house::{CHANGE_CONTROL, Controlled, Emergency, PluginDef, Promote};
 pub use crate::kind::Kind;
-pub use crate::load::{House, OWN, answers_of, load, load_chart, load_policy, load_store};
+pub use crate::load::{
+    House, OWN, answers_of, load, load_chart, load_control, load_policy, load_store,
+};
 pub use crate::lock::{Lock, Locked};
 pub use crate::plugin_tests::{
     CaseFile, Expectations, ExpectedAnswer, ExpectedFailure, ExpectedPart, ExpectedResult,

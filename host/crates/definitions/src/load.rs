@@ -17,6 +17,7 @@ use crate::tree::Node;
 use crate::walk::Walk;
 use indexmap::IndexMap;
 use policy::Overlay;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use types::{ContentHash, Finding, Place, PluginName, ProviderConfig};
@@ -164,6 +165,30 @@ pub fn load_store(root: &Path) -> Result<PathBuf, Report> {
     match house {
         Some((house, _)) if !has_errors(&walk) => Ok(house.store),
         _ => store_by_itself(root).ok_or_else(|| Report::new(walk.findings, walk.sources)),
+    }
+}
+
+/// What the `house.yaml` in `files` says of control, by itself: names in it of other definitions are not looked for. `files` are those of one revision of it, with
+/// the keys that it names.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn load_control(
+    root: &Path,
+    files: &BTreeMap<String, Vec<u8>>,
+) -> Result<Option<Controlled>, Report> {
+    let mut walk = Walk {
+        recorded: Some(Arc::new(files.clone())),
+        ..Walk::default()
+    };
+    let house = read_house(
+        &mut walk,
+        &Paths::new(root.to_owned()),
+        &mut Definitions::default(),
+    );
+    match house {
+        Some((house, _)) if !has_errors(&walk) => Ok(house.controlled),
+        _ => Err(Report::new(walk.findings, walk.sources)),
     }
 }
 
