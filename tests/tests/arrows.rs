@@ -4,12 +4,13 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 use charthouse_tests::repository;
 use std::collections::{BTreeMap, BTreeSet};
 
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
     "types",
     "chart",
     "policy",
     "context",
     "definitions",
+    "change",
     "sandbox",
     "provider",
     "journal",
@@ -31,12 +32,16 @@ fn allowed() -> BTreeMap<String, BTreeSet<String>> {
             part("definitions"),
             parts(&["types", "chart", "policy", "context"]),
         ),
+        (
+            part("change"),
+            parts(&["types", "chart", "policy", "context", "definitions"]),
+        ),
         (part("sandbox"), parts(&["types", "policy"])),
         (part("provider"), parts(&["types"])),
         (part("journal"), parts(&["types"])),
         (part("ledger"), parts(&["types"])),
         (part("memory"), parts(&["types", "journal"])),
-        (part("runtime"), parts(&PARTS[..10])),
+        (part("runtime"), parts(&PARTS[..11])),
         ("charthouse".into(), parts(&PARTS)),
         ("conformance".into(), parts(&["types", "chart"])),
         ("xtask".into(), parts(&[])),
@@ -171,6 +176,7 @@ fn pure_parts_name_no_clock_no_chance_and_no_io() {
         "charthouse-context",
         "charthouse-policy",
         "charthouse-ledger",
+        "charthouse-change",
     ];
     let impure = [
         "tokio",

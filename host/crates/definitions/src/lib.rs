@@ -18,6 +18,8 @@ mod house;
 mod kind;
 mod load;
 mod lock;
+mod outline;
+mod parts;
 mod paths;
 mod plugin_tests;
 mod plugins;
@@ -45,6 +47,7 @@ pub use crate::load::{
     House, OWN, answers_of, load, load_chart, load_control, load_policy, load_store,
 };
 pub use crate::lock::{Lock, Locked};
+pub use crate::outline::{Outline, Written, outline};
 pub use crate::plugin_tests::{
     CaseFile, Expectations, ExpectedAnswer, ExpectedFailure, ExpectedPart, ExpectedResult,
     PluginCase, PluginTests, TextMatch, load_plugin_tests,

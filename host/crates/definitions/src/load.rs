@@ -51,6 +51,10 @@ pub struct House {
     pub agents: IndexMap<Arc<str>, Arc<AgentDef>>,
     /// Charts by name.
     pub charts: IndexMap<Arc<str>, Arc<ChartBundle>>,
+    /// The name of the policy beneath every agent's.
+    pub default_policy_name: Option<Arc<str>>,
+    /// In which file each named policy stands.
+    pub policy_files: BTreeMap<Arc<str>, Arc<str>>,
     /// Named policies.
     pub policies: IndexMap<Arc<str>, Arc<Overlay>>,
     /// What `charthouse serve` starts and when.

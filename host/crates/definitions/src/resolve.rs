@@ -212,11 +212,19 @@ impl Definitions {
             let texts = of_agents.chain(of_states).flatten().filter_map(file_of);
             check_records(walk, house, texts, paths);
         }
+        let policy_files = policies
+            .iter()
+            .map(|draft| (draft.name.as_str().into(), draft.name.place.file.clone()))
+            .collect();
         let policies: IndexMap<Arc<str>, Arc<Overlay>> = policies
             .into_iter()
             .map(|draft| (draft.name.as_str().into(), Arc::new(draft.overlay)))
             .collect();
         let (house, hash) = house?;
+        let default_policy_name = house
+            .default_policy
+            .as_ref()
+            .map(|name| name.as_str().into());
         let default_policy = house.default_policy.and_then(|name| {
             let mut overlay = policies.get(name.as_str())?.as_ref().clone();
             overlay.label = format!("house default ({})", *name);
@@ -236,6 +244,8 @@ impl Definitions {
             default_policy,
             agents,
             charts,
+            default_policy_name,
+            policy_files,
             policies,
             serve: house.serve,
             controlled: house.controlled,
