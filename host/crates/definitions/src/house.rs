@@ -1,11 +1,13 @@
 //! `house.yaml`: where the house keeps its records, whom it asks, what it pays, which plugins it has and what it will never allow.
 
 mod people;
+mod controlled;
 mod provider;
 mod record;
 mod retention;
 mod signer;
 
+pub use controlled::{CHANGE_CONTROL, Controlled, Emergency};
 pub(crate) use record::check as check_records;
 pub use retention::{BULKY, KEPT_FOR_EVER, Retention, is_kept_for_ever};
 
@@ -69,6 +71,7 @@ pub(crate) struct HouseFile {
     pub serve: ServeDef,
     pub people: People,
     pub retention: Retention,
+    pub controlled: Option<Controlled>,
     /// Every name under `providers` and `plugins`, the faulty entries' too: what is declared but wrong is not also unknown.
     /// `None` where nobody can tell, because the key is misspelt or holds no map.
     pub declared_providers: Option<Vec<String>>,
@@ -151,7 +154,13 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         .take("retention")
         .map(|n| retention::read(walk, n))
         .unwrap_or_default();
+    let controlled = fields
+        .take("controlled")
+        .and_then(|n| controlled::read(walk, n));
     fields.finish_with(walk, "a house", |key| match key {
+        "quorum" | "board" | "emergency" => {
+            Some(format!("put it below `controlled`: `controlled: {{ {key}: … }}`"))
+        }
         "triggers" | "keep" | "restart" | "most_running" | "http" => {
             Some(format!("put it below `serve`: `serve: {{ {key}: … }}`"))
         }
@@ -170,6 +179,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         serve,
         people,
         retention,
+        controlled,
         declared_providers,
         declared_plugins,
     })

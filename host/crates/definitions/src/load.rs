@@ -3,12 +3,12 @@
 use crate::agent::AgentDef;
 use crate::chart::{self, ChartBundle};
 use crate::files::{self, shown_path};
-use crate::house::{self, HouseFile, PluginDef, Retention};
+use crate::house::{self, Controlled, HouseFile, PluginDef, Retention};
 use crate::kind::{Kind, kind, parse};
 use crate::lock::{self, Lock};
 use crate::paths::Paths;
 use crate::prices::Prices;
-use crate::recorded::Kept;
+use crate::recorded::{Held, Kept};
 use crate::report::Report;
 use crate::resolve::{Definitions, policy_file};
 use crate::serve::ServeDef;
@@ -64,11 +64,14 @@ pub struct House {
     pub people: People,
     /// How long the bodies of records are kept.
     pub retention: Retention,
+    /// Whether and how its definitions are controlled, as this `house.yaml` says; whether that counts is for `runtime` to find out.
+    pub controlled: Option<Controlled>,
     /// Every definition file that was read, as shown to people, with its hash.
     pub files: Vec<(Arc<str>, ContentHash)>,
     pub(crate) sources: Sources,
     pub(crate) kept: Kept,
     pub(crate) lenient: bool,
+    pub(crate) held: Option<Held>,
 }
 
 impl House {
@@ -185,6 +188,30 @@ pub fn people_in(text: &[u8]) -> Option<People> {
     let paths = Paths::new(PathBuf::from("/"));
     let (house, _) = read_house(&mut walk, &paths, &mut Definitions::default())?;
     Some(house.people)
+}
+
+/// What the `house.yaml` in `files` says of control, by itself: names in it of other definitions are not looked for. `files` are those of one revision of it, with
+/// the keys that it names.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn load_control(
+    root: &Path,
+    files: &BTreeMap<String, Vec<u8>>,
+) -> Result<Option<Controlled>, Report> {
+    let mut walk = Walk {
+        recorded: Some(Arc::new(files.clone())),
+        ..Walk::default()
+    };
+    let house = read_house(
+        &mut walk,
+        &Paths::new(root.to_owned()),
+        &mut Definitions::default(),
+    );
+    match house {
+        Some((house, _)) if !has_errors(&walk) => Ok(house.controlled),
+        _ => Err(Report::new(walk.findings, walk.sources)),
+    }
 }
 
 /// The store that `house.yaml` names, whatever else it names and is not there.

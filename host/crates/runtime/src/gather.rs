@@ -11,7 +11,7 @@ use crate::think::Whom;
 use crate::{Binding, Services, memories};
 use chart::StateId;
 use context::{Gathered as Texts, GatheredText, Need, NeedKind};
-use definitions::{AgentDef, ChartBundle};
+use definitions::{AgentDef, ChartBundle, House};
 use futures_util::future::join_all;
 use policy::Grant;
 use sandbox::{CallContext, ContextRequest, Plugin};
@@ -99,14 +99,38 @@ enum Template {
 }
 
 /// A file of the house.
-struct HouseFile {
-    path: PathBuf,
-    root: Arc<Path>,
+enum HouseFile {
+    /// As it is on the disk when it is read.
+    Now { path: PathBuf, root: Arc<Path> },
+    /// As it was when the house was let in.
+    Held { bytes: Arc<[u8]> },
+    /// It was not there when the house was let in.
+    Missing { name: String },
 }
 
 impl HouseFile {
+    fn of(house: &House, root: &Arc<Path>, name: &str) -> Self {
+        match (house.holds(), house.held(name)) {
+            (false, _) => HouseFile::Now {
+                path: root.join(name),
+                root: root.clone(),
+            },
+            (true, Some(bytes)) => HouseFile::Held {
+                bytes: bytes.clone(),
+            },
+            (true, None) => HouseFile::Missing { name: name.into() },
+        }
+    }
+
     fn read(&self) -> Result<String, String> {
-        read(&self.path, &self.root)
+        match self {
+            HouseFile::Now { path, root } => read(path, root),
+            HouseFile::Held { bytes } => String::from_utf8(bytes.to_vec())
+                .map_err(|_| "a file of the house is not text (UTF-8)".to_owned()),
+            HouseFile::Missing { name } => Err(format!(
+                "{name} is not among the files that were released with the house"
+            )),
+        }
     }
 }
 
@@ -151,10 +175,7 @@ impl Asker<'_> {
 
     fn how(&self, need: &Need) -> Result<How, String> {
         let root: Arc<Path> = self.services.house.root.as_path().into();
-        let file = |path: &str| HouseFile {
-            path: root.join(path),
-            root: root.clone(),
-        };
+        let file = |path: &str| HouseFile::of(&self.services.house, &root, path);
         Ok(match &need.kind {
             NeedKind::File(path) => How::Read(file(&path.value)),
             NeedKind::Template(context::Template::Inline(text)) => How::Fill {

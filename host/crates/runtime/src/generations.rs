@@ -7,7 +7,7 @@
 use crate::Services;
 use crate::by_hand::CALLS_TO_SHADOW;
 use crate::live::RunEvent;
-use crate::loading::plugins_of;
+use crate::loading::{may_be, plugins_of};
 use crate::record::Kind;
 use crate::run::Run;
 use crate::shadow::shadow;
@@ -335,10 +335,14 @@ impl Run {
     /// Use the generations that have their places now, in whatever way they came there.
     pub(crate) fn take_current(&mut self) {
         let sandbox = self.services.sandbox.clone();
+        let house = self.services.house.clone();
         let current = |plugin: &Arc<Plugin>| {
             let slot = sandbox.slot_of(plugin.name())?;
             let current = slot.current().plugin.clone();
-            (!Arc::ptr_eq(&current, plugin)).then_some(current)
+            // What others in this process have in its place may be released for them alone.
+            let definition = house.plugins.get(plugin.name())?;
+            let may = may_be(&definition.component, &current);
+            (!Arc::ptr_eq(&current, plugin) && may).then_some(current)
         };
         for plugin in &mut self.plugins {
             if let Some(current) = current(plugin) {

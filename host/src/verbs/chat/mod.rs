@@ -37,15 +37,15 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
         provider: options.provider.clone(),
         model: options.model.clone(),
     };
-    let asked = asking.open(&house)?;
-    let journal = open::journal(&house)?;
+    let mut journal = open::journal(&house)?;
     let resume = match &options.resume {
         Some(run) => Some(run_of(&journal, &options.agent, run)?),
         None => None,
     };
     let _house = open::take(&journal, &format!("charthouse chat {}", options.agent))?;
     let reloads = watch::reloads(&house);
-    let services = open::services(house);
+    let services = open::admitted(house, &mut journal, Entrance::Start)?;
+    let asked = asking.open(&services.house)?;
     let store = services.house.store.clone();
 
     let progress = Arc::new(Progress::new());

@@ -2,7 +2,7 @@
 
 use super::policy::overlay;
 use super::{
-    Definitions, as_written, count, doc, duration, either, money, name, named, object, one_or_more,
+    Definitions, as_written, count, doc, duration, either, list, money, name, named, object, one_or_more,
     pattern, secret, text, truth, version, whole, words,
 };
 use serde_json::{Map, Value, json};
@@ -63,9 +63,38 @@ pub(super) fn house() -> (Value, Definitions) {
             ("serve", super::serve::serve()),
             ("people", named("Who may sign, by name.", person())),
             ("retention", retention()),
+            ("controlled", controlled()),
         ],
     );
     (house, Definitions::new())
+}
+
+fn controlled() -> Value {
+    let role = |description| name(description);
+    let emergency = object(
+        "`emergency`",
+        "Changes that are in force before anybody else has looked at them.",
+        &[],
+        [
+            ("role", role("The role that a person must have for it; usually `emergency`.")),
+            ("within", duration("How soon others must have approved it.", "24h")),
+        ],
+    );
+    let whole_map = object(
+        "`controlled`",
+        "That definitions count only once they are released, and who decides that.",
+        &[],
+        [
+            ("quorum", whole("How many of the board must approve a change, each somebody else.", 1)),
+            ("board", list("The roles that are asked.", role("A role."))),
+            ("workflow", name("The workflow that a change goes through; usually `change-control`.")),
+            ("emergency", emergency),
+        ],
+    );
+    either(
+        "Whether charts, agents, policies and plugins count only at a released revision.",
+        [truth("Whether they do."), whole_map],
+    )
 }
 
 fn provider() -> Value {

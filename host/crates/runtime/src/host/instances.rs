@@ -388,7 +388,12 @@ impl Host {
                         Err(store(&error))
                     }
                     Ok(()) => {
+                        let kinds = taken.records.iter().map(|(kind, _)| kind.name());
+                        let in_force = kinds.into_iter().any(crate::control::puts_in_force);
                         self.follow(id, taken, before);
+                        if in_force {
+                            self.put_in_place().await;
+                        }
                         if ended {
                             self.0.firings.borrow_mut().ended(id);
                         }

@@ -11,6 +11,7 @@ mod changes;
 mod command;
 mod differences;
 mod evidence;
+mod control;
 mod firings;
 mod house;
 mod instances;
