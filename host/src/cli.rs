@@ -9,6 +9,8 @@ mod plugin;
 mod replay;
 mod serve;
 mod supply;
+mod change;
+mod signing;
 mod workflow;
 
 pub use agents::{AgentsVerb, At};
@@ -22,6 +24,10 @@ pub use plugin::PluginTest;
 pub use replay::Replay;
 pub use serve::{Doctor, Serve};
 pub use supply::{DevOption, PluginAdd, PluginPin, PluginRemove, PluginRestore, PluginUpdate};
+pub use change::{
+    ChangeClass, ChangeFiles, ChangeRequest, ChangeVerb, ChangeVerify, ChangeVote,
+};
+pub use signing::{As, Signing};
 pub use workflow::WorkflowVerb;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -85,6 +91,12 @@ pub enum Verb {
     /// Where no daemon serves the house, these do it by themselves.
     #[command(subcommand)]
     Workflow(WorkflowVerb),
+    /// Change what is controlled: ask, assess, vote, implement, verify, release
+    ///
+    /// Each act is signed by whoever does it, with a key that house.yaml lists under `people`. Where no daemon serves the house, these do it by themselves. Exit code 4 is
+    /// a rule that says no.
+    #[command(subcommand)]
+    Change(ChangeVerb),
     /// Check that this machine has what a house needs
     ///
     /// Exits with 1 where something is missing without which agents cannot run.

@@ -3,6 +3,7 @@
 mod agents;
 mod asked;
 mod cases;
+mod change;
 mod chart;
 mod chat;
 mod check;
@@ -15,12 +16,14 @@ mod journal;
 mod ledger;
 mod memory;
 mod new;
+mod passphrase;
 mod plugin;
 mod policy;
 mod replay;
 mod run;
 mod schema;
 mod serve;
+mod signing;
 mod supply;
 mod workflow;
 
@@ -37,6 +40,7 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Serve(options) => serve::run(&options),
         Verb::Agents(verb) => agents::run(&verb),
         Verb::Workflow(verb) => workflow::run(&verb),
+        Verb::Change(verb) => change::run(&verb),
         Verb::Doctor(options) => doctor::run(&options),
         Verb::New(verb) => new::run(&verb),
         Verb::Plugin(verb) => plugin::run(&verb),

@@ -6,6 +6,7 @@ use crate::exit::{Failure, USAGE};
 use crate::print;
 use runtime::host::{Command, Signed};
 use serde_json::Value;
+use sign::Signer;
 use std::path::{Path, PathBuf};
 
 /// What came of it.
@@ -59,22 +60,25 @@ fn sign(file: Option<&Path>, statement: &str) -> Result<String, Failure> {
         Some(path) => path.to_owned(),
         None => usual_key()?,
     };
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        Failure::new(USAGE, format!("the key {} cannot be read: {error}", path.display())).help(
-            "name another with --key FILE; for one that is kept elsewhere use --print-statement, then --statement FILE --signature FILE",
-        )
-    })?;
-    let wrong = |error: sign::SignError| {
-        Failure::new(USAGE, format!("{}: {error}", path.display()))
-    };
-    let key = match sign::PrivateKey::read(&text, None) {
-        Err(sign::SignError::Encrypted) => {
-            let passphrase = super::passphrase::ask(&path)?;
-            sign::PrivateKey::read(&text, Some(&passphrase)).map_err(wrong)?
+    let mut unasked = None;
+    let signer = Signer::read(&path, &mut || match super::passphrase::ask(&path) {
+        Ok(passphrase) => Some(passphrase),
+        Err(failure) => {
+            unasked = Some(failure);
+            None
         }
-        key => key.map_err(wrong)?,
-    };
-    key.sign(statement.as_bytes()).map_err(wrong)
+    });
+    match (signer, unasked) {
+        (Ok(signer), _) => Ok(signer.sign_bytes(statement.as_bytes())),
+        (Err(_), Some(failure)) => Err(failure),
+        (Err(error), None) => {
+            let help = match file {
+                None => "name your key with --key FILE, or sign elsewhere: --print-statement, then --statement FILE --signature FILE".to_owned(),
+                Some(_) => error.help(),
+            };
+            Err(Failure::new(USAGE, error.to_string()).help(help))
+        }
+    }
 }
 
 /// Where ssh-keygen puts an Ed25519 key.

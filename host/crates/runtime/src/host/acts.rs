@@ -187,7 +187,9 @@ impl Host {
         bodies: &[Body],
         now: i64,
     ) -> Result<Register, WorkflowError> {
-        let mut register = self.register().map_err(|error| no(error, "mend the store"))?;
+        let bodies_as_json: Vec<Json> = bodies.iter().map(Body::to_json).collect();
+        let register = self.register_knowing(&bodies_as_json);
+        let mut register = register.map_err(|error| no(error, "mend the store"))?;
         let head = self.0.journal.borrow().head();
         let mut seq = head.map_err(|error| no(error.to_string(), "mend the store"))?.seq;
         let mut at = || {
@@ -201,12 +203,24 @@ impl Host {
         for (kind, body) in identities {
             register.take(at(), kind.name(), body);
         }
-        for body in bodies {
+        for (body, json) in bodies.iter().zip(&bodies_as_json) {
             let at = at();
             register.may(&at, body).map_err(|rule| forbidden(&rule))?;
-            register.take(at, body.kind(), &body.to_json());
+            register.take(at, body.kind(), json);
         }
         Ok(register)
+    }
+
+    /// The register of this house.
+    pub(super) fn register(&self) -> Result<Register, String> {
+        self.register_knowing(&[])
+    }
+
+    /// The same, where `bodies` are about to be recorded: what their signers have seen can be looked up.
+    fn register_knowing(&self, bodies: &[Json]) -> Result<Register, String> {
+        let root = self.definitions().root.clone();
+        let journal = self.0.journal.borrow();
+        crate::control::register_knowing(&journal, &root, bodies).map_err(|e| e.to_string())
     }
 }
 

@@ -288,6 +288,7 @@ impl Host {
                 json!({
                     "instance": position.instance, "chart": position.workflow, "version": position.version,
                     "status": status(&position), "states": position.configuration, "roles": position.roles,
+                    "signed": super::vouch::is_signed(instance),
                 })
             })
             .collect();

@@ -14,7 +14,7 @@ use std::path::{Component, Path, PathBuf};
 use types::{ContentHash, PluginName};
 
 /// Where what is stored for changes lies, below the house.
-pub(super) const STORED: &str = ".charthouse/changes";
+const STORED: &str = ".charthouse/changes";
 
 /// What somebody brings.
 #[derive(Debug, Default)]
@@ -137,10 +137,11 @@ fn stored(name: &str, component: &Json) -> Result<(ContentHash, String), Workflo
     }
 }
 
-/// Whether `path` stays below the folder in which it is looked for.
+/// Whether `path`, which is one in the house, lies where components are stored.
 fn is_plain(path: &str) -> bool {
     let mut parts = Path::new(path).components();
-    !path.is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))
+    let inside = Path::new(path).starts_with(STORED);
+    inside && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 impl Host {
@@ -191,7 +192,7 @@ fn is_stored(root: &Path, name: &PluginName, hash: ContentHash, stored: &str) ->
 
 /// Where something stored lies.
 pub(super) fn place(root: &Path, stored: &str) -> PathBuf {
-    root.join(STORED).join(stored)
+    root.join(stored)
 }
 
 /// What was released last of each item: what the next change is made from.

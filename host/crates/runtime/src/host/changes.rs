@@ -2,22 +2,16 @@
 //!
 //! A verb is no way of its own: it binds the person to the role and hands in, in one commit, what `workflow bind` and `workflow hand-in` would.
 
-use super::candidate::place;
 use super::house::Host;
 use super::instances::refused;
 use super::intent::{Intent, Within};
 use super::vouch::{Bad, Claim, Deed};
 use super::{ChangeAct, ChangeDeed, Refused, RefusedCode};
 use crate::workflow::{Happened, Instance, Sender, Via, Who};
-use change::{
-    Baseline, BaselineRecord, Body, ChangeNumber, FileRecord, ItemId, Person, Register,
-    Revision, items_of,
-};
+use change::{Baseline, Body, ChangeNumber, Person, Register};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
-use types::{ContentHash, Event, PluginName, Value};
+use types::{Event, Value};
 
 impl Host {
     /// What an act of change control comes to.
@@ -189,8 +183,8 @@ impl Host {
 
     /// What is claimed by a baseline of the house as it lies on the disk.
     pub(super) fn baseline_claim(&self, deed: &Deed) -> Result<Claim, Refused> {
-        let (body, house) = self.baseline(deed, None)?;
-        let mut claim = Claim::in_house(&house.name);
+        let (body, house, _) = self.baseline(deed, None)?;
+        let mut claim = Claim::in_house(&house);
         let said = &mut claim.statement;
         said.act = ChangeAct::Baseline.name().into();
         said.by = deed.by.as_ref().map(|by| format!("human:{by}")).unwrap_or_default();
@@ -204,20 +198,16 @@ impl Host {
     pub(super) async fn take_baseline(&self, deed: Deed) -> Result<Json, Refused> {
         let _alone = self.0.signing.lock().await;
         let claim = self.baseline_claim(&deed)?;
-        let (_, house) = self.baseline(&deed, None)?;
+        let (_, _, people) = self.baseline(&deed, None)?;
         let bad = |bad: Bad| Refused::new(RefusedCode::Denied, bad.why, bad.help);
         let given = deed.signed().ok_or_else(|| bad("nobody has signed it".into()))?;
-        let signed = self.check_signature(&house.people, &claim, given, self.now().0);
+        let signed = self.check_signature(&people, &claim, given, self.now().0);
         let signed = signed.map_err(bad)?;
-        let (body, _) = self.baseline(&deed, Some(&signed))?;
+        let (body, _, _) = self.baseline(&deed, Some(&signed))?;
         let run = journal::HOUSE_RUN;
         self.may_all(run, &[], std::slice::from_ref(&body), self.now().0)?;
-        for (name, plugin) in &house.plugins {
-            let cannot = |error: std::io::Error| store(&format!("the component of `{name}` cannot be kept: {error}"));
-            keep(&house.root, &plugin.component.path).map_err(cannot)?;
-        }
         let ids = self.record(vec![super::acts::record(&body)], Vec::new(), None).await?;
-        self.releases_changed();
+        self.put_in_place().await;
         let items = match &body {
             Body::Baseline(baseline) => baseline.revisions.len(),
             _ => 0,
@@ -225,12 +215,12 @@ impl Host {
         Ok(json!({ "change": ChangeNumber::BASELINE.to_string(), "items": items, "record": ids.first().map(|id| id.0) }))
     }
 
-    /// The record of a baseline, and the house that it is of.
+    /// The record of a baseline, and whose house it is of: its name and its people.
     fn baseline(
         &self,
         deed: &Deed,
         signed: Option<&sign::Signed>,
-    ) -> Result<(Body, definitions::House), Refused> {
+    ) -> Result<(Body, Arc<str>, sign::People), Refused> {
         let root = self.definitions().root.clone();
         let house = definitions::load(&root).map_err(|report| {
             Refused::new(
@@ -247,68 +237,23 @@ impl Host {
                 "list them with their public keys under `people` in house.yaml",
             ));
         }
-        let mut plugins: BTreeMap<PluginName, ContentHash> = BTreeMap::new();
-        for (name, plugin) in &house.plugins {
-            let bytes = std::fs::read(&plugin.component.path).map_err(|error| {
-                store(&format!("the component of `{name}` cannot be read: {error}"))
-            })?;
-            plugins.insert(name.clone(), ContentHash::of(&bytes));
-        }
-        let texts: BTreeMap<Arc<str>, Arc<[u8]>> = house
-            .controlled_files()
-            .into_iter()
-            .map(|file| (file.name, file.bytes))
-            .collect();
-        let items = items_of(&house, &plugins);
-        let revisions = items.items.into_iter().filter(|(_, parts)| parts.revision != Revision::Absent);
-        let revisions = revisions.map(|(item, parts)| {
-            let is_plugin = matches!(item, ItemId::Plugin(_));
-            let files = parts.files.into_iter().map(|(file, hash)| {
-                let bytes = texts.get(&file).filter(|_| !is_plugin);
-                let text = bytes.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
-                FileRecord {
-                    stored: is_plugin.then(|| stored_as(hash)),
-                    file,
-                    hash,
-                    text,
-                }
-            });
-            BaselineRecord {
-                item,
-                to: parts.revision,
-                files: files.collect(),
-            }
-        });
+        let (own, people) = (house.name.clone(), house.people.clone());
+        let revisions = crate::control::baseline(house).map_err(|error| {
+            Refused::new(
+                RefusedCode::Definitions,
+                error,
+                "a baseline has every file of every item: mend it, then ask again",
+            )
+        })?;
         let by = Person::Human(name);
         let body = Body::Baseline(Baseline {
             change: ChangeNumber::BASELINE,
             signed: super::acts::signature(&by, signed),
             by,
-            revisions: revisions.collect(),
+            revisions,
         });
-        Ok((body, house))
+        Ok((body, own, people))
     }
-}
-
-/// Where the component with this content is kept, below the folder of what is stored.
-fn stored_as(hash: ContentHash) -> String {
-    format!("components/{hash}")
-}
-
-/// Keep the component at `path` by its content.
-fn keep(root: &Path, path: &Path) -> std::io::Result<()> {
-    let bytes = std::fs::read(path)?;
-    let place = place(root, &stored_as(ContentHash::of(&bytes)));
-    if place.exists() {
-        return Ok(());
-    }
-    if let Some(folder) = place.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let fresh = place.with_extension(format!("{}.new", std::process::id()));
-    std::fs::write(&fresh, &bytes)?;
-    std::fs::File::open(&fresh)?.sync_all()?;
-    std::fs::rename(fresh, place)
 }
 
 fn bind(role: &str, who: &Arc<str>) -> Happened {

@@ -169,7 +169,8 @@ impl Host {
         let ring = sign::Keyring::of_house(&house.root);
         let key = ring.agent(agent, &*services.rng)?;
         let who = format!("agent:{agent}");
-        let known = self.register().identities().iter().any(|known| known.who == who);
+        let register = self.register()?;
+        let known = register.identities().iter().any(|known| known.who == who);
         let identity = json!({ "who": who, "key": key.signer.public().to_string() });
         let identities = match known {
             true => Vec::new(),
