@@ -718,6 +718,7 @@ impl Host {
             let instances = self.0.instances.borrow();
             let moved = instances.all().filter_map(|instance| {
                 let own = instance.bundle();
+                let house = self.house_for(instance.id(), house)?;
                 let saved = house.charts.get(own.chart.name())?;
                 (saved.hash != own.hash).then(|| (instance.id().clone(), saved.clone()))
             });
