@@ -7,8 +7,8 @@ use crate::{asking, print, watch as watcher};
 use definitions::House;
 use journal::{HouseLock, Journal, JournalError, PluginState};
 use runtime::host::{Host, Hosting, Mode};
-use runtime::control::{self, Entrance};
-use runtime::{Admitted, Reloads, Services, SharedJournal};
+use runtime::control::{self, Entered, Entrance};
+use runtime::{Reloads, Services, SharedJournal};
 use sandbox::{Compiler, Sandbox, Settings};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -41,7 +41,7 @@ fn is_finished(directory: &Path) -> bool {
     let finish = || -> Option<bool> {
         let mut journal = Journal::open(&store).ok()?;
         let root = directory.canonicalize().ok()?;
-        if !control::is_unfinished(&journal).ok()? {
+        if !control::is_unfinished(&journal, &root, SystemClock::new().now()).ok()? {
             return None;
         }
         let _lock = take(&journal, "charthouse, which puts released files in place").ok()?;
@@ -62,13 +62,10 @@ pub fn admitted(
     house: House,
     journal: &mut Journal,
     entrance: Entrance,
-) -> Result<Admitted, Failure> {
+) -> Result<Entered, Failure> {
     let entered = control::enter(services(house), journal, entrance)?;
     tell_placed(&entered.placed);
-    for line in &entered.notes {
-        print::err(&format!("{}\n", print::plain(line)));
-    }
-    Ok(entered.admitted)
+    Ok(entered)
 }
 
 /// Say which files were put in place, and where drafts are that lay there.
@@ -235,7 +232,12 @@ pub fn hosting(house: House, live: bool, entrance: Entrance) -> Result<Hosted, F
         true => watcher::reloads(&house),
         false => Box::pin(futures_util::stream::pending()),
     };
-    let services = admitted(house, &mut journal, entrance)?;
+    let entered = admitted(house, &mut journal, entrance)?;
+    // A daemon says it in its own log.
+    for line in entered.notes.iter().filter(|_| !live) {
+        print::err(&format!("{}\n", print::plain(line)));
+    }
+    let services = entered.admitted;
     let clock = services.clock.clone();
     let host = Host::new(services, SharedJournal::new(journal), asking::whom(), mode)?;
     let house = host.house();

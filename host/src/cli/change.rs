@@ -163,8 +163,10 @@ pub enum ChangeVerb {
         at: At,
     },
     /// Put the released files back in their places, and drafts aside
-    #[command(after_help = "Example:\n  charthouse change restore")]
+    #[command(after_help = "Examples:\n  charthouse change restore\n  charthouse change restore policy:default")]
     Restore {
+        /// Only these items
+        items: Vec<String>,
         #[command(flatten)]
         at: At,
     },

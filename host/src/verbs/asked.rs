@@ -5,6 +5,7 @@ use crate::control::Client;
 use crate::exit::{Failure, NOT_SO, USAGE};
 use crate::open::{self, Hosted};
 use crate::print;
+use runtime::control::Entrance;
 use runtime::host::Command;
 use runtime::rfc3339;
 use serde_json::Value;

@@ -30,7 +30,7 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
         model: options.model.clone(),
     };
     let reloads = watch::reloads(&house);
-    let services = open::admitted(house, &mut journal, Entrance::Start)?;
+    let services = open::admitted(house, &mut journal, Entrance::Start)?.admitted;
     let asked = asking.open(&services.house)?;
     let store = services.house.store.clone();
     let progress = (!options.json).then(|| Arc::new(Progress::new()));

@@ -99,37 +99,42 @@ enum Template {
 }
 
 /// A file of the house.
-enum HouseFile {
-    /// As it is on the disk when it is read.
-    Now { path: PathBuf, root: Arc<Path> },
-    /// As it was when the house was let in.
-    Held { bytes: Arc<[u8]> },
-    /// It was not there when the house was let in.
-    Missing { name: String },
+struct HouseFile {
+    path: PathBuf,
+    root: Arc<Path>,
+    held: Held,
+}
+
+/// Whether it is read when it is sent.
+enum Held {
+    /// It is.
+    No,
+    /// It was read when the house was let in.
+    Bytes(Arc<[u8]>),
+    /// It was not there then.
+    Missing,
 }
 
 impl HouseFile {
     fn of(house: &House, root: &Arc<Path>, name: &str) -> Self {
-        match (house.holds(), house.held(name)) {
-            (false, _) => HouseFile::Now {
-                path: root.join(name),
-                root: root.clone(),
+        HouseFile {
+            path: root.join(name),
+            root: root.clone(),
+            held: match (house.holds(), house.held(name)) {
+                (false, _) => Held::No,
+                (true, Some(bytes)) => Held::Bytes(bytes.clone()),
+                (true, None) => Held::Missing,
             },
-            (true, Some(bytes)) => HouseFile::Held {
-                bytes: bytes.clone(),
-            },
-            (true, None) => HouseFile::Missing { name: name.into() },
         }
     }
 
     fn read(&self) -> Result<String, String> {
-        match self {
-            HouseFile::Now { path, root } => read(path, root),
-            HouseFile::Held { bytes } => String::from_utf8(bytes.to_vec())
-                .map_err(|_| "a file of the house is not text (UTF-8)".to_owned()),
-            HouseFile::Missing { name } => Err(format!(
-                "{name} is not among the files that were released with the house"
-            )),
+        let path = self.path.display();
+        match &self.held {
+            Held::No => read(&self.path, &self.root),
+            Held::Bytes(bytes) => String::from_utf8(bytes.to_vec())
+                .map_err(|_| format!("cannot read {path}: it is not text (UTF-8)")),
+            Held::Missing => Err(format!("cannot read {path}: it is not among what is released")),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::run::Run;
 use crate::shadow::shadow;
 use crate::standing::{Standing, standings};
 use crate::terms::terms;
+use change::Where;
 use definitions::Promote;
 use futures_util::future::join_all;
 use sandbox::{Exchange, Plugin, Quarantine, Slot, SwapError, TRAPS_UNTIL_QUARANTINE};
@@ -227,7 +228,10 @@ impl Run {
             match outcome {
                 Ok(Some(plugin)) => self.give_place(&slot, plugin, By::Saved),
                 Ok(None) => {}
-                Err(why) => self.refuse_component(&slot, hash, why),
+                Err(why) => {
+                    let unreleased = self.unreleased(slot.name(), hash, Where::Swap);
+                    self.refuse_component(&slot, hash, unreleased.unwrap_or(why));
+                }
             }
         }
         self.take_current();

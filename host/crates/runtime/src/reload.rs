@@ -75,7 +75,7 @@ impl Run {
     /// Something was saved: make it ready. What was being made ready before is out of date.
     pub(crate) fn prepare(&mut self, reload: Reload) {
         let services = match reload {
-            Reload::Ready(house) => match self.let_in(*house) {
+            Reload::Ready(house) => match self.pass_gate(*house) {
                 Some(services) => services,
                 None => return,
             },

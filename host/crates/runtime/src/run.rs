@@ -456,6 +456,7 @@ impl Run {
             "kin": run.kin,
         });
         run.record(Kind::Started, &body);
+        run.tell_emergencies();
         run.remember_generations();
         let speaks = request.prompt.is_some();
         let going = match past {

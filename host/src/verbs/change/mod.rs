@@ -136,8 +136,9 @@ pub fn run(verb: &ChangeVerb) -> Result<u8, Failure> {
                 format!("This is the baseline: {items} items are released as they are, on record {}.", answer["record"])
             })
         }
-        ChangeVerb::Restore { at } => {
-            let answer = one(at, Command::ChangeRestore {})?;
+        ChangeVerb::Restore { items, at } => {
+            let items = items.clone();
+            let answer = one(at, Command::ChangeRestore { items })?;
             print_answer(at.json, &answer, restored)
         }
         ChangeVerb::Show { change, at } => {
@@ -221,7 +222,7 @@ impl<'w> Deed<'w> {
 
     /// Have it done, say `text`, and what is awaited next.
     fn ask(&self, at: &At, text: impl Fn(&Value) -> String) -> Result<u8, Failure> {
-        let mut host = Host::any(&at.house.house)?;
+        let mut host = Host::administering(&at.house.house)?;
         let asked = signing::ask(&mut host, &self.who.signing, |signed| self.command(signed));
         let next = match &asked {
             Ok(Asked::Answer(answer)) if answer["change"] != "CR-0000" => {
@@ -249,7 +250,7 @@ fn name_of(answer: &Value) -> &str {
 
 /// One command that nobody signs.
 fn one(at: &At, command: Command) -> Result<Value, Failure> {
-    let mut host = Host::any(&at.house.house)?;
+    let mut host = Host::administering(&at.house.house)?;
     let answer = host.ask(command);
     let closed = host.close();
     let answer = answer?;

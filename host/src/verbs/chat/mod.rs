@@ -16,6 +16,7 @@ use crate::terminal::GiveBack;
 use crate::{asking, open, print, watch};
 use futures_util::{Stream, StreamExt, stream};
 use lines::{Lines, Typed};
+use runtime::control::Entrance;
 use runtime::host::{Host, Mode};
 use runtime::{Inbox, Message, Observer, Permit, RunEvent, RunRequest, SharedJournal};
 use std::collections::VecDeque;
@@ -44,7 +45,7 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
     };
     let _house = open::take(&journal, &format!("charthouse chat {}", options.agent))?;
     let reloads = watch::reloads(&house);
-    let services = open::admitted(house, &mut journal, Entrance::Start)?;
+    let services = open::admitted(house, &mut journal, Entrance::Start)?.admitted;
     let asked = asking.open(&services.house)?;
     let store = services.house.store.clone();
 

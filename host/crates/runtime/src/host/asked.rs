@@ -12,7 +12,7 @@ use crate::workflow::{Happened, Instance, Via, Who};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Event, Value};
+use types::Value;
 
 /// How long what is under way may go on when nobody says.
 const ENDING: Duration = Duration::from_secs(10);
@@ -70,7 +70,7 @@ impl Host {
                 scenarios,
                 shadow,
             } => self.check_change(&change, scenarios, shadow).await,
-            Command::ChangeRestore {} => self.restore().await,
+            Command::ChangeRestore { items } => self.restore(&items).await,
             Command::Fire(fire) => self.fire(fire).await,
             Command::Fired {} => {
                 let fired = self.0.firings.borrow().list(|id| self.is_open(id));

@@ -8,8 +8,9 @@ use super::intent::{Intent, Within};
 use super::vouch::{Bad, Claim, Deed};
 use super::{ChangeAct, ChangeDeed, Refused, RefusedCode};
 use crate::workflow::{Happened, Instance, Sender, Via, Who};
-use change::{Baseline, Body, ChangeNumber, Person, Register};
+use change::{Baseline, Body, ChangeNumber, ItemId, Person, Register};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use types::{Event, Value};
 
@@ -179,6 +180,16 @@ impl Host {
                 format!("say which: --role {}", several[0]),
             )),
         }
+    }
+
+    /// Put back what is released, and drafts aside.
+    pub(super) async fn restore(&self, items: &[String]) -> Result<Json, Refused> {
+        let parsed: Result<BTreeSet<ItemId>, _> = items.iter().map(|item| ItemId::parse(item)).collect();
+        let only = parsed.map_err(|error| Refused::new(RefusedCode::BadCommand, error, "write it so"))?;
+        let root = self.definitions().root.clone();
+        let placed = crate::control::restore(&self.0.journal.borrow(), &root, self.now(), &only);
+        let placed = placed.map_err(|error| store(&error.to_string()))?;
+        Ok(json!({ "files": placed.files, "set_aside": placed.set_aside }))
     }
 
     /// What is claimed by a baseline of the house as it lies on the disk.

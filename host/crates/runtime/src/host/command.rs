@@ -212,7 +212,11 @@ pub enum Command {
     },
     /// Put what is released and in force back where definitions lie, and what lies there instead aside: `{"files", "set_aside"}`.
     #[serde(rename = "change.restore")]
-    ChangeRestore {},
+    ChangeRestore {
+        /// Only these items; all when empty.
+        #[serde(default)]
+        items: Vec<String>,
+    },
     /// A schedule or a trigger has come due: recorded together with what it starts.
     #[serde(rename = "fire")]
     Fire(Fire),

@@ -20,15 +20,38 @@ impl Host {
         again: bool,
     ) -> Result<Admitted, RuntimeError> {
         let services = self.services();
-        if !services.is_controlled() {
-            return Ok(services);
-        }
         let journal = self.0.journal.borrow();
+        if !services.is_controlled() {
+            if !control::is_controlled(&journal)? {
+                return Ok(services);
+            }
+            // Control began, or began again, while this host was up.
+            let house = House::clone(&services.house);
+            return services.again(&journal, house, &Whom::run(agent, None));
+        }
         let began = match again {
             true => control::began(&journal, run)?,
             false => None,
         };
         services.for_whom(&journal, &Whom::run(agent, began))
+    }
+
+    /// The definitions that count for the instance `id` where `house` is the house's; `None` where they cannot be had, and it stays as it is.
+    pub(super) fn house_for(&self, id: &str, house: &Arc<House>) -> Option<Arc<House>> {
+        let services = self.services();
+        if !services.is_controlled() {
+            return Some(house.clone());
+        }
+        let journal = self.0.journal.borrow();
+        let began = control::began(&journal, id).ok()?;
+        let own = services.for_whom(&journal, &Whom::Instance { began });
+        match own {
+            Ok(own) => Some(own.house.clone()),
+            Err(error) => {
+                self.log(&id.into(), "change", &error.to_string());
+                None
+            }
+        }
     }
 
     /// `house`, which was saved, as this host may use it; what is not released is refused, and the one before goes on.
@@ -97,7 +120,7 @@ impl Host {
             }
         }
         self.note_due();
-        if placing.effective.is_empty() {
+        if !placing.has_changed() {
             return;
         }
         match definitions::load(&root) {
@@ -116,7 +139,7 @@ impl Host {
     pub(super) fn note_due(&self) {
         let services = self.services();
         let due = match services.is_controlled() {
-            true => control::next_due(&self.0.journal.borrow(), self.now()),
+            true => control::next_due(&services, &self.0.journal.borrow(), self.now()),
             false => None,
         };
         self.0.effective_at.set(due.map(|due| due.0));
@@ -138,8 +161,8 @@ impl Host {
 
     /// Say what is in force without having been approved.
     pub(super) fn tell_emergencies(&self) {
-        let lines = control::emergencies(&self.0.journal.borrow(), self.now());
-        for line in lines.unwrap_or_default() {
+        let lines = self.services().emergencies(&self.0.journal.borrow());
+        for line in lines {
             self.log(&HOUSE_RUN.into(), "change", &line);
         }
     }

@@ -154,6 +154,7 @@ impl Host {
         let delivered = self.redeliver()?;
         self.note_due();
         if self.0.mode == Mode::Live {
+            self.tell_emergencies();
             let house = self.definitions();
             self.move_instances(&house);
             self.keep_delivered(delivered).await;

@@ -222,7 +222,12 @@ impl Host {
             self.0.instances.borrow_mut().seats.remove(&id);
             return Err(refused);
         }
+        let mut kinds = taken.records.iter().map(|(kind, _)| kind.name());
+        let in_force = kinds.any(crate::control::puts_in_force);
         self.follow(&id, taken, BTreeMap::new());
+        if in_force {
+            self.put_in_place().await;
+        }
         if let Some(seat) = self.0.instances.borrow_mut().seats.get_mut(&id) {
             seat.busy = false;
         }
@@ -799,6 +804,7 @@ impl Host {
             let instances = self.0.instances.borrow();
             let moved = instances.all().filter_map(|instance| {
                 let own = instance.bundle();
+                let house = self.house_for(instance.id(), house)?;
                 let saved = house.charts.get(own.chart.name())?;
                 (saved.hash != own.hash).then(|| (instance.id().clone(), saved.clone()))
             });

@@ -116,9 +116,10 @@ impl Instance {
         cause: Option<u64>,
         beside: &Beside,
     ) -> Result<Taken, WorkflowError> {
-        let begin = |instance: &Instance| Doing {
-            beside: beside.clone(),
-            ..Doing::new(instance.clone(), now, cause)
+        let begin = |instance: &Instance| {
+            let mut doing = Doing::new(instance.clone(), now, cause);
+            doing.beside = beside.clone();
+            doing
         };
         let returnable = cause.is_none()
             && !matches!(
