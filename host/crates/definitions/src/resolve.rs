@@ -248,6 +248,8 @@ impl Definitions {
             policy_files,
             policies,
             serve: house.serve,
+            people: house.people,
+            retention: house.retention,
             controlled: house.controlled,
             files: self.files,
             sources: Sources::default(),

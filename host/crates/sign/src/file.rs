@@ -5,6 +5,7 @@ use crate::key::PublicKey;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// No key's file is longer.
 const LONGEST: u64 = 64 * 1024;
@@ -35,7 +36,9 @@ pub fn read(path: &Path) -> Result<String, KeyError> {
 
 /// Write a file that was not there. A crash at any instant leaves it there whole, or not at all.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
-    let part = beside(path, &format!(".part-{}", std::process::id()));
+    static PARTS: AtomicU64 = AtomicU64::new(0);
+    let number = PARTS.fetch_add(1, Ordering::Relaxed);
+    let part = beside(path, &format!(".part-{}-{number}", std::process::id()));
     let put = || {
         // What a process of that number had begun and was killed over.
         match std::fs::remove_file(&part) {

@@ -5,7 +5,7 @@ use crate::key::PublicKey;
 use crate::statement::Statement;
 use ed25519_dalek::Signature;
 use serde::{Deserialize, Serialize};
-use ssh_key::{Algorithm, SshSig};
+use ssh_key::{Algorithm, LineEnding, SshSig};
 
 /// What signatures are made for, so that none that was made for mail or code counts here.
 pub const NAMESPACE: &str = "charthouse";
@@ -30,12 +30,12 @@ impl Signed {
     /// # Errors
     /// Where either cannot be read.
     pub fn of(statement: &str, signature: &str) -> Result<Self, SignatureError> {
-        let (_, key) = parse(signature)?;
+        let (_, key, text) = read(signature)?;
         Ok(Signed {
             by: Statement::parse(statement)?.by,
             key: key.fingerprint(),
             statement: statement.to_owned(),
-            signature: signature.to_owned(),
+            signature: text,
         })
     }
 
@@ -97,10 +97,38 @@ pub fn verify_bytes(bytes: &[u8], signature: &str, key: &PublicKey) -> Result<()
         .map_err(|_| SignatureError::Altered)
 }
 
-/// A signature's parts and the key that it says made it, if it is one for [`NAMESPACE`] by an Ed25519 key.
+/// A signature's parts and the key that it says made it, where it is written in the one way in which it is kept.
 fn parse(signature: &str) -> Result<(SshSig, PublicKey), SignatureError> {
-    let unreadable = |why: String| SignatureError::Unreadable { why };
-    let found = SshSig::from_pem(signature.trim()).map_err(|why| unreadable(why.to_string()))?;
+    let (found, key, text) = read(signature)?;
+    match text == signature {
+        true => Ok((found, key)),
+        false => Err(SignatureError::Unreadable {
+            why: "it is not written as OpenSSH writes it".into(),
+        }),
+    }
+}
+
+/// The same however its lines end, if it is one for [`NAMESPACE`] by an Ed25519 key; and how it is kept.
+fn read(signature: &str) -> Result<(SshSig, PublicKey, String), SignatureError> {
+    let unreadable = |why: ssh_key::Error| match why {
+        ssh_key::Error::AlgorithmUnknown => KeyError::Type {
+            found: "that is not known here".into(),
+        }
+        .into(),
+        ssh_key::Error::AlgorithmUnsupported { algorithm } => KeyError::Type {
+            found: algorithm.to_string(),
+        }
+        .into(),
+        why => SignatureError::Unreadable {
+            why: why.to_string(),
+        },
+    };
+    let found = SshSig::from_pem(signature.trim()).map_err(unreadable)?;
+    if found.version() != SshSig::VERSION {
+        return Err(SignatureError::Unreadable {
+            why: format!("version {} is not known", found.version()),
+        });
+    }
     let key = PublicKey::of(found.public_key(), String::new())?;
     if found.algorithm() != Algorithm::Ed25519 {
         return Err(KeyError::Type {
@@ -113,5 +141,6 @@ fn parse(signature: &str) -> Result<(SshSig, PublicKey), SignatureError> {
             found: found.namespace().chars().take(60).collect(),
         });
     }
-    Ok((found, key))
+    let text = found.to_pem(LineEnding::LF).map_err(unreadable)?;
+    Ok((found, key, text))
 }

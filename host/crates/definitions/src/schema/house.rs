@@ -61,6 +61,8 @@ pub(super) fn house() -> (Value, Definitions) {
                 ),
             ),
             ("serve", super::serve::serve()),
+            ("people", named("Who may sign, by name.", person())),
+            ("retention", retention()),
             ("controlled", controlled()),
         ],
     );
@@ -267,4 +269,57 @@ fn plugin() -> Value {
         ],
     );
     either("A plugin's component.", [component(), whole])
+}
+
+fn person() -> Value {
+    let key = || {
+        pattern(
+            "A public key, as the .pub file of `ssh-keygen -t ed25519` has it.",
+            "^\\s*ssh-ed25519 \\S+",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti ada@example.com",
+        )
+    };
+    let mut person = object(
+        "a person",
+        "Somebody who signs: with which keys, and in which roles (absent: any).",
+        &[],
+        [
+            ("key", key()),
+            (
+                "keys",
+                json!({ "description": "Their keys, where they have several.", "type": "array", "minItems": 1, "items": key() }),
+            ),
+            (
+                "roles",
+                super::list("The roles that they may act in.", name("A role.")),
+            ),
+        ],
+    );
+    person["oneOf"] = json!([{ "required": ["key"] }, { "required": ["keys"] }]);
+    person
+}
+
+fn retention() -> Value {
+    let kinds = crate::house::BULKY.iter().map(|(kind, _)| *kind);
+    let kept = || {
+        json!({ "description": "How long the bodies of these records are kept after the end of their run.", "anyOf": [
+            { "const": "forever" },
+            duration("A time.", "400d"),
+        ] })
+    };
+    let mut properties: Map<String, Value> = kinds.map(|kind| (kind.to_owned(), kept())).collect();
+    let mut patterns = Map::new();
+    for known in crate::house::KEPT_FOR_EVER {
+        let for_ever = json!({ "description": "Kept for ever.", "const": "forever" });
+        match known.strip_suffix('*') {
+            Some(beginning) => {
+                patterns.insert(format!("^{}", beginning.replace('.', "\\.")), for_ever);
+            }
+            None => {
+                properties.insert((*known).to_owned(), for_ever);
+            }
+        }
+    }
+    json!({ "description": "How long the bodies of records are kept, by kind; `journal compact` takes out what is older.", "type": "object",
+        "properties": properties, "patternProperties": patterns, "additionalProperties": false })
 }
