@@ -35,8 +35,9 @@ impl Moment {
         })
     }
 
-    /// The instant `time`.
+    /// The second that `time` lies in.
     pub fn at(time: Timestamp) -> Self {
+        let time = Timestamp(time.0.div_euclid(1_000) * 1_000);
         Moment {
             written: iso(time),
             time,

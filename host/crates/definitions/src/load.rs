@@ -190,7 +190,7 @@ pub fn people_in(text: &[u8]) -> Option<People> {
     Some(house.people)
 }
 
-/// What the `house.yaml` in `files` says of control, by itself: names in it of other definitions are not looked for. `files` are those of one revision of it, with
+/// What the `house.yaml` in `files` says of control and of people, by itself: names in it of other definitions are not looked for. `files` are those of one revision of it, with
 /// the keys that it names.
 ///
 /// # Errors
@@ -198,7 +198,7 @@ pub fn people_in(text: &[u8]) -> Option<People> {
 pub fn load_control(
     root: &Path,
     files: &BTreeMap<String, Vec<u8>>,
-) -> Result<Option<Controlled>, Report> {
+) -> Result<(Option<Controlled>, People), Report> {
     let mut walk = Walk {
         recorded: Some(Arc::new(files.clone())),
         ..Walk::default()
@@ -209,7 +209,7 @@ pub fn load_control(
         &mut Definitions::default(),
     );
     match house {
-        Some((house, _)) if !has_errors(&walk) => Ok(house.controlled),
+        Some((house, _)) if !has_errors(&walk) => Ok((house.controlled, house.people)),
         _ => Err(Report::new(walk.findings, walk.sources)),
     }
 }

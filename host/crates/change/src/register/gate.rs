@@ -3,7 +3,7 @@
 use crate::item::{ItemId, Revision};
 use crate::moment::iso;
 use crate::record::{ChangeNumber, Refused, When, Where};
-use crate::register::held::{Audience, Standing};
+use crate::register::held::{Audience, HeldFile, Standing};
 use crate::register::rule::Rule;
 use crate::register::{OpenEmergency, Register};
 use crate::settings::Files;
@@ -203,7 +203,9 @@ impl Register {
             }
         }
         // An item that was not there before its first release is still missing for those whom that does not concern.
-        let first = all.first()?;
+        let Some(first) = all.first() else {
+            return Some(reason);
+        };
         let is_new = found == Revision::Absent && first.from == Revision::Absent;
         let for_all = |standing: &Standing| {
             !standing.taken_back && standing.is_due(now) && standing.effectivity.agents.is_none()
@@ -256,6 +258,44 @@ impl Register {
         }))
     }
 
+    /// The files of what was released last of each item, which the next change is made from: also of what does not count yet.
+    pub fn files_at_head(&self) -> HouseFiles {
+        let items = self.held.items.keys();
+        self.collect(items.filter_map(|item| Some((item, self.held.head(item)?))))
+    }
+
+    /// The same, but of `item` the revision `to`, which was released some time or is made by an open change; `None` where no record has it.
+    pub fn files_with(&self, item: &ItemId, to: Revision) -> Option<HouseFiles> {
+        let items = self.held.items.keys().filter(|other| *other != item);
+        let mut house = self.collect(items.filter_map(|item| Some((item, self.held.head(item)?))));
+        if to == Revision::Absent {
+            return Some(house);
+        }
+        let released = self
+            .history(item)
+            .iter()
+            .rev()
+            .find(|standing| standing.to == to);
+        let made = || {
+            let changes = self.changes().rev();
+            let of = changes.filter_map(|change| Some((change, self.made(change.number, item)?)));
+            let mut of = of.filter(|(change, _)| {
+                let made = change.implementations.last();
+                made.is_some_and(|made| {
+                    made.steps
+                        .iter()
+                        .any(|step| step.item == *item && step.to == to)
+                })
+            });
+            of.next().map(|(_, files)| files)
+        };
+        let files = released
+            .map(|standing| standing.files.as_slice())
+            .or_else(made)?;
+        self.put(&mut house, item, to, files);
+        Some(house)
+    }
+
     fn collect<'r>(
         &self,
         standing: impl Iterator<Item = (&'r ItemId, &'r Standing)>,
@@ -265,27 +305,31 @@ impl Register {
             if standing.to == Revision::Absent {
                 continue;
             }
-            house.revisions.insert(item.clone(), standing.to);
-            for file in &standing.files {
-                match self.text(&file.hash) {
-                    Some(text) if !matches!(item, ItemId::Plugin(_)) => {
-                        house
-                            .files
-                            .insert(file.file.to_string(), text.as_bytes().to_vec());
-                    }
-                    _ => {
-                        let kept = (file.hash, file.stored.clone());
-                        house.stored.insert(file.file.clone(), kept);
-                    }
-                }
-                if let ItemId::Plugin(name) = item
-                    && let Ok(name) = PluginName::parse(name)
-                {
-                    house.plugins.insert(name, file.hash);
-                }
-            }
+            self.put(&mut house, item, standing.to, &standing.files);
         }
         house
+    }
+
+    fn put(&self, house: &mut HouseFiles, item: &ItemId, to: Revision, files: &[HeldFile]) {
+        house.revisions.insert(item.clone(), to);
+        for file in files {
+            match self.text(&file.hash) {
+                Some(text) if !matches!(item, ItemId::Plugin(_)) => {
+                    house
+                        .files
+                        .insert(file.file.to_string(), text.as_bytes().to_vec());
+                }
+                _ => {
+                    let kept = (file.hash, file.stored.clone());
+                    house.stored.insert(file.file.clone(), kept);
+                }
+            }
+            if let ItemId::Plugin(name) = item
+                && let Ok(name) = PluginName::parse(name)
+            {
+                house.plugins.insert(name, file.hash);
+            }
+        }
     }
 
     /// Releases whose time has come and that are not in place: the host puts their files there and records `change.effective`.
@@ -365,8 +409,7 @@ impl Refusal {
                 "charthouse journal verify; restore the journal from where it is whole".into()
             }
             Reason::NotYet(change, _) => format!(
-                "charthouse change show {change}; until then put the released revision back: charthouse change restore {}",
-                self.item
+                "until then the revision before it must lie there; charthouse change show {change}"
             ),
             _ if self.is_open => format!("charthouse change show {}", self.open),
             _ => format!("charthouse change request --item {} …", self.item),
@@ -379,8 +422,10 @@ impl fmt::Display for Refusal {
         let (file, item) = (&self.file, &self.item);
         match &self.reason {
             Reason::NoBaseline => {
-                return f.write_str(
-                    "house.yaml says `controlled: true`, and nobody has vouched for what is in this house: it has no baseline",
+                return write!(
+                    f,
+                    "house.yaml says `controlled: true`, and nobody has vouched for what is in this house: it has no baseline. {}",
+                    self.hint()
                 );
             }
             Reason::UnreadableBaseline(seq) => {
@@ -421,6 +466,7 @@ impl fmt::Display for Refusal {
             },
         }
         match self.is_open {
+            _ if matches!(self.reason, Reason::NotYet(..)) => write!(f, ": {}", self.hint()),
             true => write!(f, ". {} is open about it: {}", self.open, self.hint()),
             false => write!(f, ". Open {}: {}", self.open, self.hint()),
         }

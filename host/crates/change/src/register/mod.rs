@@ -11,7 +11,7 @@ mod rule;
 pub use change::{
     Assessment, Cast, Change, Deed, Event, Implementation, Release, Stage, Urgent, Verification,
 };
-pub use gate::{Admitted, Due, HouseFiles, Question, Refusal};
+pub use gate::{Admitted, Due, HouseFiles, Question, Reason, Refusal};
 pub use held::{Audience, HeldFile, Standing};
 pub use judge::Doing;
 pub use rule::Rule;

@@ -82,10 +82,13 @@ impl Outside for World {
     }
 
     fn settings(&self, files: &Files) -> Result<Settings, String> {
-        let said = definitions::load_control(&self.root, files)
+        let (controlled, people) = definitions::load_control(&self.root, files)
             .map_err(|report| report.render(false))?;
-        let mut settings = Settings::default();
-        if let Some(controlled) = said {
+        let mut settings = Settings {
+            people: people.0.into_iter().map(of_person).collect(),
+            ..Settings::default()
+        };
+        if let Some(controlled) = controlled {
             settings.controlled = true;
             settings.quorum = usize::try_from(controlled.quorum).unwrap_or(usize::MAX);
             settings.board = controlled.board.into_iter().collect();
@@ -93,6 +96,14 @@ impl Outside for World {
         }
         Ok(settings)
     }
+}
+
+fn of_person((name, person): (Arc<str>, sign::Person)) -> (Arc<str>, PersonSettings) {
+    let settings = PersonSettings {
+        keys: person.keys.iter().map(ToString::to_string).collect(),
+        roles: person.roles.map(|roles| roles.into_iter().collect()),
+    };
+    (name, settings)
 }
 
 /// The people of `settings`; a key that cannot be read is nobody's.
