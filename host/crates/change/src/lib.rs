@@ -8,10 +8,13 @@
 //! All of it is pure: no file is read or written, no clock asked, no key touched. Signatures are checked by whoever is handed in as [`Outside`].
 //!
 //! Rooms: `item`, `items` what is controlled · `record` the bodies of records · `statement` that what was signed is what is recorded · `register` the fold, its rules and
-//! the gate · `candidate` a change judged whole · `governs` who must not judge it.
+//! the gate · `candidate` a change judged whole · `governs` who must not judge it · `grants`, `impact`, `diff` what a change comes to.
 
 mod candidate;
+mod diff;
 mod governs;
+mod grants;
+mod impact;
 mod item;
 mod items;
 mod moment;
@@ -25,7 +28,10 @@ mod statement;
 pub use candidate::{
     Candidate, CandidateError, Edits, Proposal, candidate_hash, candidate_hash_of,
 };
+pub use diff::{Comparison, Diff, Line, Mark, PluginFacts, Side, Tone, compare, diff};
 pub use governs::{governing, governing_in};
+pub use grants::{GrantChange, Tools, Weight, grant_changes};
+pub use impact::{Impact, InstanceFact, RunFact, impact};
 pub use item::{ItemError, ItemId, Revision};
 pub use items::{Items, Parts, items_of};
 pub use moment::{Moment, day, iso};
