@@ -383,7 +383,10 @@ fn everything_else(house: &House, grant: &Grant, facts: &mut Facts) {
             format!("files in {}", mount.guest),
             Fact::Rank(mount.access as u64, words),
         );
-        for glob in &mount.hide {
+        // What belongs to the house itself is hidden wherever can be written: that comes with the access.
+        let own =
+            |glob: &policy::HideGlob| glob.below.is_empty() && OWN.contains(&glob.glob.as_str());
+        for glob in mount.hide.iter().filter(|glob| !own(glob)) {
             facts.insert(
                 format!("the hiding of {glob} in {}", mount.guest),
                 Fact::Takes,

@@ -8,7 +8,8 @@
 //! All of it is pure: no file is read or written, no clock asked, no key touched. Signatures are checked by whoever is handed in as [`Outside`].
 //!
 //! Rooms: `item`, `items` what is controlled · `record` the bodies of records · `statement` that what was signed is what is recorded · `register` the fold, its rules and
-//! the gate · `candidate` a change judged whole · `governs` who must not judge it · `grants`, `impact`, `diff` what a change comes to.
+//! the gate · `candidate` a change judged whole · `governs` who must not judge it · `grants`, `impact`, `diff` what a change comes to · `review` what all
+//! of it came to in a period.
 
 mod candidate;
 mod diff;
@@ -22,6 +23,7 @@ mod names;
 mod person;
 mod record;
 mod register;
+mod review;
 mod settings;
 mod statement;
 
@@ -39,4 +41,8 @@ pub use names::{NameError, check_name};
 pub use person::Person;
 pub use record::*;
 pub use register::*;
+pub use review::{
+    Action, ChangeFigures, Cycle, EmergencyLine, Finding, Gap, Inputs, Period, ProcessFact, Review,
+    Spent, StageCount, Supplier, review,
+};
 pub use settings::{BOARD, Files, Outside, PersonSettings, Settings, Signer};

@@ -47,7 +47,10 @@ impl Comparison {
         text.push_str(&paint(Tone::Title, "what agents may do otherwise"));
         text.push('\n');
         if self.grants.is_empty() {
-            text.push_str("  nothing: every agent is granted what it was granted\n");
+            let words = "nothing: every agent is granted what it was granted";
+            for line in wrap(words, width.saturating_sub(2).max(20)) {
+                text.push_str(&format!("  {line}\n"));
+            }
         }
         for change in &self.grants {
             let (sign, tone) = match change.weight {

@@ -53,7 +53,7 @@ pub(super) fn weigh(
             _ => {}
         }
     }
-    if has("never") {
+    if has("hide") || has("never") {
         return gain(after, before);
     }
     if matches!(item, ItemId::Chart(_)) && (last == "signed" || last == "roles") {
