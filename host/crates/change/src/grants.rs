@@ -270,11 +270,11 @@ fn facts_of(house: &House, agent: &str, probes: &[(ToolName, String)]) -> BTreeM
         .collect()
 }
 
+/// A role, a workflow, the path of a state in which that role works, and the layers of that path.
+type Work<'h> = (Arc<str>, Arc<str>, String, Vec<&'h Overlay>);
+
 /// The states of workflows in which `agent` could hold a role, with the layers that they add; those without layers add nothing.
-fn work<'h>(
-    house: &'h House,
-    agent: &AgentDef,
-) -> Vec<(Arc<str>, Arc<str>, String, Vec<&'h Overlay>)> {
+fn work<'h>(house: &'h House, agent: &AgentDef) -> Vec<Work<'h>> {
     let mut found = Vec::new();
     for (name, chart) in &house.charts {
         for role in &agent.roles {

@@ -323,13 +323,19 @@ fn it_is_set_side_by_side_in_any_width() {
             .join("");
         assert!(whole.replace(' ', "").contains("data.rounds<3"), "{text}");
     }
-    let red = comparison.text(80, &|tone, text| match tone {
-        Tone::Widens => format!("<red>{text}</red>"),
-        _ => text.to_owned(),
-    });
-    assert!(!red.contains("<red>"), "{red}");
-    let wider = chart("- { guard", "- { actions: [], guard");
-    assert!(!wider.is_empty());
+    let red = |comparison: &Comparison| {
+        comparison.text(80, &|tone, text| match tone {
+            Tone::Widens => format!("<red>{text}</red>"),
+            _ => text.to_owned(),
+        })
+    };
+    assert!(!red(&comparison).contains("<red>"));
+    let wider = with(&[(
+        "policies/default.yaml",
+        Some("policy: default\nclock: real\n"),
+    )]);
+    let told = red(&compared(&files(), &wider));
+    assert!(told.contains("<red>! WIDER  agent coder in every state has the clock changed: real (was frozen)</red>"), "{told}");
 }
 
 #[test]
