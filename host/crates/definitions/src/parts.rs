@@ -36,9 +36,10 @@ impl House {
             if files.iter().any(|file| file.name == name) {
                 continue;
             }
-            let bytes = match &self.kept.recorded {
-                Some(recorded) => recorded.get(&*name).cloned(),
-                None => source::read_chunk(&self.root.join(&*name), &name)
+            let bytes = match (&self.held, &self.kept.recorded) {
+                (Some(held), _) => held.get(&*name).map(|bytes| bytes.to_vec()),
+                (None, Some(recorded)) => recorded.get(&*name).cloned(),
+                (None, None) => source::read_chunk(&self.root.join(&*name), &name)
                     .ok()
                     .map(|text| text.bytes),
             };

@@ -7,7 +7,7 @@ use crate::agent;
 use crate::chart;
 use crate::context::{file_of, resolve_files};
 use crate::files::Found;
-use crate::house::{HouseFile, check_records};
+use crate::house::{Controlled, HouseFile, check_records};
 use crate::kind::{Kind, kind, parse};
 use crate::load::{ANSWERS, House};
 use crate::paths::Paths;
@@ -169,6 +169,11 @@ impl Definitions {
         if let Some((house, _)) = &mut house {
             self.check_serve(walk, house, &agents, &charts, &policies, paths);
         }
+        if let Some((house, _)) = &house
+            && let Some(controlled) = &house.controlled
+        {
+            self.check_controlled(walk, controlled, &charts);
+        }
         children::look(walk, &self, &agents, &charts);
         // What is missing may stand in a file that could not be read.
         if !self.unread {
@@ -243,10 +248,14 @@ impl Definitions {
             policy_files,
             policies,
             serve: house.serve,
+            people: house.people,
+            retention: house.retention,
+            controlled: house.controlled,
             files: self.files,
             sources: Sources::default(),
             kept: Kept::default(),
             lenient: false,
+            held: None,
         })
     }
 
@@ -286,6 +295,27 @@ impl Definitions {
                     format!("add `{}` to the agent's `plugins`", shown(plugin)),
                 );
             }
+        }
+    }
+
+    /// Whether there is the workflow that changes go through.
+    fn check_controlled(&self, walk: &mut Walk, controlled: &Controlled, charts: &[chart::Draft]) {
+        let name = &controlled.workflow;
+        let found = charts.iter().find(|chart| *chart.name.value == *name.value);
+        match found {
+            Some(chart) if chart.def.kind == ChartKind::Workflow => {}
+            Some(chart) => walk.error(
+                &name.place,
+                format!("`{}` is a cognition, and changes go through a workflow", shown(name)),
+                format!("name a chart with `kind: workflow`, or change the kind of {}", chart.name.place),
+            ),
+            // One that cannot be read is complained of by itself.
+            None if self.names(Kind::Chart).contains(&&*name.value) || self.unread => {}
+            None => walk.warning(
+                &name.place,
+                format!("this house has no workflow `{}`: nobody can ask for a change", shown(name)),
+                "`charthouse init` writes it into charts/workflows; it must be there before the baseline",
+            ),
         }
     }
 

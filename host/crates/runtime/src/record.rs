@@ -76,6 +76,10 @@ pub enum Kind {
     Definitions,
     /// What a component said of itself, once for each content.
     PluginDescribed,
+    /// Something that is not released was not loaded.
+    ChangeRefused,
+    /// The files of a released change are in their places.
+    ChangeEffective,
     /// Texts that were gathered for a payload, once for each content.
     Texts,
     /// The run stands still and waits for a person, with the chart's snapshot.
@@ -85,7 +89,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 38] = [
+    const ALL: [Kind; 40] = [
         Kind::Started,
         Kind::Said,
         Kind::Item,
@@ -121,6 +125,8 @@ impl Kind {
         Kind::Fired,
         Kind::Definitions,
         Kind::PluginDescribed,
+        Kind::ChangeRefused,
+        Kind::ChangeEffective,
         Kind::Texts,
         Kind::Rested,
         Kind::Ended,
@@ -169,6 +175,8 @@ impl Kind {
             Kind::Fired => "fired",
             Kind::Definitions => "definitions",
             Kind::PluginDescribed => "plugin.described",
+            Kind::ChangeRefused => "change.refused",
+            Kind::ChangeEffective => "change.effective",
             Kind::Texts => "texts",
             Kind::Rested => "rested",
             Kind::Ended => "ended",

@@ -10,7 +10,7 @@ use crate::loading::{Waiting, load_guards, make_ready, plugins_to_be};
 use crate::record::Kind;
 use crate::request::Asked;
 use crate::run::Run;
-use crate::{Services, money};
+use crate::{Admitted, money};
 use chart::{Effect, Migration, ReloadPolicy, Snapshot};
 use definitions::{AgentDef, ChartBundle, House};
 use futures_util::Stream;
@@ -38,7 +38,7 @@ pub type Reloads = Pin<Box<dyn Stream<Item = Reload>>>;
 
 /// Definitions with everything loaded that they need.
 pub(crate) struct Prepared {
-    house: Arc<House>,
+    services: Admitted,
     /// `None` where they are the same as before.
     plugins: Result<Option<Vec<Arc<Plugin>>>, String>,
     /// `None` where there is no such agent any more.
@@ -49,7 +49,7 @@ pub(crate) struct Prepared {
 
 /// What a run will run with, worked out completely before anything is exchanged.
 struct Generation {
-    house: Arc<House>,
+    services: Admitted,
     agent: Arc<AgentDef>,
     bundle: Arc<ChartBundle>,
     plugins: Option<Vec<Arc<Plugin>>>,
@@ -74,8 +74,11 @@ pub(crate) struct Moved {
 impl Run {
     /// Something was saved: make it ready. What was being made ready before is out of date.
     pub(crate) fn prepare(&mut self, reload: Reload) {
-        let house: Arc<House> = match reload {
-            Reload::Ready(house) => Arc::from(house),
+        let services = match reload {
+            Reload::Ready(house) => match self.pass_gate(*house) {
+                Some(services) => services,
+                None => return,
+            },
             Reload::Broken(why) => {
                 self.preparing = None;
                 self.refuse(why);
@@ -84,10 +87,7 @@ impl Run {
             Reload::Components(saved) => return self.prepare_components(saved),
         };
         let before = self.services.house.clone();
-        let services = Services {
-            house: house.clone(),
-            ..self.services.clone()
-        };
+        let house = services.house.clone();
         let agent = house.agents.get(&self.agent.name).cloned();
         // Guards are posted anew with every save: what they are granted may be another thing.
         let guarded = agent.clone().map(|agent| (agent, self.bundle.clone()));
@@ -114,7 +114,7 @@ impl Run {
                 _ => Ok(None),
             };
             Prepared {
-                house,
+                services,
                 plugins,
                 guards,
                 waiting,
@@ -132,7 +132,7 @@ impl Run {
     }
 
     /// The definitions go on as they were.
-    fn refuse(&mut self, why: String) {
+    pub(crate) fn refuse(&mut self, why: String) {
         self.record(Kind::NotReloaded, &json!({ "why": why }));
         self.show(RunEvent::NotReloaded { why });
     }
@@ -140,14 +140,17 @@ impl Run {
     /// Everything that follows from new definitions, with nothing changed yet; `None` where nothing does.
     fn work_out(&mut self, prepared: Prepared) -> Result<Option<Generation>, String> {
         let Prepared {
-            house,
+            services,
             plugins,
             guards,
             waiting,
         } = prepared;
+        let house = services.house.clone();
         let files = changed_files(&self.services.house, &house);
         let asked = (self.ask)(&house, &self.asked)?;
-        if files.is_empty() && asked.is_none() {
+        // A text that a chunk sends is no definition, and is released like one.
+        let released = services.revisions() != self.services.revisions();
+        if files.is_empty() && asked.is_none() && !released {
             return Ok(None);
         }
         let name = &self.agent.name;
@@ -164,7 +167,7 @@ impl Run {
             bundle: self.bundle.clone(),
             changes: Vec::new(),
             later: Vec::new(),
-            house,
+            services,
             agent,
             asked,
             files,
@@ -182,7 +185,7 @@ impl Run {
                 generation.agent.cognition
             ));
         }
-        let Some(bundle) = generation.house.charts.get(running).cloned() else {
+        let Some(bundle) = generation.services.house.charts.get(running).cloned() else {
             let what = format!("the chart `{running}` is gone: this run goes on with it");
             generation.later.push(what);
             return Ok(());
@@ -236,7 +239,7 @@ impl Run {
     }
 
     fn plan_rest(&mut self, generation: &mut Generation) -> Result<(), String> {
-        let (old, new) = (&self.services.house, &generation.house);
+        let (old, new) = (&self.services.house, &generation.services.house);
         if old.store != new.store {
             let what = format!(
                 "the store {}: it is opened at the start",
@@ -292,7 +295,7 @@ impl Run {
 
     /// Use `generation` from now on. Nothing here can fail.
     fn publish(&mut self, generation: Generation) {
-        let definitions = self.record_definitions(&generation.house);
+        let definitions = self.record_definitions(&generation.services.house);
         if !Arc::ptr_eq(&generation.bundle, &self.bundle) {
             self.materials.chart = Some(definitions);
         }
@@ -312,7 +315,7 @@ impl Run {
             changes: generation.changes,
             later: generation.later,
         });
-        self.services.house = generation.house;
+        self.services = generation.services;
         self.agent = generation.agent;
         self.bundle = generation.bundle;
         self.grants.forget();

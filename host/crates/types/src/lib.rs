@@ -22,7 +22,7 @@ mod units;
 mod value;
 mod world;
 
-pub use component::{ComponentFile, Pin, PublicKey, Signature, Signer};
+pub use component::{ComponentFile, Pin, PublicKey, Released, Signature, Signer};
 pub use cost::{Cost, Purpose, Tokens};
 pub use event::Event;
 pub use finding::Finding;

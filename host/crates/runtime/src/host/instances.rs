@@ -352,7 +352,12 @@ impl Host {
                         Err(store(&error))
                     }
                     Ok(()) => {
+                        let kinds = taken.records.iter().map(|(kind, _)| kind.name());
+                        let in_force = kinds.into_iter().any(crate::control::puts_in_force);
                         self.follow(id, taken, before);
+                        if in_force {
+                            self.put_in_place().await;
+                        }
                         if ended {
                             self.0.firings.borrow_mut().ended(id);
                         }
@@ -713,6 +718,7 @@ impl Host {
             let instances = self.0.instances.borrow();
             let moved = instances.all().filter_map(|instance| {
                 let own = instance.bundle();
+                let house = self.house_for(instance.id(), house)?;
                 let saved = house.charts.get(own.chart.name())?;
                 (saved.hash != own.hash).then(|| (instance.id().clone(), saved.clone()))
             });

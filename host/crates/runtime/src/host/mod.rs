@@ -6,6 +6,7 @@
 mod agents;
 mod asked;
 mod command;
+mod control;
 mod firings;
 mod house;
 mod instances;

@@ -5,6 +5,7 @@ use super::model::Oracle;
 use super::world::{Dice, Disk, Hand, Power};
 use super::{checks::Promises, house};
 use charthouse_runtime::host::{Command, Fire, FireHow, Host, Hosting, Mode};
+use charthouse_runtime::control::uncontrolled;
 use charthouse_runtime::{Asked, Services, SharedJournal};
 use futures_util::stream;
 use journal::faults::{Chances, Faults};
@@ -98,8 +99,9 @@ impl House {
             let ask: charthouse_runtime::Ask = Box::new(|_, _| Ok(None));
             Ok((vec![asked], ask))
         });
+        let services = uncontrolled(self.services.clone(), &journal).ok()?;
         Host::new(
-            self.services.clone(),
+            services,
             SharedJournal::new(journal),
             whom,
             Mode::Live,
