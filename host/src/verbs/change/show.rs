@@ -121,16 +121,13 @@ fn impact(change: &Value) -> String {
 }
 
 fn differences(change: &Value) -> String {
-    let all = list(&change["differences"]);
-    if all.is_empty() {
+    let Some(text) = change["differences"]["text"].as_str() else {
         return String::new();
-    }
+    };
     let mut out = String::from("\nWhat differs\n");
-    for one in all {
-        match one["text"].as_str() {
-            Some(text) => text.lines().for_each(|line| out.push_str(&format!("  {line}\n"))),
-            None => out.push_str(&format!("  {}: {}\n", cell(&one["item"]), cell(&one["files"]))),
-        }
+    for line in text.trim_end().lines() {
+        out.push_str(format!("  {line}").trim_end());
+        out.push('\n');
     }
     out
 }

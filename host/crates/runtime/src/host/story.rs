@@ -5,7 +5,10 @@ use super::changes::store;
 use super::house::Host;
 use super::Refused;
 use crate::workflow::{Instance, Out, Position, RoleAt, Taken, Who};
-use change::{Change, ChangeNumber, Doing, HeldFile, ImpactRecord, ItemId, Person, Register};
+use change::{
+    Change, ChangeNumber, Doing, HeldFile, ImpactRecord, InstanceFact, ItemId, Person, Register,
+    RunFact,
+};
 use journal::Record;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -47,7 +50,7 @@ impl Host {
             shown[key] = value.clone();
         }
         shown["requested"] = json!(change.requests.first());
-        shown["differences"] = json!(self.differences(&register, number));
+        shown["differences"] = self.differences(&register, number);
         shown["components"] = self.components(change);
         shown["awaits"] = json!(self.awaited(&register, change));
         shown["linked"] = json!(self.linked(change));
@@ -76,14 +79,9 @@ impl Host {
         Json::Object(paths.collect())
     }
 
-    /// What differs between what is released and what the change has made, for people; empty where nothing is made.
-    pub(super) fn differences(&self, register: &Register, number: ChangeNumber) -> Vec<Json> {
-        let change = register.change(number);
-        let Some(made) = change.and_then(|change| change.implementation()) else {
-            return Vec::new();
-        };
-        let root = &self.definitions().root;
-        super::differences::of(register, number, &made.steps, root)
+    /// What differs between what is released and what the change has made; null where nothing is made.
+    fn differences(&self, register: &Register, number: ChangeNumber) -> Json {
+        super::differences::of(register, number, &self.definitions().root)
     }
 
     /// Who has to do what next, and how they do it.
@@ -283,30 +281,19 @@ impl Host {
 
     /// What depends on the items of a change, by the definitions and by what is under way.
     pub(super) fn impact(&self, register: &Register, number: ChangeNumber) -> Result<ImpactRecord, String> {
-        let change = register.change(number).ok_or("there is no such change")?;
         let root = &self.definitions().root;
-        let parts = released(register);
-        let house = definitions::load_recorded(root, &parts.files)
-            .map_err(|report| report.render(false))?;
-        let mut impact = super::differences::impact(&house, &change.items, &parts);
-        let agents: BTreeSet<&Arc<str>> = impact.agents.iter().collect();
-        let runs = self.0.agents.borrow();
-        let concerned = runs.all().filter(|(_, run)| agents.contains(&run.agent));
-        impact.runs = concerned.map(|(id, _)| id.clone()).collect();
+        let agents = self.0.agents.borrow();
+        let runs = agents.all().map(|(run, agent)| RunFact {
+            run: run.clone(),
+            agent: agent.agent.clone(),
+        });
         let instances = self.0.instances.borrow();
-        let charts: BTreeSet<&str> = impact
-            .items
-            .iter()
-            .map(|one| &one.item)
-            .chain(&change.items)
-            .filter_map(|item| match item {
-                ItemId::Chart(name) => Some(&**name),
-                _ => None,
-            })
-            .collect();
-        let concerned = instances.all().filter(|instance| charts.contains(instance.bundle().chart.name()));
-        impact.instances = concerned.map(|instance| instance.id().clone()).collect();
-        Ok(impact)
+        let instances = instances.all().map(|instance| InstanceFact {
+            instance: instance.id().clone(),
+            workflow: instance.bundle().chart.name().into(),
+        });
+        let (runs, instances): (Vec<_>, Vec<_>) = (runs.collect(), instances.collect());
+        super::differences::impact(register, number, root, &runs, &instances)
     }
 }
 
