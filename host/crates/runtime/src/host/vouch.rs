@@ -319,6 +319,18 @@ impl Host {
         }
     }
 
+    /// Have something on record that a signer can have seen: the definitions, where there is nothing yet.
+    pub(super) async fn begin_history(&self) -> Result<(), Refused> {
+        let head = self.0.journal.borrow().head();
+        let store = |error: &dyn std::fmt::Display| super::changes::store(&error.to_string());
+        if head.map_err(|error| store(&error))?.seq > 0 {
+            return Ok(());
+        }
+        let house = self.definitions();
+        let (records, known) = crate::materials::news_of(&self.0.journal.borrow(), &house);
+        self.record(records, known, None).await.map(drop)
+    }
+
     /// What a person signs who wants `of` done.
     pub(super) fn statement(&self, of: Command) -> Result<Json, Refused> {
         let now = self.now().0;
