@@ -99,6 +99,7 @@ impl Stage {
 
     fn make_key(&self, name: &str) -> String {
         let key = self.key(name);
+        std::fs::create_dir_all(key.parent().unwrap()).unwrap();
         let made = Command::new("ssh-keygen")
             .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"])
             .arg(&key)

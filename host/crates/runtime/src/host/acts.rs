@@ -590,6 +590,11 @@ impl Judging<'_> {
 /// By when an emergency must be approved where the house does not say.
 const DUE_MS: i64 = 24 * 60 * 60 * 1_000;
 
+/// Whether `role` is one that every change has, and no seat of the board.
+pub(super) fn is_no_seat(role: &str) -> bool {
+    [REQUESTER, ASSESSOR, IMPLEMENTER, VERIFIER, RELEASER].contains(&role)
+}
+
 /// Words with which other roles say what they found, and that send a change back.
 fn is_finding(role: &str, word: &str) -> bool {
     matches!(

@@ -6,7 +6,8 @@
 use super::house::Host;
 use crate::workflow::WorkflowError;
 use change::{
-    Candidate, ChangeNumber, Edits, Files, HeldFile, ItemId, Proposal, Register, Revision, items_of,
+    Candidate, ChangeNumber, Edits, Files, HeldFile, ItemId, Proposal, Register, Revision, Step,
+    items_of,
 };
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -206,20 +207,38 @@ pub(super) fn released(register: &Register) -> Parts {
     parts
 }
 
-/// The house as it would be with what the change `number` has made.
+/// The house as it would be with what the change `number` has made, or has made of it where it is released.
 pub(super) fn with_change(register: &Register, number: ChangeNumber) -> Parts {
+    side(register, number, |step| step.to)
+}
+
+/// The house that the change `number` was made from.
+pub(super) fn before_change(register: &Register, number: ChangeNumber) -> Parts {
+    side(register, number, |step| step.from)
+}
+
+/// The released house, with the items of a change at one of its two ends.
+fn side(register: &Register, number: ChangeNumber, end: impl Fn(&Step) -> Revision) -> Parts {
     let mut parts = Parts::default();
-    let change = register.change(number);
-    let steps = change.and_then(|change| change.implementation()).map(|made| made.steps.clone());
-    let made: BTreeSet<ItemId> = steps.into_iter().flatten().map(|step| step.item).collect();
-    for (item, _) in register.items() {
-        let head = register.head(item).filter(|head| head.to != Revision::Absent);
-        if let Some(head) = head.filter(|_| !made.contains(item)) {
+    let made = register.change(number).and_then(|change| change.implementation());
+    let steps: BTreeMap<&ItemId, Revision> = made
+        .iter()
+        .flat_map(|made| &made.steps)
+        .map(|step| (&step.item, end(step)))
+        .collect();
+    for (item, _) in register.items().filter(|(item, _)| !steps.contains_key(item)) {
+        if let Some(head) = register.head(item).filter(|head| head.to != Revision::Absent) {
             parts.add(register, item, &head.files);
         }
     }
-    for item in &made {
-        parts.add(register, item, register.made(number, item).unwrap_or_default());
+    for (item, revision) in steps {
+        let known = register.history(item).iter().rev().find(|one| one.to == revision);
+        let files = match (revision, known) {
+            (Revision::Absent, _) => &[][..],
+            (_, Some(standing)) => &standing.files,
+            (_, None) => register.made(number, item).unwrap_or_default(),
+        };
+        parts.add(register, item, files);
     }
     parts
 }

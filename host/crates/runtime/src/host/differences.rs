@@ -1,6 +1,6 @@
 //! What a change does to the definitions, and what depends on them: the houses before and after are loaded out of the record, and `change` compares them.
 
-use super::candidate::{Parts, released, with_change};
+use super::candidate::{Parts, before_change, released, with_change};
 use change::{
     ChangeNumber, ImpactRecord, InstanceFact, ItemId, Register, RunFact, Side, Tools, compare,
 };
@@ -19,7 +19,7 @@ pub(super) fn of(register: &Register, number: ChangeNumber, root: &Path) -> Json
         return Json::Null;
     };
     let items: BTreeSet<ItemId> = made.steps.iter().map(|step| step.item.clone()).collect();
-    let (before, after) = (released(register), with_change(register, number));
+    let (before, after) = (before_change(register, number), with_change(register, number));
     let (Ok(was), Ok(will)) = (load(root, &before), load(root, &after)) else {
         return json!({ "text": "what was made cannot be compared: one of the two houses is not in order" });
     };

@@ -94,7 +94,7 @@ impl Host {
         let mut all: Vec<Json> = position
             .roles
             .iter()
-            .filter(|at| !at.states.is_empty())
+            .filter(|at| !at.states.is_empty() && self.has_part(register, &at.role))
             .map(|at| self.awaits(register, change, at))
             .collect();
         if position.needs_human {
@@ -104,6 +104,13 @@ impl Host {
             }));
         }
         all
+    }
+
+    /// Whether `role` has a part in the changes of this house: a seat that is not on its board has none.
+    fn has_part(&self, register: &Register, role: &str) -> bool {
+        let settings = register.settings(self.now());
+        let is_seat = |settings: &change::Settings| settings.board.contains(role);
+        super::acts::is_no_seat(role) || settings.is_ok_and(|settings| is_seat(&settings))
     }
 
     fn awaits(&self, register: &Register, change: &Change, at: &RoleAt) -> Json {
