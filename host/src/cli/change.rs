@@ -13,7 +13,9 @@ pub enum ChangeVerb {
     )]
     Request(ChangeRequest),
     /// Say what depends on a change; the house lists it, you judge it
-    #[command(after_help = "Example:\n  charthouse change assess CR-0007 --as bob --notes \"Only coder reads it\"")]
+    #[command(
+        after_help = "Example:\n  charthouse change assess CR-0007 --as bob --notes \"Only coder reads it\""
+    )]
     Assess {
         /// The change
         change: String,
@@ -29,7 +31,9 @@ pub enum ChangeVerb {
         at: At,
     },
     /// Say what you have found, before you vote
-    #[command(after_help = "Example:\n  charthouse change review CR-0007 --as bob --findings \"The mount is wider than it needs to be\"")]
+    #[command(
+        after_help = "Example:\n  charthouse change review CR-0007 --as bob --findings \"The mount is wider than it needs to be\""
+    )]
     Review {
         /// The change
         change: String,
@@ -45,13 +49,19 @@ pub enum ChangeVerb {
         at: At,
     },
     /// Vote for a change
-    #[command(after_help = "Example:\n  charthouse change approve CR-0007 --as bob --why \"It is what we need\"")]
+    #[command(
+        after_help = "Example:\n  charthouse change approve CR-0007 --as bob --why \"It is what we need\""
+    )]
     Approve(ChangeVote),
     /// Vote against a change: it goes back to whoever asked for it
-    #[command(after_help = "Example:\n  charthouse change reject CR-0007 --as bob --why \"It opens all of /data\"")]
+    #[command(
+        after_help = "Example:\n  charthouse change reject CR-0007 --as bob --why \"It opens all of /data\""
+    )]
     Reject(ChangeVote),
     /// Say from when a change is to count, and for whom
-    #[command(after_help = "Example:\n  charthouse change order CR-0007 --as eve --effectivity 2026-12-01 --agents coder")]
+    #[command(
+        after_help = "Example:\n  charthouse change order CR-0007 --as eve --effectivity 2026-12-01 --agents coder"
+    )]
     Order {
         /// The change
         change: String,
@@ -107,7 +117,12 @@ pub enum ChangeVerb {
         #[arg(long, value_name = "WHEN", conflicts_with = "returned")]
         effectivity: Option<String>,
         /// For these agents only
-        #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "effectivity")]
+        #[arg(
+            long,
+            value_name = "NAMES",
+            value_delimiter = ',',
+            requires = "effectivity"
+        )]
         agents: Vec<String>,
         /// Do not release it: it goes back to be made again, with this reason
         #[arg(long, value_name = "WHY")]
@@ -121,7 +136,9 @@ pub enum ChangeVerb {
         at: At,
     },
     /// Give up a change that is not released
-    #[command(after_help = "Example:\n  charthouse change withdraw CR-0007 --as ada --why \"Not needed any more\"")]
+    #[command(
+        after_help = "Example:\n  charthouse change withdraw CR-0007 --as ada --why \"Not needed any more\""
+    )]
     Withdraw {
         /// The change
         change: String,
@@ -163,7 +180,9 @@ pub enum ChangeVerb {
         at: At,
     },
     /// Put the released files back in their places, and drafts aside
-    #[command(after_help = "Examples:\n  charthouse change restore\n  charthouse change restore policy:default")]
+    #[command(
+        after_help = "Examples:\n  charthouse change restore\n  charthouse change restore policy:default"
+    )]
     Restore {
         /// Only these items
         items: Vec<String>,
@@ -171,7 +190,9 @@ pub enum ChangeVerb {
         at: At,
     },
     /// Tell one change from its request to its evidence, and what is awaited next
-    #[command(after_help = "Examples:\n  charthouse change show CR-0007\n  charthouse change show CR-0007 --json")]
+    #[command(
+        after_help = "Examples:\n  charthouse change show CR-0007\n  charthouse change show CR-0007 --json"
+    )]
     Show {
         /// The change
         change: String,

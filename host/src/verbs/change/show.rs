@@ -11,7 +11,11 @@ pub fn story(change: &Value) -> String {
     out.push_str(&format!("  status      {}\n", text("status")));
     out.push_str(&format!("  class       {}\n", text("class")));
     out.push_str(&format!("  items       {}\n", text("items")));
-    out.push_str(&format!("  requested   {} by {}\n", text("requested_at"), text("requested_by")));
+    out.push_str(&format!(
+        "  requested   {} by {}\n",
+        text("requested_at"),
+        text("requested_by")
+    ));
     out.push_str(&format!("  reason      {}\n", text("reason")));
     if !list(&change["links"]).is_empty() {
         out.push_str(&format!("  links       {}\n", text("links")));
@@ -22,7 +26,10 @@ pub fn story(change: &Value) -> String {
             true => "approved by others afterwards",
             false => "IN FORCE AND NOT APPROVED BY OTHERS",
         };
-        out.push_str(&format!("  emergency   {state}; due {}\n", time(&urgent["due"])));
+        out.push_str(&format!(
+            "  emergency   {state}; due {}\n",
+            time(&urgent["due"])
+        ));
     }
     out.push_str(&history(change));
     out.push_str(&impact(change));
@@ -35,14 +42,24 @@ pub fn story(change: &Value) -> String {
     if !linked.is_empty() {
         out.push_str("\nLinked\n");
         for one in linked {
-            out.push_str(&format!("  {} {} ({})\n", cell(&one["workflow"]), cell(&one["instance"]), cell(&one["status"])));
+            out.push_str(&format!(
+                "  {} {} ({})\n",
+                cell(&one["workflow"]),
+                cell(&one["instance"]),
+                cell(&one["status"])
+            ));
         }
     }
     let invalid = list(&change["invalid"]);
     if !invalid.is_empty() {
         out.push_str("\nRecords that count for nothing\n");
         for one in invalid {
-            out.push_str(&format!("  #{} {}: {}\n", one["record"], cell(&one["kind"]), cell(&one["why"])));
+            out.push_str(&format!(
+                "  #{} {}: {}\n",
+                one["record"],
+                cell(&one["kind"]),
+                cell(&one["why"])
+            ));
         }
     }
     out.push('\n');
@@ -73,7 +90,11 @@ pub fn next(change: &Value) -> String {
             Value::Null => String::new(),
             role => format!("{}: ", cell(role)),
         };
-        out.push_str(&format!("  {role}{} ({who})\n      {}\n", cell(&one["what"]), cell(&one["command"])));
+        out.push_str(&format!(
+            "  {role}{} ({who})\n      {}\n",
+            cell(&one["what"]),
+            cell(&one["command"])
+        ));
     }
     out
 }
@@ -81,9 +102,17 @@ pub fn next(change: &Value) -> String {
 /// What is in force and approved by nobody: said before anything else.
 pub fn loud(answer: &Value) -> String {
     let open = list(&answer["emergencies"]).iter().map(|one| {
-        let overdue = if one["overdue"] == true { " OVERDUE" } else { "" };
-        format!("EMERGENCY{overdue}: {} is in force and not approved by others, by {}; due {}\n",
-            cell(&one["change"]), cell(&one["by"]), time(&one["due"]))
+        let overdue = if one["overdue"] == true {
+            " OVERDUE"
+        } else {
+            ""
+        };
+        format!(
+            "EMERGENCY{overdue}: {} is in force and not approved by others, by {}; due {}\n",
+            cell(&one["change"]),
+            cell(&one["by"]),
+            time(&one["due"])
+        )
     });
     open.collect()
 }
@@ -95,7 +124,12 @@ fn history(change: &Value) -> String {
             Value::Null => String::new(),
             by => format!("  {}", cell(by)),
         };
-        out.push_str(&format!("  #{:<5} {}{by}\n         {}\n", event["seq"].to_string(), time(&event["time"]), cell(&event["what"])));
+        out.push_str(&format!(
+            "  #{:<5} {}{by}\n         {}\n",
+            event["seq"].to_string(),
+            time(&event["time"]),
+            cell(&event["what"])
+        ));
     }
     out
 }
@@ -107,9 +141,18 @@ fn impact(change: &Value) -> String {
     let impact = &last["impact"];
     let mut out = String::from("\nWhat depends on it\n");
     for one in list(&impact["items"]) {
-        out.push_str(&format!("  {}  {}\n", cell(&one["item"]), cell(&one["why"])));
+        out.push_str(&format!(
+            "  {}  {}\n",
+            cell(&one["item"]),
+            cell(&one["why"])
+        ));
     }
-    for (key, what) in [("agents", "agents"), ("runs", "runs under way"), ("instances", "workflows under way"), ("grants", "grants")] {
+    for (key, what) in [
+        ("agents", "agents"),
+        ("runs", "runs under way"),
+        ("instances", "workflows under way"),
+        ("grants", "grants"),
+    ] {
         if !list(&impact[key]).is_empty() {
             out.push_str(&format!("  {what}: {}\n", cell(&impact[key])));
         }
@@ -139,7 +182,12 @@ pub fn evidence(all: &Value, indent: &str) -> String {
             Some(hash) => format!("  [{}]", hash.chars().take(12).collect::<String>()),
             None => String::new(),
         };
-        format!("{indent}{:<11} {}: {}{hash}\n", cell(&one["kind"]), cell(&one["what"]), cell(&one["result"]))
+        format!(
+            "{indent}{:<11} {}: {}{hash}\n",
+            cell(&one["kind"]),
+            cell(&one["what"]),
+            cell(&one["result"])
+        )
     });
     lines.collect()
 }

@@ -79,7 +79,10 @@ fn judge(
     let admitted = match register.admit(&question(&found, &whom, now)) {
         Ok(admitted) => admitted,
         Err(_) if entrance == Entrance::Administer && register.baseline().is_some() => {
-            return Ok((assemble(register, services, &found.house, &whom, now)?, None));
+            return Ok((
+                assemble(register, services, &found.house, &whom, now)?,
+                None,
+            ));
         }
         // Nothing is released yet, and somebody is about to vouch for what lies here: nothing is run meanwhile.
         Err(_) if entrance == Entrance::Administer => {
@@ -230,7 +233,11 @@ impl Admitted {
     ///
     /// # Errors
     /// When it cannot be had.
-    pub(crate) fn for_whom(&self, journal: &Journal, whom: &Whom) -> Result<Admitted, RuntimeError> {
+    pub(crate) fn for_whom(
+        &self,
+        journal: &Journal,
+        whom: &Whom,
+    ) -> Result<Admitted, RuntimeError> {
         let Some(own) = self.revisions() else {
             return Ok(self.clone());
         };
