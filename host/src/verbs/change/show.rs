@@ -3,6 +3,7 @@
 
 use crate::verbs::asked::cell;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// The story of a change.
 pub fn story(change: &Value) -> String {
@@ -32,6 +33,7 @@ pub fn story(change: &Value) -> String {
         ));
     }
     out.push_str(&history(change));
+    out.push_str(&signers(change));
     out.push_str(&impact(change));
     out.push_str(&differences(change));
     if let Some(last) = list(&change["verifications"]).last() {
@@ -132,6 +134,27 @@ fn history(change: &Value) -> String {
         ));
     }
     out
+}
+
+/// Who has signed anything of it, with which key.
+fn signers(change: &Value) -> String {
+    fn find(value: &Value, found: &mut BTreeSet<(String, String)>) {
+        if let (Some(who), Some(key)) = (value["who"].as_str(), value["key"].as_str()) {
+            found.insert((who.to_owned(), key.to_owned()));
+        }
+        match value {
+            Value::Object(keys) => keys.values().for_each(|value| find(value, found)),
+            Value::Array(items) => items.iter().for_each(|value| find(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    find(change, &mut found);
+    let lines = found.iter().map(|(who, key)| format!("  {who:<14} {key}\n"));
+    match found.is_empty() {
+        true => String::new(),
+        false => format!("\nSigned with\n{}", lines.collect::<String>()),
+    }
 }
 
 fn impact(change: &Value) -> String {
