@@ -548,6 +548,84 @@ fn a_signature_counts_for_what_it_was_made_for_and_once() {
 }
 
 #[test]
+fn no_way_leads_round_a_signature() {
+    let stage = Stage::new();
+    stage.by("ada", &["baseline"]).expect(0);
+    let request = [
+        "request",
+        "--item",
+        "agent:clerk",
+        "--title",
+        "Let clerk read",
+        "--reason",
+        "It has to",
+    ];
+    stage.by("ada", &request).expect(0);
+    let shown = stage.show("CR-0001");
+    let instance = shown["instance"].as_str().unwrap().to_owned();
+    // A run that somebody begins, with words of their own, takes no role.
+    let run = ["run", "judge", "--bind", &instance, "--role", "assessor"];
+    stage.run(&run).expect(4).complains(&["--as NAME"]);
+    // Nor does an agent whose definition does not name it, though a person says so.
+    let key = stage.key("bob");
+    let key = key.to_str().unwrap();
+    let bind = |agent: &str, role: &str| {
+        stage.run(&[
+            "workflow", "bind", &instance, agent, "--role", role, "--as", "bob", "--key", key,
+        ])
+    };
+    bind("maker", "assessor")
+        .expect(4)
+        .complains(&["does not take the role"]);
+    bind("clerk", "quality")
+        .expect(4)
+        .complains(&["does not take the role"]);
+    // A chart that says otherwise is a draft, and the verbs go by what is released.
+    let chart = "charts/workflows/change-control.yaml";
+    let released = stage.house.read(chart);
+    stage.house.edit(chart, "signed: true", "signed: false");
+    stage.house.edit(
+        chart,
+        "never: [requester, implementer]",
+        "never: implementer",
+    );
+    stage
+        .run(&["workflow", "list"])
+        .expect(4)
+        .complains(&["chart:change-control"]);
+    stage
+        .by("bob", &["assess", "CR-0001", "--notes", "fine"])
+        .expect(0);
+    stage
+        .by("ada", &["approve", "CR-0001", "--role", "quality"])
+        .expect(4);
+    stage.house.replace(chart, released);
+    // Over the control socket, which takes anybody's word for nothing.
+    let daemon = Daemon::begin(&stage);
+    let ask = |command: Value| -> Value {
+        use std::io::{BufRead, BufReader, Write};
+        let path = stage.house.root.join(".charthouse/control.sock");
+        let mut socket = std::os::unix::net::UnixStream::connect(path).unwrap();
+        writeln!(socket, "{command}").unwrap();
+        let mut line = String::new();
+        BufReader::new(socket).read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    };
+    let hand_in = json!({ "do": "workflow.hand_in", "instance": instance, "role": "quality", "as": "bob", "outcome": "approve" });
+    let vote = json!({ "do": "change", "act": "approve", "change": "CR-0001", "as": "bob", "role": "quality" });
+    let bind = json!({ "do": "workflow.bind", "instance": instance, "human": "bob", "role": "quality", "as": "bob" });
+    let withdraw = json!({ "do": "workflow.event", "instance": instance, "event": "human.withdrawn", "as": "ada" });
+    let detach = json!({ "do": "workflow.detach", "instance": instance, "role": "requester" });
+    for command in [hand_in, vote, bind, withdraw, detach] {
+        let answer = ask(command.clone());
+        assert_eq!(answer["error"]["code"], "denied", "{command}: {answer}");
+    }
+    drop(daemon);
+    assert_eq!(stage.house.read("agents/clerk.yaml"), CLERK);
+    stage.house.verify();
+}
+
+#[test]
 fn drafts_are_kept_and_what_is_released_comes_back() {
     let stage = Stage::new();
     stage.by("ada", &["baseline"]).expect(0);

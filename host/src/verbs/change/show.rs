@@ -150,7 +150,9 @@ fn signers(change: &Value) -> String {
     }
     let mut found = BTreeSet::new();
     find(change, &mut found);
-    let lines = found.iter().map(|(who, key)| format!("  {who:<14} {key}\n"));
+    let lines = found
+        .iter()
+        .map(|(who, key)| format!("  {who:<14} {key}\n"));
     match found.is_empty() {
         true => String::new(),
         false => format!("\nSigned with\n{}", lines.collect::<String>()),

@@ -712,7 +712,11 @@ fn in_words(body: &Body) -> String {
                 .evidence
                 .iter()
                 .map(|one| format!("{}: {}", one.what, one.result));
-            format!("{word}, candidate {}: {}", body.on.short(), evidence.collect::<Vec<_>>().join("; "))
+            format!(
+                "{word}, candidate {}: {}",
+                body.on.short(),
+                evidence.collect::<Vec<_>>().join("; ")
+            )
         }
         Body::Released(body) => format!(
             "released {}, candidate {}",
