@@ -222,6 +222,16 @@ fn agents_and_people_take_a_change_from_its_request_to_its_release() {
     assert_eq!(shown["votes"][0]["vote"], "reject");
     assert_eq!(shown["votes"][1]["vote"], "approve");
     assert_eq!(stage.awaits("CR-0001"), ["quality"]);
+    // Whoever was given work has read what the change is about.
+    let instance = shown["instance"].as_str().unwrap();
+    let assigned = stage.records(instance, "sent");
+    let told = |role: &str| {
+        let mut all = assigned.iter().map(|record| &record["body"]["data"]);
+        let found = all.find(|data| data["role"] == role && data["change"].is_object());
+        found.unwrap_or_else(|| panic!("{role} is told of the change"))["change"].clone()
+    };
+    assert_eq!(told("assessor")["items"], json!(["agent:clerk"]));
+    assert_eq!(told("engineering")["impact"]["agents"], json!(["clerk"]));
     daemon.kill();
 
     // Another approves; maker implements when there is a daemon again.
