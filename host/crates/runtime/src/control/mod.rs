@@ -39,7 +39,7 @@ pub use files::{PlaceError, Placed};
 pub(crate) use gate::{by_hand, refuse_by_hand};
 pub use gate::{enter, made_of, may_become, register};
 pub(crate) use place::{place, puts_in_force};
-pub use place::{is_unfinished, put_in_place};
+pub use place::{is_unfinished, put_in_place, restore};
 pub use refused::NotReleased;
 
 use crate::RuntimeError;

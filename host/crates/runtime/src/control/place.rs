@@ -133,6 +133,25 @@ pub(super) fn place_by(
     Ok(placing)
 }
 
+/// Put the released revisions of `items` (of all, where none is named) back into the house in the directory `root`, and whatever lies in their places aside.
+///
+/// # Errors
+/// As [`place`].
+pub fn restore(
+    journal: &Journal,
+    root: &Path,
+    items: &[ItemId],
+    now: Timestamp,
+) -> Result<Placed, RuntimeError> {
+    let register = Book::read(journal, root)?.register;
+    let all: Vec<ItemId> = register.items().map(|(item, _)| item.clone()).collect();
+    let items = match items.is_empty() {
+        true => &all[..],
+        false => items,
+    };
+    Ok(put(&register, root, items, now, "restored")?)
+}
+
 /// Items in whose place lies what was in force in an emergency and was rejected afterwards.
 fn taken_back(register: &Register, root: &Path) -> Vec<ItemId> {
     let items = register.items().filter_map(|(item, all)| {
