@@ -125,6 +125,9 @@ pub enum Verb {
     /// Tokens, money and time, by whatever they were spent on
     #[command(after_help = "Examples:\n  charthouse ledger\n  charthouse ledger --by tool --json")]
     Ledger(Ledger),
+    /// Which revisions of definitions were released, by whom, why and by what evidence
+    #[command(subcommand)]
+    Change(ChangeVerb),
     /// Print the JSON Schema of definitions, so that an editor completes and checks them
     #[command(
         after_help = "Examples:\n  charthouse schema agent > agent.schema.json\n  charthouse schema | jq keys\n\nAn editor with the YAML language server uses a schema that the first line of a file names:\n  # yaml-language-server: $schema=../agent.schema.json"
@@ -144,6 +147,23 @@ pub struct HouseOption {
     /// The house; the current directory by default
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub house: PathBuf,
+}
+
+#[derive(Subcommand)]
+pub enum ChangeVerb {
+    /// List the released revisions of an item: who released each and why, by what evidence, from when and for whom it counts
+    #[command(
+        after_help = "Examples:\n  charthouse change history agent:coder\n  charthouse change history policy:default --json"
+    )]
+    History {
+        /// house, agent:NAME, chart:NAME, policy:NAME or plugin:NAME
+        item: String,
+        #[command(flatten)]
+        house: HouseOption,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Args)]

@@ -1,6 +1,9 @@
 //! One file per verb.
 
 mod agents;
+mod change {
+    pub mod history;
+}
 mod asked;
 mod cases;
 mod chart;
@@ -24,7 +27,7 @@ mod serve;
 mod supply;
 mod workflow;
 
-use crate::cli::{Arguments, Verb};
+use crate::cli::{Arguments, ChangeVerb, Verb};
 use crate::exit::Failure;
 
 /// Do what was asked. The number is the exit code.
@@ -47,6 +50,9 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Replay(options) => replay::run(&options),
         Verb::Memory(verb) => memory::run(&verb),
         Verb::Ledger(options) => ledger::run(&options),
+        Verb::Change(ChangeVerb::History { item, house, json }) => {
+            change::history::run(&house.house, &item, json)
+        }
         Verb::Schema(options) => schema::run(&options),
         Verb::CompileComponent { input, output } => compile::run(&input, &output),
         Verb::ConfineCommand { step } => confine::run(&step),
