@@ -9,6 +9,8 @@ mod plugin;
 mod replay;
 mod serve;
 mod supply;
+mod change;
+mod signing;
 mod workflow;
 
 pub use agents::{AgentsVerb, At};
@@ -22,6 +24,10 @@ pub use plugin::PluginTest;
 pub use replay::Replay;
 pub use serve::{Doctor, Serve};
 pub use supply::{DevOption, PluginAdd, PluginPin, PluginRemove, PluginRestore, PluginUpdate};
+pub use change::{
+    ChangeClass, ChangeFiles, ChangeRequest, ChangeVerb, ChangeVerify, ChangeVote,
+};
+pub use signing::{As, Signing};
 pub use workflow::WorkflowVerb;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -85,6 +91,12 @@ pub enum Verb {
     /// Where no daemon serves the house, these do it by themselves.
     #[command(subcommand)]
     Workflow(WorkflowVerb),
+    /// Change what is controlled: ask, assess, vote, implement, verify, release
+    ///
+    /// Each act is signed by whoever does it, with a key that house.yaml lists under `people`. Where no daemon serves the house, these do it by themselves. Exit code 4 is
+    /// a rule that says no.
+    #[command(subcommand)]
+    Change(ChangeVerb),
     /// Check that this machine has what a house needs
     ///
     /// Exits with 1 where something is missing without which agents cannot run.
@@ -125,9 +137,6 @@ pub enum Verb {
     /// Tokens, money and time, by whatever they were spent on
     #[command(after_help = "Examples:\n  charthouse ledger\n  charthouse ledger --by tool --json")]
     Ledger(Ledger),
-    /// Which revisions of definitions were released, by whom, why and by what evidence
-    #[command(subcommand)]
-    Change(ChangeVerb),
     /// Print the JSON Schema of definitions, so that an editor completes and checks them
     #[command(
         after_help = "Examples:\n  charthouse schema agent > agent.schema.json\n  charthouse schema | jq keys\n\nAn editor with the YAML language server uses a schema that the first line of a file names:\n  # yaml-language-server: $schema=../agent.schema.json"
@@ -147,23 +156,6 @@ pub struct HouseOption {
     /// The house; the current directory by default
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub house: PathBuf,
-}
-
-#[derive(Subcommand)]
-pub enum ChangeVerb {
-    /// List the released revisions of an item: who released each and why, by what evidence, from when and for whom it counts
-    #[command(
-        after_help = "Examples:\n  charthouse change history agent:coder\n  charthouse change history policy:default --json"
-    )]
-    History {
-        /// house, agent:NAME, chart:NAME, policy:NAME or plugin:NAME
-        item: String,
-        #[command(flatten)]
-        house: HouseOption,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 #[derive(Args)]

@@ -64,6 +64,8 @@ pub fn run(verb: &AgentsVerb) -> Result<u8, Failure> {
         AgentsVerb::Answer { run, text, at } => {
             of(at, &run.run, "Answered", |run| Command::Answer {
                 run,
+                by: None,
+                signed: None,
                 text: text.clone(),
             })
         }

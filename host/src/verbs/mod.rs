@@ -1,11 +1,9 @@
 //! One file per verb.
 
 mod agents;
-mod change {
-    pub mod history;
-}
 mod asked;
 mod cases;
+mod change;
 mod chart;
 mod chat;
 mod check;
@@ -18,16 +16,18 @@ mod journal;
 mod ledger;
 mod memory;
 mod new;
+mod passphrase;
 mod plugin;
 mod policy;
 mod replay;
 mod run;
 mod schema;
 mod serve;
+mod signing;
 mod supply;
 mod workflow;
 
-use crate::cli::{Arguments, ChangeVerb, Verb};
+use crate::cli::{Arguments, Verb};
 use crate::exit::Failure;
 
 /// Do what was asked. The number is the exit code.
@@ -40,6 +40,7 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Serve(options) => serve::run(&options),
         Verb::Agents(verb) => agents::run(&verb),
         Verb::Workflow(verb) => workflow::run(&verb),
+        Verb::Change(verb) => change::run(&verb),
         Verb::Doctor(options) => doctor::run(&options),
         Verb::New(verb) => new::run(&verb),
         Verb::Plugin(verb) => plugin::run(&verb),
@@ -50,9 +51,6 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Replay(options) => replay::run(&options),
         Verb::Memory(verb) => memory::run(&verb),
         Verb::Ledger(options) => ledger::run(&options),
-        Verb::Change(ChangeVerb::History { item, house, json }) => {
-            change::history::run(&house.house, &item, json)
-        }
         Verb::Schema(options) => schema::run(&options),
         Verb::CompileComponent { input, output } => compile::run(&input, &output),
         Verb::ConfineCommand { step } => confine::run(&step),

@@ -46,6 +46,7 @@ pub(crate) struct Draft {
     pub roles: IndexMap<Arc<str>, RoleDef>,
     /// The names of all roles that are declared, the faulty ones' too.
     pub declared: IndexSet<String>,
+    pub signed: bool,
     pub migrate: MigrateDef,
     pub extras: Vec<Extra>,
     /// Plugins that it names, with what for.
@@ -86,6 +87,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         .unwrap_or_default();
     let data = fields.take("data").map_or_else(Vec::new, |n| data(walk, n));
     let (roles, declared) = roles::read(walk, &mut fields, kind);
+    let signed = signed(walk, &mut fields, kind);
     let migrate = fields
         .take("migrate")
         .map(|n| migrate::read(walk, n))
@@ -150,6 +152,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         doc,
         roles,
         declared: scope.roles,
+        signed,
         migrate,
         extras: scope.extras,
         uses: scope.uses,
@@ -157,6 +160,22 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         children: scope.children,
         hash,
     })
+}
+
+/// Whether what people and agents do in an instance has to be signed.
+fn signed(walk: &mut Walk, fields: &mut Fields<'_>, kind: ChartKind) -> bool {
+    let Some((key, node)) = fields.take_entry("signed") else {
+        return false;
+    };
+    if kind == ChartKind::Cognition {
+        walk.error(
+            &key.place,
+            "`signed` belongs to workflows, and this chart is a cognition",
+            "write `kind: workflow`, or remove it",
+        );
+        return false;
+    }
+    walk.bool(node, "`signed`").unwrap_or(false)
 }
 
 fn data(walk: &mut Walk, node: &Node) -> Vec<DataDef> {

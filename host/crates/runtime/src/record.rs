@@ -76,20 +76,46 @@ pub enum Kind {
     Definitions,
     /// What a component said of itself, once for each content.
     PluginDescribed,
-    /// Something that is not released was not loaded.
-    ChangeRefused,
-    /// The files of a released change are in their places.
-    ChangeEffective,
     /// Texts that were gathered for a payload, once for each content.
     Texts,
     /// The run stands still and waits for a person, with the chart's snapshot.
     Rested,
     /// The run is over, with the chart's snapshot.
     Ended,
+    /// A change was asked for, or asked for anew.
+    ChangeRequested,
+    /// What depends on a change was judged.
+    ChangeAssessed,
+    /// Somebody said what they found of a change.
+    ChangeReviewed,
+    /// A seat of the board voted on a change.
+    ChangeVoted,
+    /// From when a change is to count, and for whom.
+    ChangeOrdered,
+    /// A new revision was made for a change.
+    ChangeImplemented,
+    /// A new revision was looked at, with evidence.
+    ChangeVerified,
+    /// A new revision was released.
+    ChangeReleased,
+    /// What was released is in its place.
+    ChangeEffective,
+    /// A change was rejected.
+    ChangeRejected,
+    /// A change was given up.
+    ChangeWithdrawn,
+    /// What was there was taken as released: control begins.
+    ChangeBaseline,
+    /// Something was put in force before anybody else had looked at it.
+    ChangeEmergency,
+    /// Something that is not released was not loaded.
+    ChangeRefused,
+    /// Whose a key is.
+    Identity,
 }
 
 impl Kind {
-    const ALL: [Kind; 40] = [
+    const ALL: [Kind; 53] = [
         Kind::Started,
         Kind::Said,
         Kind::Item,
@@ -125,11 +151,24 @@ impl Kind {
         Kind::Fired,
         Kind::Definitions,
         Kind::PluginDescribed,
-        Kind::ChangeRefused,
-        Kind::ChangeEffective,
         Kind::Texts,
         Kind::Rested,
         Kind::Ended,
+        Kind::ChangeRequested,
+        Kind::ChangeAssessed,
+        Kind::ChangeReviewed,
+        Kind::ChangeVoted,
+        Kind::ChangeOrdered,
+        Kind::ChangeImplemented,
+        Kind::ChangeVerified,
+        Kind::ChangeReleased,
+        Kind::ChangeEffective,
+        Kind::ChangeRejected,
+        Kind::ChangeWithdrawn,
+        Kind::ChangeBaseline,
+        Kind::ChangeEmergency,
+        Kind::ChangeRefused,
+        Kind::Identity,
     ];
 
     /// The kind with this word, if this version knows it.
@@ -175,11 +214,24 @@ impl Kind {
             Kind::Fired => "fired",
             Kind::Definitions => "definitions",
             Kind::PluginDescribed => "plugin.described",
-            Kind::ChangeRefused => "change.refused",
-            Kind::ChangeEffective => "change.effective",
             Kind::Texts => "texts",
             Kind::Rested => "rested",
             Kind::Ended => "ended",
+            Kind::ChangeRequested => "change.requested",
+            Kind::ChangeAssessed => "change.assessed",
+            Kind::ChangeReviewed => "change.reviewed",
+            Kind::ChangeVoted => "change.voted",
+            Kind::ChangeOrdered => "change.ordered",
+            Kind::ChangeImplemented => "change.implemented",
+            Kind::ChangeVerified => "change.verified",
+            Kind::ChangeReleased => "change.released",
+            Kind::ChangeEffective => "change.effective",
+            Kind::ChangeRejected => "change.rejected",
+            Kind::ChangeWithdrawn => "change.withdrawn",
+            Kind::ChangeBaseline => "change.baseline",
+            Kind::ChangeEmergency => "change.emergency",
+            Kind::ChangeRefused => "change.refused",
+            Kind::Identity => "identity",
         }
     }
 }

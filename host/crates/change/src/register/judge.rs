@@ -718,10 +718,10 @@ fn fresh_texts<'f>(
 }
 
 /// Who did what of a change, and in which word.
-type Parts = [(fn(&Change) -> Vec<&Deed>, &'static str)];
+type Part = (fn(&Change) -> Vec<&Deed>, &'static str);
 
 /// What excludes from deciding.
-const MADE: [(fn(&Change) -> Vec<&Deed>, &str); 3] = [
+const MADE: [Part; 3] = [
     (|change| change.requests.iter().collect(), "requested"),
     (
         |change| change.implementations.iter().map(|one| &one.deed).collect(),
@@ -734,7 +734,7 @@ const MADE: [(fn(&Change) -> Vec<&Deed>, &str); 3] = [
 ];
 
 /// What excludes from making.
-const DECIDED: [(fn(&Change) -> Vec<&Deed>, &str); 2] = [
+const DECIDED: [Part; 2] = [
     (
         |change| change.votes.iter().map(|one| &one.deed).collect(),
         "voted on",
@@ -746,7 +746,12 @@ const DECIDED: [(fn(&Change) -> Vec<&Deed>, &str); 2] = [
 ];
 
 /// That `actor` had none of these `parts` in the change.
-fn apart(change: &Change, actor: &Actor<'_>, act: &'static str, parts: &Parts) -> Result<(), Rule> {
+fn apart(
+    change: &Change,
+    actor: &Actor<'_>,
+    act: &'static str,
+    parts: &[Part],
+) -> Result<(), Rule> {
     for (deeds, did) in parts {
         if let Some(deed) = deeds(change).into_iter().find(|deed| actor.did(deed)) {
             return Err(match deed.who == *actor.who {

@@ -2,9 +2,12 @@
 
 extern crate charthouse_change as change;
 
+mod bearing;
+mod differences;
 mod gate;
 mod properties;
 mod records;
+mod reviewed;
 mod rules;
 mod story;
 mod whole;

@@ -203,21 +203,20 @@ fn check(story: &Story) {
     }
     // Every revision that counts comes from a baseline, a release or an emergency of a person; and each follows on the one before it.
     for (item, all) in story.register.items() {
-        let mut before: Option<&change::Standing> = None;
-        for one in all.iter().filter(|one| !one.taken_back) {
+        let mut before = BTreeSet::from([change::Revision::Absent]);
+        for one in all {
             let change = story.register.change(one.change);
             let released = change.is_none_or(|change| change.release.is_some());
             let urgent = change.is_some_and(|change| {
-                change
-                    .emergency
-                    .as_ref()
-                    .is_some_and(|urgent| urgent.deed.who.agent().is_none())
+                let urgent = change.emergency.as_ref();
+                urgent.is_some_and(|urgent| urgent.deed.who.agent().is_none())
             });
             assert!(released || (one.emergency && urgent), "{item} {one:?}");
-            if let Some(before) = before {
-                assert!(before.to == one.from || before.to == one.to, "{item}");
-            }
-            before = Some(one);
+            let closed = change
+                .is_some_and(|change| change.withdrawn.is_some() || change.rejected.is_some());
+            assert_eq!(one.taken_back, closed && one.emergency, "{item} {one:?}");
+            assert!(before.contains(&one.from), "{item} {one:?}");
+            before.insert(one.to);
         }
     }
 }

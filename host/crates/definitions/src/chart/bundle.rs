@@ -24,6 +24,8 @@ pub struct ChartBundle {
     pub role: Vec<Option<Arc<str>>>,
     /// The roles of a workflow, in file order.
     pub roles: IndexMap<Arc<str>, RoleDef>,
+    /// Whether whoever hands in, says or binds anything in an instance of this workflow has to sign it.
+    pub signed: bool,
     /// Tools that its `invoke`s call, in file order.
     pub calls: Vec<ToolName>,
     /// Agents that its `invoke`s start, in file order.
@@ -94,6 +96,7 @@ pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<Ch
         policy: vec![None; states],
         role: vec![None; states],
         roles: draft.roles,
+        signed: draft.signed,
         calls: draft.calls,
         children: draft.children,
         migrate: draft.migrate,

@@ -33,6 +33,12 @@ pub(super) fn chart() -> (Value, Definitions) {
             ),
             ("tags", tags()),
             ("roles", named("The roles of a workflow.", role())),
+            (
+                "signed",
+                truth(
+                    "Whether whoever hands in, says or binds anything in an instance of this workflow signs it.",
+                ),
+            ),
             ("migrate", migrate()),
             ("initial", initial()),
             ("states", states()),

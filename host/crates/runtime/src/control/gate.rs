@@ -429,6 +429,22 @@ pub fn made_of(house: House, journal: &Journal) -> Result<Option<Revisions>, Run
     }
 }
 
+/// The register of the house in the directory `root`, where records with `bodies` are about to be written: what their signers say they have seen can be looked up.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn register_knowing(
+    journal: &Journal,
+    root: &Path,
+    bodies: &[serde_json::Value],
+) -> Result<Register, RuntimeError> {
+    let book = Book::read(journal, root)?;
+    for body in bodies {
+        book.look_up(journal, body)?;
+    }
+    Ok(book.register)
+}
+
 /// The register of the house in the directory `root`, for whoever tells people of it.
 ///
 /// # Errors

@@ -12,6 +12,7 @@
 //! | `kept` | that the same files were let in before |
 //! | `outside` | signatures, and what a released `house.yaml` says of control |
 //! | `place`, `files` | released files get into the house, drafts are kept aside |
+//! | `restore` | the way back from drafts |
 //! | `baseline` | what a house is made of when control begins |
 //! | `drafts` | where what lies there differs from what is released |
 //! | `refused` | what is not let in, in words and on record |
@@ -30,17 +31,19 @@ mod kept;
 mod outside;
 mod place;
 mod refused;
+mod restore;
 mod running;
 
 pub use admitted::Admitted;
 pub use baseline::{BaselineError, baseline, store};
 pub use drafts::{Standing, standing};
 pub use files::{PlaceError, Placed};
-pub(crate) use gate::{by_hand, refuse_by_hand};
+pub(crate) use gate::{by_hand, refuse_by_hand, register_knowing};
 pub use gate::{enter, made_of, may_become, register};
 pub(crate) use place::{place, puts_in_force};
-pub use place::{is_unfinished, put_in_place, restore};
+pub use place::{is_unfinished, put_in_place};
 pub use refused::NotReleased;
+pub use restore::restore;
 
 use crate::RuntimeError;
 use change::{Audience, ItemId, Revision};

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use types::{ContentHash, PluginName, Sha256, Timestamp};
 
 /// Where drafts go that lie in the place of something released, below the house.
-const DRAFTS: &str = ".charthouse/changes/drafts";
+pub(super) const DRAFTS: &str = ".charthouse/changes/drafts";
 /// The file that pins components.
 const LOCK: &str = "house.lock";
 
@@ -133,25 +133,6 @@ pub(super) fn place_by(
     Ok(placing)
 }
 
-/// Put the released revisions of `items` (of all, where none is named) back into the house in the directory `root`, and whatever lies in their places aside.
-///
-/// # Errors
-/// As [`place`].
-pub fn restore(
-    journal: &Journal,
-    root: &Path,
-    items: &[ItemId],
-    now: Timestamp,
-) -> Result<Placed, RuntimeError> {
-    let register = Book::read(journal, root)?.register;
-    let all: Vec<ItemId> = register.items().map(|(item, _)| item.clone()).collect();
-    let items = match items.is_empty() {
-        true => &all[..],
-        false => items,
-    };
-    Ok(put(&register, root, items, now, "restored")?)
-}
-
 /// Items in whose place lies what was in force in an emergency and was rejected afterwards.
 fn taken_back(register: &Register, root: &Path) -> Vec<ItemId> {
     let items = register.items().filter_map(|(item, all)| {
@@ -175,7 +156,7 @@ fn in_place<'r>(register: &'r Register, item: &ItemId, now: Timestamp) -> Option
         .find(|standing| !standing.taken_back && standing.is_due(now))
 }
 
-fn put(
+pub(super) fn put(
     register: &Register,
     root: &Path,
     items: &[ItemId],

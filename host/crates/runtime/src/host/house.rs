@@ -52,6 +52,8 @@ pub(super) struct Inner {
     pub(super) firings: RefCell<Firings>,
     /// Held while something fires: one that comes twice at the same time must find what the first has recorded.
     pub(super) firing: tokio::sync::Mutex<()>,
+    /// Held while something happens that is signed: what is judged must not change before it is recorded.
+    pub(super) signing: tokio::sync::Mutex<()>,
     pub(super) watchers: Watchers,
     pub(super) since: Timestamp,
     /// Letters for runs that nobody here has.
@@ -117,6 +119,7 @@ impl Host {
             instances: RefCell::default(),
             firings: RefCell::default(),
             firing: tokio::sync::Mutex::default(),
+            signing: tokio::sync::Mutex::default(),
             watchers: Watchers::default(),
             since,
             published,

@@ -138,10 +138,12 @@ fn what_is_released_can_be_put_back_over_drafts() {
     let place = Place::released();
     place.write("agents/a.md", "A draft.\n");
     place.write("charts/t.yaml", "chart: [\n");
-    let items = [item("agent:a")];
-    let placed = restore(&place.journal(), &place.root(), &items, place.clock.now()).unwrap();
+    place.write("policies/new.yaml", "policy: new\n");
+    let now = place.clock.now();
+    let placed = restore(&place.journal(), &place.root(), now, &[item("agent:a")].into()).unwrap();
     assert_eq!(placed.files, ["agents/a.md"]);
     assert_eq!(place.read("charts/t.yaml"), "chart: [\n", "nobody named it");
-    restore(&place.journal(), &place.root(), &[], place.clock.now()).unwrap();
+    restore(&place.journal(), &place.root(), now, &[].into()).unwrap();
+    restore(&place.journal(), &place.root(), now, &[].into()).unwrap();
     place.enter().unwrap();
 }

@@ -197,17 +197,23 @@ impl House {
                 agent: Some(agent),
                 human: None,
                 role,
+                by: None,
+                signed: None,
             },
             14 => Command::WorkflowBind {
                 instance: instance?,
                 agent: None,
                 human: Some("ada".into()),
                 role,
+                by: None,
+                signed: None,
             },
             15 => Command::WorkflowDetach {
                 instance: instance?,
                 role,
                 notes: Some("so far".into()),
+                by: None,
+                signed: None,
             },
             16 => Command::WorkflowHandIn {
                 instance: instance?,
@@ -216,11 +222,14 @@ impl House {
                 outcome: "accepted".into(),
                 notes: None,
                 artefacts: None,
+                signed: None,
             },
             17 => Command::WorkflowEvent {
                 instance: instance?,
                 event: "human.resumed".into(),
                 data: None,
+                by: None,
+                signed: None,
             },
             _ => Command::Fire(Fire {
                 trigger: "t".into(),
