@@ -177,3 +177,46 @@ fn whoever_looks_is_told_where_drafts_differ() {
     assert_eq!(told, [(item("agent:c"), false), (item("policy:default"), true)]);
     assert_eq!(found.drafts[1].open, open);
 }
+
+/// Services are made anew and definitions loaded in few places; each of them is either the gate or somebody who only looks.
+#[test]
+fn nothing_makes_an_admitted_house_but_the_gate() {
+    fn sources(folder: &std::path::Path, found: &mut Vec<(String, String)>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((path.to_string_lossy().into_owned(), text));
+            }
+        }
+    }
+    let mut all = Vec::new();
+    sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
+    let with = |what: &str| -> Vec<String> {
+        let has = all.iter().filter(|(_, text)| text.contains(what));
+        let mut files: Vec<String> = has
+            .map(|(path, _)| path.rsplit_once("/src/").unwrap().1.to_owned())
+            .collect();
+        files.sort();
+        files
+    };
+    // It can be made within `control` alone (its fields and its constructor are private to it), and there in two files.
+    assert_eq!(with("Admitted::new("), ["control/gate.rs", "control/mod.rs"]);
+    assert_eq!(with("fn deref_mut"), Vec::<String>::new(), "what was let in is not exchanged");
+    // Whoever runs something takes nothing else.
+    for (file, what) in [
+        ("run.rs", "    pub(crate) services: Admitted,"),
+        ("run.rs", "    services: &Admitted,"),
+        ("host/house.rs", "    pub(super) services: RefCell<Admitted>,"),
+        ("reload.rs", "    services: Admitted,"),
+    ] {
+        assert!(with(what).contains(&file.to_owned()), "{file}");
+    }
+    // A house is loaded from the disk only where the gate is asked next, or where nothing is run.
+    assert_eq!(
+        with("definitions::load("),
+        ["control/gate.rs", "control/restore.rs", "host/changes.rs", "host/control.rs"]
+    );
+}
