@@ -199,6 +199,16 @@ pub enum ChangeVerb {
         #[command(flatten)]
         at: At,
     },
+    /// List the released revisions of an item: who released each and why, by what evidence, from when and for whom it counts
+    #[command(
+        after_help = "Examples:\n  charthouse change history agent:coder\n  charthouse change history policy:default --json"
+    )]
+    History {
+        /// house, agent:NAME, chart:NAME, policy:NAME or plugin:NAME
+        item: String,
+        #[command(flatten)]
+        at: At,
+    },
     /// List changes
     #[command(
         after_help = "Examples:\n  charthouse change list\n  charthouse change list --open\n  charthouse change list --item policy:default --json"

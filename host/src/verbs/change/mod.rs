@@ -1,6 +1,7 @@
 //! `change`: the acts of change control. Each verb is one command, signed in this process, to the daemon where one serves the house, else to a host in this process.
 
 mod files;
+mod history;
 mod show;
 
 use super::asked::{Host, cell, show as print_answer, table};
@@ -41,6 +42,7 @@ pub fn run(verb: &ChangeVerb) -> Result<u8, Failure> {
             deed.role.clone_from(role);
             deed.ask(at, |_| format!("Reviewed: {change}."))
         }
+        ChangeVerb::History { item, at } => history::run(&at.house.house, item, at.json),
         ChangeVerb::Approve(vote) => vote_on(vote, ChangeAct::Approve, "Approved"),
         ChangeVerb::Reject(vote) => vote_on(vote, ChangeAct::Reject, "Rejected"),
         ChangeVerb::Order {

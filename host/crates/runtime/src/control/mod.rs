@@ -43,7 +43,7 @@ pub use gate::{enter, made_of, may_become, register};
 pub use place::{is_unfinished, put_in_place};
 pub(crate) use place::{place, puts_in_force};
 pub use refused::NotReleased;
-pub(crate) use restore::restore;
+pub use restore::restore;
 
 use crate::RuntimeError;
 use change::{Audience, ItemId, Revision};

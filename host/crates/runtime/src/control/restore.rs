@@ -19,7 +19,7 @@ const RESTORED: &str = "restored";
 ///
 /// # Errors
 /// When the journal cannot be read, or a file cannot be written.
-pub(crate) fn restore(
+pub fn restore(
     journal: &Journal,
     root: &Path,
     now: Timestamp,

@@ -279,7 +279,12 @@ impl Host {
                 line
             })
             .collect();
-        json!({ "runs": runs })
+        let mut list = json!({ "runs": runs });
+        let emergencies = self.services().emergencies(&self.0.journal.borrow());
+        if !emergencies.is_empty() {
+            list["emergencies"] = json!(emergencies);
+        }
+        list
     }
 
     fn instances(&self) -> Json {
