@@ -1,6 +1,7 @@
 //! What can be typed after `change`.
 
 use super::agents::At;
+use super::HouseOption;
 use super::signing::As;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -189,6 +190,14 @@ pub enum ChangeVerb {
         #[command(flatten)]
         at: At,
     },
+    /// Show what a change makes, or two revisions of an item, side by side and by what they mean
+    ///
+    /// States, transitions, rules, people; and what agents may do otherwise, in red where it is more. Without --to an item is compared with what lies in the
+    /// house.
+    #[command(
+        after_help = "Examples:\n  charthouse change diff CR-0007\n  charthouse change diff policy:default\n  charthouse change diff agent:coder --from CR-0003 --to CR-0007 --json\n  charthouse change diff chart:review --file review.yaml"
+    )]
+    Diff(ChangeDiff),
     /// Tell one change from its request to its evidence, and what is awaited next
     #[command(
         after_help = "Examples:\n  charthouse change show CR-0007\n  charthouse change show CR-0007 --json"
@@ -229,6 +238,27 @@ pub enum ChangeVerb {
         #[command(flatten)]
         at: At,
     },
+}
+
+#[derive(Args)]
+pub struct ChangeDiff {
+    /// A change, or an item: house, agent:NAME, chart:NAME, policy:NAME, plugin:NAME
+    #[arg(value_name = "ITEM|CR-0001")]
+    pub what: String,
+    /// The revision before: the first digits of its hash, or its change; what is released by default
+    #[arg(long, value_name = "REV")]
+    pub from: Option<String>,
+    /// The revision after
+    #[arg(long, value_name = "REV", conflicts_with = "file")]
+    pub to: Option<String>,
+    /// A file in the place of the item's own
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub house: HouseOption,
 }
 
 #[derive(Args)]

@@ -1,5 +1,6 @@
 //! `change`: the acts of change control. Each verb is one command, signed in this process, to the daemon where one serves the house, else to a host in this process.
 
+mod diff;
 mod files;
 mod history;
 mod show;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 
 pub fn run(verb: &ChangeVerb) -> Result<u8, Failure> {
     match verb {
+        ChangeVerb::Diff(options) => diff::run(options),
         ChangeVerb::Request(request) => ask_for(request),
         ChangeVerb::Assess {
             change,
