@@ -1,6 +1,7 @@
 //! What can be typed. Every verb has an example; `docs/cli.md` is generated from this.
 
 mod agents;
+mod change;
 mod generations;
 mod journal;
 mod memory;
@@ -8,10 +9,14 @@ mod new;
 mod plugin;
 mod replay;
 mod serve;
+mod signing;
 mod supply;
 mod workflow;
 
 pub use agents::{AgentsVerb, At};
+pub use change::{
+    ChangeClass, ChangeDiff, ChangeFiles, ChangeRequest, ChangeVerb, ChangeVerify, ChangeVote,
+};
 pub use generations::{PluginRollback, PluginShadow, PluginSwap};
 pub use journal::{
     ExportFormat, Filters, JournalCompact, JournalExport, JournalShow, JournalVerb, JournalWhy,
@@ -21,6 +26,7 @@ pub use new::{NewPlugin, NewVerb};
 pub use plugin::PluginTest;
 pub use replay::Replay;
 pub use serve::{Doctor, Serve};
+pub use signing::{As, Signing};
 pub use supply::{DevOption, PluginAdd, PluginPin, PluginRemove, PluginRestore, PluginUpdate};
 pub use workflow::WorkflowVerb;
 
@@ -85,6 +91,12 @@ pub enum Verb {
     /// Where no daemon serves the house, these do it by themselves.
     #[command(subcommand)]
     Workflow(WorkflowVerb),
+    /// Change what is controlled: ask, assess, vote, implement, verify, release
+    ///
+    /// Each act is signed by whoever does it, with a key that house.yaml lists under `people`. Where no daemon serves the house, these do it by themselves. Exit code 4 is
+    /// a rule that says no.
+    #[command(subcommand)]
+    Change(ChangeVerb),
     /// Check that this machine has what a house needs
     ///
     /// Exits with 1 where something is missing without which agents cannot run.

@@ -98,6 +98,10 @@ impl From<RuntimeError> for Failure {
             | RuntimeError::Chart(_)
             | RuntimeError::Context(_) => NOT_SO,
             RuntimeError::Refused(refused) => return (**refused).clone().into(),
+            RuntimeError::NotReleased(refused) => {
+                return Failure::new(DENIED, &refused).help(refused.help());
+            }
+            RuntimeError::Place(_) => STORE,
             RuntimeError::NoSuchRun { .. } => NOT_SO,
             RuntimeError::Journal(error) => of_journal(error),
             RuntimeError::Damaged { .. } => STORE,

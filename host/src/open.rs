@@ -6,6 +6,7 @@ use crate::world::{SystemClock, SystemRng};
 use crate::{asking, power, print, watch as watcher};
 use definitions::House;
 use journal::{HouseLock, Journal, JournalError, PluginState};
+use runtime::control::{self, Entered, Entrance};
 use runtime::host::{Host, Hosting, Mode};
 use runtime::{Reloads, Services, SharedJournal};
 use sandbox::{Compiler, Sandbox, Settings};
@@ -23,8 +24,61 @@ const CONCURRENCY: u32 = 16;
 
 /// Check the house in `directory`; every mistake is printed at once.
 pub fn house(directory: &Path) -> Result<House, Failure> {
-    definitions::load(directory)
-        .map_err(|report| Failure::report(DEFINITIONS, report.render(print::color_on_stderr())))
+    let found = match definitions::load(directory) {
+        // What a crash left half in its place is no mistake of a person.
+        Err(_) if is_finished(directory) => definitions::load(directory),
+        found => found,
+    };
+    found.map_err(|report| Failure::report(DEFINITIONS, report.render(print::color_on_stderr())))
+}
+
+/// Put released files in their places that a crash has kept from getting there; whether there were any.
+fn is_finished(directory: &Path) -> bool {
+    let store = definitions::load_store(directory).ok();
+    let Some(store) = store.filter(|store| store.is_file()) else {
+        return false;
+    };
+    let finish = || -> Option<bool> {
+        let mut journal = Journal::open(&store).ok()?;
+        let root = directory.canonicalize().ok()?;
+        if !control::is_unfinished(&journal, &root, SystemClock::new().now()).ok()? {
+            return None;
+        }
+        let _lock = take(&journal, "charthouse, which puts released files in place").ok()?;
+        let placed = control::put_in_place(&mut journal, &root, SystemClock::new().now());
+        placed.ok().map(|placed| {
+            tell_placed(&placed);
+            !placed.is_empty()
+        })
+    };
+    finish().unwrap_or(false)
+}
+
+/// Have `house` let in by the gate, for a process that has taken it.
+///
+/// # Errors
+/// When it is controlled and what lies there is not what is released.
+pub fn admitted(
+    house: House,
+    journal: &mut Journal,
+    entrance: Entrance,
+) -> Result<Entered, Failure> {
+    let entered = control::enter(services(house), journal, entrance)?;
+    tell_placed(&entered.placed);
+    Ok(entered)
+}
+
+/// Say which files were put in place, and where drafts are that lay there.
+pub fn tell_placed(placed: &[control::Placed]) {
+    for placed in placed {
+        for (file, kept) in &placed.set_aside {
+            print::err(&format!(
+                "note: {} was released in the place of a draft, which is kept as {}\n",
+                print::plain(file),
+                print::plain(kept)
+            ));
+        }
+    }
 }
 
 /// The same; with `--dev` it uses components that are not the pinned ones.
@@ -164,13 +218,13 @@ pub struct Hosted {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Host `house` in this process: takes it, and goes on with whatever was under way. With `live` schedules, kept agents and reloads are seen to as well; without,
+/// Host `house` in this process as far as `mode` says: takes it, and goes on with whatever was under way. With `live` schedules, kept agents and reloads are seen to as well; without,
 /// only what is asked is done. Called within a `LocalSet`.
 ///
 /// # Errors
-/// When another process has the house, or its journal cannot be opened.
-pub fn hosting(house: House, live: bool) -> Result<Hosted, Failure> {
-    let journal = journal(&house)?;
+/// When another process has the house, its journal cannot be opened, or the gate does not let the house in.
+pub fn hosting(house: House, live: bool, entrance: Entrance) -> Result<Hosted, Failure> {
+    let mut journal = journal(&house)?;
     let (by, mode) = match live {
         true => (DAEMON, Mode::Live),
         false => ("charthouse workflow", Mode::Asked),
@@ -180,7 +234,12 @@ pub fn hosting(house: House, live: bool) -> Result<Hosted, Failure> {
         true => watcher::reloads(&house),
         false => Box::pin(futures_util::stream::pending()),
     };
-    let services = services(house);
+    let entered = admitted(house, &mut journal, entrance)?;
+    // A daemon says it in its own log.
+    for line in entered.notes.iter().filter(|_| !live) {
+        print::err(&format!("{}\n", print::plain(line)));
+    }
+    let services = entered.admitted;
     let clock = services.clock.clone();
     let host = Host::new(services, SharedJournal::new(journal), asking::whom(), mode)?;
     let house = host.house();

@@ -85,8 +85,15 @@ impl Pending {
     }
 }
 
-/// Write the rule; where that fails, the answer holds for the run.
+/// Write the rule; where that fails, or is not for an answer to do, the answer holds for the run.
 fn always(root: &Path, question: &Question) -> Answer {
+    if question.controlled {
+        print::err_at_once(&format!(
+            "  this house is controlled, so this holds in this run only; for good it is a change: charthouse change request --item policy:{}\n",
+            print::plain(&definitions::answers_of(&question.agent))
+        ));
+        return Answer::Run;
+    }
     match remember(root, question) {
         Ok(path) => {
             let path = path.strip_prefix(root).unwrap_or(&path).display();
@@ -228,7 +235,19 @@ mod tests {
             effect: Effect::Once,
             rule: "policies/p.yaml:3 (policy p)".into(),
             alone: false,
+            controlled: false,
         }
+    }
+
+    #[test]
+    fn in_a_controlled_house_an_answer_writes_no_rule() {
+        let root = tempfile::tempdir().unwrap();
+        let mut asked = question("fs.write", "{}");
+        asked.controlled = true;
+        assert_eq!(always(root.path(), &asked), Answer::Run);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+        asked.controlled = false;
+        assert_eq!(always(root.path(), &asked), Answer::Always);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What can be typed after `workflow`.
 
 use super::agents::At;
+use super::signing::Signing;
 use clap::Subcommand;
 
 #[derive(Subcommand)]
@@ -50,6 +51,11 @@ pub enum WorkflowVerb {
         /// The person
         #[arg(long, value_name = "NAME")]
         human: Option<String>,
+        /// Who you are; needed where the workflow is signed
+        #[arg(long = "as", value_name = "NAME")]
+        by: Option<String>,
+        #[command(flatten)]
+        signing: Signing,
         #[command(flatten)]
         at: At,
     },
@@ -66,12 +72,17 @@ pub enum WorkflowVerb {
         /// What whoever takes it over should know
         #[arg(long, value_name = "TEXT")]
         notes: Option<String>,
+        /// Who you are; needed where the workflow is signed
+        #[arg(long = "as", value_name = "NAME")]
+        by: Option<String>,
+        #[command(flatten)]
+        signing: Signing,
         #[command(flatten)]
         at: At,
     },
     /// Hand in what a role was to do, as the person who has it
     #[command(
-        after_help = "Example:\n  charthouse workflow hand-in i-20261120-1104 --role reviewer --as ada --outcome accepted --notes \"Well done\""
+        after_help = "Example:\n  charthouse workflow hand-in i-20261120-1104 --role reviewer --as ada --outcome accepted --notes \"Well done\"\n\nIn a workflow that is signed it is signed with --key, or elsewhere:\n  charthouse workflow hand-in … --print-statement > statement\n  ssh-keygen -Y sign -n charthouse -f KEY statement\n  charthouse workflow hand-in … --statement statement --signature statement.sig"
     )]
     HandIn {
         /// The instance's id or the beginning of one
@@ -92,6 +103,8 @@ pub enum WorkflowVerb {
         #[arg(long, value_name = "JSON")]
         artefacts: Option<String>,
         #[command(flatten)]
+        signing: Signing,
+        #[command(flatten)]
         at: At,
     },
     /// Raise an event in an instance's chart
@@ -104,6 +117,11 @@ pub enum WorkflowVerb {
         /// What it carries, as JSON
         #[arg(long, value_name = "JSON")]
         data: Option<String>,
+        /// Who you are; needed where the workflow is signed
+        #[arg(long = "as", value_name = "NAME")]
+        by: Option<String>,
+        #[command(flatten)]
+        signing: Signing,
         #[command(flatten)]
         at: At,
     },
@@ -116,6 +134,11 @@ pub enum WorkflowVerb {
         instance: String,
         /// The answer
         text: String,
+        /// Who you are; needed where the workflow is signed
+        #[arg(long = "as", value_name = "NAME")]
+        by: Option<String>,
+        #[command(flatten)]
+        signing: Signing,
         #[command(flatten)]
         at: At,
     },

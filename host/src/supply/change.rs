@@ -5,11 +5,15 @@
 
 use super::Staged;
 use crate::exit::{DEFINITIONS, Failure, NOT_SO};
-use crate::print;
-use definitions::{HousePlugins, Lock};
+use crate::world::SystemClock;
+use crate::{open, print};
+use definitions::{House, HousePlugins, Lock};
+use journal::{Journal, JournalError};
+use runtime::control::{self, Revisions};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use types::Clock;
 
 /// A change that is under way.
 pub struct Change {
@@ -20,6 +24,8 @@ pub struct Change {
     pub plugins: HousePlugins,
     /// Whether the whole house was in order before.
     was_fine: bool,
+    /// What it was made of, where it is controlled.
+    controlled: Option<Revisions>,
     done: Vec<Step>,
 }
 
@@ -50,8 +56,13 @@ impl Change {
         let plugins = definitions::load_plugins(directory).map_err(|report| {
             Failure::report(DEFINITIONS, report.render(print::color_on_stderr()))
         })?;
+        let before = definitions::load(directory).ok();
         Ok(Change {
-            was_fine: definitions::load(directory).is_ok(),
+            was_fine: before.is_some(),
+            controlled: match before {
+                Some(house) => controlled(house)?,
+                None => None,
+            },
             root: plugins.root.clone(),
             _alone: alone,
             plugins,
@@ -148,16 +159,25 @@ impl Change {
 
     /// Make it good, unless it would leave a house out of order that was in order. The warnings about the house come back.
     pub fn finish(mut self) -> Result<(), Failure> {
-        if let Err(report) = definitions::load(&self.root)
-            && self.was_fine
-        {
-            let report = report.render(print::color_on_stderr());
-            return Err(Failure::report(
-                DEFINITIONS,
-                format!(
-                    "{report}nothing was changed, because the house would not be in order afterwards\n"
-                ),
-            ));
+        match definitions::load(&self.root) {
+            Err(report) if self.was_fine => {
+                let report = report.render(print::color_on_stderr());
+                return Err(Failure::report(
+                    DEFINITIONS,
+                    format!(
+                        "{report}nothing was changed, because the house would not be in order afterwards\n"
+                    ),
+                ));
+            }
+            // What no run would load is not put there by a verb either.
+            Ok(house) => {
+                if let Some(before) = &self.controlled {
+                    let mut journal = open::journal(&house)?;
+                    let now = SystemClock::new().now();
+                    control::may_become(before, house, &mut journal, now)?;
+                }
+            }
+            Err(_) => {}
         }
         for step in std::mem::take(&mut self.done) {
             if let Step::Replaced { kept, .. } = step {
@@ -186,6 +206,15 @@ impl Drop for Change {
                 ));
             }
         }
+    }
+}
+
+/// What `house` is made of, where it is controlled.
+fn controlled(house: House) -> Result<Option<Revisions>, Failure> {
+    match Journal::open_read_only(&house.store) {
+        Ok(journal) => Ok(control::made_of(house, &journal)?),
+        Err(JournalError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::control::Client;
 use crate::exit::{Failure, NOT_SO, USAGE};
 use crate::open::{self, Hosted};
 use crate::print;
+use runtime::control::Entrance;
 use runtime::host::Command;
 use runtime::rfc3339;
 use serde_json::Value;
@@ -46,13 +47,25 @@ impl Host {
     /// # Errors
     /// When there is no daemon and another process has the house.
     pub fn any(directory: &Path) -> Result<Self, Failure> {
+        Self::entering(directory, Entrance::Start)
+    }
+
+    /// The same for whoever administers the house: where drafts lie in it, what is released is used all the same, so that the drafts can be released.
+    ///
+    /// # Errors
+    /// As [`Host::any`].
+    pub fn administering(directory: &Path) -> Result<Self, Failure> {
+        Self::entering(directory, Entrance::Administer)
+    }
+
+    fn entering(directory: &Path, entrance: Entrance) -> Result<Self, Failure> {
         if let Some(client) = Client::connect(directory)? {
             return Ok(Host::Daemon(client));
         }
         let house = open::house_with(directory, DevOption { dev: false })?;
         let runtime = open::event_loop()?;
         let local = LocalSet::new();
-        let hosted = local.block_on(&runtime, async { open::hosting(house, false) })?;
+        let hosted = local.block_on(&runtime, async { open::hosting(house, false, entrance) })?;
         Ok(Host::Here(Box::new(Here {
             hosted,
             local,

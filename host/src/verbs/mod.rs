@@ -4,6 +4,7 @@ mod agents;
 mod asked;
 mod budgets;
 mod cases;
+mod change;
 mod chart;
 mod chat;
 mod check;
@@ -15,14 +16,21 @@ mod init;
 mod instance;
 mod journal;
 mod ledger;
+#[allow(
+    dead_code,
+    reason = "`audit review` is wired where the other verbs of `audit` are"
+)]
+mod management_review;
 mod memory;
 mod new;
+mod passphrase;
 mod plugin;
 mod policy;
 mod replay;
 mod run;
 mod schema;
 mod serve;
+mod signing;
 mod supply;
 mod workflow;
 
@@ -39,6 +47,7 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Serve(options) => serve::run(&options),
         Verb::Agents(verb) => agents::run(&verb),
         Verb::Workflow(verb) => workflow::run(&verb),
+        Verb::Change(verb) => change::run(&verb),
         Verb::Doctor(options) => doctor::run(&options),
         Verb::New(verb) => new::run(&verb),
         Verb::Plugin(verb) => plugin::run(&verb),

@@ -11,6 +11,7 @@ use crate::terminal::{GiveBack, Terminal};
 use crate::{asking, open, print, watch};
 use futures_util::stream;
 use journal::Journal;
+use runtime::control::Entrance;
 use runtime::host::{Host, Mode};
 use runtime::{Observer, Permit, RunEvent, RunRequest, SharedJournal};
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ use tokio::task::LocalSet;
 
 pub fn run(options: &Run) -> Result<u8, Failure> {
     let house = open::house_with(&options.house.house, options.pins)?;
-    let journal = open::journal(&house)?;
+    let mut journal = open::journal(&house)?;
     let (agent, resume) = which(&journal, options)?;
     let _house = open::take(&journal, &format!("charthouse run {agent}"))?;
     let asking = Asking {
@@ -28,10 +29,10 @@ pub fn run(options: &Run) -> Result<u8, Failure> {
         provider: options.provider.clone(),
         model: options.model.clone(),
     };
-    let asked = asking.open(&house)?;
-    let store = house.store.clone();
     let reloads = watch::reloads(&house);
-    let services = open::services(house);
+    let services = open::admitted(house, &mut journal, Entrance::Start)?.admitted;
+    let asked = asking.open(&services.house)?;
+    let store = services.house.store.clone();
     let progress = (!options.json).then(|| Arc::new(Progress::new()));
     // Where the events are for a program, or nobody sits at a terminal, nobody answers.
     let terminal = progress.as_ref().and_then(|_| Terminal::open());

@@ -6,6 +6,7 @@ use crate::exit::{Failure, NOT_SO, STORE};
 use crate::interrupt::Interrupts;
 use crate::serve::{Daemon, Ended, Log, Socket};
 use crate::{open, print};
+use runtime::control::Entrance;
 use runtime::host::Command;
 
 pub fn run(options: &Serve) -> Result<u8, Failure> {
@@ -23,7 +24,7 @@ pub fn run(options: &Serve) -> Result<u8, Failure> {
     let ended = open::block_on_local(async {
         // Before anything is begun: a signal on the way would end the program and leave things half done.
         let signals = Interrupts::listen()?;
-        let hosted = open::hosting(house, true)?;
+        let hosted = open::hosting(house, true, Entrance::Start)?;
         // Once the house is taken: whatever socket is there belongs to nobody.
         let socket = Socket::bind(&root)?;
         let log = Log::new(hosted.clock.clone(), options.json);

@@ -2,9 +2,10 @@
 
 use super::asked::{Host, json_of, show, table, which};
 use super::instance;
-use crate::cli::{At, WorkflowVerb};
+use super::signing::{self, Asked};
+use crate::cli::{At, Signing, WorkflowVerb};
 use crate::exit::Failure;
-use runtime::host::Command;
+use runtime::host::{Command, Signed};
 use serde_json::Value;
 
 pub fn run(verb: &WorkflowVerb) -> Result<u8, Failure> {
@@ -37,18 +38,23 @@ pub fn run(verb: &WorkflowVerb) -> Result<u8, Failure> {
             role,
             agent,
             human,
+            by,
+            signing,
             at,
         } => {
             let who = agent.as_ref().or(human.as_ref()).cloned();
             let text = format!("{} is {role} now.\n", who.unwrap_or_default());
-            of(
+            signed(
                 at,
                 instance,
-                |instance| Command::WorkflowBind {
+                signing,
+                |instance, signed| Command::WorkflowBind {
                     instance,
                     agent: agent.clone(),
                     human: human.clone(),
                     role: role.clone(),
+                    by: by.clone(),
+                    signed,
                 },
                 |_| text.clone(),
             )
@@ -57,14 +63,19 @@ pub fn run(verb: &WorkflowVerb) -> Result<u8, Failure> {
             instance,
             role,
             notes,
+            by,
+            signing,
             at,
-        } => of(
+        } => signed(
             at,
             instance,
-            |instance| Command::WorkflowDetach {
+            signing,
+            |instance, signed| Command::WorkflowDetach {
                 instance,
                 role: role.clone(),
                 notes: notes.clone(),
+                by: by.clone(),
+                signed,
             },
             |_| format!("Nobody is {role} now.\n"),
         ),
@@ -75,19 +86,22 @@ pub fn run(verb: &WorkflowVerb) -> Result<u8, Failure> {
             outcome,
             notes,
             artefacts,
+            signing,
             at,
         } => {
             let artefacts = json_of("--artefacts", artefacts.as_deref())?;
-            of(
+            signed(
                 at,
                 instance,
-                |instance| Command::WorkflowHandIn {
+                signing,
+                |instance, signed| Command::WorkflowHandIn {
                     instance,
                     role: role.clone(),
                     by: by.clone(),
                     outcome: outcome.clone(),
                     notes: notes.clone(),
                     artefacts: artefacts.clone(),
+                    signed,
                 },
                 |_| format!("Handed in as {role}: {outcome}.\n"),
             )
@@ -96,26 +110,40 @@ pub fn run(verb: &WorkflowVerb) -> Result<u8, Failure> {
             instance,
             event,
             data,
+            by,
+            signing,
             at,
         } => {
             let data = json_of("--data", data.as_deref())?;
-            of(
+            signed(
                 at,
                 instance,
-                |instance| Command::WorkflowEvent {
+                signing,
+                |instance, signed| Command::WorkflowEvent {
                     instance,
                     event: event.clone(),
                     data: data.clone(),
+                    by: by.clone(),
+                    signed,
                 },
                 |_| format!("Raised: {event}.\n"),
             )
         }
-        WorkflowVerb::Answer { instance, text, at } => of(
+        WorkflowVerb::Answer {
+            instance,
+            text,
+            by,
+            signing,
+            at,
+        } => signed(
             at,
             instance,
-            |run| Command::Answer {
+            signing,
+            |run, signed| Command::Answer {
                 run,
                 text: text.clone(),
+                by: by.clone(),
+                signed,
             },
             |_| "Answered.\n".to_owned(),
         ),
@@ -148,7 +176,40 @@ fn of(
     show(at.json, &answer, text)
 }
 
+/// The same of a command that is signed where the workflow is.
+fn signed(
+    at: &At,
+    wanted: &str,
+    signing: &Signing,
+    command: impl Fn(String, Option<Signed>) -> Command,
+    text: impl Fn(&Value) -> String,
+) -> Result<u8, Failure> {
+    let mut host = Host::any(&at.house.house)?;
+    let asked = find_signed(&mut host, wanted).and_then(|(instance, is_signed)| match is_signed {
+        true => signing::ask(&mut host, signing, |signed| {
+            command(instance.clone(), signed)
+        }),
+        false => host.ask(command(instance, None)).map(Asked::Answer),
+    });
+    let closed = host.close();
+    let asked = asked?;
+    closed?;
+    match asked {
+        Asked::Answer(answer) => show(at.json, &answer, text),
+        Asked::Printed => Ok(0),
+    }
+}
+
 fn find(host: &mut Host, wanted: &str) -> Result<String, Failure> {
+    find_signed(host, wanted).map(|(instance, _)| instance)
+}
+
+/// The instance that is meant, and whether its workflow is signed.
+fn find_signed(host: &mut Host, wanted: &str) -> Result<(String, bool), Failure> {
     let instances = host.ask(Command::WorkflowList {})?;
-    which(&instances["instances"], "instance", "chart", wanted)
+    let instances = &instances["instances"];
+    let instance = which(instances, "instance", "chart", wanted)?;
+    let mut all = instances.as_array().into_iter().flatten();
+    let is_signed = all.any(|one| one["instance"] == *instance && one["signed"] == true);
+    Ok((instance, is_signed))
 }

@@ -48,6 +48,7 @@ pub(crate) struct Draft {
     /// The names of all roles that are declared, the faulty ones' too.
     pub declared: IndexSet<String>,
     pub budget: Limits,
+    pub signed: bool,
     pub migrate: MigrateDef,
     pub extras: Vec<Extra>,
     /// Plugins that it names, with what for.
@@ -98,6 +99,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
     let data = fields.take("data").map_or_else(Vec::new, |n| data(walk, n));
     let (roles, declared) = roles::read(walk, &mut fields, kind);
     let budget = budget(walk, &mut fields, kind);
+    let signed = signed(walk, &mut fields, kind);
     let migrate = fields
         .take("migrate")
         .map(|n| migrate::read(walk, n))
@@ -163,6 +165,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, hash: ContentHash) -> Option<Dr
         roles,
         declared: scope.roles,
         budget,
+        signed,
         migrate,
         extras: scope.extras,
         uses: scope.uses,
@@ -187,6 +190,22 @@ fn budget(walk: &mut Walk, fields: &mut Fields<'_>, kind: ChartKind) -> Limits {
         return Limits::default();
     }
     budget::read(walk, node, Of::Workflow)
+}
+
+/// Whether what people and agents do in an instance has to be signed.
+fn signed(walk: &mut Walk, fields: &mut Fields<'_>, kind: ChartKind) -> bool {
+    let Some((key, node)) = fields.take_entry("signed") else {
+        return false;
+    };
+    if kind == ChartKind::Cognition {
+        walk.error(
+            &key.place,
+            "`signed` belongs to workflows, and this chart is a cognition",
+            "write `kind: workflow`, or remove it",
+        );
+        return false;
+    }
+    walk.bool(node, "`signed`").unwrap_or(false)
 }
 
 fn data(walk: &mut Walk, node: &Node) -> Vec<DataDef> {

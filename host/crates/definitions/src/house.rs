@@ -1,10 +1,15 @@
 //! `house.yaml`: where the house keeps its records, whom it asks, what it pays, which plugins it has and what it will never allow.
 
+mod controlled;
+mod people;
 mod provider;
 mod record;
+mod retention;
 mod signer;
 
+pub use controlled::{CHANGE_CONTROL, Controlled, Emergency};
 pub(crate) use record::check as check_records;
+pub use retention::{BULKY, KEPT_FOR_EVER, Retention, is_kept_for_ever};
 
 use crate::budget::{self, HouseBudgets};
 use crate::exchange;
@@ -19,6 +24,7 @@ use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use indexmap::IndexMap;
 use policy::Overlay;
+use sign::People;
 use std::path::PathBuf;
 use std::sync::Arc;
 use types::{ComponentFile, Exchange, Marked, Place, PluginName, Power, ProviderConfig};
@@ -71,6 +77,9 @@ pub(crate) struct HouseFile {
     pub budgets_of: Vec<Marked<String>>,
     /// The names in it are checked when all definitions are known.
     pub serve: ServeDef,
+    pub people: People,
+    pub retention: Retention,
+    pub controlled: Option<Controlled>,
     /// Every name under `providers` and `plugins`, the faulty entries' too: what is declared but wrong is not also unknown.
     /// `None` where nobody can tell, because the key is misspelt or holds no map.
     pub declared_providers: Option<Vec<String>>,
@@ -160,7 +169,21 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         .take("serve")
         .map(|n| serve::read(walk, n, paths))
         .unwrap_or_default();
+    let people = fields
+        .take("people")
+        .map(|n| people::read(walk, n))
+        .unwrap_or_default();
+    let retention = fields
+        .take("retention")
+        .map(|n| retention::read(walk, n))
+        .unwrap_or_default();
+    let controlled = fields
+        .take("controlled")
+        .and_then(|n| controlled::read(walk, n));
     fields.finish_with(walk, "a house", |key| match key {
+        "quorum" | "board" | "emergency" => Some(format!(
+            "put it below `controlled`: `controlled: {{ {key}: … }}`"
+        )),
         "triggers" | "keep" | "restart" | "most_running" | "http" => {
             Some(format!("put it below `serve`: `serve: {{ {key}: … }}`"))
         }
@@ -184,6 +207,9 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         budgets,
         budgets_of,
         serve,
+        people,
+        retention,
+        controlled,
         declared_providers,
         declared_plugins,
     })

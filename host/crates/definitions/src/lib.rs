@@ -20,6 +20,8 @@ mod house;
 mod kind;
 mod load;
 mod lock;
+mod outline;
+mod parts;
 mod paths;
 mod plugin_tests;
 mod plugins;
@@ -43,10 +45,16 @@ pub use crate::agent::{AgentDef, Children, Counting};
 pub use crate::budget::HouseBudgets;
 pub use crate::chart::{ChartBundle, ChildDef, RoleDef};
 pub use crate::edit::{with_plugin, without_plugin};
-pub use crate::house::{PluginDef, Promote};
+pub use crate::house::{
+    BULKY, CHANGE_CONTROL, Controlled, Emergency, KEPT_FOR_EVER, PluginDef, Promote, Retention,
+    is_kept_for_ever,
+};
 pub use crate::kind::Kind;
-pub use crate::load::{House, OWN, answers_of, load, load_chart, load_policy, load_store};
+pub use crate::load::{
+    House, OWN, answers_of, load, load_chart, load_control, load_policy, load_store, people_in,
+};
 pub use crate::lock::{Lock, Locked};
+pub use crate::outline::{Outline, Written, outline};
 pub use crate::plugin_tests::{
     CaseFile, Expectations, ExpectedAnswer, ExpectedFailure, ExpectedPart, ExpectedResult,
     PluginCase, PluginTests, TextMatch, load_plugin_tests,

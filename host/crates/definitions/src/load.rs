@@ -4,12 +4,12 @@ use crate::agent::AgentDef;
 use crate::budget::HouseBudgets;
 use crate::chart::{self, ChartBundle};
 use crate::files::{self, shown_path};
-use crate::house::{self, HouseFile, PluginDef};
+use crate::house::{self, Controlled, HouseFile, PluginDef, Retention};
 use crate::kind::{Kind, kind, parse};
 use crate::lock::{self, Lock};
 use crate::paths::Paths;
 use crate::prices::Prices;
-use crate::recorded::Kept;
+use crate::recorded::{Held, Kept};
 use crate::report::Report;
 use crate::resolve::{Definitions, policy_file};
 use crate::serve::ServeDef;
@@ -18,6 +18,8 @@ use crate::tree::Node;
 use crate::walk::Walk;
 use indexmap::IndexMap;
 use policy::Overlay;
+use sign::People;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use types::{ContentHash, Exchange, Finding, Place, PluginName, Power, ProviderConfig};
@@ -57,15 +59,26 @@ pub struct House {
     pub agents: IndexMap<Arc<str>, Arc<AgentDef>>,
     /// Charts by name.
     pub charts: IndexMap<Arc<str>, Arc<ChartBundle>>,
+    /// The name of the policy beneath every agent's.
+    pub default_policy_name: Option<Arc<str>>,
+    /// In which file each named policy stands.
+    pub policy_files: BTreeMap<Arc<str>, Arc<str>>,
     /// Named policies.
     pub policies: IndexMap<Arc<str>, Arc<Overlay>>,
     /// What `charthouse serve` starts and when.
     pub serve: ServeDef,
+    /// Who may sign, with which keys, in which roles.
+    pub people: People,
+    /// How long the bodies of records are kept.
+    pub retention: Retention,
+    /// Whether and how its definitions are controlled, as this `house.yaml` says; whether that counts is for `runtime` to find out.
+    pub controlled: Option<Controlled>,
     /// Every definition file that was read, as shown to people, with its hash.
     pub files: Vec<(Arc<str>, ContentHash)>,
     pub(crate) sources: Sources,
     pub(crate) kept: Kept,
     pub(crate) lenient: bool,
+    pub(crate) held: Option<Held>,
 }
 
 impl House {
@@ -168,6 +181,43 @@ pub fn load_store(root: &Path) -> Result<PathBuf, Report> {
     match house {
         Some((house, _)) if !has_errors(&walk) => Ok(house.store),
         _ => store_by_itself(root).ok_or_else(|| Report::new(walk.findings, walk.sources)),
+    }
+}
+
+/// Who may sign by the `house.yaml` that reads `text`, whatever else it names and is not there: a signature is judged by the list of its own time. `None` where it
+/// cannot be read.
+pub fn people_in(text: &[u8]) -> Option<People> {
+    let alone = [("house.yaml".to_owned(), text.to_vec())].into();
+    let mut walk = Walk {
+        recorded: Some(Arc::new(alone)),
+        ..Walk::default()
+    };
+    let paths = Paths::new(PathBuf::from("/"));
+    let (house, _) = read_house(&mut walk, &paths, &mut Definitions::default())?;
+    Some(house.people)
+}
+
+/// What the `house.yaml` in `files` says of control and of people, by itself: names in it of other definitions are not looked for. `files` are those of one revision of it, with
+/// the keys that it names.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn load_control(
+    root: &Path,
+    files: &BTreeMap<String, Vec<u8>>,
+) -> Result<(Option<Controlled>, People), Report> {
+    let mut walk = Walk {
+        recorded: Some(Arc::new(files.clone())),
+        ..Walk::default()
+    };
+    let house = read_house(
+        &mut walk,
+        &Paths::new(root.to_owned()),
+        &mut Definitions::default(),
+    );
+    match house {
+        Some((house, _)) if !has_errors(&walk) => Ok((house.controlled, house.people)),
+        _ => Err(Report::new(walk.findings, walk.sources)),
     }
 }
 

@@ -64,15 +64,38 @@ impl House {
                 continue;
             }
             let recorded = self.kept.recorded.as_ref();
-            let bytes = match recorded {
-                Some(recorded) => recorded.get(&**name).cloned(),
-                None => source::read_chunk(path, name).ok().map(|text| text.bytes),
+            let bytes = match (&self.held, recorded) {
+                (Some(held), _) => held.get(name).map(|bytes| bytes.to_vec()),
+                (None, Some(recorded)) => recorded.get(&**name).cloned(),
+                (None, None) => source::read_chunk(path, name).ok().map(|text| text.bytes),
             };
             if let Some(bytes) = bytes {
                 files.insert(name.clone(), RecordedFile::new(name.clone(), &bytes));
             }
         }
         files.into_values().collect()
+    }
+}
+
+/// Texts by the names of their files: what chunks send, whatever the disk holds by then.
+pub(crate) type Held = Arc<BTreeMap<Arc<str>, Arc<[u8]>>>;
+
+impl House {
+    /// The texts of chunks are those of `files` from now on, whatever the disk holds: what was looked at is what is used. A text that is not among them is
+    /// not there.
+    pub fn hold(&mut self, files: Vec<RecordedFile>) {
+        let held = files.into_iter().map(|file| (file.name, file.bytes));
+        self.held = Some(Arc::new(held.collect()));
+    }
+
+    /// Whether its texts are held.
+    pub fn holds(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// The bytes of the file `name` as they are held; `None` where they are not among those that are.
+    pub fn held(&self, name: &str) -> Option<&Arc<[u8]>> {
+        self.held.as_ref()?.get(name)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::agent;
 use crate::chart;
 use crate::context::{file_of, resolve_files};
 use crate::files::Found;
-use crate::house::{HouseFile, check_records};
+use crate::house::{Controlled, HouseFile, check_records};
 use crate::kind::{Kind, kind, parse};
 use crate::load::{ANSWERS, House};
 use crate::paths::Paths;
@@ -172,6 +172,11 @@ impl Definitions {
         if let Some((house, _)) = &mut house {
             self.check_serve(walk, house, &agents, &charts, &policies, paths);
         }
+        if let Some((house, _)) = &house
+            && let Some(controlled) = &house.controlled
+        {
+            self.check_controlled(walk, controlled, &charts);
+        }
         children::look(walk, &self, &agents, &charts);
         // What is missing may stand in a file that could not be read.
         if !self.unread {
@@ -210,11 +215,19 @@ impl Definitions {
             let texts = of_agents.chain(of_states).flatten().filter_map(file_of);
             check_records(walk, house, texts, paths);
         }
+        let policy_files = policies
+            .iter()
+            .map(|draft| (draft.name.as_str().into(), draft.name.place.file.clone()))
+            .collect();
         let policies: IndexMap<Arc<str>, Arc<Overlay>> = policies
             .into_iter()
             .map(|draft| (draft.name.as_str().into(), Arc::new(draft.overlay)))
             .collect();
         let (house, hash) = house?;
+        let default_policy_name = house
+            .default_policy
+            .as_ref()
+            .map(|name| name.as_str().into());
         let default_policy = house.default_policy.and_then(|name| {
             let mut overlay = policies.get(name.as_str())?.as_ref().clone();
             overlay.label = format!("house default ({})", *name);
@@ -237,12 +250,18 @@ impl Definitions {
             default_policy,
             agents,
             charts,
+            default_policy_name,
+            policy_files,
             policies,
             serve: house.serve,
+            people: house.people,
+            retention: house.retention,
+            controlled: house.controlled,
             files: self.files,
             sources: Sources::default(),
             kept: Kept::default(),
             lenient: false,
+            held: None,
         })
     }
 
@@ -282,6 +301,27 @@ impl Definitions {
                     format!("add `{}` to the agent's `plugins`", shown(plugin)),
                 );
             }
+        }
+    }
+
+    /// Whether there is the workflow that changes go through.
+    fn check_controlled(&self, walk: &mut Walk, controlled: &Controlled, charts: &[chart::Draft]) {
+        let name = &controlled.workflow;
+        let found = charts.iter().find(|chart| *chart.name.value == *name.value);
+        match found {
+            Some(chart) if chart.def.kind == ChartKind::Workflow => {}
+            Some(chart) => walk.error(
+                &name.place,
+                format!("`{}` is a cognition, and changes go through a workflow", shown(name)),
+                format!("name a chart with `kind: workflow`, or change the kind of {}", chart.name.place),
+            ),
+            // One that cannot be read is complained of by itself.
+            None if self.names(Kind::Chart).contains(&&*name.value) || self.unread => {}
+            None => walk.warning(
+                &name.place,
+                format!("this house has no workflow `{}`: nobody can ask for a change", shown(name)),
+                "`charthouse init` writes it into charts/workflows; it must be there before the baseline",
+            ),
         }
     }
 

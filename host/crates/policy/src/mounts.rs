@@ -117,8 +117,24 @@ fn mask_inner(merged: &[Merged<'_>], mounts: &mut [Mount], ledger: &mut Reasons)
     }
 }
 
-/// Keep the house's own files out of a mount that can be written.
+/// Where the house keeps the keys that it signs with. No mount shows them, whatever its access: who reads one can sign as another.
+const KEYS: &str = ".charthouse/keys";
+
+/// Keep the house's keys out of every mount, and its own files out of one that can be written.
 fn keep_own(request: &Request<'_>, mount: &mut Mount, ledger: &mut Reasons) {
+    let keys = request.root.join(KEYS);
+    let hidden = match mount.host.starts_with(&keys) {
+        true => Some("**".to_owned()),
+        false => paths::inside(&keys, &mount.host).map(|inside| globset::escape(&inside)),
+    };
+    if let Some(hidden) = hidden {
+        let what = format!(
+            "mount {}: hide {hidden}, where the house's keys are",
+            mount.guest
+        );
+        ledger.by_default(Subject::Mount, what);
+        mount.hide.push(HideGlob::new(hidden));
+    }
     if mount.access < Access::Staged {
         return;
     }

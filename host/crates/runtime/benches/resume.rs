@@ -220,7 +220,7 @@ impl Lived {
             }
         };
         let end = block_on(run(
-            &place.services,
+            &place.admitted(&journal),
             &journal,
             place.request(TALKER, None, said),
             Arc::new(observer),
@@ -256,8 +256,9 @@ impl Lived {
             .place
             .request(self.agent, Some(self.run.clone()), silent);
         block_on(async {
+            let services = self.place.admitted(&journal);
             let run = run(
-                &self.place.services,
+                &services,
                 &journal,
                 request,
                 Arc::new(observer),

@@ -3,11 +3,13 @@
 //! The component's file is what a house goes by, so that is what is exchanged: checked first, put on record, and then renamed into its place. Runs that are
 //! under way notice it as they notice any component that is saved. What was there is kept by its content, so that it can be taken back by any later process.
 
+use crate::control::{self, NotReleased};
 use crate::generations::By;
 use crate::record::Kind;
 use crate::shadow::{ShadowError, ShadowReport, shadow};
 use crate::standing::standings;
 use crate::{Services, terms};
+use change::Where;
 use definitions::{PluginDef, Promote};
 use journal::{HOUSE_RUN, Journal, JournalError, NewRecord};
 use sandbox::{Plugin, PluginInfo, SandboxError, SwapError};
@@ -88,9 +90,21 @@ pub enum ByHandError {
     /// The new component cannot be pinned: nothing was exchanged.
     #[error("house.lock cannot be written: {0}")]
     Pin(String),
+    /// The house is controlled, and this component is not released.
+    #[error("{0}")]
+    NotReleased(Box<NotReleased>),
+    /// What is released cannot be told.
+    #[error("{0}")]
+    Control(Box<crate::RuntimeError>),
     /// The journal cannot be written: nothing was done.
     #[error(transparent)]
     Journal(#[from] JournalError),
+}
+
+impl From<crate::RuntimeError> for ByHandError {
+    fn from(error: crate::RuntimeError) -> Self {
+        ByHandError::Control(Box::new(error))
+    }
 }
 
 impl From<SandboxError> for ByHandError {
@@ -133,13 +147,41 @@ pub async fn swap(
     at_once: bool,
     pin: Repin<'_>,
 ) -> Result<Option<Exchanged>, ByHandError> {
+    let services = &control::by_hand(services, journal)?;
     let definition = definition(services, name)?;
     let before = current(services, name, definition).await;
     let done = put(services, journal, name, file, before.as_ref(), at_once, pin).await;
-    if let Err(error) = &done {
-        refused(services, journal, name, file, error)?;
+    if let Err(error) = done {
+        return Err(unreleased(
+            services,
+            journal,
+            name,
+            file,
+            Where::Swap,
+            error,
+        )?);
     }
     done
+}
+
+/// What is refused because it is not released says so with the change to open, and is on record.
+fn unreleased(
+    services: &Services,
+    journal: &mut Journal,
+    name: &PluginName,
+    file: &Path,
+    place: Where,
+    error: ByHandError,
+) -> Result<ByHandError, ByHandError> {
+    refused(services, journal, name, file, &error)?;
+    let SandboxError::NotReleased { found, .. } = (match &error {
+        ByHandError::Refused(SwapError::Component(error)) => error,
+        _ => return Ok(error),
+    }) else {
+        return Ok(error);
+    };
+    let refused = control::refuse_by_hand(services, journal, name, *found, place)?;
+    Ok(refused.map_or(error, |refused| ByHandError::NotReleased(Box::new(refused))))
 }
 
 /// The component that is there, as far as it can be used.
@@ -214,6 +256,7 @@ pub async fn rollback(
     name: &PluginName,
     pin: Repin<'_>,
 ) -> Result<Exchanged, ByHandError> {
+    let services = &control::by_hand(services, journal)?;
     let definition = definition(services, name)?;
     let there = services.sandbox.content_of(&definition.component.path);
     let standing = standings(journal)?
@@ -235,7 +278,19 @@ pub async fn rollback(
         });
     };
     let before = current(services, name, definition).await;
-    let back = fitting(services, name, &kept, before.as_ref()).await?;
+    let back = match fitting(services, name, &kept, before.as_ref()).await {
+        Ok(back) => back,
+        Err(error) => {
+            return Err(unreleased(
+                services,
+                journal,
+                name,
+                &kept,
+                Where::Rollback,
+                error,
+            )?);
+        }
+    };
     if let Some(before) = &before {
         services.sandbox.keep_component(before)?;
     }

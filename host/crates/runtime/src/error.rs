@@ -35,6 +35,12 @@ pub enum RuntimeError {
     /// A workflow, or the host of several runs, does not allow it.
     #[error("{0}")]
     Refused(Box<crate::host::Refused>),
+    /// The house is controlled, and something in it is not released.
+    #[error("{0}")]
+    NotReleased(Box<crate::control::NotReleased>),
+    /// What was released cannot be put in its place.
+    #[error("what was released cannot be put in place: {0}")]
+    Place(#[from] crate::control::PlaceError),
     /// The journal has no such run.
     #[error("there is no run `{run}` to go on with; `charthouse journal show` lists the runs")]
     NoSuchRun {
@@ -84,6 +90,12 @@ pub enum RuntimeError {
 impl From<JournalError> for RuntimeError {
     fn from(error: JournalError) -> Self {
         RuntimeError::Journal(Arc::new(error))
+    }
+}
+
+impl From<crate::control::NotReleased> for RuntimeError {
+    fn from(refused: crate::control::NotReleased) -> Self {
+        RuntimeError::NotReleased(Box::new(refused))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::think::Whom;
 use crate::{Binding, Services, memories};
 use chart::StateId;
 use context::{Gathered as Texts, GatheredText, Need, NeedKind};
-use definitions::{AgentDef, ChartBundle};
+use definitions::{AgentDef, ChartBundle, House};
 use futures_util::future::join_all;
 use policy::Grant;
 use sandbox::{CallContext, ContextRequest, Plugin};
@@ -108,11 +108,42 @@ enum Template {
 struct HouseFile {
     path: PathBuf,
     root: Arc<Path>,
+    held: Held,
+}
+
+/// Whether it is read when it is sent.
+enum Held {
+    /// It is.
+    No,
+    /// It was read when the house was let in.
+    Bytes(Arc<[u8]>),
+    /// It was not there then.
+    Missing,
 }
 
 impl HouseFile {
+    fn of(house: &House, root: &Arc<Path>, name: &str) -> Self {
+        HouseFile {
+            path: root.join(name),
+            root: root.clone(),
+            held: match (house.holds(), house.held(name)) {
+                (false, _) => Held::No,
+                (true, Some(bytes)) => Held::Bytes(bytes.clone()),
+                (true, None) => Held::Missing,
+            },
+        }
+    }
+
     fn read(&self) -> Result<String, String> {
-        read(&self.path, &self.root)
+        let path = self.path.display();
+        match &self.held {
+            Held::No => read(&self.path, &self.root),
+            Held::Bytes(bytes) => String::from_utf8(bytes.to_vec())
+                .map_err(|_| format!("cannot read {path}: it is not text (UTF-8)")),
+            Held::Missing => Err(format!(
+                "cannot read {path}: it is not among what is released"
+            )),
+        }
     }
 }
 
@@ -157,10 +188,7 @@ impl Asker<'_> {
 
     fn how(&self, need: &Need) -> Result<How, String> {
         let root: Arc<Path> = self.services.house.root.as_path().into();
-        let file = |path: &str| HouseFile {
-            path: root.join(path),
-            root: root.clone(),
-        };
+        let file = |path: &str| HouseFile::of(&self.services.house, &root, path);
         Ok(match &need.kind {
             NeedKind::File(path) => How::Read(file(&path.value)),
             NeedKind::Template(context::Template::Inline(text)) => How::Fill {

@@ -7,12 +7,13 @@
 use crate::Services;
 use crate::by_hand::CALLS_TO_SHADOW;
 use crate::live::RunEvent;
-use crate::loading::plugins_of;
+use crate::loading::{may_be, plugins_of};
 use crate::record::Kind;
 use crate::run::Run;
 use crate::shadow::shadow;
 use crate::standing::{Standing, standings};
 use crate::terms::terms;
+use change::Where;
 use definitions::Promote;
 use futures_util::future::join_all;
 use sandbox::{Exchange, Plugin, Quarantine, Slot, SwapError, TRAPS_UNTIL_QUARANTINE};
@@ -227,7 +228,10 @@ impl Run {
             match outcome {
                 Ok(Some(plugin)) => self.give_place(&slot, plugin, By::Saved),
                 Ok(None) => {}
-                Err(why) => self.refuse_component(&slot, hash, why),
+                Err(why) => {
+                    let unreleased = self.unreleased(slot.name(), hash, Where::Swap);
+                    self.refuse_component(&slot, hash, unreleased.unwrap_or(why));
+                }
             }
         }
         self.take_current();
@@ -335,10 +339,14 @@ impl Run {
     /// Use the generations that have their places now, in whatever way they came there.
     pub(crate) fn take_current(&mut self) {
         let sandbox = self.services.sandbox.clone();
+        let house = self.services.house.clone();
         let current = |plugin: &Arc<Plugin>| {
             let slot = sandbox.slot_of(plugin.name())?;
             let current = slot.current().plugin.clone();
-            (!Arc::ptr_eq(&current, plugin)).then_some(current)
+            // What others in this process have in its place may be released for them alone.
+            let definition = house.plugins.get(plugin.name())?;
+            let may = may_be(&definition.component, &current);
+            (!Arc::ptr_eq(&current, plugin) && may).then_some(current)
         };
         for plugin in &mut self.plugins {
             if let Some(current) = current(plugin) {

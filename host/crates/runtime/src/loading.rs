@@ -6,7 +6,7 @@ use crate::{RuntimeError, Services, grants};
 use definitions::{AgentDef, ChartBundle, PluginDef};
 use sandbox::{Plugin, Slot};
 use std::sync::Arc;
-use types::PluginName;
+use types::{ComponentFile, PluginName};
 
 /// The agent called `name` and its chart.
 pub(crate) fn find_agent(
@@ -72,10 +72,53 @@ pub(crate) async fn load_plugin(
     name: &PluginName,
 ) -> Result<Arc<Plugin>, RuntimeError> {
     let definition = definition(services, agent, name)?;
+    if let Some(kept) = released_before(services, name, definition)? {
+        return Ok(kept);
+    }
     let slot = services
         .sandbox
         .slot(name, definition.component.clone(), definition.trusted);
-    Ok(slot.await?.current().plugin.clone())
+    let slot = slot.await?;
+    slot.hold(definition.component.released.is_some());
+    let current = slot.current().plugin.clone();
+    match may_be(&definition.component, &current) {
+        true => Ok(current),
+        // Whoever else is in this process has its place. It must be released for this run as well.
+        false => Ok(services
+            .sandbox
+            .load(name.clone(), &definition.component, definition.trusted)
+            .await?),
+    }
+}
+
+/// Whether `plugin` has the content that is released, where the house is controlled.
+pub(crate) fn may_be(component: &ComponentFile, plugin: &Plugin) -> bool {
+    let released = component.released.as_ref();
+    released.is_none_or(|released| released.content == Some(plugin.info().hash))
+}
+
+/// The released component of the plugin `name`, where its file is another by now and the run is to keep this one: out of what is kept by content.
+fn released_before(
+    services: &Services,
+    name: &PluginName,
+    definition: &PluginDef,
+) -> Result<Option<Arc<Plugin>>, RuntimeError> {
+    let component = &definition.component;
+    let Some(content) = component.released.as_ref().and_then(|r| r.content) else {
+        return Ok(None);
+    };
+    let (sandbox, path) = (&services.sandbox, &component.path);
+    if sandbox.content_of(path) == Some(content) {
+        return Ok(None);
+    }
+    let slot = sandbox
+        .slot_of(name)
+        .map(|slot| slot.current().plugin.clone());
+    if let Some(current) = slot.filter(|current| current.info().hash == content) {
+        return Ok(Some(current));
+    }
+    // Where nothing is kept, the file is refused by the sandbox's own gate, with the reason.
+    Ok(sandbox.kept(name.clone(), path, definition.trusted, content))
 }
 
 fn definition<'a>(
@@ -105,7 +148,9 @@ pub(crate) async fn make_ready(
             continue;
         };
         let current = slot.current();
-        let stays = current.plugin.path() == component.path && current.plugin.trusted() == trusted;
+        let stays = current.plugin.path() == component.path
+            && current.plugin.trusted() == trusted
+            && may_be(component, &current.plugin);
         if stays || waiting.iter().any(|(slot, _)| *slot.name() == name) {
             continue;
         }

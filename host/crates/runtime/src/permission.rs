@@ -36,6 +36,8 @@ pub struct Question {
     pub rule: String,
     /// Whether an answer can only be about this one call: a native command says nothing of the next.
     pub alone: bool,
+    /// Whether rules of this house come by released changes only, so that no answer can become one.
+    pub controlled: bool,
 }
 
 /// What a person says to that.
@@ -139,6 +141,7 @@ impl Run {
             effect: self.effect_of(call),
             rule: allowed.grant.described(Subject::Tool),
             alone: allowed.grant.command.is_some(),
+            controlled: self.services.is_controlled(),
         };
         let open = self.permissions.open.clone();
         let invocation = id.clone();

@@ -84,10 +84,40 @@ pub enum Kind {
     Rested,
     /// The run is over, with the chart's snapshot.
     Ended,
+    /// A change was asked for, or asked for anew.
+    ChangeRequested,
+    /// What depends on a change was judged.
+    ChangeAssessed,
+    /// Somebody said what they found of a change.
+    ChangeReviewed,
+    /// A seat of the board voted on a change.
+    ChangeVoted,
+    /// From when a change is to count, and for whom.
+    ChangeOrdered,
+    /// A new revision was made for a change.
+    ChangeImplemented,
+    /// A new revision was looked at, with evidence.
+    ChangeVerified,
+    /// A new revision was released.
+    ChangeReleased,
+    /// What was released is in its place.
+    ChangeEffective,
+    /// A change was rejected.
+    ChangeRejected,
+    /// A change was given up.
+    ChangeWithdrawn,
+    /// What was there was taken as released: control begins.
+    ChangeBaseline,
+    /// Something was put in force before anybody else had looked at it.
+    ChangeEmergency,
+    /// Something that is not released was not loaded.
+    ChangeRefused,
+    /// Whose a key is.
+    Identity,
 }
 
 impl Kind {
-    const ALL: [Kind; 39] = [
+    const ALL: [Kind; 54] = [
         Kind::Started,
         Kind::Said,
         Kind::Item,
@@ -127,6 +157,21 @@ impl Kind {
         Kind::Texts,
         Kind::Rested,
         Kind::Ended,
+        Kind::ChangeRequested,
+        Kind::ChangeAssessed,
+        Kind::ChangeReviewed,
+        Kind::ChangeVoted,
+        Kind::ChangeOrdered,
+        Kind::ChangeImplemented,
+        Kind::ChangeVerified,
+        Kind::ChangeReleased,
+        Kind::ChangeEffective,
+        Kind::ChangeRejected,
+        Kind::ChangeWithdrawn,
+        Kind::ChangeBaseline,
+        Kind::ChangeEmergency,
+        Kind::ChangeRefused,
+        Kind::Identity,
     ];
 
     /// The kind with this word, if this version knows it.
@@ -176,6 +221,21 @@ impl Kind {
             Kind::Texts => "texts",
             Kind::Rested => "rested",
             Kind::Ended => "ended",
+            Kind::ChangeRequested => "change.requested",
+            Kind::ChangeAssessed => "change.assessed",
+            Kind::ChangeReviewed => "change.reviewed",
+            Kind::ChangeVoted => "change.voted",
+            Kind::ChangeOrdered => "change.ordered",
+            Kind::ChangeImplemented => "change.implemented",
+            Kind::ChangeVerified => "change.verified",
+            Kind::ChangeReleased => "change.released",
+            Kind::ChangeEffective => "change.effective",
+            Kind::ChangeRejected => "change.rejected",
+            Kind::ChangeWithdrawn => "change.withdrawn",
+            Kind::ChangeBaseline => "change.baseline",
+            Kind::ChangeEmergency => "change.emergency",
+            Kind::ChangeRefused => "change.refused",
+            Kind::Identity => "identity",
         }
     }
 }

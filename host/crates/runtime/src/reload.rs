@@ -3,7 +3,7 @@
 //! A front end notices the change and checks the whole house ([`Reload`]); here it is made ready (plugins that were added), and then exchanged at once
 //! or not at all. What is under way goes on with what it began with. Nothing here watches files.
 
-use crate::Services;
+use crate::Admitted;
 use crate::generations::By;
 use crate::guards::Guards;
 use crate::live::{FileChange, RunEvent};
@@ -37,7 +37,7 @@ pub type Reloads = Pin<Box<dyn Stream<Item = Reload>>>;
 
 /// Definitions with everything loaded that they need.
 pub(crate) struct Prepared {
-    house: Arc<House>,
+    services: Admitted,
     /// `None` where they are the same as before.
     plugins: Result<Option<Vec<Arc<Plugin>>>, String>,
     /// `None` where there is no such agent any more.
@@ -48,7 +48,7 @@ pub(crate) struct Prepared {
 
 /// What a run will run with, worked out completely before anything is exchanged.
 struct Generation {
-    house: Arc<House>,
+    services: Admitted,
     agent: Arc<AgentDef>,
     bundle: Arc<ChartBundle>,
     plugins: Option<Vec<Arc<Plugin>>>,
@@ -72,8 +72,11 @@ pub(crate) struct Moved {
 impl Run {
     /// Something was saved: make it ready. What was being made ready before is out of date.
     pub(crate) fn prepare(&mut self, reload: Reload) {
-        let house: Arc<House> = match reload {
-            Reload::Ready(house) => Arc::from(house),
+        let services = match reload {
+            Reload::Ready(house) => match self.pass_gate(*house) {
+                Some(services) => services,
+                None => return,
+            },
             Reload::Broken(why) => {
                 self.preparing = None;
                 self.refuse(why);
@@ -82,10 +85,7 @@ impl Run {
             Reload::Components(saved) => return self.prepare_components(saved),
         };
         let before = self.services.house.clone();
-        let services = Services {
-            house: house.clone(),
-            ..self.services.clone()
-        };
+        let house = services.house.clone();
         let agent = house.agents.get(&self.agent.name).cloned();
         // Guards are posted anew with every save: what they are granted may be another thing.
         let guarded = agent.clone().map(|agent| (agent, self.bundle.clone()));
@@ -112,7 +112,7 @@ impl Run {
                 _ => Ok(None),
             };
             Prepared {
-                house,
+                services,
                 plugins,
                 guards,
                 waiting,
@@ -130,7 +130,7 @@ impl Run {
     }
 
     /// The definitions go on as they were.
-    fn refuse(&mut self, why: String) {
+    pub(crate) fn refuse(&mut self, why: String) {
         self.record(Kind::NotReloaded, &json!({ "why": why }));
         self.show(RunEvent::NotReloaded { why });
     }
@@ -138,14 +138,17 @@ impl Run {
     /// Everything that follows from new definitions, with nothing changed yet; `None` where nothing does.
     fn work_out(&mut self, prepared: Prepared) -> Result<Option<Generation>, String> {
         let Prepared {
-            house,
+            services,
             plugins,
             guards,
             waiting,
         } = prepared;
+        let house = services.house.clone();
         let files = changed_files(&self.services.house, &house);
         let asked = (self.ask)(&house, &self.asked)?;
-        if files.is_empty() && asked.is_none() {
+        // A text that a chunk sends is no definition, and is released like one.
+        let released = services.revisions() != self.services.revisions();
+        if files.is_empty() && asked.is_none() && !released {
             return Ok(None);
         }
         let name = &self.agent.name;
@@ -161,7 +164,7 @@ impl Run {
             bundle: self.bundle.clone(),
             changes: Vec::new(),
             later: Vec::new(),
-            house,
+            services,
             agent,
             asked,
             files,
@@ -179,7 +182,7 @@ impl Run {
                 generation.agent.cognition
             ));
         }
-        let Some(bundle) = generation.house.charts.get(running).cloned() else {
+        let Some(bundle) = generation.services.house.charts.get(running).cloned() else {
             let what = format!("the chart `{running}` is gone: this run goes on with it");
             generation.later.push(what);
             return Ok(());
@@ -233,7 +236,7 @@ impl Run {
     }
 
     fn plan_rest(&mut self, generation: &mut Generation) -> Result<(), String> {
-        let (old, new) = (&self.services.house, &generation.house);
+        let (old, new) = (&self.services.house, &generation.services.house);
         if old.store != new.store {
             let what = format!(
                 "the store {}: it is opened at the start",
@@ -283,7 +286,7 @@ impl Run {
 
     /// Use `generation` from now on. Nothing here can fail.
     fn publish(&mut self, generation: Generation) {
-        let definitions = self.record_definitions(&generation.house);
+        let definitions = self.record_definitions(&generation.services.house);
         if !Arc::ptr_eq(&generation.bundle, &self.bundle) {
             self.materials.chart = Some(definitions);
         }
@@ -303,7 +306,7 @@ impl Run {
             changes: generation.changes,
             later: generation.later,
         });
-        self.services.house = generation.house;
+        self.services = generation.services;
         self.agent = generation.agent;
         self.bundle = generation.bundle;
         self.grants.forget();

@@ -23,7 +23,7 @@ use crate::shared::SharedJournal;
 use crate::summarise::{Summarised, Summing};
 use crate::tokens::Counting;
 use crate::window::Recalled;
-use crate::{Binding, RuntimeError, Services, alive, offers, resume, run_id};
+use crate::{Admitted, Binding, RuntimeError, alive, offers, resume, run_id};
 use chart::{Due, Effects, Snapshot};
 use context::History;
 use definitions::{AgentDef, ChartBundle};
@@ -72,7 +72,7 @@ pub(crate) type Performance = Pin<Box<dyn Future<Output = Done>>>;
 
 /// A run under way.
 pub(crate) struct Run {
-    pub(crate) services: Services,
+    pub(crate) services: Admitted,
     pub(crate) journal: SharedJournal,
     pub(crate) observer: Observer,
     pub(crate) id: Arc<str>,
@@ -188,7 +188,7 @@ pub(crate) struct Run {
 ///
 /// Every front end calls this; what it shows of the run it hears through `observer`.
 pub async fn run(
-    services: &Services,
+    services: &Admitted,
     journal: &SharedJournal,
     request: RunRequest,
     observer: Observer,
@@ -329,7 +329,7 @@ async fn ready(preparing: &mut Option<Pin<Box<dyn Future<Output = Prepared>>>>) 
 
 impl Run {
     async fn new(
-        services: &Services,
+        services: &Admitted,
         journal: &SharedJournal,
         request: RunRequest,
         observer: Observer,
@@ -454,6 +454,7 @@ impl Run {
             "kin": run.kin,
         });
         run.record(Kind::Started, &body);
+        run.tell_emergencies();
         run.remember_generations();
         let speaks = request.prompt.is_some();
         // Nothing is left of a run that failed or had spent its budget. Nobody says what else is to be done and nobody will: it is tried again.

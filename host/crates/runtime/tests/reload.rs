@@ -1,6 +1,7 @@
 //! Definitions that are exchanged at every instant of a run, and the journal of each such run executed once more.
 
 use chart::{Effects, Incoming};
+use charthouse_runtime::control::uncontrolled;
 use charthouse_runtime::{
     Asked, Reload, Reloads, RunEvent, RunRequest, Services, SharedJournal, Status, run,
 };
@@ -198,7 +199,7 @@ fn play(
         .build()
         .unwrap()
         .block_on(run(
-            &services,
+            &uncontrolled(services, &journal.borrow()).unwrap(),
             &journal,
             request,
             Arc::new(move |event: &RunEvent| {

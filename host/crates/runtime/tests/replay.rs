@@ -1,5 +1,6 @@
 //! Journals of whole runs, executed again: the same as they stand, and different as soon as one record says something else, whoever made the chain good again.
 
+use charthouse_runtime::control::uncontrolled;
 use charthouse_runtime::replay::{ReplayReport, Verdict, replay};
 use charthouse_runtime::{
     Asked, Inbox, Message, RunEvent, RunRequest, Services, SharedJournal, run,
@@ -155,7 +156,7 @@ fn talk(directory: &Path, lines: &[&str], resume: Option<String>) -> (Journal, S
         .build()
         .unwrap()
         .block_on(run(
-            &services,
+            &uncontrolled(services, &journal.borrow()).unwrap(),
             &journal,
             request,
             Arc::new(observer),

@@ -29,6 +29,15 @@ pub(crate) fn check(
     content: ContentHash,
     sha256: Sha256,
 ) -> Result<(), SandboxError> {
+    if let Some(released) = &component.released
+        && released.content != Some(content)
+    {
+        return Err(SandboxError::NotReleased {
+            path: component.path.clone(),
+            found: content,
+            why: released.why.clone(),
+        });
+    }
     if let Some(pin) = component.pin.as_ref().filter(|pin| pin.sha256 != sha256) {
         let refused = SandboxError::NotPinned {
             path: component.path.clone(),
@@ -169,6 +178,31 @@ mod tests {
                 key,
                 Some(signature.as_bytes()),
             );
+        }
+    }
+
+    #[test]
+    fn where_a_content_is_released_no_other_is_admitted_whatever_is_waived() {
+        let (_kept, mut component) = file(BYTES);
+        let why: Arc<str> = "released by CR-0004".into();
+        let released = |content| {
+            Some(types::Released {
+                content,
+                why: why.clone(),
+            })
+        };
+        component.released = released(Some(ContentHash::of(BYTES)));
+        assert!(admit(&component).is_ok());
+        component.pin = Some(Pin {
+            sha256: Sha256::of(BYTES),
+            name: "x".into(),
+            lenient: true,
+        });
+        for content in [Some(ContentHash::of(b"others")), None] {
+            component.released = released(content);
+            let refused = admit(&component).unwrap_err();
+            assert!(matches!(refused, SandboxError::NotReleased { .. }));
+            assert!(refused.to_string().contains("CR-0004"), "{refused}");
         }
     }
 

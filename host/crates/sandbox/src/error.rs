@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use types::Sha256;
+use types::{ContentHash, Sha256};
 
 /// A component that cannot be used, or an engine that cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,16 @@ pub enum SandboxError {
         expected: Sha256,
         /// What is there.
         found: Sha256,
+    },
+    /// The house is controlled, and the file does not have the bytes that are released.
+    #[error("{} is not a released component ({}): {why}", path.display(), found.short())]
+    NotReleased {
+        /// The file.
+        path: PathBuf,
+        /// What is there.
+        found: ContentHash,
+        /// What is released instead, by which change, and which change to open.
+        why: Arc<str>,
     },
     /// The file does not bear the signature that the house demands.
     #[error("{}; {SIGN}", not_signed(.path, .key, .message))]
@@ -139,6 +149,7 @@ impl SandboxError {
             SandboxError::Read { path, .. }
             | SandboxError::NotPinned { path, .. }
             | SandboxError::NotSigned { path, .. }
+            | SandboxError::NotReleased { path, .. }
             | SandboxError::NotAComponent { path, .. }
             | SandboxError::Link { path, .. }
             | SandboxError::Probe { path, .. } => named.clone_into(path),

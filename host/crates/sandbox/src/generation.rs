@@ -113,6 +113,8 @@ struct Book {
     left: Vec<Left>,
     /// The crashes of a generation that nothing can replace are told of once each time the limit is reached anew.
     told: Option<(u64, u32)>,
+    /// Whether nothing that was there before may come back.
+    held: bool,
 }
 
 /// A generation that has left.
@@ -134,6 +136,7 @@ impl Slot {
                 quarantined: BTreeSet::new(),
                 left: Vec::new(),
                 told: None,
+                held: false,
             }),
         }
     }
@@ -147,6 +150,11 @@ impl Slot {
     pub fn current(&self) -> Arc<Generation> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         current.clone()
+    }
+
+    /// With `held`, nothing that had the place before may come back by itself: which content a plugin has is decided elsewhere.
+    pub fn hold(&self, held: bool) {
+        self.book().held = held;
     }
 
     /// Give the place to `plugin`. Calls that begin after this go to it; calls under way end where they began.
@@ -174,6 +182,9 @@ impl Slot {
     }
 
     fn go_back(&self, book: &mut Book) -> Option<Exchange> {
+        if book.held {
+            return None;
+        }
         let back = book.last_good.take()?;
         back.plugin.bring_back();
         let from = self.exchange(back.clone());

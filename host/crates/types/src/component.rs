@@ -3,7 +3,7 @@
 //! `definitions` reads this out of `house.yaml` and `house.lock`, `sandbox` compares it with the bytes it compiles. Keys and signatures are read here,
 //! because both the one who checks a house and the one who runs it must understand the same; verifying is the sandbox's.
 
-use crate::Sha256;
+use crate::{ContentHash, Sha256};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt;
@@ -19,6 +19,17 @@ pub struct ComponentFile {
     pub pin: Option<Pin>,
     /// Who must have signed its bytes.
     pub signer: Option<Signer>,
+    /// The content that is released, where the house is controlled: nothing waives it.
+    pub released: Option<Released>,
+}
+
+/// What a controlled house has released of a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Released {
+    /// The content that it must have; `None` where nothing of the name is released.
+    pub content: Option<ContentHash>,
+    /// For whoever reads why it is refused: by which change, and what to do.
+    pub why: Arc<str>,
 }
 
 /// The bytes that a component must have.
@@ -49,6 +60,7 @@ impl From<PathBuf> for ComponentFile {
             path,
             pin: None,
             signer: None,
+            released: None,
         }
     }
 }

@@ -27,7 +27,7 @@ mod value;
 mod world;
 
 pub use budget::{LOW, Limit, Limits, Measure, Window};
-pub use component::{ComponentFile, Pin, PublicKey, Signature, Signer};
+pub use component::{ComponentFile, Pin, PublicKey, Released, Signature, Signer};
 pub use cost::{Cost, Purpose, Tokens, UnknownPurpose};
 pub use currency::{Currency, Exchange, Paid, Rate};
 pub use energy::{How, Joules};

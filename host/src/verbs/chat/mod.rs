@@ -16,6 +16,7 @@ use crate::terminal::GiveBack;
 use crate::{asking, open, print, watch};
 use futures_util::{Stream, StreamExt, stream};
 use lines::{Lines, Typed};
+use runtime::control::Entrance;
 use runtime::host::{Host, Mode};
 use runtime::{Inbox, Message, Observer, Permit, RunEvent, RunRequest, SharedJournal};
 use std::collections::VecDeque;
@@ -37,15 +38,15 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
         provider: options.provider.clone(),
         model: options.model.clone(),
     };
-    let asked = asking.open(&house)?;
-    let journal = open::journal(&house)?;
+    let mut journal = open::journal(&house)?;
     let resume = match &options.resume {
         Some(run) => Some(run_of(&journal, &options.agent, run)?),
         None => None,
     };
     let _house = open::take(&journal, &format!("charthouse chat {}", options.agent))?;
     let reloads = watch::reloads(&house);
-    let services = open::services(house);
+    let services = open::admitted(house, &mut journal, Entrance::Start)?.admitted;
+    let asked = asking.open(&services.house)?;
     let store = services.house.store.clone();
 
     let progress = Arc::new(Progress::new());

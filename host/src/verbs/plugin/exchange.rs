@@ -1,7 +1,7 @@
 //! `plugin swap`, `plugin rollback` and `plugin shadow`: another component in a plugin's place, the one before back, and what a third would answer.
 
 use crate::cli::{PluginRollback, PluginShadow, PluginSwap};
-use crate::exit::{Failure, NOT_SO, STORE, USAGE};
+use crate::exit::{DENIED, Failure, NOT_SO, STORE, USAGE};
 use crate::supply::{Change, Source};
 use crate::{open, print};
 use ::runtime::{ByHandError, Came, Compared, Exchanged, ShadowError, ShadowReport};
@@ -150,6 +150,8 @@ fn failure(error: ByHandError) -> Failure {
         ByHandError::Shadow(error) => shadow_failure(error),
         ByHandError::UnknownPlugin { .. } => Failure::new(USAGE, error),
         ByHandError::Write { .. } => Failure::new(STORE, error),
+        ByHandError::NotReleased(refused) => Failure::new(DENIED, &refused).help(refused.help()),
+        ByHandError::Control(error) => (*error).into(),
         error => Failure::new(NOT_SO, error),
     }
 }

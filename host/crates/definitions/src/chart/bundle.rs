@@ -26,6 +26,8 @@ pub struct ChartBundle {
     pub roles: IndexMap<Arc<str>, RoleDef>,
     /// What a workflow may spend.
     pub budget: Limits,
+    /// Whether whoever hands in, says or binds anything in an instance of this workflow has to sign it.
+    pub signed: bool,
     /// Tools that its `invoke`s call, in file order.
     pub calls: Vec<ToolName>,
     /// Agents that its `invoke`s start, in file order.
@@ -101,6 +103,7 @@ pub(crate) fn compile(walk: &mut Walk, draft: Draft, paths: &Paths) -> Option<Ch
         role: vec![None; states],
         roles: draft.roles,
         budget: draft.budget,
+        signed: draft.signed,
         calls: draft.calls,
         children: draft.children,
         migrate: draft.migrate,

@@ -39,6 +39,12 @@ pub(super) fn chart() -> (Value, Definitions) {
                 super::budget::budget(Of::Workflow, "What a workflow may spend."),
             ),
             ("purpose", purpose()),
+            (
+                "signed",
+                truth(
+                    "Whether whoever hands in, says or binds anything in an instance of this workflow signs it.",
+                ),
+            ),
             ("migrate", migrate()),
             ("initial", initial()),
             ("states", states()),

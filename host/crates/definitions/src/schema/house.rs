@@ -2,8 +2,8 @@
 
 use super::policy::overlay;
 use super::{
-    Definitions, as_written, count, doc, duration, either, money, name, named, object, one_or_more,
-    pattern, secret, text, truth, version, whole, words,
+    Definitions, as_written, count, doc, duration, either, list, money, name, named, object,
+    one_or_more, pattern, secret, text, truth, version, whole, words,
 };
 use crate::budget::Of;
 use serde_json::{Map, Value, json};
@@ -80,9 +80,55 @@ pub(super) fn house() -> (Value, Definitions) {
                 ),
             ),
             ("serve", super::serve::serve()),
+            ("people", named("Who may sign, by name.", person())),
+            ("retention", retention()),
+            ("controlled", controlled()),
         ],
     );
     (house, Definitions::new())
+}
+
+fn controlled() -> Value {
+    let role = |description| name(description);
+    let emergency = object(
+        "`emergency`",
+        "Changes that are in force before anybody else has looked at them.",
+        &[],
+        [
+            (
+                "role",
+                role("The role that a person must have for it; usually `emergency`."),
+            ),
+            (
+                "within",
+                duration("How soon others must have approved it.", "24h"),
+            ),
+        ],
+    );
+    let whole_map = object(
+        "`controlled`",
+        "That definitions count only once they are released, and who decides that.",
+        &[],
+        [
+            (
+                "quorum",
+                whole(
+                    "How many of the board must approve a change, each somebody else.",
+                    1,
+                ),
+            ),
+            ("board", list("The roles that are asked.", role("A role."))),
+            (
+                "workflow",
+                name("The workflow that a change goes through; usually `change-control`."),
+            ),
+            ("emergency", emergency),
+        ],
+    );
+    either(
+        "Whether charts, agents, policies and plugins count only at a released revision.",
+        [truth("Whether they do."), whole_map],
+    )
 }
 
 fn provider() -> Value {
@@ -354,4 +400,57 @@ fn plugin() -> Value {
         ],
     );
     either("A plugin's component.", [component(), whole])
+}
+
+fn person() -> Value {
+    let key = || {
+        pattern(
+            "A public key, as the .pub file of `ssh-keygen -t ed25519` has it.",
+            "^\\s*ssh-ed25519 \\S+",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti ada@example.com",
+        )
+    };
+    let mut person = object(
+        "a person",
+        "Somebody who signs: with which keys, and in which roles (absent: any).",
+        &[],
+        [
+            ("key", key()),
+            (
+                "keys",
+                json!({ "description": "Their keys, where they have several.", "type": "array", "minItems": 1, "items": key() }),
+            ),
+            (
+                "roles",
+                super::list("The roles that they may act in.", name("A role.")),
+            ),
+        ],
+    );
+    person["oneOf"] = json!([{ "required": ["key"] }, { "required": ["keys"] }]);
+    person
+}
+
+fn retention() -> Value {
+    let kinds = crate::house::BULKY.iter().map(|(kind, _)| *kind);
+    let kept = || {
+        json!({ "description": "How long the bodies of these records are kept after the end of their run.", "anyOf": [
+            { "const": "forever" },
+            duration("A time.", "400d"),
+        ] })
+    };
+    let mut properties: Map<String, Value> = kinds.map(|kind| (kind.to_owned(), kept())).collect();
+    let mut patterns = Map::new();
+    for known in crate::house::KEPT_FOR_EVER {
+        let for_ever = json!({ "description": "Kept for ever.", "const": "forever" });
+        match known.strip_suffix('*') {
+            Some(beginning) => {
+                patterns.insert(format!("^{}", beginning.replace('.', "\\.")), for_ever);
+            }
+            None => {
+                properties.insert((*known).to_owned(), for_ever);
+            }
+        }
+    }
+    json!({ "description": "How long the bodies of records are kept, by kind; `journal compact` takes out what is older.", "type": "object",
+        "properties": properties, "patternProperties": patterns, "additionalProperties": false })
 }

@@ -4,8 +4,9 @@
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
+use charthouse_runtime::control::uncontrolled;
 use charthouse_runtime::host::{Command, Host, Hosting, Mode, Refused};
-use charthouse_runtime::{Ask, Asked, RuntimeError, Services, SharedJournal};
+use charthouse_runtime::{Admitted, Ask, Asked, RuntimeError, Services, SharedJournal};
 use definitions::House;
 use futures_util::stream;
 use journal::Journal;
@@ -118,6 +119,11 @@ pub fn text(bytes: usize) -> String {
 }
 
 impl Place {
+    /// Its services, let in by the gate.
+    pub fn admitted(&self, journal: &SharedJournal) -> Admitted {
+        uncontrolled(self.services.clone(), &journal.borrow()).expect("it is not controlled")
+    }
+
     /// A house within `directory`.
     pub fn within(directory: &Path) -> Self {
         let directory = tempfile::tempdir_in(directory).expect("a directory can be made");
@@ -180,7 +186,7 @@ impl Place {
             .expect("a runtime can be made");
         LocalSet::new().block_on(&runtime, async {
             let host = Host::new(
-                self.services.clone(),
+                self.admitted(&journal),
                 journal.clone(),
                 Box::new(whom),
                 Mode::Live,

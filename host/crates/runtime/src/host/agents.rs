@@ -247,6 +247,7 @@ impl Host {
             (None, Some(run)) => run,
             (None, None) => self.new_id(),
         };
+        let (released, mut put_in_place) = unbounded_channel();
         let mail = {
             let mut agents = self.0.agents.borrow_mut();
             let entry = agents.runs.entry(run.clone());
@@ -254,8 +255,13 @@ impl Host {
             entry.at = At::Running;
             entry.ours = true;
             entry.due = None;
+            entry.reloads = Some(released);
             entry.mail.clone()
         };
+        // What the front end finds saved, and what is released meanwhile.
+        let put_in_place =
+            futures_util::stream::poll_fn(move |context| put_in_place.poll_recv(context));
+        let reloads: Reloads = Box::pin(futures_util::stream::select(reloads, put_in_place));
         let adopted = self.0.agents.borrow_mut().adopt(&run);
         // They were under way when the process died.
         adopted.iter().for_each(|child| self.take_up(child));
@@ -288,16 +294,24 @@ impl Host {
             others: Some(Rc::new(self.clone())),
             ..Hosted::default()
         });
-        let services = self.services();
-        let end = crate::run(
-            &services,
-            &self.0.journal,
-            request,
-            observer,
-            reloads,
-            cancelled,
-        );
-        let end = end.await;
+        let end = match self.services_for(&run, &request.agent, request.resume.is_some()) {
+            Ok(services) => {
+                // By the definitions of this very run, which may be earlier ones than the house's.
+                if let Ok(Some(asked)) = (request.ask)(&services.house, &request.asked) {
+                    request.asked = asked;
+                }
+                let run = crate::run(
+                    &services,
+                    &self.0.journal,
+                    request,
+                    observer,
+                    reloads,
+                    cancelled,
+                );
+                run.await
+            }
+            Err(error) => Err(error),
+        };
         let (status, why) = match &end {
             Ok(end) => (
                 end.status,
@@ -620,7 +634,9 @@ impl Host {
         beginning: Beginning,
         saved: UnboundedReceiver<Reload>,
     ) -> Result<RunEnd, String> {
-        let services = self.services();
+        let again = matches!(beginning, Beginning::Again);
+        let services = self.services_for(run, agent, again);
+        let services = services.map_err(|error| error.to_string())?;
         let (asked, ask) =
             (self.0.whom)(&services.house, agent).map_err(|refused| refused.message)?;
         let mut hosted = Hosted {

@@ -3,15 +3,16 @@
 use super::agents::no_such_run;
 use super::house::Host;
 use super::instances::{no_such_instance, refused};
-use super::{Command, Fire, FireHow, Refused, RefusedCode};
+use super::intent::by_hand;
+use super::{Command, Fire, FireHow, Refused, RefusedCode, Signed};
 use crate::inbox::SAYS;
 use crate::kin;
 use crate::record::Kind;
-use crate::workflow::{Happened, Instance, Sender, Via, Who};
+use crate::workflow::{Happened, Instance, Via, Who};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Event, Value};
+use types::Value;
 
 /// How long what is under way may go on when nobody says.
 const ENDING: Duration = Duration::from_secs(10);
@@ -38,71 +39,41 @@ impl Host {
                 Ok(json!({ "run": run }))
             }
             Command::Resume { run } => self.resume(&self.run(&run)?).await,
-            Command::Say { run, text } | Command::Answer { run, text } => {
-                self.say_to(&run, &text).await
-            }
+            Command::Say { run, text } => self.say_to(&run, &text, None, None).await,
+            Command::Answer {
+                run,
+                text,
+                by,
+                signed,
+            } => self.say_to(&run, &text, by, signed).await,
             Command::Signal { run, event, data } => self.signal(&run, &event, data).await,
             Command::List {} => Ok(self.list()),
             Command::WorkflowStart { chart, input } => {
                 let id = self.new_id();
                 let input = input.as_ref().map(Value::from).unwrap_or_default();
-                let id = self.begin_instance(id, &chart, input, Vec::new()).await?;
+                let begun = self.begin_instance(id, &chart, input, Vec::new(), None);
+                let (id, _) = begun.await?;
                 Ok(json!({ "instance": id }))
             }
             Command::WorkflowList {} => Ok(self.instances()),
             Command::WorkflowShow { instance } => self.instance(&instance),
-            Command::WorkflowBind {
-                instance,
-                agent,
-                human,
-                role,
-            } => self.bind(&instance, agent, human, &role).await,
-            Command::WorkflowDetach {
-                instance,
-                role,
-                notes,
-            } => {
-                let id = self.instance_named(&instance)?;
-                let happened = Happened::Detach {
-                    role: role.as_str().into(),
-                    who: None,
-                    via: Via::Command,
-                    why: "it was detached by command".into(),
-                    notes: notes.map(Arc::from),
-                };
-                self.happen(&id, happened).await?;
-                Ok(json!({ "instance": id, "role": role }))
+            command @ (Command::WorkflowBind { .. }
+            | Command::WorkflowDetach { .. }
+            | Command::WorkflowHandIn { .. }
+            | Command::WorkflowEvent { .. }
+            | Command::Change(_)) => self.perform(command).await,
+            Command::Statement { of } => {
+                self.begin_history().await?;
+                self.statement(*of)
             }
-            Command::WorkflowHandIn {
-                instance,
-                role,
-                by,
-                outcome,
-                notes,
-                artefacts,
-            } => {
-                let id = self.instance_named(&instance)?;
-                let happened = Happened::HandIn {
-                    role: role.as_str().into(),
-                    state: None,
-                    by: Who::human(by.as_str()),
-                    outcome: outcome.into(),
-                    notes: notes.map(Arc::from),
-                    artefacts: artefacts.as_ref().map(Value::from).unwrap_or_default(),
-                };
-                self.happen(&id, happened).await?;
-                Ok(json!({ "instance": id, "role": role }))
-            }
-            Command::WorkflowEvent {
-                instance,
-                event,
-                data,
-            } => {
-                let id = self.instance_named(&instance)?;
-                let data = data.as_ref().map(Value::from).unwrap_or_default();
-                self.happen(&id, by_hand(&event, data)).await?;
-                Ok(json!({ "instance": id, "event": event }))
-            }
+            Command::ChangeList {} => self.changes(),
+            Command::ChangeShow { change } => self.change(&change),
+            Command::ChangeCheck {
+                change,
+                scenarios,
+                shadow,
+            } => self.check_change(&change, scenarios, shadow).await,
+            Command::ChangeRestore { items } => self.restore(&items).await,
             Command::Fire(fire) => self.fire(fire).await,
             Command::Fired {} => {
                 let fired = self.0.firings.borrow().list(|id| self.is_open(id));
@@ -174,7 +145,7 @@ impl Host {
         if let Some(run) = resume {
             let run = self.run(&run)?;
             if let Some(text) = prompt {
-                self.say_to(&run, &text).await?;
+                self.say_to(&run, &text, None, None).await?;
             }
             self.resume(&run).await?;
             return Ok(json!({ "run": run }));
@@ -182,7 +153,14 @@ impl Host {
         self.agent(agent)?;
         if let Some((instance, role)) = bind {
             return self
-                .bind(&instance, Some(agent.to_owned()), None, &role)
+                .perform(Command::WorkflowBind {
+                    instance,
+                    agent: Some(agent.to_owned()),
+                    human: None,
+                    role,
+                    by: None,
+                    signed: None,
+                })
                 .await;
         }
         let run = self.new_id();
@@ -201,7 +179,7 @@ impl Host {
         self.say(run, kin::BEGIN, data, more).await
     }
 
-    fn agent(&self, name: &str) -> Result<(), Refused> {
+    pub(super) fn agent(&self, name: &str) -> Result<(), Refused> {
         let house = self.definitions();
         if house.agents.contains_key(name) {
             return Ok(());
@@ -238,41 +216,28 @@ impl Host {
         }
     }
 
-    async fn say_to(&self, wanted: &str, text: &str) -> Result<Json, Refused> {
+    async fn say_to(
+        &self,
+        wanted: &str,
+        text: &str,
+        by: Option<String>,
+        signed: Option<Signed>,
+    ) -> Result<Json, Refused> {
         self.begins()?;
-        if let Ok(id) = self.instance_named(wanted) {
-            return self.answer_instance(&id, text).await;
+        if self.instance_named(wanted).is_ok() {
+            let (run, text) = (wanted.to_owned(), text.to_owned());
+            let answer = Command::Answer {
+                run,
+                text,
+                by,
+                signed,
+            };
+            return self.perform(answer).await;
         }
         let run = self.run(wanted)?;
         self.say(&run, SAYS, json!({ "text": text }), Vec::new())
             .await?;
         Ok(json!({ "run": run }))
-    }
-
-    /// A person answers what a workflow asks.
-    async fn answer_instance(&self, id: &Arc<str>, text: &str) -> Result<Json, Refused> {
-        let asked = {
-            let instances = self.0.instances.borrow();
-            let instance = instances.get(id).ok_or_else(|| no_such_instance(id))?;
-            instance.activities()
-        };
-        let Some(ask) = asked
-            .into_iter()
-            .find(|activity| &*activity.activity == "ask")
-        else {
-            return Err(Refused::new(
-                RefusedCode::NotNow,
-                format!("the instance {id} asks nothing now"),
-                "`charthouse workflow show` says what it waits for",
-            ));
-        };
-        let data = Value::map([("text", Value::text(text))]);
-        let happened = Happened::Activity {
-            id: ask.id,
-            event: Event::new("ask.done", data, self.now().0),
-        };
-        self.happen(id, happened).await?;
-        Ok(json!({ "instance": id }))
     }
 
     async fn signal(&self, run: &str, event: &str, data: Option<Json>) -> Result<Json, Refused> {
@@ -315,7 +280,12 @@ impl Host {
                 line
             })
             .collect();
-        json!({ "runs": runs })
+        let mut list = json!({ "runs": runs });
+        let emergencies = self.services().emergencies(&self.0.journal.borrow());
+        if !emergencies.is_empty() {
+            list["emergencies"] = json!(emergencies);
+        }
+        list
     }
 
     fn instances(&self) -> Json {
@@ -327,6 +297,7 @@ impl Host {
                 json!({
                     "instance": position.instance, "chart": position.workflow, "version": position.version,
                     "status": status(&position), "states": position.configuration, "roles": position.roles,
+                    "signed": super::vouch::is_signed(instance),
                 })
             })
             .collect();
@@ -368,63 +339,6 @@ impl Host {
             "instance": id, "chart": started["workflow"]["name"], "status": ended["status"], "ended": ended, "states": [],
             "input": started["input"],
         }))
-    }
-
-    async fn bind(
-        &self,
-        instance: &str,
-        agent: Option<String>,
-        human: Option<String>,
-        role: &str,
-    ) -> Result<Json, Refused> {
-        self.begins()?;
-        let id = self.instance_named(instance)?;
-        let who = match (agent, human) {
-            (Some(agent), _) => {
-                let known = self
-                    .0
-                    .agents
-                    .borrow()
-                    .get(&agent)
-                    .map(|entry| entry.agent.clone());
-                let (agent, run) = match known {
-                    Some(name) => (name, Arc::from(agent)),
-                    None => {
-                        self.agent(&agent)?;
-                        let run = self.run_to_bind(&agent);
-                        (Arc::from(agent), run)
-                    }
-                };
-                let elsewhere = self.binding_of(&run).filter(|bound| bound.instance != id);
-                if let Some(bound) = elsewhere {
-                    return Err(Refused::new(
-                        RefusedCode::Taken,
-                        format!(
-                            "the run {run} of `{agent}` holds the role `{}` of {}",
-                            bound.role, bound.instance
-                        ),
-                        "detach it there first, or name the agent and not the run: then it gets a run of its own",
-                    ));
-                }
-                Who::agent(agent, run)
-            }
-            (None, Some(name)) => Who::human(name.as_str()),
-            (None, None) => {
-                return Err(Refused::new(
-                    RefusedCode::BadCommand,
-                    "nobody is named",
-                    "name an agent or a person",
-                ));
-            }
-        };
-        let run = who.run().cloned();
-        let happened = Happened::Bind {
-            role: role.into(),
-            who,
-            via: Via::Command,
-        };
-        self.happen(&id, happened).await?;
-        Ok(json!({ "instance": id, "role": role, "run": run }))
     }
 
     /// Bind a run that is about to begin.
@@ -511,7 +425,7 @@ impl Host {
             }
             Some(Command::WorkflowStart { chart, input }) => {
                 let input = input.as_ref().map(Value::from).unwrap_or_default();
-                self.begin_instance(id, &chart, input, record).await?;
+                self.begin_instance(id, &chart, input, record, None).await?;
             }
             Some(other) => {
                 self.record(record, Vec::new(), None).await?;
@@ -563,16 +477,6 @@ impl Host {
     }
 }
 
-/// An event that a person raises in a workflow.
-fn by_hand(event: &str, data: Value) -> Happened {
-    Happened::Event {
-        event: Event::new(event, data, 0),
-        from: Sender::Human {
-            name: "operator".into(),
-        },
-    }
-}
-
 /// What a letter of the house means to an instance.
 pub(super) fn happened(event: &str, data: &Value) -> Option<Happened> {
     (event == EVENT).then(|| {
@@ -580,7 +484,7 @@ pub(super) fn happened(event: &str, data: &Value) -> Option<Happened> {
             .get("event")
             .and_then(Value::as_text)
             .unwrap_or_default();
-        by_hand(name, data.get("data").cloned().unwrap_or_default())
+        by_hand(None, name, data.get("data").cloned().unwrap_or_default())
     })
 }
 

@@ -79,6 +79,12 @@ pub enum Command {
         run: String,
         /// The answer.
         text: String,
+        /// The person who does it; needed where the workflow is signed.
+        #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// What that person has signed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed: Option<Signed>,
     },
     /// Begin an instance of a workflow: `{"instance"}`.
     #[serde(rename = "workflow.start")]
@@ -111,6 +117,12 @@ pub enum Command {
         human: Option<String>,
         /// The role.
         role: String,
+        /// The person who does it; needed where the workflow is signed.
+        #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// What that person has signed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed: Option<Signed>,
     },
     /// Take a role of an instance from whoever has it.
     #[serde(rename = "workflow.detach")]
@@ -122,6 +134,12 @@ pub enum Command {
         /// What whoever takes it over should know.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         notes: Option<String>,
+        /// The person who does it; needed where the workflow is signed.
+        #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// What that person has signed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed: Option<Signed>,
     },
     /// Hand in what a role was to do: the workflow hears `role.done`.
     #[serde(rename = "workflow.hand_in")]
@@ -141,6 +159,9 @@ pub enum Command {
         /// What was made: an object of names and values.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         artefacts: Option<Value>,
+        /// What the person has signed; needed where the workflow is signed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed: Option<Signed>,
     },
     /// Raise an event in an instance's chart.
     #[serde(rename = "workflow.event")]
@@ -152,6 +173,49 @@ pub enum Command {
         /// What it carries.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         data: Option<Value>,
+        /// The person who does it; needed where the workflow is signed.
+        #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// What that person has signed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed: Option<Signed>,
+    },
+    /// What a person signs who wants the command `of` done: `{"statement"}`. The command is judged as if it came, and refused where it would be; nothing is done.
+    #[serde(rename = "statement")]
+    Statement {
+        /// The command, without `signed`.
+        of: Box<Command>,
+    },
+    /// An act of change control: `{"change", "instance"}`.
+    #[serde(rename = "change")]
+    Change(ChangeDeed),
+    /// The changes: `{"changes": [{"change", "title", "status", …}]}`.
+    #[serde(rename = "change.list")]
+    ChangeList {},
+    /// One change, from its request to its evidence, with the numbers of the records and what is awaited next.
+    #[serde(rename = "change.show")]
+    ChangeShow {
+        /// Its number.
+        change: String,
+    },
+    /// What the house can find out by itself of what was implemented: `{"on", "evidence": […], "passed"}`. Nothing is recorded.
+    #[serde(rename = "change.check")]
+    ChangeCheck {
+        /// Its number.
+        change: String,
+        /// Whether the scenarios of the charts that it affects are played.
+        #[serde(default)]
+        scenarios: bool,
+        /// Whether its components are run beside those in use, on the last calls on record.
+        #[serde(default)]
+        shadow: bool,
+    },
+    /// Put what is released and in force back where definitions lie, and what lies there instead aside: `{"files", "set_aside"}`.
+    #[serde(rename = "change.restore")]
+    ChangeRestore {
+        /// Only these items; all when empty.
+        #[serde(default)]
+        items: Vec<String>,
     },
     /// A schedule or a trigger has come due: recorded together with what it starts.
     #[serde(rename = "fire")]
@@ -169,6 +233,100 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         within_ms: Option<u64>,
     },
+}
+
+/// What a person has signed, and the signature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signed {
+    /// The statement, byte for byte as the host made it.
+    pub statement: String,
+    /// The signature over it (SSHSIG, namespace `charthouse`), in its armour.
+    pub signature: String,
+}
+
+/// An act of change control by a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeDeed {
+    /// What is done.
+    pub act: ChangeAct,
+    /// The change; none for one that begins with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
+    /// The person.
+    #[serde(rename = "as")]
+    pub by: String,
+    /// In which role; found out where only one can be meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The workflow's own word for what came of it, where the act leaves it open: `passed` or `failed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// Why, or what was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+    /// What belongs to the act: the title and the items of a request, files, evidence, an effectivity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artefacts: Option<Value>,
+    /// What the person has signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signed>,
+}
+
+/// What can be done in change control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeAct {
+    /// Ask for a change, or ask anew for one that was sent back.
+    Request,
+    /// Say what depends on it.
+    Assess,
+    /// Say what was found, without a vote.
+    Review,
+    /// Vote for it.
+    Approve,
+    /// Vote against it.
+    Reject,
+    /// Say from when it counts, and for whom.
+    Order,
+    /// Make the new revision.
+    Implement,
+    /// Show that it does what was approved.
+    Verify,
+    /// Release it.
+    Release,
+    /// Give it up.
+    Withdraw,
+    /// Put something in force before anybody else has looked at it.
+    Emergency,
+    /// Take what is there as released: what control begins with.
+    Baseline,
+}
+
+impl ChangeAct {
+    /// The word.
+    pub fn name(self) -> &'static str {
+        match self {
+            ChangeAct::Request => "request",
+            ChangeAct::Assess => "assess",
+            ChangeAct::Review => "review",
+            ChangeAct::Approve => "approve",
+            ChangeAct::Reject => "reject",
+            ChangeAct::Order => "order",
+            ChangeAct::Implement => "implement",
+            ChangeAct::Verify => "verify",
+            ChangeAct::Release => "release",
+            ChangeAct::Withdraw => "withdraw",
+            ChangeAct::Emergency => "emergency",
+            ChangeAct::Baseline => "baseline",
+        }
+    }
+
+    /// Whether it begins a change, and so is about none that is there.
+    pub fn begins(self) -> bool {
+        matches!(self, ChangeAct::Emergency | ChangeAct::Baseline)
+    }
 }
 
 /// A schedule or a trigger that came due.
@@ -346,6 +504,35 @@ impl Command {
                 "`artefacts` is an object of names and values",
                 "for instance {\"patch\": \"fix.diff\"}",
             ),
+            Command::Change(deed) if deed.change.is_none() => match deed.act {
+                ChangeAct::Request | ChangeAct::Emergency | ChangeAct::Baseline => Ok(()),
+                _ => bad(
+                    "no change is named",
+                    "name it in `change`, for instance CR-0001",
+                ),
+            },
+            Command::Change(deed) if deed.act.begins() => {
+                bad("this begins a change of its own", "leave `change` out")
+            }
+            Command::Change(ChangeDeed {
+                artefacts: Some(artefacts),
+                ..
+            }) if !artefacts.is_object() => bad(
+                "`artefacts` is an object of names and values",
+                "for instance {\"items\": [\"policy:default\"]}",
+            ),
+            Command::Statement { of } => match &**of {
+                Command::Change(_)
+                | Command::Answer { .. }
+                | Command::WorkflowBind { .. }
+                | Command::WorkflowDetach { .. }
+                | Command::WorkflowHandIn { .. }
+                | Command::WorkflowEvent { .. } => of.check(),
+                _ => bad(
+                    "nobody signs this",
+                    "what is signed is change, workflow.bind, workflow.detach, workflow.hand_in, workflow.event and answer",
+                ),
+            },
             Command::Fire(fire) => match fire.then.as_deref() {
                 None if fire.how == FireHow::Skip => Ok(()),
                 None => bad("nothing follows", "say in `then` what is to be started"),
@@ -372,6 +559,10 @@ impl Command {
             Command::List {}
                 | Command::WorkflowList {}
                 | Command::WorkflowShow { .. }
+                | Command::Statement { .. }
+                | Command::ChangeList {}
+                | Command::ChangeShow { .. }
+                | Command::ChangeCheck { .. }
                 | Command::Fired {}
                 | Command::Health {}
         )

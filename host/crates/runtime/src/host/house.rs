@@ -11,7 +11,7 @@ use crate::record::{Kind, Pending};
 use crate::request::{Ask, Asked, Others, Outbound};
 use crate::services::Observer;
 use crate::shared::Then;
-use crate::{Reload, Reloads, RunEvent, RuntimeError, Services, SharedJournal};
+use crate::{Admitted, Reload, Reloads, RunEvent, RuntimeError, SharedJournal};
 use definitions::House;
 use futures_util::StreamExt;
 use journal::{HOUSE_RUN, RecordId};
@@ -43,7 +43,7 @@ pub enum Mode {
 pub struct Host(pub(super) Rc<Inner>);
 
 pub(super) struct Inner {
-    pub(super) services: RefCell<Services>,
+    pub(super) services: RefCell<Admitted>,
     pub(super) journal: SharedJournal,
     pub(super) whom: Whom,
     pub(super) mode: Mode,
@@ -52,6 +52,8 @@ pub(super) struct Inner {
     pub(super) firings: RefCell<Firings>,
     /// Held while something fires: one that comes twice at the same time must find what the first has recorded.
     pub(super) firing: tokio::sync::Mutex<()>,
+    /// Held while something happens that is signed: what is judged must not change before it is recorded.
+    pub(super) signing: tokio::sync::Mutex<()>,
     pub(super) watchers: Watchers,
     pub(super) since: Timestamp,
     /// Letters for runs that nobody here has.
@@ -63,6 +65,10 @@ pub(super) struct Inner {
     pub(super) ending: Cell<bool>,
     ended: Notify,
     house_run: Arc<str>,
+    /// When a released change becomes due next.
+    pub(super) effective_at: Cell<Option<i64>>,
+    /// Why the definitions that were saved last are refused.
+    pub(super) refused: RefCell<String>,
 }
 
 /// What a run says that the host acts on.
@@ -96,7 +102,7 @@ impl Host {
     /// # Errors
     /// When the journal cannot be read.
     pub fn new(
-        services: Services,
+        services: Admitted,
         journal: SharedJournal,
         whom: Whom,
         mode: Mode,
@@ -113,6 +119,7 @@ impl Host {
             instances: RefCell::default(),
             firings: RefCell::default(),
             firing: tokio::sync::Mutex::default(),
+            signing: tokio::sync::Mutex::default(),
             watchers: Watchers::default(),
             since,
             published,
@@ -122,6 +129,8 @@ impl Host {
             ending: Cell::new(false),
             ended: Notify::new(),
             house_run: HOUSE_RUN.into(),
+            effective_at: Cell::new(None),
+            refused: RefCell::default(),
         }));
         host.read_agents()?;
         host.read_instances()?;
@@ -143,7 +152,9 @@ impl Host {
             return Ok(());
         };
         let delivered = self.redeliver()?;
+        self.note_due();
         if self.0.mode == Mode::Live {
+            self.tell_emergencies();
             let house = self.definitions();
             self.move_instances(&house);
             self.keep_delivered(delivered).await;
@@ -179,7 +190,7 @@ impl Host {
         self.0.services.borrow().clock.now()
     }
 
-    pub(super) fn services(&self) -> Services {
+    pub(super) fn services(&self) -> Admitted {
         self.0.services.borrow().clone()
     }
 
@@ -382,15 +393,20 @@ impl Host {
     }
 
     /// Definitions or components were saved.
-    fn reload(&self, reload: Reload) {
+    pub(super) fn reload(&self, reload: Reload) {
         match reload {
-            Reload::Ready(house) => {
-                let house: Arc<House> = Arc::from(house);
-                self.0.services.borrow_mut().house = house.clone();
+            Reload::Ready(saved) => {
+                let Some(services) = self.let_in((*saved).clone()) else {
+                    return;
+                };
+                self.0.refused.borrow_mut().clear();
+                let house = services.house.clone();
+                *self.0.services.borrow_mut() = services;
+                // Each asks the gate for itself: what holds for one need not hold for another.
                 self.0
                     .agents
                     .borrow()
-                    .tell_reload(|| Reload::Ready(Box::new((*house).clone())));
+                    .tell_reload(|| Reload::Ready(saved.clone()));
                 self.move_instances(&house);
                 // Nobody waits for them any more: that is no trouble.
                 let _ = self.0.published.send(house);
@@ -417,11 +433,13 @@ impl Host {
         let all = self.0.mode == Mode::Live;
         let agents = self.0.agents.borrow().next_due(all);
         let instances = self.0.instances.borrow().next_due().filter(|_| all);
-        agents.into_iter().chain(instances).min()
+        let changes = self.0.effective_at.get();
+        agents.into_iter().chain(instances).chain(changes).min()
     }
 
     fn wake_due(&self) {
         let now = self.now().0;
+        self.wake_changes(now);
         let all = self.0.mode == Mode::Live;
         let runs = self.0.agents.borrow().due(now, all);
         for run in runs {

@@ -1,6 +1,7 @@
 //! The instances of workflows: each takes one thing after another, records what follows, and only then says it to others.
 
 use super::house::{Host, Letter, Mode, store};
+use super::vouch::{Deed, is_signed};
 use super::{Refused, RefusedCode};
 use crate::admission::is_of_a_budget;
 use crate::alive;
@@ -12,6 +13,7 @@ use crate::workflow::{
 use crate::{Binding, RuntimeError, bound};
 use definitions::House;
 use journal::Record;
+use serde_json::Value as Json;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -44,9 +46,24 @@ struct Seat {
 
 /// Something that happens to an instance, and who waits for what comes of it.
 struct Job {
-    happened: Happened,
+    /// One thing, or several that go into one commit.
+    happened: Vec<Happened>,
+    /// Who does it, as far as that is said.
+    deed: Deed,
     cause: Option<u64>,
-    done: Option<oneshot::Sender<Result<(), Refused>>>,
+    done: Option<oneshot::Sender<Result<Json, Refused>>>,
+}
+
+impl Job {
+    /// Something that nobody waits for.
+    fn of(happened: Happened, cause: Option<u64>) -> Self {
+        Job {
+            happened: vec![happened],
+            deed: Deed::default(),
+            cause,
+            done: None,
+        }
+    }
 }
 
 impl Instances {
@@ -139,14 +156,15 @@ impl Host {
         }))
     }
 
-    /// Begin an instance of `chart`; its id.
+    /// Begin an instance of `chart`, and have `first` happen in it in the same commit; its id, and what there is to say of that.
     pub(super) async fn begin_instance(
         &self,
         id: Arc<str>,
         chart: &str,
         input: Value,
         more: Vec<(Kind, serde_json::Value)>,
-    ) -> Result<Arc<str>, Refused> {
+        first: Option<(Vec<Happened>, Deed)>,
+    ) -> Result<(Arc<str>, Json), Refused> {
         self.begins()?;
         let house = self.definitions();
         let bundle = house.charts.get(chart).ok_or_else(|| {
@@ -165,7 +183,20 @@ impl Host {
             )
         })?;
         let begun = Instance::begin(&id, bundle, input, self.now().0);
-        let (instance, taken) = begun.map_err(refused)?;
+        let (mut instance, mut taken) = begun.map_err(refused)?;
+        let _alone = match is_signed(&instance) {
+            true => Some(self.0.signing.lock().await),
+            false => None,
+        };
+        let mut said = Json::Null;
+        if let Some((happened, deed)) = first {
+            let now = self.now().0;
+            let took = self.take(&mut instance, happened, &deed, now, None);
+            let (more, answer) = took.map_err(refused)?;
+            // What identifies whoever signs goes before all of it.
+            taken = taken.then(more);
+            said = answer;
+        }
         let seat = Seat {
             instance: instance.clone(),
             heard: 0,
@@ -192,13 +223,18 @@ impl Host {
             self.0.instances.borrow_mut().seats.remove(&id);
             return Err(refused);
         }
+        let mut kinds = taken.records.iter().map(|(kind, _)| kind.name());
+        let in_force = kinds.any(crate::control::puts_in_force);
         self.follow(&id, taken, BTreeMap::new());
+        if in_force {
+            self.put_in_place().await;
+        }
         if let Some(seat) = self.0.instances.borrow_mut().seats.get_mut(&id) {
             seat.busy = false;
         }
         self.pump(&id);
         self.0.changed.notify_waiters();
-        Ok(id)
+        Ok((id, said))
     }
 
     /// A letter for an instance.
@@ -238,14 +274,7 @@ impl Host {
                 },
             }
         };
-        self.put_job(
-            &letter.to,
-            Job {
-                happened,
-                cause: Some(letter.seq),
-                done: None,
-            },
-        );
+        self.put_job(&letter.to, Job::of(happened, Some(letter.seq)));
     }
 
     fn agent_of_run(&self, run: &str) -> Option<Arc<str>> {
@@ -267,6 +296,17 @@ impl Host {
 
     /// Have something happen to an instance, and wait until it is on the record or refused.
     pub(super) async fn happen(&self, id: &Arc<str>, happened: Happened) -> Result<(), Refused> {
+        let all = self.happen_as(id, vec![happened], Deed::default());
+        all.await.map(drop)
+    }
+
+    /// Have several things happen in one commit, done by somebody; what there is to say of it.
+    pub(super) async fn happen_as(
+        &self,
+        id: &Arc<str>,
+        happened: Vec<Happened>,
+        deed: Deed,
+    ) -> Result<Json, Refused> {
         let (done, result) = oneshot::channel();
         if !self.0.instances.borrow().has(id) {
             return Err(no_such_instance(id));
@@ -275,6 +315,7 @@ impl Host {
             id,
             Job {
                 happened,
+                deed,
                 cause: None,
                 done: Some(done),
             },
@@ -284,14 +325,7 @@ impl Host {
 
     /// The same without waiting.
     fn happens(&self, id: &Arc<str>, happened: Happened) {
-        self.put_job(
-            id,
-            Job {
-                happened,
-                cause: None,
-                done: None,
-            },
-        );
+        self.put_job(id, Job::of(happened, None));
     }
 
     pub(super) fn instance_is_due(&self, id: &Arc<str>) {
@@ -328,6 +362,12 @@ impl Host {
     }
 
     async fn do_job(&self, id: &Arc<str>, job: Job) {
+        let is_signed = self.0.instances.borrow().get(id).is_some_and(is_signed);
+        // What is signed is judged by what is on record of all that is: one comes after the other.
+        let _alone = match is_signed {
+            true => Some(self.0.signing.lock().await),
+            false => None,
+        };
         let copy = self.0.instances.borrow().get(id).cloned();
         let Some(mut instance) = copy else {
             return;
@@ -336,9 +376,10 @@ impl Host {
         let now = self.now().0;
         // What nobody waits for is tried again where it cannot be recorded: a letter would be lost otherwise as soon as the next one is taken.
         let again = job.done.is_none().then(|| job.happened.clone());
-        let answer = match instance.take(job.happened, now, job.cause) {
+        let took = self.take(&mut instance, job.happened, &job.deed, now, job.cause);
+        let answer = match took {
             Err(error) => Err(refused(error)),
-            Ok(taken) => {
+            Ok((taken, said)) => {
                 let snapshot = self.with_snapshot(id, &instance, &taken, job.cause);
                 let keep = match instance.ended() {
                     Some(_) => vec![alive::instance_over(id)],
@@ -358,11 +399,16 @@ impl Host {
                         Err(store(&error))
                     }
                     Ok(()) => {
+                        let kinds = taken.records.iter().map(|(kind, _)| kind.name());
+                        let in_force = kinds.into_iter().any(crate::control::puts_in_force);
                         self.follow(id, taken, before);
+                        if in_force {
+                            self.put_in_place().await;
+                        }
                         if ended {
                             self.0.firings.borrow_mut().ended(id);
                         }
-                        Ok(())
+                        Ok(said)
                     }
                 }
             }
@@ -373,16 +419,51 @@ impl Host {
                 let _ = done.send(answer);
             }
             (None, Err(refused)) => self.log(id, "workflow", &refused.message),
-            (None, Ok(())) => {}
+            (None, Ok(_)) => {}
         }
     }
 
+    /// Have `instance` take what happens, with what the host knows beside it: what is recorded, and what there is to say of it.
+    pub(super) fn take(
+        &self,
+        instance: &mut Instance,
+        happened: Vec<Happened>,
+        deed: &Deed,
+        now: i64,
+        cause: Option<u64>,
+    ) -> Result<(Taken, Json), WorkflowError> {
+        let first = happened.first().cloned();
+        let vouched = match (self.vouch(instance, happened, deed, now), first) {
+            (Ok(vouched), _) => vouched,
+            (Err(error), Some(first)) => {
+                let taken = instance.refuse(&first, error, now, cause)?;
+                return Ok((taken, Json::Null));
+            }
+            (Err(error), None) => return Err(error),
+        };
+        let mut all = Taken::default();
+        for happened in vouched.happened {
+            let taken = instance.take_with(happened, now, cause, &vouched.beside)?;
+            all = all.then(taken);
+        }
+        if all.records.iter().any(|(kind, _)| *kind == Kind::Told) {
+            // The workflow has refused it, and said so: nothing else has happened.
+            return Ok((all, Json::Null));
+        }
+        all.records.extend(vouched.records);
+        if let Some(register) = &vouched.register {
+            self.show_change(instance, register, &mut all);
+        }
+        Ok((all.behind(vouched.identities), vouched.said))
+    }
+
     /// Have something happen once more, before anything else, when the store has had time to recover.
-    async fn do_again(&self, id: &Arc<str>, happened: Happened, cause: Option<u64>) {
+    async fn do_again(&self, id: &Arc<str>, happened: Vec<Happened>, cause: Option<u64>) {
         tokio::time::sleep(AGAIN_AFTER).await;
         if let Some(seat) = self.0.instances.borrow_mut().seats.get_mut(id) {
             seat.jobs.push_front(Job {
                 happened,
+                deed: Deed::default(),
                 cause,
                 done: None,
             });
@@ -435,7 +516,10 @@ impl Host {
         let records = taken
             .records
             .iter()
-            .map(|(kind, body)| Pending::new(now, *kind, body))
+            .map(|(kind, body)| Pending {
+                of_house: *kind == Kind::Identity,
+                ..Pending::new(now, *kind, body)
+            })
             .collect();
         let letters: Vec<(usize, Letter)> = taken
             .out
@@ -622,15 +706,17 @@ impl Host {
             };
             let given = |agent: &str| instances.given.iter().position(|name| &**name == agent);
             let takers = instance.takers(&house, role, given);
+            // In what is signed each role is a run of its own: whoever has one there may take another.
+            let own = is_signed(instance).then_some(id);
             let free = takers
                 .into_iter()
-                .find(|agent| !self.is_bound(&instances, &agent.name));
+                .find(|agent| !self.is_bound(&instances, &agent.name, own));
             free.map(|agent| agent.name.clone())
         };
         let Some(agent) = who else {
             return;
         };
-        let run = self.run_to_bind(&agent);
+        let run = self.run_to_bind(id, &agent);
         self.0.instances.borrow_mut().was_given(&agent);
         self.happens(
             id,
@@ -642,11 +728,14 @@ impl Host {
         );
     }
 
-    /// Whether some run of `agent` holds a role, or is about to.
-    fn is_bound(&self, instances: &Instances, agent: &str) -> bool {
+    /// Whether some run of `agent` holds a role, or is about to, in another instance than `own`.
+    fn is_bound(&self, instances: &Instances, agent: &str, own: Option<&Arc<str>>) -> bool {
         let holds = |who: &Who| matches!(who, Who::Agent { agent: own, .. } if **own == *agent);
-        let waits = |job: &Job| matches!(&job.happened, Happened::Bind { who, .. } if holds(who));
-        instances.seats.values().any(|seat| {
+        let binds =
+            |happened: &Happened| matches!(happened, Happened::Bind { who, .. } if holds(who));
+        let waits = |job: &Job| job.happened.iter().any(binds);
+        let others = instances.seats.iter().filter(|(id, _)| Some(*id) != own);
+        others.map(|(_, seat)| seat).any(|seat| {
             let position = seat.instance.position();
             let mut holders = position
                 .roles
@@ -656,8 +745,18 @@ impl Host {
         })
     }
 
-    /// The run of `agent` that takes a role: one that stands still and holds none, or a new one.
-    pub(super) fn run_to_bind(&self, agent: &str) -> Arc<str> {
+    /// The run of `agent` that takes a role of `instance`: one that stands still and holds none, or a new one. What is signed is done by a run of its own: nobody
+    /// has told that one what to think before it was asked.
+    pub(super) fn run_to_bind(&self, instance: &str, agent: &str) -> Arc<str> {
+        let is_signed = self
+            .0
+            .instances
+            .borrow()
+            .get(instance)
+            .is_some_and(is_signed);
+        if is_signed {
+            return self.new_id();
+        }
         let agents = self.0.agents.borrow();
         let mut free = agents.all().filter(|(run, entry)| {
             *entry.agent == *agent
@@ -719,6 +818,7 @@ impl Host {
             let instances = self.0.instances.borrow();
             let moved = instances.all().filter_map(|instance| {
                 let own = instance.bundle();
+                let house = self.house_for(instance.id(), house)?;
                 let saved = house.charts.get(own.chart.name())?;
                 (saved.hash != own.hash).then(|| (instance.id().clone(), saved.clone()))
             });

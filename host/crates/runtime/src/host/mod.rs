@@ -3,16 +3,28 @@
 //! Whoever speaks to a host (the control socket, schedules, triggers, the verbs of the command line) knows [`Hosting`] and nothing behind it, so that the same
 //! [`Command`] goes to a daemon over its socket and to a host within this process.
 
+mod acts;
 mod agents;
 mod asked;
+mod candidate;
+mod changes;
 mod command;
+mod control;
+mod differences;
+mod evidence;
 mod firings;
 mod house;
 mod instances;
+mod intent;
 mod mailbox;
+mod story;
+mod vouch;
 mod watchers;
 
-pub use command::{Answered, Command, Fire, FireHow, Hosting, Refused, RefusedCode, Watch};
+pub use command::{
+    Answered, ChangeAct, ChangeDeed, Command, Fire, FireHow, Hosting, Refused, RefusedCode, Signed,
+    Watch,
+};
 pub use firings::{Fired, Firings, SINCE};
 pub use house::{Host, Mode, Whom};
 pub use watchers::{Seen, Watchers, Watching};

@@ -164,6 +164,24 @@ pub enum WorkflowError {
         /// What to do.
         help: &'static str,
     },
+    /// The workflow is signed, and this is not, or not so that it counts.
+    #[error("the workflow `{chart}` takes nothing that is not signed: {why}; {help}")]
+    NotSigned {
+        /// The workflow.
+        chart: String,
+        /// What is wrong with the signature, or that there is none.
+        why: String,
+        /// What to do.
+        help: String,
+    },
+    /// A rule of change control forbids it.
+    #[error("{why}; {help}")]
+    Forbidden {
+        /// The rule.
+        why: String,
+        /// What to do.
+        help: String,
+    },
     /// The chart cannot take it.
     #[error("the workflow cannot go on: {0}")]
     Chart(String),
@@ -227,6 +245,8 @@ impl WorkflowError {
         match self {
             WorkflowError::Separated { .. }
             | WorkflowError::NotHolder { .. }
+            | WorkflowError::NotSigned { .. }
+            | WorkflowError::Forbidden { .. }
             | WorkflowError::Reserved { .. }
             | WorkflowError::Refused { .. } => "refused",
             WorkflowError::UnknownRole { .. }

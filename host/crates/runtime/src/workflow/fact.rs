@@ -75,6 +75,9 @@ pub(super) struct Stepped {
     /// The person or chart that sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Arc<str>>,
+    /// What the person has signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Json>,
     /// The record of another run that caused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
@@ -111,6 +114,9 @@ pub(super) struct Bound {
     pub time: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
+    /// What whoever bound it has signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Json>,
 }
 
 /// `unbound`.
@@ -125,6 +131,9 @@ pub(super) struct Unbound {
     pub time: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
+    /// What whoever detached it has signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Json>,
 }
 
 /// `hand_in`.
@@ -142,6 +151,9 @@ pub(super) struct HandedIn {
     pub time: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
+    /// What whoever handed it in has signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Json>,
 }
 
 /// `offered`.

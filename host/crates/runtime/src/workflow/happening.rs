@@ -85,6 +85,15 @@ pub enum Happened {
     },
 }
 
+/// What the host knows of a happening beside what was said. Nobody who says something can say this.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beside {
+    /// What whoever did it has signed, as it stands on the record.
+    pub signed: Option<serde_json::Value>,
+    /// What the chart hears with `role.done`, beside what was handed in.
+    pub known: Vec<(&'static str, Value)>,
+}
+
 /// In whose name an event comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sender {
@@ -176,6 +185,46 @@ impl From<&Who> for Addressee {
         match who {
             Who::Agent { run, .. } => Addressee::Agent(run.clone()),
             Who::Human { name } => Addressee::Human(name.clone()),
+        }
+    }
+}
+
+impl Taken {
+    /// The same with `more` following it, in one commit.
+    pub fn then(mut self, more: Taken) -> Self {
+        let before = self.records.len();
+        self.records.extend(more.records);
+        self.out
+            .extend(more.out.into_iter().map(|out| out.later(before)));
+        self
+    }
+
+    /// The same behind `records` that go before it.
+    pub fn behind(self, records: Vec<(Kind, serde_json::Value)>) -> Self {
+        let before = Taken {
+            records,
+            out: Vec::new(),
+        };
+        before.then(self)
+    }
+}
+
+impl Out {
+    /// The same, where `before` records stand before those that it is about.
+    fn later(self, before: usize) -> Self {
+        match self {
+            Out::Send {
+                record,
+                to,
+                event,
+                data,
+            } => Out::Send {
+                record: record + before,
+                to,
+                event,
+                data,
+            },
+            other => other,
         }
     }
 }

@@ -44,6 +44,7 @@ impl Doing {
             by: via,
             time: self.now,
             cause,
+            signed: self.beside.signed.clone(),
         }));
         Ok(())
     }
@@ -165,6 +166,7 @@ impl Doing {
             artefacts: artefacts.clone(),
             time: self.now,
             cause,
+            signed: self.beside.signed.clone(),
         }));
         self.handing_in = Some(work);
         let mut data = vec![
@@ -176,6 +178,8 @@ impl Doing {
             ("by", said(by)),
         ];
         data.extend(notes.map(|notes| ("notes", Value::text(notes.clone()))));
+        let known = std::mem::take(&mut self.beside.known);
+        data.extend(known.iter().map(|(key, value)| (*key, value.clone())));
         self.come(Coming::new("role.done", Value::map(data)));
         Ok(())
     }
@@ -198,6 +202,7 @@ impl Doing {
             notes,
             time: self.now,
             cause,
+            signed: self.beside.signed.clone(),
         }));
     }
 

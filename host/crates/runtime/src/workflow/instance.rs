@@ -3,7 +3,7 @@
 use super::core::Core;
 use super::error::WorkflowError;
 use super::fact::Version;
-use super::happening::{Happened, Taken};
+use super::happening::{Beside, Happened, Taken};
 use super::taking::Doing;
 use super::who::Who;
 use chart::{ChartKind, SavedSnapshot, Snapshot};
@@ -102,27 +102,64 @@ impl Instance {
         now: i64,
         cause: Option<u64>,
     ) -> Result<Taken, WorkflowError> {
+        self.take_with(happened, now, cause, &Beside::default())
+    }
+
+    /// The same, with what the host knows beside it.
+    ///
+    /// # Errors
+    /// As for [`Instance::take`].
+    pub fn take_with(
+        &mut self,
+        happened: Happened,
+        now: i64,
+        cause: Option<u64>,
+        beside: &Beside,
+    ) -> Result<Taken, WorkflowError> {
+        let begin = |instance: &Instance| {
+            let mut doing = Doing::new(instance.clone(), now, cause);
+            doing.beside = beside.clone();
+            doing
+        };
         let returnable = cause.is_none()
             && !matches!(
                 happened,
                 Happened::Due | Happened::Detach { .. } | Happened::Activity { .. }
             );
-        let mut doing = Doing::new(self.clone(), now, cause);
+        let mut doing = begin(self);
         let result = match doing.happen(&happened) {
             Err(WorkflowError::Chart(why)) if !returnable => {
-                doing = Doing::new(self.clone(), now, cause);
+                doing = begin(self);
                 doing.fail_with(why);
                 doing.happen(&happened)
             }
             result => result,
         };
         match result {
-            Err(error) if cause.is_some() => {
-                doing = Doing::new(self.clone(), now, cause);
-                doing.refuse(&happened, &error);
-            }
+            Err(error) if cause.is_some() => return self.refuse(&happened, error, now, cause),
             result => result?,
         }
+        let taken;
+        (*self, taken) = doing.finish();
+        Ok(taken)
+    }
+
+    /// Refuse what happens because of `error`, which somebody else has found: as `take` does it, recorded where it has a cause.
+    ///
+    /// # Errors
+    /// `error`, where it has none.
+    pub fn refuse(
+        &mut self,
+        happened: &Happened,
+        error: WorkflowError,
+        now: i64,
+        cause: Option<u64>,
+    ) -> Result<Taken, WorkflowError> {
+        if cause.is_none() {
+            return Err(error);
+        }
+        let mut doing = Doing::new(self.clone(), now, cause);
+        doing.refuse(happened, &error);
         let taken;
         (*self, taken) = doing.finish();
         Ok(taken)

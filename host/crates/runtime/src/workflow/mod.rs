@@ -40,7 +40,7 @@ mod who;
 pub use error::WorkflowError;
 pub use fact::Version;
 pub use fold::Recorded;
-pub use happening::{Addressee, Happened, Out, Sender, Taken};
+pub use happening::{Addressee, Beside, Happened, Out, Sender, Taken};
 pub use holding::{ARTEFACT_BYTES_MAX, ARTEFACTS_MAX, NOTES_BYTES_MAX};
 pub use instance::{Ended, EndedHow, Instance};
 pub use position::{Activity, Position, RoleAt};

@@ -129,6 +129,11 @@ impl Instance {
         given.map(|w| (w.role.clone(), w.state.clone())).collect()
     }
 
+    /// When the work of `role` came up; of several, the latest.
+    pub fn work_since(&self, role: &str) -> Option<i64> {
+        self.core.work_of(role).map(|(_, work)| work.since).max()
+    }
+
     /// The active states that count for `who`, in document order, so from the outermost in: what their `context` and `policy` add applies. None unless
     /// there is work for a role that `who` holds. Then all but the insides of states that are another role's: in a parallel workflow the reviewer's
     /// read-only mount is not the implementer's.

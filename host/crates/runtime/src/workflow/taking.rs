@@ -2,7 +2,7 @@
 
 use super::error::WorkflowError;
 use super::fact::{Fact, Refused, Said, Started, Stepped, Version};
-use super::happening::{Addressee, Happened, Out, Sender, Taken};
+use super::happening::{Addressee, Beside, Happened, Out, Sender, Taken};
 use super::holding::plain;
 use super::instance::{Ended, EndedHow, Instance, listed};
 use super::sending::may_send;
@@ -22,6 +22,7 @@ pub(super) struct Coming {
     pub invocation: Option<Arc<str>>,
     pub due: Option<chart::Due>,
     pub from: Option<Arc<str>>,
+    pub signed: Option<serde_json::Value>,
     pub cause: Option<u64>,
 }
 
@@ -49,6 +50,8 @@ pub(super) struct Doing {
     failing: Option<Arc<str>>,
     /// The work that is being handed in: whoever did needs not hear that it is gone.
     pub handing_in: Option<u64>,
+    /// What the host knows of this happening beside what was said.
+    pub beside: Beside,
 }
 
 impl Doing {
@@ -65,6 +68,7 @@ impl Doing {
             steps: 0,
             failing: None,
             handing_in: None,
+            beside: Beside::default(),
         }
     }
 
@@ -168,6 +172,7 @@ impl Doing {
         }
         self.coming.push_back(Coming {
             from: sender,
+            signed: self.beside.signed.clone(),
             cause: self.cause.take(),
             ..Coming::new(&event.name, event.data.clone())
         });
@@ -312,6 +317,7 @@ impl Doing {
             invocation: coming.invocation,
             due: coming.due,
             from: coming.from,
+            signed: coming.signed,
             cause: coming.cause,
             failed,
             work,

@@ -4,6 +4,7 @@ use super::checks::{self, Promise};
 use super::model::Oracle;
 use super::world::{Dice, Disk, Hand, Power};
 use super::{checks::Promises, house};
+use charthouse_runtime::control::uncontrolled;
 use charthouse_runtime::host::{Command, Fire, FireHow, Host, Hosting, Mode};
 use charthouse_runtime::{Asked, Services, SharedJournal};
 use futures_util::stream;
@@ -99,13 +100,8 @@ impl House {
             let ask: charthouse_runtime::Ask = Box::new(|_, _| Ok(None));
             Ok((vec![asked], ask))
         });
-        Host::new(
-            self.services.clone(),
-            SharedJournal::new(journal),
-            whom,
-            Mode::Live,
-        )
-        .ok()
+        let services = uncontrolled(self.services.clone(), &journal).ok()?;
+        Host::new(services, SharedJournal::new(journal), whom, Mode::Live).ok()
     }
 
     /// One life: a host, whatever `meanwhile` does with it, until that is over or the power is gone. Everything in memory is lost then.
@@ -196,17 +192,23 @@ impl House {
                 agent: Some(agent),
                 human: None,
                 role,
+                by: None,
+                signed: None,
             },
             14 => Command::WorkflowBind {
                 instance: instance?,
                 agent: None,
                 human: Some("ada".into()),
                 role,
+                by: None,
+                signed: None,
             },
             15 => Command::WorkflowDetach {
                 instance: instance?,
                 role,
                 notes: Some("so far".into()),
+                by: None,
+                signed: None,
             },
             16 => Command::WorkflowHandIn {
                 instance: instance?,
@@ -215,11 +217,14 @@ impl House {
                 outcome: "accepted".into(),
                 notes: None,
                 artefacts: None,
+                signed: None,
             },
             17 => Command::WorkflowEvent {
                 instance: instance?,
                 event: "human.resumed".into(),
                 data: None,
+                by: None,
+                signed: None,
             },
             _ => Command::Fire(Fire {
                 trigger: "t".into(),

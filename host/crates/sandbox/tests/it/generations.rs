@@ -250,6 +250,25 @@ async fn a_generation_that_needs_more_than_the_ceiling_is_refused_with_the_list(
 }
 
 #[tokio::test]
+async fn a_place_that_is_held_takes_nothing_back_however_often_it_crashes() {
+    let place = Place::new().await;
+    place.version().await;
+    assert!(place.swap(&generation(2, "trap")).await.unwrap());
+    place.slot.hold(true);
+    for _ in 0..TRAPS_UNTIL_QUARANTINE {
+        error(&place.call("version").await, CallErrorKind::Trap, "");
+    }
+    let quarantine = place
+        .sandbox
+        .examine(&place.slot, TRAPS_UNTIL_QUARANTINE)
+        .unwrap();
+    assert_eq!(quarantine.traps, TRAPS_UNTIL_QUARANTINE);
+    assert!(quarantine.back.is_none(), "it is told of, and goes on");
+    assert_eq!(place.plugin().info().hash, quarantine.generation.hash());
+    assert!(place.sandbox.rollback(&place.slot).is_err());
+}
+
+#[tokio::test]
 async fn crashes_in_a_row_bring_the_last_good_generation_back() {
     let place = Place::new().await;
     place.version().await;

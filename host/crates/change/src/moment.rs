@@ -1,0 +1,225 @@
+//! Dates as people write them in an order: `2026-03-01`, `2026-03-01T08:30:00Z`, with an offset or without a zone, which is UTC.
+//!
+//! The days are counted as in H. Hinnant, "chrono-compatible low-level date algorithms"; nothing here asks what time it is.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use types::Timestamp;
+
+/// An instant that was written by a person, kept as it was written.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Moment {
+    written: String,
+    time: Timestamp,
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+impl Moment {
+    /// Read a date (its beginning in UTC) or a date with a time.
+    ///
+    /// # Errors
+    /// What is no such text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "`{}` is no date: write 2026-03-01, or 2026-03-01T08:30:00Z",
+                crate::item::shown(text)
+            )
+        };
+        let time = read(text).ok_or_else(wrong)?;
+        Ok(Moment {
+            written: text.to_owned(),
+            time: Timestamp(time),
+        })
+    }
+
+    /// The second that `time` lies in.
+    pub fn at(time: Timestamp) -> Self {
+        let time = Timestamp(time.0.div_euclid(1_000) * 1_000);
+        Moment {
+            written: iso(time),
+            time,
+        }
+    }
+
+    /// The instant.
+    pub fn time(&self) -> Timestamp {
+        self.time
+    }
+}
+
+fn read(text: &str) -> Option<i64> {
+    if !text.is_ascii() {
+        return None;
+    }
+    let (date, rest) = text.split_at_checked(10)?;
+    let day = days(date)?;
+    let Some(rest) = rest.strip_prefix(['T', ' ']) else {
+        return rest.is_empty().then_some(day * DAY_MS);
+    };
+    let zone = rest.find(['Z', '+', '-']).unwrap_or(rest.len());
+    let (clock, zone) = rest.split_at(zone);
+    let offset = match zone {
+        "" | "Z" => 0,
+        zone => {
+            let sign = if zone.starts_with('-') { -1 } else { 1 };
+            let (hours, minutes) = zone[1..].split_once(':')?;
+            let (hours, minutes) = (two(hours)?, two(minutes)?);
+            (hours <= 14 && minutes < 60).then_some(())?;
+            sign * (hours * 60 + minutes) * 60_000
+        }
+    };
+    Some(day * DAY_MS + clock_ms(clock)? - offset)
+}
+
+fn clock_ms(clock: &str) -> Option<i64> {
+    let (whole, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let mut parts = whole.split(':');
+    let (hours, minutes) = (two(parts.next()?)?, two(parts.next()?)?);
+    let seconds = parts.next().map_or(Some(0), two)?;
+    (parts.next().is_none() && hours < 24 && minutes < 60 && seconds < 60).then_some(())?;
+    let digits = !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit());
+    digits.then_some(())?;
+    let millis: i64 = format!("{fraction:0<3}")[..3].parse().ok()?;
+    Some((hours * 3_600 + minutes * 60 + seconds) * 1_000 + millis)
+}
+
+fn two(text: &str) -> Option<i64> {
+    (text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit())).then_some(())?;
+    text.parse().ok()
+}
+
+/// Days since 1970-01-01 of `2026-03-01`.
+fn days(date: &str) -> Option<i64> {
+    let mut parts = date.split('-');
+    let year = parts.next().filter(|year| year.len() == 4)?;
+    let year: i64 = year
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| year.parse().ok())??;
+    let (month, day) = (two(parts.next()?)?, two(parts.next()?)?);
+    (parts.next().is_none() && (1..=12).contains(&month)).then_some(())?;
+    (1..=length(year, month)).contains(&day).then_some(())?;
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year - era * 400;
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+}
+
+fn length(year: i64, month: i64) -> i64 {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// `2026-03-01T08:30:00Z`, without the milliseconds.
+pub fn iso(time: Timestamp) -> String {
+    let (days, ms) = (time.0.div_euclid(DAY_MS), time.0.rem_euclid(DAY_MS));
+    let seconds = ms / 1_000;
+    let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
+    format!(
+        "{}T{hours:02}:{minutes:02}:{:02}Z",
+        date(days),
+        seconds % 60
+    )
+}
+
+/// `2026-03-01` of an instant.
+pub fn day(time: Timestamp) -> String {
+    date(time.0.div_euclid(DAY_MS))
+}
+
+fn date(days: i64) -> String {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days - era * 146_097;
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+impl fmt::Debug for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+impl From<Moment> for String {
+    fn from(moment: Moment) -> String {
+        moment.written
+    }
+}
+
+impl TryFrom<String> for Moment {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Moment::parse(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_read_and_written() {
+        for (text, ms) in [
+            ("1970-01-01", 0),
+            ("2000-02-29", 951_782_400_000),
+            ("2026-03-01T08:30:00Z", 1_772_353_800_000),
+            ("2026-03-01T09:30+01:00", 1_772_353_800_000),
+            ("2026-03-01 08:30:00.250", 1_772_353_800_250),
+        ] {
+            assert_eq!(Moment::parse(text).unwrap().time().0, ms, "{text}");
+        }
+        assert_eq!(iso(Timestamp(1_772_353_800_250)), "2026-03-01T08:30:00Z");
+        assert_eq!(day(Timestamp(-1)), "1969-12-31");
+    }
+
+    #[test]
+    fn what_is_no_date_is_refused() {
+        for text in [
+            "",
+            "tomorrow",
+            "2026-3-1",
+            "2026-02-29",
+            "2026-13-01",
+            "2026-03-01T",
+            "2026-03-01T24:00",
+            "2026-03-01T08:30:00+1",
+            "2026-03-01T08:30:00Zx",
+            "2026-03-01T08:30:00.",
+            "+026-03-01",
+            "２026-03-01",
+            "2026-03-01T08:30:61Z",
+        ] {
+            assert!(Moment::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_day_of_some_centuries_is_written_as_it_is_read() {
+        for day in (-200_000..200_000).step_by(17) {
+            let time = Timestamp(day * DAY_MS);
+            assert_eq!(Moment::parse(&super::day(time)).unwrap().time(), time);
+            assert_eq!(Moment::parse(&iso(time)).unwrap().time(), time);
+        }
+    }
+}

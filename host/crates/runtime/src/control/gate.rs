@@ -1,0 +1,461 @@
+//! The gate itself: a house comes in, and what may be run of it comes out, or why nothing may.
+//!
+//! Starts, reloads, resumptions and exchanges of components all ask here, and here `change::Register::admit` is asked: nobody else is. A house that is not controlled
+//! costs one look into the journal; one that is controlled and as it was at the last start costs a hash of its texts and a few looks more.
+
+use super::admitted::Admitted;
+use super::book::{Book, has_baseline, last_change};
+use super::found::{Found, content, content_now, hash_of, must_be, of_plugin};
+use super::kept::Kept;
+use super::place::{place_by, record};
+use super::refused::NotReleased;
+use super::{Entered, Entrance, Revisions, Whom};
+use crate::record::Kind;
+use crate::{RuntimeError, Services};
+use change::{ItemId, Question, Refusal, Register, Revision, Where};
+use definitions::House;
+use journal::{Journal, NewRecord};
+use std::path::Path;
+use std::sync::Arc;
+use types::{ContentHash, PluginName, Timestamp};
+
+/// Let the house of `services` in, for a process that has taken it. What was released meanwhile is put in place first.
+///
+/// # Errors
+/// [`RuntimeError::NotReleased`], which is on record then; and whatever is wrong with the journal.
+pub fn enter(
+    services: Services,
+    journal: &mut Journal,
+    entrance: Entrance,
+) -> Result<Entered, RuntimeError> {
+    let says = services.house.controlled.is_some();
+    if !says && !has_baseline(journal)? {
+        return Ok(Entered::of(Admitted::new(services, None)));
+    }
+    let now = services.clock.now();
+    let (services, found) = look(services);
+    if Kept::holds(journal, found.hash(), now)? {
+        return Ok(Entered::of(finished(&services, found)?));
+    }
+    let root = found.house.root.clone();
+    let mut book = Book::read(journal, &root)?;
+    let placing = place_by(&book.register, &root, now)?;
+    record(journal, &placing, now)?;
+    book.refresh(journal)?;
+    let found = match placing.has_changed() {
+        true => look_again(&services, &found.house)?,
+        false => found,
+    };
+    let entered = judge(&book.register, &services, found, now, entrance);
+    let (admitted, keep) = match entered {
+        Ok(judged) => judged,
+        Err(RuntimeError::NotReleased(refused)) => {
+            tell(journal, &refused, Where::Start, now)?;
+            return Err(RuntimeError::NotReleased(refused));
+        }
+        Err(error) => return Err(error),
+    };
+    if let Some(found) = keep {
+        let line = Kept::line(last_change(journal)?, found, book.next_due(now));
+        journal.append_keeping(&[], &[line])?;
+    }
+    Ok(Entered {
+        notes: emergencies_of(&book.register, now),
+        placed: placing.placed,
+        admitted,
+    })
+}
+
+/// What was found, as it is let in at a start; and its hash, where the next start need not ask again.
+fn judge(
+    register: &Register,
+    services: &Services,
+    found: Found,
+    now: Timestamp,
+    entrance: Entrance,
+) -> Result<(Admitted, Option<ContentHash>), RuntimeError> {
+    let whom = Whom::House;
+    let hash = found.hash();
+    let admitted = match register.admit(&question(&found, &whom, now)) {
+        Ok(admitted) => admitted,
+        Err(refusals) => match (entrance, register.baseline()) {
+            (Entrance::Start, _) => return Err(NotReleased::of(refusals).into()),
+            (Entrance::Administer, Some(_)) => {
+                return Ok((
+                    assemble(register, services, &found.house, &whom, now)?,
+                    None,
+                ));
+            }
+            (Entrance::Administer, None) => {
+                return Ok((nothing_to_run(services, found.house), None));
+            }
+        },
+    };
+    if !admitted.controlled {
+        let services = with(services, found.house);
+        return Ok((Admitted::new(services, None), None));
+    }
+    if !admitted.replace.is_empty() {
+        let house = assemble(register, services, &found.house, &whom, now)?;
+        return Ok((house, None));
+    }
+    // What is to be said loudly is said at every start.
+    let keep = admitted.emergencies.is_empty().then_some(hash);
+    Ok((finished(services, found)?, keep))
+}
+
+/// A house of which nothing is released yet: it can be given a baseline, and nothing in it can be run.
+fn nothing_to_run(services: &Services, mut house: House) -> Admitted {
+    house.agents.clear();
+    house.charts.clear();
+    house.policies.clear();
+    house.plugins.clear();
+    house.serve = definitions::ServeDef::default();
+    Admitted::new(with(services, house), Some(Revisions::new()))
+}
+
+fn question<'q>(found: &'q Found, whom: &'q Whom, now: Timestamp) -> Question<'q> {
+    Question {
+        found: &found.revisions,
+        whole: true,
+        file_says_controlled: found.house.controlled.is_some(),
+        audience: whom.audience(now),
+    }
+}
+
+/// Hold what lies in the house of `services`.
+fn look(services: Services) -> (Services, Found) {
+    let house = House::clone(&services.house);
+    let found = Found::of(house, content(&services));
+    (services, found)
+}
+
+/// The same house as it lies on the disk by now.
+fn look_again(services: &Services, before: &House) -> Result<Found, RuntimeError> {
+    let mut house = definitions::load(&before.root)
+        .map_err(|report| NotReleased::broken(report.render(false)))?;
+    if before.is_lenient() {
+        house.be_lenient();
+    }
+    Ok(Found::of(house, content(services)))
+}
+
+fn with(services: &Services, house: House) -> Services {
+    Services {
+        house: Arc::new(house),
+        ..services.clone()
+    }
+}
+
+fn finished(services: &Services, found: Found) -> Result<Admitted, RuntimeError> {
+    let (house, revisions) = found.released().map_err(held)?;
+    Ok(Admitted::new(with(services, house), Some(revisions)))
+}
+
+fn held(error: std::io::Error) -> RuntimeError {
+    NotReleased::broken(format!("a script cannot be kept aside: {error}")).into()
+}
+
+/// The house of those revisions that count for `whom`, out of the records, whatever lies on the disk.
+fn assemble(
+    register: &Register,
+    services: &Services,
+    disk: &House,
+    whom: &Whom,
+    now: Timestamp,
+) -> Result<Admitted, RuntimeError> {
+    let files = register.files_for(&whom.audience(now));
+    let mut texts = files.files;
+    // What it pins is compared below with what counts.
+    if let Ok(lock) = std::fs::read(disk.root.join("house.lock")) {
+        texts.insert("house.lock".into(), lock);
+    }
+    let mut house = definitions::load_recorded(&disk.root, &texts)
+        .map_err(|report| NotReleased::broken(report.render(false)))?;
+    if disk.is_lenient() {
+        house.be_lenient();
+    }
+    let scripts = house.controlled_files();
+    house.hold(scripts);
+    for (name, plugin) in &mut house.plugins {
+        let content = files.plugins.get(name).copied();
+        let component = &mut plugin.component;
+        if let Some(content) = content
+            && services.sandbox.content_of(&component.path) != Some(content)
+        {
+            // The lock pins what lies there; what counts for this run is kept by its content.
+            component.pin = None;
+            let stored = files.stored.values().find(|(hash, _)| *hash == content);
+            let stored = stored.and_then(|(_, stored)| stored.as_deref());
+            if let Some(kept) = super::place::component(&disk.root, stored, content) {
+                component.path = kept;
+            }
+        }
+        component.released = Some(must_be(name, content));
+    }
+    let found = Found {
+        house,
+        revisions: files.revisions,
+    };
+    let (house, revisions) = found.released().map_err(held)?;
+    Ok(Admitted::new(with(services, house), Some(revisions)))
+}
+
+/// Put on record that something was refused.
+pub(super) fn tell(
+    journal: &mut Journal,
+    refused: &NotReleased,
+    place: Where,
+    now: Timestamp,
+) -> Result<(), RuntimeError> {
+    for (run, body) in refused.records(place) {
+        journal.append(&[NewRecord {
+            run: &run,
+            time: now,
+            kind: Kind::ChangeRefused.name(),
+            body: &body.to_string(),
+        }])?;
+    }
+    Ok(())
+}
+
+/// What is in force without having been approved, in words.
+pub(super) fn emergencies_of(register: &Register, now: Timestamp) -> Vec<String> {
+    let open = register.emergencies(now).into_iter();
+    open.map(|one| {
+        let items: Vec<String> = one.items.iter().map(ToString::to_string).collect();
+        let (change, by, due) = (one.change, &one.by, change::iso(one.due));
+        let head = match one.overdue {
+            true => format!("EMERGENCY OVERDUE: {change} should have been approved by {due}, and is in force all the same"),
+            false => format!("EMERGENCY: {change} is in force and approved by nobody else; that is due by {due}"),
+        };
+        format!(
+            "{head} ({by}: {}; {}): charthouse change show {change}",
+            one.why.lines().next().unwrap_or_default(),
+            items.join(", ")
+        )
+    })
+    .collect()
+}
+
+impl Admitted {
+    /// What counts for `whom`, who may have to use earlier revisions than this house has, or not yet what is for others.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub(crate) fn for_whom(
+        &self,
+        journal: &Journal,
+        whom: &Whom,
+    ) -> Result<Admitted, RuntimeError> {
+        let Some(own) = self.revisions() else {
+            return Ok(self.clone());
+        };
+        let now = self.clock.now();
+        self.with_book(journal, |book| {
+            let wanted = wanted(&book.register, whom, now);
+            match hash_of(own) == hash_of(&wanted) {
+                true => Ok(self.clone()),
+                false => assemble(&book.register, self, &self.house, whom, now)
+                    .map(|admitted| admitted.with_book_of(self)),
+            }
+        })
+    }
+
+    /// Let in `house`, which was saved, in the place of this one.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotReleased`]; this one goes on.
+    pub(crate) fn again(
+        &self,
+        journal: &Journal,
+        house: House,
+        whom: &Whom,
+    ) -> Result<Admitted, RuntimeError> {
+        let says = house.controlled.is_some();
+        if !self.is_controlled() && !says && !has_baseline(journal)? {
+            return Ok(Admitted::new(with(self, house), None));
+        }
+        let now = self.clock.now();
+        let found = Found::of(house, content(self));
+        self.with_book(journal, |book| {
+            let register = &book.register;
+            match register.admit(&question(&found, whom, now)) {
+                Err(refusals) => Err(NotReleased::of(refusals).into()),
+                Ok(admitted) if !admitted.controlled => {
+                    Ok(Admitted::new(with(self, found.house), None))
+                }
+                Ok(admitted) if admitted.replace.is_empty() => finished(self, found),
+                Ok(_) => assemble(register, self, &found.house, whom, now),
+            }
+        })
+        .map(|admitted| admitted.with_book_of(self))
+    }
+
+    /// Why the plugin `name` may not have this content; `None` where it may, or where nothing is controlled.
+    pub(crate) fn why_not(
+        &self,
+        journal: &Journal,
+        name: &PluginName,
+        content: Option<ContentHash>,
+        whom: &Whom,
+    ) -> Result<Option<NotReleased>, RuntimeError> {
+        if !self.is_controlled() {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        self.with_book(journal, |book| {
+            let found = of_plugin(name, content);
+            let refused = admit_part(&book.register, &found, whom, now).err();
+            Ok(refused.map(NotReleased::of))
+        })
+    }
+
+    /// What is in force without having been approved, in words.
+    pub(crate) fn emergencies(&self, journal: &Journal) -> Vec<String> {
+        if !self.is_controlled() {
+            return Vec::new();
+        }
+        let now = self.clock.now();
+        let lines = self.with_book(journal, |book| Ok(emergencies_of(&book.register, now)));
+        lines.unwrap_or_default()
+    }
+}
+
+/// The revisions that count for `whom`.
+fn wanted(register: &Register, whom: &Whom, now: Timestamp) -> Revisions {
+    let audience = whom.audience(now);
+    let items = register.items().filter_map(|(item, all)| {
+        let mut all = all.iter().rev();
+        let counts = all.find(|standing| standing.counts_for(&audience))?;
+        Some((item.clone(), counts.to))
+    });
+    items.filter(|(_, to)| *to != Revision::Absent).collect()
+}
+
+/// The same question about some items.
+pub(super) fn admit_part(
+    register: &Register,
+    found: &Revisions,
+    whom: &Whom,
+    now: Timestamp,
+) -> Result<(), Vec<Refusal>> {
+    let question = Question {
+        found,
+        whole: false,
+        file_says_controlled: true,
+        audience: whom.audience(now),
+    };
+    // What is released for others, or for later runs, may lie there as well.
+    register.admit(&question).map(drop)
+}
+
+/// `services` for whoever exchanges components by hand: each must have the content that is released, whatever lies there now.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn by_hand(services: &Services, journal: &Journal) -> Result<Services, RuntimeError> {
+    if !has_baseline(journal)? {
+        return Ok(services.clone());
+    }
+    let now = services.clock.now();
+    let register = Book::read(journal, &services.house.root)?.register;
+    if !register.is_controlled(now, services.house.controlled.is_some()) {
+        return Ok(services.clone());
+    }
+    let wanted = wanted(&register, &Whom::House, now);
+    let mut house = House::clone(&services.house);
+    for (name, plugin) in &mut house.plugins {
+        let revision = wanted.get(&ItemId::Plugin(name.as_str().into()));
+        let content = revision.and_then(|revision| revision.hash());
+        plugin.component.released = Some(must_be(name, content));
+    }
+    Ok(with(services, house))
+}
+
+/// Why the plugin `name` may not have the content `found`, on record.
+///
+/// # Errors
+/// When the journal cannot be read or written.
+pub(crate) fn refuse_by_hand(
+    services: &Services,
+    journal: &mut Journal,
+    name: &PluginName,
+    found: ContentHash,
+    place: Where,
+) -> Result<Option<NotReleased>, RuntimeError> {
+    let now = services.clock.now();
+    let register = Book::read(journal, &services.house.root)?.register;
+    let found = of_plugin(name, Some(found));
+    let Err(refusals) = admit_part(&register, &found, &Whom::House, now) else {
+        return Ok(None);
+    };
+    let refused = NotReleased::of(refusals);
+    tell(journal, &refused, place, now)?;
+    Ok(Some(refused))
+}
+
+/// Whether a house that somebody is changing with a verb may become what it is now: what is otherwise than `before` must be released.
+///
+/// # Errors
+/// [`RuntimeError::NotReleased`], which is on record then; and whatever is wrong with the journal.
+pub fn may_become(
+    before: &Revisions,
+    house: House,
+    journal: &mut Journal,
+    now: Timestamp,
+) -> Result<(), RuntimeError> {
+    let register = Book::read(journal, &house.root)?.register;
+    let says = house.controlled.is_some();
+    if !register.is_controlled(now, says) {
+        return Ok(());
+    }
+    let mut found = Found::of(house, content_now).revisions;
+    for item in before.keys() {
+        found.entry(item.clone()).or_insert(Revision::Absent);
+    }
+    found.retain(|item, revision| before.get(item) != Some(revision));
+    match admit_part(&register, &found, &Whom::House, now) {
+        Ok(()) => Ok(()),
+        Err(refusals) => {
+            let refused = NotReleased::of(refusals);
+            tell(journal, &refused, Where::Add, now)?;
+            Err(refused.into())
+        }
+    }
+}
+
+/// What a house that somebody is about to change is made of; `None` where nobody controls it.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn made_of(house: House, journal: &Journal) -> Result<Option<Revisions>, RuntimeError> {
+    match has_baseline(journal)? {
+        true => Ok(Some(Found::of(house, content_now).revisions)),
+        false => Ok(None),
+    }
+}
+
+/// The register of the house in the directory `root`, where records with `bodies` are about to be written: what their signers say they have seen can be looked up.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn register_knowing(
+    journal: &Journal,
+    root: &Path,
+    bodies: &[serde_json::Value],
+) -> Result<Register, RuntimeError> {
+    let book = Book::read(journal, root)?;
+    for body in bodies {
+        book.look_up(journal, body)?;
+    }
+    Ok(book.register)
+}
+
+/// The register of the house in the directory `root`, for whoever tells people of it.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn register(journal: &Journal, root: &Path) -> Result<Register, RuntimeError> {
+    Ok(Book::read(journal, root)?.register)
+}

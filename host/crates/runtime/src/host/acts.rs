@@ -1,0 +1,689 @@
+//! What is handed in or said in change control, as acts of a change: what is recorded of it, and whether that may be.
+//!
+//! The chart says which role works in which state. What the work *is* does not follow from the chart: a hand-in of the implementer is an implementation, one of
+//! a seat of the board a vote, whatever states there are. So a chart that was tampered with can lead nowhere, and every way by which a hand-in arrives ends here.
+//! The rules themselves are the pure crate `change`'s.
+
+use super::candidate::{self, Brought};
+use super::house::Host;
+use super::vouch::Judged;
+use crate::record::Kind;
+use crate::workflow::{Happened, Instance, WorkflowError};
+use change::{
+    Assessed, At, Body, ChangeNumber, Class, Doing, Effectivity, Emergency, Evidence, EvidenceKind,
+    Implemented, ItemId, Moment, Ordered, Person, Register, Rejected, Released, Requested,
+    Reviewed, Rule, Verdict, Verified, Vote, Voted, Withdrawn,
+};
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use types::{Timestamp, Value};
+
+/// Words of roles that are not of the board.
+const REQUESTER: &str = "requester";
+const ASSESSOR: &str = "assessor";
+const IMPLEMENTER: &str = "implementer";
+const VERIFIER: &str = "verifier";
+const RELEASER: &str = "releaser";
+
+/// What is recorded of a change, before it is signed.
+#[derive(Default)]
+pub(super) struct Acts(Vec<Body>);
+
+impl Acts {
+    /// The same, signed.
+    pub(super) fn signed(self, signed: &sign::Signed) -> Result<Vec<Body>, WorkflowError> {
+        let all = self.0.into_iter().map(|body| {
+            let mut json = body.to_json();
+            if body.signed().is_some() {
+                json["signed"] = json!(signed);
+            }
+            let read = Body::read(body.kind(), &json);
+            read.unwrap_or(Ok(body))
+                .map_err(|why| WorkflowError::Forbidden {
+                    why: format!("it cannot be recorded: {why}"),
+                    help: "hand it in otherwise".into(),
+                })
+        });
+        all.collect()
+    }
+}
+
+/// As it is recorded.
+pub(super) fn record(body: &Body) -> (Kind, Json) {
+    let kind = Kind::named(body.kind()).unwrap_or(Kind::ChangeReviewed);
+    (kind, body.to_json())
+}
+
+/// A signature as records of changes have it; an empty one for what is signed later.
+pub(super) fn signature(by: &Person, signed: Option<&sign::Signed>) -> change::Signed {
+    let text = |of: fn(&sign::Signed) -> &String| signed.map(of).cloned().unwrap_or_default();
+    change::Signed {
+        by: by.clone(),
+        key: text(|signed| &signed.key),
+        statement: text(|signed| &signed.statement),
+        signature: text(|signed| &signed.signature),
+    }
+}
+
+/// A rule that says no.
+pub(super) fn forbidden(rule: &Rule) -> WorkflowError {
+    WorkflowError::Forbidden {
+        why: rule.to_string(),
+        help: match rule.hint() {
+            hint if hint.is_empty() => "docs/change-control.md says who does what".to_owned(),
+            hint => hint,
+        },
+    }
+}
+
+fn no(why: impl Into<String>, help: impl Into<String>) -> WorkflowError {
+    WorkflowError::Forbidden {
+        why: why.into(),
+        help: help.into(),
+    }
+}
+
+/// One act being judged.
+struct Judging<'a> {
+    host: &'a Host,
+    register: &'a Register,
+    instance: &'a Instance,
+    who: &'a Person,
+    now: Timestamp,
+    /// The change, if there is one yet.
+    number: Option<ChangeNumber>,
+}
+
+/// What was handed in.
+struct HandedIn<'h> {
+    role: &'h Arc<str>,
+    outcome: &'h str,
+    notes: String,
+    artefacts: Json,
+}
+
+impl Host {
+    /// Whether `instance` is a change.
+    pub(super) fn is_change_control(&self, instance: &Instance) -> bool {
+        instance.bundle().chart.name() == &*self.control_workflow()
+    }
+
+    /// The workflow that changes go through.
+    pub(super) fn control_workflow(&self) -> Arc<str> {
+        let house = self.definitions();
+        let controlled = house.controlled.as_ref();
+        controlled.map_or(definitions::CHANGE_CONTROL.into(), |c| {
+            c.workflow.value.clone()
+        })
+    }
+
+    /// What is to happen in a change, as acts: which, and whether whoever it is may do them at all.
+    pub(super) fn judge_act(
+        &self,
+        instance: &Instance,
+        mut judged: Judged,
+        who: &Person,
+        now: i64,
+    ) -> Result<Judged, WorkflowError> {
+        let register = self.register();
+        let register = register
+            .as_ref()
+            .map_err(|error| no(error, "mend the store"))?;
+        let judging = Judging {
+            host: self,
+            register,
+            instance,
+            who,
+            now: Timestamp(now),
+            number: register
+                .change_of(instance.id())
+                .map(|change| change.number),
+        };
+        if let Some(number) = judging.number {
+            judged.claim.statement.change = number.to_string();
+        }
+        let Some(mut last) = judged.happened.pop() else {
+            return Ok(judged);
+        };
+        match &mut last {
+            Happened::HandIn {
+                role,
+                outcome,
+                notes,
+                artefacts,
+                ..
+            } => {
+                let handed = HandedIn {
+                    role,
+                    outcome,
+                    notes: notes.as_deref().unwrap_or_default().to_owned(),
+                    artefacts: artefacts.to_json(),
+                };
+                let (acts, instead) = judging.handed_in(&handed, &mut judged)?;
+                if let Some(instead) = instead {
+                    *artefacts = Value::from(&instead);
+                    judged.claim.statement.artefacts = super::vouch::content(artefacts);
+                }
+                judged.acts = Acts(acts);
+            }
+            Happened::Event { event, .. } => {
+                let (acts, instead) =
+                    judging.said(&event.name, &event.data.to_json(), &mut judged)?;
+                if let Some(instead) = instead {
+                    event.data = Value::from(&instead);
+                    judged.claim.statement.artefacts = super::vouch::content(&event.data);
+                }
+                judged.acts = Acts(acts);
+            }
+            _ => {}
+        }
+        judged.happened.push(last);
+        judged.claim.statement.on = judged.acts.0.iter().find_map(Body::on);
+        let number = judged.acts.0.iter().find_map(Body::change);
+        if let Some(number) = number.or(judging.number) {
+            judged.claim.statement.change = number.to_string();
+            judged.said = json!({ "change": number.to_string(), "instance": instance.id() });
+        }
+        Ok(judged)
+    }
+
+    /// Whether all of `bodies` may be recorded, one after the other; the register as it then is.
+    pub(super) fn may_all(
+        &self,
+        run: &str,
+        identities: &[(Kind, Json)],
+        bodies: &[Body],
+        now: i64,
+    ) -> Result<Register, WorkflowError> {
+        let bodies_as_json: Vec<Json> = bodies.iter().map(Body::to_json).collect();
+        let register = self.register_knowing(&bodies_as_json);
+        let mut register = register.map_err(|error| no(error, "mend the store"))?;
+        let head = self.0.journal.borrow().head();
+        let mut seq = head
+            .map_err(|error| no(error.to_string(), "mend the store"))?
+            .seq;
+        let mut at = || {
+            seq += 1;
+            At {
+                seq,
+                time: Timestamp(now),
+                run,
+            }
+        };
+        for (kind, body) in identities {
+            register.take(at(), kind.name(), body);
+        }
+        for (body, json) in bodies.iter().zip(&bodies_as_json) {
+            let at = at();
+            register.may(&at, body).map_err(|rule| forbidden(&rule))?;
+            register.take(at, body.kind(), json);
+        }
+        Ok(register)
+    }
+
+    /// The register of this house.
+    pub(super) fn register(&self) -> Result<Register, String> {
+        self.register_knowing(&[])
+    }
+
+    /// The same, where `bodies` are about to be recorded: what their signers have seen can be looked up.
+    fn register_knowing(&self, bodies: &[Json]) -> Result<Register, String> {
+        let root = self.definitions().root.clone();
+        let journal = self.0.journal.borrow();
+        crate::control::register_knowing(&journal, &root, bodies).map_err(|e| e.to_string())
+    }
+}
+
+/// Acts, and what is handed in instead of what came.
+type Found = Result<(Vec<Body>, Option<Json>), WorkflowError>;
+
+impl Judging<'_> {
+    /// The change that there must be by now.
+    fn change(&self) -> Result<ChangeNumber, WorkflowError> {
+        self.number.ok_or_else(|| {
+            no(
+                "nobody has requested anything in this instance yet",
+                "charthouse change request --item ITEM …",
+            )
+        })
+    }
+
+    /// The change, where `who` may do this about it.
+    fn may(&self, doing: Doing<'_>) -> Result<ChangeNumber, WorkflowError> {
+        let number = self.change()?;
+        let may = self.register.may_do(number, self.who, doing, self.now);
+        may.map_err(|rule| forbidden(&rule))?;
+        Ok(number)
+    }
+
+    fn signed(&self) -> change::Signed {
+        signature(self.who, None)
+    }
+
+    fn handed_in(&self, handed: &HandedIn<'_>, judged: &mut Judged) -> Found {
+        let settings = self
+            .register
+            .settings(self.now)
+            .map_err(|rule| forbidden(&rule))?;
+        let by = self.who.clone();
+        let notes = handed.notes.clone();
+        let one = |body: Body| Ok((vec![body], None));
+        match (&**handed.role, handed.outcome) {
+            (REQUESTER, "requested") => one(Body::Requested(self.requested(handed)?)),
+            (REQUESTER, "withdrawn") if self.number.is_none() => Ok((Vec::new(), None)),
+            (REQUESTER, "withdrawn") => one(Body::Withdrawn(Withdrawn {
+                change: self.may(Doing::Withdraw)?,
+                by,
+                why: notes,
+                signed: self.signed(),
+            })),
+            (ASSESSOR, "assessed") => {
+                let change = self.may(Doing::Look)?;
+                let quorum = i64::try_from(settings.quorum).unwrap_or(i64::MAX);
+                judged.known.push(("quorum", Value::Int(quorum)));
+                let impact = self.host.impact(self.register, change);
+                let impact = impact.map_err(|why| no(why, "charthouse change restore"))?;
+                one(Body::Assessed(Assessed {
+                    change,
+                    by,
+                    impact,
+                    notes,
+                    signed: self.signed(),
+                }))
+            }
+            (role, word @ ("approve" | "reject")) if settings.board.contains(role) => {
+                let change = self.may(Doing::Vote(role))?;
+                let vote = match word {
+                    "approve" => Vote::Approve,
+                    _ => Vote::Reject,
+                };
+                let mut acts = vec![Body::Voted(Voted {
+                    change,
+                    by,
+                    role: handed.role.clone(),
+                    vote,
+                    why: notes.clone(),
+                    signed: self.signed(),
+                })];
+                let is_urgent = self
+                    .register
+                    .change(change)
+                    .is_some_and(|c| c.is_open_emergency());
+                if vote == Vote::Reject && is_urgent {
+                    acts.push(Body::Rejected(Rejected {
+                        change,
+                        by: self.who.to_string(),
+                        why: notes,
+                    }));
+                }
+                Ok((acts, None))
+            }
+            (IMPLEMENTER, "implemented") => self.implemented(handed),
+            (VERIFIER, word @ ("passed" | "failed")) => self.verified(handed, word == "passed"),
+            (RELEASER, "released") => self.released(handed),
+            (role, word)
+                if is_finding(role, word)
+                    || (word == "reviewed" && settings.board.contains(role)) =>
+            {
+                one(Body::Reviewed(Reviewed {
+                    change: self.may(Doing::Look)?,
+                    by,
+                    role: handed.role.clone(),
+                    findings: notes,
+                    signed: self.signed(),
+                }))
+            }
+            (role, word) => Err(no(
+                format!("`{word}` is nothing that the role `{role}` can hand in"),
+                format!("hand in {}", words_of(role, settings.board.contains(role))),
+            )),
+        }
+    }
+
+    fn requested(&self, handed: &HandedIn<'_>) -> Result<Requested, WorkflowError> {
+        let number = match self.number {
+            Some(number) => number,
+            None => self.register.next_number(),
+        };
+        let text = |key: &str| {
+            handed.artefacts[key]
+                .as_str()
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        };
+        let title = match text("title") {
+            title if title.is_empty() => {
+                return Err(no(
+                    "the change has no title",
+                    "say in the artefact `title` what it is called",
+                ));
+            }
+            title => title,
+        };
+        let class = match (&*text("class"), self.is_urgent()) {
+            (_, true) => Class::Emergency,
+            ("" | "minor", _) => Class::Minor,
+            ("major", _) => Class::Major,
+            (other, _) => {
+                return Err(no(
+                    format!("`{other}` is no class of a change"),
+                    "write minor or major; `charthouse change emergency` is for what cannot wait",
+                ));
+            }
+        };
+        Ok(Requested {
+            change: number,
+            instance: self.instance.id().clone(),
+            title,
+            reason: match (&*handed.notes, text("reason")) {
+                ("", reason) => reason,
+                (notes, _) => notes.to_owned(),
+            },
+            class,
+            items: self.items(&handed.artefacts)?,
+            by: self.who.clone(),
+            links: texts(&handed.artefacts["links"]),
+            signed: self.signed(),
+        })
+    }
+
+    fn is_urgent(&self) -> bool {
+        let change = self.number.and_then(|number| self.register.change(number));
+        change.is_some_and(|change| change.class == Class::Emergency)
+    }
+
+    /// The items that are named, each of which is there or can be made.
+    fn items(&self, artefacts: &Json) -> Result<Vec<ItemId>, WorkflowError> {
+        let named = texts(&artefacts["items"]);
+        if named.is_empty() {
+            return Err(no(
+                "the change names no item",
+                "name what is to be changed in `items`, for instance [\"policy:default\"]",
+            ));
+        }
+        let mut items = Vec::new();
+        for name in named {
+            let item = ItemId::parse(&name);
+            let item = item.map_err(|error| no(error.to_string(), "write it so"))?;
+            if !items.contains(&item) {
+                items.push(item);
+            }
+        }
+        Ok(items)
+    }
+
+    fn implemented(&self, handed: &HandedIn<'_>) -> Found {
+        let change = self.may(Doing::Implement)?;
+        let approved = self.register.change(change).map(|c| c.items.clone());
+        let brought = Brought::read(&handed.artefacts)?;
+        let candidate =
+            self.host
+                .candidate(self.register, &approved.unwrap_or_default(), &brought)?;
+        let instead = candidate::in_short(&candidate);
+        let implemented = Implemented {
+            change,
+            by: self.who.clone(),
+            candidate: candidate.hash,
+            revisions: candidate.revisions,
+            signed: self.signed(),
+        };
+        Ok((vec![Body::Implemented(implemented)], Some(instead)))
+    }
+
+    fn verified(&self, handed: &HandedIn<'_>, passed: bool) -> Found {
+        let change = self.may(Doing::Verify)?;
+        let on = self.made(change)?;
+        let mut evidence = self.given_evidence(handed)?;
+        let own = self.host.own_evidence(self.register, change, true);
+        let own = own.map_err(|why| no(why, "the change has to be implemented again"))?;
+        if let Some(failed) = own.iter().find(|one| !one.passed)
+            && passed
+        {
+            return Err(no(
+                format!(
+                    "it cannot have passed: {}: {}",
+                    failed.evidence.what, failed.evidence.result
+                ),
+                "hand in `failed`; then it is made again",
+            ));
+        }
+        for one in own {
+            let known = |given: &Evidence| {
+                given.kind == one.evidence.kind && given.what == one.evidence.what
+            };
+            if !evidence.iter().any(known) {
+                evidence.push(one.evidence);
+            }
+        }
+        let result = match passed {
+            true => Verdict::Passed,
+            false => Verdict::Failed,
+        };
+        let verified = Verified {
+            change,
+            by: self.who.clone(),
+            on,
+            result,
+            evidence,
+            signed: self.signed(),
+        };
+        Ok((vec![Body::Verified(verified)], None))
+    }
+
+    /// Evidence that the verifier gives. What only the house can say of itself, an agent cannot say for it.
+    fn given_evidence(&self, handed: &HandedIn<'_>) -> Result<Vec<Evidence>, WorkflowError> {
+        let mut all: Vec<Evidence> = match &handed.artefacts["evidence"] {
+            Json::Null => Vec::new(),
+            given => serde_json::from_value(given.clone()).map_err(|error| {
+                no(
+                    format!("the evidence cannot be read: {error}"),
+                    "write a list of {kind: statement, what, result}",
+                )
+            })?,
+        };
+        if let Person::Agent(_) = self.who {
+            all.iter_mut()
+                .for_each(|one| one.kind = EvidenceKind::Statement);
+        }
+        if !handed.notes.trim().is_empty() {
+            all.push(Evidence {
+                kind: EvidenceKind::Statement,
+                what: format!("what {} has looked at", self.who),
+                result: handed.notes.clone(),
+                hash: None,
+            });
+        }
+        Ok(all)
+    }
+
+    fn released(&self, handed: &HandedIn<'_>) -> Found {
+        let change = self.may(Doing::Release)?;
+        let on = self.made(change)?;
+        let known = self.register.change(change);
+        let ordered = known.and_then(|known| known.order.as_ref());
+        let ordered = ordered.map(|(_, effectivity)| effectivity.clone());
+        let said = effectivity(&handed.artefacts["effectivity"])?;
+        let Some(effectivity) = said.or_else(|| ordered.clone()) else {
+            return Err(no(
+                format!("nobody has said from when {change} is to count"),
+                "say it with --effectivity now, next-run or a date, or in the artefact `effectivity`",
+            ));
+        };
+        let by = self.who.clone();
+        let mut acts = Vec::new();
+        if ordered.as_ref() != Some(&effectivity) {
+            acts.push(Body::Ordered(Ordered {
+                change,
+                effectivity: effectivity.clone(),
+                by: by.clone(),
+                signed: self.signed(),
+            }));
+        }
+        let made = known.and_then(|known| known.implementation());
+        acts.push(Body::Released(Released {
+            change,
+            by,
+            on,
+            effectivity,
+            revisions: made.map(|made| made.steps.clone()).unwrap_or_default(),
+            signed: self.signed(),
+        }));
+        Ok((acts, None))
+    }
+
+    /// The candidate that was made last.
+    fn made(&self, number: ChangeNumber) -> Result<types::ContentHash, WorkflowError> {
+        let change = self.register.change(number);
+        let made = change.and_then(|change| change.implementation());
+        made.map(|made| made.candidate)
+            .ok_or_else(|| forbidden(&Rule::NotImplemented(number)))
+    }
+
+    fn said(&self, event: &str, data: &Json, judged: &mut Judged) -> Found {
+        let by = self.who.clone();
+        let why = || data["why"].as_str().unwrap_or_default().to_owned();
+        match event {
+            "human.withdrawn" if self.number.is_none() => Ok((Vec::new(), None)),
+            "human.withdrawn" => {
+                let body = Withdrawn {
+                    change: self.may(Doing::Withdraw)?,
+                    by,
+                    why: why(),
+                    signed: self.signed(),
+                };
+                Ok((vec![Body::Withdrawn(body)], None))
+            }
+            "human.ordered" => {
+                let Some(effectivity) = effectivity(&data["effectivity"])? else {
+                    return Err(no(
+                        "an order says from when",
+                        "write {effectivity: {when: now}}, next-run or {at: DATE}",
+                    ));
+                };
+                judged.claim.statement.role = RELEASER.to_owned();
+                let body = Ordered {
+                    change: self.change()?,
+                    effectivity,
+                    by,
+                    signed: self.signed(),
+                };
+                Ok((vec![Body::Ordered(body)], None))
+            }
+            "human.emergency" => self.emergency(data, judged),
+            _ => Ok((Vec::new(), None)),
+        }
+    }
+
+    /// Something is put in force before anybody else has looked at it: a request and its revisions at once.
+    fn emergency(&self, data: &Json, judged: &mut Judged) -> Found {
+        let settings = self
+            .register
+            .settings(self.now)
+            .map_err(|rule| forbidden(&rule))?;
+        judged.claim.statement.role = settings.emergency.to_string();
+        let number = self.register.next_number();
+        let handed = HandedIn {
+            role: &settings.emergency,
+            outcome: "emergency",
+            notes: data["why"].as_str().unwrap_or_default().to_owned(),
+            artefacts: data.clone(),
+        };
+        if handed.notes.trim().is_empty() {
+            return Err(no("nobody says why it cannot wait", "say it with --why"));
+        }
+        let requested = Requested {
+            class: Class::Emergency,
+            ..self.requested(&handed)?
+        };
+        let approved = requested.items.iter().cloned().collect();
+        let candidate = self
+            .host
+            .candidate(self.register, &approved, &Brought::read(data)?)?;
+        let house = self.host.definitions();
+        let within = house.controlled.as_ref().map_or(DUE_MS, |controlled| {
+            i64::try_from(controlled.emergency.within.as_millis()).unwrap_or(DUE_MS)
+        });
+        let mut instead = candidate::in_short(&candidate);
+        for key in ["title", "why", "items", "links"] {
+            if !data[key].is_null() {
+                instead[key] = data[key].clone();
+            }
+        }
+        let emergency = Emergency {
+            change: number,
+            by: self.who.clone(),
+            why: handed.notes.clone(),
+            revisions: candidate.revisions,
+            due: Moment::at(Timestamp(self.now.0.saturating_add(within))),
+            signed: self.signed(),
+        };
+        let acts = vec![Body::Requested(requested), Body::Emergency(emergency)];
+        Ok((acts, Some(instead)))
+    }
+}
+
+/// By when an emergency must be approved where the house does not say.
+const DUE_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Whether `role` is one that every change has, and no seat of the board.
+pub(super) fn is_no_seat(role: &str) -> bool {
+    [REQUESTER, ASSESSOR, IMPLEMENTER, VERIFIER, RELEASER].contains(&role)
+}
+
+/// Words with which other roles say what they found, and that send a change back.
+fn is_finding(role: &str, word: &str) -> bool {
+    matches!(
+        (role, word),
+        (ASSESSOR, "returned") | (IMPLEMENTER, "impossible") | (RELEASER, "returned")
+    )
+}
+
+/// What a role can hand in, for whoever handed in something else.
+fn words_of(role: &str, of_board: bool) -> &'static str {
+    match role {
+        REQUESTER => "`requested` or `withdrawn`",
+        ASSESSOR => "`assessed` or `returned`",
+        IMPLEMENTER => "`implemented` or `impossible`",
+        VERIFIER => "`passed` or `failed`",
+        RELEASER => "`released` or `returned`",
+        _ if of_board => "`approve`, `reject` or `reviewed`",
+        _ => "nothing: this role has no part in the changes of this house",
+    }
+}
+
+fn texts(value: &Json) -> Vec<String> {
+    let list = value.as_array().into_iter().flatten();
+    let one = value.as_str().into_iter();
+    let all = list.filter_map(Json::as_str).chain(one);
+    all.map(str::to_owned).collect()
+}
+
+/// An effectivity as it is handed in; a word alone is one for all agents.
+fn effectivity(value: &Json) -> Result<Option<Effectivity>, WorkflowError> {
+    let full = match value {
+        Json::Null => return Ok(None),
+        Json::String(word) => json!({ "when": when(word) }),
+        other => {
+            let mut full = other.clone();
+            if let Some(word) = other["when"].as_str() {
+                full["when"] = when(word);
+            }
+            full
+        }
+    };
+    serde_json::from_value(full).map(Some).map_err(|error| {
+        no(
+            format!("the effectivity cannot be read: {error}"),
+            "write now, next-run, or a date such as 2026-12-01",
+        )
+    })
+}
+
+/// A word, or else a date.
+fn when(word: &str) -> Json {
+    match word {
+        "now" | "next-run" => json!(word),
+        date => json!({ "at": date }),
+    }
+}
