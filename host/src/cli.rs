@@ -1,6 +1,7 @@
 //! What can be typed. Every verb has an example; `docs/cli.md` is generated from this.
 
 mod agents;
+mod change;
 mod generations;
 mod journal;
 mod memory;
@@ -8,12 +9,12 @@ mod new;
 mod plugin;
 mod replay;
 mod serve;
-mod supply;
-mod change;
 mod signing;
+mod supply;
 mod workflow;
 
 pub use agents::{AgentsVerb, At};
+pub use change::{ChangeClass, ChangeFiles, ChangeRequest, ChangeVerb, ChangeVerify, ChangeVote};
 pub use generations::{PluginRollback, PluginShadow, PluginSwap};
 pub use journal::{
     ExportFormat, Filters, JournalCompact, JournalExport, JournalShow, JournalVerb, JournalWhy,
@@ -23,11 +24,8 @@ pub use new::{NewPlugin, NewVerb};
 pub use plugin::PluginTest;
 pub use replay::Replay;
 pub use serve::{Doctor, Serve};
-pub use supply::{DevOption, PluginAdd, PluginPin, PluginRemove, PluginRestore, PluginUpdate};
-pub use change::{
-    ChangeClass, ChangeFiles, ChangeRequest, ChangeVerb, ChangeVerify, ChangeVote,
-};
 pub use signing::{As, Signing};
+pub use supply::{DevOption, PluginAdd, PluginPin, PluginRemove, PluginRestore, PluginUpdate};
 pub use workflow::WorkflowVerb;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

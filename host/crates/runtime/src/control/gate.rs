@@ -83,7 +83,10 @@ fn judge(
         Err(refusals) => match (entrance, register.baseline()) {
             (Entrance::Start, _) => return Err(NotReleased::of(refusals).into()),
             (Entrance::Administer, Some(_)) => {
-                return Ok((assemble(register, services, &found.house, &whom, now)?, None));
+                return Ok((
+                    assemble(register, services, &found.house, &whom, now)?,
+                    None,
+                ));
             }
             (Entrance::Administer, None) => {
                 return Ok((nothing_to_run(services, found.house), None));
@@ -254,7 +257,11 @@ impl Admitted {
     ///
     /// # Errors
     /// When it cannot be had.
-    pub(crate) fn for_whom(&self, journal: &Journal, whom: &Whom) -> Result<Admitted, RuntimeError> {
+    pub(crate) fn for_whom(
+        &self,
+        journal: &Journal,
+        whom: &Whom,
+    ) -> Result<Admitted, RuntimeError> {
         let Some(own) = self.revisions() else {
             return Ok(self.clone());
         };

@@ -40,7 +40,10 @@ impl Kept {
             plain,
         };
         // A map with text keys, which always serialises.
-        (NAME.to_owned(), serde_json::to_vec(&kept).unwrap_or_default())
+        (
+            NAME.to_owned(),
+            serde_json::to_vec(&kept).unwrap_or_default(),
+        )
     }
 
     /// What is known of `found`, where that was let in and nothing has changed since.

@@ -739,7 +739,12 @@ impl Host {
     /// The run of `agent` that takes a role of `instance`: one that stands still and holds none, or a new one. What is signed is done by a run of its own: nobody
     /// has told that one what to think before it was asked.
     pub(super) fn run_to_bind(&self, instance: &str, agent: &str) -> Arc<str> {
-        let is_signed = self.0.instances.borrow().get(instance).is_some_and(is_signed);
+        let is_signed = self
+            .0
+            .instances
+            .borrow()
+            .get(instance)
+            .is_some_and(is_signed);
         if is_signed {
             return self.new_id();
         }
