@@ -14,7 +14,9 @@ mod supply;
 mod workflow;
 
 pub use agents::{AgentsVerb, At};
-pub use change::{ChangeClass, ChangeFiles, ChangeRequest, ChangeVerb, ChangeVerify, ChangeVote};
+pub use change::{
+    ChangeClass, ChangeDiff, ChangeFiles, ChangeRequest, ChangeVerb, ChangeVerify, ChangeVote,
+};
 pub use generations::{PluginRollback, PluginShadow, PluginSwap};
 pub use journal::{
     ExportFormat, Filters, JournalCompact, JournalExport, JournalShow, JournalVerb, JournalWhy,

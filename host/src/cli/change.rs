@@ -1,5 +1,6 @@
 //! What can be typed after `change`.
 
+use super::HouseOption;
 use super::agents::At;
 use super::signing::As;
 use clap::{Args, Subcommand, ValueEnum};
@@ -13,7 +14,9 @@ pub enum ChangeVerb {
     )]
     Request(ChangeRequest),
     /// Say what depends on a change; the house lists it, you judge it
-    #[command(after_help = "Example:\n  charthouse change assess CR-0007 --as bob --notes \"Only coder reads it\"")]
+    #[command(
+        after_help = "Example:\n  charthouse change assess CR-0007 --as bob --notes \"Only coder reads it\""
+    )]
     Assess {
         /// The change
         change: String,
@@ -29,7 +32,9 @@ pub enum ChangeVerb {
         at: At,
     },
     /// Say what you have found, before you vote
-    #[command(after_help = "Example:\n  charthouse change review CR-0007 --as bob --findings \"The mount is wider than it needs to be\"")]
+    #[command(
+        after_help = "Example:\n  charthouse change review CR-0007 --as bob --findings \"The mount is wider than it needs to be\""
+    )]
     Review {
         /// The change
         change: String,
@@ -45,13 +50,19 @@ pub enum ChangeVerb {
         at: At,
     },
     /// Vote for a change
-    #[command(after_help = "Example:\n  charthouse change approve CR-0007 --as bob --why \"It is what we need\"")]
+    #[command(
+        after_help = "Example:\n  charthouse change approve CR-0007 --as bob --why \"It is what we need\""
+    )]
     Approve(ChangeVote),
     /// Vote against a change: it goes back to whoever asked for it
-    #[command(after_help = "Example:\n  charthouse change reject CR-0007 --as bob --why \"It opens all of /data\"")]
+    #[command(
+        after_help = "Example:\n  charthouse change reject CR-0007 --as bob --why \"It opens all of /data\""
+    )]
     Reject(ChangeVote),
     /// Say from when a change is to count, and for whom
-    #[command(after_help = "Example:\n  charthouse change order CR-0007 --as eve --effectivity 2026-12-01 --agents coder")]
+    #[command(
+        after_help = "Example:\n  charthouse change order CR-0007 --as eve --effectivity 2026-12-01 --agents coder"
+    )]
     Order {
         /// The change
         change: String,
@@ -107,7 +118,12 @@ pub enum ChangeVerb {
         #[arg(long, value_name = "WHEN", conflicts_with = "returned")]
         effectivity: Option<String>,
         /// For these agents only
-        #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "effectivity")]
+        #[arg(
+            long,
+            value_name = "NAMES",
+            value_delimiter = ',',
+            requires = "effectivity"
+        )]
         agents: Vec<String>,
         /// Do not release it: it goes back to be made again, with this reason
         #[arg(long, value_name = "WHY")]
@@ -121,7 +137,9 @@ pub enum ChangeVerb {
         at: At,
     },
     /// Give up a change that is not released
-    #[command(after_help = "Example:\n  charthouse change withdraw CR-0007 --as ada --why \"Not needed any more\"")]
+    #[command(
+        after_help = "Example:\n  charthouse change withdraw CR-0007 --as ada --why \"Not needed any more\""
+    )]
     Withdraw {
         /// The change
         change: String,
@@ -163,15 +181,27 @@ pub enum ChangeVerb {
         at: At,
     },
     /// Put the released files back in their places, and drafts aside
-    #[command(after_help = "Examples:\n  charthouse change restore\n  charthouse change restore policy:default")]
+    #[command(
+        after_help = "Examples:\n  charthouse change restore\n  charthouse change restore policy:default"
+    )]
     Restore {
         /// Only these items
         items: Vec<String>,
         #[command(flatten)]
         at: At,
     },
+    /// Show what a change makes, or two revisions of an item, side by side and by what they mean
+    ///
+    /// States, transitions, rules, people; and what agents may do otherwise, in red where it is more. Without --to an item is compared with what lies in the
+    /// house.
+    #[command(
+        after_help = "Examples:\n  charthouse change diff CR-0007\n  charthouse change diff policy:default\n  charthouse change diff agent:coder --from CR-0003 --to CR-0007 --json\n  charthouse change diff chart:review --file review.yaml"
+    )]
+    Diff(ChangeDiff),
     /// Tell one change from its request to its evidence, and what is awaited next
-    #[command(after_help = "Examples:\n  charthouse change show CR-0007\n  charthouse change show CR-0007 --json")]
+    #[command(
+        after_help = "Examples:\n  charthouse change show CR-0007\n  charthouse change show CR-0007 --json"
+    )]
     Show {
         /// The change
         change: String,
@@ -208,6 +238,27 @@ pub enum ChangeVerb {
         #[command(flatten)]
         at: At,
     },
+}
+
+#[derive(Args)]
+pub struct ChangeDiff {
+    /// A change, or an item: house, agent:NAME, chart:NAME, policy:NAME, plugin:NAME
+    #[arg(value_name = "ITEM|CR-0001")]
+    pub what: String,
+    /// The revision before: the first digits of its hash, or its change; what is released by default
+    #[arg(long, value_name = "REV")]
+    pub from: Option<String>,
+    /// The revision after
+    #[arg(long, value_name = "REV", conflicts_with = "file")]
+    pub to: Option<String>,
+    /// A file in the place of the item's own
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub house: HouseOption,
 }
 
 #[derive(Args)]

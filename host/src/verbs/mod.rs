@@ -14,6 +14,11 @@ mod doctor;
 mod init;
 mod journal;
 mod ledger;
+#[allow(
+    dead_code,
+    reason = "`audit review` is wired where the other verbs of `audit` are"
+)]
+mod management_review;
 mod memory;
 mod new;
 mod passphrase;

@@ -264,22 +264,40 @@ impl Register {
         self.collect(items.filter_map(|item| Some((item, self.held.head(item)?))))
     }
 
-    /// The same, but of `item` the revision `to`, which was released some time or is made by an open change; `None` where no record has it.
-    pub fn files_with(&self, item: &ItemId, to: Revision) -> Option<HouseFiles> {
-        let items = self.held.items.keys().filter(|other| *other != item);
-        let mut house = self.collect(items.filter_map(|item| Some((item, self.held.head(item)?))));
-        if to == Revision::Absent {
-            return Some(house);
+    /// The files of what was released last before the record `before`, but of the items of `with` those revisions, which were released some time or are made by a change
+    /// that was not; `None` where no record has one of them.
+    pub fn files_with(
+        &self,
+        with: &BTreeMap<ItemId, Revision>,
+        before: Option<u64>,
+    ) -> Option<HouseFiles> {
+        let items = self
+            .held
+            .items
+            .iter()
+            .filter(|(item, _)| !with.contains_key(*item));
+        let mut house = self.collect(items.filter_map(|(item, all)| {
+            let mut all = all.iter().rev();
+            let is_before = |seq: u64| before.is_none_or(|before| seq < before);
+            let last = all.find(|standing| !standing.taken_back && is_before(standing.seq))?;
+            Some((item, last))
+        }));
+        for (item, to) in with.iter().filter(|(_, to)| **to != Revision::Absent) {
+            let files = self.files_of(item, *to)?;
+            self.put(&mut house, item, *to, files);
         }
+        Some(house)
+    }
+
+    /// The files of the revision `to` of `item`, which was released some time or is made by a change that was not.
+    pub fn files_of(&self, item: &ItemId, to: Revision) -> Option<&[HeldFile]> {
         let released = self
             .history(item)
             .iter()
             .rev()
             .find(|standing| standing.to == to);
         let made = || {
-            let changes = self.changes().rev();
-            let of = changes.filter_map(|change| Some((change, self.made(change.number, item)?)));
-            let mut of = of.filter(|(change, _)| {
+            let mut changes = self.changes().rev().filter(|change| {
                 let made = change.implementations.last();
                 made.is_some_and(|made| {
                     made.steps
@@ -287,13 +305,11 @@ impl Register {
                         .any(|step| step.item == *item && step.to == to)
                 })
             });
-            of.next().map(|(_, files)| files)
+            changes.find_map(|change| self.made(change.number, item))
         };
-        let files = released
+        released
             .map(|standing| standing.files.as_slice())
-            .or_else(made)?;
-        self.put(&mut house, item, to, files);
-        Some(house)
+            .or_else(made)
     }
 
     fn collect<'r>(

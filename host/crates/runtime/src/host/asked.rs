@@ -62,7 +62,10 @@ impl Host {
             | Command::WorkflowHandIn { .. }
             | Command::WorkflowEvent { .. }
             | Command::Change(_)) => self.perform(command).await,
-            Command::Statement { of } => self.statement(*of),
+            Command::Statement { of } => {
+                self.begin_history().await?;
+                self.statement(*of)
+            }
             Command::ChangeList {} => self.changes(),
             Command::ChangeShow { change } => self.change(&change),
             Command::ChangeCheck {

@@ -1,6 +1,6 @@
 //! What a change does to the definitions, and what depends on them: the houses before and after are loaded out of the record, and `change` compares them.
 
-use super::candidate::{Parts, released, with_change};
+use super::candidate::{Parts, before_change, released, with_change};
 use change::{
     ChangeNumber, ImpactRecord, InstanceFact, ItemId, Register, RunFact, Side, Tools, compare,
 };
@@ -14,12 +14,17 @@ const WIDTH: usize = 100;
 
 /// What differs by what the change `number` has made: for programs, and as `text` for people. Null where nothing is made.
 pub(super) fn of(register: &Register, number: ChangeNumber, root: &Path) -> Json {
-    let made = register.change(number).and_then(|change| change.implementation());
+    let made = register
+        .change(number)
+        .and_then(|change| change.implementation());
     let Some(made) = made else {
         return Json::Null;
     };
     let items: BTreeSet<ItemId> = made.steps.iter().map(|step| step.item.clone()).collect();
-    let (before, after) = (released(register), with_change(register, number));
+    let (before, after) = (
+        before_change(register, number),
+        with_change(register, number),
+    );
     let (Ok(was), Ok(will)) = (load(root, &before), load(root, &after)) else {
         return json!({ "text": "what was made cannot be compared: one of the two houses is not in order" });
     };
@@ -57,9 +62,18 @@ pub(super) fn impact(
 ) -> Result<ImpactRecord, String> {
     let change = register.change(number).ok_or("there is no such change")?;
     let house = load(root, &released(register))?;
-    let after = change.implementation().map(|_| load(root, &with_change(register, number)));
+    let after = change
+        .implementation()
+        .map(|_| load(root, &with_change(register, number)));
     let after = after.and_then(Result::ok);
-    let found = change::impact(&house, after.as_ref(), &change.items, runs, instances, &Tools::default());
+    let found = change::impact(
+        &house,
+        after.as_ref(),
+        &change.items,
+        runs,
+        instances,
+        &Tools::default(),
+    );
     Ok(found.record)
 }
 

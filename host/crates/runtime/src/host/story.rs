@@ -1,9 +1,9 @@
 //! A change as it is told: to whoever asks, and to whoever is given work in it.
 
+use super::Refused;
 use super::candidate::{released, with_change};
 use super::changes::store;
 use super::house::Host;
-use super::Refused;
 use crate::workflow::{Instance, Out, Position, RoleAt, Taken, Who};
 use change::{
     Change, ChangeNumber, Doing, HeldFile, ImpactRecord, InstanceFact, ItemId, Person, Register,
@@ -54,8 +54,12 @@ impl Host {
         shown["components"] = self.components(change);
         shown["awaits"] = json!(self.awaited(&register, change));
         shown["linked"] = json!(self.linked(change));
-        let invalid = register.invalid().iter().filter(|one| one.change == Some(number));
-        let invalid = invalid.map(|one| json!({ "record": one.seq, "kind": one.kind, "why": one.rule.to_string() }));
+        let invalid = register
+            .invalid()
+            .iter()
+            .filter(|one| one.change == Some(number));
+        let invalid = invalid
+            .map(|one| json!({ "record": one.seq, "kind": one.kind, "why": one.rule.to_string() }));
         shown["invalid"] = invalid.collect();
         Ok(shown)
     }
@@ -72,9 +76,15 @@ impl Host {
             let known = all.find(|(known, _)| known.as_str() == &**name);
             let path = known.map(|(_, plugin)| {
                 let path = &plugin.component.path;
-                path.strip_prefix(&house.root).unwrap_or(path).display().to_string()
+                path.strip_prefix(&house.root)
+                    .unwrap_or(path)
+                    .display()
+                    .to_string()
             });
-            (name.to_string(), json!(path.unwrap_or_else(|| format!("plugins/{name}.wasm"))))
+            (
+                name.to_string(),
+                json!(path.unwrap_or_else(|| format!("plugins/{name}.wasm"))),
+            )
         });
         Json::Object(paths.collect())
     }
@@ -94,7 +104,7 @@ impl Host {
         let mut all: Vec<Json> = position
             .roles
             .iter()
-            .filter(|at| !at.states.is_empty())
+            .filter(|at| !at.states.is_empty() && self.has_part(register, &at.role))
             .map(|at| self.awaits(register, change, at))
             .collect();
         if position.needs_human {
@@ -106,14 +116,28 @@ impl Host {
         all
     }
 
+    /// Whether `role` has a part in the changes of this house: a seat that is not on its board has none.
+    fn has_part(&self, register: &Register, role: &str) -> bool {
+        let settings = register.settings(self.now());
+        let is_seat = |settings: &change::Settings| settings.board.contains(role);
+        super::acts::is_no_seat(role) || settings.is_ok_and(|settings| is_seat(&settings))
+    }
+
     fn awaits(&self, register: &Register, change: &Change, at: &RoleAt) -> Json {
         let (number, role) = (change.number, &at.role);
-        let items: Vec<String> = change.items.iter().map(|item| format!("--item {item}")).collect();
+        let items: Vec<String> = change
+            .items
+            .iter()
+            .map(|item| format!("--item {item}"))
+            .collect();
         let (doing, what, command) = match &**role {
             "requester" => (
                 Doing::Look,
                 "say anew what is wanted, or give it up",
-                format!("charthouse change request {number} --as NAME {} --title … --reason …", items.join(" ")),
+                format!(
+                    "charthouse change request {number} --as NAME {} --title … --reason …",
+                    items.join(" ")
+                ),
             ),
             "assessor" => (
                 Doing::Look,
@@ -135,7 +159,9 @@ impl Host {
                 "release it",
                 match &change.order {
                     Some(_) => format!("charthouse change release {number} --as NAME"),
-                    None => format!("charthouse change release {number} --as NAME --effectivity now"),
+                    None => {
+                        format!("charthouse change release {number} --as NAME --effectivity now")
+                    }
                 },
             ),
             seat => (
@@ -156,12 +182,21 @@ impl Host {
     }
 
     /// Who could take a role now.
-    fn could(&self, register: &Register, number: ChangeNumber, role: &str, doing: Doing<'_>) -> Vec<Person> {
+    fn could(
+        &self,
+        register: &Register,
+        number: ChangeNumber,
+        role: &str,
+        doing: Doing<'_>,
+    ) -> Vec<Person> {
         let Ok(settings) = register.settings(self.now()) else {
             return Vec::new();
         };
         let house = self.definitions();
-        let people = settings.people.keys().map(|name| Person::Human(name.clone()));
+        let people = settings
+            .people
+            .keys()
+            .map(|name| Person::Human(name.clone()));
         let people = people.filter(|who| settings.may_hold(who, role));
         let takes = |agent: &&Arc<definitions::AgentDef>| {
             agent.roles.iter().any(|takes| *takes.value == *role)
@@ -169,7 +204,9 @@ impl Host {
         let agents = house.agents.values().filter(takes);
         let agents = agents.map(|agent| Person::Agent(agent.name.clone()));
         let instances = self.0.instances.borrow();
-        let instance = register.change(number).and_then(|change| instances.get(&change.instance));
+        let instance = register
+            .change(number)
+            .and_then(|change| instances.get(&change.instance));
         let all = people.chain(agents).filter(|who| {
             let may = register.may_do(number, who, doing, self.now()).is_ok();
             let own = crate::workflow::Person::from(who.clone());
@@ -182,7 +219,9 @@ impl Host {
     fn linked(&self, change: &Change) -> Vec<Json> {
         let name = Json::from(change.number.to_string()).to_string();
         let instances = self.0.instances.borrow();
-        let open = instances.all().filter(|instance| LINKED.contains(&instance.bundle().chart.name()));
+        let open = instances
+            .all()
+            .filter(|instance| LINKED.contains(&instance.bundle().chart.name()));
         let about = |instance: &&Instance| {
             let data = instance.position().data.to_string();
             let input = instance.input().to_json().to_string();
@@ -204,7 +243,9 @@ impl Host {
             let body: Json = serde_json::from_str(&started.body).unwrap_or_default();
             let workflow = body["workflow"]["name"].as_str().unwrap_or_default();
             let named = change.links.contains(&record.run);
-            if LINKED.contains(&workflow) && (named || started.body.contains(&name) || record.body.contains(&name)) {
+            if LINKED.contains(&workflow)
+                && (named || started.body.contains(&name) || record.body.contains(&name))
+            {
                 all.push(json!({ "instance": record.run, "workflow": workflow, "status": "over" }));
             }
         }
@@ -280,7 +321,11 @@ impl Host {
     }
 
     /// What depends on the items of a change, by the definitions and by what is under way.
-    pub(super) fn impact(&self, register: &Register, number: ChangeNumber) -> Result<ImpactRecord, String> {
+    pub(super) fn impact(
+        &self,
+        register: &Register,
+        number: ChangeNumber,
+    ) -> Result<ImpactRecord, String> {
         let root = &self.definitions().root;
         let agents = self.0.agents.borrow();
         let runs = agents.all().map(|(run, agent)| RunFact {
@@ -300,7 +345,9 @@ impl Host {
 /// The files of an item, as the change makes it or as it is released.
 fn files_of(register: &Register, change: &Change, item: &ItemId) -> Vec<Arc<str>> {
     let names = |files: &[HeldFile]| files.iter().map(|file| file.file.clone()).collect();
-    let made = change.implementation().and_then(|_| register.made(change.number, item));
+    let made = change
+        .implementation()
+        .and_then(|_| register.made(change.number, item));
     match (made, register.head(item)) {
         (Some(made), _) => names(made),
         (None, Some(head)) => names(&head.files),

@@ -1,0 +1,369 @@
+//! `audit review`: the management review of a period, out of the journal.
+//!
+//! Facts are gathered here; what they come to is `change::review`'s. What the journal does not hold is left out, and the review says that it is missing.
+
+use crate::exit::{Failure, USAGE};
+use crate::{open, print};
+use ::journal::{Journal, JournalError, Which};
+use ::ledger::{Dimension, Ledger};
+use change::{
+    Action, ChangeNumber, Finding, Inputs, Moment, Period, ProcessFact, Spent, Supplier, review,
+};
+use definitions::House;
+use runtime::record::Kind;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use types::{Clock, Cost, Timestamp};
+
+/// What can be said of it on the command line.
+pub struct Options {
+    /// The first day, or the first instant; the beginning of the journal where nobody says.
+    pub since: Option<String>,
+    /// The first day, or instant, that is no part of it; now where nobody says.
+    pub until: Option<String>,
+    /// For a program.
+    pub json: bool,
+}
+
+/// The workflows that tell of what went wrong.
+const FINDINGS: [&str; 2] = ["nonconformance", "corrective-action"];
+
+/// Print the review of `house`.
+pub fn run(house: &House, options: &Options) -> Result<u8, Failure> {
+    let now = crate::world::SystemClock::new().now();
+    let moment = |text: &Option<String>, otherwise: Timestamp| match text {
+        None => Ok(otherwise),
+        Some(text) => Moment::parse(text)
+            .map(|moment| moment.time())
+            .map_err(|error| Failure::new(USAGE, error)),
+    };
+    let period = Period {
+        since: moment(&options.since, Timestamp(0))?,
+        until: moment(&options.until, Timestamp(now.0 + 1))?,
+    };
+    if period.until <= period.since {
+        return Err(Failure::new(USAGE, "the period ends before it begins"));
+    }
+    let journal = open::journal_to_read(&house.root)?;
+    let Some(journal) = journal else {
+        return Err(Failure::new(
+            crate::exit::NOT_SO,
+            "nothing has happened in this house yet",
+        )
+        .help("charthouse run AGENT, or charthouse change baseline --as NAME"));
+    };
+    let register = runtime::control::register(&journal, &house.root)?;
+    let instances = instances(&journal)?;
+    let inputs = Inputs {
+        actions: Some(actions(&instances)),
+        spent: Some(spent(&journal, period)?),
+        processes: Some(processes(&instances, period)),
+        findings: Some(findings(&instances)),
+        suppliers: Some(suppliers(house, &journal, period)?),
+        records: Some(records(&journal)?),
+        feedback: None,
+    };
+    let period = Period {
+        since: period.since.max(begin(&journal)?),
+        ..period
+    };
+    let review = review(&house.name, &register, period, now, inputs);
+    match options.json {
+        true => print::json(&review.to_json())?,
+        false => print::out(&review.markdown())?,
+    }
+    Ok(0)
+}
+
+/// When the journal begins.
+fn begin(journal: &Journal) -> Result<Timestamp, Failure> {
+    let first = journal.record(::journal::RecordId(1))?;
+    Ok(first.map_or(Timestamp(0), |record| record.time))
+}
+
+fn records(journal: &Journal) -> Result<(bool, String), Failure> {
+    let verified = journal.verify()?;
+    let what = match verified.first_bad {
+        None => format!("{} records, head {}", verified.records, verified.head),
+        Some(seq) => format!("record {seq} is the first that does not"),
+    };
+    Ok((verified.ok, what))
+}
+
+/// What was spent in the period, by purpose, as the ledger adds it up.
+fn spent(journal: &Journal, period: Period) -> Result<Vec<Spent>, Failure> {
+    let mut ledger = Ledger::default();
+    journal.each::<JournalError>(Which::Kind(Kind::Cost.name()), |record| {
+        if period.has(record.time)
+            && let Ok(cost) = serde_json::from_str::<Cost>(&record.body)
+        {
+            ledger.add(&cost);
+        }
+        Ok(())
+    })?;
+    let report = serde_json::to_value(ledger.report(Dimension::Purpose)).unwrap_or_default();
+    let rows = report["rows"].as_array().cloned().unwrap_or_default();
+    let of_row = |row: &Json| {
+        let count = |key: &str| row["tokens"][key].as_u64().unwrap_or(0);
+        let joules = &row["joules"]["value"];
+        Spent {
+            purpose: row["purpose"].as_str().unwrap_or("unknown").to_owned(),
+            calls: row["calls"].as_u64().unwrap_or(0),
+            tokens: count("input") + count("output"),
+            money: row["usd"]
+                .as_str()
+                .map_or_else(|| row["usd"].to_string(), |usd| format!("{usd} USD")),
+            joules: joules
+                .as_u64()
+                .or(joules.as_f64().map(|joules| joules.round() as u64)),
+            how: row["joules"]["how"].as_str().map(str::to_owned),
+        }
+    };
+    Ok(rows.iter().map(of_row).collect())
+}
+
+/// An instance of a workflow, as far as the review needs it.
+#[derive(Default)]
+struct Instance {
+    id: String,
+    workflow: String,
+    input: Json,
+    began: Timestamp,
+    ended: Option<(Timestamp, String)>,
+    /// Role, outcome, notes and artefacts of what was handed in, in order.
+    hand_ins: Vec<Json>,
+}
+
+fn instances(journal: &Journal) -> Result<Vec<Instance>, Failure> {
+    let mut instances: BTreeMap<String, Instance> = BTreeMap::new();
+    for kind in [Kind::Started, Kind::HandIn, Kind::Ended] {
+        journal.each::<JournalError>(Which::Kind(kind.name()), |record| {
+            let body: Json = serde_json::from_str(&record.body).unwrap_or_default();
+            if kind == Kind::Started {
+                // A run of an agent names no workflow.
+                if let Some(name) = body["workflow"]["name"].as_str() {
+                    let instance = Instance {
+                        id: record.run.clone(),
+                        workflow: name.to_owned(),
+                        input: body["input"].clone(),
+                        began: record.time,
+                        ..Instance::default()
+                    };
+                    instances.insert(record.run.clone(), instance);
+                }
+                return Ok(());
+            }
+            let Some(instance) = instances.get_mut(&record.run) else {
+                return Ok(());
+            };
+            match kind {
+                Kind::HandIn => instance.hand_ins.push(body),
+                _ => {
+                    let how = body["status"].as_str().unwrap_or("ended").to_owned();
+                    instance.ended = Some((record.time, how));
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(instances.into_values().collect())
+}
+
+impl Instance {
+    /// The outcome of the last that was handed in, or how it ended where nobody handed anything in.
+    fn outcome(&self) -> String {
+        let last = self
+            .hand_ins
+            .last()
+            .and_then(|last| last["outcome"].as_str());
+        let status = self
+            .ended
+            .as_ref()
+            .map_or("under way", |(_, status)| status);
+        match (status, last) {
+            ("done", Some(last)) => last.to_owned(),
+            (status, _) => status.to_owned(),
+        }
+    }
+
+    /// How often the same work was handed in again.
+    fn rework(&self) -> u64 {
+        let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+        for one in &self.hand_ins {
+            // Several people may vote in one round.
+            *seen
+                .entry(format!("{} {}", one["role"], one["state"]))
+                .or_default() += 1;
+        }
+        seen.values().map(|count| count - 1).max().unwrap_or(0)
+    }
+
+    fn notes(&self) -> String {
+        let given = ["what", "title", "action"]
+            .iter()
+            .find_map(|key| self.input[*key].as_str());
+        let first = || {
+            self.hand_ins
+                .first()
+                .and_then(|first| first["notes"].as_str())
+        };
+        given
+            .or_else(first)
+            .unwrap_or("nothing is said yet")
+            .to_owned()
+    }
+}
+
+fn processes(instances: &[Instance], period: Period) -> Vec<ProcessFact> {
+    let mut facts: BTreeMap<&str, (ProcessFact, Vec<i64>)> = BTreeMap::new();
+    for instance in instances {
+        let ended = instance
+            .ended
+            .as_ref()
+            .filter(|(time, _)| period.has(*time));
+        if ended.is_none() && !period.has(instance.began) {
+            continue;
+        }
+        let (fact, lengths) = facts.entry(&instance.workflow).or_default();
+        fact.started += u64::from(period.has(instance.began));
+        if let Some((time, _)) = ended {
+            fact.ended += 1;
+            *fact.outcomes.entry(instance.outcome()).or_default() += 1;
+            let rework = instance.rework();
+            fact.first_pass = Some(fact.first_pass.unwrap_or(0) + u64::from(rework == 0));
+            fact.rework = Some(fact.rework.unwrap_or(0) + rework);
+            lengths.push(time.0 - instance.began.0);
+        }
+    }
+    let facts = facts.into_iter().map(|(workflow, (fact, mut lengths))| {
+        lengths.sort_unstable();
+        let middle = lengths.get(lengths.len().saturating_sub(1) / 2);
+        ProcessFact {
+            workflow: workflow.to_owned(),
+            median_ms: middle.map(|ms| (*ms).max(0) as u64),
+            ..fact
+        }
+    });
+    facts.collect()
+}
+
+fn findings(instances: &[Instance]) -> Vec<Finding> {
+    let of_kind = instances
+        .iter()
+        .filter(|one| FINDINGS.contains(&one.workflow.as_str()));
+    of_kind
+        .map(|one| {
+            let mut said = vec![one.input.to_string()];
+            said.extend(
+                one.hand_ins
+                    .iter()
+                    .map(|body| body["artefacts"].to_string()),
+            );
+            Finding {
+                instance: one.id.clone(),
+                kind: one.workflow.clone(),
+                what: one.notes(),
+                opened: one.began,
+                closed: one.ended.as_ref().map(|(time, _)| *time),
+                state: one.outcome(),
+                changes: numbers(&said.concat()),
+            }
+        })
+        .collect()
+}
+
+/// The changes that `text` names, each once.
+fn numbers(text: &str) -> Vec<ChangeNumber> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+    let mut numbers: Vec<ChangeNumber> = words.filter_map(ChangeNumber::parse).collect();
+    numbers.sort();
+    numbers.dedup();
+    numbers
+}
+
+/// Corrective actions that a review began: `charthouse workflow start corrective-action --input '{"source":"review","action":"…","who":"ada","due":"2027-03-01"}'`.
+fn actions(instances: &[Instance]) -> Vec<Action> {
+    let of_reviews = instances.iter().filter(|one| {
+        one.workflow == "corrective-action" && one.input["source"].as_str() == Some("review")
+    });
+    of_reviews
+        .map(|one| Action {
+            what: one.notes(),
+            who: one.input["who"]
+                .as_str()
+                .unwrap_or("nobody is named")
+                .to_owned(),
+            due: one.input["due"]
+                .as_str()
+                .and_then(|due| Some(Moment::parse(due).ok()?.time())),
+            done: one.ended.is_some(),
+        })
+        .collect()
+}
+
+fn suppliers(house: &House, journal: &Journal, period: Period) -> Result<Vec<Supplier>, Failure> {
+    let counted = |kind: Kind| -> Result<BTreeMap<String, u64>, JournalError> {
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        journal.each::<JournalError>(Which::Kind(kind.name()), |record| {
+            let body: Json = serde_json::from_str(&record.body).unwrap_or_default();
+            if period.has(record.time)
+                && let Some(plugin) = body["plugin"].as_str()
+            {
+                *counts.entry(plugin.to_owned()).or_default() += 1;
+            }
+            Ok(())
+        })?;
+        Ok(counts)
+    };
+    let quarantined = counted(Kind::PluginQuarantined)?;
+    let refused = counted(Kind::PluginRefused)?;
+    let locked = house.lock.as_ref().map(|lock| &lock.plugins);
+    let of_plugin = |(name, plugin): (&types::PluginName, &definitions::PluginDef)| {
+        let locked = locked.and_then(|locked| locked.get(name));
+        let count =
+            |counts: &BTreeMap<String, u64>| counts.get(name.as_str()).copied().unwrap_or(0);
+        Supplier {
+            plugin: name.to_string(),
+            source: locked.map(|locked| locked.source.clone()),
+            pinned: locked.is_some(),
+            signed_by: plugin
+                .component
+                .signer
+                .as_ref()
+                .map(|signer| signer.file.to_string()),
+            quarantined: count(&quarantined),
+            refused: count(&refused),
+        }
+    };
+    Ok(house.plugins.iter().map(of_plugin).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn numbers_of_changes_are_found_in_what_was_said() {
+        let found =
+            numbers(r#"{"change":"CR-0007","see":"CR-0001, CR-0007; not CR-1 or XCR-0002"}"#);
+        assert_eq!(found, [ChangeNumber::new(1), ChangeNumber::new(7)]);
+    }
+
+    #[test]
+    fn work_that_is_handed_in_again_is_rework_and_votes_of_others_are_not() {
+        let hand_in =
+            |role: &str, state: &str| json!({ "role": role, "state": state, "outcome": "done" });
+        let mut instance = Instance {
+            hand_ins: vec![
+                hand_in("implementer", "implement"),
+                hand_in("quality", "look"),
+                hand_in("engineering", "look"),
+            ],
+            ..Instance::default()
+        };
+        assert_eq!(instance.rework(), 0);
+        instance.hand_ins.push(hand_in("implementer", "implement"));
+        assert_eq!(instance.rework(), 1);
+    }
+}
