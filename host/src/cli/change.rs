@@ -14,7 +14,9 @@ pub enum ChangeVerb {
     )]
     Request(ChangeRequest),
     /// Say what depends on a change; the house lists it, you judge it
-    #[command(after_help = "Example:\n  charthouse change assess CR-0007 --as bob --notes \"Only coder reads it\"")]
+    #[command(
+        after_help = "Example:\n  charthouse change assess CR-0007 --as bob --notes \"Only coder reads it\""
+    )]
     Assess {
         /// The change
         change: String,
@@ -30,7 +32,9 @@ pub enum ChangeVerb {
         at: At,
     },
     /// Say what you have found, before you vote
-    #[command(after_help = "Example:\n  charthouse change review CR-0007 --as bob --findings \"The mount is wider than it needs to be\"")]
+    #[command(
+        after_help = "Example:\n  charthouse change review CR-0007 --as bob --findings \"The mount is wider than it needs to be\""
+    )]
     Review {
         /// The change
         change: String,
@@ -46,13 +50,19 @@ pub enum ChangeVerb {
         at: At,
     },
     /// Vote for a change
-    #[command(after_help = "Example:\n  charthouse change approve CR-0007 --as bob --why \"It is what we need\"")]
+    #[command(
+        after_help = "Example:\n  charthouse change approve CR-0007 --as bob --why \"It is what we need\""
+    )]
     Approve(ChangeVote),
     /// Vote against a change: it goes back to whoever asked for it
-    #[command(after_help = "Example:\n  charthouse change reject CR-0007 --as bob --why \"It opens all of /data\"")]
+    #[command(
+        after_help = "Example:\n  charthouse change reject CR-0007 --as bob --why \"It opens all of /data\""
+    )]
     Reject(ChangeVote),
     /// Say from when a change is to count, and for whom
-    #[command(after_help = "Example:\n  charthouse change order CR-0007 --as eve --effectivity 2026-12-01 --agents coder")]
+    #[command(
+        after_help = "Example:\n  charthouse change order CR-0007 --as eve --effectivity 2026-12-01 --agents coder"
+    )]
     Order {
         /// The change
         change: String,
@@ -108,7 +118,12 @@ pub enum ChangeVerb {
         #[arg(long, value_name = "WHEN", conflicts_with = "returned")]
         effectivity: Option<String>,
         /// For these agents only
-        #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "effectivity")]
+        #[arg(
+            long,
+            value_name = "NAMES",
+            value_delimiter = ',',
+            requires = "effectivity"
+        )]
         agents: Vec<String>,
         /// Do not release it: it goes back to be made again, with this reason
         #[arg(long, value_name = "WHY")]
@@ -122,7 +137,9 @@ pub enum ChangeVerb {
         at: At,
     },
     /// Give up a change that is not released
-    #[command(after_help = "Example:\n  charthouse change withdraw CR-0007 --as ada --why \"Not needed any more\"")]
+    #[command(
+        after_help = "Example:\n  charthouse change withdraw CR-0007 --as ada --why \"Not needed any more\""
+    )]
     Withdraw {
         /// The change
         change: String,
@@ -164,7 +181,9 @@ pub enum ChangeVerb {
         at: At,
     },
     /// Put the released files back in their places, and drafts aside
-    #[command(after_help = "Examples:\n  charthouse change restore\n  charthouse change restore policy:default")]
+    #[command(
+        after_help = "Examples:\n  charthouse change restore\n  charthouse change restore policy:default"
+    )]
     Restore {
         /// Only these items
         items: Vec<String>,
@@ -180,10 +199,22 @@ pub enum ChangeVerb {
     )]
     Diff(ChangeDiff),
     /// Tell one change from its request to its evidence, and what is awaited next
-    #[command(after_help = "Examples:\n  charthouse change show CR-0007\n  charthouse change show CR-0007 --json")]
+    #[command(
+        after_help = "Examples:\n  charthouse change show CR-0007\n  charthouse change show CR-0007 --json"
+    )]
     Show {
         /// The change
         change: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// List the released revisions of an item: who released each and why, by what evidence, from when and for whom it counts
+    #[command(
+        after_help = "Examples:\n  charthouse change history agent:coder\n  charthouse change history policy:default --json"
+    )]
+    History {
+        /// house, agent:NAME, chart:NAME, policy:NAME or plugin:NAME
+        item: String,
         #[command(flatten)]
         at: At,
     },

@@ -13,10 +13,20 @@ pub struct Signing {
     #[arg(long, conflicts_with_all = ["key", "signature"])]
     pub print_statement: bool,
     /// What was printed and signed
-    #[arg(long, value_name = "FILE", requires = "signature", conflicts_with = "key")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "signature",
+        conflicts_with = "key"
+    )]
     pub statement: Option<PathBuf>,
     /// Its signature, as `ssh-keygen -Y sign -n charthouse` makes it
-    #[arg(long, value_name = "FILE", requires = "statement", conflicts_with = "key")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "statement",
+        conflicts_with = "key"
+    )]
     pub signature: Option<PathBuf>,
 }
 

@@ -5,8 +5,8 @@
 
 use super::Staged;
 use crate::exit::{DEFINITIONS, Failure, NOT_SO};
-use crate::{open, print};
 use crate::world::SystemClock;
+use crate::{open, print};
 use definitions::{House, HousePlugins, Lock};
 use journal::{Journal, JournalError};
 use runtime::control::{self, Revisions};

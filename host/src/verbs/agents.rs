@@ -15,7 +15,9 @@ pub fn run(verb: &AgentsVerb) -> Result<u8, Failure> {
             let keys = ["run", "agent", "status", "states", "next_due", "usd"];
             let none = "No runs. Start one: charthouse agents start AGENT";
             show(at.json, &answer, |answer| {
-                table(&answer["runs"], &keys, none)
+                let loud = answer["emergencies"].as_array().into_iter().flatten();
+                let loud = loud.filter_map(Value::as_str).map(|line| format!("{line}\n"));
+                loud.collect::<String>() + &table(&answer["runs"], &keys, none)
             })
         }
         AgentsVerb::Start {

@@ -4,14 +4,19 @@ use crate::cli::{Check, DevOption};
 use crate::exit::{DEFINITIONS, Failure};
 use crate::print;
 use definitions::{House, Report};
+use crate::world::SystemClock;
+use journal::{Journal, JournalError};
+use runtime::control::standing;
 use sandbox::SandboxError;
 use std::path::Path;
-use types::{Finding, ProviderKind};
+use types::{Clock, Finding, Place, ProviderKind};
 
 pub fn run(options: &Check) -> Result<u8, Failure> {
     let (report, summary) = match definitions::load(&options.directory) {
         Ok(house) => {
-            let report = with_scripts(&house).with(pins(&house, options.pins));
+            let report = with_scripts(&house)
+                .with(pins(&house, options.pins))
+                .with(control(&house));
             let summary = format!(
                 "{}: {}, {}, {}, {}: no errors\n",
                 house.name,
@@ -53,6 +58,36 @@ fn pins(house: &House, pins: DevOption) -> Vec<Finding> {
         Some(finding(&plugin.place, message, help))
     });
     refused.collect()
+}
+
+/// Where drafts lie in the house that are not released, and what is in force without having been approved. Drafts are worked on: they are no mistake here.
+fn control(house: &House) -> Vec<Finding> {
+    let at = |file: &str| Place::new(file, 1, 1);
+    let journal = match Journal::open_read_only(&house.store) {
+        Ok(journal) => Some(journal),
+        Err(JournalError::Missing { .. }) => None,
+        // What is wrong with it, `doctor` says.
+        Err(_) => return Vec::new(),
+    };
+    let now = SystemClock::new().now();
+    let Ok(stands) = standing(house.clone(), journal.as_ref(), now) else {
+        return Vec::new();
+    };
+    let begin = (stands.controlled && !stands.baseline).then(|| {
+        Finding::warning(
+            &at("house.yaml"),
+            "this house is to be controlled and has no baseline: nothing in it can be run",
+            "charthouse change baseline --as NAME",
+        )
+    });
+    let drafts = stands.drafts.iter().map(|draft| {
+        let message = format!("{draft}");
+        Finding::warning(&at(&draft.file), message, draft.hint())
+    });
+    let emergencies = stands.emergencies.iter().map(|line| {
+        Finding::warning(&at("house.yaml"), line, "have others of the board approve it, or reject it")
+    });
+    begin.into_iter().chain(drafts).chain(emergencies).collect()
 }
 
 /// The house's warnings, and what is wrong with the scripts and cassettes that its providers play.

@@ -24,7 +24,9 @@ pub fn ask(path: &Path) -> Result<String, Failure> {
     tcsetattr(&terminal, OptionalActions::Flush, &quiet).map_err(|error| none(&error))?;
     let mut line = String::new();
     let shown = format!("Passphrase of {}: ", path.display());
-    (&terminal).write_all(shown.as_bytes()).map_err(|error| none(&error))?;
+    (&terminal)
+        .write_all(shown.as_bytes())
+        .map_err(|error| none(&error))?;
     let read = BufReader::new(&terminal).read_line(&mut line);
     drop(restored);
     // The line's end was not shown either.

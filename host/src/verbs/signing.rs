@@ -85,8 +85,11 @@ fn sign(file: Option<&Path>, statement: &str) -> Result<String, Failure> {
 fn usual_key() -> Result<PathBuf, Failure> {
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
     let home = home.ok_or_else(|| {
-        Failure::new(USAGE, "no key is named, and there is no home to look for one in")
-            .help("name it with --key FILE")
+        Failure::new(
+            USAGE,
+            "no key is named, and there is no home to look for one in",
+        )
+        .help("name it with --key FILE")
     })?;
     Ok(PathBuf::from(home).join(".ssh/id_ed25519"))
 }

@@ -185,7 +185,9 @@ fn signed(
 ) -> Result<u8, Failure> {
     let mut host = Host::any(&at.house.house)?;
     let asked = find_signed(&mut host, wanted).and_then(|(instance, is_signed)| match is_signed {
-        true => signing::ask(&mut host, signing, |signed| command(instance.clone(), signed)),
+        true => signing::ask(&mut host, signing, |signed| {
+            command(instance.clone(), signed)
+        }),
         false => host.ask(command(instance, None)).map(Asked::Answer),
     });
     let closed = host.close();

@@ -2,7 +2,7 @@
 //!
 //! The statement itself is made and its signature checked elsewhere (`sign`); what is compared here is what it says.
 
-use crate::record::{Body, ChangeNumber, Verdict, Vote};
+use crate::record::{Body, ChangeNumber, Class, Verdict, Vote};
 use serde::Deserialize;
 use types::ContentHash;
 
@@ -30,6 +30,10 @@ impl Body {
     /// The words by one of which a statement says what this record says: its `outcome`, or its `act` where it has none. The first is the one to write.
     pub fn words(&self) -> &'static [&'static str] {
         match self {
+            // What cannot wait is requested and put in force at once.
+            Body::Requested(body) if body.class == Class::Emergency => {
+                &["requested", "request", "emergency"]
+            }
             Body::Requested(_) => &["requested", "request"],
             Body::Assessed(_) => &["assessed", "assess"],
             Body::Reviewed(_) => &["reviewed", "review"],

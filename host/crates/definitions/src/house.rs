@@ -1,7 +1,7 @@
 //! `house.yaml`: where the house keeps its records, whom it asks, what it pays, which plugins it has and what it will never allow.
 
-mod people;
 mod controlled;
+mod people;
 mod provider;
 mod record;
 mod retention;
@@ -158,9 +158,9 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         .take("controlled")
         .and_then(|n| controlled::read(walk, n));
     fields.finish_with(walk, "a house", |key| match key {
-        "quorum" | "board" | "emergency" => {
-            Some(format!("put it below `controlled`: `controlled: {{ {key}: … }}`"))
-        }
+        "quorum" | "board" | "emergency" => Some(format!(
+            "put it below `controlled`: `controlled: {{ {key}: … }}`"
+        )),
         "triggers" | "keep" | "restart" | "most_running" | "http" => {
             Some(format!("put it below `serve`: `serve: {{ {key}: … }}`"))
         }

@@ -201,6 +201,10 @@ fn work_in_words(data: &serde_json::Value) -> String {
         ("notes", "Notes of those who worked on it before you"),
         ("artefacts", "What was handed in so far"),
         ("data", "Where the workflow stands"),
+        (
+            "change",
+            "The change: what is wanted, what depends on it, what differs, its files",
+        ),
     ];
     for (key, what) in more {
         let empty = match &data[key] {

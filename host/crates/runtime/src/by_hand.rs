@@ -3,11 +3,11 @@
 //! The component's file is what a house goes by, so that is what is exchanged: checked first, put on record, and then renamed into its place. Runs that are
 //! under way notice it as they notice any component that is saved. What was there is kept by its content, so that it can be taken back by any later process.
 
+use crate::control::{self, NotReleased};
 use crate::generations::By;
 use crate::record::Kind;
 use crate::shadow::{ShadowError, ShadowReport, shadow};
 use crate::standing::standings;
-use crate::control::{self, NotReleased};
 use crate::{Services, terms};
 use change::Where;
 use definitions::{PluginDef, Promote};
@@ -152,7 +152,14 @@ pub async fn swap(
     let before = current(services, name, definition).await;
     let done = put(services, journal, name, file, before.as_ref(), at_once, pin).await;
     if let Err(error) = done {
-        return Err(unreleased(services, journal, name, file, Where::Swap, error)?);
+        return Err(unreleased(
+            services,
+            journal,
+            name,
+            file,
+            Where::Swap,
+            error,
+        )?);
     }
     done
 }
@@ -274,7 +281,14 @@ pub async fn rollback(
     let back = match fitting(services, name, &kept, before.as_ref()).await {
         Ok(back) => back,
         Err(error) => {
-            return Err(unreleased(services, journal, name, &kept, Where::Rollback, error)?);
+            return Err(unreleased(
+                services,
+                journal,
+                name,
+                &kept,
+                Where::Rollback,
+                error,
+            )?);
         }
     };
     if let Some(before) = &before {

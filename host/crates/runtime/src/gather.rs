@@ -134,7 +134,9 @@ impl HouseFile {
             Held::No => read(&self.path, &self.root),
             Held::Bytes(bytes) => String::from_utf8(bytes.to_vec())
                 .map_err(|_| format!("cannot read {path}: it is not text (UTF-8)")),
-            Held::Missing => Err(format!("cannot read {path}: it is not among what is released")),
+            Held::Missing => Err(format!(
+                "cannot read {path}: it is not among what is released"
+            )),
         }
     }
 }

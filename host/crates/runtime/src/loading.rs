@@ -111,7 +111,9 @@ fn released_before(
     if sandbox.content_of(path) == Some(content) {
         return Ok(None);
     }
-    let slot = sandbox.slot_of(name).map(|slot| slot.current().plugin.clone());
+    let slot = sandbox
+        .slot_of(name)
+        .map(|slot| slot.current().plugin.clone());
     if let Some(current) = slot.filter(|current| current.info().hash == content) {
         return Ok(Some(current));
     }

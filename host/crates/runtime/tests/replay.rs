@@ -1,7 +1,7 @@
 //! Journals of whole runs, executed again: the same as they stand, and different as soon as one record says something else, whoever made the chain good again.
 
-use charthouse_runtime::replay::{ReplayReport, Verdict, replay};
 use charthouse_runtime::control::uncontrolled;
+use charthouse_runtime::replay::{ReplayReport, Verdict, replay};
 use charthouse_runtime::{
     Asked, Inbox, Message, RunEvent, RunRequest, Services, SharedJournal, run,
 };

@@ -37,8 +37,11 @@ impl Captured {
         }
         for named in &options.file {
             let (path, file) = named.split_once('=').ok_or_else(|| {
-                Failure::new(USAGE, format!("`{named}` does not say which file of the house it is"))
-                    .help("write --file policies/default.yaml=draft.yaml")
+                Failure::new(
+                    USAGE,
+                    format!("`{named}` does not say which file of the house it is"),
+                )
+                .help("write --file policies/default.yaml=draft.yaml")
             })?;
             captured.file(root, path, Path::new(file), known)?;
         }
@@ -83,15 +86,24 @@ impl Captured {
         let mut found: Vec<PathBuf> = FILES.iter().map(|name| folder.join(name)).collect();
         found.retain(|path| path.is_file());
         if found.is_empty() {
-            return Err(Failure::new(USAGE, format!("{} is no house: there is no house.yaml in it", folder.display()))
-                .help("single files are named with --file PATH=FILE"));
+            return Err(Failure::new(
+                USAGE,
+                format!(
+                    "{} is no house: there is no house.yaml in it",
+                    folder.display()
+                ),
+            )
+            .help("single files are named with --file PATH=FILE"));
         }
         for name in FOLDERS {
             below(&folder.join(name), &mut found)?;
         }
         for path in found {
             let name = path.strip_prefix(folder).unwrap_or(&path);
-            let parts: Vec<_> = name.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+            let parts: Vec<_> = name
+                .components()
+                .map(|part| part.as_os_str().to_string_lossy())
+                .collect();
             // What is no text is no definition, and nothing that one names.
             if let Ok(text) = text(&path) {
                 self.files.insert(parts.join("/"), text.into());
@@ -112,7 +124,8 @@ impl Captured {
         let hash = ContentHash::of(&bytes);
         let stored = runtime::control::store(root, file, hash);
         let stored = stored.map_err(|error| Failure::new(USAGE, error.to_string()))?;
-        self.components.insert(name, json!({ "stored": stored, "hash": hash }));
+        self.components
+            .insert(name, json!({ "stored": stored, "hash": hash }));
         Ok(())
     }
 }
@@ -121,9 +134,12 @@ impl Captured {
 fn plugin_at(known: &Value, path: &str) -> Option<String> {
     let mut components = known["components"].as_object().into_iter().flatten();
     let named = components.find(|(_, at)| at.as_str() == Some(path));
-    let stem = Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let stem = Path::new(path)
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned());
     let items = known["items"].as_array().into_iter().flatten();
-    let mut items = items.filter_map(|item| item.as_str()?.strip_prefix("plugin:").map(str::to_owned));
+    let mut items =
+        items.filter_map(|item| item.as_str()?.strip_prefix("plugin:").map(str::to_owned));
     let is_component = Path::new(path).extension().is_some_and(|e| e == "wasm");
     named
         .map(|(name, _)| name.clone())
@@ -141,7 +157,9 @@ fn below(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        let kind = entry.file_type().map_err(|error| unreadable(&entry.path(), &error))?;
+        let kind = entry
+            .file_type()
+            .map_err(|error| unreadable(&entry.path(), &error))?;
         match (hidden, kind.is_dir(), kind.is_file()) {
             (false, true, _) => below(&entry.path(), found)?,
             (false, _, true) => found.push(entry.path()),
@@ -152,9 +170,14 @@ fn below(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
 }
 
 fn text(file: &Path) -> Result<String, Failure> {
-    let size = std::fs::metadata(file).map_err(|error| unreadable(file, &error))?.len();
+    let size = std::fs::metadata(file)
+        .map_err(|error| unreadable(file, &error))?
+        .len();
     if size > LONGEST {
-        let message = format!("{} has {size} bytes, and a text of a house at most {LONGEST}", file.display());
+        let message = format!(
+            "{} has {size} bytes, and a text of a house at most {LONGEST}",
+            file.display()
+        );
         return Err(Failure::new(USAGE, message));
     }
     std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))
@@ -170,7 +193,10 @@ fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
 /// When it cannot be read.
 pub fn evidence(kind: &str, file: &Path) -> Result<Value, Failure> {
     let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
-    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+    let name = file
+        .file_name()
+        .unwrap_or(file.as_os_str())
+        .to_string_lossy();
     Ok(json!({
         "kind": kind, "what": name, "result": format!("{} bytes, kept by whoever verified it", bytes.len()),
         "hash": ContentHash::of(&bytes),

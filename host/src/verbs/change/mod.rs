@@ -2,6 +2,7 @@
 
 mod diff;
 mod files;
+mod history;
 mod show;
 
 use super::asked::{Host, cell, show as print_answer, table};
@@ -43,6 +44,7 @@ pub fn run(verb: &ChangeVerb) -> Result<u8, Failure> {
             deed.role.clone_from(role);
             deed.ask(at, |_| format!("Reviewed: {change}."))
         }
+        ChangeVerb::History { item, at } => history::run(&at.house.house, item, at.json),
         ChangeVerb::Approve(vote) => vote_on(vote, ChangeAct::Approve, "Approved"),
         ChangeVerb::Reject(vote) => vote_on(vote, ChangeAct::Reject, "Rejected"),
         ChangeVerb::Order {
@@ -73,12 +75,15 @@ pub fn run(verb: &ChangeVerb) -> Result<u8, Failure> {
                 }
                 None => {
                     let known = open_change(at, change)?;
-                    deed.artefacts = Some(Captured::read(&at.house.house, files, &known)?.artefacts());
+                    deed.artefacts =
+                        Some(Captured::read(&at.house.house, files, &known)?.artefacts());
                 }
             }
             deed.ask(at, |_| match impossible {
                 Some(_) => format!("Sent back: {change}."),
-                None => format!("Implemented: {change}. It is not in force; somebody else verifies it now."),
+                None => format!(
+                    "Implemented: {change}. It is not in force; somebody else verifies it now."
+                ),
             })
         }
         ChangeVerb::Verify(options) => verify(options),
@@ -135,7 +140,10 @@ pub fn run(verb: &ChangeVerb) -> Result<u8, Failure> {
             let deed = Deed::begin(ChangeAct::Baseline, who);
             deed.ask(at, |answer| {
                 let items = &answer["items"];
-                format!("This is the baseline: {items} items are released as they are, on record {}.", answer["record"])
+                format!(
+                    "This is the baseline: {items} items are released as they are, on record {}.",
+                    answer["record"]
+                )
             })
         }
         ChangeVerb::Restore { items, at } => {
@@ -160,7 +168,9 @@ pub fn run(verb: &ChangeVerb) -> Result<u8, Failure> {
                 changes.retain(|change| {
                     let named = |name: &String| {
                         let people = change["people"].as_array().into_iter().flatten();
-                        let ends = |who: &str| who == name || who.split_once(':').is_some_and(|(_, n)| n == name);
+                        let ends = |who: &str| {
+                            who == name || who.split_once(':').is_some_and(|(_, n)| n == name)
+                        };
                         people.filter_map(Value::as_str).any(ends)
                     };
                     let touches = |item: &String| {
@@ -168,7 +178,9 @@ pub fn run(verb: &ChangeVerb) -> Result<u8, Failure> {
                         items.filter_map(Value::as_str).any(|one| one == item)
                     };
                     (!open || change["open"] == true)
-                        && status.as_ref().is_none_or(|status| change["status"] == **status)
+                        && status
+                            .as_ref()
+                            .is_none_or(|status| change["status"] == **status)
                         && item.as_ref().is_none_or(touches)
                         && by.as_ref().is_none_or(named)
                 });
@@ -344,7 +356,11 @@ fn restored(answer: &Value) -> String {
         text.push_str(&format!("put back: {}\n", cell(&file)));
     }
     for pair in list("set_aside") {
-        text.push_str(&format!("draft kept: {} as {}\n", cell(&pair[0]), cell(&pair[1])));
+        text.push_str(&format!(
+            "draft kept: {} as {}\n",
+            cell(&pair[0]),
+            cell(&pair[1])
+        ));
     }
     match text.is_empty() {
         true => "Everything is as it is released.\n".to_owned(),
@@ -353,7 +369,14 @@ fn restored(answer: &Value) -> String {
 }
 
 fn listed(answer: &Value) -> String {
-    let keys = ["change", "status", "class", "title", "items", "requested_by"];
+    let keys = [
+        "change",
+        "status",
+        "class",
+        "title",
+        "items",
+        "requested_by",
+    ];
     let none = "No changes. Ask for one: charthouse change request --item ITEM …";
     let mut text = show::loud(answer);
     text.push_str(&table(&answer["changes"], &keys, none));

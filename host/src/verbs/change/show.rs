@@ -3,6 +3,7 @@
 
 use crate::verbs::asked::cell;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// The story of a change.
 pub fn story(change: &Value) -> String {
@@ -11,7 +12,11 @@ pub fn story(change: &Value) -> String {
     out.push_str(&format!("  status      {}\n", text("status")));
     out.push_str(&format!("  class       {}\n", text("class")));
     out.push_str(&format!("  items       {}\n", text("items")));
-    out.push_str(&format!("  requested   {} by {}\n", text("requested_at"), text("requested_by")));
+    out.push_str(&format!(
+        "  requested   {} by {}\n",
+        text("requested_at"),
+        text("requested_by")
+    ));
     out.push_str(&format!("  reason      {}\n", text("reason")));
     if !list(&change["links"]).is_empty() {
         out.push_str(&format!("  links       {}\n", text("links")));
@@ -22,9 +27,13 @@ pub fn story(change: &Value) -> String {
             true => "approved by others afterwards",
             false => "IN FORCE AND NOT APPROVED BY OTHERS",
         };
-        out.push_str(&format!("  emergency   {state}; due {}\n", time(&urgent["due"])));
+        out.push_str(&format!(
+            "  emergency   {state}; due {}\n",
+            time(&urgent["due"])
+        ));
     }
     out.push_str(&history(change));
+    out.push_str(&signers(change));
     out.push_str(&impact(change));
     out.push_str(&differences(change));
     if let Some(last) = list(&change["verifications"]).last() {
@@ -35,14 +44,24 @@ pub fn story(change: &Value) -> String {
     if !linked.is_empty() {
         out.push_str("\nLinked\n");
         for one in linked {
-            out.push_str(&format!("  {} {} ({})\n", cell(&one["workflow"]), cell(&one["instance"]), cell(&one["status"])));
+            out.push_str(&format!(
+                "  {} {} ({})\n",
+                cell(&one["workflow"]),
+                cell(&one["instance"]),
+                cell(&one["status"])
+            ));
         }
     }
     let invalid = list(&change["invalid"]);
     if !invalid.is_empty() {
         out.push_str("\nRecords that count for nothing\n");
         for one in invalid {
-            out.push_str(&format!("  #{} {}: {}\n", one["record"], cell(&one["kind"]), cell(&one["why"])));
+            out.push_str(&format!(
+                "  #{} {}: {}\n",
+                one["record"],
+                cell(&one["kind"]),
+                cell(&one["why"])
+            ));
         }
     }
     out.push('\n');
@@ -73,7 +92,11 @@ pub fn next(change: &Value) -> String {
             Value::Null => String::new(),
             role => format!("{}: ", cell(role)),
         };
-        out.push_str(&format!("  {role}{} ({who})\n      {}\n", cell(&one["what"]), cell(&one["command"])));
+        out.push_str(&format!(
+            "  {role}{} ({who})\n      {}\n",
+            cell(&one["what"]),
+            cell(&one["command"])
+        ));
     }
     out
 }
@@ -81,9 +104,17 @@ pub fn next(change: &Value) -> String {
 /// What is in force and approved by nobody: said before anything else.
 pub fn loud(answer: &Value) -> String {
     let open = list(&answer["emergencies"]).iter().map(|one| {
-        let overdue = if one["overdue"] == true { " OVERDUE" } else { "" };
-        format!("EMERGENCY{overdue}: {} is in force and not approved by others, by {}; due {}\n",
-            cell(&one["change"]), cell(&one["by"]), time(&one["due"]))
+        let overdue = if one["overdue"] == true {
+            " OVERDUE"
+        } else {
+            ""
+        };
+        format!(
+            "EMERGENCY{overdue}: {} is in force and not approved by others, by {}; due {}\n",
+            cell(&one["change"]),
+            cell(&one["by"]),
+            time(&one["due"])
+        )
     });
     open.collect()
 }
@@ -95,9 +126,37 @@ fn history(change: &Value) -> String {
             Value::Null => String::new(),
             by => format!("  {}", cell(by)),
         };
-        out.push_str(&format!("  #{:<5} {}{by}\n         {}\n", event["seq"].to_string(), time(&event["time"]), cell(&event["what"])));
+        out.push_str(&format!(
+            "  #{:<5} {}{by}\n         {}\n",
+            event["seq"].to_string(),
+            time(&event["time"]),
+            cell(&event["what"])
+        ));
     }
     out
+}
+
+/// Who has signed anything of it, with which key.
+fn signers(change: &Value) -> String {
+    fn find(value: &Value, found: &mut BTreeSet<(String, String)>) {
+        if let (Some(who), Some(key)) = (value["who"].as_str(), value["key"].as_str()) {
+            found.insert((who.to_owned(), key.to_owned()));
+        }
+        match value {
+            Value::Object(keys) => keys.values().for_each(|value| find(value, found)),
+            Value::Array(items) => items.iter().for_each(|value| find(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    find(change, &mut found);
+    let lines = found
+        .iter()
+        .map(|(who, key)| format!("  {who:<14} {key}\n"));
+    match found.is_empty() {
+        true => String::new(),
+        false => format!("\nSigned with\n{}", lines.collect::<String>()),
+    }
 }
 
 fn impact(change: &Value) -> String {
@@ -107,9 +166,18 @@ fn impact(change: &Value) -> String {
     let impact = &last["impact"];
     let mut out = String::from("\nWhat depends on it\n");
     for one in list(&impact["items"]) {
-        out.push_str(&format!("  {}  {}\n", cell(&one["item"]), cell(&one["why"])));
+        out.push_str(&format!(
+            "  {}  {}\n",
+            cell(&one["item"]),
+            cell(&one["why"])
+        ));
     }
-    for (key, what) in [("agents", "agents"), ("runs", "runs under way"), ("instances", "workflows under way"), ("grants", "grants")] {
+    for (key, what) in [
+        ("agents", "agents"),
+        ("runs", "runs under way"),
+        ("instances", "workflows under way"),
+        ("grants", "grants"),
+    ] {
         if !list(&impact[key]).is_empty() {
             out.push_str(&format!("  {what}: {}\n", cell(&impact[key])));
         }
@@ -121,16 +189,13 @@ fn impact(change: &Value) -> String {
 }
 
 fn differences(change: &Value) -> String {
-    let all = list(&change["differences"]);
-    if all.is_empty() {
+    let Some(text) = change["differences"]["text"].as_str() else {
         return String::new();
-    }
+    };
     let mut out = String::from("\nWhat differs\n");
-    for one in all {
-        match one["text"].as_str() {
-            Some(text) => text.lines().for_each(|line| out.push_str(&format!("  {line}\n"))),
-            None => out.push_str(&format!("  {}: {}\n", cell(&one["item"]), cell(&one["files"]))),
-        }
+    for line in text.trim_end().lines() {
+        out.push_str(format!("  {line}").trim_end());
+        out.push('\n');
     }
     out
 }
@@ -142,7 +207,12 @@ pub fn evidence(all: &Value, indent: &str) -> String {
             Some(hash) => format!("  [{}]", hash.chars().take(12).collect::<String>()),
             None => String::new(),
         };
-        format!("{indent}{:<11} {}: {}{hash}\n", cell(&one["kind"]), cell(&one["what"]), cell(&one["result"]))
+        format!(
+            "{indent}{:<11} {}: {}{hash}\n",
+            cell(&one["kind"]),
+            cell(&one["what"]),
+            cell(&one["result"])
+        )
     });
     lines.collect()
 }

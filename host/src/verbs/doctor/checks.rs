@@ -5,6 +5,7 @@ use crate::control::{Client, place};
 use crate::world::SystemClock;
 use definitions::{House, On};
 use journal::{Journal, JournalError, RunSummary};
+use runtime::control::standing;
 use runtime::host::Command;
 use std::fs;
 use std::io::Write;
@@ -33,6 +34,7 @@ pub fn all(directory: &Path) -> Vec<Check> {
             checks.push(writable("cache", &house.root.join(".charthouse/cache")));
             checks.push(free(&house.store));
             checks.extend(secrets(house));
+            checks.extend(controlled(house));
         }
         Err(_) => {
             if let Ok(store) = definitions::load_store(directory) {
@@ -227,6 +229,40 @@ fn free(store: &Path) -> Check {
         bytes if bytes < FREE[1] => Check::warning("disk", text, help),
         _ => Check::ok("disk", text),
     }
+}
+
+/// Whether definitions count only once they are released, and whether what lies there is.
+fn controlled(house: &House) -> Vec<Check> {
+    let journal = Journal::open_read_only(&house.store).ok();
+    let now = SystemClock::new().now();
+    let stands = match standing(house.clone(), journal.as_ref(), now) {
+        Ok(stands) => stands,
+        Err(error) => return vec![Check::bad("control", error.to_string(), "charthouse journal verify")],
+    };
+    if !stands.controlled {
+        return Vec::new();
+    }
+    if !stands.baseline {
+        let help = "charthouse change baseline --as NAME";
+        return vec![Check::bad("control", "no baseline: nothing can be run", help)];
+    }
+    let first = stands.drafts.first();
+    let mut checks = vec![match first {
+        None => Check::ok("control", "everything is as it was released"),
+        Some(first) => Check::warning(
+            "control",
+            format!("{} drafts, which no run uses and which keep runs from beginning; the first: {first}", stands.drafts.len()),
+            "charthouse check lists them; charthouse change restore puts what is released back and keeps the drafts aside",
+        ),
+    }];
+    checks.extend(stands.emergencies.iter().map(|line| {
+        let help = "have others of the board approve it, or reject it";
+        match stands.overdue {
+            true => Check::bad("emergency", line.clone(), help),
+            false => Check::warning("emergency", line.clone(), help),
+        }
+    }));
+    checks
 }
 
 /// Secrets that are needed and not there, in this environment.

@@ -150,9 +150,7 @@ fn failure(error: ByHandError) -> Failure {
         ByHandError::Shadow(error) => shadow_failure(error),
         ByHandError::UnknownPlugin { .. } => Failure::new(USAGE, error),
         ByHandError::Write { .. } => Failure::new(STORE, error),
-        ByHandError::NotReleased(refused) => {
-            Failure::new(DENIED, &refused).help(refused.help())
-        }
+        ByHandError::NotReleased(refused) => Failure::new(DENIED, &refused).help(refused.help()),
         ByHandError::Control(error) => (*error).into(),
         error => Failure::new(NOT_SO, error),
     }

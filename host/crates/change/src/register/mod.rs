@@ -721,8 +721,12 @@ fn in_words(body: &Body) -> String {
             let evidence = body
                 .evidence
                 .iter()
-                .map(|one| format!("{} {}", one.what, one.result));
-            format!("{word}, candidate {}: {}", body.on.short(), list(evidence))
+                .map(|one| format!("{}: {}", one.what, one.result));
+            format!(
+                "{word}, candidate {}: {}",
+                body.on.short(),
+                evidence.collect::<Vec<_>>().join("; ")
+            )
         }
         Body::Released(body) => format!(
             "released {}, candidate {}",

@@ -2,8 +2,8 @@
 
 use super::policy::overlay;
 use super::{
-    Definitions, as_written, count, doc, duration, either, list, money, name, named, object, one_or_more,
-    pattern, secret, text, truth, version, whole, words,
+    Definitions, as_written, count, doc, duration, either, list, money, name, named, object,
+    one_or_more, pattern, secret, text, truth, version, whole, words,
 };
 use serde_json::{Map, Value, json};
 
@@ -76,8 +76,14 @@ fn controlled() -> Value {
         "Changes that are in force before anybody else has looked at them.",
         &[],
         [
-            ("role", role("The role that a person must have for it; usually `emergency`.")),
-            ("within", duration("How soon others must have approved it.", "24h")),
+            (
+                "role",
+                role("The role that a person must have for it; usually `emergency`."),
+            ),
+            (
+                "within",
+                duration("How soon others must have approved it.", "24h"),
+            ),
         ],
     );
     let whole_map = object(
@@ -85,9 +91,18 @@ fn controlled() -> Value {
         "That definitions count only once they are released, and who decides that.",
         &[],
         [
-            ("quorum", whole("How many of the board must approve a change, each somebody else.", 1)),
+            (
+                "quorum",
+                whole(
+                    "How many of the board must approve a change, each somebody else.",
+                    1,
+                ),
+            ),
             ("board", list("The roles that are asked.", role("A role."))),
-            ("workflow", name("The workflow that a change goes through; usually `change-control`.")),
+            (
+                "workflow",
+                name("The workflow that a change goes through; usually `change-control`."),
+            ),
             ("emergency", emergency),
         ],
     );

@@ -4,8 +4,8 @@
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
-use charthouse_runtime::host::{Command, Host, Hosting, Mode, Refused};
 use charthouse_runtime::control::uncontrolled;
+use charthouse_runtime::host::{Command, Host, Hosting, Mode, Refused};
 use charthouse_runtime::{Admitted, Ask, Asked, RuntimeError, Services, SharedJournal};
 use definitions::House;
 use futures_util::stream;

@@ -52,9 +52,7 @@ pub fn baseline(house: House) -> Result<Vec<BaselineRecord>, BaselineError> {
     let plugins: BTreeMap<PluginName, ContentHash> = house
         .plugins
         .iter()
-        .filter_map(|(name, plugin)| {
-            Some((name.clone(), content_now(&plugin.component.path)?))
-        })
+        .filter_map(|(name, plugin)| Some((name.clone(), content_now(&plugin.component.path)?)))
         .collect();
     let Items { items } = items_of(&house, &plugins);
     let mut records = Vec::with_capacity(items.len());
@@ -70,7 +68,8 @@ pub fn baseline(house: House) -> Result<Vec<BaselineRecord>, BaselineError> {
             files.push(match &item {
                 ItemId::Plugin(name) => {
                     let name = PluginName::parse(name).ok();
-                    let path = name.and_then(|name| Some(&house.plugins.get(&name)?.component.path));
+                    let path =
+                        name.and_then(|name| Some(&house.plugins.get(&name)?.component.path));
                     let path = path.cloned().unwrap_or_else(|| root.join(&*file));
                     FileRecord {
                         file,
@@ -80,7 +79,9 @@ pub fn baseline(house: House) -> Result<Vec<BaselineRecord>, BaselineError> {
                     }
                 }
                 item => {
-                    let text = house.held(&file).and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
+                    let text = house
+                        .held(&file)
+                        .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
                     FileRecord {
                         text: Some(text.ok_or_else(|| BaselineError::NoText {
                             item: item.clone(),

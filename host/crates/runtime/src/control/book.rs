@@ -89,7 +89,11 @@ impl Book {
     }
 
     /// Have the world know the record that the signature in `body` says it has seen.
-    pub(super) fn look_up(&self, journal: &Journal, body: &serde_json::Value) -> Result<(), RuntimeError> {
+    pub(super) fn look_up(
+        &self,
+        journal: &Journal,
+        body: &serde_json::Value,
+    ) -> Result<(), RuntimeError> {
         let statement = body["signed"]["statement"].as_str();
         if let Some(seq) = statement.and_then(seen)
             && let Some(record) = journal.record(RecordId(seq))?

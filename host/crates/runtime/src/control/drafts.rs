@@ -2,10 +2,10 @@
 //!
 //! For whoever looks (`check`, `doctor`) and loads nothing: drafts are worked on, so here they are no mistake.
 
+use super::Whom;
 use super::book::{Book, has_baseline};
 use super::found::{Found, content_now};
 use super::gate::{admit_part, emergencies_of};
-use super::Whom;
 use crate::RuntimeError;
 use change::{ItemId, Refusal, Register, Revision};
 use definitions::House;
@@ -64,7 +64,11 @@ pub fn standing(
 fn differences(register: &Register, house: House, now: Timestamp) -> Vec<Refusal> {
     let mut found = Found::of(house, content_now).revisions;
     // A release that is not in its place yet is no draft of anybody's.
-    let due: Vec<ItemId> = register.due(now).into_iter().flat_map(|due| due.items).collect();
+    let due: Vec<ItemId> = register
+        .due(now)
+        .into_iter()
+        .flat_map(|due| due.items)
+        .collect();
     found.retain(|item, _| !due.contains(item));
     for (item, _) in register.items() {
         if !due.contains(item) {

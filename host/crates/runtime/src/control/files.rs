@@ -96,8 +96,8 @@ pub(super) fn put(
                     file: file.clone(),
                     why,
                 };
-                let bytes = fs::read(from)
-                    .map_err(|error| lost(format!("{}: {error}", from.display())))?;
+                let bytes =
+                    fs::read(from).map_err(|error| lost(format!("{}: {error}", from.display())))?;
                 if ContentHash::of(&bytes) != *hash {
                     return Err(lost(format!("{} holds something else", from.display())));
                 }

@@ -78,15 +78,15 @@ fn judge(
     let hash = found.hash();
     let admitted = match register.admit(&question(&found, &whom, now)) {
         Ok(admitted) => admitted,
-        Err(_) if entrance == Entrance::Administer && register.baseline().is_some() => {
-            return Ok((assemble(register, services, &found.house, &whom, now)?, None));
-        }
-        // Nothing is released yet, and somebody is about to vouch for what lies here: nothing is run meanwhile.
-        Err(_) if entrance == Entrance::Administer => {
-            let services = with(services, found.house);
-            return Ok((Admitted::new(services, None), None));
-        }
-        Err(refusals) => return Err(NotReleased::of(refusals).into()),
+        Err(refusals) => match (entrance, register.baseline()) {
+            (Entrance::Start, _) => return Err(NotReleased::of(refusals).into()),
+            (Entrance::Administer, Some(_)) => {
+                return Ok((assemble(register, services, &found.house, &whom, now)?, None));
+            }
+            (Entrance::Administer, None) => {
+                return Ok((nothing_to_run(services, found.house), None));
+            }
+        },
     };
     if !admitted.controlled {
         let services = with(services, found.house);
@@ -99,6 +99,16 @@ fn judge(
     // What is to be said loudly is said at every start.
     let keep = admitted.emergencies.is_empty().then_some(hash);
     Ok((finished(services, found)?, keep))
+}
+
+/// A house of which nothing is released yet: it can be given a baseline, and nothing in it can be run.
+fn nothing_to_run(services: &Services, mut house: House) -> Admitted {
+    house.agents.clear();
+    house.charts.clear();
+    house.policies.clear();
+    house.plugins.clear();
+    house.serve = definitions::ServeDef::default();
+    Admitted::new(with(services, house), Some(Revisions::new()))
 }
 
 fn question<'q>(found: &'q Found, whom: &'q Whom, now: Timestamp) -> Question<'q> {
@@ -230,7 +240,11 @@ impl Admitted {
     ///
     /// # Errors
     /// When it cannot be had.
-    pub(crate) fn for_whom(&self, journal: &Journal, whom: &Whom) -> Result<Admitted, RuntimeError> {
+    pub(crate) fn for_whom(
+        &self,
+        journal: &Journal,
+        whom: &Whom,
+    ) -> Result<Admitted, RuntimeError> {
         let Some(own) = self.revisions() else {
             return Ok(self.clone());
         };

@@ -35,7 +35,10 @@ impl Kept {
             until: until.map(|until| until.0),
         };
         // A map with text keys, which always serialises.
-        (NAME.to_owned(), serde_json::to_vec(&kept).unwrap_or_default())
+        (
+            NAME.to_owned(),
+            serde_json::to_vec(&kept).unwrap_or_default(),
+        )
     }
 
     /// Whether `found` was let in, and nothing has changed since.

@@ -40,10 +40,10 @@ pub use drafts::{Standing, standing};
 pub use files::{PlaceError, Placed};
 pub(crate) use gate::{by_hand, refuse_by_hand, register_knowing};
 pub use gate::{enter, made_of, may_become, register};
-pub(crate) use place::{place, puts_in_force};
 pub use place::{is_unfinished, put_in_place};
+pub(crate) use place::{place, puts_in_force};
 pub use refused::NotReleased;
-pub(crate) use restore::restore;
+pub use restore::restore;
 
 use crate::RuntimeError;
 use change::{Audience, ItemId, Revision};
@@ -91,10 +91,7 @@ pub(crate) enum Whom {
     /// The house itself, and whatever begins now.
     House,
     /// A run of an agent, with the number of its first record if it has one.
-    Run {
-        agent: Arc<str>,
-        began: Option<u64>,
-    },
+    Run { agent: Arc<str>, began: Option<u64> },
     /// An instance of a workflow, the same.
     Instance { began: Option<u64> },
 }
@@ -142,7 +139,11 @@ pub(crate) fn is_controlled(journal: &Journal) -> Result<bool, RuntimeError> {
 }
 
 /// When something is to be looked at again though nobody does anything.
-pub(crate) fn next_due(admitted: &Admitted, journal: &Journal, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn next_due(
+    admitted: &Admitted,
+    journal: &Journal,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let due = admitted.with_book(journal, |book| Ok(book.next_due(now)));
     due.ok().flatten()
 }
@@ -151,7 +152,10 @@ pub(crate) fn next_due(admitted: &Admitted, journal: &Journal, now: Timestamp) -
 ///
 /// # Errors
 /// When the journal says that it is.
-pub fn uncontrolled(services: crate::Services, journal: &Journal) -> Result<Admitted, RuntimeError> {
+pub fn uncontrolled(
+    services: crate::Services,
+    journal: &Journal,
+) -> Result<Admitted, RuntimeError> {
     let says = |house: &House| house.controlled.is_some();
     match says(&services.house) || book::has_baseline(journal)? {
         true => Err(NotReleased::broken("this house is controlled".into()).into()),

@@ -82,8 +82,8 @@ impl Outside for World {
     }
 
     fn settings(&self, files: &Files) -> Result<Settings, String> {
-        let (controlled, people) = definitions::load_control(&self.root, files)
-            .map_err(|report| report.render(false))?;
+        let (controlled, people) =
+            definitions::load_control(&self.root, files).map_err(|report| report.render(false))?;
         let mut settings = Settings {
             people: people.0.into_iter().map(of_person).collect(),
             ..Settings::default()

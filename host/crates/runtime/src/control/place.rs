@@ -128,7 +128,9 @@ pub(super) fn place_by(
     }
     let back = taken_back(register, root);
     if !back.is_empty() {
-        placing.placed.push(put(register, root, &back, now, "taken-back")?);
+        placing
+            .placed
+            .push(put(register, root, &back, now, "taken-back")?);
     }
     Ok(placing)
 }

@@ -19,7 +19,7 @@ const RESTORED: &str = "restored";
 ///
 /// # Errors
 /// When the journal cannot be read, or a file cannot be written.
-pub(crate) fn restore(
+pub fn restore(
     journal: &Journal,
     root: &Path,
     now: Timestamp,
@@ -27,7 +27,12 @@ pub(crate) fn restore(
 ) -> Result<Placed, RuntimeError> {
     let register = Book::read(journal, root)?.register;
     let wanted = |item: &&ItemId| only.is_empty() || only.contains(*item);
-    let items: Vec<ItemId> = register.items().map(|(item, _)| item).filter(wanted).cloned().collect();
+    let items: Vec<ItemId> = register
+        .items()
+        .map(|(item, _)| item)
+        .filter(wanted)
+        .cloned()
+        .collect();
     let mut placed = put(&register, root, &items, now, RESTORED)?;
     let strays = strays(&register, root, only)?;
     placed.files.extend(strays.files);
@@ -43,7 +48,11 @@ fn strays(register: &Register, root: &Path, only: &BTreeSet<ItemId>) -> Result<P
     let items = items_of(&house, &BTreeMap::new());
     let known: BTreeSet<&str> = register
         .items()
-        .flat_map(|(_, all)| all.iter().filter(|one| one.to != Revision::Absent).flat_map(|one| &one.files))
+        .flat_map(|(_, all)| {
+            all.iter()
+                .filter(|one| one.to != Revision::Absent)
+                .flat_map(|one| &one.files)
+        })
         .map(|file| &*file.file)
         .collect();
     let strays = items.items.iter().filter(|(item, _)| {
@@ -51,6 +60,8 @@ fn strays(register: &Register, root: &Path, only: &BTreeSet<ItemId>) -> Result<P
     });
     let files = strays.flat_map(|(_, parts)| parts.files.iter().map(|(file, _)| file));
     let files = files.filter(|file| !known.contains(&***file));
-    let gone: BTreeMap<String, Content> = files.map(|file| (file.to_string(), Content::Gone)).collect();
+    let gone: BTreeMap<String, Content> = files
+        .map(|file| (file.to_string(), Content::Gone))
+        .collect();
     files::put(root, &gone, &|_, _| false, &format!("{DRAFTS}/{RESTORED}"))
 }

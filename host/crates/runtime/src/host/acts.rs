@@ -38,10 +38,11 @@ impl Acts {
                 json["signed"] = json!(signed);
             }
             let read = Body::read(body.kind(), &json);
-            read.unwrap_or(Ok(body)).map_err(|why| WorkflowError::Forbidden {
-                why: format!("it cannot be recorded: {why}"),
-                help: "hand it in otherwise".into(),
-            })
+            read.unwrap_or(Ok(body))
+                .map_err(|why| WorkflowError::Forbidden {
+                    why: format!("it cannot be recorded: {why}"),
+                    help: "hand it in otherwise".into(),
+                })
         });
         all.collect()
     }
@@ -111,7 +112,9 @@ impl Host {
     pub(super) fn control_workflow(&self) -> Arc<str> {
         let house = self.definitions();
         let controlled = house.controlled.as_ref();
-        controlled.map_or(definitions::CHANGE_CONTROL.into(), |c| c.workflow.value.clone())
+        controlled.map_or(definitions::CHANGE_CONTROL.into(), |c| {
+            c.workflow.value.clone()
+        })
     }
 
     /// What is to happen in a change, as acts: which, and whether whoever it is may do them at all.
@@ -123,14 +126,18 @@ impl Host {
         now: i64,
     ) -> Result<Judged, WorkflowError> {
         let register = self.register();
-        let register = register.as_ref().map_err(|error| no(error, "mend the store"))?;
+        let register = register
+            .as_ref()
+            .map_err(|error| no(error, "mend the store"))?;
         let judging = Judging {
             host: self,
             register,
             instance,
             who,
             now: Timestamp(now),
-            number: register.change_of(instance.id()).map(|change| change.number),
+            number: register
+                .change_of(instance.id())
+                .map(|change| change.number),
         };
         if let Some(number) = judging.number {
             judged.claim.statement.change = number.to_string();
@@ -160,7 +167,8 @@ impl Host {
                 judged.acts = Acts(acts);
             }
             Happened::Event { event, .. } => {
-                let (acts, instead) = judging.said(&event.name, &event.data.to_json(), &mut judged)?;
+                let (acts, instead) =
+                    judging.said(&event.name, &event.data.to_json(), &mut judged)?;
                 if let Some(instead) = instead {
                     event.data = Value::from(&instead);
                     judged.claim.statement.artefacts = super::vouch::content(&event.data);
@@ -191,7 +199,9 @@ impl Host {
         let register = self.register_knowing(&bodies_as_json);
         let mut register = register.map_err(|error| no(error, "mend the store"))?;
         let head = self.0.journal.borrow().head();
-        let mut seq = head.map_err(|error| no(error.to_string(), "mend the store"))?.seq;
+        let mut seq = head
+            .map_err(|error| no(error.to_string(), "mend the store"))?
+            .seq;
         let mut at = || {
             seq += 1;
             At {
@@ -251,7 +261,10 @@ impl Judging<'_> {
     }
 
     fn handed_in(&self, handed: &HandedIn<'_>, judged: &mut Judged) -> Found {
-        let settings = self.register.settings(self.now).map_err(|rule| forbidden(&rule))?;
+        let settings = self
+            .register
+            .settings(self.now)
+            .map_err(|rule| forbidden(&rule))?;
         let by = self.who.clone();
         let notes = handed.notes.clone();
         let one = |body: Body| Ok((vec![body], None));
@@ -292,7 +305,10 @@ impl Judging<'_> {
                     why: notes.clone(),
                     signed: self.signed(),
                 })];
-                let is_urgent = self.register.change(change).is_some_and(|c| c.is_open_emergency());
+                let is_urgent = self
+                    .register
+                    .change(change)
+                    .is_some_and(|c| c.is_open_emergency());
                 if vote == Vote::Reject && is_urgent {
                     acts.push(Body::Rejected(Rejected {
                         change,
@@ -305,7 +321,10 @@ impl Judging<'_> {
             (IMPLEMENTER, "implemented") => self.implemented(handed),
             (VERIFIER, word @ ("passed" | "failed")) => self.verified(handed, word == "passed"),
             (RELEASER, "released") => self.released(handed),
-            (role, word) if is_finding(role, word) || (word == "reviewed" && settings.board.contains(role)) => {
+            (role, word)
+                if is_finding(role, word)
+                    || (word == "reviewed" && settings.board.contains(role)) =>
+            {
                 one(Body::Reviewed(Reviewed {
                     change: self.may(Doing::Look)?,
                     by,
@@ -326,7 +345,13 @@ impl Judging<'_> {
             Some(number) => number,
             None => self.register.next_number(),
         };
-        let text = |key: &str| handed.artefacts[key].as_str().unwrap_or_default().trim().to_owned();
+        let text = |key: &str| {
+            handed.artefacts[key]
+                .as_str()
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        };
         let title = match text("title") {
             title if title.is_empty() => {
                 return Err(no(
@@ -392,7 +417,9 @@ impl Judging<'_> {
         let change = self.may(Doing::Implement)?;
         let approved = self.register.change(change).map(|c| c.items.clone());
         let brought = Brought::read(&handed.artefacts)?;
-        let candidate = self.host.candidate(self.register, &approved.unwrap_or_default(), &brought)?;
+        let candidate =
+            self.host
+                .candidate(self.register, &approved.unwrap_or_default(), &brought)?;
         let instead = candidate::in_short(&candidate);
         let implemented = Implemented {
             change,
@@ -414,7 +441,10 @@ impl Judging<'_> {
             && passed
         {
             return Err(no(
-                format!("it cannot have passed: {}: {}", failed.evidence.what, failed.evidence.result),
+                format!(
+                    "it cannot have passed: {}: {}",
+                    failed.evidence.what, failed.evidence.result
+                ),
                 "hand in `failed`; then it is made again",
             ));
         }
@@ -453,7 +483,8 @@ impl Judging<'_> {
             })?,
         };
         if let Person::Agent(_) = self.who {
-            all.iter_mut().for_each(|one| one.kind = EvidenceKind::Statement);
+            all.iter_mut()
+                .for_each(|one| one.kind = EvidenceKind::Statement);
         }
         if !handed.notes.trim().is_empty() {
             all.push(Evidence {
@@ -546,7 +577,10 @@ impl Judging<'_> {
 
     /// Something is put in force before anybody else has looked at it: a request and its revisions at once.
     fn emergency(&self, data: &Json, judged: &mut Judged) -> Found {
-        let settings = self.register.settings(self.now).map_err(|rule| forbidden(&rule))?;
+        let settings = self
+            .register
+            .settings(self.now)
+            .map_err(|rule| forbidden(&rule))?;
         judged.claim.statement.role = settings.emergency.to_string();
         let number = self.register.next_number();
         let handed = HandedIn {
@@ -563,7 +597,9 @@ impl Judging<'_> {
             ..self.requested(&handed)?
         };
         let approved = requested.items.iter().cloned().collect();
-        let candidate = self.host.candidate(self.register, &approved, &Brought::read(data)?)?;
+        let candidate = self
+            .host
+            .candidate(self.register, &approved, &Brought::read(data)?)?;
         let house = self.host.definitions();
         let within = house.controlled.as_ref().map_or(DUE_MS, |controlled| {
             i64::try_from(controlled.emergency.within.as_millis()).unwrap_or(DUE_MS)
@@ -589,6 +625,11 @@ impl Judging<'_> {
 
 /// By when an emergency must be approved where the house does not say.
 const DUE_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Whether `role` is one that every change has, and no seat of the board.
+pub(super) fn is_no_seat(role: &str) -> bool {
+    [REQUESTER, ASSESSOR, IMPLEMENTER, VERIFIER, RELEASER].contains(&role)
+}
 
 /// Words with which other roles say what they found, and that send a change back.
 fn is_finding(role: &str, word: &str) -> bool {

@@ -258,7 +258,8 @@ impl Host {
             entry.mail.clone()
         };
         // What the front end finds saved, and what is released meanwhile.
-        let put_in_place = futures_util::stream::poll_fn(move |context| put_in_place.poll_recv(context));
+        let put_in_place =
+            futures_util::stream::poll_fn(move |context| put_in_place.poll_recv(context));
         let reloads: Reloads = Box::pin(futures_util::stream::select(reloads, put_in_place));
         let adopted = self.0.agents.borrow_mut().adopt(&run);
         // They were under way when the process died.

@@ -62,7 +62,10 @@ impl Host {
             | Command::WorkflowHandIn { .. }
             | Command::WorkflowEvent { .. }
             | Command::Change(_)) => self.perform(command).await,
-            Command::Statement { of } => self.statement(*of),
+            Command::Statement { of } => {
+                self.begin_history().await?;
+                self.statement(*of)
+            }
             Command::ChangeList {} => self.changes(),
             Command::ChangeShow { change } => self.change(&change),
             Command::ChangeCheck {
@@ -276,7 +279,12 @@ impl Host {
                 line
             })
             .collect();
-        json!({ "runs": runs })
+        let mut list = json!({ "runs": runs });
+        let emergencies = self.services().emergencies(&self.0.journal.borrow());
+        if !emergencies.is_empty() {
+            list["emergencies"] = json!(emergencies);
+        }
+        list
     }
 
     fn instances(&self) -> Json {

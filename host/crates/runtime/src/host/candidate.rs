@@ -6,7 +6,8 @@
 use super::house::Host;
 use crate::workflow::WorkflowError;
 use change::{
-    Candidate, ChangeNumber, Edits, Files, HeldFile, ItemId, Proposal, Register, Revision, items_of,
+    Candidate, ChangeNumber, Edits, Files, HeldFile, ItemId, Proposal, Register, Revision, Step,
+    items_of,
 };
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,7 +76,12 @@ impl Brought {
     }
 
     /// Of the files of a whole house those of the `approved` items; and what these have no more is taken away.
-    fn of_items(&self, root: &Path, parts: &Parts, approved: &BTreeSet<ItemId>) -> Result<Edits, WorkflowError> {
+    fn of_items(
+        &self,
+        root: &Path,
+        parts: &Parts,
+        approved: &BTreeSet<ItemId>,
+    ) -> Result<Edits, WorkflowError> {
         let before = load(root, &parts.files)?;
         let was = items_of(&before, &parts.plugins);
         let mut files = parts.files.clone();
@@ -87,14 +93,20 @@ impl Brought {
                 }
             }
         }
-        let brought = self.edits.iter().filter_map(|(name, bytes)| Some((name, bytes.as_ref()?)));
+        let brought = self
+            .edits
+            .iter()
+            .filter_map(|(name, bytes)| Some((name, bytes.as_ref()?)));
         files.extend(brought.map(|(name, bytes)| (name.clone(), bytes.clone())));
         let after = load(root, &files)?;
         let will = items_of(&after, &parts.plugins);
         let mut edits = Edits::new();
         for item in approved {
             for (name, _) in will.items.get(item).map_or(&[][..], |parts| &parts.files) {
-                if let Some(bytes) = files.get(&**name).filter(|bytes| parts.files.get(&**name) != Some(bytes)) {
+                if let Some(bytes) = files
+                    .get(&**name)
+                    .filter(|bytes| parts.files.get(&**name) != Some(bytes))
+                {
                     edits.insert(name.to_string(), Some(bytes.clone()));
                 }
             }
@@ -105,7 +117,9 @@ impl Brought {
                 }
             }
         }
-        let has_plugin = approved.iter().any(|item| matches!(item, ItemId::Plugin(_)));
+        let has_plugin = approved
+            .iter()
+            .any(|item| matches!(item, ItemId::Plugin(_)));
         if has_plugin && let Some(lock) = self.edits.get(LOCK) {
             edits.insert(LOCK.to_owned(), lock.clone());
         }
@@ -118,7 +132,10 @@ const LOCK: &str = "house.lock";
 fn load(root: &Path, files: &Files) -> Result<definitions::House, WorkflowError> {
     definitions::load_recorded(root, files).map_err(|report| {
         no(
-            format!("the house would not be in order:\n{}", report.render(false).trim_end()),
+            format!(
+                "the house would not be in order:\n{}",
+                report.render(false).trim_end()
+            ),
             "mend it; `--file PATH=FILE` hands in single files",
         )
     })
@@ -179,14 +196,26 @@ impl Host {
 }
 
 /// That what is stored is what it is said to be.
-fn is_stored(root: &Path, name: &PluginName, hash: ContentHash, stored: &str) -> Result<(), WorkflowError> {
+fn is_stored(
+    root: &Path,
+    name: &PluginName,
+    hash: ContentHash,
+    stored: &str,
+) -> Result<(), WorkflowError> {
     let path = place(root, stored);
     let again = "store it again: charthouse change implement … --file PATH=FILE";
-    let bytes = std::fs::read(&path)
-        .map_err(|error| no(format!("the component of `{name}` cannot be read: {error}"), again))?;
+    let bytes = std::fs::read(&path).map_err(|error| {
+        no(
+            format!("the component of `{name}` cannot be read: {error}"),
+            again,
+        )
+    })?;
     match ContentHash::of(&bytes) == hash {
         true => Ok(()),
-        false => Err(no(format!("the component of `{name}` is not what it is said to be"), again)),
+        false => Err(no(
+            format!("the component of `{name}` is not what it is said to be"),
+            again,
+        )),
     }
 }
 
@@ -199,27 +228,60 @@ pub(super) fn place(root: &Path, stored: &str) -> PathBuf {
 pub(super) fn released(register: &Register) -> Parts {
     let mut parts = Parts::default();
     for (item, _) in register.items() {
-        if let Some(head) = register.head(item).filter(|head| head.to != Revision::Absent) {
+        if let Some(head) = register
+            .head(item)
+            .filter(|head| head.to != Revision::Absent)
+        {
             parts.add(register, item, &head.files);
         }
     }
     parts
 }
 
-/// The house as it would be with what the change `number` has made.
+/// The house as it would be with what the change `number` has made, or has made of it where it is released.
 pub(super) fn with_change(register: &Register, number: ChangeNumber) -> Parts {
+    side(register, number, |step| step.to)
+}
+
+/// The house that the change `number` was made from.
+pub(super) fn before_change(register: &Register, number: ChangeNumber) -> Parts {
+    side(register, number, |step| step.from)
+}
+
+/// The released house, with the items of a change at one of its two ends.
+fn side(register: &Register, number: ChangeNumber, end: impl Fn(&Step) -> Revision) -> Parts {
     let mut parts = Parts::default();
-    let change = register.change(number);
-    let steps = change.and_then(|change| change.implementation()).map(|made| made.steps.clone());
-    let made: BTreeSet<ItemId> = steps.into_iter().flatten().map(|step| step.item).collect();
-    for (item, _) in register.items() {
-        let head = register.head(item).filter(|head| head.to != Revision::Absent);
-        if let Some(head) = head.filter(|_| !made.contains(item)) {
+    let made = register
+        .change(number)
+        .and_then(|change| change.implementation());
+    let steps: BTreeMap<&ItemId, Revision> = made
+        .iter()
+        .flat_map(|made| &made.steps)
+        .map(|step| (&step.item, end(step)))
+        .collect();
+    for (item, _) in register
+        .items()
+        .filter(|(item, _)| !steps.contains_key(item))
+    {
+        if let Some(head) = register
+            .head(item)
+            .filter(|head| head.to != Revision::Absent)
+        {
             parts.add(register, item, &head.files);
         }
     }
-    for item in &made {
-        parts.add(register, item, register.made(number, item).unwrap_or_default());
+    for (item, revision) in steps {
+        let known = register
+            .history(item)
+            .iter()
+            .rev()
+            .find(|one| one.to == revision);
+        let files = match (revision, known) {
+            (Revision::Absent, _) => &[][..],
+            (_, Some(standing)) => &standing.files,
+            (_, None) => register.made(number, item).unwrap_or_default(),
+        };
+        parts.add(register, item, files);
     }
     parts
 }
@@ -239,7 +301,8 @@ impl Parts {
                     self.plugins.insert(name, file.hash);
                 }
                 (None, Some(text)) => {
-                    self.files.insert(file.file.to_string(), text.as_bytes().to_vec());
+                    self.files
+                        .insert(file.file.to_string(), text.as_bytes().to_vec());
                 }
                 (None, None) => {}
             }
@@ -250,7 +313,9 @@ impl Parts {
 /// What is recorded with the hand-in: each file by its hash, and no text a second time.
 pub(super) fn in_short(candidate: &Candidate) -> Json {
     let revisions = candidate.revisions.iter();
-    let items = revisions.clone().map(|one| (one.item.to_string(), json!(one.to)));
+    let items = revisions
+        .clone()
+        .map(|one| (one.item.to_string(), json!(one.to)));
     let files = revisions.flat_map(|one| &one.files);
     let files = files.map(|file| (file.file.to_string(), json!(file.hash)));
     json!({

@@ -33,7 +33,9 @@ impl Host {
         let new = |happened: Vec<Happened>, done: Deed| Intent {
             within: Within::New {
                 chart: self.control_workflow(),
-                input: Value::from(&json!({ "title": artefacts["title"], "items": artefacts["items"] })),
+                input: Value::from(
+                    &json!({ "title": artefacts["title"], "items": artefacts["items"] }),
+                ),
             },
             happened,
             deed: done,
@@ -103,7 +105,11 @@ impl Host {
     }
 
     /// The change that is meant.
-    pub(super) fn number(&self, register: &Register, wanted: &str) -> Result<ChangeNumber, Refused> {
+    pub(super) fn number(
+        &self,
+        register: &Register,
+        wanted: &str,
+    ) -> Result<ChangeNumber, Refused> {
         let number = ChangeNumber::parse(wanted).or_else(|| {
             // A bare number is meant well.
             let digits = wanted.trim_start_matches("CR-").trim_start_matches("cr-");
@@ -116,7 +122,9 @@ impl Host {
                 RefusedCode::NoSuchInstance,
                 format!("there is no change `{wanted}`"),
                 match all.last() {
-                    None => "there is none at all: charthouse change request --item ITEM …".to_owned(),
+                    None => {
+                        "there is none at all: charthouse change request --item ITEM …".to_owned()
+                    }
                     Some(last) => format!("the last one is {last}: charthouse change list"),
                 },
             )
@@ -125,7 +133,9 @@ impl Host {
 
     fn instance_of(&self, register: &Register, number: ChangeNumber) -> Result<Instance, Refused> {
         let change = register.change(number);
-        let id = change.map(|change| change.instance.clone()).unwrap_or_default();
+        let id = change
+            .map(|change| change.instance.clone())
+            .unwrap_or_default();
         let instance = self.0.instances.borrow().get(&id).cloned();
         instance.ok_or_else(|| {
             let how = change.map_or("gone", |change| change.stage().as_str());
@@ -152,7 +162,10 @@ impl Host {
         let settings = settings.map_err(|rule| refused(super::acts::forbidden(&rule)))?;
         let person = Person::Human(who.clone());
         let position = instance.position();
-        let seats = position.roles.iter().filter(|at| settings.board.contains(&at.role));
+        let seats = position
+            .roles
+            .iter()
+            .filter(|at| settings.board.contains(&at.role));
         let theirs = |holder: &Who| *holder == Who::human(&**who);
         let mut open: Vec<String> = Vec::new();
         for seat in seats {
@@ -171,7 +184,10 @@ impl Host {
                 Err(Refused::new(
                     RefusedCode::Denied,
                     format!("there is no seat of the board that `{who}` could take now"),
-                    format!("the board is {}; `charthouse change show` says who has which seat", board.join(", ")),
+                    format!(
+                        "the board is {}; `charthouse change show` says who has which seat",
+                        board.join(", ")
+                    ),
                 ))
             }
             several => Err(Refused::new(
@@ -184,8 +200,10 @@ impl Host {
 
     /// Put back what is released, and drafts aside.
     pub(super) async fn restore(&self, items: &[String]) -> Result<Json, Refused> {
-        let parsed: Result<BTreeSet<ItemId>, _> = items.iter().map(|item| ItemId::parse(item)).collect();
-        let only = parsed.map_err(|error| Refused::new(RefusedCode::BadCommand, error, "write it so"))?;
+        let parsed: Result<BTreeSet<ItemId>, _> =
+            items.iter().map(|item| ItemId::parse(item)).collect();
+        let only =
+            parsed.map_err(|error| Refused::new(RefusedCode::BadCommand, error, "write it so"))?;
         let root = self.definitions().root.clone();
         let placed = crate::control::restore(&self.0.journal.borrow(), &root, self.now(), &only);
         let placed = placed.map_err(|error| store(&error.to_string()))?;
@@ -198,7 +216,11 @@ impl Host {
         let mut claim = Claim::in_house(&house);
         let said = &mut claim.statement;
         said.act = ChangeAct::Baseline.name().into();
-        said.by = deed.by.as_ref().map(|by| format!("human:{by}")).unwrap_or_default();
+        said.by = deed
+            .by
+            .as_ref()
+            .map(|by| format!("human:{by}"))
+            .unwrap_or_default();
         said.change = ChangeNumber::BASELINE.to_string();
         said.role = "releaser".into();
         said.on = Some(body.digest());
@@ -211,19 +233,25 @@ impl Host {
         let claim = self.baseline_claim(&deed)?;
         let (_, _, people) = self.baseline(&deed, None)?;
         let bad = |bad: Bad| Refused::new(RefusedCode::Denied, bad.why, bad.help);
-        let given = deed.signed().ok_or_else(|| bad("nobody has signed it".into()))?;
+        let given = deed
+            .signed()
+            .ok_or_else(|| bad("nobody has signed it".into()))?;
         let signed = self.check_signature(&people, &claim, given, self.now().0);
         let signed = signed.map_err(bad)?;
         let (body, _, _) = self.baseline(&deed, Some(&signed))?;
         let run = journal::HOUSE_RUN;
         self.may_all(run, &[], std::slice::from_ref(&body), self.now().0)?;
-        let ids = self.record(vec![super::acts::record(&body)], Vec::new(), None).await?;
+        let ids = self
+            .record(vec![super::acts::record(&body)], Vec::new(), None)
+            .await?;
         self.put_in_place().await;
         let items = match &body {
             Body::Baseline(baseline) => baseline.revisions.len(),
             _ => 0,
         };
-        Ok(json!({ "change": ChangeNumber::BASELINE.to_string(), "items": items, "record": ids.first().map(|id| id.0) }))
+        Ok(
+            json!({ "change": ChangeNumber::BASELINE.to_string(), "items": items, "record": ids.first().map(|id| id.0) }),
+        )
     }
 
     /// The record of a baseline, and whose house it is of: its name and its people.
@@ -236,7 +264,10 @@ impl Host {
         let house = definitions::load(&root).map_err(|report| {
             Refused::new(
                 RefusedCode::Definitions,
-                format!("the house is not in order:\n{}", report.render(false).trim_end()),
+                format!(
+                    "the house is not in order:\n{}",
+                    report.render(false).trim_end()
+                ),
                 "charthouse check says the same; mend it first",
             )
         })?;
@@ -302,4 +333,3 @@ fn event(who: &Arc<str>, name: &str, data: &Json) -> Happened {
 pub(super) fn store(why: &str) -> Refused {
     Refused::new(RefusedCode::Store, why, "mend the store, then ask again")
 }
-

@@ -506,12 +506,14 @@ impl Command {
             ),
             Command::Change(deed) if deed.change.is_none() => match deed.act {
                 ChangeAct::Request | ChangeAct::Emergency | ChangeAct::Baseline => Ok(()),
-                _ => bad("no change is named", "name it in `change`, for instance CR-0001"),
+                _ => bad(
+                    "no change is named",
+                    "name it in `change`, for instance CR-0001",
+                ),
             },
-            Command::Change(deed) if deed.act.begins() => bad(
-                "this begins a change of its own",
-                "leave `change` out",
-            ),
+            Command::Change(deed) if deed.act.begins() => {
+                bad("this begins a change of its own", "leave `change` out")
+            }
             Command::Change(ChangeDeed {
                 artefacts: Some(artefacts),
                 ..

@@ -109,13 +109,18 @@ impl Host {
             Ok(placing) => placing,
             Err(error) => {
                 let run: Arc<str> = HOUSE_RUN.into();
-                self.log(&run, "change", &format!("what was released is not in force yet: {error}"));
+                self.log(
+                    &run,
+                    "change",
+                    &format!("what was released is not in force yet: {error}"),
+                );
                 return;
             }
         };
         for placed in &placing.placed {
             for (file, kept) in &placed.set_aside {
-                let text = format!("{file} was released in the place of a draft, which is kept as {kept}");
+                let text =
+                    format!("{file} was released in the place of a draft, which is kept as {kept}");
                 self.log(&HOUSE_RUN.into(), "change", &text);
             }
         }
@@ -132,7 +137,8 @@ impl Host {
             }
             Err(report) => self.reload(Reload::Broken(report.render(false))),
         }
-        self.record_all(Kind::ChangeEffective, placing.effective).await;
+        self.record_all(Kind::ChangeEffective, placing.effective)
+            .await;
     }
 
     /// Find out when something released becomes due, and when an emergency should have been approved.

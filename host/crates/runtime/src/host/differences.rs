@@ -1,28 +1,82 @@
-//! What a change does to the definitions, and what depends on them, as `change` finds it.
+//! What a change does to the definitions, and what depends on them: the houses before and after are loaded out of the record, and `change` compares them.
 
-use super::candidate::{Parts, released, with_change};
-use change::{ChangeNumber, ImpactRecord, ItemId, Register, Step};
+use super::candidate::{Parts, before_change, released, with_change};
+use change::{
+    ChangeNumber, ImpactRecord, InstanceFact, ItemId, Register, RunFact, Side, Tools, compare,
+};
 use definitions::House;
 use serde_json::{Value as Json, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// What differs, one entry for each item.
-pub(super) fn of(register: &Register, number: ChangeNumber, steps: &[Step], _root: &Path) -> Vec<Json> {
-    let (before, after) = (released(register), with_change(register, number));
-    let of = |step: &Step| {
-        json!({ "item": step.item, "from": step.from, "to": step.to, "files": files(&before, &after) })
+/// The width of a line for people.
+const WIDTH: usize = 100;
+
+/// What differs by what the change `number` has made: for programs, and as `text` for people. Null where nothing is made.
+pub(super) fn of(register: &Register, number: ChangeNumber, root: &Path) -> Json {
+    let made = register
+        .change(number)
+        .and_then(|change| change.implementation());
+    let Some(made) = made else {
+        return Json::Null;
     };
-    steps.iter().map(of).collect()
+    let items: BTreeSet<ItemId> = made.steps.iter().map(|step| step.item.clone()).collect();
+    let (before, after) = (
+        before_change(register, number),
+        with_change(register, number),
+    );
+    let (Ok(was), Ok(will)) = (load(root, &before), load(root, &after)) else {
+        return json!({ "text": "what was made cannot be compared: one of the two houses is not in order" });
+    };
+    let none = BTreeMap::new();
+    let side = |house, parts: &'_ Parts| (house, parts.plugins.clone());
+    let (was, will) = (side(&was, &before), side(&will, &after));
+    let comparison = compare(
+        &Side {
+            house: was.0,
+            plugins: &was.1,
+            facts: &none,
+        },
+        &Side {
+            house: will.0,
+            plugins: &will.1,
+            facts: &none,
+        },
+        Some(&items),
+    );
+    let mut shown = comparison.to_json();
+    shown["text"] = comparison.text(WIDTH, &|_, text| text.to_owned()).into();
+    shown
 }
 
-fn files(before: &Parts, after: &Parts) -> Vec<String> {
-    let names: BTreeSet<&String> = before.files.keys().chain(after.files.keys()).collect();
-    let other = names.into_iter().filter(|name| before.files.get(*name) != after.files.get(*name));
-    other.cloned().collect()
+/// What depends on `items`, by the definitions that are released, by those that the change `number` has made where it has, and by what is under way.
+///
+/// # Errors
+/// In words, where the released house cannot be loaded.
+pub(super) fn impact(
+    register: &Register,
+    number: ChangeNumber,
+    root: &Path,
+    runs: &[RunFact],
+    instances: &[InstanceFact],
+) -> Result<ImpactRecord, String> {
+    let change = register.change(number).ok_or("there is no such change")?;
+    let house = load(root, &released(register))?;
+    let after = change
+        .implementation()
+        .map(|_| load(root, &with_change(register, number)));
+    let after = after.and_then(Result::ok);
+    let found = change::impact(
+        &house,
+        after.as_ref(),
+        &change.items,
+        runs,
+        instances,
+        &Tools::default(),
+    );
+    Ok(found.record)
 }
 
-/// What depends on `items` in `house`.
-pub(super) fn impact(_house: &House, _items: &BTreeSet<ItemId>, _parts: &Parts) -> ImpactRecord {
-    ImpactRecord::default()
+fn load(root: &Path, parts: &Parts) -> Result<House, String> {
+    definitions::load_recorded(root, &parts.files).map_err(|report| report.render(false))
 }

@@ -89,7 +89,9 @@ impl Host {
         }
         let passed = own.iter().all(|one| one.passed);
         let evidence: Vec<Evidence> = own.into_iter().map(|one| one.evidence).collect();
-        Ok(json!({ "change": number, "on": made.candidate, "passed": passed, "evidence": evidence }))
+        Ok(
+            json!({ "change": number, "on": made.candidate, "passed": passed, "evidence": evidence }),
+        )
     }
 
     /// A component beside the one in use, on the last calls.
@@ -110,7 +112,11 @@ impl Host {
                 let (calls, different) = (report.calls.len(), report.different());
                 let text = serde_json::to_string(&report).unwrap_or_default();
                 let result = format!("{different} of {calls} calls come to something else");
-                of(result, different == 0, Some(ContentHash::of(text.as_bytes())))
+                of(
+                    result,
+                    different == 0,
+                    Some(ContentHash::of(text.as_bytes())),
+                )
             }
             Err(error) => of(format!("it cannot be compared: {error}"), false, None),
         }
@@ -168,14 +174,20 @@ fn play(root: &Path, house: &House, charts: &BTreeSet<Arc<str>>) -> Vec<Own> {
             .collect();
         let cases = file.cases.len();
         let shown = path.strip_prefix(root).unwrap_or(path).display();
-        let hash = std::fs::read(path).ok().map(|bytes| ContentHash::of(&bytes));
+        let hash = std::fs::read(path)
+            .ok()
+            .map(|bytes| ContentHash::of(&bytes));
         Some(Own {
             evidence: Evidence {
                 kind: EvidenceKind::Scenarios,
                 what: format!("{shown}, played by chart:{name} as it would be"),
                 result: match failed.is_empty() {
                     true => format!("{cases} cases, all as expected"),
-                    false => format!("{} of {cases} cases fail: {}", failed.len(), failed.join("; ")),
+                    false => format!(
+                        "{} of {cases} cases fail: {}",
+                        failed.len(),
+                        failed.join("; ")
+                    ),
                 },
                 hash,
             },

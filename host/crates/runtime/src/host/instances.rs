@@ -700,9 +700,11 @@ impl Host {
             };
             let given = |agent: &str| instances.given.iter().position(|name| &**name == agent);
             let takers = instance.takers(&house, role, given);
+            // In what is signed each role is a run of its own: whoever has one there may take another.
+            let own = is_signed(instance).then_some(id);
             let free = takers
                 .into_iter()
-                .find(|agent| !self.is_bound(&instances, &agent.name));
+                .find(|agent| !self.is_bound(&instances, &agent.name, own));
             free.map(|agent| agent.name.clone())
         };
         let Some(agent) = who else {
@@ -720,13 +722,14 @@ impl Host {
         );
     }
 
-    /// Whether some run of `agent` holds a role, or is about to.
-    fn is_bound(&self, instances: &Instances, agent: &str) -> bool {
+    /// Whether some run of `agent` holds a role, or is about to, in another instance than `own`.
+    fn is_bound(&self, instances: &Instances, agent: &str, own: Option<&Arc<str>>) -> bool {
         let holds = |who: &Who| matches!(who, Who::Agent { agent: own, .. } if **own == *agent);
         let binds =
             |happened: &Happened| matches!(happened, Happened::Bind { who, .. } if holds(who));
         let waits = |job: &Job| job.happened.iter().any(binds);
-        instances.seats.values().any(|seat| {
+        let others = instances.seats.iter().filter(|(id, _)| Some(*id) != own);
+        others.map(|(_, seat)| seat).any(|seat| {
             let position = seat.instance.position();
             let mut holders = position
                 .roles
@@ -739,7 +742,12 @@ impl Host {
     /// The run of `agent` that takes a role of `instance`: one that stands still and holds none, or a new one. What is signed is done by a run of its own: nobody
     /// has told that one what to think before it was asked.
     pub(super) fn run_to_bind(&self, instance: &str, agent: &str) -> Arc<str> {
-        let is_signed = self.0.instances.borrow().get(instance).is_some_and(is_signed);
+        let is_signed = self
+            .0
+            .instances
+            .borrow()
+            .get(instance)
+            .is_some_and(is_signed);
         if is_signed {
             return self.new_id();
         }

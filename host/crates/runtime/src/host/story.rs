@@ -1,11 +1,14 @@
 //! A change as it is told: to whoever asks, and to whoever is given work in it.
 
+use super::Refused;
 use super::candidate::{released, with_change};
 use super::changes::store;
 use super::house::Host;
-use super::Refused;
 use crate::workflow::{Instance, Out, Position, RoleAt, Taken, Who};
-use change::{Change, ChangeNumber, Doing, HeldFile, ImpactRecord, ItemId, Person, Register};
+use change::{
+    Change, ChangeNumber, Doing, HeldFile, ImpactRecord, InstanceFact, ItemId, Person, Register,
+    RunFact,
+};
 use journal::Record;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -47,12 +50,16 @@ impl Host {
             shown[key] = value.clone();
         }
         shown["requested"] = json!(change.requests.first());
-        shown["differences"] = json!(self.differences(&register, number));
+        shown["differences"] = self.differences(&register, number);
         shown["components"] = self.components(change);
         shown["awaits"] = json!(self.awaited(&register, change));
         shown["linked"] = json!(self.linked(change));
-        let invalid = register.invalid().iter().filter(|one| one.change == Some(number));
-        let invalid = invalid.map(|one| json!({ "record": one.seq, "kind": one.kind, "why": one.rule.to_string() }));
+        let invalid = register
+            .invalid()
+            .iter()
+            .filter(|one| one.change == Some(number));
+        let invalid = invalid
+            .map(|one| json!({ "record": one.seq, "kind": one.kind, "why": one.rule.to_string() }));
         shown["invalid"] = invalid.collect();
         Ok(shown)
     }
@@ -69,21 +76,22 @@ impl Host {
             let known = all.find(|(known, _)| known.as_str() == &**name);
             let path = known.map(|(_, plugin)| {
                 let path = &plugin.component.path;
-                path.strip_prefix(&house.root).unwrap_or(path).display().to_string()
+                path.strip_prefix(&house.root)
+                    .unwrap_or(path)
+                    .display()
+                    .to_string()
             });
-            (name.to_string(), json!(path.unwrap_or_else(|| format!("plugins/{name}.wasm"))))
+            (
+                name.to_string(),
+                json!(path.unwrap_or_else(|| format!("plugins/{name}.wasm"))),
+            )
         });
         Json::Object(paths.collect())
     }
 
-    /// What differs between what is released and what the change has made, for people; empty where nothing is made.
-    pub(super) fn differences(&self, register: &Register, number: ChangeNumber) -> Vec<Json> {
-        let change = register.change(number);
-        let Some(made) = change.and_then(|change| change.implementation()) else {
-            return Vec::new();
-        };
-        let root = &self.definitions().root;
-        super::differences::of(register, number, &made.steps, root)
+    /// What differs between what is released and what the change has made; null where nothing is made.
+    fn differences(&self, register: &Register, number: ChangeNumber) -> Json {
+        super::differences::of(register, number, &self.definitions().root)
     }
 
     /// Who has to do what next, and how they do it.
@@ -96,7 +104,7 @@ impl Host {
         let mut all: Vec<Json> = position
             .roles
             .iter()
-            .filter(|at| !at.states.is_empty())
+            .filter(|at| !at.states.is_empty() && self.has_part(register, &at.role))
             .map(|at| self.awaits(register, change, at))
             .collect();
         if position.needs_human {
@@ -108,14 +116,28 @@ impl Host {
         all
     }
 
+    /// Whether `role` has a part in the changes of this house: a seat that is not on its board has none.
+    fn has_part(&self, register: &Register, role: &str) -> bool {
+        let settings = register.settings(self.now());
+        let is_seat = |settings: &change::Settings| settings.board.contains(role);
+        super::acts::is_no_seat(role) || settings.is_ok_and(|settings| is_seat(&settings))
+    }
+
     fn awaits(&self, register: &Register, change: &Change, at: &RoleAt) -> Json {
         let (number, role) = (change.number, &at.role);
-        let items: Vec<String> = change.items.iter().map(|item| format!("--item {item}")).collect();
+        let items: Vec<String> = change
+            .items
+            .iter()
+            .map(|item| format!("--item {item}"))
+            .collect();
         let (doing, what, command) = match &**role {
             "requester" => (
                 Doing::Look,
                 "say anew what is wanted, or give it up",
-                format!("charthouse change request {number} --as NAME {} --title … --reason …", items.join(" ")),
+                format!(
+                    "charthouse change request {number} --as NAME {} --title … --reason …",
+                    items.join(" ")
+                ),
             ),
             "assessor" => (
                 Doing::Look,
@@ -137,7 +159,9 @@ impl Host {
                 "release it",
                 match &change.order {
                     Some(_) => format!("charthouse change release {number} --as NAME"),
-                    None => format!("charthouse change release {number} --as NAME --effectivity now"),
+                    None => {
+                        format!("charthouse change release {number} --as NAME --effectivity now")
+                    }
                 },
             ),
             seat => (
@@ -158,12 +182,21 @@ impl Host {
     }
 
     /// Who could take a role now.
-    fn could(&self, register: &Register, number: ChangeNumber, role: &str, doing: Doing<'_>) -> Vec<Person> {
+    fn could(
+        &self,
+        register: &Register,
+        number: ChangeNumber,
+        role: &str,
+        doing: Doing<'_>,
+    ) -> Vec<Person> {
         let Ok(settings) = register.settings(self.now()) else {
             return Vec::new();
         };
         let house = self.definitions();
-        let people = settings.people.keys().map(|name| Person::Human(name.clone()));
+        let people = settings
+            .people
+            .keys()
+            .map(|name| Person::Human(name.clone()));
         let people = people.filter(|who| settings.may_hold(who, role));
         let takes = |agent: &&Arc<definitions::AgentDef>| {
             agent.roles.iter().any(|takes| *takes.value == *role)
@@ -171,7 +204,9 @@ impl Host {
         let agents = house.agents.values().filter(takes);
         let agents = agents.map(|agent| Person::Agent(agent.name.clone()));
         let instances = self.0.instances.borrow();
-        let instance = register.change(number).and_then(|change| instances.get(&change.instance));
+        let instance = register
+            .change(number)
+            .and_then(|change| instances.get(&change.instance));
         let all = people.chain(agents).filter(|who| {
             let may = register.may_do(number, who, doing, self.now()).is_ok();
             let own = crate::workflow::Person::from(who.clone());
@@ -184,7 +219,9 @@ impl Host {
     fn linked(&self, change: &Change) -> Vec<Json> {
         let name = Json::from(change.number.to_string()).to_string();
         let instances = self.0.instances.borrow();
-        let open = instances.all().filter(|instance| LINKED.contains(&instance.bundle().chart.name()));
+        let open = instances
+            .all()
+            .filter(|instance| LINKED.contains(&instance.bundle().chart.name()));
         let about = |instance: &&Instance| {
             let data = instance.position().data.to_string();
             let input = instance.input().to_json().to_string();
@@ -206,7 +243,9 @@ impl Host {
             let body: Json = serde_json::from_str(&started.body).unwrap_or_default();
             let workflow = body["workflow"]["name"].as_str().unwrap_or_default();
             let named = change.links.contains(&record.run);
-            if LINKED.contains(&workflow) && (named || started.body.contains(&name) || record.body.contains(&name)) {
+            if LINKED.contains(&workflow)
+                && (named || started.body.contains(&name) || record.body.contains(&name))
+            {
                 all.push(json!({ "instance": record.run, "workflow": workflow, "status": "over" }));
             }
         }
@@ -282,38 +321,33 @@ impl Host {
     }
 
     /// What depends on the items of a change, by the definitions and by what is under way.
-    pub(super) fn impact(&self, register: &Register, number: ChangeNumber) -> Result<ImpactRecord, String> {
-        let change = register.change(number).ok_or("there is no such change")?;
+    pub(super) fn impact(
+        &self,
+        register: &Register,
+        number: ChangeNumber,
+    ) -> Result<ImpactRecord, String> {
         let root = &self.definitions().root;
-        let parts = released(register);
-        let house = definitions::load_recorded(root, &parts.files)
-            .map_err(|report| report.render(false))?;
-        let mut impact = super::differences::impact(&house, &change.items, &parts);
-        let agents: BTreeSet<&Arc<str>> = impact.agents.iter().collect();
-        let runs = self.0.agents.borrow();
-        let concerned = runs.all().filter(|(_, run)| agents.contains(&run.agent));
-        impact.runs = concerned.map(|(id, _)| id.clone()).collect();
+        let agents = self.0.agents.borrow();
+        let runs = agents.all().map(|(run, agent)| RunFact {
+            run: run.clone(),
+            agent: agent.agent.clone(),
+        });
         let instances = self.0.instances.borrow();
-        let charts: BTreeSet<&str> = impact
-            .items
-            .iter()
-            .map(|one| &one.item)
-            .chain(&change.items)
-            .filter_map(|item| match item {
-                ItemId::Chart(name) => Some(&**name),
-                _ => None,
-            })
-            .collect();
-        let concerned = instances.all().filter(|instance| charts.contains(instance.bundle().chart.name()));
-        impact.instances = concerned.map(|instance| instance.id().clone()).collect();
-        Ok(impact)
+        let instances = instances.all().map(|instance| InstanceFact {
+            instance: instance.id().clone(),
+            workflow: instance.bundle().chart.name().into(),
+        });
+        let (runs, instances): (Vec<_>, Vec<_>) = (runs.collect(), instances.collect());
+        super::differences::impact(register, number, root, &runs, &instances)
     }
 }
 
 /// The files of an item, as the change makes it or as it is released.
 fn files_of(register: &Register, change: &Change, item: &ItemId) -> Vec<Arc<str>> {
     let names = |files: &[HeldFile]| files.iter().map(|file| file.file.clone()).collect();
-    let made = change.implementation().and_then(|_| register.made(change.number, item));
+    let made = change
+        .implementation()
+        .and_then(|_| register.made(change.number, item));
     match (made, register.head(item)) {
         (Some(made), _) => names(made),
         (None, Some(head)) => names(&head.files),

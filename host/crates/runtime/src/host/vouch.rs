@@ -131,7 +131,10 @@ impl Host {
                 })?;
                 let people = &self.definitions().people;
                 let signed = self.check_signature(people, &judged.claim, signed, now);
-                (signed.map_err(|bad| unsigned(bad.why, &bad.help))?, Vec::new())
+                (
+                    signed.map_err(|bad| unsigned(bad.why, &bad.help))?,
+                    Vec::new(),
+                )
             }
             Doer::Agent(name) => {
                 let statement = self
@@ -199,7 +202,9 @@ impl Host {
                     self.may_be_given(role, who)?;
                     !matches!(via, Via::Offer)
                 }
-                Happened::Detach { via, .. } => !matches!(via, Via::Failure | Via::Chart | Via::Reload),
+                Happened::Detach { via, .. } => {
+                    !matches!(via, Via::Failure | Via::Chart | Via::Reload)
+                }
                 Happened::TakeOver { who, role, .. } => {
                     self.may_be_given(role, who)?;
                     true
@@ -214,7 +219,8 @@ impl Host {
                     false
                 }
                 Happened::HandIn { by, .. } => {
-                    let is_them = matches!(by, Who::Human { name } if deed.by.as_ref() == Some(name));
+                    let is_them =
+                        matches!(by, Who::Human { name } if deed.by.as_ref() == Some(name));
                     if !is_them {
                         return Err(unsigned(
                             "it is handed in in the name of somebody else",
@@ -239,8 +245,14 @@ impl Host {
                 return Err(unsigned(
                     &format!("`{name}` is not one of the people of this house"),
                     &match known.is_empty() {
-                        true => "it has none: list them with their keys under `people` in house.yaml".to_owned(),
-                        false => format!("they are {}; add others under `people` in house.yaml", known.join(", ")),
+                        true => {
+                            "it has none: list them with their keys under `people` in house.yaml"
+                                .to_owned()
+                        }
+                        false => format!(
+                            "they are {}; add others under `people` in house.yaml",
+                            known.join(", ")
+                        ),
                     },
                 ));
             }
@@ -319,6 +331,18 @@ impl Host {
         }
     }
 
+    /// Have something on record that a signer can have seen: the definitions, where there is nothing yet.
+    pub(super) async fn begin_history(&self) -> Result<(), Refused> {
+        let head = self.0.journal.borrow().head();
+        let store = |error: &dyn std::fmt::Display| super::changes::store(&error.to_string());
+        if head.map_err(|error| store(&error))?.seq > 0 {
+            return Ok(());
+        }
+        let house = self.definitions();
+        let (records, known) = crate::materials::news_of(&self.0.journal.borrow(), &house);
+        self.record(records, known, None).await.map(drop)
+    }
+
     /// What a person signs who wants `of` done.
     pub(super) fn statement(&self, of: Command) -> Result<Json, Refused> {
         let now = self.now().0;
@@ -342,7 +366,11 @@ impl Host {
         };
         let statement = self.statement_of(&claim, now);
         let statement = statement.map_err(|why| {
-            Refused::new(super::RefusedCode::Store, why, "mend the store, then ask again")
+            Refused::new(
+                super::RefusedCode::Store,
+                why,
+                "mend the store, then ask again",
+            )
         })?;
         Ok(json!({ "statement": statement.text() }))
     }
@@ -405,7 +433,9 @@ impl Host {
             return Err("it was signed for another history than this one".into());
         }
         match self.was_used(&said.instance, &signed.statement)? {
-            Some(seq) => Err(format!("this statement was used before, for the record {seq}").into()),
+            Some(seq) => {
+                Err(format!("this statement was used before, for the record {seq}").into())
+            }
             None => Ok(signed),
         }
     }
@@ -538,7 +568,8 @@ impl Claim {
     /// What `happened` claims by itself, whatever workflow it is in.
     fn take(&mut self, instance: &Instance, happened: Option<&Happened>) {
         let said = &mut self.statement;
-        let hash_of = |text: &Option<Arc<str>>| Statement::hash_of_notes(text.as_deref().unwrap_or_default());
+        let hash_of =
+            |text: &Option<Arc<str>>| Statement::hash_of_notes(text.as_deref().unwrap_or_default());
         match happened {
             Some(Happened::HandIn {
                 role,
@@ -588,5 +619,9 @@ pub(super) fn content(value: &Value) -> Option<ContentHash> {
 /// An instant to the millisecond.
 fn moment(now: i64) -> String {
     let second = crate::rfc3339(Timestamp(now));
-    format!("{}.{:03}Z", second.trim_end_matches('Z'), now.rem_euclid(1_000))
+    format!(
+        "{}.{:03}Z",
+        second.trim_end_matches('Z'),
+        now.rem_euclid(1_000)
+    )
 }

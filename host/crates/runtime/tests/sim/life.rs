@@ -4,8 +4,8 @@ use super::checks::{self, Promise};
 use super::model::Oracle;
 use super::world::{Dice, Disk, Hand, Power};
 use super::{checks::Promises, house};
-use charthouse_runtime::host::{Command, Fire, FireHow, Host, Hosting, Mode};
 use charthouse_runtime::control::uncontrolled;
+use charthouse_runtime::host::{Command, Fire, FireHow, Host, Hosting, Mode};
 use charthouse_runtime::{Asked, Services, SharedJournal};
 use futures_util::stream;
 use journal::faults::{Chances, Faults};
@@ -100,13 +100,7 @@ impl House {
             Ok((vec![asked], ask))
         });
         let services = uncontrolled(self.services.clone(), &journal).ok()?;
-        Host::new(
-            services,
-            SharedJournal::new(journal),
-            whom,
-            Mode::Live,
-        )
-        .ok()
+        Host::new(services, SharedJournal::new(journal), whom, Mode::Live).ok()
     }
 
     /// One life: a host, whatever `meanwhile` does with it, until that is over or the power is gone. Everything in memory is lost then.
