@@ -1,6 +1,7 @@
 //! What can be typed. Every verb has an example; `docs/cli.md` is generated from this.
 
 mod agents;
+mod audit;
 mod generations;
 mod journal;
 mod memory;
@@ -12,6 +13,7 @@ mod supply;
 mod workflow;
 
 pub use agents::{AgentsVerb, At};
+pub use audit::{AuditAnchor, AuditExport, AuditVerb, AuditVerify};
 pub use generations::{PluginRollback, PluginShadow, PluginSwap};
 pub use journal::{
     ExportFormat, Filters, JournalCompact, JournalExport, JournalShow, JournalVerb, JournalWhy,
@@ -110,6 +112,9 @@ pub enum Verb {
     /// Read, explain, export and verify the record of what happened
     #[command(subcommand)]
     Journal(JournalVerb),
+    /// Prove the record to somebody else: signatures, checkpoints, bundles for an auditor
+    #[command(subcommand)]
+    Audit(AuditVerb),
     /// Execute a run again from its records, and prove that it comes out the same
     ///
     /// Charts, context maps and policies are executed from the journal alone: every step, every payload to the byte, every grant. No model is asked, and no

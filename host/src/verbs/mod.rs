@@ -2,6 +2,7 @@
 
 mod agents;
 mod asked;
+mod audit;
 mod cases;
 mod chart;
 mod chat;
@@ -44,6 +45,7 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Context(verb) => context::run(&verb),
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Journal(verb) => journal::run(&verb),
+        Verb::Audit(verb) => audit::run(&verb),
         Verb::Replay(options) => replay::run(&options),
         Verb::Memory(verb) => memory::run(&verb),
         Verb::Ledger(options) => ledger::run(&options),
