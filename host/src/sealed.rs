@@ -50,7 +50,7 @@ pub fn at_the_end() {
     for one in opened {
         if let Err(error) = sign_what_was_written(&one) {
             print::err(&format!(
-                "warning: what was recorded is not signed yet: {error}{}",
+                "warning: what was recorded is not signed yet: {error}{}\n",
                 error
                     .help()
                     .map_or_else(String::new, |help| format!(" ({help})"))

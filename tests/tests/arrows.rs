@@ -68,10 +68,7 @@ const OWNED: [(&str, &[&str]); 12] = [
     ("globset", &["charthouse-policy", "charthouse-definitions"]),
     ("clap", &["charthouse"]),
     ("ssh-key", &["charthouse-sign"]),
-    (
-        "ed25519-dalek",
-        &["charthouse-sign", "charthouse-auditor"],
-    ),
+    ("ed25519-dalek", &["charthouse-sign", "charthouse-auditor"]),
     ("tiktoken", &["charthouse-context"]),
     // The daemon answers requests with what the client behind reqwest brings along.
     ("hyper", &["charthouse"]),

@@ -61,7 +61,7 @@ pub fn run(asked: &AuditExport) -> Result<u8, Failure> {
         ))?;
         if let Some(why) = &found.why {
             print::err(&format!(
-                "warning: not all of it holds, and the bundle says so: {why}"
+                "warning: not all of it holds, and the bundle says so: {why}\n"
             ));
         }
     }
