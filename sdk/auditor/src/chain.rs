@@ -8,6 +8,8 @@ pub struct Record {
     pub seq: u64,
     /// Its run.
     pub run: String,
+    /// When.
+    pub time: i64,
     /// Its kind.
     pub kind: String,
     /// Its hash, which was found to be right.
@@ -93,6 +95,7 @@ impl Chain {
         Ok(Record {
             seq: expected,
             run: run.to_owned(),
+            time,
             kind: kind.to_owned(),
             hash: hash.to_owned(),
             body: body.transpose()?,

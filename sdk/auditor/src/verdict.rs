@@ -60,8 +60,8 @@ struct Walk {
     verdict: Verdict,
     hashes: Vec<String>,
     figures: Figures,
-    /// Statements, and the kinds of records that they stand in.
-    used: BTreeMap<String, BTreeSet<String>>,
+    /// Statements, and the kinds of records that they stand in, and when.
+    used: BTreeMap<String, BTreeMap<String, i64>>,
     /// Whether the chain held to its end, so that what is computed from it says something.
     is_whole: bool,
     /// Files of signatures that records account for.
@@ -216,12 +216,11 @@ impl Walk {
         if seen >= record.seq || (seen > 0 && self.hash(seen) != said["seen"]["hash"].as_str()) {
             return Err("it was signed for another history than this one".into());
         }
-        if !self
-            .used
-            .entry(statement.to_owned())
-            .or_default()
-            .insert(record.kind.clone())
-        {
+        let kinds = self.used.entry(statement.to_owned()).or_default();
+        let earlier = kinds.insert(record.kind.clone(), record.time);
+        // One act may be several facts of a workflow, at once.
+        let is_one_act = !must && earlier == Some(record.time);
+        if earlier.is_some() && !is_one_act {
             return Err("the same statement stands in an earlier record of this kind".into());
         }
         self.verdict.signatures += 1;

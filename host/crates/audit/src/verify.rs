@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sign::{People, PublicKey, Signed, Trusted};
 use std::collections::{BTreeSet, HashMap};
-use types::ContentHash;
+use types::{ContentHash, Timestamp};
 
 /// What does not come from the journal.
 pub struct Outside<'a> {
@@ -117,8 +117,8 @@ struct Walk<'a> {
     signers: Signers<'a>,
     /// The hash of every record so far.
     hashes: Vec<ContentHash>,
-    /// Where each statement was used, and under which kinds.
-    used: HashMap<ContentHash, BTreeSet<String>>,
+    /// Under which kinds each statement was used, and when.
+    used: HashMap<ContentHash, HashMap<String, Timestamp>>,
     found: Verified,
 }
 
@@ -224,7 +224,10 @@ impl Walk<'_> {
             .used
             .entry(ContentHash::of(signed.statement.as_bytes()))
             .or_default();
-        if !kinds.insert(record.kind.clone()) {
+        let earlier = kinds.insert(record.kind.clone(), record.time);
+        // One act may be several facts of a workflow, at once; of a change each is another act.
+        let is_one_act = earlier == Some(record.time) && !agrees::must_be_signed(&record.kind);
+        if earlier.is_some() && !is_one_act {
             return self.bad(
                 seq,
                 "the same statement stands in an earlier record of this kind: it was used twice",
