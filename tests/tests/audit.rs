@@ -116,7 +116,9 @@ fn copy_all(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         match entry.file_type().unwrap().is_dir() {
             true => copy_all(&entry.path(), &to.join(entry.file_name())),
-            false => drop(fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
+            false => {
+                fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+            }
         }
     }
 }
@@ -160,7 +162,14 @@ fn every_process_that_wrote_signs_the_record_and_no_other() {
         "who only reads writes nothing"
     );
     house
-        .run(["memory", "add", "tests live in tests/"])
+        .run([
+            "memory",
+            "add",
+            "tester",
+            "--layer",
+            "facts",
+            "tests live in tests/",
+        ])
         .expect(0);
     let after = verify(&house, &[]).expect(0).json();
     assert_eq!(after["checkpoints"], 2, "{after}");
@@ -242,7 +251,16 @@ fn a_shorter_record_is_found_by_its_anchor_and_a_new_key_by_the_one_that_is_trus
     assert!(why["why"].as_str().unwrap().contains("is missing"), "{why}");
     // A thief with all of the house: another key, a history of their own, signed as it should be.
     fs::remove_dir_all(house.root.join(".charthouse/keys")).unwrap();
-    house.run(["memory", "add", "nothing happened"]).expect(0);
+    house
+        .run([
+            "memory",
+            "add",
+            "tester",
+            "--layer",
+            "facts",
+            "nothing happened",
+        ])
+        .expect(0);
     verify(&house, &[]).expect(0);
     let why = verify(&house, &["--trust", "../house.pub"])
         .expect(1)
@@ -405,16 +423,14 @@ fn a_bundle_of_which_something_is_missing_moved_or_added_is_found() {
     let anchor = bundle.join("anchor.json");
     auditor(&another, &["--anchor", anchor.to_str().unwrap()]).expect(1);
     bad(&|folder| {
-        drop(
-            fs::copy(
-                another.join("manifest.json.sig"),
-                folder.join("manifest.json.sig"),
-            )
-            .unwrap(),
+        fs::copy(
+            another.join("manifest.json.sig"),
+            folder.join("manifest.json.sig"),
         )
+        .unwrap();
     });
     bad(&|folder| {
-        drop(fs::copy(another.join("records.jsonl"), folder.join("records.jsonl")).unwrap())
+        fs::copy(another.join("records.jsonl"), folder.join("records.jsonl")).unwrap();
     });
 }
 

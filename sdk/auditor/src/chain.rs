@@ -69,16 +69,13 @@ impl Chain {
         put(&mut hasher, run);
         hasher.update(&time.to_le_bytes());
         put(&mut hasher, kind);
-        match (
-            expected >= self.link_2_from,
-            body,
-            said["body_hash"].as_str(),
-        ) {
+        let is_by_hash = expected >= self.link_2_from;
+        match (is_by_hash, body, said["body_hash"].as_str()) {
             (true, Some(body), None) => {
-                drop(hasher.update(blake3::hash(body.as_bytes()).as_bytes()))
+                hasher.update(blake3::hash(body.as_bytes()).as_bytes());
             }
             (true, None, Some(hash)) => {
-                drop(hasher.update(&unhex(hash).ok_or("its `body_hash` is no hash")?))
+                hasher.update(&unhex(hash).ok_or("its `body_hash` is no hash")?);
             }
             (false, Some(body), None) => put(&mut hasher, body),
             _ => return Err("it has neither one body nor one hash of it".into()),

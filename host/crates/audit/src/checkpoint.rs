@@ -140,15 +140,6 @@ pub fn last(journal: &Journal) -> Result<Option<(RecordId, Timestamp, Checkpoint
     Ok(found)
 }
 
-/// How many records stand behind the last checkpoint.
-///
-/// # Errors
-/// When reading fails.
-pub fn unsigned(journal: &Journal) -> Result<u64, AuditError> {
-    let signed = last(journal)?.map_or(0, |(seq, ..)| seq.0);
-    Ok(journal.head()?.seq.saturating_sub(signed))
-}
-
 /// Whether somebody who goes on writing should sign now: so many records, so much time, or a release since the last checkpoint.
 ///
 /// # Errors

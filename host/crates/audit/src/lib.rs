@@ -30,7 +30,7 @@ mod verify;
 pub use anchor::Anchor;
 pub use bundle::{Exported, Selection, export};
 pub use checkpoint::{
-    CHECKPOINT, Checkpoint, EVERY_MS, EVERY_RECORDS, IDENTITY, is_due, last, make, unsigned,
+    CHECKPOINT, Checkpoint, EVERY_MS, EVERY_RECORDS, IDENTITY, is_due, last, make,
 };
 pub use error::AuditError;
 pub use verify::{Bad, Outside, Verified, verify};

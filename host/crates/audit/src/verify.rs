@@ -2,7 +2,7 @@
 
 use crate::agrees;
 use crate::anchor::Anchor;
-use crate::checkpoint::{CHECKPOINT, Checkpoint};
+use crate::checkpoint::{CHECKPOINT, Checkpoint, IDENTITY};
 use crate::error::AuditError;
 use crate::people::{Reads, Signers};
 use journal::{EVIDENCE, Journal, Record, Which, is_evidence};
@@ -82,6 +82,7 @@ pub fn verify(journal: &Journal, outside: &Outside<'_>) -> Result<Verified, Audi
     let mut walk = Walk {
         signers: Signers::new(outside.reads, outside.people, outside.trusted),
         hashes: Vec::new(),
+        uncovered: Vec::new(),
         used: HashMap::new(),
         found: Verified {
             records: chain.records,
@@ -117,6 +118,8 @@ struct Walk<'a> {
     signers: Signers<'a>,
     /// The hash of every record so far.
     hashes: Vec<ContentHash>,
+    /// Records that no checkpoint covers so far, besides checkpoints and the keys that came with them.
+    uncovered: Vec<u64>,
     /// Under which kinds each statement was used, and when.
     used: HashMap<ContentHash, HashMap<String, Timestamp>>,
     found: Verified,
@@ -135,6 +138,9 @@ impl Walk<'_> {
     fn look(&mut self, record: &Record) {
         let seq = record.seq.0;
         self.hashes.push(record.hash);
+        if !matches!(record.kind.as_str(), CHECKPOINT | IDENTITY) {
+            self.uncovered.push(seq);
+        }
         if record.is_compacted() {
             if is_evidence(&record.kind) {
                 let all = EVIDENCE.join(", ");
@@ -185,6 +191,7 @@ impl Walk<'_> {
             );
         }
         self.found.checkpoints += 1;
+        self.uncovered.retain(|uncovered| *uncovered > upto.seq);
         self.found.signed_through = self.found.signed_through.max(upto.seq);
         self.found.house_key = Some(key.fingerprint());
     }
@@ -245,7 +252,7 @@ impl Walk<'_> {
 
     fn end(&mut self, outside: &Outside<'_>, chain_holds: bool) {
         let last = self.hashes.len() as u64;
-        self.found.unsigned = last.saturating_sub(self.found.signed_through);
+        self.found.unsigned = self.uncovered.len() as u64;
         let keys = self.signers.of_house().to_vec();
         if self.found.checkpoints == 0 && self.found.records > 0 && chain_holds {
             self.bad(
@@ -281,10 +288,9 @@ impl Walk<'_> {
             .map(|bad| bad.record)
             .filter(|record| *record > 0);
         found.why = found.bad.first().map(|bad| bad.what.clone());
-        // A checkpoint is not covered by itself.
-        if found.unsigned > 2 {
+        if found.unsigned > 0 {
             found.notes.push(format!(
-                "the last {} records are covered by the chain only, and by no checkpoint yet",
+                "records that the chain alone holds, and no checkpoint covers yet: {}",
                 found.unsigned
             ));
         }

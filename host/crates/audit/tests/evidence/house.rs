@@ -36,7 +36,8 @@ pub fn house_yaml(people: &[(&str, u8)]) -> String {
 }
 
 pub struct House {
-    pub folder: TempDir,
+    /// Kept for as long as what lies in it is used.
+    pub _folder: TempDir,
     pub journal: Journal,
     pub ring: Keyring,
     pub now: i64,
@@ -50,7 +51,7 @@ impl House {
         let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
         let ring = Keyring::of_house(folder.path());
         House {
-            folder,
+            _folder: folder,
             journal,
             ring,
             now: 1_000_000,
