@@ -2,6 +2,7 @@
 
 mod agents;
 mod asked;
+mod audit;
 mod cases;
 mod change;
 mod chart;
@@ -14,7 +15,6 @@ mod doctor;
 mod init;
 mod journal;
 mod ledger;
-#[allow(dead_code, reason = "`audit review` is wired where the other verbs of `audit` are")]
 mod management_review;
 mod memory;
 mod new;
@@ -50,6 +50,7 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Context(verb) => context::run(&verb),
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Journal(verb) => journal::run(&verb),
+        Verb::Audit(verb) => audit::run(&verb),
         Verb::Replay(options) => replay::run(&options),
         Verb::Memory(verb) => memory::run(&verb),
         Verb::Ledger(options) => ledger::run(&options),
