@@ -1,6 +1,7 @@
 //! What can be typed. Every verb has an example; `docs/cli.md` is generated from this.
 
 mod agents;
+mod audit;
 mod change;
 mod generations;
 mod journal;
@@ -14,6 +15,7 @@ mod supply;
 mod workflow;
 
 pub use agents::{AgentsVerb, At};
+pub use audit::{AuditAnchor, AuditExport, AuditReview, AuditVerb, AuditVerify};
 pub use change::{
     ChangeClass, ChangeDiff, ChangeFiles, ChangeRequest, ChangeVerb, ChangeVerify, ChangeVote,
 };
@@ -122,6 +124,9 @@ pub enum Verb {
     /// Read, explain, export and verify the record of what happened
     #[command(subcommand)]
     Journal(JournalVerb),
+    /// Prove the record to somebody else: signatures, checkpoints, bundles for an auditor
+    #[command(subcommand)]
+    Audit(AuditVerb),
     /// Execute a run again from its records, and prove that it comes out the same
     ///
     /// Charts, context maps and policies are executed from the journal alone: every step, every payload to the byte, every grant. No model is asked, and no

@@ -117,6 +117,25 @@ impl From<JournalError> for Failure {
     }
 }
 
+impl From<audit::AuditError> for Failure {
+    fn from(error: audit::AuditError) -> Self {
+        use audit::AuditError as Error;
+        let code = match &error {
+            Error::Journal(error) => of_journal(error),
+            Error::Nothing | Error::NoChange(_) => NOT_SO,
+            Error::There(_) | Error::NoAnchor { .. } => USAGE,
+            Error::Anchor(_) => NOT_SO,
+            Error::Key(_) | Error::File { .. } => STORE,
+        };
+        let help = error.help();
+        let failure = Failure::new(code, error);
+        match help {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    }
+}
+
 fn of_journal(error: &JournalError) -> u8 {
     match error {
         JournalError::NoSuchRun { .. } | JournalError::HouseTaken { .. } => NOT_SO,

@@ -15,6 +15,7 @@ mod power;
 mod print;
 mod progress;
 mod run_of;
+mod sealed;
 mod serve;
 mod shipped;
 mod supply;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         .init();
     let arguments = cli::Arguments::parse();
     let result = verbs::dispatch(arguments);
+    sealed::at_the_end();
     match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {

@@ -3,7 +3,7 @@
 use crate::cli::DevOption;
 use crate::exit::{DEFINITIONS, Failure, NOT_SO, USAGE};
 use crate::world::{SystemClock, SystemRng};
-use crate::{asking, power, print, watch as watcher};
+use crate::{asking, power, print, sealed, watch as watcher};
 use definitions::House;
 use journal::{HouseLock, Journal, JournalError, PluginState};
 use runtime::control::{self, Entered, Entrance};
@@ -143,7 +143,9 @@ pub fn journal(house: &House) -> Result<Journal, Failure> {
         // A directory that cannot be made is reported by the opening itself, with the journal's own words.
         let _ = std::fs::create_dir_all(directory);
     }
-    Ok(Journal::open(&house.store)?)
+    let journal = Journal::open(&house.store)?;
+    sealed::remember(house, &journal);
+    Ok(journal)
 }
 
 /// How long one waits for another process that has the house: one that runs an agent may be done in a moment.

@@ -32,8 +32,15 @@ pub fn run() -> Result<()> {
         "-D",
         "warnings",
     ]))?;
-    // The program that whole-system tests start.
-    shell::run(cargo().args(["build", "--locked", "--package", "charthouse"]))?;
+    // The programs that whole-system tests start.
+    shell::run(cargo().args([
+        "build",
+        "--locked",
+        "--package",
+        "charthouse",
+        "--package",
+        "charthouse-auditor",
+    ]))?;
     // A test builds a plugin as its author would.
     let flags = guests::target_flags()?;
     let with_guests = |command: &mut Command| {

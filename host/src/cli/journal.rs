@@ -49,18 +49,22 @@ pub enum JournalVerb {
     /// Take the large bodies of runs that ended long ago out of the journal; the chain goes on over them
     ///
     /// Bodies of the conversation, answers, outcomes, payload accounts and snapshots go to .charthouse/archive, whose lines `journal verify --archive` checks
-    /// against the chain. Costs, memories, steps, calls and everything small stay.
+    /// against the chain. Costs, memories, steps, calls and everything small stay, and so does all evidence: changes, signatures, checkpoints. `retention` in house.yaml
+    /// says how long each kind is kept at least, and no option goes below that.
     #[command(
-        after_help = "Examples:\n  charthouse journal compact\n  charthouse journal compact --older-than 7d --anew\n  charthouse journal verify --archive .charthouse/archive"
+        after_help = "Examples:\n  charthouse journal compact --dry-run\n  charthouse journal compact\n  charthouse journal compact --older-than 7d --anew\n  charthouse journal verify --archive .charthouse/archive"
     )]
     Compact(JournalCompact),
 }
 
 #[derive(Args)]
 pub struct JournalCompact {
-    /// Runs that ended longer ago than this
-    #[arg(long, value_name = "TIME", default_value = "30d")]
-    pub older_than: String,
+    /// Runs that ended longer ago than this; 30d, or what `retention` in house.yaml says of each kind
+    #[arg(long, value_name = "TIME")]
+    pub older_than: Option<String>,
+    /// Only say what would be taken out
+    #[arg(long)]
+    pub dry_run: bool,
     /// Keep no archive: the bodies are gone for good
     #[arg(long)]
     pub discard: bool,

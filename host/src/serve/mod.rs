@@ -100,6 +100,10 @@ impl Daemon {
             log: self.log.clone(),
         };
         let watchman = tokio::task::spawn_local(watchman.stand());
+        let sealing = tokio::task::spawn_local(crate::sealed::as_it_goes_on(
+            self.house.clone(),
+            self.clock.clone(),
+        ));
         let path = self.socket.path.display();
         self.log
             .line("serve", &format!("ready; control socket {path}"));
@@ -122,6 +126,7 @@ impl Daemon {
         };
         // From here on nothing fires.
         watchman.abort();
+        sealing.abort();
         supervisor.tell("STOPPING=1");
         let within = asked
             .as_ref()

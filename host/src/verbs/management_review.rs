@@ -2,6 +2,7 @@
 //!
 //! Facts are gathered here; what they come to is `change::review`'s. What the journal does not hold is left out, and the review says that it is missing.
 
+use crate::cli::AuditReview;
 use crate::exit::{Failure, USAGE};
 use crate::{open, print};
 use ::journal::{Journal, JournalError, Which};
@@ -15,21 +16,11 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use types::{Clock, Cost, Timestamp};
 
-/// What can be said of it on the command line.
-pub struct Options {
-    /// The first day, or the first instant; the beginning of the journal where nobody says.
-    pub since: Option<String>,
-    /// The first day, or instant, that is no part of it; now where nobody says.
-    pub until: Option<String>,
-    /// For a program.
-    pub json: bool,
-}
-
 /// The workflows that tell of what went wrong.
 const FINDINGS: [&str; 2] = ["nonconformance", "corrective-action"];
 
 /// Print the review of `house`.
-pub fn run(house: &House, options: &Options) -> Result<u8, Failure> {
+pub fn run(house: &House, options: &AuditReview) -> Result<u8, Failure> {
     let now = crate::world::SystemClock::new().now();
     let moment = |text: &Option<String>, otherwise: Timestamp| match text {
         None => Ok(otherwise),

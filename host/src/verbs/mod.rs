@@ -2,6 +2,7 @@
 
 mod agents;
 mod asked;
+mod audit;
 mod budgets;
 mod cases;
 mod change;
@@ -16,10 +17,6 @@ mod init;
 mod instance;
 mod journal;
 mod ledger;
-#[allow(
-    dead_code,
-    reason = "`audit review` is wired where the other verbs of `audit` are"
-)]
 mod management_review;
 mod memory;
 mod new;
@@ -55,6 +52,7 @@ pub fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Verb::Context(verb) => context::run(&verb),
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Journal(verb) => journal::run(&verb),
+        Verb::Audit(verb) => audit::run(&verb),
         Verb::Replay(options) => replay::run(&options),
         Verb::Memory(verb) => memory::run(&verb),
         Verb::Ledger(options) if options.budgets => budgets::run(&options),

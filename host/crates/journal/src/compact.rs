@@ -21,6 +21,17 @@ use types::{ContentHash, Timestamp};
 /// The kind of the record that tells what was taken out.
 pub const KIND: &str = "compacted";
 
+/// Kinds whose bodies are evidence of what was decided, paid and signed: they are never taken out. One that ends with `*` stands for all that begin so.
+pub const EVIDENCE: &[&str] = &["change.*", "checkpoint", KIND, "cost", "identity"];
+
+/// Whether bodies of `kind` are never taken out.
+pub fn is_evidence(kind: &str) -> bool {
+    EVIDENCE.iter().any(|known| match known.strip_suffix('*') {
+        Some(beginning) => kind.starts_with(beginning),
+        None => kind == *known,
+    })
+}
+
 /// How many bodies one archive and one transaction take: so many that it is quick, and so few that nobody else waits long for the write lock.
 const BATCH: usize = 5_000;
 
@@ -150,10 +161,10 @@ pub(crate) fn compact(
     what: &Compaction<'_>,
 ) -> Result<Compacted, JournalError> {
     let mut done = Compacted::default();
-    if what.kinds.contains(&KIND) {
-        return Err(store.cannot("take out the records that tell what was taken out"));
+    if what.kinds.iter().any(|kind| is_evidence(kind)) {
+        return Err(store.cannot("take out records that are kept for ever as evidence"));
     }
-    let seqs = choose(store, what, &mut done)?;
+    let (seqs, _) = choose(store, what, &mut done)?;
     let before = store.run(pages)?;
     let mut rest = seqs.as_slice();
     while !rest.is_empty() {
@@ -169,21 +180,36 @@ pub(crate) fn compact(
     Ok(done)
 }
 
-/// The numbers of the records that are to lose their bodies, in order.
+/// What [`compact`] would do now; nothing is changed.
+pub(crate) fn would_compact(
+    store: &SqliteStore,
+    what: &Compaction<'_>,
+) -> Result<Compacted, JournalError> {
+    let mut would = Compacted::default();
+    let (seqs, bytes) = choose(store, what, &mut would)?;
+    would.records = seqs.len() as u64;
+    would.bytes = bytes;
+    Ok(would)
+}
+
+/// The numbers of the records that are to lose their bodies, in order, and how many bytes these have.
 fn choose(
     store: &SqliteStore,
     what: &Compaction<'_>,
     done: &mut Compacted,
-) -> Result<Vec<u64>, JournalError> {
+) -> Result<(Vec<u64>, u64), JournalError> {
     let link_2_from = store.head()?.link_2_from;
-    let mut seqs = Vec::new();
+    let (mut seqs, mut all) = (Vec::new(), 0);
     let mut consider = |seq: u64, kind: &str, bytes: i64, out: bool| {
         if out || unsigned(bytes) < what.at_least || !what.kinds.contains(&kind) {
             return;
         }
         match seq < link_2_from {
             true => done.too_old += 1,
-            false => seqs.push(seq),
+            false => {
+                seqs.push(seq);
+                all += unsigned(bytes);
+            }
         }
     };
     let columns = "seq, kind, length(CAST(body AS BLOB)), compacted IS NOT NULL";
@@ -216,7 +242,7 @@ fn choose(
         Ok(())
     })?;
     seqs.sort_unstable();
-    Ok(seqs)
+    Ok((seqs, all))
 }
 
 fn runs(store: &SqliteStore, from: Bulk<'_>) -> rusqlite::Result<Vec<String>> {

@@ -175,6 +175,14 @@ impl Journal {
         self.store.compact(what)
     }
 
+    /// How many bodies [`Journal::compact`] would take out now, and how many bytes these have; nothing is changed.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn would_compact(&self, what: &Compaction<'_>) -> Result<Compacted, JournalError> {
+        self.store.would_compact(what)
+    }
+
     fn recent_runs(&self) -> Result<Vec<String>, JournalError> {
         let runs = self.runs()?;
         Ok(runs

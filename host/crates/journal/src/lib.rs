@@ -44,7 +44,7 @@ mod tables;
 mod verify;
 mod witness;
 
-pub use compact::{Bulk, Compacted, Compaction};
+pub use compact::{Bulk, Compacted, Compaction, EVIDENCE, is_evidence};
 pub use error::JournalError;
 pub use house::HouseLock;
 pub use journal::Journal;

@@ -243,6 +243,14 @@ pub trait Store: Send {
         Err(self.cannot("be compacted"))
     }
 
+    /// What [`Store::compact`] would do now; see [`crate::Journal::would_compact`].
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    fn would_compact(&self, _what: &Compaction<'_>) -> Result<Compacted, JournalError> {
+        Err(self.cannot("be compacted"))
+    }
+
     /// Let `change` append records and change the index of memories, in one durable commit; nothing is changed where it breaks off.
     ///
     /// # Errors

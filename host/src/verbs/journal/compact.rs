@@ -1,21 +1,30 @@
 //! `journal compact`: the large bodies of runs that ended long ago leave the journal for an archive, and the chain goes on over them.
+//!
+//! How long each kind is kept is `retention` in `house.yaml`, which the command line can lengthen and not shorten.
 
 use crate::cli::JournalCompact;
 use crate::exit::{Failure, NOT_SO, USAGE};
 use crate::{open, print};
-use ::journal::{Bulk, Compaction};
+use ::journal::{Bulk, Compacted, Compaction, Journal};
+use definitions::{BULKY, Retention};
 use serde_json::json;
-use types::{Bytes, Timestamp, parse_duration};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+use types::{Bytes, Timestamp, parse_duration, write_duration};
 
-/// What is large, and read by nobody once its run is over: the conversation, answers, outcomes, what payloads were made of, snapshots.
-const BULKY: [&str; 6] = ["item", "reply", "outcome", "texts", "think", "snapshot"];
 /// Bodies that are smaller than this stay.
 const AT_LEAST: u64 = 256;
+/// After how long what nobody said anything about is taken out.
+const USUAL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 pub fn run(asked: &JournalCompact) -> Result<u8, Failure> {
-    let age = parse_duration(&asked.older_than).map_err(|error| {
-        Failure::new(USAGE, format!("--older-than: {error}")).help("for instance 30d, 12h")
-    })?;
+    let read = |text: &String| {
+        parse_duration(text).map_err(|error| {
+            Failure::new(USAGE, format!("--older-than: {error}")).help("for instance 30d, 12h")
+        })
+    };
+    let older_than = asked.older_than.as_ref().map(read).transpose()?;
     if open::journal_to_read(&asked.house.house)?.is_none() {
         return Err(Failure::new(
             NOT_SO,
@@ -23,23 +32,100 @@ pub fn run(asked: &JournalCompact) -> Result<u8, Failure> {
         ));
     }
     let house = open::house(&asked.house.house)?;
+    let ages = ages(&house.retention, older_than);
     let mut journal = open::journal(&house)?;
+    let now = super::now();
+    if asked.dry_run {
+        return say_what_would_be(&journal, &ages, now, asked.json);
+    }
     let _house = open::take(&journal, "charthouse journal compact")?;
     let archive = house.root.join(".charthouse/archive");
-    let now = super::now();
+    let mut done = Compacted::default();
+    for (n, (age, kinds)) in ages.iter().enumerate() {
+        let what = what(*age, kinds, now);
+        let part = journal.compact(&Compaction {
+            archive: (!asked.discard).then_some(archive.as_path()),
+            anew: asked.anew && n + 1 == ages.len(),
+            ..what
+        })?;
+        done.records += part.records;
+        done.bytes += part.bytes;
+        done.too_old += part.too_old;
+        done.archives.extend(part.archives);
+        done.freed += part.freed;
+        done.not_freed = part.not_freed.or(done.not_freed);
+    }
+    say_what_was_done(&done, asked.json)
+}
+
+/// Which kinds are taken out after how long. Those that are kept for ever are in none.
+fn ages(
+    retention: &Retention,
+    older_than: Option<Duration>,
+) -> BTreeMap<Duration, Vec<&'static str>> {
+    let mut ages: BTreeMap<Duration, Vec<&'static str>> = BTreeMap::new();
+    for (kind, _) in BULKY {
+        let age = match retention.of(kind) {
+            Some(None) => continue,
+            Some(Some(kept)) => older_than.map_or(kept, |asked| asked.max(kept)),
+            None => older_than.unwrap_or(USUAL),
+        };
+        ages.entry(age).or_default().push(kind);
+    }
+    ages
+}
+
+fn what<'a>(age: Duration, kinds: &'a [&'a str], now: Timestamp) -> Compaction<'a> {
     let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-    let done = journal.compact(&Compaction {
+    Compaction {
         from: Bulk::Ended {
             by: &["ended"],
             before: Timestamp(now.0.saturating_sub(age)),
         },
-        kinds: &BULKY,
+        kinds,
         at_least: AT_LEAST,
-        archive: (!asked.discard).then_some(archive.as_path()),
-        anew: asked.anew,
+        archive: None::<&Path>,
+        anew: false,
         now,
-    })?;
-    if asked.json {
+    }
+}
+
+fn say_what_would_be(
+    journal: &Journal,
+    ages: &BTreeMap<Duration, Vec<&'static str>>,
+    now: Timestamp,
+    as_json: bool,
+) -> Result<u8, Failure> {
+    let (mut rows, mut text) = (Vec::new(), String::new());
+    let kinds = ages
+        .iter()
+        .flat_map(|(age, kinds)| kinds.iter().map(|kind| (*age, *kind)));
+    for (age, kind) in kinds {
+        let would = journal.would_compact(&what(age, &[kind], now))?;
+        let after = write_duration(age);
+        text.push_str(&format!(
+            "{kind}: {} bodies of {} would be taken out (kept for {after} after the end of their run)\n",
+            would.records,
+            Bytes(would.bytes),
+        ));
+        rows.push(
+            json!({ "kind": kind, "kept": after, "records": would.records, "bytes": would.bytes }),
+        );
+    }
+    let taken: Vec<&str> = ages.values().flatten().copied().collect();
+    for (kind, _) in BULKY.iter().filter(|(kind, _)| !taken.contains(kind)) {
+        text.push_str(&format!("{kind}: kept for ever\n"));
+        rows.push(json!({ "kind": kind, "kept": "forever", "records": 0, "bytes": 0 }));
+    }
+    match as_json {
+        true => print::json(&json!({ "would": rows }))?,
+        false => print::out(&text)?,
+    }
+    Ok(0)
+}
+
+fn say_what_was_done(done: &Compacted, as_json: bool) -> Result<u8, Failure> {
+    if as_json {
         print::json(&json!({
             "records": done.records, "bytes": done.bytes, "too_old": done.too_old, "archives": done.archives,
             "freed": done.freed, "not_freed": done.not_freed,
@@ -61,9 +147,47 @@ pub fn run(asked: &JournalCompact) -> Result<u8, Failure> {
             done.too_old
         ));
     }
-    if let Some(why) = done.not_freed {
+    if let Some(why) = &done.not_freed {
         text.push_str(&format!("  disk space was not given back: {why}\n"));
     }
     print::out(&text)?;
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::journal::EVIDENCE;
+    use definitions::is_kept_for_ever;
+
+    #[test]
+    fn evidence_is_never_among_what_is_taken_out() {
+        for kind in EVIDENCE {
+            assert!(is_kept_for_ever(&kind.replace('*', "voted")), "{kind}");
+        }
+        for (kind, _) in BULKY {
+            assert!(!is_kept_for_ever(kind), "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_the_house_says_can_be_lengthened_and_not_shortened() {
+        let day = |n: u64| Duration::from_secs(n * 24 * 60 * 60);
+        let kinds = [("reply", Some(day(400))), ("outcome", None)];
+        let retention = Retention {
+            kinds: kinds.map(|(kind, kept)| (kind.into(), kept)).into(),
+        };
+        let of = |older_than| ages(&retention, older_than);
+        assert_eq!(of(None)[&day(400)], ["reply"]);
+        assert_eq!(of(Some(day(1)))[&day(400)], ["reply"]);
+        assert!(of(Some(day(500)))[&day(500)].contains(&"reply"));
+        for older_than in [None, Some(day(1))] {
+            assert!(
+                of(older_than)
+                    .values()
+                    .all(|kinds| !kinds.contains(&"outcome"))
+            );
+        }
+        assert_eq!(of(None)[&USUAL].len(), 4);
+    }
 }

@@ -45,6 +45,9 @@ const KNOWN: &[&str] = &[
     "restarted",
     "gave_up",
     "ended",
+    "compacted",
+    "checkpoint",
+    "identity",
 ];
 
 /// What keeps a run going but is told elsewhere, or by nobody: left out of a story unless it is asked for.
@@ -54,6 +57,8 @@ const UNTOLD: &[&str] = &[
     "definitions",
     "texts",
     "plugin.described",
+    "checkpoint",
+    "identity",
 ];
 
 /// Whether a story tells of `kind` by itself.

@@ -36,6 +36,7 @@ use crate::print;
 use crate::world::SystemClock;
 use serde_json::Value;
 use types::{Clock, Timestamp};
+use when::Zone;
 
 pub fn run(verb: &JournalVerb) -> Result<u8, Failure> {
     match verb {
@@ -50,6 +51,11 @@ pub fn run(verb: &JournalVerb) -> Result<u8, Failure> {
         } => verify::run(&house.house, archive.as_deref(), *utc, *json),
         JournalVerb::Compact(asked) => compact::run(asked),
     }
+}
+
+/// The first instant that `--since TEXT` means.
+pub fn since(text: &str, utc: bool, now: Timestamp) -> Result<Timestamp, Failure> {
+    filter::since_until(Some(text), None, &Zone::new(utc), now).map(|span| Timestamp(span.from))
 }
 
 /// A house in which no agent has run: there is no record, so none is wrong.

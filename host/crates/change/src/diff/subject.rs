@@ -119,7 +119,9 @@ pub(super) fn written(value: &Outline) -> String {
 /// Text as it is where nothing else could be meant, else in quotes.
 fn text(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '*' | '%');
-    let begins = text.starts_with(|c: char| c.is_alphabetic() || c == '/');
+    // `1` in quotes is no number, `64MiB` could be none.
+    let number = text.parse::<f64>().is_ok() || text.starts_with("0x") || text.starts_with("0o");
+    let begins = text.starts_with(|c: char| c.is_alphanumeric() || c == '/') && !number;
     let word = matches!(
         text,
         "true" | "false" | "null" | "True" | "False" | "Null" | "TRUE" | "FALSE" | "NULL"

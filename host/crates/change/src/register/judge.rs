@@ -10,11 +10,11 @@ use crate::record::{
 use crate::register::change::{Change, Deed};
 use crate::register::held::Audience;
 use crate::register::rule::Rule;
-use crate::register::{At, Register};
+use crate::register::{At, HeldFile, Register};
 use crate::settings::{Files, Settings, Signer};
 use crate::statement;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use types::{ContentHash, Timestamp};
 
 /// Who acts, in what is to be decided: with the key where they have signed already.
@@ -345,8 +345,8 @@ impl Register {
             .map_err(Rule::Settings)
     }
 
-    pub(super) fn texts_of(&self, files: &[super::HeldFile]) -> Files {
-        let text = |file: &super::HeldFile| {
+    pub(super) fn texts_of(&self, files: &[HeldFile]) -> Files {
+        let text = |file: &HeldFile| {
             let text = self.held.texts.get(&file.hash)?;
             Some((file.file.to_string(), text.as_bytes().to_vec()))
         };
@@ -481,15 +481,16 @@ impl Register {
 
     /// What says what `agent` may do, by what is released and by what the change makes of it.
     fn governing(&self, agent: &str, change: &Change) -> Result<BTreeSet<ItemId>, String> {
-        let mut files = Files::new();
+        let mut files: BTreeMap<Arc<str>, &HeldFile> = BTreeMap::new();
         for item in self.held.items.keys() {
-            let head = self
-                .held
-                .head(item)
-                .map(|standing| self.texts_of(&standing.files));
-            files.extend(head.unwrap_or_default());
+            let held = self.held.head(item).map(|standing| standing.files.iter());
+            files.extend(
+                held.into_iter()
+                    .flatten()
+                    .map(|file| (file.file.clone(), file)),
+            );
         }
-        let mut governing = self.outside.governing(agent, &files)?;
+        let mut governing = self.governing_among(agent, &files)?;
         governing.insert(ItemId::House);
         governing.insert(ItemId::Agent(agent.into()));
         // What the change would make of it: an agent that gets another policy by it is governed by that one too.
@@ -497,17 +498,47 @@ impl Register {
             for step in &made.steps {
                 let before = self.held.head(&step.item).map(|standing| &standing.files);
                 for file in before.into_iter().flatten() {
-                    files.remove(&*file.file);
+                    files.remove(&file.file);
                 }
                 let after = self.made.get(&(change.number, step.item.clone()));
-                files.extend(after.map(|files| self.texts_of(files)).unwrap_or_default());
+                files.extend(
+                    after
+                        .into_iter()
+                        .flatten()
+                        .map(|file| (file.file.clone(), file)),
+                );
             }
             // Where it cannot be loaded so, nobody could release it either.
-            if let Ok(after) = self.outside.governing(agent, &files) {
+            if let Ok(after) = self.governing_among(agent, &files) {
                 governing.extend(after);
             }
         }
         Ok(governing)
+    }
+
+    /// The same for these files. It is asked again and again for the same ones, and to load a house takes a moment.
+    fn governing_among(
+        &self,
+        agent: &str,
+        files: &BTreeMap<Arc<str>, &HeldFile>,
+    ) -> Result<BTreeSet<ItemId>, String> {
+        let whole = Revision::of(files.iter().map(|(name, file)| (&**name, file.hash)));
+        let key = (Arc::<str>::from(agent), whole);
+        let known = || {
+            self.governing
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some(known) = known().get(&key) {
+            return known.clone();
+        }
+        let texts = files.iter().filter_map(|(name, file)| {
+            let text = self.held.texts.get(&file.hash)?;
+            Some((name.to_string(), text.as_bytes().to_vec()))
+        });
+        let found = self.outside.governing(agent, &texts.collect());
+        known().insert(key, found.clone());
+        found
     }
 
     /// That enough of the board have approved `change`, none of whom it concerns.

@@ -26,9 +26,9 @@ use crate::settings::{Outside, Settings};
 use held::Held;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use types::{ContentHash, Timestamp};
 
 /// Where a record stands.
@@ -105,6 +105,9 @@ pub struct OpenEmergency {
     pub overdue: bool,
 }
 
+/// By the agent and the files of the house.
+type KnownGoverning = BTreeMap<(Arc<str>, Revision), Result<BTreeSet<ItemId>, String>>;
+
 /// The fold of all records of changes.
 #[derive(Clone)]
 pub struct Register {
@@ -120,6 +123,8 @@ pub struct Register {
     /// Statements that were used, with the record.
     statements: BTreeMap<ContentHash, u64>,
     known_settings: BTreeMap<Revision, Result<Arc<Settings>, String>>,
+    /// What governs an agent in a house of some files: found out once.
+    governing: Arc<Mutex<KnownGoverning>>,
     highest: ChangeNumber,
     /// A baseline that cannot be read: nothing can be said to be released.
     unreadable_baseline: Option<u64>,
@@ -155,6 +160,7 @@ impl Register {
             refused: Vec::new(),
             statements: BTreeMap::new(),
             known_settings: BTreeMap::new(),
+            governing: Arc::default(),
             highest: ChangeNumber::BASELINE,
             unreadable_baseline: None,
             last: 0,
@@ -255,6 +261,10 @@ impl Register {
         let quorum = self.quorum(at.time);
         if let Some(change) = self.changes.get_mut(&number) {
             change.history.push(event);
+            // One that began with an emergency is the instance that recorded it.
+            if change.instance.is_empty() {
+                change.instance = at.run.into();
+            }
             change.quorum = quorum;
             let is_urgent = change.is_open_emergency();
             let approved = change.rejection().is_none() && change.approvals().count() >= quorum;

@@ -242,6 +242,10 @@ impl Store for SqliteStore {
         compact::compact(self, what)
     }
 
+    fn would_compact(&self, what: &Compaction<'_>) -> Result<Compacted, JournalError> {
+        compact::would_compact(self, what)
+    }
+
     fn change_memories(
         &mut self,
         change: &mut dyn FnMut(&mut MemoryWriter<'_>) -> ControlFlow<()>,

@@ -1,0 +1,177 @@
+//! The house signs how far its record has come. From then on nobody without its key can change, remove or move anything before, however many hashes they make anew.
+
+use crate::error::AuditError;
+use crate::moment::rfc3339;
+use journal::{HOUSE_RUN, Journal, NewRecord, Record, RecordId};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sign::{Keyring, PublicKey, SignatureError, canonical, verify_bytes};
+use std::ops::ControlFlow;
+use types::{ContentHash, Rng, Timestamp};
+
+/// The kind of the records that say how far it had come.
+pub const CHECKPOINT: &str = "checkpoint";
+/// The kind of the records that say whose a key is.
+pub const IDENTITY: &str = "identity";
+/// After which releases a checkpoint is due.
+const RELEASED: &str = "change.released";
+
+/// After how many records a daemon signs.
+pub const EVERY_RECORDS: u64 = 1_000;
+/// After how many milliseconds a daemon signs what there is.
+pub const EVERY_MS: i64 = 60 * 60 * 1_000;
+
+/// How far the record had come, as the house signed it: the body of a record of the kind [`CHECKPOINT`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checkpoint {
+    /// The last record that it covers.
+    pub upto: Upto,
+    /// How many records that are.
+    pub records: u64,
+    /// When, in RFC 3339.
+    pub time: String,
+    /// The house's name.
+    pub house: String,
+    /// The fingerprint of the house's key.
+    pub key: String,
+    /// The signature over [`Checkpoint::text`].
+    pub signature: String,
+}
+
+/// A record by number and hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upto {
+    /// Its number.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: ContentHash,
+}
+
+impl Checkpoint {
+    /// What is signed: canonical JSON.
+    pub fn text(&self) -> String {
+        canonical(&json!({
+            "act": CHECKPOINT, "hash": self.upto.hash, "house": self.house, "records": self.records, "seq": self.upto.seq, "time": self.time,
+        }))
+    }
+
+    /// Whether `key` signed it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn verify(&self, key: &PublicKey) -> Result<(), SignatureError> {
+        verify_bytes(self.text().as_bytes(), &self.signature, key)?;
+        match self.key == key.fingerprint() {
+            true => Ok(()),
+            false => Err(SignatureError::OtherKey {
+                found: key.fingerprint(),
+                said: self.key.clone(),
+            }),
+        }
+    }
+}
+
+/// Sign the record up to its end, if anything was recorded since the last time. The house's key is made when it is first needed, and put on record with its first
+/// checkpoint.
+///
+/// # Errors
+/// When the key cannot be used, and when nothing can be written.
+pub fn make(
+    journal: &mut Journal,
+    ring: &Keyring,
+    house: &str,
+    rng: &dyn Rng,
+    now: Timestamp,
+) -> Result<Option<Checkpoint>, AuditError> {
+    let head = journal.head()?;
+    let ends_signed = match journal.record(RecordId(head.seq))? {
+        Some(last) => last.kind == CHECKPOINT,
+        None => true,
+    };
+    if ends_signed {
+        return Ok(None);
+    }
+    let key = ring.house(house, rng)?.signer;
+    let mut made = Checkpoint {
+        upto: Upto {
+            seq: head.seq,
+            hash: head.hash,
+        },
+        records: head.seq,
+        time: rfc3339(now.0),
+        house: house.to_owned(),
+        key: key.public().fingerprint(),
+        signature: String::new(),
+    };
+    made.signature = key.sign_bytes(made.text().as_bytes());
+    let identity = json!({ "who": "house", "key": key.public().to_string() }).to_string();
+    let body = json!(made).to_string();
+    let record = |kind, body| NewRecord {
+        run: HOUSE_RUN,
+        time: now,
+        kind,
+        body,
+    };
+    let mut records = vec![record(CHECKPOINT, body.as_str())];
+    if !is_known(journal, key.public())? {
+        records.insert(0, record(IDENTITY, identity.as_str()));
+    }
+    journal.append(&records)?;
+    Ok(Some(made))
+}
+
+/// The last checkpoint, with the number of its record.
+///
+/// # Errors
+/// When reading fails.
+pub fn last(journal: &Journal) -> Result<Option<(RecordId, Timestamp, Checkpoint)>, AuditError> {
+    let mut found = None;
+    journal.latest_first(CHECKPOINT, |seq, time, body| {
+        found = serde_json::from_str(body)
+            .ok()
+            .map(|checkpoint| (seq, time, checkpoint));
+        match found {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        }
+    })?;
+    Ok(found)
+}
+
+/// Whether somebody who goes on writing should sign now: so many records, so much time, or a release since the last checkpoint.
+///
+/// # Errors
+/// When reading fails.
+pub fn is_due(journal: &Journal, now: Timestamp) -> Result<bool, AuditError> {
+    let head = journal.head()?.seq;
+    let (signed, at) = last(journal)?.map_or((0, None), |(seq, time, _)| (seq.0, Some(time)));
+    if head <= signed {
+        return Ok(false);
+    }
+    let first = journal.record(RecordId(signed + 1))?;
+    let since = at.or(first.map(|record| record.time)).unwrap_or(now);
+    // A clock that was set back must not keep it from being signed.
+    let is_late = now.0.abs_diff(since.0) >= EVERY_MS.unsigned_abs();
+    let mut released = 0;
+    journal.latest_first(RELEASED, |seq, _, _| {
+        released = seq.0;
+        ControlFlow::Break(())
+    })?;
+    Ok(is_late || head - signed >= EVERY_RECORDS || released > signed)
+}
+
+/// Whether it is on record that `key` is the house's.
+fn is_known(journal: &Journal, key: &PublicKey) -> Result<bool, AuditError> {
+    let records = journal.of_kind(IDENTITY)?;
+    let mut known = records.iter().filter_map(of_house);
+    Ok(known.any(|known| known.is(key)))
+}
+
+fn of_house(record: &Record) -> Option<PublicKey> {
+    let body: serde_json::Value = serde_json::from_str(&record.body).ok()?;
+    (body["who"] == "house")
+        .then(|| PublicKey::parse(body["key"].as_str()?).ok())
+        .flatten()
+}

@@ -1,0 +1,431 @@
+//! The report for people: one page, no scripts, nothing from elsewhere, to be printed. It tells each change from its request to its release, and what all of it cost.
+
+use crate::moment::rfc3339;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use types::ContentHash;
+
+/// What is told, as the records come.
+pub struct Report {
+    only: Option<String>,
+    changes: BTreeMap<String, Vec<Step>>,
+}
+
+/// One record of a change.
+struct Step {
+    seq: u64,
+    time: i64,
+    kind: String,
+    body: Value,
+}
+
+/// The stages of a change, in their order, with what they are called and the kinds of records that show them.
+const STAGES: [(&str, &[&str]); 9] = [
+    ("Baseline", &["change.baseline"]),
+    ("Request", &["change.requested", "change.emergency"]),
+    ("Assessment", &["change.assessed"]),
+    (
+        "Review and votes",
+        &["change.reviewed", "change.voted", "change.rejected"],
+    ),
+    ("Order", &["change.ordered"]),
+    ("Implementation", &["change.implemented"]),
+    ("Verification", &["change.verified"]),
+    ("Release", &["change.released", "change.effective"]),
+    ("Withdrawal", &["change.withdrawn"]),
+];
+
+const STYLE: &str = "body{font:10.5pt/1.45 Georgia,serif;max-width:50em;margin:2em auto;padding:0 1em;color:#111;background:#fff}\
+h1,h2,h3{font-family:Helvetica,Arial,sans-serif;line-height:1.2}h2{border-bottom:2px solid #333;margin-top:2em}h3{margin-bottom:.2em}\
+table{border-collapse:collapse;width:100%;margin:.5em 0}td,th{border:1px solid #bbb;padding:.25em .5em;text-align:left;vertical-align:top}\
+th{background:#eee}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f6f6f6;border:1px solid #ddd;padding:.5em;font-size:8.5pt}\
+code{overflow-wrap:anywhere;font-size:9pt}.n{text-align:right;white-space:nowrap}.no{color:#a00;font-weight:bold}.by{color:#555;font-size:9pt}\
+@media print{body{margin:0;max-width:none}h2{break-before:page}h2:first-of-type{break-before:auto}tr,h3{break-inside:avoid}}";
+
+impl Report {
+    /// Of one change, or of all.
+    pub fn new(only: Option<String>) -> Self {
+        Report {
+            only,
+            changes: BTreeMap::new(),
+        }
+    }
+
+    /// Take a record.
+    pub fn add(&mut self, seq: u64, time: i64, kind: &str, body: &Value) {
+        let Some(change) = body["change"]
+            .as_str()
+            .filter(|_| kind.starts_with("change."))
+        else {
+            return;
+        };
+        if self.only.as_deref().is_some_and(|only| only != change) {
+            return;
+        }
+        self.changes
+            .entry(change.to_owned())
+            .or_default()
+            .push(Step {
+                seq,
+                time,
+                kind: kind.to_owned(),
+                body: body.clone(),
+            });
+    }
+
+    /// The page. `figures` is what the numbers are from, `hash` that of its file.
+    pub fn html(&self, about: &[(&str, String)], figures: &Value, hash: &ContentHash) -> String {
+        let mut page = format!(
+            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"charthouse-figures\" content=\"{hash}\">\
+             <title>Audit report</title><style>{STYLE}</style></head><body>\n<h1>Audit report</h1>\n<table>"
+        );
+        for (name, value) in about {
+            row(&mut page, &[name, value]);
+        }
+        row(&mut page, &["Records", &figures["records"].to_string()]);
+        row(
+            &mut page,
+            &[
+                "Signatures of people and agents",
+                &figures["signatures"].to_string(),
+            ],
+        );
+        page.push_str("</table>\n<p>The numbers in brackets are those of records: <code>charthouse journal why N</code> in the house, and the line with that <code>seq</code> in records.jsonl of this bundle.</p>\n");
+        if self.changes.is_empty() {
+            page.push_str("<h2>Changes</h2><p>No change is on record.</p>\n");
+        }
+        for (number, steps) in &self.changes {
+            change(&mut page, number, steps);
+        }
+        costs(&mut page, &figures["costs"]);
+        kinds(&mut page, &figures["kinds"]);
+        page.push_str("</body></html>\n");
+        page
+    }
+}
+
+fn change(page: &mut String, number: &str, steps: &[Step]) {
+    let request = steps.iter().find(|step| step.kind == "change.requested");
+    let title = request
+        .and_then(|step| step.body["title"].as_str())
+        .unwrap_or_default();
+    let _ = writeln!(page, "<h2>{} {}</h2>", escape(number), escape(title));
+    let ends = steps
+        .iter()
+        .rev()
+        .find_map(|step| match step.kind.as_str() {
+            "change.released" => Some("released"),
+            "change.withdrawn" => Some("withdrawn"),
+            "change.rejected" => Some("rejected"),
+            "change.baseline" => Some("the baseline"),
+            "change.emergency" => Some("in force as an emergency"),
+            _ => None,
+        });
+    let _ = writeln!(page, "<p>Stands: <b>{}</b></p>", ends.unwrap_or("open"));
+    for (stage, kinds) in STAGES {
+        let mut of_stage = steps
+            .iter()
+            .filter(|step| kinds.contains(&step.kind.as_str()))
+            .peekable();
+        if of_stage.peek().is_none() {
+            continue;
+        }
+        let _ = writeln!(page, "<h3>{stage}</h3>");
+        of_stage.for_each(|step| one(page, step));
+    }
+}
+
+fn one(page: &mut String, step: &Step) {
+    let body = &step.body;
+    let text = |key: &str| escape(body[key].as_str().unwrap_or_default());
+    let _ = write!(page, "<p>[{}] {} ", step.seq, rfc3339(step.time));
+    match step.kind.as_str() {
+        "change.requested" => {
+            let _ = write!(
+                page,
+                "<b>{}</b> ({}), items {}.<br>{}",
+                text("title"),
+                text("class"),
+                words(&body["items"]),
+                text("reason")
+            );
+            if body["links"]
+                .as_array()
+                .is_some_and(|links| !links.is_empty())
+            {
+                let _ = write!(page, "<br>Linked to {}.", words(&body["links"]));
+            }
+        }
+        "change.assessed" => {
+            page.push_str(&text("notes"));
+            impact(page, &body["impact"]);
+        }
+        "change.reviewed" => drop(write!(
+            page,
+            "findings as {}: {}",
+            text("role"),
+            text("findings")
+        )),
+        "change.voted" => {
+            let class = if body["vote"] == "reject" {
+                " class=\"no\""
+            } else {
+                ""
+            };
+            let _ = write!(
+                page,
+                "votes <b{class}>{}</b> as {}: {}",
+                text("vote"),
+                text("role"),
+                text("why")
+            );
+        }
+        "change.ordered" => drop(write!(
+            page,
+            "to take effect {}",
+            effectivity(&body["effectivity"])
+        )),
+        "change.verified" => {
+            let class = if body["result"] == "failed" {
+                " class=\"no\""
+            } else {
+                ""
+            };
+            let _ = write!(
+                page,
+                "<b{class}>{}</b> on the candidate <code>{}</code>",
+                text("result"),
+                text("on")
+            );
+        }
+        "change.released" => {
+            let _ = write!(
+                page,
+                "the candidate <code>{}</code>, effective {}",
+                text("on"),
+                effectivity(&body["effectivity"])
+            );
+        }
+        "change.effective" => drop(write!(page, "in effect: {}", words(&body["items"]))),
+        "change.implemented" => drop(write!(
+            page,
+            "the candidate <code>{}</code>",
+            text("candidate")
+        )),
+        "change.emergency" => drop(write!(
+            page,
+            "<b class=\"no\">in force at once</b>, to be approved by {}: {}",
+            text("due"),
+            text("why")
+        )),
+        _ => page.push_str(&text("why")),
+    }
+    page.push_str("</p>");
+    revisions(page, &body["revisions"]);
+    evidence(page, &body["evidence"]);
+    if let Some(diff) = body["diff"].as_str() {
+        let _ = write!(page, "<pre>{}</pre>", escape(diff));
+    }
+    let by = text("by");
+    match body["signed"]["key"].as_str() {
+        Some(key) => drop(writeln!(
+            page,
+            "<p class=\"by\">{by}, signed with {} (signatures/{:08}.txt)</p>",
+            escape(key),
+            step.seq
+        )),
+        None => drop(writeln!(
+            page,
+            "<p class=\"by\">{by} (not signed by anybody: recorded by the house)</p>"
+        )),
+    }
+}
+
+fn impact(page: &mut String, impact: &Value) {
+    let items = impact["items"].as_array().into_iter().flatten();
+    let mut rows = String::new();
+    for item in items {
+        let text = |key: &str| escape(item[key].as_str().unwrap_or_default());
+        let _ = write!(
+            rows,
+            "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
+            text("item"),
+            text("why"),
+            words(&item["depends"])
+        );
+    }
+    if !rows.is_empty() {
+        let _ = write!(
+            page,
+            "<table><tr><th>affected</th><th>why</th><th>depends on</th></tr>{rows}</table>"
+        );
+    }
+    for (key, name) in [
+        ("agents", "Agents"),
+        ("runs", "Runs"),
+        ("instances", "Instances"),
+        ("grants", "Grants"),
+    ] {
+        if impact[key].as_array().is_some_and(|all| !all.is_empty()) {
+            let _ = write!(page, "<br>{name}: {}", words(&impact[key]));
+        }
+    }
+}
+
+fn revisions(page: &mut String, revisions: &Value) {
+    let Some(revisions) = revisions.as_array().filter(|all| !all.is_empty()) else {
+        return;
+    };
+    page.push_str("<table><tr><th>item</th><th>from</th><th>to</th><th>files</th></tr>");
+    for revision in revisions {
+        let hash = |key: &str| match revision[key].as_str() {
+            Some(hash) => format!("<code>{}</code>", escape(hash.get(..16).unwrap_or(hash))),
+            None => "–".to_owned(),
+        };
+        let files = revision["files"].as_array().into_iter().flatten();
+        let files: Vec<String> = files
+            .filter_map(|file| file["file"].as_str().map(escape))
+            .collect();
+        let item = escape(revision["item"].as_str().unwrap_or_default());
+        let _ = write!(
+            page,
+            "<tr><td>{item}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            hash("from"),
+            hash("to"),
+            files.join("<br>")
+        );
+    }
+    page.push_str("</table>");
+}
+
+fn evidence(page: &mut String, evidence: &Value) {
+    let Some(evidence) = evidence.as_array().filter(|all| !all.is_empty()) else {
+        return;
+    };
+    page.push_str("<table><tr><th>evidence</th><th>of</th><th>came to</th><th>hash</th></tr>");
+    for piece in evidence {
+        let text = |key: &str| escape(piece[key].as_str().unwrap_or_default());
+        let _ = write!(
+            page,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td><code>{}</code></td></tr>",
+            text("kind"),
+            text("what"),
+            text("result"),
+            text("hash")
+        );
+    }
+    page.push_str("</table>");
+}
+
+fn costs(page: &mut String, costs: &Value) {
+    page.push_str("<h2>Costs</h2>\n");
+    let by = costs["by"].as_object().into_iter().flatten();
+    for (dimension, sums) in by {
+        let _ = write!(
+            page,
+            "<h3>By {}</h3><table><tr><th>{}</th><th>records</th><th>USD</th><th>tokens in</th><th>out</th><th>seconds</th></tr>",
+            escape(dimension),
+            escape(dimension)
+        );
+        for (name, sum) in sums.as_object().into_iter().flatten() {
+            cost_row(page, if name.is_empty() { "–" } else { name }, sum);
+        }
+        cost_row(page, "total", &costs["total"]);
+        page.push_str("</table>\n");
+    }
+}
+
+fn cost_row(page: &mut String, name: &str, sum: &Value) {
+    let seconds = sum["wall_us"].as_u64().unwrap_or(0) / 1_000;
+    let _ = write!(
+        page,
+        "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}.{:03}</td></tr>",
+        escape(name),
+        sum["records"],
+        escape(sum["usd"].as_str().unwrap_or_default()),
+        sum["input"],
+        sum["output"],
+        seconds / 1_000,
+        seconds % 1_000
+    );
+}
+
+fn kinds(page: &mut String, kinds: &Value) {
+    page.push_str("<h2>Records by kind</h2><table><tr><th>kind</th><th>records</th></tr>");
+    for (kind, count) in kinds.as_object().into_iter().flatten() {
+        let _ = write!(
+            page,
+            "<tr><td>{}</td><td class=\"n\">{count}</td></tr>",
+            escape(kind)
+        );
+    }
+    page.push_str("</table>\n");
+}
+
+fn effectivity(value: &Value) -> String {
+    let when = match &value["when"] {
+        Value::String(word) if word == "now" => "at once".to_owned(),
+        Value::String(word) if word == "next-run" => "for runs that begin after it".to_owned(),
+        Value::Object(at) => format!(
+            "from {} on",
+            escape(at.get("at").and_then(Value::as_str).unwrap_or_default())
+        ),
+        other => escape(&other.to_string()),
+    };
+    match value["agents"].is_array() {
+        true => format!("{when}, for {} only", words(&value["agents"])),
+        false => when,
+    }
+}
+
+fn words(list: &Value) -> String {
+    let words = list.as_array().into_iter().flatten();
+    let words: Vec<String> = words.filter_map(|word| word.as_str().map(escape)).collect();
+    words.join(", ")
+}
+
+fn row(page: &mut String, cells: &[&str]) {
+    page.push_str("<tr>");
+    for (n, cell) in cells.iter().enumerate() {
+        let tag = if n == 0 { "th" } else { "td" };
+        let _ = write!(page, "<{tag}>{}</{tag}>", escape(cell));
+    }
+    page.push_str("</tr>");
+}
+
+/// Text as HTML shows it: what people and agents wrote is never markup.
+fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            c if c.is_control() && !matches!(c, '\n' | '\t') => safe.push('\u{fffd}'),
+            // Marks that turn the direction of text could make one thing read as another.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => safe.push('\u{fffd}'),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_people_wrote_is_never_markup() {
+        let mut report = Report::new(None);
+        let body = json!({ "change": "CR-0001", "title": "<script>alert(1)</script>", "reason": "a & b \u{202e}", "class": "minor", "items": ["agent:\"x\""], "by": "human:ada" });
+        report.add(7, 0, "change.requested", &body);
+        let page = report.html(&[], &json!({}), &ContentHash::of(b""));
+        assert!(!page.contains("<script"), "{page}");
+        assert!(page.contains("&lt;script&gt;") && page.contains("a &amp; b \u{fffd}"));
+        assert!(page.contains("[7]") && page.contains("Request"));
+    }
+}

@@ -1,0 +1,146 @@
+//! Signatures of people and agents in the record, by somebody who has the house and its key, and not theirs.
+
+use crate::house::{House, INSTANCE, house_yaml, person};
+use serde_json::{Value, json};
+use types::ContentHash;
+
+/// What is wrong with a house of which the last record is `body`, once the house has signed that too.
+fn why(make: impl FnOnce(&mut House)) -> String {
+    let mut house = House::with_a_change();
+    make(&mut house);
+    house.checkpoint();
+    let found = house.verify();
+    assert!(!found.ok, "{found:#?}");
+    found.why.unwrap()
+}
+
+fn vote(vote: &str) -> Value {
+    json!({ "change": "CR-0001", "role": "quality", "vote": vote, "why": "" })
+}
+
+#[test]
+fn nothing_counts_that_the_right_one_has_not_signed() {
+    let unsigned = why(|house| {
+        let mut body = vote("approve");
+        body["by"] = "human:bob".into();
+        house.record(INSTANCE, "change.voted", &body);
+    });
+    assert!(unsigned.contains("nobody has signed"), "{unsigned}");
+    // Eve's key for Bob's word; a key of nobody; a person who is not listed; an agent without a key on record.
+    for (who, seed) in [
+        ("human:bob", 3),
+        ("human:bob", 44),
+        ("human:mallory", 3),
+        ("agent:other", 7),
+        ("house", 7),
+    ] {
+        let why = why(|house| {
+            house.signed(who, seed, "change.voted", "approve", vote("approve"));
+        });
+        assert!(why.contains("the signature of"), "{who}: {why}");
+    }
+}
+
+#[test]
+fn a_signature_under_one_thing_does_not_stand_under_another() {
+    let flipped = why(|house| {
+        house.signed("human:bob", 2, "change.voted", "reject", vote("approve"));
+    });
+    assert!(flipped.contains("`reject`"), "{flipped}");
+    let other = why(|house| {
+        let statement = house.statement("human:bob", "approve", None);
+        let mut body = vote("approve");
+        body["change"] = "CR-0002".into();
+        body["by"] = "human:bob".into();
+        body["signed"] = json!(person(2).sign(&statement));
+        house.record(INSTANCE, "change.voted", &body);
+    });
+    assert!(other.contains("CR-0001"), "{other}");
+    let role = why(|house| {
+        let mut statement = house.statement("human:bob", "approve", None);
+        statement.role = "engineering".into();
+        let mut body = vote("approve");
+        body["by"] = "human:bob".into();
+        body["signed"] = json!(person(2).sign(&statement));
+        house.record(INSTANCE, "change.voted", &body);
+    });
+    assert!(role.contains("as engineering"), "{role}");
+    let candidate = why(|house| {
+        let statement = house.statement("human:bob", "passed", Some(ContentHash::of(b"other")));
+        let body = json!({ "change": "CR-0001", "by": "human:bob", "on": ContentHash::of(b"candidate"), "result": "passed", "evidence": [], "signed": person(2).sign(&statement) });
+        house.record(INSTANCE, "change.verified", &body);
+    });
+    assert!(candidate.contains("another candidate"), "{candidate}");
+}
+
+#[test]
+fn a_signature_is_used_once_and_in_its_own_history() {
+    let twice = why(|house| {
+        let records = house.journal.of_kind("change.voted").unwrap();
+        let body = house.body(records[0].seq.0);
+        house.record(INSTANCE, "change.voted", &body);
+    });
+    assert!(twice.contains("used twice"), "{twice}");
+    let elsewhere = why(|house| {
+        let mut statement = house.statement("human:bob", "approve", None);
+        statement.seen.hash = ContentHash::of(b"another history");
+        let mut body = vote("approve");
+        body["by"] = "human:bob".into();
+        body["signed"] = json!(person(2).sign(&statement));
+        house.record(INSTANCE, "change.voted", &body);
+    });
+    assert!(elsewhere.contains("another history"), "{elsewhere}");
+}
+
+#[test]
+fn people_count_from_the_release_that_lists_them_and_until_the_one_that_does_not() {
+    let mut house = House::with_a_change();
+    let text = house_yaml(&[("ada", 1), ("eve", 3), ("kim", 4)]);
+    let file =
+        json!({ "file": "house.yaml", "hash": ContentHash::of(text.as_bytes()), "text": text });
+    let candidate = ContentHash::of(b"2").to_string();
+    let revisions =
+        json!([{ "item": "house", "from": null, "to": ContentHash::of(b"3"), "files": [file] }]);
+    let change = "CR-0002";
+    house.signed(
+        "human:ada",
+        1,
+        "change.implemented",
+        "implemented",
+        json!({ "change": change, "candidate": candidate, "revisions": revisions }),
+    );
+    // Bob is listed until it is released.
+    house.signed(
+        "human:bob",
+        2,
+        "change.verified",
+        "passed",
+        json!({ "change": change, "on": candidate, "result": "passed", "evidence": [] }),
+    );
+    house.signed("human:eve", 3, "change.released", "released", json!({ "change": change, "on": candidate, "effectivity": { "when": "now" }, "revisions": [] }));
+    house.signed(
+        "human:kim",
+        4,
+        "change.requested",
+        "requested",
+        json!({ "change": "CR-0003" }),
+    );
+    house.checkpoint();
+    let found = house.verify();
+    assert!(found.ok, "{found:#?}");
+    house.signed(
+        "human:bob",
+        2,
+        "change.requested",
+        "requested",
+        json!({ "change": "CR-0004" }),
+    );
+    let found = house.verify();
+    assert!(!found.ok);
+    assert!(
+        found
+            .why
+            .unwrap()
+            .contains("human:bob is not among the people")
+    );
+}

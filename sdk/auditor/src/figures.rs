@@ -1,0 +1,161 @@
+//! The report's numbers, computed once more from the records.
+
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// What costs are summed by.
+const DIMENSIONS: [&str; 5] = ["agent", "model", "purpose", "tool", "workflow"];
+/// Decimals that are kept of money: more than any amount has.
+const DECIMALS: usize = 18;
+
+/// Counts.
+#[derive(Default)]
+pub struct Figures {
+    records: u64,
+    without_body: u64,
+    kinds: BTreeMap<String, u64>,
+    signatures: u64,
+    changes: BTreeMap<String, Vec<Value>>,
+    total: Sum,
+    by: BTreeMap<&'static str, BTreeMap<String, Sum>>,
+}
+
+#[derive(Default)]
+struct Sum {
+    records: u64,
+    usd: i128,
+    input: u64,
+    output: u64,
+    wall_us: u64,
+}
+
+impl Figures {
+    /// Count one record.
+    pub fn add(&mut self, seq: u64, kind: &str, body: Option<&Value>) -> Result<(), String> {
+        self.records += 1;
+        *self.kinds.entry(kind.to_owned()).or_default() += 1;
+        let Some(body) = body else {
+            self.without_body += 1;
+            return Ok(());
+        };
+        if body["signed"]["statement"].is_string() {
+            self.signatures += 1;
+        }
+        if let (true, Some(change)) = (kind.starts_with("change."), body["change"].as_str()) {
+            self.changes.entry(change.to_owned()).or_default().push(json!({
+                "by": body["by"], "kind": kind, "record": seq, "signed_with": body["signed"]["key"],
+            }));
+        }
+        if kind != "cost" {
+            return Ok(());
+        }
+        self.total.add(body)?;
+        for dimension in DIMENSIONS {
+            let name = body[dimension].as_str().unwrap_or_default().to_owned();
+            self.by
+                .entry(dimension)
+                .or_default()
+                .entry(name)
+                .or_default()
+                .add(body)?;
+        }
+        Ok(())
+    }
+
+    /// As figures.json has it.
+    pub fn value(&self) -> Value {
+        let mut by = Map::new();
+        for dimension in DIMENSIONS {
+            let sums = self.by.get(dimension).into_iter().flatten();
+            by.insert(
+                dimension.into(),
+                sums.map(|(name, sum)| (name.clone(), sum.value()))
+                    .collect::<Map<_, _>>()
+                    .into(),
+            );
+        }
+        json!({
+            "records": self.records, "without_body": self.without_body, "kinds": self.kinds, "signatures": self.signatures,
+            "changes": self.changes, "costs": { "total": self.total.value(), "by": by },
+        })
+    }
+}
+
+impl Sum {
+    fn add(&mut self, body: &Value) -> Result<(), String> {
+        let number = |value: &Value| value.as_u64().unwrap_or(0);
+        self.records += 1;
+        if let Some(usd) = body["usd"].as_str() {
+            let usd = money(usd).ok_or(format!("`{usd}` is no amount of money"))?;
+            self.usd = self
+                .usd
+                .checked_add(usd)
+                .ok_or("its costs are too large to be added")?;
+        }
+        self.input += number(&body["tokens"]["input"]);
+        self.output += number(&body["tokens"]["output"]);
+        self.wall_us += number(&body["wall_us"]);
+        Ok(())
+    }
+
+    fn value(&self) -> Value {
+        json!({ "records": self.records, "usd": written(self.usd), "input": self.input, "output": self.output, "wall_us": self.wall_us })
+    }
+}
+
+/// Decimal text in units of 10^-18.
+fn money(text: &str) -> Option<i128> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text),
+    };
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_number = |text: &str| text.bytes().all(|c| c.is_ascii_digit());
+    let part_is_short = part.trim_end_matches('0').len() <= DECIMALS;
+    if whole.is_empty() || !is_number(whole) || !is_number(part) || !part_is_short {
+        return None;
+    }
+    let part: String = part
+        .chars()
+        .chain(std::iter::repeat('0'))
+        .take(DECIMALS)
+        .collect();
+    let all: i128 = format!("{whole}{part}").parse().ok()?;
+    Some(sign * all)
+}
+
+fn written(units: i128) -> String {
+    let digits = format!("{:0>width$}", units.unsigned_abs(), width = DECIMALS + 1);
+    let (whole, part) = digits.split_at(digits.len() - DECIMALS);
+    let part = part.trim_end_matches('0');
+    let sign = if units < 0 { "-" } else { "" };
+    match part {
+        "" => format!("{sign}{whole}"),
+        part => format!("{sign}{whole}.{part}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_added_to_the_last_decimal() {
+        for (text, again) in [
+            ("0", "0"),
+            ("1.50", "1.5"),
+            ("0.000000000000000001", "0.000000000000000001"),
+            ("-3.25", "-3.25"),
+            ("120", "120"),
+        ] {
+            assert_eq!(written(money(text).unwrap()), again);
+        }
+        assert_eq!(
+            written(money("0.1").unwrap() + money("0.2").unwrap()),
+            "0.3"
+        );
+        for bad in ["", ".", "1e5", "1.2.3", "x", "0.0000000000000000001"] {
+            assert_eq!(money(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,487 @@
+//! The record as evidence: `audit verify` finds every kind of tampering, also by somebody who makes all hashes anew, and a bundle is verified by a program that shares no
+//! code with the one that made it.
+
+use charthouse_tests::{House, Plan, Ran, program};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn house_with_a_run() -> House {
+    let house = House::of(Plan::default());
+    house.run(["run", "tester", "hello"]).expect(0);
+    house
+}
+
+fn verify(house: &House, more: &[&str]) -> Ran {
+    house.run([&["audit", "verify", "--json"], more].concat())
+}
+
+/// A record as `journal export` writes it, to be changed.
+#[derive(Clone)]
+struct Row {
+    run: String,
+    time: i64,
+    kind: String,
+    body: String,
+}
+
+fn rows(house: &House) -> Vec<Row> {
+    let exported = house.run(["journal", "export"]).expect(0);
+    let row = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let text = |key: &str| line[key].as_str().unwrap().to_owned();
+        Row {
+            run: text("run"),
+            time: line["time"].as_i64().unwrap(),
+            kind: text("kind"),
+            body: text("body"),
+        }
+    };
+    exported.stdout.lines().map(row).collect()
+}
+
+/// Put `rows` in the place of all records, with every hash, count and witness made anew as docs/journal.md says; `None` where there is no Python for it.
+fn replace(house: &House, rows: &[Row]) -> Option<()> {
+    let mut previous = [0; 32];
+    let mut counts = std::collections::HashMap::new();
+    let mut new = Vec::new();
+    for (n, row) in rows.iter().enumerate() {
+        let seq = n as u64 + 1;
+        let mut data = previous.to_vec();
+        let put = |data: &mut Vec<u8>, text: &str| {
+            data.extend((text.len() as u64).to_le_bytes());
+            data.extend(text.as_bytes());
+        };
+        data.extend(seq.to_le_bytes());
+        put(&mut data, &row.run);
+        data.extend(row.time.to_le_bytes());
+        put(&mut data, &row.kind);
+        data.extend(blake3::hash(row.body.as_bytes()).as_bytes());
+        previous = blake3::derive_key("charthouse journal record 2", &data);
+        let nth = counts.entry(&row.run).and_modify(|n| *n += 1).or_insert(1);
+        let hash: String = previous.iter().map(|byte| format!("{byte:02x}")).collect();
+        new.push(json!([
+            seq, row.run, row.time, row.kind, row.body, hash, nth
+        ]));
+    }
+    let file = house.root.join("rows.json");
+    fs::write(&file, json!(new).to_string()).unwrap();
+    let script = "import json, sqlite3, sys
+c = sqlite3.connect(sys.argv[1])
+c.execute('DELETE FROM record')
+rows = [(s, r, t, k, b, bytes.fromhex(h), n) for s, r, t, k, b, h, n in json.load(open(sys.argv[2]))]
+c.executemany('INSERT INTO record (seq, run, time, kind, body, hash, nth) VALUES (?, ?, ?, ?, ?, ?, ?)', rows)
+c.execute('UPDATE head SET seq = ?, hash = ?', (rows[-1][0], rows[-1][5]))
+c.commit()
+c.close()";
+    let store = house.root.join(".charthouse/journal.db");
+    let status = Command::new("python3")
+        .args(["-c", script])
+        .arg(&store)
+        .arg(&file)
+        .status();
+    fs::remove_file(&file).unwrap();
+    let _ = fs::remove_file(house.root.join(".charthouse/journal.db-head"));
+    match status {
+        Ok(status) if status.success() => Some(()),
+        other => {
+            eprintln!(
+                "skipped: python3 with sqlite3 is needed to tamper with the database: {other:?}"
+            );
+            None
+        }
+    }
+}
+
+/// The second program.
+fn auditor(bundle: &Path, more: &[&str]) -> Ran {
+    let place = program().with_file_name("charthouse-auditor");
+    assert!(
+        place.exists(),
+        "{} is not there; run `cargo build -p charthouse-auditor`",
+        place.display()
+    );
+    Ran::of(Command::new(place).arg(bundle).args(more))
+}
+
+fn export(house: &House) -> PathBuf {
+    house.run(["audit", "export", "bundle"]).expect(0);
+    house.root.join("bundle")
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_all(&entry.path(), &to.join(entry.file_name())),
+            false => {
+                fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+            }
+        }
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push(path),
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn every_process_that_wrote_signs_the_record_and_no_other() {
+    let house = house_with_a_run();
+    let found = verify(&house, &[]).expect(0).json();
+    assert_eq!(
+        (&found["ok"], &found["checkpoints"]),
+        (&json!(true), &json!(1)),
+        "{found}"
+    );
+    let key = house.root.join(".charthouse/keys/house");
+    assert!(key.exists() && key.with_extension("pub").exists());
+    for reads in [
+        &["ledger"][..],
+        &["journal", "show"],
+        &["journal", "verify"],
+        &["audit", "verify"],
+        &["check"],
+    ] {
+        house.run(reads).expect(0);
+    }
+    assert_eq!(
+        verify(&house, &[]).expect(0).json()["records"],
+        found["records"],
+        "who only reads writes nothing"
+    );
+    house
+        .run([
+            "memory",
+            "add",
+            "tester",
+            "--layer",
+            "facts",
+            "tests live in tests/",
+        ])
+        .expect(0);
+    let after = verify(&house, &[]).expect(0).json();
+    assert_eq!(after["checkpoints"], 2, "{after}");
+    house.run(["journal", "verify"]).expect(0);
+}
+
+#[test]
+fn tampering_is_found_though_every_hash_was_made_anew() {
+    let house = house_with_a_run();
+    let all = rows(&house);
+    let middle = all.len() / 2;
+    let mut edited = all.clone();
+    edited[middle].body = "{}".into();
+    let mut inserted = all.clone();
+    inserted.insert(
+        middle,
+        Row {
+            kind: "said".into(),
+            body: "{\"text\":\"I said so\"}".into(),
+            ..all[middle].clone()
+        },
+    );
+    let mut deleted = all.clone();
+    deleted.remove(middle);
+    let mut moved = all.clone();
+    moved.swap(middle, middle + 1);
+    let bare: Vec<Row> = all
+        .iter()
+        .filter(|row| row.kind != "checkpoint")
+        .cloned()
+        .collect();
+    for (what, rows) in [
+        ("edited", edited),
+        ("inserted", inserted),
+        ("deleted", deleted),
+        ("moved", moved),
+        ("unsigned", bare),
+    ] {
+        if replace(&house, &rows).is_none() {
+            return;
+        }
+        house.run(["journal", "verify"]).expect(0);
+        let found = verify(&house, &[]).expect(1).json();
+        assert_eq!(found["ok"], false, "{what}: {found}");
+        let text = house.run(["audit", "verify"]).expect(1).stdout;
+        assert!(
+            text.contains("do NOT all hold") && text.contains("what to do"),
+            "{what}: {text}"
+        );
+    }
+    replace(&house, &all).unwrap();
+    verify(&house, &[]).expect(0);
+}
+
+#[test]
+fn a_shorter_record_is_found_by_its_anchor_and_a_new_key_by_the_one_that_is_trusted() {
+    let house = house_with_a_run();
+    house
+        .run(["audit", "anchor", "-o", "../anchor.json"])
+        .expect(0);
+    fs::copy(
+        house.root.join(".charthouse/keys/house.pub"),
+        house.root.join("../house.pub"),
+    )
+    .unwrap();
+    let with = ["--anchor", "../anchor.json", "--trust", "../house.pub"];
+    let found = verify(&house, &with).expect(0).json();
+    assert_eq!(found["trusted"], true, "{found}");
+    assert!(found["anchored"].as_u64().unwrap() > 0);
+    let all = rows(&house);
+    let unsigned = |row: &&Row| !matches!(row.kind.as_str(), "checkpoint" | "identity");
+    let bare: Vec<Row> = all.iter().filter(unsigned).cloned().collect();
+    if replace(&house, &bare[..bare.len() - 2]).is_none() {
+        return;
+    }
+    let why = verify(&house, &["--anchor", "../anchor.json"])
+        .expect(1)
+        .json();
+    assert!(why["why"].as_str().unwrap().contains("is missing"), "{why}");
+    // A thief with all of the house: another key, a history of their own, signed as it should be.
+    fs::remove_dir_all(house.root.join(".charthouse/keys")).unwrap();
+    house
+        .run([
+            "memory",
+            "add",
+            "tester",
+            "--layer",
+            "facts",
+            "nothing happened",
+        ])
+        .expect(0);
+    verify(&house, &[]).expect(0);
+    let why = verify(&house, &["--trust", "../house.pub"])
+        .expect(1)
+        .json();
+    assert!(
+        why["why"]
+            .as_str()
+            .unwrap()
+            .contains("not the one that is trusted"),
+        "{why}"
+    );
+    verify(&house, &["--anchor", "../anchor.json"]).expect(1);
+}
+
+#[test]
+fn a_bundle_is_verified_by_another_program_and_read_by_people() {
+    let house = house_with_a_run();
+    let bundle = export(&house);
+    let found = auditor(&bundle, &["--json"]).expect(0).json();
+    assert_eq!(found["ok"], true, "{found}");
+    let key = house.root.join(".charthouse/keys/house.pub");
+    let anchor = bundle.join("anchor.json");
+    let with = [
+        "--key",
+        key.to_str().unwrap(),
+        "--anchor",
+        anchor.to_str().unwrap(),
+        "--json",
+    ];
+    let found = auditor(&bundle, &with).expect(0).json();
+    assert_eq!(found["key_given"], true, "{found}");
+    assert!(found["anchored"].as_u64().unwrap() > 0, "{found}");
+    let report = fs::read_to_string(bundle.join("report.html")).unwrap();
+    assert!(
+        report.contains("Costs") && !report.contains("<script"),
+        "{report}"
+    );
+    house
+        .run(["audit", "export", "bundle"])
+        .expect(2)
+        .complains(&["there is something already"]);
+    // Only what was said from tomorrow on: bodies are left out, and all of it still holds.
+    house
+        .run(["audit", "export", "lean", "--since", "2100-01-01"])
+        .expect(0);
+    let lean = house.root.join("lean");
+    auditor(&lean, &[]).expect(0);
+    let lines = fs::read_to_string(lean.join("records.jsonl")).unwrap();
+    assert!(lines.contains("body_hash") && !lines.contains("\"kind\":\"said\",\"previous\":\"x"));
+    assert!(
+        !lines
+            .lines()
+            .any(|line| line.contains("\"kind\":\"reply\"") && line.contains("\"body\":")),
+        "{lines}"
+    );
+    house
+        .run(["audit", "export", "none", "--change", "CR-0009"])
+        .expect(1)
+        .complains(&["CR-0009"]);
+    auditor(&house.root.join("nothing"), &[]).expect(3);
+    auditor(&bundle, &["--what"]).expect(2);
+}
+
+#[test]
+fn openssh_verifies_the_signature_of_a_bundle() {
+    let house = house_with_a_run();
+    let bundle = export(&house);
+    let arguments = [
+        "-Y",
+        "verify",
+        "-n",
+        "charthouse",
+        "-f",
+        "keys/allowed_signers",
+        "-I",
+        "house",
+        "-s",
+        "manifest.json.sig",
+    ];
+    let manifest = fs::File::open(bundle.join("manifest.json")).unwrap();
+    match Command::new("ssh-keygen")
+        .args(arguments)
+        .current_dir(&bundle)
+        .stdin(manifest)
+        .output()
+    {
+        Ok(output) => assert!(output.status.success(), "{output:?}"),
+        Err(why) => eprintln!("skipped: ssh-keygen is needed to compare with: {why}"),
+    }
+}
+
+#[test]
+fn one_flipped_byte_anywhere_in_a_bundle_is_found() {
+    let house = house_with_a_run();
+    let bundle = export(&house);
+    let mut flipped = 0;
+    for file in files(&bundle) {
+        let whole = fs::read(&file).unwrap();
+        // The ends, and up to 24 places between, no two files at the same ones.
+        let step = (whole.len() / 24).max(1);
+        let first = flipped % step;
+        let places = (first..whole.len())
+            .step_by(step)
+            .chain([0, whole.len() - 1]);
+        for place in places {
+            let mut other = whole.clone();
+            other[place] ^= 1 << (flipped % 8);
+            fs::write(&file, &other).unwrap();
+            let ran = auditor(&bundle, &[]);
+            assert_eq!(
+                ran.code,
+                Some(1),
+                "{} at {place}: {}{}",
+                file.display(),
+                ran.stdout,
+                ran.stderr
+            );
+            flipped += 1;
+        }
+        fs::write(&file, &whole).unwrap();
+    }
+    assert!(flipped >= 200, "{flipped} are too few");
+    auditor(&bundle, &[]).expect(0);
+}
+
+#[test]
+fn a_bundle_of_which_something_is_missing_moved_or_added_is_found() {
+    let house = house_with_a_run();
+    let bundle = export(&house);
+    let bad = |change: &dyn Fn(&Path)| {
+        let other = tempfile::tempdir().unwrap();
+        copy_all(&bundle, other.path());
+        change(other.path());
+        let found = auditor(other.path(), &["--json"]).expect(1).json();
+        assert!(!found["bad"].as_array().unwrap().is_empty());
+    };
+    let lines = |change: fn(&mut Vec<String>)| {
+        move |folder: &Path| {
+            let path = folder.join("records.jsonl");
+            let text = fs::read_to_string(&path).unwrap();
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            change(&mut lines);
+            fs::write(&path, lines.join("\n") + "\n").unwrap();
+        }
+    };
+    bad(&lines(|lines| drop(lines.remove(3))));
+    bad(&lines(|lines| lines.swap(3, 4)));
+    bad(&lines(|lines| lines.insert(3, lines[3].clone())));
+    bad(&lines(|lines| lines.truncate(lines.len() - 1)));
+    bad(&lines(Vec::clear));
+    bad(&|folder| fs::write(folder.join("more.txt"), "x").unwrap());
+    bad(&|folder| fs::remove_file(folder.join("README.txt")).unwrap());
+    bad(&|folder| fs::write(folder.join("manifest.json.sig"), "").unwrap());
+    // Whoever made another bundle, of another house, signed it as it should be: only that it is another house can be told.
+    let other = house_with_a_run();
+    let another = export(&other);
+    auditor(&another, &[]).expect(0);
+    let key = house.root.join(".charthouse/keys/house.pub");
+    auditor(&another, &["--key", key.to_str().unwrap()]).expect(1);
+    let anchor = bundle.join("anchor.json");
+    auditor(&another, &["--anchor", anchor.to_str().unwrap()]).expect(1);
+    bad(&|folder| {
+        fs::copy(
+            another.join("manifest.json.sig"),
+            folder.join("manifest.json.sig"),
+        )
+        .unwrap();
+    });
+    bad(&|folder| {
+        fs::copy(another.join("records.jsonl"), folder.join("records.jsonl")).unwrap();
+    });
+}
+
+#[test]
+fn how_long_bodies_are_kept_is_shown_and_cannot_be_undercut() {
+    let house = House::of(Plan {
+        house: "retention: { reply: 400d, think: forever }\n",
+        ..Plan::default()
+    });
+    house.run(["run", "tester", "hello"]).expect(0);
+    let dry = |more: &[&str]| {
+        house
+            .run([&["journal", "compact", "--dry-run", "--json"], more].concat())
+            .expect(0)
+            .json()
+    };
+    let of = |would: &Value, kind: &str| {
+        let rows = would["would"].as_array().unwrap();
+        rows.iter().find(|row| row["kind"] == kind).unwrap().clone()
+    };
+    let would = dry(&["--older-than", "0s"]);
+    assert_eq!(of(&would, "think")["kept"], "forever", "{would}");
+    assert_eq!(
+        (
+            &of(&would, "reply")["kept"],
+            &of(&would, "reply")["records"]
+        ),
+        (&json!("400d"), &json!(0)),
+        "{would}"
+    );
+    let before = verify(&house, &[]).expect(0).json()["records"].clone();
+    assert_eq!(
+        verify(&house, &[]).expect(0).json()["records"],
+        before,
+        "a dry run writes nothing"
+    );
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    house
+        .run(["journal", "compact", "--older-than", "0s"])
+        .expect(0);
+    let kept = rows(&house);
+    for kind in ["reply", "think"] {
+        let bodies = kept.iter().filter(|row| row.kind == kind);
+        assert!(
+            bodies.clone().count() > 0
+                && bodies
+                    .clone()
+                    .all(|row| !row.body.contains("\"compacted\"")),
+            "{kind}"
+        );
+    }
+    verify(&house, &[]).expect(0);
+    auditor(&export(&house), &[]).expect(0);
+}
