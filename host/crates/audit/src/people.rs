@@ -110,9 +110,7 @@ impl<'a> Signers<'a> {
                 }
             }
             "change.effective" => {
-                if self.before.as_ref().is_some_and(|(of, _)| *of == change) {
-                    self.before = None;
-                }
+                self.before = self.before.take().filter(|(of, _)| *of != change);
             }
             _ => {}
         }

@@ -43,7 +43,7 @@ fn one(line: &str) -> Result<Option<Trusted>, KeyError> {
     let is_type = |word: &&str| {
         word.starts_with("ssh-") || word.starts_with("ecdsa-") || word.starts_with("sk-")
     };
-    let Some(at) = words.iter().position(|word| is_type(&word)) else {
+    let Some(at) = words.iter().position(is_type) else {
         // Whatever it is, the reader of keys has the words for it.
         return PublicKey::parse(line).map(|key| {
             Some(Trusted {
