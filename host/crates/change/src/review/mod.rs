@@ -321,23 +321,21 @@ fn risks(
             "{count} times something was not loaded because it is not released, at {path}"
         ));
     }
-    for supplier in inputs.suppliers.iter().flatten() {
-        if !supplier.pinned {
-            risks.push(format!("the plugin {} is not pinned", supplier.plugin));
+    let suppliers = || inputs.suppliers.iter().flatten();
+    let mut named = |what: &str, which: &dyn Fn(&&Supplier) -> bool| {
+        let names: Vec<&str> = suppliers()
+            .filter(which)
+            .map(|one| one.plugin.as_str())
+            .collect();
+        if !names.is_empty() {
+            risks.push(format!("{what}: {}", names.join(", ")));
         }
-        if supplier.signed_by.is_none() {
-            risks.push(format!(
-                "nobody's signature is demanded of the plugin {}",
-                supplier.plugin
-            ));
-        }
-        if supplier.quarantined > 0 {
-            risks.push(format!(
-                "the plugin {} was quarantined {} times",
-                supplier.plugin, supplier.quarantined
-            ));
-        }
-    }
+    };
+    named("plugins that are not pinned", &|one| !one.pinned);
+    named("plugins of which nobody's signature is demanded", &|one| {
+        one.signed_by.is_none()
+    });
+    named("plugins that were quarantined", &|one| one.quarantined > 0);
     for action in inputs.actions.iter().flatten() {
         if !action.done && action.due.is_some_and(|due| due <= now) {
             risks.push(format!("{} ({}) is overdue", action.what, action.who));

@@ -140,8 +140,8 @@ fn what_is_not_known_is_said_to_be_missing() {
     for risk in [
         "record 7 was edited",
         "CR-0004 is in force without approval",
-        "fs is not pinned",
-        "quarantined 2 times",
+        "not pinned: fs",
+        "were quarantined: fs",
         "pin everything (ada) is overdue",
         "has no effect",
     ] {

@@ -169,13 +169,16 @@ fn a_house_that_would_not_be_in_order_is_refused_whole() {
 
 #[test]
 fn the_order_of_files_changes_nothing_on_the_disk_or_in_a_record() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("the-order-of-files");
+    if directory.exists() {
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
     for (name, bytes) in files().into_iter().rev() {
-        let path = directory.path().join(name);
+        let path = directory.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
-    let loaded = definitions::load(directory.path()).unwrap();
+    let loaded = definitions::load(&directory).unwrap();
     let items = change::items_of(&loaded, &BTreeMap::new());
     assert_eq!(items.revisions(), revisions(&files()));
     assert!(items.items.values().all(|parts| parts.missing.is_empty()));
