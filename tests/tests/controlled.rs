@@ -39,7 +39,10 @@ impl Controlled {
                 .unwrap();
             assert!(made.success());
             let public = fs::read_to_string(key.with_extension("pub")).unwrap();
-            people.push_str(&format!("  {name}: {{ key: \"{}\", roles: [{roles}] }}\n", public.trim()));
+            people.push_str(&format!(
+                "  {name}: {{ key: \"{}\", roles: [{roles}] }}\n",
+                public.trim()
+            ));
         }
         let chart = repository().join("charts/workflows/change-control.yaml");
         let text = fs::read_to_string(chart).unwrap();
@@ -219,8 +222,15 @@ fn every_way_to_start_refuses_every_kind_of_item_that_is_edited() {
 #[test]
 fn components_pass_the_same_gate() {
     let house = Controlled::new(Plan::default());
-    house.edit("house.yaml", "plugins:\n", "plugins:\n  spare: plugins/spare.wasm\n");
-    house.replace("plugins/spare.wasm", fs::read(guests().join("rawfs.wasm")).unwrap());
+    house.edit(
+        "house.yaml",
+        "plugins:\n",
+        "plugins:\n  spare: plugins/spare.wasm\n",
+    );
+    house.replace(
+        "plugins/spare.wasm",
+        fs::read(guests().join("rawfs.wasm")).unwrap(),
+    );
     house.change(&["baseline"], "ada");
     house.run(["run", "tester", "Go"]).expect(0);
     let other = guests().join("hostile.wasm");
