@@ -99,7 +99,8 @@ impl From<RuntimeError> for Failure {
             | RuntimeError::Context(_) => NOT_SO,
             RuntimeError::Refused(refused) => return (**refused).clone().into(),
             RuntimeError::NotReleased(refused) => {
-                return Failure::new(DENIED, &refused).help(refused.help());
+                let help = refused.help();
+                return Failure::new(DENIED, refused).help(help);
             }
             RuntimeError::Place(_) => STORE,
             RuntimeError::NoSuchRun { .. } => NOT_SO,

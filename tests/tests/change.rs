@@ -575,7 +575,10 @@ fn no_way_leads_round_a_signature() {
     let instance = shown["instance"].as_str().unwrap().to_owned();
     // A run that somebody begins, with words of their own, takes no role.
     let run = ["run", "judge", "--bind", &instance, "--role", "assessor"];
-    stage.run(&run).expect(4).complains(&["--as NAME"]);
+    stage
+        .run(&run)
+        .expect(4)
+        .complains(&["has been told things before"]);
     // Nor does an agent whose definition does not name it, though a person says so.
     let key = stage.key("bob");
     let key = key.to_str().unwrap();

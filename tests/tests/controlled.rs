@@ -57,7 +57,10 @@ impl Controlled {
     #[track_caller]
     fn change(&self, words: &[&str], who: &str) -> Value {
         let mut command = self.command();
-        command.arg("change").args(words).args(["--as", who, "--json"]);
+        command
+            .arg("change")
+            .args(words)
+            .args(["--as", who, "--json"]);
         let ran = charthouse_tests::Ran::of(command.arg("--key").arg(self.key(who)));
         ran.expect(0).json()
     }
@@ -65,8 +68,19 @@ impl Controlled {
     /// The change of `item` in which `file` becomes `text`, from its request to its release.
     #[track_caller]
     fn release(&self, item: &str, file: &str, text: &str, effectivity: &[&str]) -> String {
-        let asked = ["request", "--item", item, "--title", "Change it", "--reason", "It has to be otherwise"];
-        let number = self.change(&asked, "ada")["change"].as_str().unwrap().to_owned();
+        let asked = [
+            "request",
+            "--item",
+            item,
+            "--title",
+            "Change it",
+            "--reason",
+            "It has to be otherwise",
+        ];
+        let number = self.change(&asked, "ada")["change"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         let number = number.as_str();
         self.change(&["assess", number, "--notes", "Fine"], "bob");
         self.change(&["approve", number], "bob");
@@ -85,8 +99,14 @@ impl Controlled {
     /// The bodies of all records of `kind` in the house.
     #[track_caller]
     fn records(&self, kind: &str) -> Vec<Value> {
-        let shown = self.run(["journal", "show", "--kind", kind, "--json"]).expect(0);
-        shown.lines().into_iter().map(|record| record["body"].clone()).collect()
+        let shown = self
+            .run(["journal", "show", "--kind", kind, "--json"])
+            .expect(0);
+        shown
+            .lines()
+            .into_iter()
+            .map(|record| record["body"].clone())
+            .collect()
     }
 }
 
@@ -96,7 +116,10 @@ struct Daemon(Child);
 impl Daemon {
     fn begin(house: &House) -> Self {
         let mut command = house.command();
-        command.arg("serve").stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .arg("serve")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let daemon = Daemon(command.spawn().unwrap());
         until("the daemon is up", || {
             house.run(["agents", "list", "--json"]).code == Some(0)
@@ -130,7 +153,10 @@ fn without_a_baseline_nothing_runs_and_with_one_everything_does() {
     let answer = house.change(&["baseline"], "ada");
     assert_eq!(answer["change"], "CR-0000");
     house.run(["run", "tester", "Go"]).expect(0);
-    let history = house.run(["change", "history", "agent:tester", "--json"]).expect(0).json();
+    let history = house
+        .run(["change", "history", "agent:tester", "--json"])
+        .expect(0)
+        .json();
     assert_eq!(history["revisions"][0]["change"], "CR-0000");
     assert_eq!(history["revisions"][0]["in_force"], true);
     house.verify();
@@ -141,9 +167,19 @@ fn every_way_to_start_refuses_every_kind_of_item_that_is_edited() {
     let house = Controlled::released(Plan::default());
     house.run(["run", "tester", "Go"]).expect(0);
     let edits = [
-        ("agents/tester.yaml", "max_output: 1000", "max_output: 1001", "agent:tester"),
+        (
+            "agents/tester.yaml",
+            "max_output: 1000",
+            "max_output: 1001",
+            "agent:tester",
+        ),
         ("charts/think.yaml", "1.0.0", "1.0.1", "chart:think"),
-        ("house.yaml", "controlled: true", "controlled: false", "house"),
+        (
+            "house.yaml",
+            "controlled: true",
+            "controlled: false",
+            "house",
+        ),
         ("script.yaml", "Nothing", "Anything", "house"),
     ];
     let ways: [&[&str]; 7] = [
@@ -165,7 +201,11 @@ fn every_way_to_start_refuses_every_kind_of_item_that_is_edited() {
     }
     let refused = house.records("change.refused");
     assert_eq!(refused.len(), edits.len() * ways.len());
-    assert!(refused.iter().all(|body| body["where"] == "start" && body["open"] == "CR-0001"));
+    assert!(
+        refused
+            .iter()
+            .all(|body| body["where"] == "start" && body["open"] == "CR-0001")
+    );
     house.run(["run", "tester", "Go"]).expect(0);
     house.verify();
 }
@@ -175,7 +215,11 @@ fn components_pass_the_same_gate() {
     let house = Controlled::released(Plan::default());
     house.run(["run", "tester", "Go"]).expect(0);
     let other = guests().join("generation0001.wasm");
-    let other = if other.exists() { other } else { guests().join("rawfs.wasm") };
+    let other = if other.exists() {
+        other
+    } else {
+        guests().join("rawfs.wasm")
+    };
     let other = other.to_str().unwrap().to_owned();
     // By hand.
     for verb in [
@@ -190,7 +234,10 @@ fn components_pass_the_same_gate() {
     // As a file.
     let own = fs::read(plugins().join("search.wasm")).unwrap();
     house.replace("plugins/hostile.wasm", &own);
-    house.run(["run", "tester", "Go", "--dev"]).expect(4).complains(&["plugin:hostile"]);
+    house
+        .run(["run", "tester", "Go", "--dev"])
+        .expect(4)
+        .complains(&["plugin:hostile"]);
     let places: Vec<String> = house
         .records("change.refused")
         .iter()
@@ -214,17 +261,26 @@ fn a_running_agent_goes_on_with_what_is_released() {
     house.edit("agents/tester.yaml", "{ allow: \"*\" }", "{ deny: \"*\" }");
     let refused = run.until("not_reloaded");
     let why = refused["why"].as_str().unwrap();
-    assert!(why.contains("agent:tester") && why.contains("CR-0001"), "{why}");
+    assert!(
+        why.contains("agent:tester") && why.contains("CR-0001"),
+        "{why}"
+    );
     let own = fs::read(plugins().join("search.wasm")).unwrap();
     house.replace("plugins/hostile.wasm", &own);
     let refused = run.until("plugin.refused");
-    assert!(refused["why"].as_str().unwrap().contains("plugin:hostile"), "{refused}");
+    assert!(
+        refused["why"].as_str().unwrap().contains("plugin:hostile"),
+        "{refused}"
+    );
     model.call("hostile__echo", json!({ "text": "hello" }));
     run.until("think");
     model.say("Done.");
     run.ended("done");
     let outcome = &house.journal("outcome")[0]["body"];
-    assert!(outcome.to_string().contains("hello"), "the old policy and the old component went on: {outcome}");
+    assert!(
+        outcome.to_string().contains("hello"),
+        "the old policy and the old component went on: {outcome}"
+    );
     assert!(house.journal("reloaded").is_empty() && house.journal("plugin.swapped").is_empty());
 }
 
@@ -241,16 +297,28 @@ fn what_is_released_holds_for_a_running_agent_from_that_instant() {
     until("the model is asked", || model.server.asked().len() == 1);
     model.call("hostile__echo", json!({ "text": "allowed" }));
     until("it is asked again", || model.server.asked().len() == 2);
-    let denied = house.read("agents/tester.yaml").replace("{ allow: \"*\" }", "{ deny: \"hostile.*\" }");
+    let denied = house
+        .read("agents/tester.yaml")
+        .replace("{ allow: \"*\" }", "{ deny: \"hostile.*\" }");
     house.release("agent:tester", "agents/tester.yaml", &denied, &["now"]);
-    assert_eq!(house.read("agents/tester.yaml"), denied, "it lies in its place");
-    until("the run goes by it", || !house.records("reloaded").is_empty());
+    assert_eq!(
+        house.read("agents/tester.yaml"),
+        denied,
+        "it lies in its place"
+    );
+    until("the run goes by it", || {
+        !house.records("reloaded").is_empty()
+    });
     model.call("hostile__echo", json!({ "text": "denied" }));
     until("it is asked again", || model.server.asked().len() == 3);
     model.say("Done.");
     let outcomes = house.records("outcome");
     assert!(outcomes[0].to_string().contains("allowed"), "{outcomes:?}");
-    assert!(outcomes[1].to_string().contains("denied by") || outcomes[1].to_string().contains("refused"), "{outcomes:?}");
+    assert!(
+        outcomes[1].to_string().contains("denied by")
+            || outcomes[1].to_string().contains("refused"),
+        "{outcomes:?}"
+    );
     assert_eq!(house.records("change.effective").len(), 1);
     assert!(house.records("change.refused").is_empty());
     house.verify();
@@ -269,10 +337,16 @@ fn an_agent_that_can_write_the_house_cannot_change_what_it_is_made_of() {
     });
     let before = (house.read("agents/tester.yaml"), house.read("house.yaml"));
     house.run(["run", "tester", "Go"]).expect(0);
-    assert_eq!((house.read("agents/tester.yaml"), house.read("house.yaml")), before);
+    assert_eq!(
+        (house.read("agents/tester.yaml"), house.read("house.yaml")),
+        before
+    );
     assert!(!house.root.join(".charthouse/changes/x").exists());
     // What it could write, because it lies beside the folders of the house, is not loaded.
     if house.read("script.yaml").contains("mine") {
-        house.run(["run", "tester", "Go"]).expect(4).complains(&["house"]);
+        house
+            .run(["run", "tester", "Go"])
+            .expect(4)
+            .complains(&["house"]);
     }
 }

@@ -1,7 +1,7 @@
 //! What can be typed after `change`.
 
-use super::agents::At;
 use super::HouseOption;
+use super::agents::At;
 use super::signing::As;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;

@@ -16,7 +16,9 @@ pub fn run(verb: &AgentsVerb) -> Result<u8, Failure> {
             let none = "No runs. Start one: charthouse agents start AGENT";
             show(at.json, &answer, |answer| {
                 let loud = answer["emergencies"].as_array().into_iter().flatten();
-                let loud = loud.filter_map(Value::as_str).map(|line| format!("{line}\n"));
+                let loud = loud
+                    .filter_map(Value::as_str)
+                    .map(|line| format!("{line}\n"));
                 loud.collect::<String>() + &table(&answer["runs"], &keys, none)
             })
         }

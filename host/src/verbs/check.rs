@@ -3,8 +3,8 @@
 use crate::cli::{Check, DevOption};
 use crate::exit::{DEFINITIONS, Failure};
 use crate::print;
-use definitions::{House, Report};
 use crate::world::SystemClock;
+use definitions::{House, Report};
 use journal::{Journal, JournalError};
 use runtime::control::standing;
 use sandbox::SandboxError;
@@ -85,7 +85,11 @@ fn control(house: &House) -> Vec<Finding> {
         Finding::warning(&at(&draft.file), message, draft.hint())
     });
     let emergencies = stands.emergencies.iter().map(|line| {
-        Finding::warning(&at("house.yaml"), line, "have others of the board approve it, or reject it")
+        Finding::warning(
+            &at("house.yaml"),
+            line,
+            "have others of the board approve it, or reject it",
+        )
     });
     begin.into_iter().chain(drafts).chain(emergencies).collect()
 }

@@ -15,6 +15,9 @@ mod doctor;
 mod init;
 mod journal;
 mod ledger;
+    dead_code,
+#[allow(
+)]
 mod management_review;
 mod memory;
 mod new;

@@ -19,7 +19,9 @@ pub fn run(directory: &Path, item: &str, as_json: bool) -> Result<u8, Failure> {
     let Some(journal) = open::journal_to_read(directory)? else {
         return Err(unknown(&item, None));
     };
-    let root = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+    let root = directory
+        .canonicalize()
+        .unwrap_or_else(|_| directory.to_owned());
     let register = control::register(&journal, &root)?;
     let all = register.history(&item);
     if all.is_empty() {
@@ -27,7 +29,10 @@ pub fn run(directory: &Path, item: &str, as_json: bool) -> Result<u8, Failure> {
     }
     let now = SystemClock::new().now();
     if as_json {
-        let revisions: Vec<Value> = all.iter().map(|one| told(&register, &item, one, now)).collect();
+        let revisions: Vec<Value> = all
+            .iter()
+            .map(|one| told(&register, &item, one, now))
+            .collect();
         print::json(&json!({ "item": item, "revisions": revisions }))?;
         return Ok(0);
     }
@@ -71,7 +76,9 @@ fn why(change: Option<&Change>) -> String {
 
 fn evidence(change: Option<&Change>) -> Vec<Value> {
     let verification = change.and_then(Change::verification);
-    let evidence = verification.into_iter().flat_map(|verification| &verification.evidence);
+    let evidence = verification
+        .into_iter()
+        .flat_map(|verification| &verification.evidence);
     evidence.map(|one| json!(one)).collect()
 }
 
@@ -90,7 +97,11 @@ fn told(register: &Register, item: &ItemId, one: &Standing, now: Timestamp) -> V
 
 fn row(text: &mut String, register: &Register, item: &ItemId, one: &Standing, now: Timestamp) {
     let change = register.change(one.change);
-    let sign = if counts(register, item, one, now) { '*' } else { ' ' };
+    let sign = if counts(register, item, one, now) {
+        '*'
+    } else {
+        ' '
+    };
     // Writing to a String cannot fail.
     let _ = writeln!(
         text,
@@ -111,11 +122,19 @@ fn row(text: &mut String, register: &Register, item: &ItemId, one: &Standing, no
     }
     let verification = change.and_then(Change::verification);
     for evidence in verification.into_iter().flat_map(|one| &one.evidence) {
-        let _ = writeln!(text, "      evidence     {}: {}", evidence.what, evidence.result);
+        let _ = writeln!(
+            text,
+            "      evidence     {}: {}",
+            evidence.what, evidence.result
+        );
     }
     let _ = writeln!(text, "      counts       {}", one.effectivity);
     if one.emergency {
-        let how = if one.taken_back { "rejected afterwards" } else { "in force before others had looked at it" };
+        let how = if one.taken_back {
+            "rejected afterwards"
+        } else {
+            "in force before others had looked at it"
+        };
         let _ = writeln!(text, "      emergency    {how}");
     }
     let _ = writeln!(text, "      record       {}", one.seq);

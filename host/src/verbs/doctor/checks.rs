@@ -237,21 +237,34 @@ fn controlled(house: &House) -> Vec<Check> {
     let now = SystemClock::new().now();
     let stands = match standing(house.clone(), journal.as_ref(), now) {
         Ok(stands) => stands,
-        Err(error) => return vec![Check::bad("control", error.to_string(), "charthouse journal verify")],
+        Err(error) => {
+            return vec![Check::bad(
+                "control",
+                error.to_string(),
+                "charthouse journal verify",
+            )];
+        }
     };
     if !stands.controlled {
         return Vec::new();
     }
     if !stands.baseline {
         let help = "charthouse change baseline --as NAME";
-        return vec![Check::bad("control", "no baseline: nothing can be run", help)];
+        return vec![Check::bad(
+            "control",
+            "no baseline: nothing can be run",
+            help,
+        )];
     }
     let first = stands.drafts.first();
     let mut checks = vec![match first {
         None => Check::ok("control", "everything is as it was released"),
         Some(first) => Check::warning(
             "control",
-            format!("{} drafts, which no run uses and which keep runs from beginning; the first: {first}", stands.drafts.len()),
+            format!(
+                "{} drafts, which no run uses and which keep runs from beginning; the first: {first}",
+                stands.drafts.len()
+            ),
             "charthouse check lists them; charthouse change restore puts what is released back and keeps the drafts aside",
         ),
     }];

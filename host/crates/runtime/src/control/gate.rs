@@ -81,7 +81,10 @@ fn judge(
         Err(refusals) => match (entrance, register.baseline()) {
             (Entrance::Start, _) => return Err(NotReleased::of(refusals).into()),
             (Entrance::Administer, Some(_)) => {
-                return Ok((assemble(register, services, &found.house, &whom, now)?, None));
+                return Ok((
+                    assemble(register, services, &found.house, &whom, now)?,
+                    None,
+                ));
             }
             (Entrance::Administer, None) => {
                 return Ok((nothing_to_run(services, found.house), None));

@@ -28,13 +28,24 @@ fn a_house_that_says_nothing_of_control_is_let_in_and_nothing_is_held() {
     let entered = place.enter().unwrap();
     assert!(!entered.is_controlled());
     assert!(!entered.house.holds());
-    assert!(entered.house.plugins.values().all(|plugin| plugin.component.released.is_none()));
+    assert!(
+        entered
+            .house
+            .plugins
+            .values()
+            .all(|plugin| plugin.component.released.is_none())
+    );
 }
 
 #[test]
 fn every_kind_of_item_that_is_edited_is_refused_with_the_number_to_open() {
     let edits: [(&str, &str, &str, &str); 7] = [
-        ("agents/a.yaml", "max_output: 100", "max_output: 101", "agent:a"),
+        (
+            "agents/a.yaml",
+            "max_output: 100",
+            "max_output: 101",
+            "agent:a",
+        ),
         ("agents/a.md", "brief", "verbose", "agent:a"),
         ("charts/t.yaml", "1.0.0", "1.0.1", "chart:t"),
         ("policies/default.yaml", "one", "two", "policy:default"),
@@ -47,7 +58,13 @@ fn every_kind_of_item_that_is_edited_is_refused_with_the_number_to_open() {
         place.enter().unwrap();
         place.edit(file, old, new);
         let why = place.refused();
-        for word in [name, "not a released revision", "released: CR-0000", "Open CR-0001", "charthouse change request --item"] {
+        for word in [
+            name,
+            "not a released revision",
+            "released: CR-0000",
+            "Open CR-0001",
+            "charthouse change request --item",
+        ] {
             assert!(why.contains(word), "{file}: {why}");
         }
         let refused = place.records("change.refused");
@@ -110,11 +127,18 @@ fn whoever_administers_gets_what_is_released_whatever_lies_there() {
     place.component("a draft");
     let entered = place.enter_as(Entrance::Administer).unwrap().admitted;
     assert_eq!(entered.house.charts["t"].chart.version(), "1.0.0");
-    assert_eq!(&**entered.house.held("agents/a.md").unwrap(), b"Be brief.\n");
+    assert_eq!(
+        &**entered.house.held("agents/a.md").unwrap(),
+        b"Be brief.\n"
+    );
     let component = &entered.house.plugins.values().next().unwrap().component;
     let released = component.released.as_ref().unwrap().content.unwrap();
     let kept = std::fs::read(&component.path).unwrap();
-    assert_eq!(ContentHash::of(&kept), released, "the kept one, not the draft");
+    assert_eq!(
+        ContentHash::of(&kept),
+        released,
+        "the kept one, not the draft"
+    );
     // The drafts lie where they lay.
     assert!(place.read("charts/t.yaml").contains("9.9.9"));
 }
@@ -124,8 +148,14 @@ fn what_is_let_in_is_what_was_looked_at_not_the_file_again() {
     let place = Place::released();
     let entered = place.enter().unwrap();
     place.write("agents/a.md", "Obey me.\n");
-    place.write("scripts/s.yaml", "script: replies\nreplies:\n  - text: Obey.\n");
-    assert_eq!(&**entered.house.held("agents/a.md").unwrap(), b"Be brief.\n");
+    place.write(
+        "scripts/s.yaml",
+        "script: replies\nreplies:\n  - text: Obey.\n",
+    );
+    assert_eq!(
+        &**entered.house.held("agents/a.md").unwrap(),
+        b"Be brief.\n"
+    );
     let types::ProviderKind::Scripted { file } = &entered.house.providers["s"].kind else {
         panic!("it is scripted");
     };
@@ -133,13 +163,23 @@ fn what_is_let_in_is_what_was_looked_at_not_the_file_again() {
     assert!(script.contains("Hello") && file.starts_with(place.root().join(".charthouse")));
     // Bytes that are no longer the released ones are not mapped.
     place.component("another");
-    let component = entered.house.plugins.values().next().unwrap().component.clone();
+    let component = entered
+        .house
+        .plugins
+        .values()
+        .next()
+        .unwrap()
+        .component
+        .clone();
     let name = entered.house.plugins.keys().next().unwrap().clone();
     let loaded = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap()
         .block_on(entered.sandbox.load(name, component, false));
-    assert!(matches!(loaded, Err(sandbox::SandboxError::NotReleased { .. })), "{loaded:?}");
+    assert!(
+        matches!(loaded, Err(sandbox::SandboxError::NotReleased { .. })),
+        "{loaded:?}"
+    );
 }
 
 #[test]
@@ -170,11 +210,21 @@ fn whoever_looks_is_told_where_drafts_differ() {
     assert!(stands().drafts.is_empty());
     let open = place.open(vec![item("policy:default")]);
     place.edit("policies/default.yaml", "one", "two");
-    place.write("agents/c.yaml", &place.read("agents/a.yaml").replace("agent: a", "agent: c"));
+    place.write(
+        "agents/c.yaml",
+        &place.read("agents/a.yaml").replace("agent: a", "agent: c"),
+    );
     let found = stands();
     assert!(found.controlled && found.baseline);
-    let told: Vec<(ItemId, bool)> = found.drafts.iter().map(|one| (one.item.clone(), one.is_open)).collect();
-    assert_eq!(told, [(item("agent:c"), false), (item("policy:default"), true)]);
+    let told: Vec<(ItemId, bool)> = found
+        .drafts
+        .iter()
+        .map(|one| (one.item.clone(), one.is_open))
+        .collect();
+    assert_eq!(
+        told,
+        [(item("agent:c"), false), (item("policy:default"), true)]
+    );
     assert_eq!(found.drafts[1].open, open);
 }
 
@@ -193,7 +243,10 @@ fn nothing_makes_an_admitted_house_but_the_gate() {
         }
     }
     let mut all = Vec::new();
-    sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
+    sources(
+        &std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut all,
+    );
     let with = |what: &str| -> Vec<String> {
         let has = all.iter().filter(|(_, text)| text.contains(what));
         let mut files: Vec<String> = has
@@ -203,13 +256,23 @@ fn nothing_makes_an_admitted_house_but_the_gate() {
         files
     };
     // It can be made within `control` alone (its fields and its constructor are private to it), and there in two files.
-    assert_eq!(with("Admitted::new("), ["control/gate.rs", "control/mod.rs"]);
-    assert_eq!(with("fn deref_mut"), Vec::<String>::new(), "what was let in is not exchanged");
+    assert_eq!(
+        with("Admitted::new("),
+        ["control/gate.rs", "control/mod.rs"]
+    );
+    assert_eq!(
+        with("fn deref_mut"),
+        Vec::<String>::new(),
+        "what was let in is not exchanged"
+    );
     // Whoever runs something takes nothing else.
     for (file, what) in [
         ("run.rs", "    pub(crate) services: Admitted,"),
         ("run.rs", "    services: &Admitted,"),
-        ("host/house.rs", "    pub(super) services: RefCell<Admitted>,"),
+        (
+            "host/house.rs",
+            "    pub(super) services: RefCell<Admitted>,",
+        ),
         ("reload.rs", "    services: Admitted,"),
     ] {
         assert!(with(what).contains(&file.to_owned()), "{file}");
@@ -217,6 +280,11 @@ fn nothing_makes_an_admitted_house_but_the_gate() {
     // A house is loaded from the disk only where the gate is asked next, or where nothing is run.
     assert_eq!(
         with("definitions::load("),
-        ["control/gate.rs", "control/restore.rs", "host/changes.rs", "host/control.rs"]
+        [
+            "control/gate.rs",
+            "control/restore.rs",
+            "host/changes.rs",
+            "host/control.rs"
+        ]
     );
 }

@@ -2,12 +2,10 @@
 
 use change::{
     Baseline, Body, ChangeNumber, Class, Edits, Effectivity, Emergency, Evidence, EvidenceKind,
-    FileRecord, Implemented, ImpactRecord, ItemId, Moment, Ordered, Person, Rejected, Released,
+    FileRecord, ImpactRecord, Implemented, ItemId, Moment, Ordered, Person, Rejected, Released,
     Requested, RevisionRecord, Signed, Verdict, Verified, Vote, Voted, candidate_hash,
 };
-use charthouse_runtime::control::{
-    Entered, Entrance, baseline, enter, register, store,
-};
+use charthouse_runtime::control::{Entered, Entrance, baseline, enter, register, store};
 use charthouse_runtime::{Admitted, RuntimeError, Services};
 use definitions::House;
 use journal::{Journal, NewRecord};
@@ -127,7 +125,11 @@ impl Place {
                  plugins: {{ g: plugins/g.wasm }}\ndefaults: {{ policy: default }}\npeople:\n{people}controlled: true\n"
             ),
         );
-        write(&root, "scripts/s.yaml", "script: replies\nreplies:\n  - text: Hello.\n");
+        write(
+            &root,
+            "scripts/s.yaml",
+            "script: replies\nreplies:\n  - text: Hello.\n",
+        );
         for name in ["a", "b"] {
             write(&root, &format!("agents/{name}.yaml"), &agent(name));
             write(&root, &format!("agents/{name}.md"), "Be brief.\n");
@@ -142,7 +144,11 @@ impl Place {
             "charts/workflows/change-control.yaml",
             "chart: change-control\nversion: 1.0.0\nkind: workflow\nroles: { requester: {} }\ninitial: wanted\nstates:\n  wanted: { role: requester, on: { role.done: done } }\n  done: { type: final }\n",
         );
-        write(&root, "policies/default.yaml", "policy: default\nenv: { A: one }\n");
+        write(
+            &root,
+            "policies/default.yaml",
+            "policy: default\nenv: { A: one }\n",
+        );
         place.component("generation0001");
         fs::create_dir_all(root.join(".charthouse")).unwrap();
         place
@@ -202,7 +208,8 @@ impl Place {
     }
 
     pub fn enter(&self) -> Result<Admitted, RuntimeError> {
-        self.enter_as(Entrance::Start).map(|entered| entered.admitted)
+        self.enter_as(Entrance::Start)
+            .map(|entered| entered.admitted)
     }
 
     /// Why it is not let in.
@@ -238,7 +245,12 @@ impl Place {
         });
         let head = journal.head().unwrap();
         if head.seq == 0 {
-            let nobody = NewRecord { run: "house", time: self.clock.now(), kind: "said", body: "{}" };
+            let nobody = NewRecord {
+                run: "house",
+                time: self.clock.now(),
+                kind: "said",
+                body: "{}",
+            };
             journal.append(&[nobody]).unwrap();
         }
         let head = journal.head().unwrap();
@@ -253,7 +265,10 @@ impl Place {
             on: blank.on(),
             outcome: blank.words()[0].into(),
             role: role.into(),
-            seen: Seen { hash: head.hash, seq: head.seq },
+            seen: Seen {
+                hash: head.hash,
+                seq: head.seq,
+            },
             time: "2026-11-21T07:00:00Z".into(),
         };
         let signed = self.keys[by].sign(&statement);
@@ -271,10 +286,19 @@ impl Place {
     pub fn put(&self, run: &str, body: &Body) {
         let mut journal = self.journal();
         let text = body.to_json().to_string();
-        let record = NewRecord { run, time: self.clock.now(), kind: body.kind(), body: &text };
+        let record = NewRecord {
+            run,
+            time: self.clock.now(),
+            kind: body.kind(),
+            body: &text,
+        };
         journal.append(&[record]).unwrap();
         let register = register(&journal, &self.root()).unwrap();
-        let invalid: Vec<String> = register.invalid().iter().map(|one| one.rule.to_string()).collect();
+        let invalid: Vec<String> = register
+            .invalid()
+            .iter()
+            .map(|one| one.rule.to_string())
+            .collect();
         assert!(invalid.is_empty(), "{invalid:?}");
     }
 
@@ -323,7 +347,9 @@ impl Place {
                 continue;
             }
             let of = |(file, hash): (Arc<str>, ContentHash)| FileRecord {
-                text: files.get(&*file).map(|bytes| String::from_utf8(bytes.clone()).unwrap()),
+                text: files
+                    .get(&*file)
+                    .map(|bytes| String::from_utf8(bytes.clone()).unwrap()),
                 stored: stored.get(&hash).cloned(),
                 file,
                 hash,
@@ -341,7 +367,9 @@ impl Place {
 
     /// Request, assessment, votes.
     pub fn open(&self, items: Vec<ItemId>) -> ChangeNumber {
-        let number = register(&self.journal(), &self.root()).unwrap().next_number();
+        let number = register(&self.journal(), &self.root())
+            .unwrap()
+            .next_number();
         let run = format!("i-{number}");
         self.sign(&run, "ada", "requester", |signed| {
             Body::Requested(Requested {
@@ -444,7 +472,9 @@ impl Place {
     /// In force at once.
     pub fn emergency(&self, edits: &[(&str, &str)], due: Timestamp) -> ChangeNumber {
         let revisions = self.revisions(edits, None);
-        let number = register(&self.journal(), &self.root()).unwrap().next_number();
+        let number = register(&self.journal(), &self.root())
+            .unwrap()
+            .next_number();
         self.sign(&format!("i-{number}"), "bob", "emergency", |signed| {
             Body::Emergency(Emergency {
                 change: number,

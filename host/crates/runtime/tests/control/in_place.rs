@@ -11,7 +11,13 @@ const HOUR: i64 = 3_600_000;
 fn a_release_is_in_its_place_when_the_house_is_opened_next_and_once() {
     let place = Place::released();
     let number = place.release(
-        &[("agents/a.md", "Be kind.\n"), ("policies/default.yaml", "policy: default\nenv: { A: two }\n")],
+        &[
+            ("agents/a.md", "Be kind.\n"),
+            (
+                "policies/default.yaml",
+                "policy: default\nenv: { A: two }\n",
+            ),
+        ],
         None,
         Effectivity::now(),
     );
@@ -57,7 +63,10 @@ fn a_draft_in_the_place_of_what_is_released_is_kept_aside_and_told() {
         panic!("{placed:?}");
     };
     assert_eq!(file, "agents/a.md");
-    assert!(kept.starts_with(&format!(".charthouse/changes/drafts/{number}/")), "{kept}");
+    assert!(
+        kept.starts_with(&format!(".charthouse/changes/drafts/{number}/")),
+        "{kept}"
+    );
     assert_eq!(place.read(kept), "What I was writing.\n");
     assert_eq!(place.read("agents/a.md"), "Be kind.\n");
 }
@@ -75,7 +84,11 @@ fn a_date_is_waited_for() {
     assert_eq!(place.read("agents/a.md"), "Be brief.\n");
     // Who is too early is refused, and told when.
     place.write("agents/a.md", "Be kind.\n");
-    assert!(place.refused().contains("counts from 2026-"), "{}", place.refused());
+    assert!(
+        place.refused().contains("counts from 2026-"),
+        "{}",
+        place.refused()
+    );
     place.write("agents/a.md", "Be brief.\n");
     place.pass(HOUR);
     let after = place.enter().unwrap();
@@ -83,7 +96,11 @@ fn a_date_is_waited_for() {
     assert_eq!(place.read("agents/a.md"), "Be kind.\n");
     // The one before is superseded.
     place.write("agents/a.md", "Be brief.\n");
-    assert!(place.refused().contains("is an old revision"), "{}", place.refused());
+    assert!(
+        place.refused().contains("is an old revision"),
+        "{}",
+        place.refused()
+    );
 }
 
 #[test]
@@ -102,19 +119,40 @@ fn a_component_is_put_in_place_and_can_be_put_back() {
 fn an_emergency_is_in_force_at_once_told_until_approved_and_told_louder_when_overdue() {
     let place = Place::released();
     let due = Timestamp(START + HOUR);
-    let number = place.emergency(&[("policies/default.yaml", "policy: default\nenv: { A: none }\n")], due);
-    let enter = || place.enter_as(charthouse_runtime::control::Entrance::Start).unwrap();
+    let number = place.emergency(
+        &[(
+            "policies/default.yaml",
+            "policy: default\nenv: { A: none }\n",
+        )],
+        due,
+    );
+    let enter = || {
+        place
+            .enter_as(charthouse_runtime::control::Entrance::Start)
+            .unwrap()
+    };
     let entered = enter();
     assert!(place.read("policies/default.yaml").contains("none"));
-    let [note] = &entered.notes[..] else { panic!("{:?}", entered.notes) };
-    for word in ["EMERGENCY", &number.to_string(), "human:bob", "It leaks", "policy:default"] {
+    let [note] = &entered.notes[..] else {
+        panic!("{:?}", entered.notes)
+    };
+    for word in [
+        "EMERGENCY",
+        &number.to_string(),
+        "human:bob",
+        "It leaks",
+        "policy:default",
+    ] {
         assert!(note.contains(word), "{note}");
     }
     // Every start says so again.
     assert_eq!(enter().notes.len(), 1);
     place.pass(2 * HOUR);
     assert!(enter().notes[0].contains("OVERDUE"));
-    assert!(place.read("policies/default.yaml").contains("none"), "it is never taken back in silence");
+    assert!(
+        place.read("policies/default.yaml").contains("none"),
+        "it is never taken back in silence"
+    );
     place.vote(number, "cyd", "quality", Vote::Approve);
     place.vote(number, "eve", "operations", Vote::Approve);
     assert!(enter().notes.is_empty());
@@ -125,7 +163,13 @@ fn an_emergency_that_is_rejected_gives_its_place_back() {
     let place = Place::released();
     let due = Timestamp(START + HOUR);
     let before = place.read("policies/default.yaml");
-    let number = place.emergency(&[("policies/default.yaml", "policy: default\nenv: { A: none }\n")], due);
+    let number = place.emergency(
+        &[(
+            "policies/default.yaml",
+            "policy: default\nenv: { A: none }\n",
+        )],
+        due,
+    );
     place.enter().unwrap();
     place.vote(number, "cyd", "quality", Vote::Reject);
     place.reject(number);
@@ -140,7 +184,13 @@ fn what_is_released_can_be_put_back_over_drafts() {
     place.write("charts/t.yaml", "chart: [\n");
     place.write("policies/new.yaml", "policy: new\n");
     let now = place.clock.now();
-    let placed = restore(&place.journal(), &place.root(), now, &[item("agent:a")].into()).unwrap();
+    let placed = restore(
+        &place.journal(),
+        &place.root(),
+        now,
+        &[item("agent:a")].into(),
+    )
+    .unwrap();
     assert_eq!(placed.files, ["agents/a.md"]);
     assert_eq!(place.read("charts/t.yaml"), "chart: [\n", "nobody named it");
     restore(&place.journal(), &place.root(), now, &[].into()).unwrap();

@@ -13,9 +13,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
-use types::{
-    ContentHash, Item, Model, ModelFuture, ModelSink, Payload, Reply, StopReason, Usage,
-};
+use types::{ContentHash, Item, Model, ModelFuture, ModelSink, Payload, Reply, StopReason, Usage};
 
 /// Answers after it has been asked a few times, so that a run has instants in between, and remembers what it was sent.
 #[derive(Default)]
@@ -29,7 +27,10 @@ impl Model for Slow {
             Item::Text { text, .. } => Some(text.plain().into_owned()),
             _ => None,
         });
-        self.sent.lock().unwrap().push(texts.collect::<Vec<_>>().join("\n"));
+        self.sent
+            .lock()
+            .unwrap()
+            .push(texts.collect::<Vec<_>>().join("\n"));
         Box::pin(async {
             for _ in 0..50 {
                 tokio::task::yield_now().await;
@@ -90,7 +91,9 @@ fn play(place: &Place, name: &str, resume: Option<&str>, meanwhile: impl Fn() + 
         }
         done.set(true);
         meanwhile();
-        Poll::Ready(Some(Reload::Ready(Box::new(definitions::load(&root).unwrap()))))
+        Poll::Ready(Some(Reload::Ready(Box::new(
+            definitions::load(&root).unwrap(),
+        ))))
     }));
     let refused = Arc::new(Mutex::new(Vec::new()));
     let hears = refused.clone();
@@ -143,13 +146,32 @@ fn what_is_saved_and_not_released_changes_nothing_and_is_on_record() {
         let own = place.clone();
         let ended = play(&place, "a", None, move || own.edit(file, old, new));
         assert_eq!(ended.refused.len(), 1, "{file}: {:?}", ended.refused);
-        assert!(ended.refused[0].contains("not a released revision"), "{:?}", ended.refused);
+        assert!(
+            ended.refused[0].contains("not a released revision"),
+            "{:?}",
+            ended.refused
+        );
         assert_eq!(ended.sent.len(), 2);
-        assert!(ended.sent.iter().all(|sent| sent.contains("Be brief.")), "{:?}", ended.sent);
-        let kinds: Vec<&str> = ended.records.iter().map(|(kind, _)| kind.as_str()).collect();
-        assert!(kinds.contains(&"change.refused") && kinds.contains(&"not_reloaded"), "{kinds:?}");
+        assert!(
+            ended.sent.iter().all(|sent| sent.contains("Be brief.")),
+            "{:?}",
+            ended.sent
+        );
+        let kinds: Vec<&str> = ended
+            .records
+            .iter()
+            .map(|(kind, _)| kind.as_str())
+            .collect();
+        assert!(
+            kinds.contains(&"change.refused") && kinds.contains(&"not_reloaded"),
+            "{kinds:?}"
+        );
         assert!(!kinds.contains(&"reloaded"));
-        let (_, body) = ended.records.iter().find(|(kind, _)| kind == "change.refused").unwrap();
+        let (_, body) = ended
+            .records
+            .iter()
+            .find(|(kind, _)| kind == "change.refused")
+            .unwrap();
         assert_eq!(body["where"], "reload");
     }
 }
@@ -165,7 +187,11 @@ fn what_is_released_holds_from_that_instant() {
         charthouse_runtime::control::put_in_place(&mut own.journal(), &own.root(), now).unwrap();
     });
     assert!(ended.refused.is_empty(), "{:?}", ended.refused);
-    assert!(ended.sent[0].contains("Be brief.") && ended.sent[1].contains("Be kind."), "{:?}", ended.sent);
+    assert!(
+        ended.sent[0].contains("Be brief.") && ended.sent[1].contains("Be kind."),
+        "{:?}",
+        ended.sent
+    );
     assert!(ended.records.iter().any(|(kind, _)| kind == "reloaded"));
 }
 
@@ -178,18 +204,30 @@ fn effective(when: When, agents: Option<&str>) -> Effectivity {
 
 #[test]
 fn what_is_released_for_the_next_run_or_for_others_leaves_a_run_as_it_is() {
-    for effectivity in [effective(When::NextRun, None), effective(When::Now, Some("b"))] {
+    for effectivity in [
+        effective(When::NextRun, None),
+        effective(When::Now, Some("b")),
+    ] {
         let place = place();
         let own = place.clone();
         let for_others = effectivity.agents.is_some();
         let ended = play(&place, "a", None, move || {
             own.release(&[("agents/a.md", "Be kind.\n")], None, effectivity.clone());
             let now = types::Clock::now(&*own.clock);
-            charthouse_runtime::control::put_in_place(&mut own.journal(), &own.root(), now).unwrap();
+            charthouse_runtime::control::put_in_place(&mut own.journal(), &own.root(), now)
+                .unwrap();
         });
         assert!(ended.refused.is_empty(), "{:?}", ended.refused);
-        assert!(ended.sent.iter().all(|sent| sent.contains("Be brief.")), "{:?}", ended.sent);
-        assert_eq!(place.read("agents/a.md"), "Be kind.\n", "it lies in its place for those whom it is for");
+        assert!(
+            ended.sent.iter().all(|sent| sent.contains("Be brief.")),
+            "{:?}",
+            ended.sent
+        );
+        assert_eq!(
+            place.read("agents/a.md"),
+            "Be kind.\n",
+            "it lies in its place for those whom it is for"
+        );
         // And whoever begins next gets what holds for it.
         if !for_others {
             let next = play(&place, "a", None, || {});
