@@ -6,7 +6,13 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const PEOPLE: [&str; 4] = ["ada", "bob", "cyd", "dan"];
+/// Who there is, each with the roles that they have.
+const PEOPLE: [(&str, &str); 4] = [
+    ("ada", "requester, implementer, releaser"),
+    ("bob", "assessor, engineering, emergency"),
+    ("cyd", "quality, verifier"),
+    ("dan", "operations, releaser"),
+];
 
 /// A house in which everybody has a key, which says that it is controlled, and of which nothing is released yet.
 struct Controlled(House);
@@ -23,7 +29,7 @@ impl Controlled {
     fn new(plan: Plan<'_>) -> Self {
         let house = Controlled(House::of(plan));
         let mut people = String::from("people:\n");
-        for name in PEOPLE {
+        for (name, roles) in PEOPLE {
             let key = house.key(name);
             fs::create_dir_all(key.parent().unwrap()).unwrap();
             let made = Command::new("ssh-keygen")
@@ -33,7 +39,7 @@ impl Controlled {
                 .unwrap();
             assert!(made.success());
             let public = fs::read_to_string(key.with_extension("pub")).unwrap();
-            people.push_str(&format!("  {name}: {{ key: \"{}\" }}\n", public.trim()));
+            people.push_str(&format!("  {name}: {{ key: \"{}\", roles: [{roles}] }}\n", public.trim()));
         }
         let chart = repository().join("charts/workflows/change-control.yaml");
         let text = fs::read_to_string(chart).unwrap();
@@ -212,20 +218,18 @@ fn every_way_to_start_refuses_every_kind_of_item_that_is_edited() {
 
 #[test]
 fn components_pass_the_same_gate() {
-    let house = Controlled::released(Plan::default());
+    let house = Controlled::new(Plan::default());
+    house.edit("house.yaml", "plugins:\n", "plugins:\n  spare: plugins/spare.wasm\n");
+    house.replace("plugins/spare.wasm", fs::read(guests().join("rawfs.wasm")).unwrap());
+    house.change(&["baseline"], "ada");
     house.run(["run", "tester", "Go"]).expect(0);
-    let other = guests().join("generation0001.wasm");
-    let other = if other.exists() {
-        other
-    } else {
-        guests().join("rawfs.wasm")
-    };
+    let other = guests().join("hostile.wasm");
     let other = other.to_str().unwrap().to_owned();
     // By hand.
     for verb in [
-        vec!["plugin", "swap", "hostile", other.as_str(), "--at-once"],
+        vec!["plugin", "swap", "spare", other.as_str(), "--at-once"],
         vec!["plugin", "add", other.as_str(), "--name", "more"],
-        vec!["plugin", "remove", "search"],
+        vec!["plugin", "remove", "spare"],
     ] {
         let ran = house.run(&verb).expect(4);
         ran.complains(&["charthouse change request --item"]);
@@ -320,14 +324,15 @@ fn what_is_released_holds_for_a_running_agent_from_that_instant() {
         "{outcomes:?}"
     );
     assert_eq!(house.records("change.effective").len(), 1);
-    assert!(house.records("change.refused").is_empty());
+    let all = house.run(["journal", "export"]).expect(0).stdout;
+    assert!(!all.contains("\"change.refused\""), "nothing was refused");
     house.verify();
 }
 
 #[test]
 fn an_agent_that_can_write_the_house_cannot_change_what_it_is_made_of() {
     let house = Controlled::released(Plan {
-        replies: "  - when: \"turn == 1\"\n    calls:\n      \
+        replies: "  - when: \"called('fs.write') == 0\"\n    calls:\n      \
                   - { tool: fs.write, arguments: { path: /workspace/agents/tester.yaml, text: mine } }\n      \
                   - { tool: fs.write, arguments: { path: /workspace/house.yaml, text: mine } }\n      \
                   - { tool: fs.write, arguments: { path: /workspace/.charthouse/changes/x, text: mine } }\n      \
@@ -343,7 +348,9 @@ fn an_agent_that_can_write_the_house_cannot_change_what_it_is_made_of() {
     );
     assert!(!house.root.join(".charthouse/changes/x").exists());
     // What it could write, because it lies beside the folders of the house, is not loaded.
-    if house.read("script.yaml").contains("mine") {
+    let writes = house.journal("outcome");
+    assert_eq!(writes.len(), 4);
+    if house.read("script.yaml").starts_with("script: mine") {
         house
             .run(["run", "tester", "Go"])
             .expect(4)

@@ -193,12 +193,13 @@ fn play(
     }));
     let told = Arc::new(Mutex::new((Vec::new(), false)));
     let hears = told.clone();
+    let services = uncontrolled(services, &journal.borrow()).unwrap();
     let end = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap()
         .block_on(run(
-            &uncontrolled(services, &journal.borrow()).unwrap(),
+            &services,
             &journal,
             request,
             Arc::new(move |event: &RunEvent| {

@@ -150,12 +150,13 @@ fn talk(directory: &Path, lines: &[&str], resume: Option<String>) -> (Journal, S
         resume,
         hosted: Default::default(),
     };
+    let services = uncontrolled(services, &journal.borrow()).unwrap();
     let end = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap()
         .block_on(run(
-            &uncontrolled(services, &journal.borrow()).unwrap(),
+            &services,
             &journal,
             request,
             Arc::new(observer),

@@ -9,14 +9,23 @@ use crate::{RuntimeError, Services};
 use journal::Journal;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
+use types::Timestamp;
 
 /// Services with a house that may be run.
 #[derive(Clone)]
 pub struct Admitted {
     services: Services,
     revisions: Option<Arc<Revisions>>,
+    plain: Option<Plain>,
     /// The register, once somebody has asked for it: the same for all that came of one.
     book: Arc<Mutex<Option<Book>>>,
+}
+
+/// That nothing about a house is for some only, and that nothing in it is in force without having been approved: nobody need ask the register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Plain {
+    /// When something becomes due by itself.
+    pub(super) until: Option<Timestamp>,
 }
 
 impl Admitted {
@@ -25,8 +34,19 @@ impl Admitted {
         Admitted {
             services,
             revisions: revisions.map(Arc::new),
+            plain: None,
             book: Arc::default(),
         }
+    }
+
+    /// The same, and known to be plain or not.
+    pub(super) fn known(self, plain: Option<Plain>) -> Self {
+        Admitted { plain, ..self }
+    }
+
+    /// Whether nobody need ask the register.
+    pub(super) fn plain(&self) -> Option<Plain> {
+        self.plain
     }
 
     /// The same with what `other` knows of the register.

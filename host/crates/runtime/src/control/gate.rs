@@ -3,7 +3,7 @@
 //! Starts, reloads, resumptions and exchanges of components all ask here, and here `change::Register::admit` is asked: nobody else is. A house that is not controlled
 //! costs one look into the journal; one that is controlled and as it was at the last start costs a hash of its texts and a few looks more.
 
-use super::admitted::Admitted;
+use super::admitted::{Admitted, Plain};
 use super::book::{Book, has_baseline, last_change};
 use super::found::{Found, content, content_now, hash_of, must_be, of_plugin};
 use super::kept::Kept;
@@ -34,8 +34,8 @@ pub fn enter(
     }
     let now = services.clock.now();
     let (services, found) = look(services);
-    if Kept::holds(journal, found.hash(), now)? {
-        return Ok(Entered::of(finished(&services, found)?));
+    if let Some(plain) = Kept::holds(journal, found.hash(), now)? {
+        return Ok(Entered::of(finished(&services, found)?.known(plain)));
     }
     let root = found.house.root.clone();
     let mut book = Book::read(journal, &root)?;
@@ -46,7 +46,7 @@ pub fn enter(
         true => look_again(&services, &found.house)?,
         false => found,
     };
-    let entered = judge(&book.register, &services, found, now, entrance);
+    let entered = judge(&book, &services, found, now, entrance);
     let (admitted, keep) = match entered {
         Ok(judged) => judged,
         Err(RuntimeError::NotReleased(refused)) => {
@@ -56,7 +56,8 @@ pub fn enter(
         Err(error) => return Err(error),
     };
     if let Some(found) = keep {
-        let line = Kept::line(last_change(journal)?, found, book.next_due(now));
+        let (last, due) = (last_change(journal)?, book.next_due(now));
+        let line = Kept::line(last, found, due, admitted.plain().is_some());
         journal.append_keeping(&[], &[line])?;
     }
     Ok(Entered {
@@ -68,12 +69,13 @@ pub fn enter(
 
 /// What was found, as it is let in at a start; and its hash, where the next start need not ask again.
 fn judge(
-    register: &Register,
+    book: &Book,
     services: &Services,
     found: Found,
     now: Timestamp,
     entrance: Entrance,
 ) -> Result<(Admitted, Option<ContentHash>), RuntimeError> {
+    let register = &book.register;
     let whom = Whom::House;
     let hash = found.hash();
     let admitted = match register.admit(&question(&found, &whom, now)) {
@@ -101,7 +103,19 @@ fn judge(
     }
     // What is to be said loudly is said at every start.
     let keep = admitted.emergencies.is_empty().then_some(hash);
-    Ok((finished(services, found)?, keep))
+    Ok((finished(services, found)?.known(plain(book, now)), keep))
+}
+
+/// Whether nothing that was released is for some only, and nothing is in force without having been approved.
+fn plain(book: &Book, now: Timestamp) -> Option<Plain> {
+    let register = &book.register;
+    let mut all = register.items().flat_map(|(_, all)| all);
+    let for_all = all.all(|one| {
+        one.effectivity.agents.is_none() && one.effectivity.when != change::When::NextRun
+    });
+    (for_all && register.emergencies(now).is_empty()).then(|| Plain {
+        until: book.next_due(now),
+    })
 }
 
 /// A house of which nothing is released yet: it can be given a baseline, and nothing in it can be run.
@@ -251,6 +265,9 @@ impl Admitted {
         let Some(own) = self.revisions() else {
             return Ok(self.clone());
         };
+        if self.plain().is_some() {
+            return Ok(self.clone());
+        }
         let now = self.clock.now();
         self.with_book(journal, |book| {
             let wanted = wanted(&book.register, whom, now);
@@ -285,7 +302,9 @@ impl Admitted {
                 Ok(admitted) if !admitted.controlled => {
                     Ok(Admitted::new(with(self, found.house), None))
                 }
-                Ok(admitted) if admitted.replace.is_empty() => finished(self, found),
+                Ok(admitted) if admitted.replace.is_empty() => {
+                    Ok(finished(self, found)?.known(plain(book, now)))
+                }
                 Ok(_) => assemble(register, self, &found.house, whom, now),
             }
         })
@@ -313,7 +332,7 @@ impl Admitted {
 
     /// What is in force without having been approved, in words.
     pub(crate) fn emergencies(&self, journal: &Journal) -> Vec<String> {
-        if !self.is_controlled() {
+        if !self.is_controlled() || self.plain().is_some() {
             return Vec::new();
         }
         let now = self.clock.now();

@@ -3,6 +3,7 @@
 //! It holds only as long as no record of a change has come since, no date has passed, and every file is what it was; everything else is found out anew. What is
 //! kept is a shortcut: whoever takes it away only makes the next start longer.
 
+use super::admitted::Plain;
 use super::book::last_change;
 use crate::RuntimeError;
 use journal::Journal;
@@ -20,6 +21,8 @@ pub(super) struct Kept {
     found: ContentHash,
     /// Until when it holds.
     until: Option<i64>,
+    /// Whether all of it is for everybody.
+    plain: bool,
 }
 
 impl Kept {
@@ -28,11 +31,13 @@ impl Kept {
         last: u64,
         found: ContentHash,
         until: Option<Timestamp>,
+        plain: bool,
     ) -> (String, Vec<u8>) {
         let kept = Kept {
             last,
             found,
             until: until.map(|until| until.0),
+            plain,
         };
         // A map with text keys, which always serialises.
         (
@@ -41,7 +46,7 @@ impl Kept {
         )
     }
 
-    /// Whether `found` was let in, and nothing has changed since.
+    /// What is known of `found`, where that was let in and nothing has changed since.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -49,13 +54,16 @@ impl Kept {
         journal: &Journal,
         found: ContentHash,
         now: Timestamp,
-    ) -> Result<bool, RuntimeError> {
+    ) -> Result<Option<Option<Plain>>, RuntimeError> {
         let kept = journal.kept(NAME)?;
         let kept = kept.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
         let Some(kept) = kept.filter(|kept| kept.found == found) else {
-            return Ok(false);
+            return Ok(None);
         };
-        let is_over = kept.until.is_some_and(|until| until <= now.0);
-        Ok(!is_over && last_change(journal)? == kept.last)
+        if kept.until.is_some_and(|until| until <= now.0) || last_change(journal)? != kept.last {
+            return Ok(None);
+        }
+        let until = kept.until.map(Timestamp);
+        Ok(Some(kept.plain.then_some(Plain { until })))
     }
 }

@@ -139,11 +139,16 @@ pub(crate) fn is_controlled(journal: &Journal) -> Result<bool, RuntimeError> {
 }
 
 /// When something is to be looked at again though nobody does anything.
+/// With `anew` something may have been recorded since `admitted` was let in.
 pub(crate) fn next_due(
     admitted: &Admitted,
     journal: &Journal,
     now: Timestamp,
+    anew: bool,
 ) -> Option<Timestamp> {
+    if let Some(plain) = admitted.plain().filter(|_| !anew) {
+        return plain.until;
+    }
     let due = admitted.with_book(journal, |book| Ok(book.next_due(now)));
     due.ok().flatten()
 }

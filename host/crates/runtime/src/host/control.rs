@@ -124,7 +124,7 @@ impl Host {
                 self.log(&HOUSE_RUN.into(), "change", &text);
             }
         }
-        self.note_due();
+        self.note_due(true);
         if !placing.has_changed() {
             return;
         }
@@ -142,10 +142,10 @@ impl Host {
     }
 
     /// Find out when something released becomes due, and when an emergency should have been approved.
-    pub(super) fn note_due(&self) {
+    pub(super) fn note_due(&self, anew: bool) {
         let services = self.services();
         let due = match services.is_controlled() {
-            true => control::next_due(&services, &self.0.journal.borrow(), self.now()),
+            true => control::next_due(&services, &self.0.journal.borrow(), self.now(), anew),
             false => None,
         };
         self.0.effective_at.set(due.map(|due| due.0));

@@ -152,7 +152,7 @@ impl Host {
             return Ok(());
         };
         let delivered = self.redeliver()?;
-        self.note_due();
+        self.note_due(false);
         if self.0.mode == Mode::Live {
             self.tell_emergencies();
             let house = self.definitions();
