@@ -15,9 +15,6 @@ mod doctor;
 mod init;
 mod journal;
 mod ledger;
-    dead_code,
-#[allow(
-)]
 mod management_review;
 mod memory;
 mod new;
