@@ -186,7 +186,7 @@ impl Place {
             .expect("a runtime can be made");
         LocalSet::new().block_on(&runtime, async {
             let host = Host::new(
-                self.admitted(&journal),
+                self.admitted(journal),
                 journal.clone(),
                 Box::new(whom),
                 Mode::Live,
