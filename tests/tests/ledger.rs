@@ -413,10 +413,14 @@ fn energy_is_measured_where_the_machine_has_a_meter() {
     let text = house.read("house.yaml");
     let power = format!("power: {{ meter: {} }}\n", meter.directory.path().display());
     house.write("house.yaml", &format!("{text}\n{power}"));
-    house.run(["run", "surveyor"]).expect(0);
-    let total = ledger(&house, &[])["total"].clone();
-    assert_eq!(total["joules"]["how"], "measured", "{total}");
-    assert!(total["joules"]["value"].as_f64().unwrap() > 0.0, "{total}");
+    // On a busy machine the made-up meter may stand still for as long as a run takes.
+    let measured = (0..20).any(|_| {
+        house.run(["run", "surveyor"]).expect(0);
+        let total = ledger(&house, &[])["total"].clone();
+        assert_eq!(total["joules"]["how"], "measured", "{total}");
+        total["joules"]["value"].as_f64().unwrap() > 0.0
+    });
+    assert!(measured);
     let table = house.run(["ledger"]).expect(0).stdout;
     assert!(table.contains("energy: measured"), "{table}");
 }

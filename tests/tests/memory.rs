@@ -200,8 +200,13 @@ fn what_is_forgotten_is_gone_from_the_list_and_stays_in_the_journal() {
         .run(["journal", "show", "house", "--json"])
         .expect(0)
         .lines();
+    // The house signs its record as it goes.
+    let signed = |record: &&serde_json::Value| {
+        record["kind"] == "identity" || record["kind"] == "checkpoint"
+    };
     let told: Vec<_> = records
         .iter()
+        .filter(|record| !signed(record))
         .map(|record| {
             (
                 &record["kind"],

@@ -152,7 +152,11 @@ fn whoever_ends_without_handing_in_is_told_so() {
     until("something is handed in", || {
         !records(&house, &instance, "hand_in").is_empty()
     });
-    let said = house.journal("said");
+    let maker = records(&house, &instance, "bound")[0]["body"]["who"]["run"].clone();
+    let shown = house
+        .run(["journal", "show", maker.as_str().unwrap(), "--json"])
+        .expect(0);
+    let said = shown.lines();
     assert!(
         said.iter().any(|said| said["body"]["text"]
             .as_str()

@@ -117,23 +117,13 @@ fn mask_inner(merged: &[Merged<'_>], mounts: &mut [Mount], ledger: &mut Reasons)
     }
 }
 
-/// Where the house keeps the keys that it signs with. No mount shows them, whatever its access: who reads one can sign as another.
-const KEYS: &str = ".charthouse/keys";
+/// What of the house's own no mount shows, whatever its access: in the first, the second. Who reads a key that the house signs with can sign as another.
+const KEYS: (&str, &str) = (".charthouse", "keys");
 
 /// Keep the house's keys out of every mount, and its own files out of one that can be written.
 fn keep_own(request: &Request<'_>, mount: &mut Mount, ledger: &mut Reasons) {
-    let keys = request.root.join(KEYS);
-    let hidden = match mount.host.starts_with(&keys) {
-        true => Some("**".to_owned()),
-        false => paths::inside(&keys, &mount.host).map(|inside| globset::escape(&inside)),
-    };
-    if let Some(hidden) = hidden {
-        let what = format!(
-            "mount {}: hide {hidden}, where the house's keys are",
-            mount.guest
-        );
-        ledger.by_default(Subject::Mount, what);
-        mount.hide.push(HideGlob::new(hidden));
+    if request.own.contains(&KEYS.0) {
+        keep_keys(request, mount, ledger);
     }
     if mount.access < Access::Staged {
         return;
@@ -156,6 +146,23 @@ fn keep_own(request: &Request<'_>, mount: &mut Mount, ledger: &mut Reasons) {
             mount.hide.push(HideGlob::new(globset::escape(&inside)));
         }
     }
+}
+
+fn keep_keys(request: &Request<'_>, mount: &mut Mount, ledger: &mut Reasons) {
+    let keys = request.root.join(KEYS.0).join(KEYS.1);
+    let hidden = match mount.host.starts_with(&keys) {
+        true => "**".to_owned(),
+        false => match paths::inside(&keys, &mount.host) {
+            Some(inside) => globset::escape(&inside),
+            None => return,
+        },
+    };
+    let what = format!(
+        "mount {}: hide {hidden}, where the house's keys are",
+        mount.guest
+    );
+    ledger.by_default(Subject::Mount, what);
+    mount.hide.push(HideGlob::new(hidden));
 }
 
 fn layered<'a>(layers: &[&'a Overlay]) -> Vec<Merged<'a>> {

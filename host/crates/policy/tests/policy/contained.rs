@@ -35,6 +35,34 @@ fn an_inner_path_with_less_access_is_hidden_in_the_outer_mount() {
 }
 
 #[test]
+fn no_mount_shows_the_keys_of_the_house() {
+    let own = [".charthouse"];
+    let hidden = |from: &str, access| {
+        let base = layer("base", |layer| {
+            layer.mounts = vec![mount("/w", Some(from), Some(access), &[])];
+        });
+        let grant = resolve(&Request {
+            own: &own,
+            root: Path::new(ROOT),
+            layers: &[&base],
+            ceiling: None,
+            answers: None,
+            tool: &tool("fs.read"),
+        });
+        globs(&grant, "/w")
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(hidden(".", Access::ReadOnly), [".charthouse/keys"]);
+    assert_eq!(hidden("..", Access::ReadOnly), ["house/.charthouse/keys"]);
+    assert_eq!(hidden(".charthouse", Access::ReadOnly), ["keys"]);
+    assert_eq!(hidden(".charthouse/keys", Access::ReadOnly), ["**"]);
+    assert_eq!(hidden("agents", Access::ReadOnly), [""; 0]);
+    assert!(hidden(".", Access::ReadWrite).contains(&".charthouse/keys".to_owned()));
+}
+
+#[test]
 fn a_mount_that_can_be_written_does_not_show_the_house() {
     let own = ["house.yaml", "agents"];
     let resolve_with = |from: &str, access| {
