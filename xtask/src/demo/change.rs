@@ -295,11 +295,17 @@ impl Demo {
         self.ask(&["change", "show", CHANGE, "--json"], 0)?.json()
     }
 
-    /// The records of a kind of a run.
+    /// The records of a kind of a run: out of all, because a run that was just started may have none yet, and `journal show` then knows no such run.
     fn records(&self, run: &str, kind: &str) -> Result<Vec<Value>> {
-        let shown = self.ask(&["journal", "show", run, "--kind", kind, "--json"], 0)?;
-        let read = |line: &str| serde_json::from_str(line).context("a record is JSON");
-        shown.text.lines().map(read).collect()
+        let shown = self.ask(&["journal", "show", "--kind", kind, "--json"], 0)?;
+        let mut records = Vec::new();
+        for line in shown.text.lines() {
+            let record: Value = serde_json::from_str(line).context("a record is JSON")?;
+            if record["run"] == run {
+                records.push(record);
+            }
+        }
+        Ok(records)
     }
 
     /// The outcomes of a run's calls, as soon as there are as many; each with the record's number.
