@@ -22,6 +22,7 @@ cargo xtask VERB
   plugins              build every component under plugins/ into target/plugins
   code [js] [python]   build the interpreters that run code into target/code (needs npm, PyPI)
   demo [-- DIR]        the main job on the embedded provider: survey DIR (default: this repository); then a workflow of two agents
+  demo -- --change     a policy change from request to evidence: two agents and a person who signs (needs ssh-keygen)
   test                 everything CI checks: fmt, clippy, tests, doc tests, arrows, generated docs
   languages            build the test guests in C, JavaScript and Python, with toolchains from their registries
   sdk [-- LANG…]       for each language the template and the example, built and called (needs what it can install)

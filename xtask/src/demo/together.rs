@@ -1,17 +1,13 @@
 //! Two agents do a piece of work together: one surveys the house, the other counts again and rejects the survey, because the survey itself is one file more;
 //! the first surveys again, and then it is right. Whoever hosts them is killed after the first hand-in, and the next host carries on.
 
+use super::daemon::{Daemon, PATIENCE};
 use crate::shell;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// How long any step of it may take: it takes a fraction of a second, and a machine that is busy may need more.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Make the house, and show all of it.
 pub fn show(host: &Path, house: &Path) -> Result<()> {
@@ -37,13 +33,13 @@ pub fn show(host: &Path, house: &Path) -> Result<()> {
         ]))?;
     }
 
-    let mut daemon = Daemon::begin(verb(&["serve", "--json"]))?;
+    let mut daemon = serve(verb(&["serve", "--json"]))?;
     daemon.until("a hand-in", |event| event["type"] == "hand_in")?;
     daemon.kill()?;
     eprintln!("the daemon was killed (kill -9) as soon as the survey was handed in; it left:");
     shell::run(&mut verb(&["workflow", "show", &instance]))?;
 
-    let mut daemon = Daemon::begin(verb(&["serve", "--json"]))?;
+    let mut daemon = serve(verb(&["serve", "--json"]))?;
     wait_until_over(
         || verb(&["workflow", "show", &instance, "--json"]),
         &mut daemon,
@@ -97,80 +93,8 @@ fn wait_until_over(show: impl Fn() -> Command, daemon: &mut Daemon) -> Result<()
     }
 }
 
-/// `charthouse serve`, gone with this.
-struct Daemon {
-    process: Child,
-    events: Receiver<Value>,
-}
-
-impl Daemon {
-    fn begin(mut command: Command) -> Result<Self> {
-        eprintln!("+ {}", shell::shown(&command));
-        let mut process = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let stdout = process.stdout.take().context("it has an output")?;
-        let events = read(stdout);
-        let mut daemon = Daemon { process, events };
-        daemon.until("its readiness", |event| {
-            let message = event["message"].as_str().unwrap_or_default();
-            event["source"] == "serve" && message.starts_with("ready")
-        })?;
-        Ok(daemon)
-    }
-
-    /// Wait for an event.
-    fn until(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) -> Result<()> {
-        let begun = Instant::now();
-        loop {
-            let left = PATIENCE.saturating_sub(begun.elapsed());
-            let line = self.events.recv_timeout(left);
-            let line = line.with_context(|| format!("the daemon did not say {what}"))?;
-            if is_it(&line["event"]) {
-                return Ok(());
-            }
-        }
-    }
-
-    fn is_up(&mut self) -> Result<()> {
-        match self.process.try_wait()? {
-            None => Ok(()),
-            Some(status) => bail!("the daemon ended with {status}"),
-        }
-    }
-
-    fn kill(mut self) -> Result<()> {
-        self.process.kill()?;
-        self.process.wait()?;
-        Ok(())
-    }
-
-    /// It was told to end.
-    fn ended(mut self) -> Result<()> {
-        self.process.wait()?;
-        Ok(())
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // It may be gone already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// The lines that come, as JSON: read to the end, so that the daemon never waits for us.
-fn read(stdout: ChildStdout) -> Receiver<Value> {
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if let Ok(event) = serde_json::from_str(&line) {
-                // Nobody may listen any more.
-                let _ = sender.send(event);
-            }
-        }
-    });
-    receiver
+/// A daemon, shown before it is started.
+fn serve(command: Command) -> Result<Daemon> {
+    eprintln!("+ {}", shell::shown(&command));
+    Daemon::begin(command)
 }
