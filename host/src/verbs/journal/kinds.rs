@@ -2,6 +2,7 @@
 
 use crate::exit::{Failure, USAGE};
 use ::journal::{Journal, RecordId};
+use runtime::record::Kind;
 use std::ops::ControlFlow;
 
 /// Every kind that this program writes.
@@ -72,7 +73,8 @@ pub fn is_told(kind: &str) -> bool {
 /// With the kind that was probably meant.
 pub fn check(wanted: &[String], journal: &Journal) -> Result<(), Failure> {
     for kind in wanted {
-        if KNOWN.contains(&kind.as_str()) || stands_in(kind, journal)? {
+        let known = KNOWN.contains(&kind.as_str()) || Kind::named(kind).is_some();
+        if known || stands_in(kind, journal)? {
             continue;
         }
         let shown: String = crate::print::plain(kind).chars().take(60).collect();

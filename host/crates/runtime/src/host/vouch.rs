@@ -121,7 +121,14 @@ impl Host {
         let doer = self.doer(instance, &happened, deed)?;
         let judged = self.judge(instance, happened, &doer, now)?;
         let (signed, identities) = match &doer {
-            Doer::Host => return Ok(judged.unsigned()),
+            Doer::Host => {
+                // Whoever it gives work to is to read what the change is about.
+                let register = self.register().ok();
+                return Ok(Vouched {
+                    register,
+                    ..judged.unsigned()
+                });
+            }
             Doer::Person(name) => {
                 let signed = deed.signed.as_ref().ok_or_else(|| {
                     unsigned(
@@ -146,7 +153,7 @@ impl Host {
         };
         let bodies = judged.acts.signed(&signed)?;
         let register = match bodies.is_empty() {
-            true => None,
+            true => self.register().ok(),
             false => Some(self.may_all(instance.id(), &identities, &bodies, now)?),
         };
         Ok(Vouched {
