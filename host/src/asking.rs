@@ -72,6 +72,7 @@ impl Asking {
                     config.kind,
                     ProviderKind::Scripted { .. } | ProviderKind::Replay { .. }
                 ),
+                here: config.kind.is_here(),
                 identity,
             });
         }

@@ -61,6 +61,9 @@ pub enum Verb {
     )]
     Init(Init),
     /// Check every definition of a house and explain every mistake
+    ///
+    /// Beside the definitions it reads what a run of the house would not, or not before it is needed: scenarios, the scripts and cassettes of providers, whether
+    /// plugins are the pinned ones, whether keys and mounted directories are there, and files that nobody reads because of where they lie.
     #[command(after_help = "Examples:\n  charthouse check\n  charthouse check my-house --json")]
     Check(Check),
     /// Run an agent

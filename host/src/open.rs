@@ -71,6 +71,9 @@ pub fn admitted(
 /// Say which files were put in place, and where drafts are that lay there.
 pub fn tell_placed(placed: &[control::Placed]) {
     for placed in placed {
+        for warning in placed.warnings() {
+            print::err(&format!("warning: {}\n", print::plain(&warning)));
+        }
         for (file, kept) in &placed.set_aside {
             print::err(&format!(
                 "note: {} was released in the place of a draft, which is kept as {}\n",

@@ -1,6 +1,7 @@
 //! A daemon that serves a house for as long as a test needs it.
 
 use crate::House;
+use serde_json::json;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,15 @@ pub struct Daemon(Child);
 impl Daemon {
     /// Serve `house`, and wait until it answers.
     pub fn begin(house: &House) -> Self {
+        Daemon::begin_with(house, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    pub fn begin_with(house: &House, environment: &[(&str, &str)]) -> Self {
         let mut command = house.command();
         command
             .arg("serve")
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let daemon = Daemon(command.spawn().expect("the program starts"));
@@ -27,6 +34,16 @@ impl Daemon {
         self.0.kill().expect("it is up");
         self.0.wait().expect("it was ours to wait for");
     }
+
+    /// Wait until it is gone by itself, for instance because it was told to kill itself at some point.
+    pub fn until_gone(mut self) {
+        until("the daemon is gone", || {
+            self.0
+                .try_wait()
+                .expect("it was ours to wait for")
+                .is_some()
+        });
+    }
 }
 
 impl Drop for Daemon {
@@ -37,11 +54,24 @@ impl Drop for Daemon {
     }
 }
 
-/// Wait until it is `so`, for a minute at most.
+/// Begin a run of `agent` in the daemon of `house`, and wait until its chart stands in the state `rest`: its id.
+pub fn resting(house: &House, agent: &str) -> String {
+    let begun = house.run(["agents", "start", agent, "--json"]).expect(0);
+    let begun = begun.json();
+    let run = begun["run"].as_str().expect("it has an id").to_owned();
+    until("it rests", || {
+        let listed = house.run(["agents", "list", "--json"]).expect(0).json();
+        let mut runs = listed["runs"].as_array().into_iter().flatten();
+        runs.any(|one| one["run"] == *run && one["states"] == json!(["rest"]))
+    });
+    run
+}
+
+/// Wait until it is `so`, for two minutes at most.
 pub fn until(what: &str, mut so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(20));
+        assert!(begun.elapsed() < Duration::from_secs(120), "{what}");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }

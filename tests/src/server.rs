@@ -142,6 +142,11 @@ impl ModelServer {
         }
     }
 
+    /// The entry of `providers` that asks it.
+    pub fn provider(&self) -> String {
+        format!("{{ kind: openai, base_url: \"{}\" }}", self.url)
+    }
+
     /// Every request so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked

@@ -32,7 +32,7 @@ impl Held {
 
     /// The entry of `providers` that asks it.
     pub fn provider(&self) -> String {
-        format!("{{ kind: openai, base_url: \"{}\" }}", self.server.url)
+        self.server.provider()
     }
 
     /// Let it answer `text`.

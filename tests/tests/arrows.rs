@@ -68,7 +68,11 @@ const OWNED: [(&str, &[&str]); 12] = [
     ("minijinja", &["charthouse-context", "charthouse-provider"]),
     (
         "serde-saphyr",
-        &["charthouse-definitions", "charthouse-provider"],
+        &[
+            "charthouse-definitions",
+            "charthouse-provider",
+            "charthouse-auditor",
+        ],
     ),
     ("globset", &["charthouse-policy", "charthouse-definitions"]),
     ("clap", &["charthouse"]),

@@ -1,7 +1,7 @@
 //! The record as evidence: `audit verify` finds every kind of tampering, also by somebody who makes all hashes anew, and a bundle is verified by a program that shares no
 //! code with the one that made it.
 
-use charthouse_tests::{House, Plan, Ran, program};
+use charthouse_tests::{House, Plan, Ran, Row, auditor, replace, rows};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,94 +15,6 @@ fn house_with_a_run() -> House {
 
 fn verify(house: &House, more: &[&str]) -> Ran {
     house.run([&["audit", "verify", "--json"], more].concat())
-}
-
-/// A record as `journal export` writes it, to be changed.
-#[derive(Clone)]
-struct Row {
-    run: String,
-    time: i64,
-    kind: String,
-    body: String,
-}
-
-fn rows(house: &House) -> Vec<Row> {
-    let exported = house.run(["journal", "export"]).expect(0);
-    let row = |line: &str| {
-        let line: Value = serde_json::from_str(line).unwrap();
-        let text = |key: &str| line[key].as_str().unwrap().to_owned();
-        Row {
-            run: text("run"),
-            time: line["time"].as_i64().unwrap(),
-            kind: text("kind"),
-            body: text("body"),
-        }
-    };
-    exported.stdout.lines().map(row).collect()
-}
-
-/// Put `rows` in the place of all records, with every hash, count and witness made anew as docs/journal.md says; `None` where there is no Python for it.
-fn replace(house: &House, rows: &[Row]) -> Option<()> {
-    let mut previous = [0; 32];
-    let mut counts = std::collections::HashMap::new();
-    let mut new = Vec::new();
-    for (n, row) in rows.iter().enumerate() {
-        let seq = n as u64 + 1;
-        let mut data = previous.to_vec();
-        let put = |data: &mut Vec<u8>, text: &str| {
-            data.extend((text.len() as u64).to_le_bytes());
-            data.extend(text.as_bytes());
-        };
-        data.extend(seq.to_le_bytes());
-        put(&mut data, &row.run);
-        data.extend(row.time.to_le_bytes());
-        put(&mut data, &row.kind);
-        data.extend(blake3::hash(row.body.as_bytes()).as_bytes());
-        previous = blake3::derive_key("charthouse journal record 2", &data);
-        let nth = counts.entry(&row.run).and_modify(|n| *n += 1).or_insert(1);
-        let hash: String = previous.iter().map(|byte| format!("{byte:02x}")).collect();
-        new.push(json!([
-            seq, row.run, row.time, row.kind, row.body, hash, nth
-        ]));
-    }
-    let file = house.root.join("rows.json");
-    fs::write(&file, json!(new).to_string()).unwrap();
-    let script = "import json, sqlite3, sys
-c = sqlite3.connect(sys.argv[1])
-c.execute('DELETE FROM record')
-rows = [(s, r, t, k, b, bytes.fromhex(h), n) for s, r, t, k, b, h, n in json.load(open(sys.argv[2]))]
-c.executemany('INSERT INTO record (seq, run, time, kind, body, hash, nth) VALUES (?, ?, ?, ?, ?, ?, ?)', rows)
-c.execute('UPDATE head SET seq = ?, hash = ?', (rows[-1][0], rows[-1][5]))
-c.commit()
-c.close()";
-    let store = house.root.join(".charthouse/journal.db");
-    let status = Command::new("python3")
-        .args(["-c", script])
-        .arg(&store)
-        .arg(&file)
-        .status();
-    fs::remove_file(&file).unwrap();
-    let _ = fs::remove_file(house.root.join(".charthouse/journal.db-head"));
-    match status {
-        Ok(status) if status.success() => Some(()),
-        other => {
-            eprintln!(
-                "skipped: python3 with sqlite3 is needed to tamper with the database: {other:?}"
-            );
-            None
-        }
-    }
-}
-
-/// The second program.
-fn auditor(bundle: &Path, more: &[&str]) -> Ran {
-    let place = program().with_file_name("charthouse-auditor");
-    assert!(
-        place.exists(),
-        "{} is not there; run `cargo build -p charthouse-auditor`",
-        place.display()
-    );
-    Ran::of(Command::new(place).arg(bundle).args(more))
 }
 
 fn export(house: &House) -> PathBuf {
@@ -484,4 +396,44 @@ fn how_long_bodies_are_kept_is_shown_and_cannot_be_undercut() {
     }
     verify(&house, &[]).expect(0);
     auditor(&export(&house), &[]).expect(0);
+}
+
+#[test]
+fn every_currency_is_shown_with_the_rates_by_which_it_is_in_dollars() {
+    let server = charthouse_tests::ModelServer::start(|_: &charthouse_tests::Asked| {
+        charthouse_tests::Answer::Say(charthouse_tests::Said {
+            usage: (1_000_000, 0, 0),
+            ..charthouse_tests::Said::text("Done.")
+        })
+    });
+    let prices =
+        "prices: { test-model: { from: 2020-01-01, input: 2, output: 0, currency: EUR } }\n";
+    let house = House::of(Plan {
+        house: prices,
+        provider: &format!("{{ kind: openai, base_url: \"{}\" }}", server.url),
+        ..Plan::default()
+    });
+    house.run(["run", "tester", "hello"]).expect(0);
+    let text = house.read("house.yaml");
+    let rate = "exchange: { EUR: { from: 2020-01-01, usd: 1.10 } }\n";
+    house.write("house.yaml", &format!("{text}{rate}"));
+    house.run(["run", "tester", "hello"]).expect(0);
+    let bundle = export(&house);
+    auditor(&bundle, &[]).expect(0);
+    let figures = fs::read_to_string(bundle.join("figures.json")).unwrap();
+    let figures: Value = serde_json::from_str(&figures).unwrap();
+    let total = &figures["costs"]["total"];
+    assert_eq!(total["usd"], "2.2");
+    assert_eq!(
+        total["currencies"],
+        json!({ "EUR": { "paid": "4", "usd": "2.2", "without_rate": "2", "rates": ["1.1"] } })
+    );
+    let report = fs::read_to_string(bundle.join("report.html")).unwrap();
+    assert!(
+        report.contains("EUR 4 (USD 2.2; EUR 2 without a rate, in no sum)")
+            && report.contains("by the rates of the house: USD 1.1"),
+        "{report}"
+    );
+    let review = house.run(["audit", "review"]).expect(0).stdout;
+    assert!(review.contains("2.2 USD, EUR 2 without a rate"), "{review}");
 }

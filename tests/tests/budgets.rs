@@ -137,6 +137,61 @@ fn every_limit_of_an_agent_and_of_the_house_stops_the_next_call() {
 }
 
 #[test]
+fn a_model_without_a_price_is_not_asked_where_money_is_limited() {
+    let with = |agent: &str, prices: &str, provider: &str| {
+        House::of(Plan {
+            chart: TURN,
+            agent,
+            house: prices,
+            provider,
+            ..Plan::default()
+        })
+    };
+    // Nobody is there; whoever is refused does not come to know.
+    let far = "{ kind: openai, base_url: \"https://models.invalid/v1\", retries: 0 }";
+    let limited = "budget: { usd_per_day: 5.00 }\n";
+    let house = with(limited, "", far);
+    let place = at(&house, "agents/tester.yaml", "usd_per_day");
+    // It is told before, where the budget stands, and when the call is to be made.
+    let warned = house.run(["check", "--json"]).expect(0).json();
+    let warning = &warned["warnings"][0];
+    assert_eq!(warning["file"], "agents/tester.yaml", "{warned}");
+    assert!(
+        warning["message"]
+            .as_str()
+            .unwrap()
+            .contains("`test-model`")
+    );
+    let told = Told::of(&house, 1).ended("budget");
+    let cause = told.done["cause"]["message"].as_str().unwrap();
+    for words in ["`test-model`", "prices", "input: 0", &place] {
+        assert!(cause.contains(words), "{words}: {cause}");
+    }
+    assert_eq!(house.journal("cost"), [] as [Value; 0]);
+    // A price that is nothing is one; one in a currency that nobody can change into dollars is none.
+    let price = "prices: { test-model: { from: 2020-01-01, input: 0, output: 0 } }\n";
+    let house = with(limited, price, far);
+    assert_eq!(
+        house.run(["check", "--json"]).expect(0).json()["warnings"],
+        json!([])
+    );
+    Told::of(&house, 5).ended("failed");
+    let euros = price.replace("output: 0", "output: 0, currency: EUR");
+    Told::of(&with(limited, &euros, far), 1).ended("budget");
+    // Where money is not limited nobody asks for a price.
+    Told::of(&with("budget: { tokens_per_day: 5M }\n", "", far), 5).ended("failed");
+    // And nobody sends a bill for what is on this machine.
+    let server = ModelServer::start(|_: &Asked| Answer::Say(Said::text("Done.")));
+    let house = with(limited, "", &provider(&server));
+    assert_eq!(
+        house.run(["check", "--json"]).expect(0).json()["warnings"],
+        json!([])
+    );
+    Told::of(&house, 0).ended("done");
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[test]
 fn a_model_reads_why_its_call_was_not_made_and_a_limit_holds_to_the_call() {
     let server = dear();
     let house = house(&server, TURN, "budget: { calls_per_run: 3 }\n", "");

@@ -1,11 +1,11 @@
 //! Change control as people and agents meet it: two agents and people take a change of what an agent may do from its request to its release; and ways to get round are
 //! tried.
 
-use charthouse_tests::{House, Ran};
+use charthouse_tests::{Daemon, House, Ran, auditor, until};
 use serde_json::{Value, json};
+use std::ops::Deref;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 /// Requests and implements: what it hands in depends on what its role is told.
 const MAKER: &str = r#"script: maker
@@ -46,9 +46,15 @@ fn new_clerk() -> String {
         .replace("{ deny: \"*\" }", "{ allow: [\"fs.read\"] }")
 }
 
-/// People of the house, each with a key that ssh-keygen made.
-struct Stage {
-    house: House,
+/// A house with two people who may do anything, and three agents: who makes changes, who judges them, and whom they are about.
+struct Stage(House);
+
+impl Deref for Stage {
+    type Target = House;
+
+    fn deref(&self) -> &House {
+        &self.0
+    }
 }
 
 impl Stage {
@@ -82,118 +88,40 @@ impl Stage {
             );
         }
         house.write("agents/clerk.yaml", CLERK);
-        let stage = Stage { house };
-        let people: Vec<String> = ["ada", "bob"]
-            .iter()
-            .map(|name| format!("  {name}: {{ key: \"{}\" }}\n", stage.make_key(name)))
-            .collect();
-        stage.house.write(
+        let people = house.people(&[("ada", ""), ("bob", "")]);
+        house.write(
             "house.yaml",
             &format!(
                 "house: plant\nstore: sqlite:.charthouse/journal.db\nproviders:\n  maker: {{ kind: scripted, file: scripts/maker.yaml }}\n  \
                  judge: {{ kind: scripted, file: scripts/judge.yaml }}\n  idle: {{ kind: scripted, file: scripts/idle.yaml }}\n\
-                 defaults: {{ policy: default }}\ncontrolled: {{ quorum: 2, board: [engineering, quality] }}\npeople:\n{}",
-                people.concat()
+                 defaults: {{ policy: default }}\ncontrolled: {{ quorum: 2, board: [engineering, quality] }}\n{people}"
             ),
         );
+        Stage(house)
+    }
+
+    /// One of which everything is released as it is.
+    fn released() -> Self {
+        let stage = Stage::new();
+        stage.by("ada", &["baseline"]).expect(0);
         stage
     }
 
-    fn key(&self, name: &str) -> PathBuf {
-        self.house.beside(format!("{name}.key"))
+    /// A change of `item` that ada asks for: CR-0001.
+    #[track_caller]
+    fn requested(&self, item: &str) {
+        let words = ["--title", "Otherwise", "--reason", "It has to be"];
+        let asked = [&["request", "--item", item][..], &words].concat();
+        self.by("ada", &asked).expect(0);
     }
 
-    fn make_key(&self, name: &str) -> String {
-        let key = self.key(name);
-        std::fs::create_dir_all(key.parent().unwrap()).unwrap();
-        let made = Command::new("ssh-keygen")
-            .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"])
-            .arg(&key)
-            .status()
-            .expect("ssh-keygen is on this machine");
-        assert!(made.success());
-        let public = std::fs::read_to_string(key.with_extension("key.pub")).unwrap();
-        public.trim().to_owned()
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ran {
-        self.house.run(arguments)
-    }
-
-    /// `charthouse change …` as `who`, with their key.
-    fn by(&self, who: &str, arguments: &[&str]) -> Ran {
-        let key = self.key(who);
-        let mut all = vec!["change"];
-        all.extend(arguments);
-        all.extend(["--as", who, "--key", key.to_str().unwrap()]);
-        self.house.run(all)
-    }
-
-    /// The records of one kind of a run, an instance, or the house.
-    fn records(&self, run: &str, kind: &str) -> Vec<Value> {
-        let shown = self.run(&["journal", "show", run, "--json"]).expect(0);
-        let records = shown.lines().into_iter();
-        records.filter(|record| record["kind"] == kind).collect()
-    }
-
-    fn show(&self, change: &str) -> Value {
-        self.run(&["change", "show", change, "--json"])
-            .expect(0)
-            .json()
-    }
-
-    fn status(&self, change: &str) -> String {
-        self.show(change)["status"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    }
-
+    /// Whose turn it is, by roles.
     fn awaits(&self, change: &str) -> Vec<String> {
-        let shown = self.show(change);
+        let shown = self.change(change);
         let awaits = shown["awaits"].as_array().unwrap().iter();
         awaits
             .map(|one| one["role"].as_str().unwrap_or_default().to_owned())
             .collect()
-    }
-}
-
-/// A daemon, gone with the test.
-struct Daemon(Child);
-
-impl Daemon {
-    fn begin(stage: &Stage) -> Self {
-        let mut command = stage.house.command();
-        command
-            .arg("serve")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let daemon = Daemon(command.spawn().unwrap());
-        until("the daemon is up", || {
-            stage.run(&["agents", "list", "--json"]).code == Some(0)
-        });
-        daemon
-    }
-
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // It may be gone already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !so() {
-        assert!(begun.elapsed() < Duration::from_secs(120), "{what}");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -202,21 +130,19 @@ fn agents_and_people_take_a_change_from_its_request_to_its_release() {
     let stage = Stage::new();
     // Before anybody has vouched for what is there, nothing is run.
     stage
-        .run(&["run", "clerk"])
+        .run(["run", "clerk"])
         .expect(4)
         .complains(&["change baseline"]);
     stage.by("ada", &["baseline"]).expect(0);
     let daemon = Daemon::begin(&stage);
-    stage
-        .run(&["workflow", "start", "change-control"])
-        .expect(0);
+    stage.run(["workflow", "start", "change-control"]).expect(0);
     // maker requests, judge assesses and votes against it, maker asks for less, judge assesses that and votes for it.
     until("judge has voted for the second version", || {
-        let shown = stage.run(&["change", "show", "CR-0001", "--json"]);
+        let shown = stage.run(["change", "show", "CR-0001", "--json"]);
         let votes = |shown: &Ran| shown.json()["votes"].as_array().map_or(0, Vec::len);
         shown.code == Some(0) && votes(&shown) == 2
     });
-    let shown = stage.show("CR-0001");
+    let shown = stage.change("CR-0001");
     assert_eq!(shown["title"], "Let clerk read");
     assert_eq!(shown["requested_by"], "agent:maker");
     assert_eq!(shown["votes"][0]["vote"], "reject");
@@ -257,11 +183,11 @@ fn agents_and_people_take_a_change_from_its_request_to_its_release() {
         stage.status("CR-0001") == "implemented"
     });
     assert_eq!(
-        stage.house.read("agents/clerk.yaml"),
+        stage.read("agents/clerk.yaml"),
         CLERK,
         "nothing is changed by it yet"
     );
-    let story = stage.run(&["change", "show", "CR-0001"]).expect(0).stdout;
+    let story = stage.run(["change", "show", "CR-0001"]).expect(0).stdout;
     for words in [
         "agent:maker",
         "agent:judge",
@@ -313,13 +239,13 @@ fn agents_and_people_take_a_change_from_its_request_to_its_release() {
         .by("ada", &["release", "CR-0001", "--effectivity", "now"])
         .expect(0);
     until("it is in its place", || {
-        stage.house.read("agents/clerk.yaml") == new_clerk()
+        stage.read("agents/clerk.yaml") == new_clerk()
     });
     until("it is on record", || stage.status("CR-0001") == "effective");
     drop(daemon);
 
     // What everybody signed stands on the record, and whose the agents' keys are.
-    let shown = stage.show("CR-0001");
+    let shown = stage.change("CR-0001");
     assert_eq!(shown["invalid"], json!([]));
     assert_eq!(shown["open"], false);
     for kind in [
@@ -350,39 +276,48 @@ fn agents_and_people_take_a_change_from_its_request_to_its_release() {
         whose.contains(&json!("agent:maker")) && whose.contains(&json!("agent:judge")),
         "{whose:?}"
     );
+    // The house has signed whose keys they are, and a stranger finds all of it allowed: agents by the roles of their definitions.
+    for record in stage.records("house", "identity") {
+        let is_house = record["body"]["who"] == "house";
+        let by = if is_house {
+            Value::Null
+        } else {
+            json!("house")
+        };
+        assert_eq!(record["body"]["signed"]["by"], by, "{record}");
+    }
+    stage.run(["audit", "verify"]).expect(0);
+    stage.run(["audit", "export", "bundle"]).expect(0);
+    let told = auditor(&stage.root.join("bundle"), &["--json"]);
+    let told = told.expect(0).json();
+    assert_eq!(told["changes"][0]["requested_by"], "agent:maker", "{told}");
+    assert_eq!(
+        told["changes"][0]["approved_by"][0]["who"], "agent:judge",
+        "{told}"
+    );
     let listed = stage
-        .run(&["change", "list", "--by", "judge", "--json"])
+        .run(["change", "list", "--by", "judge", "--json"])
         .expect(0)
         .json();
     assert_eq!(listed["changes"][0]["change"], "CR-0001");
     assert_eq!(
         stage
-            .run(&["change", "list", "--open", "--json"])
+            .run(["change", "list", "--open", "--json"])
             .expect(0)
             .json()["changes"],
         json!([])
     );
-    stage.house.verify();
+    stage.verify();
 }
 
 #[test]
 fn who_asks_and_who_makes_does_not_decide() {
-    let stage = Stage::new();
-    stage.by("ada", &["baseline"]).expect(0);
+    let stage = Stage::released();
     stage
         .by("ada", &["baseline"])
         .expect(4)
         .complains(&["under control already"]);
-    let request = [
-        "request",
-        "--item",
-        "policy:default",
-        "--title",
-        "Search less",
-        "--reason",
-        "It reads too much",
-    ];
-    stage.by("ada", &request).expect(0);
+    stage.requested("policy:default");
     stage
         .by(
             "bob",
@@ -394,7 +329,6 @@ fn who_asks_and_who_makes_does_not_decide() {
         .expect(4)
         .complains(&["human:ada requested CR-0001"]);
     // The agent whom the policy governs may not judge it, by whatever way it gets there.
-    let key = stage.key("bob");
     let bound = [
         "workflow",
         "bind",
@@ -402,15 +336,11 @@ fn who_asks_and_who_makes_does_not_decide() {
         "judge",
         "--role",
         "engineering",
-        "--as",
-        "bob",
-        "--key",
-        key.to_str().unwrap(),
     ];
-    stage.run(&bound).expect(0);
+    stage.signed("bob", &bound).expect(0);
     let daemon = Daemon::begin(&stage);
     until("judge has heard why not", || {
-        let shown = stage.show("CR-0001");
+        let shown = stage.change("CR-0001");
         let told = stage.records(shown["instance"].as_str().unwrap(), "told");
         told.iter().any(|record| {
             record["body"]["refused"]
@@ -418,7 +348,7 @@ fn who_asks_and_who_makes_does_not_decide() {
                 .is_some_and(|why| why.contains("policy:default"))
         })
     });
-    assert_eq!(stage.show("CR-0001")["votes"], json!([]));
+    assert_eq!(stage.change("CR-0001")["votes"], json!([]));
     drop(daemon);
     // Nobody who is not listed, and nobody with another's key.
     stage.make_key("eve");
@@ -439,7 +369,7 @@ fn who_asks_and_who_makes_does_not_decide() {
         key.to_str().unwrap(),
     ];
     stage
-        .run(&forged)
+        .run(forged)
         .expect(4)
         .complains(&["not a key of human:bob"]);
     stage
@@ -450,30 +380,20 @@ fn who_asks_and_who_makes_does_not_decide() {
         .by("bob", &["approve", "CR-0001", "--role", "quality"])
         .expect(1)
         .complains(&["over"]);
-    stage.house.verify();
+    stage.verify();
 }
 
 #[test]
 fn a_signature_counts_for_what_it_was_made_for_and_once() {
-    let stage = Stage::new();
-    stage.by("ada", &["baseline"]).expect(0);
-    let request = [
-        "request",
-        "--item",
-        "policy:default",
-        "--title",
-        "Search less",
-        "--reason",
-        "It reads too much",
-    ];
-    stage.by("ada", &request).expect(0);
+    let stage = Stage::released();
+    stage.requested("policy:default");
     // A key that is kept elsewhere: ssh-keygen signs.
     let signed = |what: &[&str], name: &str| {
         let mut all = vec!["change"];
         all.extend(what);
         all.extend(["--as", "bob", "--print-statement"]);
         let statement = stage.run(&all).expect(0).stdout;
-        let file = stage.house.beside(name);
+        let file = stage.beside(name);
         std::fs::write(&file, &statement).unwrap();
         let done = Command::new("ssh-keygen")
             .args(["-q", "-Y", "sign", "-n", "charthouse", "-f"])
@@ -505,7 +425,7 @@ fn a_signature_counts_for_what_it_was_made_for_and_once() {
         .expect(4)
         .complains(&["notes"]);
     let text = std::fs::read_to_string(&files.0).unwrap();
-    let altered = stage.house.beside("altered.txt");
+    let altered = stage.beside("altered.txt");
     std::fs::write(&altered, text.replace("bob", "ada")).unwrap();
     submit(&assess, &(altered, files.1.clone())).expect(4);
     submit(&assess, &files).expect(0);
@@ -537,7 +457,7 @@ fn a_signature_counts_for_what_it_was_made_for_and_once() {
         .expect(0);
     submit(&vote, &files).expect(4).complains(&["gone on"]);
     // Nothing that is not signed: neither by hand nor over the workflow's own verbs.
-    let shown = stage.show("CR-0001");
+    let shown = stage.change("CR-0001");
     let instance = shown["instance"].as_str().unwrap();
     let unsigned = [
         "workflow",
@@ -552,43 +472,30 @@ fn a_signature_counts_for_what_it_was_made_for_and_once() {
         "--key",
         "/nowhere",
     ];
-    stage.run(&unsigned).expect(2);
+    stage.run(unsigned).expect(2);
     stage
-        .run(&["workflow", "event", instance, "human.withdrawn"])
+        .run(["workflow", "event", instance, "human.withdrawn"])
         .expect(4)
         .complains(&["--as NAME"]);
-    stage.house.verify();
+    stage.verify();
 }
 
 #[test]
 fn no_way_leads_round_a_signature() {
-    let stage = Stage::new();
-    stage.by("ada", &["baseline"]).expect(0);
-    let request = [
-        "request",
-        "--item",
-        "agent:clerk",
-        "--title",
-        "Let clerk read",
-        "--reason",
-        "It has to",
-    ];
-    stage.by("ada", &request).expect(0);
-    let shown = stage.show("CR-0001");
+    let stage = Stage::released();
+    stage.requested("agent:clerk");
+    let shown = stage.change("CR-0001");
     let instance = shown["instance"].as_str().unwrap().to_owned();
     // A run that somebody begins, with words of their own, takes no role.
     let run = ["run", "judge", "--bind", &instance, "--role", "assessor"];
     stage
-        .run(&run)
+        .run(run)
         .expect(4)
         .complains(&["has been told things before"]);
     // Nor does an agent whose definition does not name it, though a person says so.
-    let key = stage.key("bob");
-    let key = key.to_str().unwrap();
     let bind = |agent: &str, role: &str| {
-        stage.run(&[
-            "workflow", "bind", &instance, agent, "--role", role, "--as", "bob", "--key", key,
-        ])
+        let words = ["workflow", "bind", &instance, agent, "--role", role];
+        stage.signed("bob", &words)
     };
     bind("maker", "assessor")
         .expect(4)
@@ -598,15 +505,15 @@ fn no_way_leads_round_a_signature() {
         .complains(&["does not take the role"]);
     // A chart that says otherwise is a draft, and the verbs go by what is released.
     let chart = "charts/workflows/change-control.yaml";
-    let released = stage.house.read(chart);
-    stage.house.edit(chart, "signed: true", "signed: false");
-    stage.house.edit(
+    let released = stage.read(chart);
+    stage.edit(chart, "signed: true", "signed: false");
+    stage.edit(
         chart,
         "never: [requester, implementer]",
         "never: implementer",
     );
     stage
-        .run(&["workflow", "list"])
+        .run(["workflow", "list"])
         .expect(4)
         .complains(&["chart:change-control"]);
     stage
@@ -615,12 +522,12 @@ fn no_way_leads_round_a_signature() {
     stage
         .by("ada", &["approve", "CR-0001", "--role", "quality"])
         .expect(4);
-    stage.house.replace(chart, released);
+    stage.replace(chart, released);
     // Over the control socket, which takes anybody's word for nothing.
     let daemon = Daemon::begin(&stage);
     let ask = |command: Value| -> Value {
         use std::io::{BufRead, BufReader, Write};
-        let path = stage.house.root.join(".charthouse/control.sock");
+        let path = stage.root.join(".charthouse/control.sock");
         let mut socket = std::os::unix::net::UnixStream::connect(path).unwrap();
         writeln!(socket, "{command}").unwrap();
         let mut line = String::new();
@@ -637,30 +544,20 @@ fn no_way_leads_round_a_signature() {
         assert_eq!(answer["error"]["code"], "denied", "{command}: {answer}");
     }
     drop(daemon);
-    assert_eq!(stage.house.read("agents/clerk.yaml"), CLERK);
-    stage.house.verify();
+    assert_eq!(stage.read("agents/clerk.yaml"), CLERK);
+    stage.verify();
 }
 
 #[test]
 fn drafts_are_kept_and_what_is_released_comes_back() {
-    let stage = Stage::new();
-    stage.by("ada", &["baseline"]).expect(0);
-    stage.house.write("agents/clerk.yaml", &new_clerk());
+    let stage = Stage::released();
+    stage.write("agents/clerk.yaml", &new_clerk());
     stage
-        .run(&["run", "clerk"])
+        .run(["run", "clerk"])
         .expect(4)
         .complains(&["agent:clerk"]);
     // The draft is what a change is made of.
-    let request = [
-        "request",
-        "--item",
-        "agent:clerk",
-        "--title",
-        "Let clerk read",
-        "--reason",
-        "It has to",
-    ];
-    stage.by("ada", &request).expect(0);
+    stage.requested("agent:clerk");
     stage
         .by("bob", &["assess", "CR-0001", "--notes", "fine"])
         .expect(0);
@@ -670,18 +567,17 @@ fn drafts_are_kept_and_what_is_released_comes_back() {
     // Nobody implements what nobody has approved.
     let implement = ["implement", "CR-0001", "--from", "."];
     stage.by("ada", &implement).expect(1);
-    let restored = stage.run(&["change", "restore"]).expect(0).stdout;
+    let restored = stage.run(["change", "restore"]).expect(0).stdout;
     assert!(restored.contains("agents/clerk.yaml"), "{restored}");
-    assert_eq!(stage.house.read("agents/clerk.yaml"), CLERK);
-    stage.run(&["run", "clerk"]).expect(0);
-    stage.house.verify();
+    assert_eq!(stage.read("agents/clerk.yaml"), CLERK);
+    stage.run(["run", "clerk"]).expect(0);
+    stage.verify();
 }
 
 #[test]
 fn an_emergency_is_in_force_at_once_and_goes_when_it_is_rejected() {
-    let stage = Stage::new();
-    stage.by("ada", &["baseline"]).expect(0);
-    let draft = stage.house.beside("closed.yaml");
+    let stage = Stage::released();
+    let draft = stage.beside("closed.yaml");
     std::fs::write(&draft, new_clerk()).unwrap();
     let file = format!("agents/clerk.yaml={}", draft.display());
     let emergency = [
@@ -696,8 +592,8 @@ fn an_emergency_is_in_force_at_once_and_goes_when_it_is_rejected() {
         &file,
     ];
     stage.by("ada", &emergency).expect(0);
-    assert_eq!(stage.house.read("agents/clerk.yaml"), new_clerk());
-    let listed = stage.run(&["change", "list"]).expect(0).stdout;
+    assert_eq!(stage.read("agents/clerk.yaml"), new_clerk());
+    let listed = stage.run(["change", "list"]).expect(0).stdout;
     assert!(listed.contains("EMERGENCY"), "{listed}");
     stage
         .by("ada", &["approve", "CR-0001", "--role", "quality"])
@@ -716,6 +612,11 @@ fn an_emergency_is_in_force_at_once_and_goes_when_it_is_rejected() {
         )
         .expect(0);
     assert_eq!(stage.status("CR-0001"), "rejected");
-    assert_eq!(stage.house.read("agents/clerk.yaml"), CLERK);
-    stage.house.verify();
+    assert_eq!(stage.read("agents/clerk.yaml"), CLERK);
+    // What was put in force so is what was signed, for the house and for a stranger.
+    stage.run(["audit", "verify"]).expect(0);
+    stage.run(["audit", "export", "bundle"]).expect(0);
+    let told = auditor(&stage.root.join("bundle"), &["--json"]);
+    assert_eq!(told.expect(0).json()["changes"][0]["status"], "rejected");
+    stage.verify();
 }

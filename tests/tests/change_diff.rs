@@ -1,12 +1,16 @@
 //! What a change comes to, as people read it: before it is released, afterwards, and in the review of the year.
 
-use charthouse_tests::{House, Ran};
-use std::path::PathBuf;
-use std::process::Command;
+use charthouse_tests::House;
 
 /// A house under control in which people do everything.
-struct Office {
-    house: House,
+struct Office(House);
+
+impl std::ops::Deref for Office {
+    type Target = House;
+
+    fn deref(&self) -> &House {
+        &self.0
+    }
 }
 
 const POLICY: &str = "policy: default\ntools: [{ deny: \"*\" }]\nlimits: { memory: 64MiB }\n";
@@ -27,59 +31,33 @@ impl Office {
             "agent: clerk\nmodel: { provider: idle, name: scripted, context_length: 100000, max_output: 1000 }\ncognition: react\n\
              context: [{ id: history, history: true, flexible: true, trim: oldest }]\n",
         );
-        let office = Office { house };
-        let people = ["ada", "bob", "cyd"]
-            .map(|name| format!("  {name}: {{ key: \"{}\" }}\n", office.make_key(name)));
+        let people = house.people(&[("ada", ""), ("bob", ""), ("cyd", "")]);
         let file = format!(
             "house: office\nstore: sqlite:.charthouse/journal.db\nproviders: {{ idle: {{ kind: scripted, file: scripts/idle.yaml }} }}\n\
-             defaults: {{ policy: default }}\ncontrolled: {{ quorum: 2, board: [engineering, quality] }}\npeople:\n{}",
-            people.concat()
+             defaults: {{ policy: default }}\ncontrolled: {{ quorum: 2, board: [engineering, quality] }}\n{people}"
         );
-        office.house.write("house.yaml", &file);
-        office
+        house.write("house.yaml", &file);
+        Office(house)
     }
 
-    fn key(&self, name: &str) -> PathBuf {
-        self.house.beside(format!("{name}.key"))
-    }
-
-    fn make_key(&self, name: &str) -> String {
-        let key = self.key(name);
-        std::fs::create_dir_all(key.parent().unwrap()).unwrap();
-        let made = Command::new("ssh-keygen")
-            .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"])
-            .arg(&key)
-            .status()
-            .expect("ssh-keygen is on this machine");
-        assert!(made.success());
-        let public = std::fs::read_to_string(key.with_extension("key.pub")).unwrap();
-        public.trim().to_owned()
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ran {
-        self.house.run(arguments)
-    }
-
-    fn by(&self, who: &str, arguments: &[&str]) {
-        let key = self.key(who);
-        let mut all = vec!["change"];
-        all.extend(arguments);
-        all.extend(["--as", who, "--key", key.to_str().unwrap()]);
-        self.house.run(all).expect(0);
+    /// A verb of `change` that `who` may do.
+    #[track_caller]
+    fn by(&self, who: &str, words: &[&str]) {
+        self.0.by(who, words).expect(0);
     }
 }
 
 #[test]
 fn a_change_is_shown_by_what_it_means_and_told_in_the_review() {
     let office = Office::new();
-    let none = office.run(&["change", "diff", "policy:default"]).expect(1);
+    let none = office.run(["change", "diff", "policy:default"]).expect(1);
     assert!(
         none.stderr.contains("charthouse change baseline --as NAME"),
         "{}",
         none.stderr
     );
     office.by("ada", &["baseline"]);
-    let same = office.run(&["change", "diff", "policy:default"]).expect(0);
+    let same = office.run(["change", "diff", "policy:default"]).expect(0);
     assert!(same.stdout.contains("nothing differs"), "{}", same.stdout);
 
     // A draft that lies in the house.
@@ -87,8 +65,8 @@ fn a_change_is_shown_by_what_it_means_and_told_in_the_review() {
         .replace("64MiB", "32MiB")
         .replace("\"*\" }", "\"*\" }, { allow: exec.run }")
         + "exec: [{ allow: [git, status] }]\n";
-    office.house.write("policies/default.yaml", &wider);
-    let draft = office.run(&["change", "diff", "policy:default"]).expect(0);
+    office.write("policies/default.yaml", &wider);
+    let draft = office.run(["change", "diff", "policy:default"]).expect(0);
     for told in [
         "+ tools: rule 2",
         "~ limits: memory",
@@ -98,11 +76,11 @@ fn a_change_is_shown_by_what_it_means_and_told_in_the_review() {
     ] {
         assert!(draft.stdout.contains(told), "{told}\n{}", draft.stdout);
     }
-    office.house.write("policies/default.yaml", POLICY);
-    let file = office.house.beside("wider.yaml");
+    office.write("policies/default.yaml", POLICY);
+    let file = office.beside("wider.yaml");
     std::fs::write(&file, &wider).unwrap();
     let by_file = office
-        .run(&[
+        .run([
             "change",
             "diff",
             "policy:default",
@@ -125,7 +103,7 @@ fn a_change_is_shown_by_what_it_means_and_told_in_the_review() {
             "clerk has to see the state",
         ],
     );
-    let early = office.run(&["change", "diff", "CR-0001"]).expect(1);
+    let early = office.run(["change", "diff", "CR-0001"]).expect(1);
     assert!(
         early.stderr.contains("nothing is made yet"),
         "{}",
@@ -136,15 +114,15 @@ fn a_change_is_shown_by_what_it_means_and_told_in_the_review() {
     office.by("cyd", &["approve", "CR-0001", "--role", "engineering"]);
     let path = format!("policies/default.yaml={}", file.display());
     office.by("ada", &["implement", "CR-0001", "--file", &path]);
-    let made = office.run(&["change", "diff", "CR-0001"]).expect(0);
+    let made = office.run(["change", "diff", "CR-0001"]).expect(0);
     assert_eq!(made.stdout, draft.stdout);
     office.by("bob", &["verify", "CR-0001", "--notes", "read it"]);
     office.by("cyd", &["release", "CR-0001", "--effectivity", "now"]);
     // It tells the same when it is released, and between two revisions.
-    let released = office.run(&["change", "diff", "CR-0001"]).expect(0);
+    let released = office.run(["change", "diff", "CR-0001"]).expect(0);
     assert_eq!(released.stdout, draft.stdout);
     let between = office
-        .run(&[
+        .run([
             "change",
             "diff",
             "policy:default",
@@ -162,7 +140,7 @@ fn a_change_is_shown_by_what_it_means_and_told_in_the_review() {
     );
     assert_eq!(json["items"][0]["item"], "policy:default");
     let unknown = office
-        .run(&["change", "diff", "policy:default", "--from", "123456"])
+        .run(["change", "diff", "policy:default", "--from", "123456"])
         .expect(1);
     assert!(
         unknown
@@ -173,10 +151,8 @@ fn a_change_is_shown_by_what_it_means_and_told_in_the_review() {
     );
 
     // Comments alone are said to be that.
-    office
-        .house
-        .write("policies/default.yaml", &format!("# why\n{wider}"));
-    let layout = office.run(&["change", "diff", "policy:default"]).expect(0);
+    office.write("policies/default.yaml", &format!("# why\n{wider}"));
+    let layout = office.run(["change", "diff", "policy:default"]).expect(0);
     assert!(
         layout
             .stdout
@@ -184,9 +160,9 @@ fn a_change_is_shown_by_what_it_means_and_told_in_the_review() {
         "{}",
         layout.stdout
     );
-    office.house.write("policies/default.yaml", &wider);
+    office.write("policies/default.yaml", &wider);
 
-    let review = office.run(&["audit", "review", "--json"]).expect(0).json();
+    let review = office.run(["audit", "review", "--json"]).expect(0).json();
     assert_eq!(
         (
             &review["changes"]["released"],
@@ -198,7 +174,7 @@ fn a_change_is_shown_by_what_it_means_and_told_in_the_review() {
     assert_eq!(review["processes"][0]["outcomes"]["released"], 1);
     assert_eq!(review["records"][0], true);
     let page = office
-        .run(&["audit", "review", "--since", "2020-01-01"])
+        .run(["audit", "review", "--since", "2020-01-01"])
         .expect(0);
     for told in [
         "# Management review: office",
@@ -209,7 +185,7 @@ fn a_change_is_shown_by_what_it_means_and_told_in_the_review() {
         assert!(page.stdout.contains(told), "{told}\n{}", page.stdout);
     }
     office
-        .run(&[
+        .run([
             "audit",
             "review",
             "--until",

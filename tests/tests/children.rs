@@ -14,7 +14,7 @@ fn house(chart: &str, help: &str) -> (House, ModelServer) {
             ..said
         })
     });
-    let provider = format!("{{ kind: openai, base_url: \"{}\" }}", server.url);
+    let provider = server.provider();
     let house = House::of(Plan {
         chart,
         agent: "children: { depth: 1 }\n",
@@ -22,16 +22,8 @@ fn house(chart: &str, help: &str) -> (House, ModelServer) {
         provider: &provider,
         ..Plan::default()
     });
-    let helper = house
-        .read("agents/tester.yaml")
-        .replace("agent: tester", "agent: helper")
-        .replace("cognition: think", "cognition: help")
-        .replace("children: { depth: 1 }\n", "");
-    house.write("agents/helper.yaml", &helper);
-    house.write(
-        "charts/help.yaml",
-        &format!("chart: help\nversion: 1.0.0\nkind: cognition\n{help}"),
-    );
+    house.another("helper", help);
+    house.edit("agents/helper.yaml", "children: { depth: 1 }\n", "");
     (house, server)
 }
 

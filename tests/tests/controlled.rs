@@ -1,157 +1,11 @@
 //! Controlled definitions as a person meets them: nothing that is not released is loaded on any path, and what is released holds from its instant on.
 
-use charthouse_tests::{Held, House, Plan, UnderWay, guests, plugins, repository};
-use serde_json::{Value, json};
+use charthouse_tests::{
+    Controlled, Daemon, Held, House, Plan, Ran, UnderWay, guests, plugins, until,
+};
+use serde_json::json;
 use std::fs;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// Who there is, each with the roles that they have.
-const PEOPLE: [(&str, &str); 4] = [
-    ("ada", "requester, implementer, releaser"),
-    ("bob", "assessor, engineering, emergency"),
-    ("cyd", "quality, verifier"),
-    ("dan", "operations, releaser"),
-];
-
-/// A house in which everybody has a key, which says that it is controlled, and of which nothing is released yet.
-struct Controlled(House);
-
-impl std::ops::Deref for Controlled {
-    type Target = House;
-
-    fn deref(&self) -> &House {
-        &self.0
-    }
-}
-
-impl Controlled {
-    fn new(plan: Plan<'_>) -> Self {
-        let house = Controlled(House::of(plan));
-        let mut people = String::from("people:\n");
-        for (name, roles) in PEOPLE {
-            let key = house.key(name);
-            fs::create_dir_all(key.parent().unwrap()).unwrap();
-            let made = Command::new("ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"])
-                .arg(&key)
-                .status()
-                .unwrap();
-            assert!(made.success());
-            let public = fs::read_to_string(key.with_extension("pub")).unwrap();
-            people.push_str(&format!(
-                "  {name}: {{ key: \"{}\", roles: [{roles}] }}\n",
-                public.trim()
-            ));
-        }
-        let chart = repository().join("charts/workflows/change-control.yaml");
-        let text = fs::read_to_string(chart).unwrap();
-        house.write("charts/workflows/change-control.yaml", &text);
-        let own = house.read("house.yaml");
-        house.write("house.yaml", &format!("{own}{people}controlled: true\n"));
-        house
-    }
-
-    fn released(plan: Plan<'_>) -> Self {
-        let house = Controlled::new(plan);
-        house.change(&["baseline"], "ada");
-        house
-    }
-
-    fn key(&self, name: &str) -> std::path::PathBuf {
-        self.beside(format!("keys/{name}"))
-    }
-
-    /// A verb of `change`, signed by `who`; its answer.
-    #[track_caller]
-    fn change(&self, words: &[&str], who: &str) -> Value {
-        let mut command = self.command();
-        command
-            .arg("change")
-            .args(words)
-            .args(["--as", who, "--json"]);
-        let ran = charthouse_tests::Ran::of(command.arg("--key").arg(self.key(who)));
-        ran.expect(0).json()
-    }
-
-    /// The change of `item` in which `file` becomes `text`, from its request to its release.
-    #[track_caller]
-    fn release(&self, item: &str, file: &str, text: &str, effectivity: &[&str]) -> String {
-        let asked = [
-            "request",
-            "--item",
-            item,
-            "--title",
-            "Change it",
-            "--reason",
-            "It has to be otherwise",
-        ];
-        let number = self.change(&asked, "ada")["change"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        let number = number.as_str();
-        self.change(&["assess", number, "--notes", "Fine"], "bob");
-        self.change(&["approve", number], "bob");
-        self.change(&["approve", number], "cyd");
-        let draft = self.beside("draft");
-        fs::write(&draft, text).unwrap();
-        let brought = format!("{file}={}", draft.display());
-        self.change(&["implement", number, "--file", &brought], "ada");
-        self.change(&["verify", number, "--notes", "Read and tried"], "cyd");
-        let mut words = vec!["release", number, "--effectivity"];
-        words.extend(effectivity);
-        self.change(&words, "dan");
-        number.to_owned()
-    }
-
-    /// The bodies of all records of `kind` in the house.
-    #[track_caller]
-    fn records(&self, kind: &str) -> Vec<Value> {
-        let shown = self
-            .run(["journal", "show", "--kind", kind, "--json"])
-            .expect(0);
-        shown
-            .lines()
-            .into_iter()
-            .map(|record| record["body"].clone())
-            .collect()
-    }
-}
-
-/// A daemon, gone with the test.
-struct Daemon(Child);
-
-impl Daemon {
-    fn begin(house: &House) -> Self {
-        let mut command = house.command();
-        command
-            .arg("serve")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let daemon = Daemon(command.spawn().unwrap());
-        until("the daemon is up", || {
-            house.run(["agents", "list", "--json"]).code == Some(0)
-        });
-        daemon
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // It may be gone already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
+use std::process::Command;
 
 #[test]
 fn without_a_baseline_nothing_runs_and_with_one_everything_does() {
@@ -159,8 +13,24 @@ fn without_a_baseline_nothing_runs_and_with_one_everything_does() {
     let refused = house.run(["run", "tester", "Go"]).expect(4);
     refused.complains(&["no baseline", "charthouse change baseline --as NAME"]);
     house.run(["check"]).expect(0).complains(&["no baseline"]);
-    let answer = house.change(&["baseline"], "ada");
+    let answer = house.does("ada", &["baseline"]);
     assert_eq!(answer["change"], "CR-0000");
+    // In short what was taken as released, and all of it for whoever wants it.
+    let story = |more: &[&str]| {
+        let all = ["journal", "show", "house", "--kind", "change.baseline"];
+        house.run(all.iter().chain(more)).expect(0).stdout
+    };
+    let short = story(&[]);
+    assert!(short.contains(" items, digest "), "{short}");
+    assert!(short.contains("by human:ada, "), "{short}");
+    assert!(
+        short.lines().all(|line| line.chars().count() <= 100),
+        "{short}"
+    );
+    let full = story(&["--full"]);
+    for line in ["agents/tester.yaml", "chart:", "house.yaml"] {
+        assert!(full.contains(line), "{line}:\n{full}");
+    }
     house.run(["run", "tester", "Go"]).expect(0);
     let history = house
         .run(["change", "history", "agent:tester", "--json"])
@@ -208,7 +78,7 @@ fn every_way_to_start_refuses_every_kind_of_item_that_is_edited() {
         }
         house.edit(file, new, old);
     }
-    let refused = house.records("change.refused");
+    let refused = house.bodies("change.refused");
     assert_eq!(refused.len(), edits.len() * ways.len());
     assert!(
         refused
@@ -231,7 +101,7 @@ fn components_pass_the_same_gate() {
         "plugins/spare.wasm",
         fs::read(guests().join("rawfs.wasm")).unwrap(),
     );
-    house.change(&["baseline"], "ada");
+    house.does("ada", &["baseline"]);
     house.run(["run", "tester", "Go"]).expect(0);
     let other = guests().join("hostile.wasm");
     let other = other.to_str().unwrap().to_owned();
@@ -253,7 +123,7 @@ fn components_pass_the_same_gate() {
         .expect(4)
         .complains(&["plugin:hostile"]);
     let places: Vec<String> = house
-        .records("change.refused")
+        .bodies("change.refused")
         .iter()
         .map(|body| body["where"].as_str().unwrap().to_owned())
         .collect();
@@ -321,19 +191,19 @@ fn what_is_released_holds_for_a_running_agent_from_that_instant() {
         "it lies in its place"
     );
     until("the run goes by it", || {
-        !house.records("reloaded").is_empty()
+        !house.bodies("reloaded").is_empty()
     });
     model.call("hostile__echo", json!({ "text": "denied" }));
     until("it is asked again", || model.server.asked().len() == 3);
     model.say("Done.");
-    let outcomes = house.records("outcome");
+    let outcomes = house.bodies("outcome");
     assert!(outcomes[0].to_string().contains("allowed"), "{outcomes:?}");
     assert!(
         outcomes[1].to_string().contains("denied by")
             || outcomes[1].to_string().contains("refused"),
         "{outcomes:?}"
     );
-    assert_eq!(house.records("change.effective").len(), 1);
+    assert_eq!(house.bodies("change.effective").len(), 1);
     let all = house.run(["journal", "export"]).expect(0).stdout;
     assert!(!all.contains("\"change.refused\""), "nothing was refused");
     house.verify();
@@ -366,4 +236,56 @@ fn an_agent_that_can_write_the_house_cannot_change_what_it_is_made_of() {
             .expect(4)
             .complains(&["house"]);
     }
+}
+
+#[test]
+fn a_new_component_of_a_signed_plugin_brings_its_signature_or_is_refused() {
+    let house = House::of(Plan::default());
+    let author = house.beside("author");
+    fs::create_dir_all(&author).unwrap();
+    let openssl = |words: &[&str]| {
+        let mut command = Command::new("openssl");
+        Ran::of(command.current_dir(&author).args(words)).expect(0);
+    };
+    openssl(&["genpkey", "-algorithm", "ed25519", "-out", "key"]);
+    openssl(&["pkey", "-in", "key", "-pubout", "-out", "ada.pub"]);
+    let sign = |name: &str| {
+        let signature = format!("{name}.sig");
+        openssl(&[
+            "pkeyutl", "-sign", "-rawin", "-inkey", "key", "-in", name, "-out", &signature,
+        ]);
+        fs::read(author.join(signature)).unwrap()
+    };
+    let component = author.join("spare.wasm");
+    fs::copy(guests().join("rawfs.wasm"), &component).unwrap();
+    let first = sign("spare.wasm");
+    let (shown, key) = (component.to_str().unwrap(), author.join("ada.pub"));
+    house
+        .run(["plugin", "add", shown, "--signed-by", key.to_str().unwrap()])
+        .expect(0);
+    let house = Controlled::of(house);
+    house.does("ada", &["baseline"]);
+    house.run(["run", "tester", "Go"]).expect(0);
+    house.approved(&["plugin:spare"]);
+    // Without a signature it could not be loaded once it is released: it is not taken.
+    fs::copy(guests().join("hostile.wasm"), &component).unwrap();
+    fs::remove_file(author.join("spare.wasm.sig")).unwrap();
+    let brought = format!("plugins/spare.wasm={shown}");
+    let implement = |code: i32| {
+        let words = ["implement", "CR-0001", "--file", &brought];
+        house.by("ada", &words).expect(code)
+    };
+    implement(4).complains(&["signed_by: keys/ada.pub", "`.sig` behind it"]);
+    fs::write(author.join("spare.wasm.sig"), &first).unwrap();
+    implement(4).complains(&["signed_by: keys/ada.pub"]);
+    sign("spare.wasm");
+    implement(0);
+    house.does("cyd", &["verify", "CR-0001", "--notes", "Read and tried"]);
+    house.does("dan", &["release", "CR-0001", "--effectivity", "now"]);
+    // It is in its place with its signature, and everything goes on.
+    let placed = fs::read(house.root.join("plugins/spare.wasm")).unwrap();
+    assert_eq!(placed, fs::read(&component).unwrap());
+    house.run(["check"]).expect(0);
+    house.run(["run", "tester", "Go"]).expect(0);
+    house.run(["plugin", "inspect", "spare"]).expect(0);
 }

@@ -93,7 +93,7 @@ fn busy_house() -> (House, ModelServer) {
     let house = House::of(Plan {
         chart: CHART,
         policy: POLICY,
-        provider: &format!("{{ kind: openai, base_url: \"{}\" }}", server.url),
+        provider: &server.provider(),
         house: "prices: { test-model: { from: 2020-01-01, input: 1.00, output: 2.00, per: 1M, currency: USD } }\n",
         ..Plan::default()
     });
@@ -228,7 +228,7 @@ fn house_of(
     plan: Plan<'_>,
 ) -> (House, ModelServer) {
     let server = ModelServer::start(model);
-    let provider = format!("{{ kind: openai, base_url: \"{}\" }}", server.url);
+    let provider = server.provider();
     let house = House::of(Plan {
         provider: &provider,
         ..plan
@@ -309,18 +309,11 @@ fn house_with_child() -> (House, ModelServer) {
             ..Plan::default()
         },
     );
-    let helper = house
-        .read("agents/tester.yaml")
-        .replace("agent: tester", "agent: helper");
-    let helper = helper
-        .replace("cognition: think", "cognition: help")
-        .replace("children: { depth: 1 }\n", "");
-    house.write("agents/helper.yaml", &helper);
-    house.write(
-        "charts/help.yaml",
-        "chart: help\nversion: 1.0.0\nkind: cognition\ninitial: rest\nstates:\n  rest: { after: { 20ms: work } }\n  \
-         work: { invoke: turn, on: { turn.done: done } }\n  done: { type: final }\n",
+    house.another(
+        "helper",
+        "initial: rest\nstates:\n  rest: { after: { 20ms: work } }\n  work: { invoke: turn, on: { turn.done: done } }\n  done: { type: final }\n",
     );
+    house.edit("agents/helper.yaml", "children: { depth: 1 }\n", "");
     (house, server)
 }
 

@@ -81,7 +81,7 @@ fn what_was_spent_is_spent_after_every_kill() {
     let house = House::of(Plan {
         agent: "budget: { usd_per_day: 3.00 }\n",
         house: "prices: { test-model: { from: 2020-01-01, input: 1.00, output: 2.00, per: 1M, currency: USD } }\n",
-        provider: &format!("{{ kind: openai, base_url: \"{}\" }}", server.url),
+        provider: &server.provider(),
         ..Plan::default()
     });
     for point in ["committed", "begin", "back", "commit"] {
@@ -188,7 +188,7 @@ fn a_conversation_killed_in_the_middle_of_an_answer_goes_on() {
             },
         );
     let house = House::of(Plan {
-        provider: &format!("{{ kind: openai, base_url: \"{}\" }}", server.url),
+        provider: &server.provider(),
         ..Plan::default()
     });
     let talk = |more: &[&str], typed: &str| {

@@ -267,7 +267,7 @@ fn a_storm_of_saves_harms_nothing() {
             false => Answer::Say(Said::text("Enough.")),
         }
     });
-    let provider = format!("{{ kind: openai, base_url: \"{}\" }}", model.url);
+    let provider = model.provider();
     let house = House::of(Plan {
         provider: &provider,
         ..Plan::default()

@@ -251,13 +251,19 @@ fn every_shipped_chart_is_used_by_a_shipped_agent() {
 }
 
 #[test]
-fn a_new_house_has_scenarios_that_pass_and_are_no_definitions() {
+fn a_new_house_has_scenarios_that_pass_and_that_only_check_looks_at() {
     let house = House::init::<&str>(&[]);
     let ran = house
         .run(["chart", "test", "--min-coverage", "100"])
         .expect(0);
     assert!(ran.stdout.ends_with("all as expected\n"), "{}", ran.stdout);
     house.write("scenarios/broken.yaml", "not: a scenario\n");
-    house.run(["check"]).expect(0);
+    let checked = house.run(["check"]).expect(3);
+    assert!(
+        checked.stderr.contains("--> scenarios/broken.yaml:1:1"),
+        "{checked:?}"
+    );
     house.run(["chart", "test"]).expect(3);
+    // No run needs them.
+    house.run(["context", "show", "surveyor"]).expect(0);
 }

@@ -389,6 +389,15 @@ fn a_run_under_way_follows_a_swap_and_a_rollback_by_hand() {
     house.verify();
 }
 
+/// What shadow runs cost for `purpose`, as the ledger has it.
+fn shadowed(house: &House, purpose: &str) -> Value {
+    let ledger = house.run(["ledger", "--by", "tool,purpose,agent", "--json"]);
+    let rows = ledger.expect(0).json()["rows"].clone();
+    let mut rows = rows.as_array().unwrap().iter();
+    let row = rows.find(|row| row["tool"] == "g.shadow" && row["purpose"] == purpose);
+    row.unwrap_or_else(|| panic!("{rows:?}")).clone()
+}
+
 #[test]
 fn a_shadow_run_shows_what_differs_and_leaves_no_trace() {
     let house = used_house("");
@@ -443,7 +452,11 @@ fn a_shadow_run_shows_what_differs_and_leaves_no_trace() {
         assert!(text.contains(line), "no `{line}` in {text}");
     }
 
-    // Nothing of all this remains: neither files nor state nor the record.
+    // It is on the ledger, as what the house spends on looking after itself.
+    let row = shadowed(&house, "overhead");
+    assert_eq!(row["calls"], 6, "{row}");
+    assert!(row["fuel"].as_u64() > Some(0), "{row}");
+    // Nothing else of all this remains: neither files nor state.
     let call = house.run(["run", "tester", "Go", "--json"]).expect(0);
     assert!(call.stdout.contains("\"ok\":true"));
     let outcomes = house.journal("outcome");
@@ -535,5 +548,8 @@ fn promotion_can_be_made_conditional_on_a_shadow_run() {
     assert!(last(&model, 1).starts_with("not hello"));
     model.say("Done.");
     run.ended("done");
+    // Whoever would use it pays for trying it; what a person tried is on nobody's account but the house's.
+    assert_eq!(shadowed(&house, "improvement")["agent"], "tester");
+    assert_eq!(shadowed(&house, "overhead")["agent"], "(none)");
     house.verify();
 }

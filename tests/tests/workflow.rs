@@ -118,6 +118,16 @@ fn two_agents_take_their_roles_and_a_rejection_leads_round_again() {
     assert_eq!(records(&house, &instance, "bound").len(), 2);
     assert_eq!(show(&house, &instance)["ended"]["status"], "done");
     drop(daemon);
+    // Its runs can be executed again; that it cannot itself is said, and stands in nobody's way.
+    let replayed = house.run(["replay", "--all", "--json"]).expect(1).lines();
+    assert_eq!(replayed.len(), 3);
+    for report in replayed {
+        let expected = match report["run"] == *instance {
+            true => "incomplete",
+            false => "identical",
+        };
+        assert_eq!(report["verdict"], expected, "{report}");
+    }
     house.verify();
     // What the state of the workflow says stands in the context of the agent that works in it, and in no other.
     let thought = house.journal("think");
@@ -162,6 +172,22 @@ fn whoever_ends_without_handing_in_is_told_so() {
             .as_str()
             .is_some_and(|text| text.contains("Nothing was handed in"))),
         "{said:?}"
+    );
+    // A person reads who said it, and which instances there are in lines that fit.
+    let story = house
+        .run(["journal", "show", maker.as_str().unwrap()])
+        .expect(0)
+        .stdout;
+    assert!(story.contains("the house: [You hold the role"), "{story}");
+    assert!(
+        story.contains("the house: [Nothing was handed in"),
+        "{story}"
+    );
+    assert!(!story.contains("a person: ["), "{story}");
+    let list = house.run(["workflow", "list"]).expect(0).stdout;
+    assert!(
+        list.lines().all(|line| line.chars().count() <= 100),
+        "{list}"
     );
     drop(daemon);
 }

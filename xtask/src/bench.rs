@@ -99,9 +99,17 @@ const PARTS: [(&str, &str, &str, &str); 12] = [
 /// The figures that are taken here, under the name by which they can be asked for.
 const PROGRAM: &str = "program";
 const IDLE: &str = "idle";
+/// What says that the figures of some parts are to be written down as well.
+const WRITE: &str = "--write";
 
-/// The verb. `wanted` names the parts to measure, for whoever works on one; only the figures of all, taken in one run, are written down.
-pub fn run(wanted: &[&str]) -> Result<()> {
+/// The verb. `asked` names the parts to measure, for whoever works on one; the figures of all, taken in one run, are written down, those of some where it says `--write`.
+pub fn run(asked: &[&str]) -> Result<()> {
+    let wanted: Vec<&str> = asked
+        .iter()
+        .copied()
+        .filter(|word| *word != WRITE)
+        .collect();
+    let writes = wanted.is_empty() || wanted.len() < asked.len();
     let parts: Vec<&str> = [PROGRAM, IDLE]
         .into_iter()
         .chain(PARTS.iter().map(|(_, bench, ..)| *bench))
@@ -157,16 +165,27 @@ pub fn run(wanted: &[&str]) -> Result<()> {
             figures: part(bench, &guests)?,
         });
     }
-    if !wanted.is_empty() {
-        print!("{}", report::terminal(&sections));
+    print!("{}", report::terminal(&sections));
+    if !writes {
         return Ok(());
     }
-    facts.push(("load after", machine::load()));
-    print!("{}", report::terminal(&sections));
     let path = root().join("docs/benchmarks.md");
+    let page = match wanted.is_empty() {
+        true => {
+            facts.push(("load after", machine::load()));
+            report::page(&facts, &sections)
+        }
+        false => {
+            let page = std::fs::read_to_string(&path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            let date = facts.iter().find(|(name, _)| *name == "date");
+            let date = date.map_or("", |(_, date)| date);
+            report::renewed(&page, date, &sections)
+                .context("docs/benchmarks.md lacks a part: measure all of them first")?
+        }
+    };
     std::fs::create_dir_all(root().join("docs"))?;
-    std::fs::write(&path, report::page(&facts, &sections))
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
     println!("\nwritten: {}", path.display());
     Ok(())
 }
@@ -180,9 +199,21 @@ fn profile() -> Result<String> {
     let settings: Vec<&str> = section
         .skip(1)
         .take_while(|line| !line.starts_with('['))
-        .filter(|line| !line.is_empty())
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .collect();
-    Ok(settings.join(", "))
+    let small: Vec<&str> = manifest
+        .lines()
+        .filter_map(|line| line.strip_prefix("[profile.release.package."))
+        .map(|name| name.trim_end_matches(']'))
+        .collect();
+    Ok(match small.is_empty() {
+        true => settings.join(", "),
+        false => format!(
+            "{}; {} small (\"s\")",
+            settings.join(", "),
+            small.join(", ")
+        ),
+    })
 }
 
 /// `cargo bench` for all parts together, always: for another set of packages cargo would choose other features and compile the libraries again.

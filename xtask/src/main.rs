@@ -29,7 +29,7 @@ cargo xtask VERB
   wire [-- litellm]    the providers' dialects against servers that others have written (needs Python and Node)
   conformance          the statechart conformance cases
   fuzz [--seconds N]   inputs that nobody would write, for everything that reads what strangers write
-  bench [PART…]        ratios against floors measured in the same run; all parts together write docs/benchmarks.md
+  bench [PART…]        ratios against floors measured in the same run; all parts together write docs/benchmarks.md, some of them with --write
   order [-- PROGRAM]   which functions belong side by side, for the linker (needs cc, nm): host/build/order.txt
   docs [--check]       generate docs/cli.md from the program's own help
 ";

@@ -22,6 +22,14 @@ pub fn target() -> PathBuf {
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    // What cargo says of this package is no business of others: build scripts that look at it would run anew, and all that is built on them.
+    for (name, _) in std::env::vars_os() {
+        let is_ours =
+            |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(is_ours) {
+            command.env_remove(name);
+        }
+    }
     // The host's build script looks for the components in `target/plugins`; elsewhere it has to be told.
     if std::env::var_os("CARGO_TARGET_DIR").is_some() {
         command.env("CHARTHOUSE_PLUGINS", target().join("plugins"));

@@ -8,6 +8,8 @@ use definitions::{House, Report};
 use journal::{Journal, JournalError};
 use runtime::control::standing;
 use sandbox::SandboxError;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use types::{Clock, Finding, Place, ProviderKind};
 
@@ -15,8 +17,11 @@ pub fn run(options: &Check) -> Result<u8, Failure> {
     let (report, summary) = match definitions::load(&options.directory) {
         Ok(house) => {
             let report = with_scripts(&house)
+                .with(house.missing())
                 .with(pins(&house, options.pins))
-                .with(control(&house));
+                .with(no_components(&house))
+                .with(control(&house))
+                .with_lines_of(&house.root);
             let summary = format!(
                 "{}: {}, {}, {}, {}: no errors\n",
                 house.name,
@@ -27,14 +32,21 @@ pub fn run(options: &Check) -> Result<u8, Failure> {
             );
             (report, summary)
         }
-        Err(report) => (report, String::new()),
+        Err(report) => {
+            let scripts = definitions::scripts_in(&options.directory);
+            let report = scripts.iter().fold(report, |report, (file, shown)| {
+                report.join(script(file, shown))
+            });
+            (report, String::new())
+        }
     };
+    let report = report.join(definitions::check_beside(&options.directory));
     let ok = report.is_ok();
     if options.json {
         print::json(&report.to_json())?;
     } else {
         print::err(&report.render(print::color_on_stderr()));
-        if ok {
+        if ok && !summary.is_empty() {
             print::out(&summary)?;
         }
     }
@@ -58,6 +70,26 @@ fn pins(house: &House, pins: DevOption) -> Vec<Finding> {
         Some(finding(&plugin.place, message, help))
     });
     refused.collect()
+}
+
+/// Components that are none, by how they begin: whether one works, only a call tells.
+fn no_components(house: &House) -> Vec<Finding> {
+    let none = house.plugins.values().filter_map(|plugin| {
+        let path = &plugin.component.path;
+        let mut beginning = [0; 4];
+        // What cannot be read is said elsewhere; what is shorter is none.
+        let mut file = File::open(path).ok()?;
+        if file.read_exact(&mut beginning).is_ok() && beginning == *b"\0asm" {
+            return None;
+        }
+        let inside = path.strip_prefix(&house.root).unwrap_or(path);
+        Some(Finding::warning(
+            &plugin.place,
+            format!("`{}` is no WebAssembly: every call of its tools would fail", inside.display()),
+            "name the .wasm file that a build made; `charthouse plugin inspect FILE` says what is in one",
+        ))
+    });
+    none.collect()
 }
 
 /// Where drafts lie in the house that are not released, and what is in force without having been approved. Drafts are worked on: they are no mistake here.
@@ -96,21 +128,28 @@ fn control(house: &House) -> Vec<Finding> {
 
 /// The house's warnings, and what is wrong with the scripts and cassettes that its providers play.
 fn with_scripts(house: &House) -> Report {
-    let mut findings = Vec::new();
+    let mut report = house.report();
     for provider in house.providers.values() {
         let shown = |file: &Path| {
             let inside = file.strip_prefix(&house.root).unwrap_or(file);
             inside.to_string_lossy().into_owned()
         };
-        match &provider.kind {
-            ProviderKind::Scripted { file } => {
-                findings.extend(provider::check_script(file, &shown(file)));
-            }
+        report = match &provider.kind {
+            ProviderKind::Scripted { file } => report.join(script(file, &shown(file))),
             ProviderKind::Replay { file } => {
-                findings.extend(provider::check_cassette(file, &shown(file)));
+                report.with(provider::check_cassette(file, &shown(file)))
             }
-            ProviderKind::Http { .. } => {}
-        }
+            ProviderKind::Http { .. } => report,
+        };
     }
-    house.report().with(findings)
+    report
 }
+
+/// What is wrong with the script in `file`, which is called `shown`.
+fn script(file: &Path, shown: &str) -> Report {
+    let judge = || provider::check_script(file, shown);
+    definitions::check_yaml(file, shown, SCRIPT, judge)
+}
+
+/// How a script begins.
+const SCRIPT: &str = "begin it with `script: NAME`, then `replies: [{ text: Hello. }]`";

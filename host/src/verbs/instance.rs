@@ -1,10 +1,11 @@
-//! An instance of a workflow as `workflow show` tells a person: where it stands, who holds what, what was handed in.
+//! An instance of a workflow as `workflow show` tells a person: where it stands, who holds what, what was handed in; and in one line, as `workflow list` does.
 
 use super::asked::cell;
 use runtime::rfc3339;
 use serde_json::Value;
 use std::fmt::Write;
 use types::Timestamp;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The answer to `workflow.show`, in a page.
 pub fn text(answer: &Value) -> String {
@@ -39,6 +40,72 @@ pub fn text(answer: &Value) -> String {
         let _ = writeln!(text, "{heading:<10}{}", handed_in(handed));
     }
     text
+}
+
+/// What stands of each instance in a list.
+pub const COLUMNS: [&str; 5] = ["instance", "chart", "status", "states", "roles"];
+/// Columns of a line in a list.
+const WIDTH: usize = 100;
+/// What is left of states and of roles however long the rest is.
+const SHORTEST: usize = 16;
+
+/// The instances of a list, each to fit a line: of the roles those that are held or on offer, and the beginning of what is too long. `workflow show` has all of it.
+pub fn in_short(instances: &Value) -> Value {
+    let all = || instances.as_array().into_iter().flatten();
+    let widest = |text: &dyn Fn(&Value) -> String, heading: &str| {
+        let widths = all().map(|instance| text(instance).width());
+        widths.chain([heading.len()]).max().unwrap_or(0)
+    };
+    let before: usize = COLUMNS[..3]
+        .iter()
+        .map(|key| widest(&|instance| cell(&instance[*key]), key) + 2)
+        .sum();
+    let states = |instance: &Value| cell(&instance["states"]);
+    let room = WIDTH.saturating_sub(before);
+    let of_states = widest(&states, "states").min((room / 2).max(SHORTEST));
+    let of_roles = room.saturating_sub(of_states + 2).max(SHORTEST);
+    let line = |instance: &Value| {
+        let mut line = instance.clone();
+        line["states"] = first(&states(instance), of_states).into();
+        line["roles"] = first(&holders(&instance["roles"]), of_roles).into();
+        line
+    };
+    all().map(line).collect()
+}
+
+/// Who holds which role, and which are on offer.
+fn holders(roles: &Value) -> String {
+    let holders = roles.as_array().into_iter().flatten().filter_map(|role| {
+        let holder = &role["holder"];
+        let who = match (&holder["agent"], &holder["human"]) {
+            (Value::String(name), _) | (_, Value::String(name)) => name,
+            _ if role["offered"] == true => "on offer",
+            _ => return None,
+        };
+        Some(format!("{}: {who}", cell(&role["role"])))
+    });
+    let holders: Vec<String> = holders.collect();
+    match holders.is_empty() {
+        true => "-".into(),
+        false => holders.join(", "),
+    }
+}
+
+/// As much of `text` as has room.
+fn first(text: &str, room: usize) -> String {
+    if text.width() <= room {
+        return text.to_owned();
+    }
+    let mut wide = 0;
+    let mut cut: String = text
+        .chars()
+        .take_while(|c| {
+            wide += c.width().unwrap_or(0);
+            wide < room
+        })
+        .collect();
+    cut.push('…');
+    cut
 }
 
 fn standing(answer: &Value) -> String {
@@ -111,6 +178,30 @@ fn handed_in(handed: &Value) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_line_of_a_list_fits_whatever_stands_in_it() {
+        let role = |n: usize| json!({ "role": format!("role{n}"), "holder": { "human": "ada" }, "offered": false });
+        let mut roles: Vec<Value> = vec![
+            json!({ "role": "clerk", "holder": { "agent": "coder", "run": "20261121-073519-b626b793" }, "states": ["a"], "offered": false, "held": [] }),
+            json!({ "role": "idle", "states": [], "offered": false }),
+            json!({ "role": "open", "states": ["b"], "offered": true }),
+        ];
+        let few = json!([{ "instance": "i", "chart": "c", "status": "open", "states": ["a"], "roles": roles }]);
+        let line = &in_short(&few)[0];
+        assert_eq!(line["roles"], "clerk: coder, open: on offer");
+        roles.extend((0..40).map(role));
+        let many = json!([{
+            "instance": "20261121-073519-b626b793", "chart": "change-control", "status": "needs_human",
+            "states": ["assessment.one", "assessment.two", "assessment.three"], "roles": roles,
+        }, { "instance": "20261121-073519-b626b794", "chart": "x", "status": "open", "states": [], "roles": [] }]);
+        let text = super::super::asked::table(&in_short(&many), &COLUMNS, "none");
+        assert!(text.lines().all(|line| line.width() <= WIDTH), "{text}");
+        assert!(
+            text.contains("clerk: coder, open") && text.contains('…'),
+            "{text}"
+        );
+    }
 
     #[test]
     fn a_page_says_who_holds_what_and_what_was_handed_in() {

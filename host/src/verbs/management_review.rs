@@ -6,15 +6,16 @@ use crate::cli::AuditReview;
 use crate::exit::{Failure, USAGE};
 use crate::{open, print};
 use ::journal::{Journal, JournalError, Which};
-use ::ledger::{Dimension, Entry, Filter, Ledger};
+use ::ledger::{Accepted, Cases, Dimension, Entry, Filter, Ledger, Row, Totals};
 use change::{
     Action, ChangeNumber, Finding, Inputs, Moment, Period, ProcessFact, Spent, Supplier, review,
 };
 use definitions::House;
 use runtime::record::Kind;
+use rust_decimal::Decimal;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
-use types::{Clock, Cost, Timestamp};
+use types::{Clock, Cost, MONEY_DECIMALS, Timestamp};
 
 /// The workflows that tell of what went wrong.
 const FINDINGS: [&str; 2] = ["nonconformance", "corrective-action"];
@@ -48,7 +49,7 @@ pub fn run(house: &House, options: &AuditReview) -> Result<u8, Failure> {
     let inputs = Inputs {
         actions: Some(actions(&instances)),
         spent: Some(spent(&journal, period)?),
-        processes: Some(processes(&instances, period)),
+        processes: Some(processes(&instances, &worth(&journal)?, period)),
         findings: Some(findings(&instances)),
         suppliers: Some(suppliers(house, &journal, period)?),
         records: Some(records(&journal)?),
@@ -97,25 +98,92 @@ fn spent(journal: &Journal, period: Period) -> Result<Vec<Spent>, Failure> {
         }
         Ok(())
     })?;
-    let report = serde_json::to_value(ledger.report()).unwrap_or_default();
-    let rows = report["rows"].as_array().cloned().unwrap_or_default();
-    let of_row = |row: &Json| {
-        let count = |key: &str| row["tokens"][key].as_u64().unwrap_or(0);
-        let joules = &row["joules"]["value"];
-        Spent {
-            purpose: row["purpose"].as_str().unwrap_or("unknown").to_owned(),
-            calls: row["calls"].as_u64().unwrap_or(0),
-            tokens: count("input") + count("output"),
-            money: row["usd"]
-                .as_str()
-                .map_or_else(|| row["usd"].to_string(), |usd| format!("{usd} USD")),
-            joules: joules
-                .as_u64()
-                .or(joules.as_f64().map(|joules| joules.round() as u64)),
-            how: row["joules"]["how"].as_str().map(str::to_owned),
-        }
+    let of_row = |row: &Row| Spent {
+        purpose: row.names.first().cloned().unwrap_or_default(),
+        calls: row.totals.calls,
+        tokens: row.totals.all_tokens(),
+        money: money(&row.totals),
+        joules: row
+            .totals
+            .joules
+            .map(|joules| (joules.micro + 500_000) / 1_000_000),
+        how: row
+            .totals
+            .joules
+            .map(|joules| joules.how.as_str().to_owned()),
     };
-    Ok(rows.iter().map(of_row).collect())
+    Ok(ledger.report().rows.iter().map(of_row).collect())
+}
+
+/// Money as the ledger shows it: dollars, with what was changed into them by the house's rates; what has no rate apart, and what has no price counted.
+fn money(totals: &Totals) -> String {
+    let mut text = format!("{} USD", totals.usd.normalize());
+    if !totals.other.is_empty() {
+        text.push_str(&format!(", {} without a rate", totals.other_money()));
+    }
+    match totals.unpriced {
+        0 => {}
+        1 => text.push_str(", 1 call without a price"),
+        calls => text.push_str(&format!(", {calls} calls without a price")),
+    }
+    text
+}
+
+/// What came of the instances of workflows, and what each cost in its whole life.
+struct Worth {
+    cases: Cases,
+    costs: BTreeMap<String, Totals>,
+}
+
+fn worth(journal: &Journal) -> Result<Worth, Failure> {
+    let mut cases = Cases::default();
+    let mut ledger = Ledger::by(&[Dimension::Instance], Filter::default());
+    journal.each::<JournalError>(Which::All, |record| {
+        if record.kind == Kind::Cost.name() {
+            if let Ok(cost) = serde_json::from_str::<Cost>(&record.body) {
+                ledger.add(&Entry {
+                    seq: record.seq.0,
+                    run: &record.run,
+                    time: record.time,
+                    cost: &cost,
+                });
+            }
+        } else if Cases::KINDS.contains(&record.kind.as_str()) {
+            let body: Json = serde_json::from_str(&record.body).unwrap_or_default();
+            cases.take(&record.run, record.time, &record.kind, &body);
+        }
+        Ok(())
+    })?;
+    let rows = ledger.report().rows.into_iter();
+    let costs = rows.filter_map(|mut row| Some((row.names.pop()?, row.totals)));
+    Ok(Worth {
+        costs: costs.collect(),
+        cases,
+    })
+}
+
+impl Worth {
+    /// What all of `instances` cost, for each of them that was accepted in the period: the rejected and the open ones are paid for by those.
+    fn per_accepted(&self, instances: &[&str], period: Period) -> Option<String> {
+        let cases = instances.iter().filter_map(|id| self.cases.get(id));
+        let accepted = cases.filter(|case| {
+            case.is_accepted(&Accepted::Usual) && case.ended.is_some_and(|time| period.has(time))
+        });
+        let accepted = u64::try_from(accepted.count()).unwrap_or(u64::MAX);
+        if accepted == 0 {
+            return None;
+        }
+        let mut totals = Totals::default();
+        let costs = instances.iter().filter_map(|id| self.costs.get(*id));
+        costs.for_each(|cost| totals.add(cost));
+        let each = |amount: &mut Decimal| {
+            let share = amount.checked_div(Decimal::from(accepted));
+            *amount = share.unwrap_or_default().round_dp(MONEY_DECIMALS);
+        };
+        each(&mut totals.usd);
+        totals.other.values_mut().for_each(each);
+        Some(money(&totals))
+    }
 }
 
 /// An instance of a workflow, as far as the review needs it.
@@ -210,8 +278,9 @@ impl Instance {
     }
 }
 
-fn processes(instances: &[Instance], period: Period) -> Vec<ProcessFact> {
+fn processes(instances: &[Instance], worth: &Worth, period: Period) -> Vec<ProcessFact> {
     let mut facts: BTreeMap<&str, (ProcessFact, Vec<i64>)> = BTreeMap::new();
+    let mut ids: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for instance in instances {
         let ended = instance
             .ended
@@ -221,6 +290,9 @@ fn processes(instances: &[Instance], period: Period) -> Vec<ProcessFact> {
             continue;
         }
         let (fact, lengths) = facts.entry(&instance.workflow).or_default();
+        ids.entry(&instance.workflow)
+            .or_default()
+            .push(&instance.id);
         fact.started += u64::from(period.has(instance.began));
         if let Some((time, _)) = ended {
             fact.ended += 1;
@@ -237,6 +309,9 @@ fn processes(instances: &[Instance], period: Period) -> Vec<ProcessFact> {
         ProcessFact {
             workflow: workflow.to_owned(),
             median_ms: middle.map(|ms| (*ms).max(0) as u64),
+            cost_per_accepted: ids
+                .get(workflow)
+                .and_then(|ids| worth.per_accepted(ids, period)),
             ..fact
         }
     });
@@ -344,6 +419,51 @@ mod tests {
         let found =
             numbers(r#"{"change":"CR-0007","see":"CR-0001, CR-0007; not CR-1 or XCR-0002"}"#);
         assert_eq!(found, [ChangeNumber::new(1), ChangeNumber::new(7)]);
+    }
+
+    #[test]
+    fn what_was_accepted_pays_for_all_instances_of_its_workflow() {
+        let mut cases = Cases::default();
+        let mut take = |id: &str, time: i64, kind: &str, body: Json| {
+            cases.take(id, Timestamp(time), kind, &body);
+        };
+        for (id, end) in [("a", "accepted"), ("b", "rejected"), ("c", "accepted")] {
+            take(
+                id,
+                1,
+                "started",
+                json!({ "workflow": { "name": "w", "version": "1.0.0" } }),
+            );
+            take(id, 2, "step", json!({ "configuration": [end] }));
+            let ended = if id == "c" { 100 } else { 5 };
+            take(id, ended, "ended", json!({ "status": "done" }));
+        }
+        let spent = |usd: i64, euros: i64| Totals {
+            usd: Decimal::new(usd, 0),
+            other: (euros > 0)
+                .then(|| (types::Currency::parse("EUR").unwrap(), Decimal::from(euros)))
+                .into_iter()
+                .collect(),
+            ..Totals::default()
+        };
+        let costs = [
+            ("a", spent(1, 0)),
+            ("b", spent(2, 3)),
+            ("other", spent(50, 0)),
+        ];
+        let costs = costs.map(|(id, totals)| (id.to_owned(), totals)).into();
+        let worth = Worth { cases, costs };
+        let period = Period {
+            since: Timestamp(0),
+            until: Timestamp(50),
+        };
+        let each = worth.per_accepted(&["a", "b"], period);
+        assert_eq!(each.as_deref(), Some("3 USD, EUR 3 without a rate"));
+        assert_eq!(
+            worth.per_accepted(&["b", "c"], period),
+            None,
+            "none was accepted in it"
+        );
     }
 
     #[test]

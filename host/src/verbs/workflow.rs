@@ -11,10 +11,10 @@ use serde_json::Value;
 pub fn run(verb: &WorkflowVerb) -> Result<u8, Failure> {
     match verb {
         WorkflowVerb::List { at } => {
-            let keys = ["instance", "chart", "status", "states", "roles"];
             let none = "No instances. Begin one: charthouse workflow start CHART";
             one(at, Command::WorkflowList {}, |answer| {
-                table(&answer["instances"], &keys, none)
+                let lines = instance::in_short(&answer["instances"]);
+                table(&lines, &instance::COLUMNS, none)
             })
         }
         WorkflowVerb::Start { chart, input, at } => {

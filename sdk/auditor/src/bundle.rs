@@ -8,7 +8,9 @@ use std::path::Path;
 
 const MANIFEST: &str = "manifest.json";
 const SIGNATURE: &str = "manifest.json.sig";
-const FORMAT: &str = "charthouse audit bundle 1";
+/// Bundles of the first form have dollars alone in their figures.
+pub const FIRST: &str = "charthouse audit bundle 1";
+const FORMAT: &str = "charthouse audit bundle 2";
 
 /// A bundle, read.
 pub struct Bundle {
@@ -44,7 +46,7 @@ impl Bundle {
                 Value::Null
             }
         };
-        if manifest["format"] != FORMAT {
+        if manifest["format"] != FORMAT && manifest["format"] != FIRST {
             bad.push(format!(
                 "{MANIFEST}: it is not the manifest of a `{FORMAT}`"
             ));

@@ -1,7 +1,7 @@
 //! The report's numbers, computed once more from the records.
 
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What costs are summed by.
 const DIMENSIONS: [&str; 5] = ["agent", "model", "purpose", "tool", "workflow"];
@@ -27,6 +27,17 @@ struct Sum {
     input: u64,
     output: u64,
     wall_us: u64,
+    unpriced: u64,
+    currencies: BTreeMap<String, Paid>,
+}
+
+/// What was paid in other money than dollars: in all, in dollars by the rates that stand in the records, and without one.
+#[derive(Default)]
+struct Paid {
+    amount: i128,
+    usd: i128,
+    without_rate: i128,
+    rates: BTreeSet<i128>,
 }
 
 impl Figures {
@@ -62,21 +73,21 @@ impl Figures {
         Ok(())
     }
 
-    /// As figures.json has it.
-    pub fn value(&self) -> Value {
+    /// As figures.json has it; of bundles of the first form, in dollars alone.
+    pub fn value(&self, in_dollars: bool) -> Value {
         let mut by = Map::new();
         for dimension in DIMENSIONS {
             let sums = self.by.get(dimension).into_iter().flatten();
             by.insert(
                 dimension.into(),
-                sums.map(|(name, sum)| (name.clone(), sum.value()))
+                sums.map(|(name, sum)| (name.clone(), sum.value(in_dollars)))
                     .collect::<Map<_, _>>()
                     .into(),
             );
         }
         json!({
             "records": self.records, "without_body": self.without_body, "kinds": self.kinds, "signatures": self.signatures,
-            "changes": self.changes, "costs": { "total": self.total.value(), "by": by },
+            "changes": self.changes, "costs": { "total": self.total.value(in_dollars), "by": by },
         })
     }
 }
@@ -85,12 +96,20 @@ impl Sum {
     fn add(&mut self, body: &Value) -> Result<(), String> {
         let number = |value: &Value| value.as_u64().unwrap_or(0);
         self.records += 1;
-        if let Some(usd) = body["usd"].as_str() {
-            let usd = money(usd).ok_or(format!("`{usd}` is no amount of money"))?;
-            self.usd = self
-                .usd
-                .checked_add(usd)
-                .ok_or("its costs are too large to be added")?;
+        let usd = amount(&body["usd"])?;
+        self.usd = plus(self.usd, usd.unwrap_or(0))?;
+        let paid = &body["paid"];
+        match (amount(&paid["amount"])?, paid["currency"].as_str()) {
+            (Some(amount_paid), Some(currency)) => {
+                let sum = self.currencies.entry(currency.to_owned()).or_default();
+                sum.amount = plus(sum.amount, amount_paid)?;
+                sum.usd = plus(sum.usd, usd.unwrap_or(0))?;
+                if usd.is_none() {
+                    sum.without_rate = plus(sum.without_rate, amount_paid)?;
+                }
+                sum.rates.extend(amount(&paid["rate"])?);
+            }
+            _ => self.unpriced += u64::from(usd.is_none() && body["model"].is_string()),
         }
         self.input += number(&body["tokens"]["input"]);
         self.output += number(&body["tokens"]["output"]);
@@ -98,9 +117,33 @@ impl Sum {
         Ok(())
     }
 
-    fn value(&self) -> Value {
-        json!({ "records": self.records, "usd": written(self.usd), "input": self.input, "output": self.output, "wall_us": self.wall_us })
+    fn value(&self, in_dollars: bool) -> Value {
+        let mut value = json!({ "records": self.records, "usd": written(self.usd), "input": self.input, "output": self.output, "wall_us": self.wall_us });
+        if !in_dollars {
+            let currencies = self.currencies.iter().map(|(name, paid)| {
+                let rates: Vec<String> = paid.rates.iter().map(|rate| written(*rate)).collect();
+                let paid = json!({ "paid": written(paid.amount), "usd": written(paid.usd), "without_rate": written(paid.without_rate), "rates": rates });
+                (name.clone(), paid)
+            });
+            value["currencies"] = currencies.collect::<Map<_, _>>().into();
+            value["unpriced"] = self.unpriced.into();
+        }
+        value
     }
+}
+
+/// An amount that a record has, if it has one.
+fn amount(said: &Value) -> Result<Option<i128>, String> {
+    let Some(text) = said.as_str() else {
+        return Ok(None);
+    };
+    let amount = money(text).ok_or(format!("`{text}` is no amount of money"))?;
+    Ok(Some(amount))
+}
+
+fn plus(one: i128, other: i128) -> Result<i128, String> {
+    let sum = one.checked_add(other);
+    sum.ok_or("its costs are too large to be added".into())
 }
 
 /// Decimal text in units of 10^-18.

@@ -1,11 +1,12 @@
 //! Who could sign at which record.
 //!
-//! The keys of the house and of agents stand in records of the kind `identity`. The keys of people stand in the `house.yaml` of recorded revisions; which ones these are says
-//! keys/people.json, and each of them is looked for in the recorded text, so that none can be made up. Whoever has the keys of people from elsewhere gives them (`--key`).
+//! The keys of the house and of agents stand in records of the kind `identity`, those of people in the `house.yaml` of recorded revisions, which is read here anew:
+//! keys/people.json is for whoever wants to look at a signature by hand. Whoever has the keys of people from elsewhere gives them (`--key`).
 
+use crate::house::House;
 use crate::ssh::Key;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Keys by who has them.
 #[derive(Default)]
@@ -14,7 +15,7 @@ pub struct Keys {
     given: Vec<(Vec<String>, Key)>,
     /// On record, of the house and of agents.
     identities: BTreeMap<String, Vec<Key>>,
-    /// On record, of people: by the record that brought them.
+    /// On record, of people.
     people: Vec<List>,
     /// Lists that are in force.
     in_force: Vec<usize>,
@@ -25,7 +26,6 @@ pub struct Keys {
 }
 
 struct List {
-    record: u64,
     hash: String,
     people: BTreeMap<String, Vec<Key>>,
 }
@@ -58,55 +58,54 @@ impl Keys {
         }
     }
 
-    /// Take the lists of keys/people.json.
-    pub fn lists(&mut self, text: &str) -> Result<(), String> {
-        let all: Value = serde_json::from_str(text).map_err(|why| why.to_string())?;
+    /// Whether keys/people.json, which people read, says the same as the recorded texts.
+    pub fn agree(&self, people: &str) -> Result<(), String> {
+        let all: Value = serde_json::from_str(people).map_err(|why| why.to_string())?;
         for said in all.as_array().ok_or("it is no list")? {
-            let Some(people) = said["people"].as_object() else {
+            let known = self.people.iter().find(|list| said["hash"] == *list.hash);
+            let (Some(known), Some(people)) = (known, said["people"].as_object()) else {
                 continue;
-            };
-            let mut list = List {
-                record: said["record"].as_u64().ok_or("a list has no record")?,
-                hash: said["hash"].as_str().unwrap_or_default().to_owned(),
-                people: BTreeMap::new(),
             };
             for (name, person) in people {
                 let keys = person["keys"].as_array().into_iter().flatten();
                 let keys: Result<Vec<Key>, String> = keys
                     .map(|key| Key::parse(key.as_str().unwrap_or_default()))
                     .collect();
-                list.people.insert(name.clone(), keys?);
+                if known.people.get(name) != Some(&keys?) {
+                    return Err(format!(
+                        "it gives {name} other keys than the recorded house.yaml"
+                    ));
+                }
             }
-            self.people.push(list);
         }
         Ok(())
     }
 
     /// What a record makes known of keys. An error is what is wrong with it.
-    pub fn take(&mut self, seq: u64, kind: &str, body: &Value) -> Result<(), String> {
+    pub fn take(&mut self, kind: &str, body: &Value) -> Result<(), String> {
         let change = body["change"].as_str().unwrap_or_default().to_owned();
         match kind {
             "identity" => return self.identity(body),
             "definitions" if !self.is_controlled => {
-                if let Some(list) = self.list(seq, body["files"].as_array())? {
+                if let Some(list) = self.list(body["files"].as_array())? {
                     self.in_force = vec![list];
                 }
             }
             "change.baseline" => {
                 self.is_controlled = true;
-                if let Some(list) = self.of_revisions(seq, body)? {
+                if let Some(list) = self.of_revisions(body)? {
                     self.in_force = vec![list];
                 }
             }
             "change.implemented" => {
                 self.implemented.remove(&change);
-                if let Some(list) = self.of_revisions(seq, body)? {
+                if let Some(list) = self.of_revisions(body)? {
                     let candidate = body["candidate"].as_str().unwrap_or_default().to_owned();
                     self.implemented.insert(change, (candidate, list));
                 }
             }
             "change.emergency" => {
-                if let Some(list) = self.of_revisions(seq, body)? {
+                if let Some(list) = self.of_revisions(body)? {
                     let old = std::mem::replace(&mut self.in_force, vec![list]);
                     self.before_emergency.insert(change, old);
                 }
@@ -207,46 +206,40 @@ impl Keys {
         Ok(())
     }
 
-    fn of_revisions(&self, seq: u64, body: &Value) -> Result<Option<usize>, String> {
+    fn of_revisions(&mut self, body: &Value) -> Result<Option<usize>, String> {
         let revisions = body["revisions"].as_array().into_iter().flatten();
         let house = revisions
             .into_iter()
             .find(|revision| revision["item"] == "house");
         match house {
-            Some(house) => self.list(seq, house["files"].as_array()),
+            Some(house) => self.list(house["files"].as_array()),
             None => Ok(None),
         }
     }
 
-    /// The list that the `house.yaml` among `files` has, each of whose keys stands in its text.
-    fn list(&self, seq: u64, files: Option<&Vec<Value>>) -> Result<Option<usize>, String> {
+    /// The list that the `house.yaml` among `files` has; a text that was recorded before is named by its hash.
+    fn list(&mut self, files: Option<&Vec<Value>>) -> Result<Option<usize>, String> {
         let is_house = |file: &&Value| file["file"] == "house.yaml" || file["name"] == "house.yaml";
         let Some(file) = files.into_iter().flatten().find(is_house) else {
             return Ok(None);
         };
-        let Some(text) = file["text"].as_str() else {
-            return Ok(self
-                .people
-                .iter()
-                .position(|list| file["hash"] == list.hash.as_str()));
+        let hash = match file["text"].as_str() {
+            Some(text) => blake3::hash(text.as_bytes()).to_string(),
+            None => file["hash"].as_str().unwrap_or_default().to_owned(),
         };
-        let Some(found) = self.people.iter().position(|list| list.record == seq) else {
+        if let Some(known) = self.people.iter().position(|list| list.hash == hash) {
+            return Ok(Some(known));
+        }
+        let Some(text) = file["text"].as_str() else {
             return Ok(None);
         };
-        let list = &self.people[found];
-        if blake3::hash(text.as_bytes()).to_string() != list.hash {
-            return Err("keys/people.json is not about the house.yaml that it records".into());
-        }
-        let words: BTreeSet<&str> = text
-            .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')))
-            .collect();
-        for (name, keys) in &list.people {
-            if !keys.iter().all(|key| words.contains(key.base64().as_str())) {
-                return Err(format!(
-                    "keys/people.json gives {name} a key that the recorded house.yaml does not have"
-                ));
-            }
-        }
-        Ok(Some(found))
+        let house =
+            House::parse(text).map_err(|why| format!("its house.yaml cannot be read: {why}"))?;
+        let people = house.people.into_iter();
+        self.people.push(List {
+            hash,
+            people: people.map(|(name, person)| (name, person.keys)).collect(),
+        });
+        Ok(Some(self.people.len() - 1))
     }
 }

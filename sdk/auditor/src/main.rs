@@ -1,14 +1,32 @@
 //! `charthouse-auditor BUNDLE`: whether a bundle of `charthouse audit export` holds.
 //!
-//! It is for somebody who trusts nobody who made the bundle. It therefore shares no code with charthouse: the chain, the signatures, the format of OpenSSH and the sums are
-//! all written anew here, from their descriptions, over three libraries for hashes and Ed25519 and one for JSON. It reads the bundle and what it is given, and nothing else.
+//! It is for somebody who trusts nobody who made the bundle. It therefore shares no code with charthouse: the chain, the signatures, the format of OpenSSH, the rules of
+//! change control and the sums are all written anew here, from their descriptions, over three libraries for hashes and Ed25519 and two for JSON and YAML. It reads the
+//! bundle and what it is given, and nothing else.
+//!
+//! | room | what it knows |
+//! |---|---|
+//! | `bundle` | the files, and whether they are those that the house signed for |
+//! | `chain` | that no record is another, missing, moved or too many |
+//! | `ssh`, `keys` | signatures, and who could make them when |
+//! | `handed` | that what was handed in is what was signed |
+//! | `rules`, `change`, `held` | whether what was done about changes was allowed, and what they made of the house |
+//! | `house`, `moment` | what recorded definitions say of people and boards; instants |
+//! | `figures` | the report's numbers, once more |
+//! | `verdict` | all of it together |
 //!
 //! Exit codes: 0 all holds, 1 something does not, 2 usage, 3 the bundle cannot be read.
 
 mod bundle;
 mod chain;
+mod change;
 mod figures;
+mod handed;
+mod held;
+mod house;
 mod keys;
+mod moment;
+mod rules;
 mod ssh;
 mod verdict;
 

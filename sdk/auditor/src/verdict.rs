@@ -1,9 +1,12 @@
 //! All of it together: what holds, what does not, and what nobody can tell from the bundle alone.
 
-use crate::bundle::Bundle;
+use crate::bundle::{self, Bundle};
 use crate::chain::{Chain, Record};
 use crate::figures::Figures;
+use crate::handed;
 use crate::keys::Keys;
+use crate::moment;
+use crate::rules::Rules;
 use crate::ssh;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +30,12 @@ pub struct Verdict {
     is_given: bool,
     anchored: Option<u64>,
     notes: Vec<String>,
+    /// What is against the rules of changes, for programs.
+    rules: Vec<Value>,
+    /// Each change, for programs.
+    changes: Vec<Value>,
+    /// How many changes are in force.
+    released: usize,
 }
 
 /// Look at the bundle in `folder`. An error is what cannot be read, or what was given and makes no sense.
@@ -43,11 +52,13 @@ pub fn of(folder: &Path, key: Option<&str>, anchor: Option<&str>) -> Result<Verd
     let (figures, report) = (bundle.text("figures.json"), bundle.text("report.html"));
     let mut walk = Walk::default();
     walk.verdict.bad.append(&mut bundle.bad);
-    if let Err(why) = keys.lists(&people) {
+    walk.records(&lines, &mut keys, &bundle);
+    if let Err(why) = keys.agree(&people) {
         walk.bad(format!("keys/people.json: {why}"));
     }
-    walk.records(&lines, &mut keys, &bundle);
-    walk.figures(&figures, &report);
+    let in_dollars = bundle.manifest["format"] == bundle::FIRST;
+    walk.figures(&figures, &report, in_dollars);
+    walk.rules(&bundle);
     walk.house(&keys, &bundle);
     if let Some(anchor) = anchor {
         walk.anchor(&anchor, &keys);
@@ -60,6 +71,13 @@ struct Walk {
     verdict: Verdict,
     hashes: Vec<String>,
     figures: Figures,
+    rules: Rules,
+    /// Whether the house has signed whose key an agent's is.
+    signs_identities: bool,
+    /// How many agents' keys it has not signed.
+    unsigned_identities: u64,
+    /// When the last record was written.
+    last: i64,
     /// Statements, and the kinds of records that they stand in, and when.
     used: BTreeMap<String, BTreeMap<String, i64>>,
     /// Whether the chain held to its end, so that what is computed from it says something.
@@ -86,6 +104,7 @@ impl Walk {
                 }
             };
             self.hashes.push(record.hash.clone());
+            self.last = self.last.max(record.time);
             if let Err(why) = self.one(&record, keys, bundle) {
                 self.bad(format!("record {}: {why}", record.seq));
             }
@@ -131,15 +150,18 @@ impl Walk {
         // A baseline and an identity vouch for themselves.
         let is_own = matches!(record.kind.as_str(), "identity" | "change.baseline");
         if is_own {
-            keys.take(record.seq, &record.kind, body)?;
+            keys.take(&record.kind, body)?;
         }
         match record.kind.as_str() {
             "checkpoint" => self.checkpoint(record.seq, body, keys, bundle)?,
             _ => self.signed(record, body, keys, bundle)?,
         }
+        if is_change {
+            self.rules.take(record, body);
+        }
         match is_own {
             true => Ok(()),
-            false => keys.take(record.seq, &record.kind, body),
+            false => keys.take(&record.kind, body),
         }
     }
 
@@ -190,7 +212,7 @@ impl Walk {
                 "change.effective" | "change.rejected" | "change.refused"
             );
         if !must && signed["statement"].is_null() {
-            return Ok(());
+            return self.unsigned(record, body);
         }
         let text = |key: &str| {
             signed[key]
@@ -212,6 +234,10 @@ impl Walk {
         let said: Value = serde_json::from_str(statement)
             .map_err(|why| format!("what was signed is no statement: {why}"))?;
         agrees(&said, by, record, body)?;
+        if let Some((notes, artefacts)) = handed::of(&record.kind, &said, body) {
+            handed::agrees(&said, notes, artefacts)?;
+            self.rules.handed(statement, artefacts);
+        }
         let seen = said["seen"]["seq"].as_u64().unwrap_or(0);
         if seen >= record.seq || (seen > 0 && self.hash(seen) != said["seen"]["hash"].as_str()) {
             return Err("it was signed for another history than this one".into());
@@ -224,6 +250,20 @@ impl Walk {
             return Err("the same statement stands in an earlier record of this kind".into());
         }
         self.verdict.signatures += 1;
+        self.signs_identities |= record.kind == "identity";
+        Ok(())
+    }
+
+    /// Nobody has to sign it. That the house signs whose key is an agent's came later than such keys.
+    fn unsigned(&mut self, record: &Record, body: &Value) -> Result<(), String> {
+        let is_of_agent = |who: &str| record.kind == "identity" && who.starts_with("agent:");
+        if !body["who"].as_str().is_some_and(is_of_agent) {
+            return Ok(());
+        }
+        if self.signs_identities {
+            return Err("the house has not signed whose key it is, as it had begun to".into());
+        }
+        self.unsigned_identities += 1;
         Ok(())
     }
 
@@ -250,12 +290,12 @@ impl Walk {
         self.hashes.get(place).map(String::as_str)
     }
 
-    fn figures(&mut self, figures: &str, report: &str) {
+    fn figures(&mut self, figures: &str, report: &str, in_dollars: bool) {
         if !self.is_whole {
             return;
         }
         let said: Value = serde_json::from_str(figures).unwrap_or_default();
-        if said != self.figures.value() {
+        if said != self.figures.value(in_dollars) {
             self.bad("figures.json: the records come to other figures".into());
         }
         let mark = format!(
@@ -265,6 +305,25 @@ impl Walk {
         if !report.contains(&mark) {
             self.bad("report.html: it was made of other figures".into());
         }
+    }
+
+    /// What was done about changes, now that all of it is known.
+    fn rules(&mut self, bundle: &Bundle) {
+        let made = bundle.manifest["made"].as_str().and_then(moment::parse);
+        let mut rules = std::mem::take(&mut self.rules);
+        rules.end(self.last.max(made.unwrap_or(self.last)));
+        for finding in &rules.findings {
+            self.bad(finding.text());
+            self.verdict.rules.push(finding.json());
+        }
+        for change in &rules.open {
+            let note = format!(
+                "{change} is an emergency that nobody else has approved yet; its time has not come"
+            );
+            self.verdict.notes.push(note);
+        }
+        self.verdict.changes = rules.changes();
+        self.verdict.released = rules.in_force();
     }
 
     fn house(&mut self, keys: &Keys, bundle: &Bundle) {
@@ -315,6 +374,12 @@ impl Walk {
     }
 
     fn end(mut self) -> Verdict {
+        if self.unsigned_identities > 0 {
+            self.verdict.notes.push(format!(
+                "whose key is whose was recorded of {} agents without a signature of the house, as older versions did: the next checkpoint vouches for it",
+                self.unsigned_identities
+            ));
+        }
         if self.verdict.anchored.is_none() {
             self.verdict.notes.push("whoever had the house and its key could have made another history: an anchor from before rules that out (--anchor FILE)".into());
         }
@@ -354,6 +419,17 @@ fn agrees(said: &Value, by: &str, record: &Record, body: &Value) -> Result<(), S
     if !instance.is_empty() && instance != record.run && record.run != "house" {
         return Err("it was signed for another instance".into());
     }
+    if record.kind == "identity" {
+        let whose = handed::hash(&json!({ "key": body["key"], "who": body["who"] }));
+        let is_it = by == "house"
+            && said["act"] == "identity"
+            && said["outcome"] == body["who"]
+            && said["artefacts"] == whose;
+        return match is_it {
+            true => Ok(()),
+            false => Err("the house signed for another key, or for somebody else".into()),
+        };
+    }
     let Some(act) = record.kind.strip_prefix("change.") else {
         return Ok(());
     };
@@ -381,7 +457,9 @@ fn agrees(said: &Value, by: &str, record: &Record, body: &Value) -> Result<(), S
     let root = |word: &str| word.trim_end_matches("ed").trim_end_matches('e').to_owned();
     let is_it = root(word) == root(stem)
         || (act == "ordered" && root(word) == "releas")
-        || (act == "withdrawn" && word == "withdraw");
+        || (act == "withdrawn" && word == "withdraw")
+        // What cannot wait is requested and put in force at once.
+        || (act == "requested" && body["class"] == "emergency" && word == "emergency");
     if !is_it {
         return Err(format!("what was signed is `{word}`"));
     }
@@ -406,6 +484,7 @@ impl Verdict {
         json!({
             "ok": self.bad.is_empty(), "bad": self.bad, "records": self.records, "checkpoints": self.checkpoints, "signed_through": self.signed_through,
             "signatures": self.signatures, "key": self.key, "key_given": self.is_given, "anchored": self.anchored, "notes": self.notes,
+            "rules": self.rules, "changes": self.changes,
         })
     }
 
@@ -423,6 +502,12 @@ impl Verdict {
                 .map(|c| if c.is_control() { '\u{fffd}' } else { c })
                 .collect::<String>()
         };
+        if self.bad.is_empty() && !self.changes.is_empty() {
+            text.push_str(&format!(
+                "  {} changes, {} of them in force, each by the rules: roles, quorum, separation of duties, the content that was approved\n",
+                self.changes.len(), self.released
+            ));
+        }
         for bad in &self.bad {
             text.push_str(&format!("  {}\n", shown(bad)));
         }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// Every point at which a debug build can be killed by name.
+/// Every point of a run at which a debug build can be killed by name.
 pub const POINTS: [&str; 8] = [
     "commit",
     "committed",

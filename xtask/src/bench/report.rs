@@ -44,29 +44,50 @@ pub fn page(facts: &[(&str, String)], sections: &[Section]) -> String {
         let _ = writeln!(text, "| {name} | {value} |");
     }
     for section in sections {
-        let _ = write!(
+        text.push_str(&whole(section, ""));
+    }
+    text
+}
+
+/// `page` with these sections in place of those of the same titles, as they were measured again by themselves; `None` where it has one of them not.
+pub fn renewed(page: &str, date: &str, sections: &[Section]) -> Option<String> {
+    let mut page = page.to_owned();
+    for section in sections {
+        let begin = page.find(&format!("\n## {}\n", section.title))?;
+        let end = page[begin + 1..]
+            .find("\n## ")
+            .map_or(page.len(), |end| begin + 1 + end);
+        let again = format!(" Measured again by itself, {date}.");
+        page.replace_range(begin..end, &whole(section, &again));
+    }
+    Some(page)
+}
+
+/// A section with its title.
+fn whole(section: &Section, again: &str) -> String {
+    let mut text = String::new();
+    let _ = write!(
+        text,
+        "\n## {}\n\n{}{again}\n\n| | measured | floor | ratio | goal | |\n|---|---:|---:|---:|---:|---|\n",
+        section.title, section.how
+    );
+    for figure in &section.figures {
+        let _ = writeln!(
             text,
-            "\n## {}\n\n{}\n\n| | measured | floor | ratio | goal | |\n|---|---:|---:|---:|---:|---|\n",
-            section.title, section.how
+            "| {} | {} | {} | {} | {} | {} |",
+            figure.what,
+            amount(figure.value, &figure.unit),
+            floor(figure),
+            ratio(figure),
+            goal(figure),
+            verdict(figure)
         );
-        for figure in &section.figures {
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} | {} | {} | {} |",
-                figure.what,
-                amount(figure.value, &figure.unit),
-                floor(figure),
-                ratio(figure),
-                goal(figure),
-                verdict(figure)
-            );
-        }
-        text.push('\n');
-        for figure in &section.figures {
-            let floor = figure.floor.as_ref();
-            let against = floor.map_or_else(String::new, |f| format!(" Floor: {}.", f.what));
-            let _ = writeln!(text, "- *{}*: {}{against}", figure.what, figure.note);
-        }
+    }
+    text.push('\n');
+    for figure in &section.figures {
+        let floor = figure.floor.as_ref();
+        let against = floor.map_or_else(String::new, |f| format!(" Floor: {}.", f.what));
+        let _ = writeln!(text, "- *{}*: {}{against}", figure.what, figure.note);
     }
     text
 }

@@ -1,5 +1,6 @@
 //! Whether what was signed is what is recorded: a signature under one act must not stand under another.
 
+use crate::checkpoint::IDENTITY;
 use serde_json::Value;
 use sign::Statement;
 
@@ -29,10 +30,16 @@ pub fn check(
     if !said.instance.is_empty() && said.instance != run && run != journal::HOUSE_RUN {
         return Err(format!("it was signed for the instance {}", said.instance));
     }
+    let text = |key: &str| body[key].as_str().unwrap_or_default();
+    if kind == IDENTITY {
+        return match said.is_identity_of(text("who"), text("key")) {
+            true => Ok(()),
+            false => Err("the house signed for another key, or for somebody else".into()),
+        };
+    }
     let Some(act) = kind.strip_prefix("change.") else {
         return Ok(());
     };
-    let text = |key: &str| body[key].as_str().unwrap_or_default();
     if said.by != text("by") {
         return Err(format!("it is by {}, and {} signed", text("by"), said.by));
     }
@@ -50,6 +57,8 @@ pub fn check(
     let word = word.strip_prefix("human.").unwrap_or(word);
     let word = word.strip_prefix("change.").unwrap_or(word);
     let words: &[&str] = match (act, text("vote"), text("result")) {
+        // What cannot wait is requested and put in force at once.
+        ("requested", ..) if text("class") == "emergency" => &["requested", "request", "emergency"],
         ("requested", ..) => &["requested", "request"],
         ("assessed", ..) => &["assessed", "assess"],
         ("reviewed", ..) => &["reviewed", "review"],

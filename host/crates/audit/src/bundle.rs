@@ -7,7 +7,6 @@ use crate::anchor::Anchor;
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::AuditError;
 use crate::figures::Figures;
-use crate::moment::rfc3339;
 use crate::people::Reads;
 use crate::report::Report;
 use crate::verify::Verified;
@@ -22,7 +21,7 @@ use std::path::{Path, PathBuf};
 use types::{ContentHash, Rng, Timestamp};
 
 /// What a bundle calls itself.
-const FORMAT: &str = "charthouse audit bundle 1";
+const FORMAT: &str = "charthouse audit bundle 2";
 
 /// Whose bodies are in it, besides the evidence.
 #[derive(Clone, Debug, Default)]
@@ -102,9 +101,9 @@ pub fn export(
         readme(house, &signer.public().fingerprint()).as_bytes(),
     )?;
     let manifest = json!({
-        "format": FORMAT, "house": house, "made": rfc3339(now.0), "key": signer.public().to_string(), "records": told.records, "bodies": told.bodies,
+        "format": FORMAT, "house": house, "made": types::rfc3339(now), "key": signer.public().to_string(), "records": told.records, "bodies": told.bodies,
         "head": { "seq": told.records, "hash": told.head }, "link_2_from": journal.head()?.link_2_from,
-        "selection": { "change": selection.change, "since": selection.since.map(|time| rfc3339(time.0)) },
+        "selection": { "change": selection.change, "since": selection.since.map(types::rfc3339) },
         "files": bundle.files.iter().map(|(name, file)| (name.clone(), json!({ "bytes": file.bytes, "blake3": file.blake3, "sha256": file.sha256 })))
             .collect::<serde_json::Map<_, _>>(),
     });
@@ -400,7 +399,7 @@ fn about(
 ) -> Vec<(&'static str, String)> {
     vec![
         ("House", house.to_owned()),
-        ("Made", rfc3339(now.0)),
+        ("Made", types::rfc3339(now)),
         (
             "Signed up to",
             format!("record {} ({})", last.upto.seq, last.upto.hash),

@@ -1,7 +1,6 @@
 //! The house signs how far its record has come. From then on nobody without its key can change, remove or move anything before, however many hashes they make anew.
 
 use crate::error::AuditError;
-use crate::moment::rfc3339;
 use journal::{HOUSE_RUN, Journal, NewRecord, Record, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -16,10 +15,23 @@ pub const IDENTITY: &str = "identity";
 /// After which releases a checkpoint is due.
 const RELEASED: &str = "change.released";
 
-/// After how many records a daemon signs.
-pub const EVERY_RECORDS: u64 = 1_000;
-/// After how many milliseconds a daemon signs what there is.
-pub const EVERY_MS: i64 = 60 * 60 * 1_000;
+/// How often somebody who goes on writing signs: by default after 1,000 records, and what there is after an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Every {
+    /// After so many records.
+    pub records: u64,
+    /// After so many milliseconds, if there is anything to be signed.
+    pub ms: i64,
+}
+
+impl Default for Every {
+    fn default() -> Self {
+        Every {
+            records: 1_000,
+            ms: 60 * 60 * 1_000,
+        }
+    }
+}
 
 /// How far the record had come, as the house signed it: the body of a record of the kind [`CHECKPOINT`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +112,7 @@ pub fn make(
             hash: head.hash,
         },
         records: head.seq,
-        time: rfc3339(now.0),
+        time: types::rfc3339(now),
         house: house.to_owned(),
         key: key.public().fingerprint(),
         signature: String::new(),
@@ -140,11 +152,11 @@ pub fn last(journal: &Journal) -> Result<Option<(RecordId, Timestamp, Checkpoint
     Ok(found)
 }
 
-/// Whether somebody who goes on writing should sign now: so many records, so much time, or a release since the last checkpoint.
+/// Whether somebody who goes on writing should sign now: so many records or so much time as `every` says, or a release since the last checkpoint.
 ///
 /// # Errors
 /// When reading fails.
-pub fn is_due(journal: &Journal, now: Timestamp) -> Result<bool, AuditError> {
+pub fn is_due(journal: &Journal, now: Timestamp, every: Every) -> Result<bool, AuditError> {
     let head = journal.head()?.seq;
     let (signed, at) = last(journal)?.map_or((0, None), |(seq, time, _)| (seq.0, Some(time)));
     if head <= signed {
@@ -153,13 +165,13 @@ pub fn is_due(journal: &Journal, now: Timestamp) -> Result<bool, AuditError> {
     let first = journal.record(RecordId(signed + 1))?;
     let since = at.or(first.map(|record| record.time)).unwrap_or(now);
     // A clock that was set back must not keep it from being signed.
-    let is_late = now.0.abs_diff(since.0) >= EVERY_MS.unsigned_abs();
+    let is_late = now.0.abs_diff(since.0) >= every.ms.unsigned_abs();
     let mut released = 0;
     journal.latest_first(RELEASED, |seq, _, _| {
         released = seq.0;
         ControlFlow::Break(())
     })?;
-    Ok(is_late || head - signed >= EVERY_RECORDS || released > signed)
+    Ok(is_late || head - signed >= every.records || released > signed)
 }
 
 /// Whether it is on record that `key` is the house's.

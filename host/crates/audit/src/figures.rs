@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 /// Counts records as they come.
@@ -25,6 +25,21 @@ struct Sum {
     input: u64,
     output: u64,
     wall_us: u64,
+    /// Model calls of which nobody knows what they cost.
+    unpriced: u64,
+    /// What was paid in other money than dollars.
+    currencies: BTreeMap<String, Paid>,
+}
+
+/// What was paid in a currency.
+#[derive(Default)]
+struct Paid {
+    amount: Decimal,
+    /// What that is in dollars by the rates that stand in the records; it is in the sum of dollars.
+    usd: Decimal,
+    /// The part of it for which there was no rate: it is in no sum of dollars.
+    without_rate: Decimal,
+    rates: BTreeSet<Decimal>,
 }
 
 /// What costs are summed by. What has no such field is summed under the empty name, so that each of them comes to the total.
@@ -88,10 +103,23 @@ impl Sum {
     fn add(&mut self, body: &Value) {
         let number = |value: &Value| value.as_u64().unwrap_or(0);
         self.records += 1;
-        let usd = body["usd"]
-            .as_str()
-            .and_then(|usd| Decimal::from_str(usd).ok());
+        let decimal = |value: &Value| value.as_str().and_then(|text| Decimal::from_str(text).ok());
+        let usd = decimal(&body["usd"]);
         self.usd = self.usd.saturating_add(usd.unwrap_or_default());
+        let paid = &body["paid"];
+        match (decimal(&paid["amount"]), paid["currency"].as_str()) {
+            (Some(amount), Some(currency)) => {
+                let sum = self.currencies.entry(currency.to_owned()).or_default();
+                sum.amount = sum.amount.saturating_add(amount);
+                sum.usd = sum.usd.saturating_add(usd.unwrap_or_default());
+                if usd.is_none() {
+                    sum.without_rate = sum.without_rate.saturating_add(amount);
+                }
+                sum.rates
+                    .extend(decimal(&paid["rate"]).map(|rate| rate.normalize()));
+            }
+            _ => self.unpriced += u64::from(usd.is_none() && body["model"].is_string()),
+        }
         self.input = self.input.saturating_add(number(&body["tokens"]["input"]));
         self.output = self
             .output
@@ -100,8 +128,14 @@ impl Sum {
     }
 
     fn value(&self) -> Value {
+        let text = |amount: Decimal| amount.normalize().to_string();
+        let currencies = self.currencies.iter().map(|(name, paid)| {
+            let rates: Vec<String> = paid.rates.iter().map(|rate| text(*rate)).collect();
+            let paid = json!({ "paid": text(paid.amount), "usd": text(paid.usd), "without_rate": text(paid.without_rate), "rates": rates });
+            (name.clone(), paid)
+        });
         json!({
-            "records": self.records, "usd": self.usd.normalize().to_string(),
+            "records": self.records, "usd": text(self.usd), "currencies": currencies.collect::<Map<_, _>>(), "unpriced": self.unpriced,
             "input": self.input, "output": self.output, "wall_us": self.wall_us,
         })
     }

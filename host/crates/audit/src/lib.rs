@@ -14,7 +14,6 @@
 //! | `agrees` | whether what was signed is what is recorded |
 //! | `verify` | all of it together: the first bad record, and what is wrong with it |
 //! | `bundle`, `report`, `figures` | what is handed to an auditor |
-//! | `moment` | instants as people write them |
 
 mod agrees;
 mod anchor;
@@ -22,15 +21,12 @@ mod bundle;
 mod checkpoint;
 mod error;
 mod figures;
-mod moment;
 mod people;
 mod report;
 mod verify;
 
 pub use anchor::Anchor;
 pub use bundle::{Exported, Selection, export};
-pub use checkpoint::{
-    CHECKPOINT, Checkpoint, EVERY_MS, EVERY_RECORDS, IDENTITY, is_due, last, make,
-};
+pub use checkpoint::{CHECKPOINT, Checkpoint, Every, IDENTITY, is_due, last, make};
 pub use error::AuditError;
 pub use verify::{Bad, Outside, Verified, verify};

@@ -1,6 +1,5 @@
 //! The report for people: one page, no scripts, nothing from elsewhere, to be printed. It tells each change from its request to its release, and what all of it cost.
 
-use crate::moment::rfc3339;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -139,7 +138,12 @@ fn change(page: &mut String, number: &str, steps: &[Step]) {
 fn one(page: &mut String, step: &Step) {
     let body = &step.body;
     let text = |key: &str| escape(body[key].as_str().unwrap_or_default());
-    let _ = write!(page, "<p>[{}] {} ", step.seq, rfc3339(step.time));
+    let _ = write!(
+        page,
+        "<p>[{}] {} ",
+        step.seq,
+        types::rfc3339(types::Timestamp(step.time))
+    );
     match step.kind.as_str() {
         "change.requested" => {
             let _ = write!(
@@ -320,11 +324,34 @@ fn evidence(page: &mut String, evidence: &Value) {
 
 fn costs(page: &mut String, costs: &Value) {
     page.push_str("<h2>Costs</h2>\n");
+    let currencies = costs["total"]["currencies"].as_object();
+    for (currency, paid) in currencies.into_iter().flatten() {
+        let rates = paid["rates"].as_array().into_iter().flatten();
+        let rates: Vec<String> = rates
+            .filter_map(|rate| Some(format!("USD {}", escape(rate.as_str()?))))
+            .collect();
+        let by = match rates.is_empty() {
+            true => "no rate of the house says what that is in dollars".to_owned(),
+            false => format!("by the rates of the house: {}", rates.join(", ")),
+        };
+        let _ = writeln!(
+            page,
+            "<p>In {}: {}, {by}.</p>",
+            escape(currency),
+            paid_in(currency, paid)
+        );
+    }
+    if let Some(unpriced) = costs["total"]["unpriced"].as_u64().filter(|n| *n > 0) {
+        let _ = writeln!(
+            page,
+            "<p class=\"no\">{unpriced} model calls have no price: the sums are without them.</p>"
+        );
+    }
     let by = costs["by"].as_object().into_iter().flatten();
     for (dimension, sums) in by {
         let _ = write!(
             page,
-            "<h3>By {}</h3><table><tr><th>{}</th><th>records</th><th>USD</th><th>tokens in</th><th>out</th><th>seconds</th></tr>",
+            "<h3>By {}</h3><table><tr><th>{}</th><th>records</th><th>USD</th><th>paid in other money</th><th>tokens in</th><th>out</th><th>seconds</th></tr>",
             escape(dimension),
             escape(dimension)
         );
@@ -340,15 +367,36 @@ fn cost_row(page: &mut String, name: &str, sum: &Value) {
     let seconds = sum["wall_us"].as_u64().unwrap_or(0) / 1_000;
     let _ = write!(
         page,
-        "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}.{:03}</td></tr>",
+        "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}.{:03}</td></tr>",
         escape(name),
         sum["records"],
         escape(sum["usd"].as_str().unwrap_or_default()),
+        other_money(sum),
         sum["input"],
         sum["output"],
         seconds / 1_000,
         seconds % 1_000
     );
+}
+
+/// What a sum has of other money than dollars.
+fn other_money(sum: &Value) -> String {
+    let currencies = sum["currencies"].as_object().into_iter().flatten();
+    let each: Vec<String> = currencies
+        .map(|(currency, paid)| paid_in(currency, paid))
+        .collect();
+    each.join("<br>")
+}
+
+/// `EUR 3 (USD 2.16 of it in the sum; EUR 1 has no rate and is in none)`.
+fn paid_in(currency: &str, paid: &Value) -> String {
+    let text = |key: &str| escape(paid[key].as_str().unwrap_or_default());
+    let currency = escape(currency);
+    let left = match text("without_rate") {
+        left if left == "0" => String::new(),
+        left => format!("; {currency} {left} without a rate, in no sum"),
+    };
+    format!("{currency} {} (USD {}{left})", text("paid"), text("usd"))
 }
 
 fn kinds(page: &mut String, kinds: &Value) {

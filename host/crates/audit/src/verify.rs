@@ -83,6 +83,8 @@ pub fn verify(journal: &Journal, outside: &Outside<'_>) -> Result<Verified, Audi
         signers: Signers::new(outside.reads, outside.people, outside.trusted),
         hashes: Vec::new(),
         uncovered: Vec::new(),
+        signs_identities: false,
+        unsigned_identities: 0,
         used: HashMap::new(),
         found: Verified {
             records: chain.records,
@@ -120,6 +122,10 @@ struct Walk<'a> {
     hashes: Vec<ContentHash>,
     /// Records that no checkpoint covers so far, besides checkpoints and the keys that came with them.
     uncovered: Vec<u64>,
+    /// Whether the house has signed whose key an agent's is.
+    signs_identities: bool,
+    /// How many agents' keys it has not signed.
+    unsigned_identities: u64,
     /// Under which kinds each statement was used, and when.
     used: HashMap<ContentHash, HashMap<String, Timestamp>>,
     found: Verified,
@@ -204,7 +210,7 @@ impl Walk<'_> {
             }
             // What other records call so is theirs.
             signed if signed["statement"].is_null() && !agrees::must_be_signed(&record.kind) => {
-                return;
+                return self.unsigned(record, body);
             }
             signed => signed,
         };
@@ -241,7 +247,23 @@ impl Walk<'_> {
             );
         }
         self.found.signatures += 1;
+        self.signs_identities |= record.kind == IDENTITY;
         self.found.signers.insert(signed.by);
+    }
+
+    /// Nobody has to sign it. That the house signs whose key is an agent's came later than such keys.
+    fn unsigned(&mut self, record: &Record, body: &Value) {
+        let is_agent = body["who"]
+            .as_str()
+            .is_some_and(|who| who.starts_with("agent:"));
+        if record.kind != IDENTITY || !is_agent {
+            return;
+        }
+        if self.signs_identities {
+            let what = "the house has not signed whose key it is, as it had begun to";
+            return self.bad(record.seq.0, what);
+        }
+        self.unsigned_identities += 1;
     }
 
     /// The hash of record `seq`, as far as it was read.
@@ -292,6 +314,12 @@ impl Walk<'_> {
             found.notes.push(format!(
                 "records that the chain alone holds, and no checkpoint covers yet: {}",
                 found.unsigned
+            ));
+        }
+        if self.unsigned_identities > 0 {
+            found.notes.push(format!(
+                "agents' keys that the house has not signed when it recorded them, as older versions did (the next checkpoint vouches for them): {}",
+                self.unsigned_identities
             ));
         }
         if !found.trusted && found.checkpoints > 0 {

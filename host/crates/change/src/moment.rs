@@ -1,10 +1,9 @@
 //! Dates as people write them in an order: `2026-03-01`, `2026-03-01T08:30:00Z`, with an offset or without a zone, which is UTC.
-//!
-//! The days are counted as in H. Hinnant, "chrono-compatible low-level date algorithms"; nothing here asks what time it is.
+//! Nothing here asks what time it is.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use types::Timestamp;
+use types::{Date, Timestamp};
 
 /// An instant that was written by a person, kept as it was written.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +54,7 @@ fn read(text: &str) -> Option<i64> {
         return None;
     }
     let (date, rest) = text.split_at_checked(10)?;
-    let day = days(date)?;
+    let day = Date::parse(date)?.days();
     let Some(rest) = rest.strip_prefix(['T', ' ']) else {
         return rest.is_empty().then_some(day * DAY_MS);
     };
@@ -91,61 +90,14 @@ fn two(text: &str) -> Option<i64> {
     text.parse().ok()
 }
 
-/// Days since 1970-01-01 of `2026-03-01`.
-fn days(date: &str) -> Option<i64> {
-    let mut parts = date.split('-');
-    let year = parts.next().filter(|year| year.len() == 4)?;
-    let year: i64 = year
-        .bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| year.parse().ok())??;
-    let (month, day) = (two(parts.next()?)?, two(parts.next()?)?);
-    (parts.next().is_none() && (1..=12).contains(&month)).then_some(())?;
-    (1..=length(year, month)).contains(&day).then_some(())?;
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year - era * 400;
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
-}
-
-fn length(year: i64, month: i64) -> i64 {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
 /// `2026-03-01T08:30:00Z`, without the milliseconds.
 pub fn iso(time: Timestamp) -> String {
-    let (days, ms) = (time.0.div_euclid(DAY_MS), time.0.rem_euclid(DAY_MS));
-    let seconds = ms / 1_000;
-    let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
-    format!(
-        "{}T{hours:02}:{minutes:02}:{:02}Z",
-        date(days),
-        seconds % 60
-    )
+    types::rfc3339(time)
 }
 
 /// `2026-03-01` of an instant.
 pub fn day(time: Timestamp) -> String {
-    date(time.0.div_euclid(DAY_MS))
-}
-
-fn date(days: i64) -> String {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days - era * 146_097;
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    Date::of(time).to_string()
 }
 
 impl fmt::Display for Moment {

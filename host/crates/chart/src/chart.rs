@@ -49,6 +49,14 @@ impl Chart {
             .map(|(index, info)| (StateId::new(index), info))
     }
 
+    /// The states right inside `state`, in document order.
+    pub(crate) fn children(&self, state: StateId) -> Vec<StateId> {
+        self.states()
+            .map(|(child, _)| child)
+            .filter(|child| self.program.node(*child).parent == state)
+            .collect()
+    }
+
     /// One state.
     ///
     /// # Panics

@@ -6,20 +6,8 @@ pub(crate) fn did_you_mean<'k>(
     known: impl Iterator<Item = &'k str>,
     prefix: &str,
 ) -> Option<String> {
-    let lower = name.to_lowercase();
-    let length = name.chars().count();
-    // The distance is at least what one is longer than the other.
-    let near = |k: &str| {
-        let other = k.chars().count();
-        length.abs_diff(other) * 3 <= other.max(length).max(3)
-    };
-    known
-        .filter(|k| !k.is_empty() && near(k))
-        .map(|k| (strsim::damerau_levenshtein(&lower, &k.to_lowercase()), k))
-        // A third of the letters may be wrong; more is another word.
-        .filter(|(distance, k)| *distance * 3 <= k.chars().count().max(name.chars().count()).max(3))
-        .min()
-        .map(|(_, k)| format!("did you mean `{prefix}{k}`?"))
+    let best = types::nearest(name, known)?;
+    Some(format!("did you mean `{prefix}{best}`?"))
 }
 
 #[cfg(test)]

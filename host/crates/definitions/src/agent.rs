@@ -10,7 +10,7 @@ pub use model::Counting;
 
 use crate::budget::{self, Of};
 use crate::suggest::shown;
-use crate::tree::Node;
+use crate::tree::{Node, Typed};
 use crate::walk::{Fields, Walk};
 use crate::{context as context_map, policy as policy_rules};
 use context::ContextMap;
@@ -209,12 +209,20 @@ pub(crate) fn context_plugins(
     })
 }
 
+const NO_VERSION: &str = "0.0.0";
+
 /// `version`, as written; `0.0.0` where there is none.
 pub(crate) fn version(walk: &mut Walk, fields: &mut Fields<'_>) -> String {
-    fields
-        .take("version")
-        .and_then(|node| walk.as_written(node, "`version`"))
-        .unwrap_or("0.0.0")
+    let node = fields.take("version");
+    if let Some(node) = node
+        && let Some(Typed::Bool(_)) = node.scalar().map(|scalar| scalar.value)
+    {
+        let help = "write it as `version: 1.0.0`";
+        walk.expected(node, "`version`", "a text or a number", help);
+        return NO_VERSION.to_owned();
+    }
+    node.and_then(|node| walk.as_written(node, "`version`"))
+        .unwrap_or(NO_VERSION)
         .to_owned()
 }
 
@@ -281,20 +289,28 @@ fn parsed(names: &[Marked<String>]) -> Vec<PluginName> {
         .collect()
 }
 
-/// An amount of money, exactly as written.
+/// An amount of money in US dollars, exactly as written.
 pub(crate) fn money(walk: &mut Walk, node: &Node, what: &str) -> Option<Decimal> {
+    amount(walk, node, what, "the currency is US dollars")
+}
+
+/// An amount of money, exactly as written; `in_what` says in what.
+pub(crate) fn amount(walk: &mut Walk, node: &Node, what: &str, in_what: &str) -> Option<Decimal> {
     let amount = node
         .scalar()
         .filter(|_| !node.is_null())
         .and_then(|scalar| scalar.text.parse::<Decimal>().ok())
         .filter(|amount| !amount.is_sign_negative());
     if amount.is_none() {
-        walk.expected(
-            node,
-            what,
-            "an amount such as `0.20`",
-            "write plain digits; the currency is US dollars",
-        );
+        let written = node.text().unwrap_or_default();
+        let with_point = written.replacen(',', ".", 1);
+        let help = match with_point.parse::<Decimal>() {
+            Ok(_) if written.contains(',') => {
+                format!("write it with a point: `{}`", shown(&with_point))
+            }
+            _ => format!("write plain digits, 0 or more; {in_what}"),
+        };
+        walk.expected(node, what, "an amount such as `0.20`", &help);
     }
     amount
 }

@@ -91,7 +91,14 @@ pub(crate) fn currency(
     if known.is_none() {
         let help = "write the three letters of ISO 4217: `USD`, `EUR`, `JPY`";
         match text {
-            Some(text) => walk.error(place, format!("`{}` is no currency", shown(text)), help),
+            Some(text) => {
+                let upper = text.to_uppercase();
+                let help = match Currency::parse(&upper) {
+                    Some(_) => format!("did you mean `{upper}`?"),
+                    None => help.to_owned(),
+                };
+                walk.error(place, format!("`{}` is no currency", shown(text)), help);
+            }
             None => walk.expected(node, "`currency`", "three capital letters", help),
         }
     }

@@ -13,6 +13,8 @@ use types::Place;
 
 /// The folders that definitions lie in.
 pub(crate) const FOLDERS: [&str; 3] = ["agents", "charts", "policies"];
+/// The folder that scenarios lie in, which no run reads.
+pub(crate) const SCENARIOS: &str = "scenarios";
 
 /// A definition file.
 pub(crate) struct Found {
@@ -26,12 +28,17 @@ pub(crate) fn find(walk: &mut Walk, root: &Path) -> Vec<Found> {
     if let Some(files) = &walk.recorded {
         return recorded(files, root);
     }
+    find_in(walk, root, &FOLDERS)
+}
+
+/// All YAML files below `folders` of `root` on the disk, sorted by name within each. `root` must be canonical.
+pub(crate) fn find_in(walk: &mut Walk, root: &Path, folders: &[&str]) -> Vec<Found> {
     let mut search = Search {
         root,
         found: Vec::new(),
         seen: BTreeSet::new(),
     };
-    for folder in FOLDERS {
+    for folder in folders {
         let path = root.join(folder);
         // A house without charts of its own is fine.
         if path.symlink_metadata().is_ok() {
@@ -59,9 +66,11 @@ fn recorded(files: &Recorded, root: &Path) -> Vec<Found> {
         .collect()
 }
 
-fn is_yaml(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "yaml" || extension == "yml")
+/// Whether `path` is named like a file of YAML, in whatever case: some systems keep none.
+pub(crate) fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| {
+        extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
+    })
 }
 
 struct Search<'a> {

@@ -7,6 +7,7 @@ mod record;
 mod retention;
 mod signer;
 
+pub(crate) use controlled::Seats;
 pub use controlled::{CHANGE_CONTROL, Controlled, Emergency};
 pub(crate) use record::check as check_records;
 pub use retention::{BULKY, KEPT_FOR_EVER, Retention, is_kept_for_ever};
@@ -80,6 +81,10 @@ pub(crate) struct HouseFile {
     pub people: People,
     pub retention: Retention,
     pub controlled: Option<Controlled>,
+    /// Whom `controlled` speaks of: compared with people and agents when both are known.
+    pub seats: Seats,
+    /// The models that have a price, each where it stands.
+    pub priced: Vec<Marked<Arc<str>>>,
     /// Every name under `providers` and `plugins`, the faulty entries' too: what is declared but wrong is not also unknown.
     /// `None` where nobody can tell, because the key is misspelt or holds no map.
     pub declared_providers: Option<Vec<String>>,
@@ -180,6 +185,13 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
     let controlled = fields
         .take("controlled")
         .and_then(|n| controlled::read(walk, n));
+    let (controlled, seats) = controlled.unzip();
+    let priced = node.get("prices").and_then(Node::map);
+    let priced = priced.unwrap_or_default().iter().map(|entry| {
+        let name: Arc<str> = entry.key.text.as_ref().into();
+        Marked::new(name, entry.key.place.clone())
+    });
+    let priced = priced.collect();
     fields.finish_with(walk, "a house", |key| match key {
         "quorum" | "board" | "emergency" => Some(format!(
             "put it below `controlled`: `controlled: {{ {key}: … }}`"
@@ -210,6 +222,8 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         people,
         retention,
         controlled,
+        seats: seats.unwrap_or_default(),
+        priced,
         declared_providers,
         declared_plugins,
     })
@@ -250,6 +264,16 @@ fn entries<'n>(
 fn store<'n>(walk: &mut Walk, node: &'n Node) -> Option<&'n str> {
     let text = walk.text(node, "`store`")?;
     match text.split_once(':') {
+        Some(("sqlite", path)) if path.starts_with("//") => walk.error(
+            &node.place,
+            format!(
+                "`{}` is written like a URL, and a store is a path",
+                shown(text)
+            ),
+            format!(
+                "write `store: sqlite:{DEFAULT_STORE}`; a path that begins with one `/` is absolute"
+            ),
+        ),
         Some(("sqlite", path)) if !path.trim().is_empty() => return Some(path),
         Some(("postgres" | "postgresql", _)) => {
             // Such an address often holds a password.

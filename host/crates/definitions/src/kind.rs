@@ -7,8 +7,27 @@ use std::path::Path;
 use std::sync::Arc;
 use types::ContentHash;
 
-/// Read and parse one file; what is wrong has been reported.
+/// Read and parse one definition file; what is wrong has been reported.
 pub(crate) fn parse(walk: &mut Walk, path: &Path, shown: &Arc<str>) -> Option<(Node, ContentHash)> {
+    parse_beginning(walk, path, shown, None)
+}
+
+/// The same of a file of another sort, which begins as `begin` says.
+pub(crate) fn parse_as(
+    walk: &mut Walk,
+    path: &Path,
+    shown: &Arc<str>,
+    begin: &str,
+) -> Option<(Node, ContentHash)> {
+    parse_beginning(walk, path, shown, Some(begin))
+}
+
+fn parse_beginning(
+    walk: &mut Walk,
+    path: &Path,
+    shown: &Arc<str>,
+    begin: Option<&str>,
+) -> Option<(Node, ContentHash)> {
     let source = match walk.read(path, shown) {
         Ok(source) => source,
         Err(finding) => {
@@ -21,7 +40,11 @@ pub(crate) fn parse(walk: &mut Walk, path: &Path, shown: &Arc<str>) -> Option<(N
         walk.push(broken);
         return None;
     }
-    match tree::parse(shown, &source.text) {
+    let tree = match begin {
+        Some(begin) => tree::parse_as(shown, &source.text, begin),
+        None => tree::parse(shown, &source.text),
+    };
+    match tree {
         Ok(tree) => {
             walk.extend(tree.findings);
             Some((tree.root, ContentHash::of(&source.bytes)))

@@ -9,6 +9,7 @@
 //! that own them.
 
 mod agent;
+mod beside;
 mod budget;
 mod cases;
 mod chart;
@@ -42,6 +43,7 @@ mod walk;
 mod window;
 
 pub use crate::agent::{AgentDef, Children, Counting};
+pub use crate::beside::{check_beside, check_yaml, scripts_in};
 pub use crate::budget::HouseBudgets;
 pub use crate::chart::{ChartBundle, ChildDef, RoleDef};
 pub use crate::edit::{with_plugin, without_plugin};

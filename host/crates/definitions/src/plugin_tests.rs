@@ -65,12 +65,13 @@ pub struct PluginCase {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load_plugin_tests(path: &Path) -> Result<(PluginTests, Report), Report> {
-    cases::load(path, read)
+    cases::load(path, BEGIN, read)
 }
 
+const BEGIN: &str = "begin it with `tests: NAME`, then `cases: […]`";
+
 fn read(walk: &mut Walk, node: &Node, path: &Path) -> Option<PluginTests> {
-    let help = "begin it with `tests: NAME`, then `cases: […]`";
-    if !cases::begins(walk, node, "tests", "file of a plugin's cases", help) {
+    if !cases::begins(walk, node, "tests", "file of a plugin's cases", BEGIN) {
         return None;
     }
     let mut fields = Fields::of(walk, node, "a file of cases", "tests: NAME")?;

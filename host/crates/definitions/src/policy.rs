@@ -327,6 +327,13 @@ fn hide_glob(walk: &mut Walk, node: &Node) -> Option<Marked<String>> {
 /// A reference to a secret. Anything else might be the secret itself, so it is neither repeated in the message nor shown with its line.
 pub(crate) fn secret_ref(walk: &mut Walk, node: &Node, what: &str) -> Option<SecretRef> {
     let reference = node.text().and_then(SecretRef::parse);
+    if let Some((message, help)) = node.text().and_then(|text| almost_secret(text, what)) {
+        let lines = node.scalar().map_or(1, |scalar| scalar.lines);
+        // What stands behind `env:` may be the secret itself.
+        walk.sources.mask(&node.place, lines);
+        walk.error(&node.place, message, help);
+        return None;
+    }
     if reference.is_none() {
         let lines = node.scalar().map_or(1, |scalar| scalar.lines);
         walk.sources.mask(&node.place, lines);
@@ -338,6 +345,51 @@ pub(crate) fn secret_ref(walk: &mut Walk, node: &Node, what: &str) -> Option<Sec
         );
     }
     reference
+}
+
+/// What is wrong with `text`, which is meant as a reference to a secret and can hold none.
+fn almost_secret(text: &str, what: &str) -> Option<(String, String)> {
+    let no_name = |sort: &str, example: &str| {
+        let message = format!("{what}: `{sort}:` names nothing");
+        Some((message, format!("write its name behind it: `{example}`")))
+    };
+    let inside = |text: &'_ str| {
+        text.trim_start_matches('{')
+            .trim_end_matches('}')
+            .to_owned()
+    };
+    match text.split_once(':') {
+        Some(("env", "")) => return no_name("env", "env:API_KEY"),
+        Some(("file", "")) => return no_name("file", "file:keys/api"),
+        Some(("env", name)) if !is_variable(name) => {
+            let message = format!("{what}: this cannot be the name of an environment variable");
+            let help = "write the variable's name behind `env:`, letters, digits and `_` only; the secret itself stands in the variable";
+            return Some((message, help.into()));
+        }
+        Some((sort, name))
+            if ["env", "file"].contains(&&*sort.to_lowercase())
+                && sort != sort.to_lowercase()
+                && is_variable(name) =>
+        {
+            let message =
+                format!("{what} refers to a secret by `env:` or `file:`, in small letters");
+            return Some((
+                message,
+                format!("did you mean `{}:{name}`?", sort.to_lowercase()),
+            ));
+        }
+        _ => {}
+    }
+    let variable = inside(text.strip_prefix('$')?);
+    let is_harmless = is_variable(&variable) && !variable.contains(char::is_lowercase);
+    let message = format!("{what}: `$` means nothing here");
+    is_harmless.then(|| (message, format!("did you mean `env:{variable}`?")))
+}
+
+/// Whether a shell could have a variable of this name.
+fn is_variable(name: &str) -> bool {
+    let all = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    all && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty()
 }
 
 pub(crate) fn env(walk: &mut Walk, node: &Node, never: &str) -> Vec<(Marked<String>, String)> {

@@ -1,9 +1,10 @@
 //! Everything found in the definitions of a house, for people and for programs.
 
-use crate::source::Sources;
+use crate::source::{self, Sources};
 use serde_json::json;
 use std::fmt;
 use std::fmt::Write;
+use std::path::Path;
 use types::{Finding, Severity};
 
 /// Characters of a source line that are shown, so that a report fits a terminal.
@@ -40,6 +41,19 @@ impl Report {
         let mut findings = self.findings;
         findings.extend(more);
         Report::new(findings, self.sources)
+    }
+
+    /// The same with the lines of files below `root` of which this part knew nothing when it was made.
+    pub fn with_lines_of(mut self, root: &Path) -> Self {
+        for finding in &self.findings {
+            let file = &finding.place.file;
+            if !self.sources.has(file)
+                && let Some(text) = source::read_text(&root.join(&**file))
+            {
+                self.sources.add(file.clone(), text.into());
+            }
+        }
+        self
     }
 
     /// This and what `other` found, each finding once.

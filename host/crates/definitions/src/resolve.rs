@@ -1,7 +1,10 @@
 //! The definitions of a house by name: each name defined once, every name that is used defined somewhere.
 
 mod children;
+mod money;
+mod priced;
 mod roles;
+mod seats;
 
 use crate::agent;
 use crate::chart;
@@ -172,10 +175,24 @@ impl Definitions {
         if let Some((house, _)) = &mut house {
             self.check_serve(walk, house, &agents, &charts, &policies, paths);
         }
+        // Prices that could not be read may be there all the same.
+        if let Some((house, _)) = &house
+            && walk.in_order("house.yaml")
+        {
+            money::look(walk, house, &agents, &charts);
+        }
         if let Some((house, _)) = &house
             && let Some(controlled) = &house.controlled
         {
             self.check_controlled(walk, controlled, &charts);
+            if !self.unread {
+                seats::look(walk, house, &agents);
+            }
+        }
+        if let Some((house, _)) = &house
+            && !self.unread
+        {
+            priced::look(walk, house, &agents);
         }
         children::look(walk, &self, &agents, &charts);
         // What is missing may stand in a file that could not be read.
@@ -273,6 +290,20 @@ impl Definitions {
         house: Option<&HouseFile>,
     ) {
         let name = &*draft.agent.cognition;
+        if name.ends_with(".yaml") || name.ends_with(".yml") {
+            let message = format!(
+                "`{}` is a file, and a chart is named by its name",
+                shown(name)
+            );
+            let stem = std::path::Path::new(name).file_stem();
+            let stem = stem.unwrap_or_default().to_string_lossy();
+            let help = match self.names(Kind::Chart).contains(&&*stem) {
+                true => format!("write `cognition: {stem}`"),
+                false => "write what stands behind `chart:` in that file".to_owned(),
+            };
+            walk.error(&draft.cognition, message, help);
+            return;
+        }
         if !self.known(walk, Kind::Chart, name, &draft.cognition) {
             return;
         }

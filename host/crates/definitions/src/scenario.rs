@@ -1,5 +1,5 @@
 //! Scenario files: what an author expects of one chart. `scenarios: NAME` is the first key, and the files lie in a folder of their own
-//! (`scenarios/`), because they are no definitions: no agent needs them, and a house starts without reading them.
+//! (`scenarios/`), because they are no definitions: no agent needs them, and a house starts without reading them (`charthouse check` reads them all the same).
 //!
 //! What a scenario means, and how it is played, is `chart`'s business.
 
@@ -12,8 +12,8 @@ pub use write::scenarios_text;
 use crate::agent::doc;
 use crate::cases;
 use crate::chart::{self, ChartBundle};
-use crate::files::shown_path;
-use crate::kind::{Kind, kind, parse};
+use crate::files::{FOLDERS, Found, shown_path};
+use crate::kind::{Kind, kind, parse, parse_as};
 use crate::paths::Paths;
 use crate::report::Report;
 use crate::suggest::shown;
@@ -21,6 +21,7 @@ use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use ::chart::{Chart, Scenario};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use types::Marked;
 
 /// The scenarios of one file, and the chart that they are of.
@@ -43,12 +44,40 @@ pub struct ScenarioFile {
 /// # Errors
 /// Everything that is wrong with it or with its chart.
 pub fn load_scenarios(path: &Path) -> Result<(ScenarioFile, Report), Report> {
-    cases::load(path, read)
+    cases::load(path, BEGIN, |walk, node, path| {
+        read(walk, node, path, &Where::Alone)
+    })
 }
 
-fn read(walk: &mut Walk, node: &Node, path: &Path) -> Option<ScenarioFile> {
-    let help = "begin it with `scenarios: NAME`, then `chart: PATH` and `cases: […]`";
-    if !cases::begins(walk, node, "scenarios", "scenario file", help) {
+const BEGIN: &str = "begin it with `scenarios: NAME`, then `chart: PATH` and `cases: […]`";
+
+/// Whose scenarios are read.
+enum Where<'r> {
+    /// Those of a file that somebody named.
+    Alone,
+    /// Those of the house in this directory.
+    House(&'r Path),
+}
+
+impl Where<'_> {
+    /// `path` as people know it.
+    fn shown(&self, path: &Path) -> Arc<str> {
+        match self {
+            Where::Alone => shown_path(path),
+            Where::House(root) => shown_path(path.strip_prefix(root).unwrap_or(path)),
+        }
+    }
+}
+
+/// Find what is wrong with a scenario file of the house in `root`.
+pub(crate) fn check(walk: &mut Walk, found: &Found, root: &Path) {
+    if let Some((node, _)) = parse_as(walk, &found.path, &found.shown, BEGIN) {
+        read(walk, &node, &found.path, &Where::House(root));
+    }
+}
+
+fn read(walk: &mut Walk, node: &Node, path: &Path, place: &Where<'_>) -> Option<ScenarioFile> {
+    if !cases::begins(walk, node, "scenarios", "scenario file", BEGIN) {
         return None;
     }
     let mut fields = Fields::of(walk, node, "a scenario file", "scenarios: NAME")?;
@@ -69,7 +98,7 @@ fn read(walk: &mut Walk, node: &Node, path: &Path) -> Option<ScenarioFile> {
     fields.finish(walk, "a scenario file");
     let named = named?;
     let chart_path = beside(path, &named);
-    let chart = chart_at(walk, &chart_path, &named)?;
+    let chart = chart_at(walk, &chart_path, &named, place)?;
     let read = |walk: &mut Walk, node: &Node| read_case(walk, node, &chart.chart);
     let cases = cases::read(walk, cases?, example, read, |case| &case.name);
     Some(ScenarioFile {
@@ -82,29 +111,88 @@ fn read(walk: &mut Walk, node: &Node, path: &Path) -> Option<ScenarioFile> {
 }
 
 /// The chart that the scenarios name, compiled.
-fn chart_at(walk: &mut Walk, path: &Path, named: &Marked<String>) -> Option<ChartBundle> {
+fn chart_at(
+    walk: &mut Walk,
+    path: &Path,
+    named: &Marked<String>,
+    place: &Where<'_>,
+) -> Option<ChartBundle> {
     if !path.is_file() {
         walk.error(
             &named.place,
-            format!(
-                "there is no chart file `{}`",
-                shown(&path.to_string_lossy())
-            ),
+            format!("there is no chart file `{}`", shown(&place.shown(path))),
             "name a chart's file, relative to this one",
         );
         return None;
     }
-    let (node, hash) = parse(walk, path, &shown_path(path))?;
-    if kind(walk, &node)? != Kind::Chart {
+    let mut own = Walk::default();
+    let chart = match place {
+        Where::Alone => compiled(walk, path, &shown_path(path)),
+        Where::House(root) => {
+            let real = path.canonicalize().ok()?;
+            let Ok(inside) = real.strip_prefix(root) else {
+                walk.warning(
+                    &named.place,
+                    format!(
+                        "`{}` lies outside of the house and is not read here",
+                        shown(named)
+                    ),
+                    "`charthouse chart test` reads it",
+                );
+                return None;
+            };
+            // What is wrong with a definition is said with the definitions.
+            let defined = FOLDERS.iter().any(|folder| inside.starts_with(folder));
+            let walk = match defined {
+                true => &mut own,
+                false => &mut *walk,
+            };
+            let shown = shown_path(inside);
+            let chart = compiled(walk, &real, &shown);
+            // Cases that are held against half a chart would be wrong in many ways.
+            match walk.in_order(&shown) {
+                true => chart,
+                false => return None,
+            }
+        }
+    };
+    if matches!(chart, Read::Other) {
         walk.error(
             &named.place,
             format!("`{}` defines no chart", shown(named)),
             "name a file that begins with `chart: NAME`",
         );
-        return None;
     }
-    let draft = chart::read(walk, &node, hash)?;
-    chart::compile(walk, draft, &Paths::around(path))
+    match chart {
+        Read::Chart(chart) => Some(*chart),
+        Read::Other | Read::Broken => None,
+    }
+}
+
+/// What a file that should define a chart turned out to be.
+enum Read {
+    Chart(Box<ChartBundle>),
+    /// Something else.
+    Other,
+    /// Nothing that can be used; why was said.
+    Broken,
+}
+
+fn compiled(walk: &mut Walk, path: &Path, shown: &Arc<str>) -> Read {
+    let Some((node, hash)) = parse(walk, path, shown) else {
+        return Read::Broken;
+    };
+    match kind(walk, &node) {
+        Some(Kind::Chart) => {}
+        Some(_) => return Read::Other,
+        None => return Read::Broken,
+    }
+    let chart = chart::read(walk, &node, hash)
+        .and_then(|draft| chart::compile(walk, draft, &Paths::around(path)));
+    match chart {
+        Some(chart) => Read::Chart(Box::new(chart)),
+        None => Read::Broken,
+    }
 }
 
 fn read_case(walk: &mut Walk, node: &Node, chart: &Chart) -> Option<Scenario> {

@@ -26,6 +26,10 @@ impl Sources {
         self.files.insert(file, text);
     }
 
+    pub(crate) fn has(&self, file: &str) -> bool {
+        self.files.contains_key(file)
+    }
+
     pub(crate) fn extend(&mut self, other: Sources) {
         self.files.extend(other.files);
         self.masks.extend(other.masks);

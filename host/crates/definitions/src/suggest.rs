@@ -2,34 +2,14 @@
 
 use std::fmt::Write;
 
-/// Longer names are never typos of known ones, and comparing them would cost more than it helps.
-const LONGEST_COMPARED: usize = 64;
-
-/// Among more names than these nobody looks for a typo.
+/// Among more names than these nobody looks for a slip.
 const MOST_COMPARED: usize = 128;
-
 /// Characters of a quoted name that a message shows.
 const LONGEST_SHOWN: usize = 60;
 
 /// The known name that `name` most probably stands for.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    if name.len() > LONGEST_COMPARED {
-        return None;
-    }
-    let lower = name.to_lowercase();
-    known
-        .into_iter()
-        .take(MOST_COMPARED)
-        .map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
-            (distance, candidate)
-        })
-        .filter(|(distance, candidate)| {
-            let longest = name.chars().count().max(candidate.chars().count());
-            *distance <= longest / 3
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    types::nearest(name, known.into_iter().take(MOST_COMPARED))
 }
 
 /// Help for an unknown name: the nearest known one, else the list of them, else `otherwise`.
@@ -83,15 +63,6 @@ pub(crate) fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_typo_finds_its_name_and_a_stranger_does_not() {
-        let known = ["tools", "mounts", "limits"];
-        assert_eq!(nearest("toolz", known), Some("tools"));
-        assert_eq!(nearest("Mount", known), Some("mounts"));
-        assert_eq!(nearest("zebra", known), None);
-        assert_eq!(nearest(&"t".repeat(10_000), known), None);
-    }
 
     #[test]
     fn quoted_names_are_one_short_printable_line() {

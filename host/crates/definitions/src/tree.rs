@@ -11,9 +11,10 @@ mod syntax;
 
 use crate::suggest::shown;
 use std::rc::Rc;
+use std::sync::Arc;
 use types::{Finding, Place, Value};
 
-pub(crate) use build::parse;
+pub(crate) use build::{parse, parse_as};
 
 /// Nesting beyond this is no definition; walking the tree recurses, so it has to end somewhere.
 pub(crate) const MAX_DEPTH: usize = 64;
@@ -92,6 +93,14 @@ impl Node {
                 Typed::Text if scalar.text.is_empty() => "an empty text".into(),
                 Typed::Text => format!("the text `{}`", shown(&scalar.text)),
             },
+        }
+    }
+
+    /// What an empty file holds.
+    pub fn nothing(file: &Arc<str>) -> Self {
+        Node {
+            kind: Kind::Map(Rc::default()),
+            place: Place::new(file.clone(), 1, 1),
         }
     }
 

@@ -230,12 +230,11 @@ impl Walk {
             _ => None,
         };
         if number.is_none() {
-            self.expected(
-                node,
-                what,
-                "a whole number, 0 or more",
-                "write digits only, for instance `5`",
-            );
+            let help = match node.text().map(str::parse::<u64>) {
+                Some(Ok(_)) => "take the quotes away",
+                _ => "write digits only, for instance `5`",
+            };
+            self.expected(node, what, "a whole number, 0 or more", help);
         }
         number
     }

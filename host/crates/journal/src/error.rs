@@ -1,6 +1,5 @@
 //! What can go wrong with a store, and what to do about it.
 
-use crate::calendar;
 use rusqlite::ErrorCode;
 use std::path::{Path, PathBuf};
 use types::Timestamp;
@@ -187,7 +186,7 @@ fn wal(path: &Path) -> String {
 
 fn since_text(since: &Option<Timestamp>) -> String {
     match since {
-        Some(since) => format!(" since {}", calendar::utc(*since)),
+        Some(since) => format!(" since {}", types::utc(*since)),
         None => String::new(),
     }
 }

@@ -21,11 +21,10 @@
 //! | `schema`, `tables` | versions, tables, how a connection is set up |
 //! | `state` | the plugins' key-value store |
 //! | `memories` | the index of what agents remember |
-//! | `error`, `calendar` | what can go wrong, and what to do about it |
+//! | `error` | what can go wrong, and what to do about it |
 //! | `faults` | a store that fails, for tests |
 
 mod archive;
-mod calendar;
 mod chain;
 mod compact;
 mod error;

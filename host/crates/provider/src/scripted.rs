@@ -22,6 +22,7 @@
 
 mod argument;
 mod filters;
+mod read;
 mod script;
 mod view;
 

@@ -4,6 +4,7 @@
 
 use crate::record::Kind;
 use crate::run::Run;
+use crate::shadow::ShadowReport;
 use rust_decimal::Decimal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,17 @@ impl Run {
         }
         let measured = self.services.meter.of_cpu(cpu);
         measured.or_else(|| self.services.house.power.of_cpu(cpu))
+    }
+
+    /// Put on the ledger what it took to try a component beside the one in use: whoever would use it pays for making it better.
+    pub(crate) fn book_shadow(&mut self, report: &ShadowReport) {
+        let account = Cost {
+            purpose: Purpose::Improvement,
+            ..self.account(self.leading_state())
+        };
+        if let Some(cost) = report.cost(&self.services, account) {
+            self.record(Kind::Cost, &cost);
+        }
     }
 
     /// Put on the ledger what a component took that ran for `account`. No money: what it asked of a model is booked by itself.

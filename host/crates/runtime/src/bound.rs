@@ -85,6 +85,7 @@ impl Run {
     /// The workflow does not take what was handed in: it may be handed in otherwise.
     pub(crate) fn hand_in_refused(&mut self, told: &Told) {
         self.handed_in = false;
+        self.reminded = false;
         if self.snapshot.accepts(&self.bundle.chart, REFUSED) {
             self.happen(REFUSED, Value::from(&told.data), None);
             return;
@@ -127,19 +128,19 @@ impl Run {
         self.told(&text);
     }
 
-    /// The chart has come to its end and its role's work is not handed in: the agent is told so, once for each assignment. Whether it was.
+    /// The chart has come to its end and its role's work is not handed in: the agent is told so, once for each assignment and each refusal. Whether it was.
     pub(crate) fn remind_of_work(&mut self) -> bool {
         let Some(bound) = self.bound.as_ref().filter(|bound| bound.works) else {
             return false;
         };
-        if self.handed_in || std::mem::replace(&mut self.reminded, true) {
+        if self.handed_in || self.reminded {
             return false;
         }
         let text = format!(
             "[Nothing was handed in for your role `{}` in the workflow `{}`. Call `{HAND_IN}` now: with what you have, or with an outcome that says that it cannot be done. You are not reminded again.]",
             bound.role, bound.workflow
         );
-        self.told(&text);
+        self.remind(&text);
         true
     }
 

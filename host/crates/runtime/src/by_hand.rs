@@ -6,7 +6,7 @@
 use crate::control::{self, NotReleased};
 use crate::generations::By;
 use crate::record::Kind;
-use crate::shadow::{ShadowError, ShadowReport, shadow};
+use crate::shadow::{ShadowError, ShadowReport, book_shadow, shadow};
 use crate::standing::standings;
 use crate::{Services, terms};
 use change::Where;
@@ -217,6 +217,7 @@ async fn put(
     }
     if let (Promote::Shadow, false, Some(_)) = (definition.promote, at_once, before) {
         let report = shadow(services, name, file, CALLS_TO_SHADOW).await?;
+        book_shadow(services, journal, &report)?;
         if report.different() > 0 {
             return Err(ByHandError::Differs {
                 name: name.clone(),

@@ -4,13 +4,12 @@
 //! What is under way ends with the generation it began with. Nothing here watches files or knows how a component is made ready; that is the front end's
 //! and the sandbox's.
 
-use crate::Services;
 use crate::by_hand::CALLS_TO_SHADOW;
 use crate::live::RunEvent;
 use crate::loading::{may_be, plugins_of};
 use crate::record::Kind;
 use crate::run::Run;
-use crate::shadow::shadow;
+use crate::shadow::{ShadowReport, shadow};
 use crate::standing::{Standing, standings};
 use crate::terms::terms;
 use change::Where;
@@ -66,6 +65,8 @@ pub(crate) struct Ready {
     slot: Arc<Slot>,
     hash: Option<ContentHash>,
     outcome: Result<Option<Arc<Plugin>>, String>,
+    /// The shadow run that it was tried in.
+    shadowed: Option<ShadowReport>,
 }
 
 impl Generations {
@@ -88,10 +89,8 @@ impl Generations {
     }
 }
 
-/// Whether the component `file` answers what the plugin `name` was asked last as the one that has its place; if not, what to say.
-async fn differences(services: &Services, name: &PluginName, file: &Path) -> Result<(), String> {
-    let report = shadow(services, name, file, CALLS_TO_SHADOW).await;
-    let report = report.map_err(|error| error.to_string())?;
+/// What to say where a component in the place of the plugin `name` comes to something else than `report` finds of the one that has it.
+fn differences(report: &ShadowReport, name: &PluginName, file: &Path) -> Result<(), String> {
     if report.different() == 0 {
         return Ok(());
     }
@@ -186,18 +185,25 @@ impl Run {
                     Err(SwapError::Quarantined { hash, .. }) => Some(*hash),
                     Err(_) => sandbox.content_of(&path),
                 };
-                let outcome = match prepared {
+                let (outcome, shadowed) = match prepared {
                     // What a person put there has been looked at already.
                     Ok(Some(plugin)) if shadowed && taken != hash => {
-                        let found = differences(&services, slot.name(), &path).await;
-                        found.map(|()| Some(plugin))
+                        let report = shadow(&services, slot.name(), &path, CALLS_TO_SHADOW).await;
+                        match report {
+                            Ok(report) => {
+                                let found = differences(&report, slot.name(), &path);
+                                (found.map(|()| Some(plugin)), Some(report))
+                            }
+                            Err(error) => (Err(error.to_string()), None),
+                        }
                     }
-                    prepared => prepared.map_err(|error| error.to_string()),
+                    prepared => (prepared.map_err(|error| error.to_string()), None),
                 };
                 Ready {
                     slot,
                     hash,
                     outcome,
+                    shadowed,
                 }
             }));
         }
@@ -223,8 +229,12 @@ impl Run {
             slot,
             hash,
             outcome,
+            shadowed,
         } in ready
         {
+            if let Some(report) = shadowed {
+                self.book_shadow(&report);
+            }
             match outcome {
                 Ok(Some(plugin)) => self.give_place(&slot, plugin, By::Saved),
                 Ok(None) => {}

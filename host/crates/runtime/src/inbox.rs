@@ -211,6 +211,15 @@ impl Run {
         self.wait_with(text, true);
     }
 
+    /// The same with what it is reminded of. The record says that it was, so that a run that is taken up again is not reminded again.
+    pub(crate) fn remind(&mut self, text: &str) {
+        self.prompt = text.into();
+        let body = json!({ "text": text, "house": true, "reminds": true });
+        self.record(Kind::Said, &body);
+        self.wait_with(text, true);
+        self.reminded = true;
+    }
+
     fn wait_with(&mut self, text: &str, house: bool) {
         self.begun_with_it = false;
         self.waiting_words.push(Word {

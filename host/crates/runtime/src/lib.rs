@@ -15,7 +15,6 @@ mod booking;
 mod bound;
 mod budgets;
 mod by_hand;
-mod calendar;
 pub mod control;
 mod copies;
 mod effects;
@@ -67,7 +66,6 @@ pub mod workflow;
 pub use bound::Binding;
 pub use budgets::{BudgetRow, budgets};
 pub use by_hand::{ByHandError, CALLS_TO_SHADOW, Exchanged, Repin, rollback, swap};
-pub use calendar::rfc3339;
 pub use control::Admitted;
 pub use error::RuntimeError;
 pub use generations::By;
@@ -80,7 +78,10 @@ pub use reload::{Reload, Reloads};
 pub use request::{Ask, Asked, Hosted, Left, RunEnd, RunRequest};
 pub use run::run;
 pub use services::{Observer, Services};
-pub use shadow::{Came, Compared, FileDifference, ShadowError, ShadowReport, shadow};
+pub use shadow::{
+    Came, Compared, FileDifference, ShadowError, ShadowReport, Spent, book_shadow, shadow,
+};
 pub use shared::SharedJournal;
 pub use standing::{Standing, standings};
 pub use terms::terms;
+pub use types::rfc3339;

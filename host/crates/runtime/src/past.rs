@@ -4,18 +4,24 @@
 //! and could differ from the first. A snapshot is this fold as far as it had come; what follows it is folded on top. It holds no conversation: that is read
 //! from its own records, as much of it as is needed.
 
+mod doing;
+mod rounds;
+mod stood;
+
+pub(crate) use doing::{Asking, Doing, Ended, Progress};
+pub(crate) use stood::Stood;
+
 use crate::RuntimeError;
-use crate::act::{in_words, last_json};
 use crate::admission::EXHAUSTED;
 use crate::bound::{self, Binding, HAND_IN};
 use crate::inbox::Word;
 use crate::kin::{self, Children, Kin};
-use crate::live::{Cause, CauseKind, Status};
+use crate::live::Status;
 use crate::permission::PermissionRecord;
 use crate::record::Kind;
-use crate::round::ActivityKind;
 use crate::summarise::Written;
-use chart::{Chart, Due, Effects, Incoming, SavedSnapshot, Snapshot};
+use chart::SavedSnapshot;
+use doing::Made;
 use journal::{Journal, Record};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -23,10 +29,8 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use types::{
-    CallErrorKind, ContentHash, Cost, Effect, Event, Item, Label, Outcome, Provenance, Reply,
-    ToolCall, ToolName, Value,
-};
+use stood::Stepped;
+use types::{ContentHash, Cost, Timestamp, ToolCall, ToolName};
 
 /// What a run was when it stopped.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -99,6 +103,12 @@ pub(crate) struct Past {
     /// Whether what its role asks for is handed in.
     #[serde(default)]
     pub(crate) handed_in: bool,
+    /// Whether it was told, since that was asked for, that nothing is.
+    #[serde(default)]
+    pub(crate) reminded: bool,
+    /// When the stretch ends in which something was refused for its cost; `None` where it does not end by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) room_at: Option<Timestamp>,
     /// The chart as it was stored last; `None` before it began.
     base: Option<SavedSnapshot>,
     /// What happened to it since.
@@ -107,106 +117,6 @@ pub(crate) struct Past {
     /// Records folded since the last snapshot.
     #[serde(skip)]
     pub(crate) tail: usize,
-}
-
-/// A step of the chart, as it is recorded.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Stepped {
-    event: Option<Named>,
-    time: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    invocation: Option<Arc<str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    due: Option<Due>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Named {
-    name: Arc<str>,
-    #[serde(default)]
-    data: Value,
-}
-
-/// An activity that was under way.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Doing {
-    pub(crate) kind: ActivityKind,
-    pub(crate) state: Arc<str>,
-    #[serde(default)]
-    pub(crate) params: Value,
-    #[serde(default)]
-    pub(crate) thoughts: u32,
-    #[serde(default)]
-    pub(crate) calls: u32,
-    #[serde(default)]
-    pub(crate) changed: bool,
-    #[serde(default)]
-    pub(crate) failed: u32,
-    /// The inference that has no answer yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) asking: Option<Asking>,
-    /// What the model said when it made the calls below.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) said: Option<Item>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) slots: Vec<Made>,
-    /// Stopped with its run, and not because anything was wrong with it.
-    #[serde(default)]
-    pub(crate) suspended: bool,
-}
-
-/// An inference that was sent.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Asking {
-    pub(crate) effect: u64,
-    pub(crate) provider: Arc<str>,
-    pub(crate) model: Arc<str>,
-    /// Tokens as they were estimated.
-    pub(crate) tokens: u64,
-}
-
-/// A call of a round.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Made {
-    pub(crate) call: ToolCall,
-    pub(crate) progress: Progress,
-}
-
-/// How far a call had come.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Progress {
-    /// Not begun.
-    Waiting,
-    /// Begun, and nothing is known of its end.
-    Running {
-        effect: u64,
-        /// What doing it twice would do.
-        repeat: Effect,
-        /// A person had not answered yet whether it may be made.
-        asks: bool,
-    },
-    /// It has come back.
-    Finished(Box<Ended>),
-}
-
-/// What a call came to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Ended {
-    pub(crate) text: String,
-    pub(crate) error: Option<CallErrorKind>,
-    pub(crate) json: Value,
-    pub(crate) provenance: Provenance,
-    pub(crate) labels: Vec<Label>,
-}
-
-/// The chart where it stood, with what its last error was.
-pub(crate) struct Stood {
-    pub(crate) snapshot: Snapshot,
-    /// The trouble of the last event that no state handled.
-    pub(crate) unhandled: Option<Cause>,
-    /// Whether something was refused for its cost, and no state handled that.
-    pub(crate) over_budget: bool,
 }
 
 #[derive(Deserialize)]
@@ -277,6 +187,7 @@ impl Past {
                     house: body["house"] == true,
                 });
                 self.rested = None;
+                self.reminded |= body["reminds"] == true;
             }
             Kind::Item => {
                 self.newest_item = Some(record.seq.0);
@@ -328,6 +239,9 @@ impl Past {
                 }
             }
             Kind::Stopped => self.stopped(&body),
+            Kind::Budget if body["event"] == EXHAUSTED && body["to"] == *record.run => {
+                self.room_at = body["until"].as_i64().map(Timestamp);
+            }
             Kind::Summary => {
                 let summary = body.get_mut("summary").map(Json::take);
                 if let Some(summary) = summary.filter(|summary| !summary.is_null()) {
@@ -374,7 +288,10 @@ impl Past {
             Kind::Told => {
                 self.rested = None;
                 match body["event"].as_str() {
-                    Some(bound::ASSIGNED | bound::REFUSED) => self.handed_in = false,
+                    Some(bound::ASSIGNED | bound::REFUSED) => {
+                        self.handed_in = false;
+                        self.reminded = false;
+                    }
                     Some(kin::OVER) => {
                         let usd = body["usd"].as_str().and_then(|usd| usd.parse().ok());
                         self.children.over(&text(&body["from"]), usd);
@@ -395,313 +312,9 @@ impl Past {
         }
     }
 
-    /// Activities that a step began and stopped.
-    fn effects(&mut self, effects: &Json) {
-        for effect in effects.as_array().into_iter().flatten() {
-            let id: Arc<str> = text(&effect["id"]).into();
-            match effect["type"].as_str() {
-                Some("invoke") => {
-                    let activity = effect["activity"].as_str().and_then(ActivityKind::parse);
-                    if let Some(kind) = activity {
-                        let params = Value::from(&effect["params"]);
-                        let state = text(&effect["state"]).into();
-                        self.doing.insert(id, Doing::new(kind, state, params));
-                    }
-                }
-                Some("cancel_invoke") => {
-                    self.doing.remove(&id);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn item(&mut self, item: Item, n: &Json) {
-        let n = n.as_u64().and_then(|n| usize::try_from(n).ok());
-        self.items = n.map_or(self.items + 1, |n| n + 1);
-        match item {
-            Item::Text {
-                provenance, text, ..
-            } => {
-                let human = provenance == Provenance::Human;
-                let joins = |word: &Word| match word.house {
-                    true => !human && *text.plain() == word.text,
-                    // Where it could have closed a section of the map it reads otherwise now.
-                    false => human,
-                };
-                if self.waiting.first().is_some_and(joins) {
-                    let word = self.waiting.remove(0);
-                    self.unanswered |= !word.house;
-                    self.has_work |= word.house;
-                }
-            }
-            Item::Assistant { calls, .. } => {
-                for doing in self.doing.values_mut() {
-                    let its = |said: &Item| matches!(said, Item::Assistant { calls: own, .. } if *own == calls);
-                    if doing.said.as_ref().is_some_and(its) {
-                        doing.said = None;
-                    }
-                }
-                self.open = calls;
-            }
-            Item::Result(result) => {
-                self.open.retain(|call| call.id != result.call);
-                self.held.remove(&result.call);
-                for doing in self.doing.values_mut() {
-                    doing.slots.retain(|made| made.call.id != result.call);
-                }
-            }
-        }
-    }
-
-    fn asked(&mut self, body: &Json) {
-        self.unanswered = false;
-        self.has_work = false;
-        let Some(doing) = self.by_invocation(body) else {
-            return;
-        };
-        doing.thoughts += 1;
-        doing.asking = Some(Asking {
-            effect: body["effect"].as_u64().unwrap_or_default(),
-            provider: text(&body["provider"]).into(),
-            model: text(&body["model"]).into(),
-            tokens: body["context"]["total"].as_u64().unwrap_or_default(),
-        });
-    }
-
-    fn answered(&mut self, mut body: Json) {
-        let effect = body["effect"].as_u64();
-        let asked = |doing: &&mut Doing| {
-            let asking = doing.asking.as_ref();
-            asking.is_some_and(|asking| Some(asking.effect) == effect)
-        };
-        let Some(doing) = self.doing.values_mut().find(asked) else {
-            return;
-        };
-        doing.asking = None;
-        let Ok(reply) = serde_json::from_value::<Reply>(body["reply"].take()) else {
-            return;
-        };
-        if let Ok(held) = serde_json::from_value(body["held"].take()) {
-            let held: BTreeMap<Arc<str>, String> = held;
-            self.held.extend(held);
-        }
-        if doing.kind != ActivityKind::Turn || reply.calls.is_empty() {
-            return;
-        }
-        let waiting = |call: &ToolCall| Made {
-            call: call.clone(),
-            progress: Progress::Waiting,
-        };
-        doing.slots = reply.calls.iter().map(waiting).collect();
-        doing.said = Some(Item::Assistant {
-            text: (&reply.text).into(),
-            reasoning: reply.reasoning,
-            calls: reply.calls,
-            provenance: Provenance::Model(reply.model),
-        });
-    }
-
-    fn called(&mut self, body: &Json) {
-        // Those that fetch for a payload are made anew with it.
-        let (Some(id), Some(effect)) = (body["call"].as_str(), body["effect"].as_u64()) else {
-            return;
-        };
-        let repeat = serde_json::from_value(body["repeat"].clone()).unwrap_or(Effect::Once);
-        let progress = Progress::Running {
-            effect,
-            repeat,
-            asks: body["asks"] == true,
-        };
-        let counts = body["refused"] != true && body["again"] != true;
-        let call = ToolCall {
-            id: id.into(),
-            name: text(&body["tool"]).into(),
-            arguments: text(&body["arguments"]).as_str().into(),
-        };
-        let open = self.open.clone();
-        let Some(doing) = self.by_invocation(body) else {
-            return;
-        };
-        doing.calls += u32::from(counts);
-        if doing.slots.is_empty() && doing.kind == ActivityKind::Act {
-            let waiting = |call| Made {
-                call,
-                progress: Progress::Waiting,
-            };
-            doing.slots = open.into_iter().map(waiting).collect();
-        }
-        match doing.slots.iter_mut().find(|made| *made.call.id == *id) {
-            Some(made) => made.progress = progress,
-            None => doing.slots.push(Made { call, progress }),
-        }
-    }
-
-    fn ended(&mut self, body: &Json) {
-        let Ok(outcome) = serde_json::from_value::<Outcome>(body["outcome"].clone()) else {
-            return;
-        };
-        let failed = outcome.result.is_err();
-        let provenance = serde_json::from_value(body["provenance"].clone());
-        let labels = serde_json::from_value(body["labels"].clone());
-        let ended = Ended {
-            text: in_words(&outcome),
-            error: outcome.result.as_ref().err().map(|error| error.kind),
-            json: last_json(&outcome),
-            provenance: provenance.unwrap_or(Provenance::House),
-            labels: labels.unwrap_or_default(),
-        };
-        let effect = body["effect"].as_u64();
-        for doing in self.doing.values_mut() {
-            for made in &mut doing.slots {
-                let Progress::Running {
-                    effect: own,
-                    repeat,
-                    ..
-                } = made.progress
-                else {
-                    continue;
-                };
-                if Some(own) == effect {
-                    doing.changed |= repeat != Effect::None && !failed;
-                    doing.failed += u32::from(failed);
-                    made.progress = Progress::Finished(Box::new(ended));
-                    return;
-                }
-            }
-        }
-    }
-
-    fn stopped(&mut self, body: &Json) {
-        let Some(id) = body["invocation"].as_str() else {
-            return;
-        };
-        if body["suspended"] != true {
-            self.doing.remove(id);
-            return;
-        }
-        if let Some(doing) = self.doing.get_mut(id) {
-            // Its calls have their answers in the conversation.
-            doing.suspended = true;
-            doing.asking = None;
-            doing.said = None;
-            doing.slots.clear();
-        }
-    }
-
-    fn by_invocation(&mut self, body: &Json) -> Option<&mut Doing> {
-        self.doing.get_mut(body["invocation"].as_str()?)
-    }
-
-    /// The call that a record is about, by its effect.
-    fn made(&mut self, body: &Json) -> Option<&mut Made> {
-        let effect = body["effect"].as_u64()?;
-        let slots = self.doing.values_mut().flat_map(|doing| &mut doing.slots);
-        let mut running = slots.filter(
-            |made| matches!(made.progress, Progress::Running { effect: own, .. } if own == effect),
-        );
-        running.next()
-    }
-
-    /// Where its chart stands, which must be the chart that its steps are of. `None` where it never began.
-    pub(crate) fn stood(&self, chart: &Chart) -> Result<Option<Stood>, String> {
-        let mut effects = Effects::new();
-        let mut snapshot = match &self.base {
-            Some(saved) => Some(saved.restore(chart).map_err(|error| error.to_string())?),
-            None => None,
-        };
-        let mut unhandled = None;
-        let stopped = |status: Option<Status>| status == Some(Status::Budget);
-        let mut over_budget = stopped(self.over) || stopped(self.rested);
-        for step in &self.steps {
-            let Some(named) = &step.event else {
-                let begun = chart::start(chart, step.time, &mut effects);
-                snapshot = Some(begun.map_err(|error| error.to_string())?);
-                over_budget = false;
-                effects.clear();
-                continue;
-            };
-            let Some(snapshot) = &mut snapshot else {
-                return Err("its chart took an event before it began".into());
-            };
-            let event = Event {
-                name: named.name.clone(),
-                data: named.data.clone(),
-                time: step.time,
-            };
-            if event.name.starts_with("error") && !snapshot.accepts(chart, &event.name) {
-                unhandled = Some(trouble(&event));
-            } else if event.name.ends_with(".done") {
-                unhandled = None;
-                over_budget = false;
-            } else if &*event.name == EXHAUSTED {
-                over_budget = !snapshot.accepts(chart, &event.name);
-            }
-            // A timer that fired waits no more.
-            let due = step.due.as_ref();
-            let due = due.map(|due| snapshot.take_due(step.time).unwrap_or_else(|| due.clone()));
-            let incoming = match (&due, &step.invocation) {
-                (Some(due), _) => Incoming::from(due),
-                (None, Some(id)) => Incoming::from_invocation(&event, id),
-                (None, None) => Incoming::from(&event),
-            };
-            chart::step(chart, snapshot, incoming, &mut effects)
-                .map_err(|error| error.to_string())?;
-            effects.clear();
-        }
-        Ok(snapshot.map(|snapshot| Stood {
-            snapshot,
-            unhandled,
-            over_budget,
-        }))
-    }
-
-    /// Where its chart was stored last, with nothing that happened since: for a chart that its steps are not of.
-    pub(crate) fn stored(&self) -> Option<&SavedSnapshot> {
-        self.base.as_ref().filter(|_| self.steps.is_empty())
-    }
-
-    /// The same with all steps taken: what a snapshot holds.
-    pub(crate) fn settled(mut self, snapshot: &Snapshot, chart: &Chart) -> Self {
-        self.base = Some(snapshot.save(chart));
-        self.steps.clear();
-        self
-    }
-
     /// Whether it can be stored now without holding answers of tools twice.
     pub(crate) fn is_between_rounds(&self) -> bool {
         self.doing.values().all(|doing| doing.slots.is_empty())
-    }
-}
-
-impl Doing {
-    fn new(kind: ActivityKind, state: Arc<str>, params: Value) -> Self {
-        Doing {
-            kind,
-            state,
-            params,
-            thoughts: 0,
-            calls: 0,
-            changed: false,
-            failed: 0,
-            asking: None,
-            said: None,
-            slots: Vec::new(),
-            suspended: false,
-        }
-    }
-}
-
-impl Ended {
-    /// A call of which nobody knows whether it took effect.
-    pub(crate) fn uncertain() -> Self {
-        Ended {
-            text: "under way when the host stopped: it may have taken effect, look before you do it again".into(),
-            error: Some(CallErrorKind::Failed),
-            json: Value::Null,
-            provenance: Provenance::House,
-            labels: Vec::new(),
-        }
     }
 }
 
@@ -725,7 +338,6 @@ fn is_of_interest(kind: Kind) -> bool {
     !matches!(
         kind,
         Kind::Guard
-            | Kind::Budget
             | Kind::Interrupted
             | Kind::NotReloaded
             | Kind::PluginSwapped
@@ -733,18 +345,6 @@ fn is_of_interest(kind: Kind) -> bool {
             | Kind::PluginQuarantined
             | Kind::Snapshot
     )
-}
-
-/// What an error event says.
-fn trouble(event: &Event) -> Cause {
-    let message = event.data.get("message").and_then(Value::as_text);
-    Cause {
-        kind: match &*event.name {
-            "error.provider" => CauseKind::Provider,
-            _ => CauseKind::Other,
-        },
-        message: message.unwrap_or(&event.name).to_owned(),
-    }
 }
 
 fn text(value: &Json) -> String {
@@ -756,56 +356,4 @@ fn hash(value: &Json) -> Option<ContentHash> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use journal::NewRecord;
-    use types::Timestamp;
-
-    /// Records of runs that were killed and went on, as the program wrote them.
-    const KILLED: &str = include_str!("../tests/past/killed.jsonl");
-
-    fn records() -> Vec<Record> {
-        let directory = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(&directory.path().join("journal.db")).unwrap();
-        for line in KILLED.lines() {
-            let line: Json = serde_json::from_str(line).unwrap();
-            let body = line["body"].to_string();
-            let record = NewRecord {
-                run: "killed",
-                time: Timestamp(line["time"].as_i64().unwrap()),
-                kind: line["kind"].as_str().unwrap(),
-                body: &body,
-            };
-            journal.append(&[record]).unwrap();
-        }
-        journal.records("killed").unwrap()
-    }
-
-    fn anew() -> Past {
-        Past {
-            next_effect: 1,
-            ..Past::default()
-        }
-    }
-
-    #[test]
-    fn a_fold_that_is_stored_anywhere_and_goes_on_comes_to_the_same() {
-        let records = records();
-        assert!(records.len() > 50);
-        let mut whole = anew();
-        let mut stored: Vec<Past> = Vec::new();
-        for record in &records {
-            let now = serde_json::to_string(&whole).unwrap();
-            stored.push(serde_json::from_str(&now).unwrap());
-            whole.take(record).unwrap();
-        }
-        let whole = serde_json::to_value(&whole).unwrap();
-        for (at, mut past) in stored.into_iter().enumerate() {
-            for record in &records[at..] {
-                past.take(record).unwrap();
-            }
-            let past = serde_json::to_value(&past).unwrap();
-            assert_eq!(past, whole, "stored before record {at}");
-        }
-    }
-}
+mod tests;

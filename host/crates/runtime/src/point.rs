@@ -23,6 +23,8 @@ pub(crate) enum Point {
     Resume,
     /// A run has ended, and that is not recorded.
     End,
+    /// A released file lies beside its place, and is about to get there.
+    Place,
 }
 
 #[cfg(debug_assertions)]
@@ -37,6 +39,7 @@ impl Point {
             Point::Deliver => "deliver",
             Point::Resume => "resume",
             Point::End => "end",
+            Point::Place => "place",
         }
     }
 }

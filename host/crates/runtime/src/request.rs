@@ -44,6 +44,12 @@ pub struct Hosted {
     pub(crate) mail: Option<Inbox>,
     /// Whoever else is there.
     pub(crate) others: Option<Rc<dyn Others>>,
+    /// What is done once its first records are on the disk.
+    pub(crate) begun: Option<Box<dyn FnOnce()>>,
+    /// Whether it is begun again where it rests for its budget and there is room again: nobody sits before it who would say so.
+    pub(crate) waits_for_room: bool,
+    /// Whether its limits may be others since it came to rest.
+    pub(crate) new_limits: bool,
 }
 
 /// Whoever else lives in the same process.
@@ -87,6 +93,8 @@ pub struct Asked {
     pub parameters: ModelParameters,
     /// Whether asking it costs nothing, as with a script.
     pub free: bool,
+    /// Whether it is on this machine: without a price it is taken to cost nothing.
+    pub here: bool,
     /// What it was made of, so that one that has not changed is kept with its connections.
     pub identity: ContentHash,
 }
@@ -120,6 +128,8 @@ pub struct RunEnd {
 /// A run that was left for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Left {
-    /// When its next timer is due.
+    /// When its next timer is due, or there is room in its budget again.
     pub next_due: Option<Timestamp>,
+    /// Whether it is on the record that a person paused it.
+    pub paused: bool,
 }

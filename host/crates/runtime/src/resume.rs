@@ -163,6 +163,8 @@ impl Run {
         self.held = past.held;
         self.bound = past.bound;
         self.handed_in = past.handed_in;
+        self.reminded = past.reminded;
+        self.room_at = past.room_at;
         self.has_work = past.has_work;
         self.begun_with_it = past.begun_with_it;
         self.heard_upto = past.heard_upto;
@@ -191,7 +193,7 @@ impl Run {
             self.snapshot = stood.snapshot;
             self.unhandled = stood.unhandled.is_some();
             self.trouble = stood.unhandled;
-            self.over_budget = stood.over_budget && !self.has_room();
+            self.over_budget = stood.over_budget && self.is_still_exhausted();
             self.show(RunEvent::State {
                 event: None,
                 configuration: self.configuration(),

@@ -10,8 +10,10 @@ use serde_json::json;
 use std::sync::Arc;
 use types::Value;
 
-/// Families of events that come from the host alone.
-const OF_THE_HOST: [&str; 7] = ["human", "role", "work", "budget", "timer", "tool", "done"];
+/// Families of events that come from the host alone. A chart may compute an event's name from what its model says, so what is not here anybody can say.
+const OF_THE_HOST: [&str; 10] = [
+    "agent", "budget", "done", "host", "human", "role", "run", "timer", "tool", "work",
+];
 /// What a chart sends to its workflow to leave its role.
 pub(crate) const DETACH: &str = "work.detach";
 

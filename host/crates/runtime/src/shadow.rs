@@ -7,14 +7,19 @@
 use crate::Services;
 use crate::by_hand::definition;
 use crate::copies::Copies;
+use crate::record::Kind;
 use crate::recorded::{Recorded, last_calls, written_to};
-use journal::{Journal, JournalError};
+use journal::{HOUSE_RUN, Journal, JournalError, NewRecord};
 use policy::{Access, Grant};
+use rust_decimal::Decimal;
 use sandbox::{CallContext, Plugin, Sandbox, SandboxError, ToolRequest};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use types::{CallErrorKind, ContentHash, Effect, Outcome, Part, PluginName, Refusal};
+use std::time::Duration;
+use types::{
+    CallErrorKind, ContentHash, Cost, Effect, Outcome, Part, PluginName, Purpose, Refusal,
+};
 
 /// Longest part of an answer that a report holds, in characters.
 const EXCERPT: usize = 400;
@@ -34,6 +39,25 @@ pub struct ShadowReport {
     pub files: Vec<FileDifference>,
     /// What stood in the way of comparing everything, in words.
     pub notes: Vec<String>,
+    /// What both took. It is another with every run, and so no part of what was found.
+    #[serde(skip)]
+    pub spent: Spent,
+}
+
+/// What the calls of a shadow run took together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    wall_us: u64,
+    cpu_us: u64,
+    fuel: u64,
+}
+
+impl Spent {
+    fn add(&mut self, outcome: &Outcome) {
+        self.wall_us = self.wall_us.saturating_add(outcome.wall_us);
+        self.cpu_us = self.cpu_us.saturating_add(outcome.cpu_us);
+        self.fuel = self.fuel.saturating_add(outcome.fuel);
+    }
 }
 
 /// One call, answered twice.
@@ -82,6 +106,58 @@ impl ShadowReport {
         // Where all answers agree, files that differ still make a difference.
         calls.max(usize::from(!self.files.is_empty()))
     }
+
+    /// What it cost, on `account`; `None` where nothing was called.
+    pub(crate) fn cost(&self, services: &Services, account: Cost) -> Option<Cost> {
+        if self.calls.is_empty() {
+            return None;
+        }
+        let Spent {
+            wall_us,
+            cpu_us,
+            fuel,
+        } = self.spent;
+        let cpu = Duration::from_micros(cpu_us);
+        let measured = services.meter.of_cpu(cpu);
+        Some(Cost {
+            tool: Some(format!("{}.shadow", self.plugin).into()),
+            plugin: Some(self.plugin.as_str().into()),
+            generation: Some(self.new.short().into()),
+            usd: Some(Decimal::ZERO),
+            wall_us,
+            cpu_us,
+            fuel,
+            joules: measured.or_else(|| services.house.power.of_cpu(cpu)),
+            ..account
+        })
+    }
+}
+
+/// Book a shadow run that is of no run, as what the house spends on looking after itself.
+///
+/// # Errors
+/// When the journal cannot be written.
+pub fn book_shadow(
+    services: &Services,
+    journal: &mut Journal,
+    report: &ShadowReport,
+) -> Result<(), JournalError> {
+    let account = Cost {
+        purpose: Purpose::Overhead,
+        ..Cost::default()
+    };
+    let Some(cost) = report.cost(services, account) else {
+        return Ok(());
+    };
+    // A map with text keys, which always serialises.
+    let body = serde_json::to_string(&cost).unwrap_or_default();
+    let record = NewRecord {
+        run: HOUSE_RUN,
+        time: services.clock.now(),
+        kind: Kind::Cost.name(),
+        body: &body,
+    };
+    journal.append(&[record]).map(drop)
 }
 
 /// Why nothing was compared.
@@ -170,6 +246,7 @@ async fn compare(
         calls: Vec::new(),
         files: Vec::new(),
         notes: Vec::new(),
+        spent: Spent::default(),
     };
     let journal = match Journal::open_read_only(&services.house.store) {
         Ok(journal) => journal,
@@ -200,7 +277,9 @@ async fn compare(
         let mut came = Vec::new();
         let aside = sandbox.aside();
         for call in &calls {
-            came.push(answer(&aside, plugin, call, &copies).await);
+            let outcome = answer(&aside, plugin, call, &copies).await;
+            report.spent.add(&outcome);
+            came.push(outcome);
         }
         sides.push((came, copies));
     }

@@ -2,6 +2,9 @@
 //!
 //! A run hands in its records and waits. The first that comes leads: it lets whoever else is ready hand in theirs, writes all of them in one transaction, and
 //! tells each what came of it. One run alone pays nothing for this; a thousand pay for one sync and not for a thousand. It knows nothing of what is recorded.
+//!
+//! A commit of which the store cannot say whether it happened is looked for until that is known, before anybody hears of it: half of the house would
+//! otherwise go on as if it had happened, and half as if not. Where it can never be known, nothing more is written by this process.
 
 use crate::RuntimeError;
 use crate::point::{self, Point};
@@ -13,7 +16,8 @@ use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use tokio::sync::oneshot;
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
 
 /// A house's journal, in the hands of everything in this process that writes to it.
 #[derive(Clone)]
@@ -26,7 +30,15 @@ struct Shared {
     spending: Spending,
     /// Whether somebody is about to write what waits.
     led: Cell<bool>,
+    /// The last record that is known to be there: what is in doubt stands behind it.
+    known: Cell<u64>,
+    /// Why nothing more is written, once that is so.
+    lost: RefCell<Option<Arc<JournalError>>>,
+    loses: Notify,
 }
+
+/// For how long, in milliseconds, to wait before each further look for a commit that is in doubt. Nothing else can be recorded meanwhile.
+const LOOKS: [u64; 11] = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
 /// What follows at once from what has been recorded, before anything that is recorded after it.
 pub(crate) type Then = Box<dyn FnOnce(&[RecordId])>;
@@ -43,8 +55,12 @@ struct Batch {
 impl SharedJournal {
     /// `journal`, from now on shared.
     pub fn new(journal: Journal) -> Self {
+        let known = journal.head().map_or(0, |head| head.seq);
         SharedJournal(Rc::new(Shared {
             journal: RefCell::new(journal),
+            known: Cell::new(known),
+            lost: RefCell::default(),
+            loses: Notify::new(),
             waiting: RefCell::default(),
             spending: Spending::default(),
             led: Cell::new(false),
@@ -95,23 +111,85 @@ impl SharedJournal {
         }
     }
 
-    /// The numbers of `records`, if they are the last ones in the journal.
-    fn last_ones(&self, records: &[NewRecord<'_>]) -> Option<Vec<RecordId>> {
+    /// Wait until nothing more can be written by this process, because nobody can say what the last commit came to; why.
+    pub(crate) async fn lost(&self) -> RuntimeError {
+        loop {
+            let loses = self.0.loses.notified();
+            if let Some(error) = &*self.0.lost.borrow() {
+                return error.clone().into();
+            }
+            loses.await;
+        }
+    }
+
+    /// What became of `records` and `keep`, whose commit ended in doubt: their numbers where they are on the disk all the same.
+    fn look_for(
+        &self,
+        records: &[NewRecord<'_>],
+        keep: &[(String, Vec<u8>)],
+    ) -> Result<Option<Vec<RecordId>>, JournalError> {
         let journal = self.0.journal.borrow();
-        let last = journal.head().ok()?.seq;
-        let count = u64::try_from(records.len())
-            .ok()
-            .filter(|count| *count > 0)?;
-        let first = last.checked_sub(count)? + 1;
-        let ids: Vec<RecordId> = (first..=last).map(RecordId).collect();
-        for (id, new) in ids.iter().zip(records) {
-            let old = journal.record(*id).ok()??;
-            let same = old.run == new.run && old.time == new.time && old.kind == new.kind;
-            if !same || old.body != new.body {
-                return None;
+        if records.is_empty() {
+            for (name, value) in keep {
+                if journal.kept(name)?.unwrap_or_default() != *value {
+                    return Ok(None);
+                }
+            }
+            return Ok(Some(Vec::new()));
+        }
+        // Another process may have added something administrative before or behind them.
+        let last = journal.head()?.seq;
+        let count = u64::try_from(records.len()).unwrap_or(u64::MAX);
+        let firsts = self.0.known.get() + 1..=(last + 1).saturating_sub(count);
+        'firsts: for first in firsts.rev() {
+            let ids: Vec<RecordId> = (first..first + count).map(RecordId).collect();
+            for (id, new) in ids.iter().zip(records) {
+                let old = journal.record(*id)?;
+                let is_it = old.is_some_and(|old| {
+                    old.run == new.run
+                        && old.time == new.time
+                        && old.kind == new.kind
+                        && old.body == new.body
+                });
+                if !is_it {
+                    continue 'firsts;
+                }
+            }
+            return Ok(Some(ids));
+        }
+        Ok(None)
+    }
+
+    /// The same, as often as it takes; when it cannot be found out, nothing more is written.
+    fn settle(
+        &self,
+        records: &[NewRecord<'_>],
+        keep: &[(String, Vec<u8>)],
+        in_doubt: JournalError,
+    ) -> Result<Vec<RecordId>, Arc<JournalError>> {
+        for pause in LOOKS {
+            std::thread::sleep(Duration::from_millis(pause));
+            if let Ok(found) = self.look_for(records, keep) {
+                return found.ok_or_else(|| Arc::new(in_doubt));
             }
         }
-        Some(ids)
+        let error = Arc::new(in_doubt);
+        *self.0.lost.borrow_mut() = Some(error.clone());
+        self.0.loses.notify_waiters();
+        Err(error)
+    }
+
+    fn append(
+        &self,
+        records: &[NewRecord<'_>],
+        keep: &[(String, Vec<u8>)],
+    ) -> Result<Vec<RecordId>, Arc<JournalError>> {
+        let written = self.0.journal.borrow_mut().append_keeping(records, keep);
+        match written {
+            // It may be on the disk all the same; then it has happened, and everybody is to know.
+            Err(in_doubt @ JournalError::Uncertain { .. }) => self.settle(records, keep, in_doubt),
+            written => written.map_err(Arc::new),
+        }
     }
 
     /// Write all that waits.
@@ -133,18 +211,18 @@ impl SharedJournal {
                 body: &pending.body,
             }));
         }
-        let written = self.0.journal.borrow_mut().append_keeping(&records, &keep);
-        let written = match written {
-            // It may be on the disk all the same; then it has happened, and everybody is to know.
-            Err(JournalError::Uncertain { path, why }) => self
-                .last_ones(&records)
-                .ok_or(JournalError::Uncertain { path, why }),
-            written => written,
+        let lost = self.0.lost.borrow().clone();
+        let written = match lost {
+            Some(error) => Err(error),
+            None => self.append(&records, &keep),
         };
         drop(records);
         point::reach(Point::Committed);
         match written {
             Ok(ids) => {
+                self.0
+                    .known
+                    .set(ids.last().map_or(self.0.known.get(), |id| id.0));
                 let mut ids = ids.into_iter();
                 for batch in batches {
                     let own: Vec<RecordId> = ids.by_ref().take(batch.records.len()).collect();
@@ -157,7 +235,6 @@ impl SharedJournal {
                 }
             }
             Err(error) => {
-                let error = Arc::new(error);
                 for batch in batches {
                     let _ = batch.done.send(Err(error.clone()));
                 }
@@ -194,6 +271,7 @@ mod tests {
     use crate::record::Kind;
     use futures_util::FutureExt;
     use futures_util::future::join_all;
+    use journal::faults::{Chances, Fault, Faults};
     use types::Timestamp;
 
     fn shared() -> (tempfile::TempDir, SharedJournal) {
@@ -234,5 +312,72 @@ mod tests {
         assert!(follow.as_mut().now_or_never().is_none());
         drop(lead);
         assert_eq!(follow.await.unwrap().len(), 3);
+    }
+
+    /// The same over a store with `faults`, which is there to be read beside them.
+    fn faulty(faults: &Faults) -> (tempfile::TempDir, SharedJournal) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.db");
+        let store = journal::SqliteStore::open(&path).unwrap();
+        let journal = Journal::over(faults.around(store));
+        (directory, SharedJournal::new(journal))
+    }
+
+    /// Commit the records of `n`, and whether what follows from them followed.
+    async fn commit(shared: &SharedJournal, n: u64) -> (Result<usize, RuntimeError>, bool) {
+        let followed = Rc::new(Cell::new(false));
+        let then = {
+            let followed = followed.clone();
+            Box::new(move |_: &[RecordId]| followed.set(true))
+        };
+        let run: Arc<str> = "run".into();
+        let written = shared.commit(&run, records(n), Vec::new(), Some(then));
+        let written = written.await.map(|ids| ids.len());
+        (written, followed.get())
+    }
+
+    #[tokio::test]
+    async fn a_commit_in_doubt_is_looked_for_until_it_is_known_and_only_then_anybody_hears_of_it() {
+        let faults = Faults::new(1, Chances::default());
+        let (_kept, shared) = faulty(&faults);
+        assert_eq!(commit(&shared, 1).await.0.unwrap(), 3);
+        faults.order(Fault::Written);
+        (0..3).for_each(|_| faults.order(Fault::Unreadable));
+        let (written, followed) = commit(&shared, 2).await;
+        assert_eq!(written.unwrap(), 3);
+        assert!(followed);
+        assert_eq!(shared.borrow().records("run").unwrap().len(), 6);
+        assert_eq!(faults.happened().len(), 4);
+    }
+
+    #[tokio::test]
+    async fn what_was_in_doubt_and_is_not_there_has_not_happened() {
+        let faults = Faults::new(1, Chances::default());
+        let (_kept, shared) = faulty(&faults);
+        // The very same words are there once already.
+        assert_eq!(commit(&shared, 1).await.0.unwrap(), 3);
+        faults.order(Fault::Unwritten);
+        faults.order(Fault::Unreadable);
+        let (written, followed) = commit(&shared, 1).await;
+        assert!(written.unwrap_err().to_string().contains("not certain"));
+        assert!(!followed);
+        assert_eq!(commit(&shared, 3).await.0.unwrap(), 3);
+        assert_eq!(shared.borrow().records("run").unwrap().len(), 6);
+    }
+
+    #[tokio::test]
+    async fn where_a_commit_stays_in_doubt_nothing_more_is_written() {
+        let faults = Faults::new(1, Chances::default());
+        let (_kept, shared) = faulty(&faults);
+        faults.order(Fault::Written);
+        LOOKS.iter().for_each(|_| faults.order(Fault::Unreadable));
+        assert!(shared.lost().now_or_never().is_none());
+        let (written, followed) = commit(&shared, 1).await;
+        assert!(written.is_err());
+        assert!(!followed);
+        let why = shared.lost().now_or_never().unwrap();
+        assert!(why.to_string().contains("not certain"), "{why}");
+        assert!(commit(&shared, 2).await.0.is_err());
+        assert_eq!(shared.borrow().records("run").unwrap().len(), 3);
     }
 }

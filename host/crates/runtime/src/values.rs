@@ -1,6 +1,5 @@
 //! What templates of a context map see: the agent, its model, its chart, the time, what was last said. Names are those of `context::TEMPLATE_NAMES`.
 
-use crate::calendar;
 use chart::{Snapshot, StateId};
 use context::{NeedKind, Plan, ToolOffer};
 use definitions::{AgentDef, ChartBundle};
@@ -40,7 +39,7 @@ pub(crate) fn for_templates(seen: &Seen<'_>) -> Arc<Value> {
         .filter(|offer| offer.open)
         .map(|offer| offer.schema.name.to_string())
         .collect();
-    let now = calendar::rfc3339(seen.now);
+    let now = types::rfc3339(seen.now);
     Arc::new(json!({
         "agent": { "name": seen.agent.name, "version": seen.agent.version, "doc": seen.agent.doc },
         "model": {

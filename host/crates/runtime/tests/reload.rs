@@ -1,25 +1,21 @@
 //! Definitions that are exchanged at every instant of a run, and the journal of each such run executed once more.
 
+mod common;
+
 use chart::{Effects, Incoming};
 use charthouse_runtime::control::uncontrolled;
-use charthouse_runtime::{
-    Asked, Reload, Reloads, RunEvent, RunRequest, Services, SharedJournal, Status, run,
-};
+use charthouse_runtime::{Reload, Reloads, RunEvent, Services, SharedJournal, Status};
+use common::{load, reply, request, sandbox, write};
 use definitions::House;
 use futures_util::stream;
 use journal::Journal;
-use sandbox::{Compiler, Sandbox, Settings};
 use serde_json::Value as Json;
 use std::fs;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 use tempfile::TempDir;
-use types::{
-    Clock, ContentHash, Event, Model, ModelFuture, ModelSink, Payload, Reply, Rng, StopReason,
-    Timestamp, Usage, Value,
-};
+use types::{Clock, Event, Model, ModelFuture, ModelSink, Payload, Rng, Timestamp, Value};
 
 const BEFORE: &str = "\
 chart: t
@@ -94,24 +90,9 @@ impl Model for Slow {
             for _ in 0..3 {
                 tokio::task::yield_now().await;
             }
-            Ok(Reply {
-                text: "yes".into(),
-                stop: StopReason::End,
-                usage: Usage::default(),
-                reasoning: None,
-                calls: Vec::new(),
-                model: "m".into(),
-                abandoned: None,
-                request: None,
-            })
+            Ok(reply("yes"))
         })
     }
-}
-
-fn write(root: &Path, file: &str, text: &str) {
-    let path = root.join(file);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
 }
 
 fn house(chart: &str) -> TempDir {
@@ -130,10 +111,6 @@ fn house(chart: &str) -> TempDir {
     );
     fs::create_dir_all(root.join(".charthouse")).unwrap();
     directory
-}
-
-fn load(directory: &Path) -> House {
-    definitions::load(directory).unwrap_or_else(|report| panic!("{}", report.render(false)))
 }
 
 /// What one run came to.
@@ -156,34 +133,13 @@ fn play(
     let journal = SharedJournal::new(Journal::open(&house.store).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(Still);
     let services = Services {
-        sandbox: Arc::new(Sandbox::new(Settings {
-            cache: directory.path().join("cache"),
-            compiler: Compiler::Here,
-            concurrency: 1,
-            clock: clock.clone(),
-            state: None,
-            http: None,
-        })),
+        sandbox: sandbox(directory.path(), clock.clone()),
         house: Arc::new(house),
         clock,
         rng: Arc::new(Still),
         meter: Arc::new(()),
     };
-    let request = RunRequest {
-        agent: "a".into(),
-        prompt: Some("go".into()),
-        asked: vec![Asked {
-            model: Arc::new(Slow),
-            parameters: services.house.agents["a"].model.clone(),
-            free: true,
-            identity: ContentHash::of(b""),
-        }],
-        ask: Box::new(|_, _| Ok(None)),
-        inbox: None,
-        permit: None,
-        resume: None,
-        hosted: None,
-    };
+    let request = request(&services.house, "a", Some("go"), Arc::new(Slow));
     let mut looked = 0;
     let reloads: Reloads = Box::pin(stream::poll_fn(move |_| {
         looked += 1;
@@ -195,27 +151,21 @@ fn play(
     let told = Arc::new(Mutex::new((Vec::new(), false)));
     let hears = told.clone();
     let services = uncontrolled(services, &journal.borrow()).unwrap();
-    let end = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(run(
-            &services,
-            &journal,
-            request,
-            Arc::new(move |event: &RunEvent| {
-                let mut told = hears.lock().unwrap();
-                match event {
-                    RunEvent::State { configuration, .. } => told.0.push(configuration.join(" ")),
-                    RunEvent::Reloaded { .. } => told.1 = true,
-                    RunEvent::NotReloaded { why } => assert!(why.ends_with(": no"), "{why}"),
-                    _ => {}
-                }
-            }),
-            reloads,
-            std::future::pending(),
-        ))
-        .unwrap();
+    let end = common::play(
+        &services,
+        &journal,
+        request,
+        Arc::new(move |event: &RunEvent| {
+            let mut told = hears.lock().unwrap();
+            match event {
+                RunEvent::State { configuration, .. } => told.0.push(configuration.join(" ")),
+                RunEvent::Reloaded { .. } => told.1 = true,
+                RunEvent::NotReloaded { why } => assert!(why.ends_with(": no"), "{why}"),
+                _ => {}
+            }
+        }),
+        reloads,
+    );
     let records = journal.borrow().records(&end.run).unwrap();
     let told = told.lock().unwrap().clone();
     Ended {

@@ -1,13 +1,13 @@
 //! Journals of whole runs, executed again: the same as they stand, and different as soon as one record says something else, whoever made the chain good again.
 
+mod common;
+
 use charthouse_runtime::control::uncontrolled;
 use charthouse_runtime::replay::{ReplayReport, Verdict, replay};
-use charthouse_runtime::{
-    Asked, Inbox, Message, RunEvent, RunRequest, Services, SharedJournal, run,
-};
+use charthouse_runtime::{Inbox, Message, RunEvent, Services, SharedJournal};
+use common::{load, reply, request, sandbox, write};
 use futures_util::stream;
 use journal::{Bulk, Compaction, Journal, NewRecord, Record, Which};
-use sandbox::{Compiler, Sandbox, Settings};
 use serde_json::{Value as Json, json};
 use std::collections::VecDeque;
 use std::fs;
@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 use types::{
-    Clock, ContentHash, Model, ModelFuture, ModelSink, Payload, Reply, Rng, StopReason, Timestamp,
-    ToolCall, Usage,
+    Clock, ContentHash, Model, ModelFuture, ModelSink, Payload, Reply, Rng, Timestamp, ToolCall,
+    Usage,
 };
 
 /// A clock that goes on with every look, so that nothing can go by the time of now.
@@ -56,28 +56,17 @@ impl Model for Talks {
         let said = serde_json::to_string(&payload.items).unwrap().len() as u64;
         Box::pin(async move {
             Ok(Reply {
-                text: format!("I have \"thought\" {n} times").into(),
-                stop: StopReason::End,
                 usage: Usage {
                     input: said / 3,
                     output: 5,
                     reported: true,
                     ..Usage::default()
                 },
-                reasoning: None,
                 calls: calls.into_iter().collect(),
-                model: "m".into(),
-                abandoned: None,
-                request: None,
+                ..reply(format!("I have \"thought\" {n} times"))
             })
         })
     }
-}
-
-fn write(root: &Path, file: &str, text: &str) {
-    let path = root.join(file);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
 }
 
 fn house() -> TempDir {
@@ -105,19 +94,12 @@ fn house() -> TempDir {
 
 /// Have the agent of `directory` hear `lines`, each once it stands still, and give its run.
 fn talk(directory: &Path, lines: &[&str], resume: Option<String>) -> (Journal, String) {
-    let house = definitions::load(directory).unwrap_or_else(|r| panic!("{}", r.render(false)));
+    let house = load(directory);
     let store = house.store.clone();
     let journal = SharedJournal::new(Journal::open(&store).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(Going(AtomicI64::new(1_000_000)));
     let services = Services {
-        sandbox: Arc::new(Sandbox::new(Settings {
-            cache: directory.join("cache"),
-            compiler: Compiler::Here,
-            concurrency: 1,
-            clock: clock.clone(),
-            state: None,
-            http: None,
-        })),
+        sandbox: sandbox(directory, clock.clone()),
         house: Arc::new(house),
         clock,
         rng: Arc::new(Seven),
@@ -136,35 +118,18 @@ fn talk(directory: &Path, lines: &[&str], resume: Option<String>) -> (Journal, S
             }
         }
     };
-    let request = RunRequest {
-        agent: "a".into(),
-        prompt: None,
-        asked: vec![Asked {
-            model: Arc::new(Talks::default()),
-            parameters: services.house.agents["a"].model.clone(),
-            free: false,
-            identity: ContentHash::of(b""),
-        }],
-        ask: Box::new(|_, _| Ok(None)),
-        inbox: Some(inbox),
-        permit: None,
-        resume,
-        hosted: Default::default(),
-    };
+    let mut request = request(&services.house, "a", None, Arc::new(Talks::default()));
+    request.asked[0].free = false;
+    request.inbox = Some(inbox);
+    request.resume = resume;
     let services = uncontrolled(services, &journal.borrow()).unwrap();
-    let end = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(run(
-            &services,
-            &journal,
-            request,
-            Arc::new(observer),
-            Box::pin(stream::pending()),
-            std::future::pending(),
-        ))
-        .unwrap();
+    let end = common::play(
+        &services,
+        &journal,
+        request,
+        Arc::new(observer),
+        Box::pin(stream::pending()),
+    );
     (
         Journal::open_read_only(&store).unwrap(),
         end.run.to_string(),

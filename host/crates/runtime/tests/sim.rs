@@ -18,11 +18,19 @@ fn number(name: &str, otherwise: u64) -> u64 {
     text.and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
+/// Seeds that failed once, and what they found.
+const FOUND: [u64; 2] = [
+    // A run that was paused while it was leaving already: it stayed so, and its record did not say why.
+    45,
+    // A commit in doubt that could not be looked for at once: its letters were on the record and told to nobody.
+    252,
+];
+
 #[test]
 fn what_was_promised_is_kept_whatever_goes_wrong() {
     let first = number("SIM_FIRST", 1);
     let mut failed = Vec::new();
-    for seed in first..first + number("SIM_SEEDS", 16) {
+    for seed in (first..first + number("SIM_SEEDS", 16)).chain(FOUND) {
         let outcome = std::panic::catch_unwind(|| sim::life::live(seed, number("SIM_LIVES", 8)));
         if outcome.is_ok() && std::env::var("SIM_TELL").is_ok() {
             eprintln!("seed {seed} is well");

@@ -9,7 +9,7 @@ use ssh_key::private::Ed25519Keypair;
 use ssh_key::{HashAlg, LineEnding, PrivateKey};
 use std::fmt;
 use std::path::Path;
-use types::Rng;
+use types::{ContentHash, Rng};
 
 /// Somebody who can sign.
 pub struct Signer {
@@ -100,6 +100,14 @@ impl Signer {
         }
     }
 
+    /// A seal on `bytes` that nobody can make or check without this key: for what its owner writes down for itself alone.
+    pub fn seal(&self, bytes: &[u8]) -> ContentHash {
+        let secret = self.key.key_data().ed25519();
+        let secret = secret.map_or(&[][..], |pair| pair.private.as_ref());
+        let key = blake3::derive_key("charthouse seal 1", secret);
+        ContentHash::from_bytes(*blake3::keyed_hash(&key, bytes).as_bytes())
+    }
+
     /// Sign `bytes` as `ssh-keygen -Y sign -n charthouse` does: the text of the signature.
     pub fn sign_bytes(&self, bytes: &[u8]) -> String {
         // It fails for an empty namespace and for keys that are no Ed25519 keys or encrypted, which this one is not.
@@ -113,5 +121,26 @@ impl Signer {
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the private half of {}", self.public.fingerprint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Seed(u8);
+
+    impl Rng for Seed {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn a_seal_is_of_one_key_and_one_text() {
+        let [one, other] = [1, 2].map(|seed| Signer::make(&Seed(seed), ""));
+        assert_eq!(one.seal(b"text"), Signer::make(&Seed(1), "x").seal(b"text"));
+        assert_ne!(one.seal(b"text"), one.seal(b"texts"));
+        assert_ne!(one.seal(b"text"), other.seal(b"text"));
     }
 }

@@ -3,7 +3,7 @@
 //! It holds everything that the signer answers for, by hash where it is long, so that a signature cannot be taken from one vote, one change, one house or one history
 //! into another.
 
-use crate::canonical::canonical;
+use crate::canonical::{canonical, canonical_hash};
 use crate::error::SignatureError;
 use serde::{Deserialize, Serialize};
 use types::ContentHash;
@@ -80,6 +80,33 @@ impl Statement {
             });
         }
         Ok(statement)
+    }
+
+    /// The statement of the house that `key` is `who`'s, as it stands in a record of the kind `identity`. When it is made, and what the house has seen, comes with `seen` and
+    /// `time`.
+    pub fn of_identity(who: &str, key: &str, house: &str, seen: Seen, time: String) -> Self {
+        Statement {
+            act: "identity".into(),
+            artefacts: Some(canonical_hash(
+                &serde_json::json!({ "key": key, "who": who }),
+            )),
+            by: "house".into(),
+            change: String::new(),
+            house: house.to_owned(),
+            instance: String::new(),
+            notes: Self::hash_of_notes(""),
+            on: None,
+            outcome: who.to_owned(),
+            role: String::new(),
+            seen,
+            time,
+        }
+    }
+
+    /// Whether it says that `key` is `who`'s.
+    pub fn is_identity_of(&self, who: &str, key: &str) -> bool {
+        let (house, seen, time) = (&self.house, self.seen.clone(), self.time.clone());
+        *self == Self::of_identity(who, key, house, seen, time)
     }
 
     /// The hash of `notes`.
@@ -182,6 +209,20 @@ mod tests {
                 "{other}"
             );
         }
+    }
+
+    #[test]
+    fn an_identity_is_of_one_name_and_one_key() {
+        let (seen, time) = (statement().seen, statement().time);
+        let said = Statement::of_identity("agent:a", "ssh-ed25519 AAAA a", "h", seen, time);
+        assert!(said.is_identity_of("agent:a", "ssh-ed25519 AAAA a"));
+        assert!(!said.is_identity_of("agent:b", "ssh-ed25519 AAAA a"));
+        assert!(!said.is_identity_of("agent:a", "ssh-ed25519 AAAB a"));
+        let other = Statement {
+            by: "agent:a".into(),
+            ..said
+        };
+        assert!(!other.is_identity_of("agent:a", "ssh-ed25519 AAAA a"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! HTTP or SQL. What stands here is shared by at least two parts; a noun that only one part needs lives there.
 
 mod budget;
+mod calendar;
 mod component;
 mod cost;
 mod currency;
@@ -14,6 +15,7 @@ mod hash;
 mod http;
 mod marked;
 mod memory;
+mod nearest;
 mod payload;
 mod place;
 mod power;
@@ -27,6 +29,7 @@ mod value;
 mod world;
 
 pub use budget::{LOW, Limit, Limits, Measure, Window};
+pub use calendar::{Date, clock_of, day_of, rfc3339, utc};
 pub use component::{ComponentFile, Pin, PublicKey, Released, Signature, Signer};
 pub use cost::{Cost, Purpose, Tokens, UnknownPurpose};
 pub use currency::{Currency, Exchange, Paid, Rate};
@@ -40,6 +43,7 @@ pub use http::{
 };
 pub use marked::Marked;
 pub use memory::{MemoryLayer, UnknownLayer};
+pub use nearest::nearest;
 pub use payload::{
     Arguments, CacheClass, Effort, Item, Kept, Label, ModelError, ModelErrorKind, ModelParameters,
     Payload, Provenance, Reasoning, Reply, Role, StopReason, ToolCall, ToolResult, ToolSchema,

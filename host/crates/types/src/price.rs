@@ -59,6 +59,11 @@ impl Price {
         .map(exact)
     }
 
+    /// Whether it says at `time` what something costs in dollars.
+    pub fn is_known(&self, exchange: &Exchange, time: Timestamp) -> bool {
+        self.currency == Currency::USD || exchange.rate(self.currency, time).is_some()
+    }
+
     /// What `tokens` cost at `time`: in dollars by the rate in force then where the price is in another currency, and in that alone where there is none.
     pub fn money(&self, tokens: &Tokens, exchange: &Exchange, time: Timestamp) -> Money {
         let Some(amount) = self.amount(tokens) else {

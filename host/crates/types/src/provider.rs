@@ -1,6 +1,7 @@
 //! How a house names the models' servers, and how it names secrets without holding them.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +90,26 @@ pub enum ProviderKind {
     },
 }
 
+impl ProviderKind {
+    /// Whether it is a server on this machine, where nobody sends a bill unless a price says so.
+    pub fn is_here(&self) -> bool {
+        let ProviderKind::Http { base_url, .. } = self else {
+            return false;
+        };
+        let rest = base_url.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let place = authority.rsplit('@').next().unwrap_or_default();
+        let host = match place.strip_prefix('[') {
+            Some(six) => six.split(']').next().unwrap_or_default(),
+            None => place.split(':').next().unwrap_or_default(),
+        };
+        match host.parse::<IpAddr>() {
+            Ok(address) => address.is_loopback(),
+            Err(_) => host == "localhost" || host.ends_with(".localhost"),
+        }
+    }
+}
+
 /// What a server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -125,4 +146,31 @@ pub struct Patience {
     pub total: Option<Duration>,
     /// How often a request is repeated after an answer that asks for patience.
     pub retries: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_on_this_machine_is_told_from_others() {
+        for (base_url, here) in [
+            ("http://127.0.0.1:11434/v1", true),
+            ("http://[::1]:11434/v1", true),
+            ("http://localhost/v1", true),
+            ("http://models.localhost:80", true),
+            ("http://192.168.1.5/v1", false),
+            ("https://localhost.example.org/v1", false),
+            ("https://127.0.0.1@example.org/v1", false),
+            ("https://example.org/?127.0.0.1", false),
+            ("", false),
+        ] {
+            let kind = ProviderKind::Http {
+                dialect: Dialect::ChatCompletions,
+                base_url: base_url.to_owned(),
+                key: None,
+            };
+            assert_eq!(kind.is_here(), here, "{base_url}");
+        }
+    }
 }

@@ -362,6 +362,9 @@ fn restored(answer: &Value) -> String {
             cell(&pair[1])
         ));
     }
+    for warning in list("warnings") {
+        text.push_str(&format!("warning: {}\n", cell(&warning)));
+    }
     match text.is_empty() {
         true => "Everything is as it is released.\n".to_owned(),
         false => text,

@@ -159,7 +159,7 @@ fn check_agent(wanted: &str, journal: &Journal) -> Result<(), Failure> {
         NOT_SO,
         format!("--agent: no run of an agent `{shown}` is on record"),
     );
-    let near = kinds::nearest(wanted, agents.iter().map(String::as_str));
+    let near = types::nearest(wanted, agents.iter().map(String::as_str));
     Err(match near {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure.help(format!(

@@ -78,7 +78,7 @@ pub fn check(wanted: &[String], journal: &Journal) -> Result<(), Failure> {
             continue;
         }
         let shown: String = crate::print::plain(kind).chars().take(60).collect();
-        let help = match nearest(kind, KNOWN.iter().copied()) {
+        let help = match types::nearest(kind, KNOWN.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("there are {}", KNOWN.join(", ")),
         };
@@ -112,28 +112,13 @@ fn stands_in(kind: &str, journal: &Journal) -> Result<bool, Failure> {
     Ok(found)
 }
 
-/// The known name that `name` was probably meant to be.
-pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    if name.len() > 64 {
-        return None;
-    }
-    let lower = name.to_lowercase();
-    let distance = |known: &str| strsim::damerau_levenshtein(&lower, known);
-    known
-        .map(|known| (distance(known), known))
-        // A third of the letters may be wrong; more is another word.
-        .filter(|(distance, known)| distance * 3 <= known.len().max(name.len()))
-        .min()
-        .map(|(_, known)| known)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_slip_is_found_and_another_word_is_not() {
-        let near = |name| nearest(name, KNOWN.iter().copied());
+        let near = |name| types::nearest(name, KNOWN.iter().copied());
         assert_eq!(near("calls"), Some("call"));
         assert_eq!(near("Outcmoe"), Some("outcome"));
         assert_eq!(near("zebra"), None);

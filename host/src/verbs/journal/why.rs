@@ -363,6 +363,9 @@ impl Back<'_> {
             return Ok(found.map(|(earlier, _)| {
                 let why = match earlier.kind() {
                     "started" => "the run begins",
+                    "said" if earlier.body["house"] == true => {
+                        "the house spoke of its role, and the chart began"
+                    }
                     "said" => "a person spoke, and the chart began",
                     _ => "the chart began anew after this",
                 };

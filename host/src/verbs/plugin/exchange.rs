@@ -4,7 +4,7 @@ use crate::cli::{PluginRollback, PluginShadow, PluginSwap};
 use crate::exit::{DENIED, Failure, NOT_SO, STORE, USAGE};
 use crate::supply::{Change, Source};
 use crate::{open, print};
-use ::runtime::{ByHandError, Came, Compared, Exchanged, ShadowError, ShadowReport};
+use ::runtime::{ByHandError, Came, Compared, Exchanged, Services, ShadowError, ShadowReport};
 use sandbox::PluginInfo;
 use serde_json::json;
 use std::fmt::Write;
@@ -87,6 +87,11 @@ pub fn shadow(options: &PluginShadow) -> Result<u8, Failure> {
     let services = open::services(house);
     let running = ::runtime::shadow(&services, &name, &options.file, options.last);
     let report = open::block_on(running)?.map_err(shadow_failure)?;
+    if let Err(failure) = book(&services, &report) {
+        print::err(&format!(
+            "note: what it took is not on the ledger: {failure}\n"
+        ));
+    }
     if options.json {
         let mut answer = json!(report);
         answer["different"] = report.different().into();
@@ -98,6 +103,12 @@ pub fn shadow(options: &PluginShadow) -> Result<u8, Failure> {
         0 => 0,
         _ => NOT_SO,
     })
+}
+
+/// Put what a shadow run took on the ledger. A house that cannot be written to can be looked at all the same.
+fn book(services: &Services, report: &ShadowReport) -> Result<(), Failure> {
+    let mut journal = open::journal(&services.house)?;
+    Ok(::runtime::book_shadow(services, &mut journal, report)?)
 }
 
 /// Writes the new hash into the house's `house.lock`, where that pins the plugin.
@@ -112,6 +123,12 @@ fn repin(root: &Path) -> impl FnMut(&PluginName, &PluginInfo, &Path) -> Result<(
                 locked.sha256 = new.sha256;
                 locked.size = new.size;
                 locked.manifest = None;
+                // Where the house demands one, bytes that it is not over were refused before.
+                if locked.signature.take().is_some() {
+                    print::err(&format!(
+                        "warning: {name}: the signature in house.lock was of the component before, and is gone\n"
+                    ));
+                }
                 // Kept by the host for a rollback, and so for `plugin restore` too.
                 locked.source = Source::Path(kept.to_owned()).recorded(&root);
             }

@@ -2,6 +2,7 @@
 
 use crate::house::{House, INSTANCE, house_yaml, person};
 use serde_json::{Value, json};
+use sign::Statement;
 use types::ContentHash;
 
 /// What is wrong with a house of which the last record is `body`, once the house has signed that too.
@@ -143,4 +144,39 @@ fn people_count_from_the_release_that_lists_them_and_until_the_one_that_does_not
             .unwrap()
             .contains("human:bob is not among the people")
     );
+}
+
+#[test]
+fn whose_key_an_agents_is_the_house_signs() {
+    // As older versions recorded it: it holds, and is told.
+    let old = House::with_a_change().verify();
+    assert!(old.ok, "{old:#?}");
+    assert!(old.notes.iter().any(|note| note.contains("older versions")));
+    let identity = |house: &mut House, seed: u8, signed_for: u8| {
+        let key = person(seed).public().to_string();
+        let other = person(signed_for).public().to_string();
+        let statement = house.statement("house", "", None);
+        let (seen, time) = (statement.seen, statement.time);
+        let said = Statement::of_identity("agent:new", &other, "h", seen, time);
+        let own = house.ring.house_if_any().unwrap().unwrap();
+        let body = json!({ "who": "agent:new", "key": key, "signed": own.sign(&said) });
+        house.record("i-2", "identity", &body);
+    };
+    let mut house = House::with_a_change();
+    identity(&mut house, 8, 8);
+    house.checkpoint();
+    let found = house.verify();
+    assert!(found.ok && found.signers.contains("house"), "{found:#?}");
+    let another = why(|house| identity(house, 8, 9));
+    assert!(another.contains("another key"), "{another}");
+    let unsigned = why(|house| {
+        identity(house, 8, 8);
+        let key = person(9).public().to_string();
+        house.record(
+            "i-2",
+            "identity",
+            &json!({ "who": "agent:newer", "key": key }),
+        );
+    });
+    assert!(unsigned.contains("has not signed whose key"), "{unsigned}");
 }

@@ -58,12 +58,7 @@ impl Writer<'_> {
 
     fn inside(&mut self, state: StateId, depth: usize) {
         let program = &self.chart.program;
-        let children: Vec<StateId> = self
-            .chart
-            .states()
-            .map(|(child, _)| child)
-            .filter(|child| program.node(*child).parent == state)
-            .collect();
+        let children = self.chart.children(state);
         let index = state.index();
         let shown = &program.shown[index];
         let whole =

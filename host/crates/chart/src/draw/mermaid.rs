@@ -134,12 +134,7 @@ impl Writer<'_> {
     /// What stands in a state: its children, where it begins, and the transitions that lead no further than it.
     fn inside(&mut self, state: StateId, depth: usize) {
         let program = &self.chart.program;
-        let children: Vec<StateId> = self
-            .chart
-            .states()
-            .map(|(child, _)| child)
-            .filter(|child| program.node(*child).parent == state)
-            .collect();
+        let children = self.chart.children(state);
         let parallel = program.infos[state.index()].kind == StateType::Parallel;
         for (number, child) in children.iter().enumerate() {
             if parallel && number > 0 {

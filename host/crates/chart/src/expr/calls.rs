@@ -64,7 +64,7 @@ impl Checker<'_> {
             Some(state) => (Node::Active(*state), Type::Bool),
             None => {
                 let help = did_you_mean(id, self.names.states.keys().map(|k| &**k), "")
-                    .unwrap_or_default();
+                    .unwrap_or_else(|| "In() takes the id of a state of this chart".into());
                 self.wrong(argument.at, format!("there is no state `{id}`"), help)
             }
         }

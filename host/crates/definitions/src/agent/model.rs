@@ -46,7 +46,7 @@ pub(super) fn read(walk: &mut Walk, node: &Node) -> Option<Model> {
             others.extend(fallback(walk, item, &first));
         }
     }
-    fields.finish(walk, "`model`");
+    fields.finish_with(walk, "`model`", synonym);
     let mut providers: Vec<Marked<String>> = first.provider.iter().cloned().collect();
     providers.extend(others.iter().filter_map(|other| other.provider.clone()));
     let parameters = first.parameters()?;
@@ -115,9 +115,21 @@ fn fallback(walk: &mut Walk, node: &Node, first: &Draft) -> Option<Draft> {
     fields.finish_with(walk, "a fallback", |key| match key {
         "fallback" => Some("write all of them into one list, in the order they are asked".into()),
         "tokens" => Some("tokens are counted by the first model's way".into()),
-        _ => None,
+        other => synonym(other),
     });
     Some(draft)
+}
+
+/// What other programs call the keys of a model.
+fn synonym(key: &str) -> Option<String> {
+    let ours = match key {
+        "max_tokens" | "max_output_tokens" | "max_completion_tokens" => "max_output",
+        "context" | "context_window" | "window" | "n_ctx" | "max_context" => "context_length",
+        "model" | "id" => "name",
+        "effort" | "reasoning_effort" | "thinking" => "reasoning",
+        _ => return None,
+    };
+    Some(format!("did you mean `{ours}`?"))
 }
 
 /// One model. Numbers that a fallback does not give are those of the `first`; how long it may think is its own, because many models do not take it.
@@ -242,12 +254,11 @@ fn temperature(walk: &mut Walk, node: &Node) -> Option<f64> {
     };
     let fits = number.filter(|x| (0.0..=2.0).contains(x));
     if fits.is_none() {
-        walk.expected(
-            node,
-            "`temperature`",
-            "a number from 0 to 2",
-            "leave it out for the provider's default",
-        );
+        let help = match node.text().map(str::parse::<f64>) {
+            Some(Ok(_)) => "take the quotes away",
+            _ => "leave it out for the provider's default",
+        };
+        walk.expected(node, "`temperature`", "a number from 0 to 2", help);
     }
     fits
 }

@@ -46,8 +46,20 @@ pub struct Emergency {
     pub within: Duration,
 }
 
+/// The names in `controlled` that somebody of the house must answer to, each where it stands. What is not written is the program's choice, and no slip.
+#[derive(Default)]
+pub(crate) struct Seats {
+    /// The board's roles.
+    pub board: Vec<Marked<Arc<str>>>,
+    /// The role of people who may put something in force at once.
+    pub emergency: Option<Marked<Arc<str>>>,
+    /// How many must approve.
+    pub quorum: Option<Marked<u32>>,
+}
+
 /// What `node` says; `None` where it says that the house is not controlled, or nothing that can be read.
-pub(super) fn read(walk: &mut Walk, node: &Node) -> Option<Controlled> {
+pub(super) fn read(walk: &mut Walk, node: &Node) -> Option<(Controlled, Seats)> {
+    let mut seats = Seats::default();
     let mut controlled = Controlled {
         quorum: QUORUM,
         board: BOARD.map(Arc::from).to_vec(),
@@ -60,17 +72,19 @@ pub(super) fn read(walk: &mut Walk, node: &Node) -> Option<Controlled> {
     };
     if let Kind::Scalar(_) = &node.kind {
         let is_controlled = walk.bool(node, "`controlled`").unwrap_or(false);
-        return is_controlled.then_some(controlled);
+        return is_controlled.then_some((controlled, seats));
     }
     let mut fields = Fields::of(walk, node, "`controlled`", EXAMPLE)?;
     let board_at = fields.take("board");
     if let Some(node) = board_at {
-        controlled.board = board(walk, node);
+        seats.board = board(walk, node);
+        controlled.board = seats.board.iter().map(|role| role.value.clone()).collect();
     }
     if let Some(node) = fields.take("quorum")
         && let Some(quorum) = walk.whole(node, "`quorum`")
     {
         controlled.quorum = quorum_of(walk, node, quorum);
+        seats.quorum = Some(Marked::new(controlled.quorum, node.place.clone()));
     }
     if let Some(node) = fields.take("workflow")
         && let Some(name) = walk.name(node, "a workflow's name")
@@ -78,7 +92,7 @@ pub(super) fn read(walk: &mut Walk, node: &Node) -> Option<Controlled> {
         controlled.workflow = Marked::new(name.value.as_str().into(), name.place);
     }
     if let Some(node) = fields.take("emergency") {
-        emergency(walk, node, &mut controlled.emergency);
+        seats.emergency = emergency(walk, node, &mut controlled.emergency);
     }
     fields.finish_with(walk, "`controlled`", |key| match key {
         "people" | "keys" | "approvers" => {
@@ -87,7 +101,7 @@ pub(super) fn read(walk: &mut Walk, node: &Node) -> Option<Controlled> {
         "roles" => Some("did you mean `board`?".into()),
         _ => None,
     });
-    Some(controlled)
+    Some((controlled, seats))
 }
 
 fn quorum_of(walk: &mut Walk, node: &Node, quorum: u64) -> u32 {
@@ -101,14 +115,14 @@ fn quorum_of(walk: &mut Walk, node: &Node, quorum: u64) -> u32 {
     u32::try_from(quorum).unwrap_or(u32::MAX)
 }
 
-fn board(walk: &mut Walk, node: &Node) -> Vec<Arc<str>> {
-    let mut roles: Vec<Arc<str>> = Vec::new();
+fn board(walk: &mut Walk, node: &Node) -> Vec<Marked<Arc<str>>> {
+    let mut roles: Vec<Marked<Arc<str>>> = Vec::new();
     let items = walk.list(node, "`board`", "[engineering, quality]");
     for item in items.unwrap_or_default() {
         let Some(role) = walk.name(item, "a role's name") else {
             continue;
         };
-        if roles.iter().any(|known| **known == *role.value) {
+        if roles.iter().any(|known| *known.value == *role.value) {
             walk.error(
                 &item.place,
                 format!("the role `{}` is on the board twice", shown(&role)),
@@ -116,7 +130,7 @@ fn board(walk: &mut Walk, node: &Node) -> Vec<Arc<str>> {
             );
             continue;
         }
-        roles.push(role.value.as_str().into());
+        roles.push(Marked::new(role.value.as_str().into(), role.place));
     }
     if items.is_some_and(<[_]>::is_empty) {
         walk.error(
@@ -128,15 +142,16 @@ fn board(walk: &mut Walk, node: &Node) -> Vec<Arc<str>> {
     roles
 }
 
-fn emergency(walk: &mut Walk, node: &Node, emergency: &mut Emergency) {
+/// The role, where it is written.
+fn emergency(walk: &mut Walk, node: &Node, emergency: &mut Emergency) -> Option<Marked<Arc<str>>> {
     let example = "{ role: emergency, within: 24h }";
-    let Some(mut fields) = Fields::of(walk, node, "`emergency`", example) else {
-        return;
-    };
+    let mut fields = Fields::of(walk, node, "`emergency`", example)?;
+    let mut written = None;
     if let Some(node) = fields.take("role")
         && let Some(role) = walk.name(node, "a role's name")
     {
         emergency.role = role.value.as_str().into();
+        written = Some(Marked::new(emergency.role.clone(), role.place));
     }
     if let Some(node) = fields.take("within")
         && let Some(within) = walk.unit(node, "`within`", parse_duration)
@@ -151,4 +166,5 @@ fn emergency(walk: &mut Walk, node: &Node, emergency: &mut Emergency) {
         emergency.within = within.value;
     }
     fields.finish(walk, "`emergency`");
+    written
 }

@@ -72,6 +72,17 @@ fn one(
         let Some(text) = walk.text(node, "a key") else {
             continue;
         };
+        if names_a_file(text) {
+            walk.error(
+                &node.place,
+                format!(
+                    "`{}` names a file, and a person's key stands here itself",
+                    shown(text)
+                ),
+                "write what the .pub file says, one line: `\"ssh-ed25519 AAAA… ada@example.com\"`",
+            );
+            continue;
+        }
         match PublicKey::parse(text) {
             Ok(key) => {
                 refuse_twice(walk, name, node, &key, keys);
@@ -95,6 +106,14 @@ fn one(
         keys: theirs,
         roles,
     })
+}
+
+/// Whether this is where a key lies rather than a key: secrets are named so, and nothing here is one.
+fn names_a_file(text: &str) -> bool {
+    let text = text.trim();
+    let is_path = text.contains('/') && !text.starts_with("AAAA");
+    !text.contains(char::is_whitespace)
+        && (text.starts_with("file:") || text.ends_with(".pub") || is_path)
 }
 
 /// A key is one person's, once: with one that two have, nobody could tell who signed.

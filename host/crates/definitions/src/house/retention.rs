@@ -82,8 +82,16 @@ pub(super) fn read(walk: &mut Walk, node: &Node) -> Retention {
         let least = BULKY.iter().find(|(known, _)| *known == &*kind);
         let kept = match entry.value.scalar().map(|scalar| &*scalar.text) {
             Some("forever") => Some(None),
+            Some("never" | "always" | "for ever" | "infinite" | "unlimited") => {
+                walk.error(
+                    &entry.value.place,
+                    format!("`{}`: this says not how long", shown(&kind)),
+                    "for ever is `forever`; otherwise write a time, for instance `400d`",
+                );
+                None
+            }
             _ => walk
-                .unit(&entry.value, "a time", parse_duration)
+                .unit(&entry.value, &format!("`{}`", shown(&kind)), parse_duration)
                 .map(|time| Some(time.value)),
         };
         let Some(kept) = kept else {

@@ -3,7 +3,6 @@
 //! Pure: the next time is computed from a time and nothing else, so that a daemon that was down finds out by itself what it missed, and a simulation may run
 //! through a year in a moment. Nothing here knows what is started then.
 
-mod calendar;
 mod cron;
 
 pub use cron::Cron;

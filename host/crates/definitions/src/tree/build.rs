@@ -16,6 +16,11 @@ use types::{Finding, Place};
 /// # Errors
 /// Whatever makes a tree impossible: no YAML, no document or several, or a budget exceeded. The findings that were made until then come first.
 pub(crate) fn parse(file: &Arc<str>, text: &str) -> Result<Tree, Vec<Finding>> {
+    parse_as(file, text, begin(file))
+}
+
+/// The same; `begin` says how a file that is empty should begin.
+pub(crate) fn parse_as(file: &Arc<str>, text: &str, begin: &str) -> Result<Tree, Vec<Finding>> {
     let mut builder = Builder {
         file: file.clone(),
         open: Vec::new(),
@@ -43,13 +48,28 @@ pub(crate) fn parse(file: &Arc<str>, text: &str) -> Result<Tree, Vec<Finding>> {
         _ => Err(vec![Finding::error(
             &Place::new(file.clone(), 1, 1),
             "this file is empty",
-            if &**file == "house.yaml" {
-                "begin it with `house: NAME`; `charthouse init DIR` makes a whole house to look at"
-            } else {
-                "begin it with `agent: NAME`, `chart: NAME` or `policy: NAME`, or delete it"
-            },
+            begin,
         )]),
     }
+}
+
+/// How a definition begins.
+fn begin(file: &str) -> &'static str {
+    match file {
+        "house.yaml" => {
+            "begin it with `house: NAME`; `charthouse init DIR` makes a whole house to look at"
+        }
+        "house.lock" => {
+            "take it out of your backup, or delete it and pin the components anew with `charthouse plugin pin NAME`"
+        }
+        _ => "begin it with `agent: NAME`, `chart: NAME` or `policy: NAME`, or delete it",
+    }
+}
+
+/// Whether all of `text` stands in quotes as word processors and web pages set them.
+fn is_in_printed_quotes(text: &str) -> bool {
+    let is_quote = |c: char| matches!(c, '“' | '”' | '„' | '‘' | '’' | '«' | '»');
+    text.chars().count() > 1 && text.starts_with(is_quote) && text.ends_with(is_quote)
 }
 
 /// What a subtree costs whoever walks it.
@@ -287,6 +307,13 @@ impl Builder {
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
             _ => Style::Block,
         };
+        if style == Style::Plain && is_in_printed_quotes(&text) {
+            self.findings.push(Finding::warning(
+                &self.place(span),
+                "these are quotes of printed text, and YAML takes them as part of the value",
+                "write plain ones, `\"` or `'`",
+            ));
+        }
         let plain = if style == Style::Plain {
             scalar::typed(&text)
         } else {

@@ -17,6 +17,9 @@ pub(super) fn finding(file: &Arc<str>, text: &str, error: &ScanError) -> Finding
         .lines()
         .nth(marker.line().saturating_sub(1))
         .unwrap_or("");
+    if let Some(finding) = odd_space(file, text, error).or_else(|| wrong_list(file, text, error)) {
+        return finding;
+    }
     let (message, help) = words(error, line);
     let column = match error.kind() {
         _ if help == TABS => line.chars().position(|c| c == '\t').unwrap_or(marker.col()),
@@ -24,6 +27,73 @@ pub(super) fn finding(file: &Arc<str>, text: &str, error: &ScanError) -> Finding
     };
     let (line, column) = clamp(text, marker.line(), column);
     Finding::error(&Place::new(file.clone(), line, column), message, help)
+}
+
+/// A line that is indented by what only looks like spaces, as it comes out of web pages: to the parser it is text, so it trips over the line after.
+fn odd_space(file: &Arc<str>, text: &str, error: &ScanError) -> Option<Finding> {
+    let here = error.marker().line();
+    let is_odd = |c: &char| c.is_whitespace() && !matches!(c, ' ' | '\t');
+    let lines = text.lines().enumerate().take(here);
+    let (at, line) = lines.skip(here.saturating_sub(2)).find(|(_, line)| {
+        line.chars()
+            .take_while(|c| c.is_whitespace())
+            .any(|c| is_odd(&c))
+    })?;
+    let column = line.chars().position(|c| is_odd(&c)).unwrap_or(0);
+    Some(Finding::error(
+        &Place::new(file.clone(), at as u32 + 1, column as u32 + 1),
+        "this line is indented by a character that only looks like a space",
+        "delete what stands before its first letter, and type plain spaces",
+    ))
+}
+
+/// A list item among entries of a map, or an entry of a map among list items: a `-` too many, or one too few. The parser says it of the line after.
+fn wrong_list(file: &Arc<str>, text: &str, error: &ScanError) -> Option<Finding> {
+    use ErrorKind::*;
+    let fits = matches!(
+        error.kind(),
+        ExpectedBlockMappingKey
+            | InvalidIndentation
+            | ExpectedBlockSequenceEntry
+            | BlockSequenceEntryNotAllowed
+    );
+    let number = error.marker().line();
+    let line = text.lines().nth(number.checked_sub(1)?).filter(|_| fits)?;
+    let indent = |line: &str| line.chars().take_while(|c| *c == ' ').count();
+    let is_item = |line: &str| line.trim_start().starts_with("- ");
+    let said = |line: &str| !line.trim_start().starts_with('#') && !line.trim().is_empty();
+    // The nearest line before that is as deep; one that is less deep ends what this one belongs to.
+    let before = text
+        .lines()
+        .take(number - 1)
+        .enumerate()
+        .collect::<Vec<_>>();
+    let (at, sibling) = before
+        .into_iter()
+        .rev()
+        .filter(|(_, line)| said(line))
+        .find(|(_, other)| indent(other) <= indent(line))
+        .filter(|(_, other)| indent(other) == indent(line))?;
+    let (message, help) = match (is_item(sibling), is_item(line)) {
+        (true, false) => (
+            format!("this is no list item, and line {} before it is one", at + 1),
+            format!(
+                "in a map no entry has a `-`: take it away from line {}; in a list every item has one",
+                at + 1
+            ),
+        ),
+        (false, true) => (
+            format!("this is a list item, and line {} before it is none", at + 1),
+            "in a list every item begins with `- `; in a map no entry has a `-`".to_owned(),
+        ),
+        _ => return None,
+    };
+    let column = indent(line) as u32 + 1;
+    Some(Finding::error(
+        &Place::new(file.clone(), number as u32, column),
+        message,
+        help,
+    ))
 }
 
 /// The end of the text counts as the end of its last line: that is where something is missing.
@@ -63,7 +133,7 @@ fn words(error: &ScanError, line: &str) -> (String, &'static str) {
         }
         ExpectedFlowMappingSeparator if here == Some(':') => (
             "a second `:` stands in one entry",
-            "one `key: value` inside another needs braces of its own: `after: { 10s: next }`; text with `: ` in it needs quotes",
+            "one `key: value` inside another needs braces of its own: `after: { 10s: next }`; text with `: ` in it needs quotes; if neither is so, a `{` above is not closed",
         ),
         UnknownAnchor | MissingAnchorOrAliasName if here == Some('*') && line.contains("*:") => (
             "`*` begins an alias in YAML",

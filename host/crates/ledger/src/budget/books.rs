@@ -21,12 +21,14 @@ pub struct Entry {
 }
 
 /// What a call is expected to cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expected {
     /// What it costs in any case: its input, and the call itself.
     pub sure: Sum,
     /// What it may come to.
     pub at_most: Sum,
+    /// The model that it asks, where nobody can tell what that costs.
+    pub unpriced: Option<Arc<str>>,
 }
 
 /// Everything that was spent and is being spent.
@@ -68,6 +70,8 @@ pub struct Exhausted {
     pub spent: Decimal,
     /// What the call would have cost in any case.
     pub expected: Decimal,
+    /// The model of which nobody has said what it costs: that alone is in the way, whatever is left.
+    pub unpriced: Option<Arc<str>>,
 }
 
 impl Books {
@@ -101,12 +105,16 @@ impl Books {
             let spent = self.spent(line, &period).of(measure);
             let sure = expected.sure.of(measure);
             let after = add(spent, sure);
-            if spent >= most || after > most {
+            // What has no price would pass every limit of money unseen.
+            let unpriced = expected.unpriced.clone();
+            let unpriced = unpriced.filter(|_| measure == Measure::Usd);
+            if spent >= most || after > most || unpriced.is_some() {
                 return Admission::Exhausted(Box::new(Exhausted {
                     line: line.clone(),
                     period,
                     spent,
                     expected: sure,
+                    unpriced: unpriced.filter(|_| spent < most),
                 }));
             }
             // What costs nothing of it takes no room from anybody.
@@ -211,6 +219,7 @@ impl Expected {
         Expected {
             sure: one,
             at_most: one,
+            unpriced: None,
         }
     }
 }

@@ -1,10 +1,9 @@
 //! The stretch that a limit counts: a day, a month, a run, an instance.
 
-use crate::day;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
-use types::Timestamp;
+use types::{Date, Timestamp};
 
 /// One day, one month, one run or one instance.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,13 +22,30 @@ pub enum Period {
 impl Period {
     /// The day of `time`.
     pub fn day(time: Timestamp) -> Self {
-        Period::Day(day::of(time))
+        Period::Day(types::day_of(time))
     }
 
     /// The month of `time`.
     pub fn month(time: Timestamp) -> Self {
-        let (year, month, _) = day::civil(day::of(time));
-        Period::Month(year * 12 + month - 1)
+        let Date { year, month, .. } = Date::of(time);
+        Period::Month(year * 12 + i64::from(month) - 1)
+    }
+
+    /// When the next one begins; `None` for what is not measured by the calendar.
+    pub fn end(&self) -> Option<Timestamp> {
+        let next = match self {
+            Period::Day(day) => Date::of_day(day + 1),
+            Period::Month(month) => {
+                let next = month + 1;
+                Date {
+                    year: next.div_euclid(12),
+                    month: u32::try_from(next.rem_euclid(12)).unwrap_or(0) + 1,
+                    day: 1,
+                }
+            }
+            Period::Run(_) | Period::Instance(_) => return None,
+        };
+        Some(next.begins())
     }
 }
 
@@ -37,8 +53,7 @@ impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Period::Day(day) => {
-                let (year, month, day) = day::civil(*day);
-                write!(f, "{year:04}-{month:02}-{day:02}")
+                write!(f, "{}", Date::of_day(*day))
             }
             Period::Month(month) => {
                 let (year, month) = (month.div_euclid(12), month.rem_euclid(12) + 1);
@@ -68,5 +83,20 @@ mod tests {
             assert_eq!(Period::day(last).to_string(), text);
             assert_eq!(Period::month(last).to_string(), month);
         }
+    }
+
+    #[test]
+    fn each_ends_when_the_next_one_begins() {
+        for day in (-800..60_000).step_by(7) {
+            let now = Timestamp(day * 86_400_000 + 5);
+            for of in [Period::day, Period::month] {
+                let end = of(now).end().unwrap();
+                assert!(end > now);
+                assert_eq!(of(Timestamp(end.0 - 1)), of(now), "{day}");
+                assert_ne!(of(end), of(now), "{day}");
+            }
+        }
+        assert_eq!(Period::Run("r".into()).end(), None);
+        assert_eq!(Period::Instance("i".into()).end(), None);
     }
 }

@@ -57,6 +57,7 @@ fn expected(sure: u64, at_most: u64) -> Expected {
     Expected {
         sure: all(sure),
         at_most: all(at_most),
+        unpriced: None,
     }
 }
 
@@ -71,6 +72,34 @@ fn everybody() -> Vec<Whose> {
         },
         Whose::Given,
     ]
+}
+
+#[test]
+fn what_has_no_price_is_refused_where_money_is_limited_and_nowhere_else() {
+    let unpriced = Expected {
+        unpriced: Some("m".into()),
+        ..Expected::default()
+    };
+    let books = Books::default();
+    for (key, measure) in [
+        ("tokens", Measure::Tokens),
+        ("calls", Measure::Calls),
+        ("usd", Measure::Usd),
+    ] {
+        let lines = [line(Whose::House, measure, Window::Day, 5)];
+        match books.admit(&lines, &unpriced, Timestamp(0)) {
+            Admission::Exhausted(exhausted) => {
+                assert_eq!(
+                    (measure, exhausted.unpriced.as_deref()),
+                    (Measure::Usd, Some("m"))
+                );
+            }
+            Admission::Granted { .. } => assert_ne!(measure, Measure::Usd, "{key}"),
+            Admission::Busy => panic!("nothing is under way"),
+        }
+        let stated = books.admit(&lines, &Expected::default(), Timestamp(0));
+        assert!(matches!(stated, Admission::Granted { .. }), "{key}");
+    }
 }
 
 #[test]

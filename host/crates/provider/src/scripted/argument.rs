@@ -8,7 +8,7 @@ use serde_saphyr::Spanned;
 use std::fmt;
 
 /// One value as it was written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Argument {
     /// Null, a truth value or a number.
     Plain(Json),
@@ -21,7 +21,7 @@ pub enum Argument {
 }
 
 /// The entries of a map, in the order they were written.
-pub type Arguments = Vec<(String, Spanned<Argument>)>;
+pub type Arguments = Vec<(Spanned<String>, Spanned<Argument>)>;
 
 /// A template that could not be evaluated, with its place.
 pub type Failure<'a> = (&'a Spanned<Argument>, Error);
@@ -61,7 +61,7 @@ pub fn evaluate_map<'a>(
 ) -> Result<Map<String, Json>, Failure<'a>> {
     entries
         .iter()
-        .map(|(key, value)| Ok((key.clone(), evaluate(value, environment, context)?)))
+        .map(|(key, value)| Ok((key.value.clone(), evaluate(value, environment, context)?)))
         .collect()
 }
 

@@ -1,13 +1,13 @@
 //! A script as it is written: read from YAML, checked as a whole, every complaint with its place.
 
-use super::argument::{self, Argument, Arguments};
+use super::argument::{self, Arguments};
+use super::read::{self, place_of};
 use super::view::NAMES;
 use minijinja::{Environment, Error};
-use serde::Deserialize;
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::Location;
 use std::collections::HashSet;
 use std::path::Path;
-use types::{Finding, Place};
+use types::{Finding, Place, nearest};
 
 /// The largest script that is read. A script is written by hand; what is larger is some other file.
 const LARGEST_SCRIPT: u64 = 4 << 20;
@@ -26,17 +26,13 @@ pub struct Script {
 }
 
 /// One of the script's replies.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub struct Reply {
     /// The condition.
-    #[serde(default)]
-    pub when: Option<Spanned<String>>,
+    pub when: Option<Text>,
     /// What it says: a template.
-    #[serde(default)]
-    pub text: Option<Spanned<String>>,
+    pub text: Option<Text>,
     /// What it calls.
-    #[serde(default)]
     pub calls: Vec<Call>,
 }
 
@@ -49,16 +45,13 @@ pub struct Call {
     pub arguments: Arguments,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ScriptFile {
-    script: String,
-    /// For the reader of the file; named here so that it is no unknown key.
-    #[serde(default, rename = "doc")]
-    _doc: Option<String>,
-    #[serde(default)]
-    since: Option<Spanned<String>>,
-    replies: Vec<Spanned<Reply>>,
+/// A text and where it stands.
+#[derive(Debug)]
+pub struct Text {
+    /// The text.
+    pub value: String,
+    /// Where it begins.
+    pub location: Location,
 }
 
 /// Something that stands at a place in the file.
@@ -67,38 +60,9 @@ pub trait Written {
     fn location(&self) -> Location;
 }
 
-impl Written for Spanned<String> {
+impl Written for Text {
     fn location(&self) -> Location {
-        self.defined
-    }
-}
-
-impl<'de> Deserialize<'de> for Call {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields, rename = "call")]
-        struct Raw {
-            tool: String,
-            #[serde(default)]
-            arguments: Option<Argument>,
-        }
-        let Raw { tool, arguments } = Raw::deserialize(deserializer)?;
-        let wrong = serde::de::Error::custom;
-        if tool.is_empty() {
-            return Err(wrong(
-                "`tool` is empty; write a tool's name, for instance `fs.read`",
-            ));
-        }
-        match arguments {
-            None | Some(Argument::Plain(serde_json::Value::Null)) => Ok(Call {
-                tool,
-                arguments: vec![],
-            }),
-            Some(Argument::Map(arguments)) => Ok(Call { tool, arguments }),
-            Some(_) => Err(wrong(
-                "`arguments` is a map of names and values, for instance `{ path: /workspace }`",
-            )),
-        }
+        self.location
     }
 }
 
@@ -106,16 +70,16 @@ impl Script {
     /// Read the script in `file`, called `shown` in findings.
     ///
     /// # Errors
-    /// Everything that is wrong with it: what the YAML reader complains of first, or else every condition and template that does not
+    /// Everything that is wrong with it: what the YAML reader complains of, or else every entry that means nothing, and every condition and template that does not
     /// compile or names what no script can see.
     pub fn load(
         file: &Path,
         shown: &str,
         environment: &Environment<'_>,
     ) -> Result<Self, Vec<Finding>> {
-        let source = read(file).map_err(|why| {
+        let source = text_of(file).map_err(|why| {
             vec![Finding::error(
-                &Place::new(shown, 0, 0),
+                &Place::new(shown, 1, 1),
                 format!("the script cannot be read: {why}"),
                 "check `file` of the scripted provider in house.yaml",
             )]
@@ -129,45 +93,15 @@ impl Script {
         shown: &str,
         environment: &Environment<'_>,
     ) -> Result<Self, Vec<Finding>> {
-        let options = serde_saphyr::options! {
-            strict_booleans: true,
-            with_snippet: false,
-        };
-        let parsed: Result<ScriptFile, _> = serde_saphyr::from_str_with_options(source, options);
-        let file = parsed.map_err(|error| vec![yaml_finding(&error, shown)])?;
-        let mut findings = Vec::new();
-        let mut replies = Vec::with_capacity(file.replies.len());
-        if let Some(since) = file.since.as_ref().filter(|text| text.value.is_empty()) {
-            findings.push(Finding::error(
-                &place_of(shown, since.defined),
-                "`since` is empty, which every message holds",
-                "write a text that stands in the message with which the script begins anew, or leave it out",
-            ));
-        }
-        for reply in file.replies {
-            if reply.value.text.is_none() && reply.value.calls.is_empty() {
-                findings.push(Finding::error(
-                    &place_of(shown, reply.defined),
-                    "this reply says nothing and calls nothing",
-                    "give it `text`, `calls` or both",
-                ));
-            }
-            replies.push(reply.value);
-        }
+        let (draft, mut findings) = read::read(source, shown);
         let script = Script {
-            name: file.script,
+            name: draft.name,
             file: shown.to_owned(),
-            since: file.since.map(|since| since.value),
-            replies,
+            since: draft.since.map(|since| since.value),
+            replies: draft.replies,
         };
-        if script.replies.is_empty() {
-            findings.push(Finding::error(
-                &Place::new(shown, 1, 1),
-                "the script has no replies",
-                "list at least one under `replies`",
-            ));
-        }
         script.check_templates(environment, &mut findings);
+        findings.sort_by_key(|finding| (finding.place.line, finding.place.column));
         if findings.is_empty() {
             Ok(script)
         } else {
@@ -219,7 +153,10 @@ impl Script {
                     Finding::error(
                         &place_of(&self.file, written.location()),
                         format!("`{name}` is not a name that a script knows"),
-                        format!("known are {}", NAMES.join(", ")),
+                        match nearest(name, NAMES) {
+                            Some(best) => format!("did you mean `{best}`?"),
+                            None => format!("known are {}", NAMES.join(", ")),
+                        },
                     )
                 }));
             }
@@ -253,6 +190,9 @@ impl Script {
             minijinja::ErrorKind::OutOfFuel => {
                 "the template does too much: let a tool do the counting"
             }
+            minijinja::ErrorKind::SyntaxError => {
+                "`when` is an expression, such as `turn == 0`; in `text` and `arguments` an expression stands in `{{ … }}`"
+            }
             _ => "",
         };
         Finding::error(&place, message, help)
@@ -265,31 +205,7 @@ fn names_in(template: &str, environment: &Environment<'_>) -> Result<HashSet<Str
         .map(|template| template.undeclared_variables(false))
 }
 
-fn place_of(shown: &str, location: Location) -> Place {
-    let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    Place::new(shown, number(location.line()), number(location.column()))
-}
-
-/// What the YAML reader complains of, without the position that its own text repeats.
-fn yaml_finding(error: &serde_saphyr::Error, shown: &str) -> Finding {
-    let place = error.location().map_or_else(
-        || Place::new(shown, 1, 1),
-        |location| place_of(shown, location),
-    );
-    let text = error.without_snippet().to_string();
-    let message = text.lines().next().unwrap_or_default();
-    let message = match message.rfind(" at line ") {
-        Some(end) => &message[..end],
-        None => message,
-    };
-    Finding::error(
-        &place,
-        message,
-        "a script has `script`, `doc`, `since` and `replies`; a reply `when`, `text` and `calls`; a call `tool` and `arguments`",
-    )
-}
-
-fn read(file: &Path) -> std::io::Result<String> {
+fn text_of(file: &Path) -> std::io::Result<String> {
     let size = std::fs::metadata(file)?.len();
     if size > LARGEST_SCRIPT {
         return Err(std::io::Error::other(format!(

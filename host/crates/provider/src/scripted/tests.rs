@@ -234,18 +234,27 @@ fn a_failure_while_playing_names_the_reply_and_the_line() {
 #[test]
 fn a_broken_script_is_refused_with_every_place() {
     for (source, expected) in [
-        ("replies: []", vec!["s.yaml:1:1: missing field `script`"]),
+        (
+            "replies: []",
+            vec![
+                "s.yaml:1:1: this script has no `script`",
+                "s.yaml:1:10: the script has no replies",
+            ],
+        ),
         (
             "script: s\nreplies: []",
-            vec!["s.yaml:1:1: the script has no replies"],
+            vec!["s.yaml:2:10: the script has no replies"],
         ),
         (
             "script: s\nreplies: [{ txt: x }]",
-            vec!["s.yaml:2:13: unknown field `txt`"],
+            vec!["s.yaml:2:13: unknown key `txt` in a reply (did you mean `text`?)"],
         ),
         (
             "script: s\nreply: []",
-            vec!["s.yaml:2:1: unknown field `reply`"],
+            vec![
+                "s.yaml:1:1: this script has no `replies`",
+                "s.yaml:2:1: unknown key `reply` in a script (the keys known here are",
+            ],
         ),
         (
             "script: s\nreplies:\n  - when: \"true\"",
@@ -253,23 +262,23 @@ fn a_broken_script_is_refused_with_every_place() {
         ),
         (
             "script: s\nreplies: [{ calls: [{ tool: \"\" }] }]",
-            vec!["`tool` is empty"],
+            vec!["`tool` must be text, not an empty text"],
         ),
         (
             "script: s\nreplies: [{ calls: [{ tool: a.b, arguments: [1] }] }]",
-            vec!["`arguments` is a map"],
+            vec!["`arguments` is a list, not a map"],
         ),
         ("script: [", vec!["s.yaml:1:"]),
         (
             "script: s\nscript: t\nreplies: []",
-            vec!["s.yaml:2:1: duplicate"],
+            vec!["s.yaml:2:1: the key `script` stands here a second time"],
         ),
         (
             "script: s\nreplies:\n  - when: \"turn ==\"\n    text: \"{% if %}\"\n  - text: |\n      a\n      {{ promt }}\n    calls: [{ tool: a.b, arguments: { x: \"{{ y }}\" } }]",
             vec![
                 "s.yaml:3:11: syntax error",
                 "s.yaml:4:11: syntax error",
-                "s.yaml:6:7: `promt` is not a name that a script knows (known are results, last,",
+                "s.yaml:6:7: `promt` is not a name that a script knows (did you mean `prompt`?)",
                 "s.yaml:8:42: `y` is not a name",
             ],
         ),
@@ -298,7 +307,7 @@ fn files_are_checked_without_being_played() {
     let file = folder.path().join("s.yaml");
     let missing = check_script(&file, "scripts/s.yaml");
     assert_eq!(missing.len(), 1);
-    assert_eq!(missing[0].place.to_string(), "scripts/s.yaml");
+    assert_eq!(missing[0].place.to_string(), "scripts/s.yaml:1:1");
     std::fs::write(&file, SURVEY).unwrap();
     assert_eq!(check_script(&file, "scripts/s.yaml"), []);
     std::fs::write(&file, "script: s\nreplies: [{ text: \"{{ nope }}\" }]").unwrap();

@@ -211,6 +211,7 @@ pub fn whom(house: &House, agent: &str) -> Result<(Vec<Asked>, Ask), Refused> {
         model: Arc::new(Free(text(750))),
         parameters: house.agents[agent].model.clone(),
         free: true,
+        here: true,
         identity: ContentHash::of(b""),
     };
     Ok((vec![asked], Box::new(|_, _| Ok(None))))

@@ -8,7 +8,7 @@ use definitions::House;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use types::{ContentHash, PluginName};
+use types::{ContentHash, PluginName, Signature};
 
 /// Where components are kept by their content, below the house.
 const COMPONENTS: &str = ".charthouse/changes/components";
@@ -110,6 +110,7 @@ pub fn baseline(house: House) -> Result<Vec<BaselineRecord>, BaselineError> {
 pub fn store(root: &Path, from: &Path, hash: ContentHash) -> Result<String, BaselineError> {
     let kept = format!("{COMPONENTS}/{hash}.wasm");
     let path = root.join(&kept);
+    keep_signature(root, from, &path)?;
     if content_now(&path) == Some(hash) {
         return Ok(kept);
     }
@@ -129,4 +130,38 @@ pub fn store(root: &Path, from: &Path, hash: ContentHash) -> Result<String, Base
         .and_then(|()| fs::rename(&fresh, &path))
         .map_err(failed)?;
     Ok(kept)
+}
+
+/// Where the signature of the component at `path` lies: the same name with `.sig` behind it.
+pub(super) fn signature_beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".sig");
+    name.into()
+}
+
+/// The author's signature that lies beside the component at `path`, where there is one that can be read.
+pub(crate) fn signature_of(path: &Path) -> Option<Signature> {
+    let bytes = fs::read(signature_beside(path)).ok()?;
+    Signature::read(&bytes).ok()
+}
+
+/// Keep `signature`, of the component at `path`, with that component as it is kept, if it is. Where that fails it has to be given again.
+pub(super) fn keep_old_signature(root: &Path, path: &Path, signature: &Signature) {
+    let kept = content_now(path).map(|hash| root.join(format!("{COMPONENTS}/{hash}.wasm")));
+    if let Some(kept) = kept.filter(|kept| kept.is_file()) {
+        let _ = fs::write(signature_beside(&kept), signature.to_string());
+    }
+}
+
+/// Keep what is beside `from` beside `path` too. Whether it holds is looked at by whoever uses the component.
+fn keep_signature(root: &Path, from: &Path, path: &Path) -> Result<(), BaselineError> {
+    let Some(signature) = signature_of(from) else {
+        return Ok(());
+    };
+    let failed = |source| BaselineError::Keep {
+        path: signature_beside(from),
+        source,
+    };
+    fs::create_dir_all(root.join(COMPONENTS)).map_err(failed)?;
+    fs::write(signature_beside(path), signature.to_string()).map_err(failed)
 }

@@ -3,6 +3,7 @@
 //! All of them are written beside their places first, and then renamed, so that a reader meets one that is whole. Doing it again after a crash changes nothing
 //! that is there already. It knows files and their contents, and nothing of changes.
 
+use crate::point::{self, Point};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -27,6 +28,20 @@ pub struct Placed {
     pub files: Vec<String>,
     /// Drafts that lay in their places, and where they are now, both relative to the house.
     pub set_aside: Vec<(String, String)>,
+    /// Plugins whose component is another now, and of which `house.lock` had a signature and has none of the new one.
+    pub unsigned: Vec<String>,
+}
+
+impl Placed {
+    /// What is to be told of plugins that have no signature any more.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        self.unsigned.iter().map(|name| {
+            format!(
+                "the component of `{name}` is another now, and the signature in house.lock was of the one before: it is gone. \
+                 `charthouse plugin pin {name} --signature FILE` puts the author's signature of the new one there"
+            )
+        })
+    }
 }
 
 /// Why files cannot be put in their places.
@@ -108,6 +123,7 @@ pub(super) fn put(
         ready.push((file.clone(), path, fresh));
     }
     for (file, path, fresh) in ready {
+        point::reach(Point::Place);
         let io = |source| PlaceError::Io {
             path: path.clone(),
             source,

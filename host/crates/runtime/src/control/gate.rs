@@ -4,7 +4,7 @@
 //! costs one look into the journal; one that is controlled and as it was at the last start costs a hash of its texts and a few looks more.
 
 use super::admitted::{Admitted, Plain};
-use super::book::{Book, has_baseline, last_change};
+use super::book::{Book, has_baseline};
 use super::found::{Found, content, content_now, hash_of, must_be, of_plugin};
 use super::kept::Kept;
 use super::place::{place_by, record};
@@ -15,6 +15,7 @@ use crate::{RuntimeError, Services};
 use change::{ItemId, Question, Refusal, Register, Revision, Where};
 use definitions::House;
 use journal::{Journal, NewRecord};
+use sign::Keyring;
 use std::path::Path;
 use std::sync::Arc;
 use types::{ContentHash, PluginName, Timestamp};
@@ -34,7 +35,8 @@ pub fn enter(
     }
     let now = services.clock.now();
     let (services, found) = look(services);
-    if let Some(plain) = Kept::holds(journal, found.hash(), now)? {
+    let ring = Keyring::of_house(&found.house.root);
+    if let Some(plain) = Kept::holds(journal, &ring, found.hash(), now)? {
         return Ok(Entered::of(finished(&services, found)?.known(plain)));
     }
     let root = found.house.root.clone();
@@ -56,9 +58,14 @@ pub fn enter(
         Err(error) => return Err(error),
     };
     if let Some(found) = keep {
-        let (last, due) = (last_change(journal)?, book.next_due(now));
-        let line = Kept::line(last, found, due, admitted.plain().is_some());
-        journal.append_keeping(&[], &[line])?;
+        let due = book.next_due(now);
+        // Without a key nothing is kept, and the next start is as long.
+        if let Ok(key) = ring.house(&admitted.house.name, &*admitted.rng)
+            && let Some(line) =
+                Kept::line(journal, &key.signer, found, due, admitted.plain().is_some())?
+        {
+            journal.append_keeping(&[], &[line])?;
+        }
     }
     Ok(Entered {
         notes: emergencies_of(&book.register, now),

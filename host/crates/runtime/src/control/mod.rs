@@ -35,6 +35,7 @@ mod restore;
 mod running;
 
 pub use admitted::Admitted;
+pub(crate) use baseline::signature_of;
 pub use baseline::{BaselineError, baseline, store};
 pub use drafts::{Standing, standing};
 pub use files::{PlaceError, Placed};

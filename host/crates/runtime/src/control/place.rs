@@ -3,12 +3,13 @@
 //! Record and files are two things, and a process may be killed between them: whoever opens the house next finds a release without `change.effective` and puts
 //! its files in place again, which changes nothing that is there already. An emergency that was rejected afterwards gives its place back.
 
+use super::baseline::{keep_old_signature, signature_of};
 use super::book::{Book, has_baseline};
 use super::files::{self, Content, PlaceError, Placed};
 use crate::RuntimeError;
 use crate::record::Kind;
 use change::{Effective, HeldFile, ItemId, Register, Revision, Standing};
-use definitions::{Lock, Locked};
+use definitions::Locked;
 use journal::{HOUSE_RUN, Journal, NewRecord};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -196,7 +197,8 @@ pub(super) fn put(
             wanted.insert(file.file.to_string(), content);
         }
     }
-    if let Some(lock) = pinned(root, &pins) {
+    let (lock, unsigned) = pinned(root, &pins);
+    if let Some(lock) = lock {
         wanted.insert(LOCK.into(), Content::Bytes(lock.into_bytes()));
     }
     let known: BTreeSet<(&str, ContentHash)> = register
@@ -206,7 +208,8 @@ pub(super) fn put(
         .collect();
     // The lock is the host's own file.
     let known = |file: &str, hash| file == LOCK || known.contains(&(file, hash));
-    files::put(root, &wanted, &known, &format!("{DRAFTS}/{change}"))
+    let placed = files::put(root, &wanted, &known, &format!("{DRAFTS}/{change}"))?;
+    Ok(Placed { unsigned, ..placed })
 }
 
 /// What `file` of `item` holds: its text out of the register, or a component as it is kept.
@@ -242,9 +245,18 @@ pub(super) fn component(root: &Path, stored: Option<&str>, hash: ContentHash) ->
     kept.into_iter().find(|path| path.is_file())
 }
 
-/// The text of `house.lock` with the components `pins` pinned, where it pins them otherwise.
-fn pinned(root: &Path, pins: &[(PluginName, ContentHash, PathBuf)]) -> Option<String> {
-    let mut lock: Lock = definitions::load_plugins(root).ok()?.lock?;
+/// The text of `house.lock` with the components `pins` pinned, where it pins them otherwise; and the plugins of which it had a signature and has none now.
+fn pinned(
+    root: &Path,
+    pins: &[(PluginName, ContentHash, PathBuf)],
+) -> (Option<String>, Vec<String>) {
+    let mut unsigned = Vec::new();
+    let Some(found) = definitions::load_plugins(root).ok() else {
+        return (None, unsigned);
+    };
+    let Some(mut lock) = found.lock else {
+        return (None, unsigned);
+    };
     let mut changed = false;
     for (name, _, from) in pins {
         let Some(locked) = lock.plugins.get_mut(name) else {
@@ -254,15 +266,23 @@ fn pinned(root: &Path, pins: &[(PluginName, ContentHash, PathBuf)]) -> Option<St
         let sha256 = Sha256::of(&bytes);
         if locked.sha256 != sha256 {
             let inside = from.strip_prefix(root).unwrap_or(from);
+            let signature = signature_of(from);
+            if let (Some(old), Some(plugin)) = (&locked.signature, found.plugins.get(name)) {
+                // Should what lies there be put back one day, its signature is needed again.
+                keep_old_signature(root, &plugin.component.path, old);
+            }
+            if locked.signature.is_some() && signature.is_none() {
+                unsigned.push(name.to_string());
+            }
             *locked = Locked {
                 sha256,
                 size: bytes.len() as u64,
                 source: inside.to_string_lossy().into_owned(),
                 manifest: None,
-                signature: None,
+                signature,
             };
             changed = true;
         }
     }
-    changed.then(|| lock.text())
+    (changed.then(|| lock.text()), unsigned)
 }

@@ -29,8 +29,13 @@ impl Host {
                 role,
                 resume,
             } => {
-                self.start(&agent, prompt, instance.zip(role), resume, Vec::new())
-                    .await
+                let is_new = resume.is_none();
+                let bind = instance.zip(role);
+                let started = self.start(&agent, prompt, bind, resume).await?;
+                if let Some(run) = started["run"].as_str().filter(|_| is_new) {
+                    self.has_begun(&run.into()).await?;
+                }
+                Ok(started)
             }
             Command::Stop { run } => self.stop(&self.run(&run)?).await,
             Command::Pause { run } => {
@@ -133,13 +138,13 @@ impl Host {
         }
     }
 
+    /// Have a run begin, or go on with one. It may not be found yet when this is over: whoever fires a trigger does not wait for that.
     async fn start(
         &self,
         agent: &str,
         prompt: Option<String>,
         bind: Option<(String, String)>,
         resume: Option<String>,
-        more: Vec<(Kind, Json)>,
     ) -> Result<Json, Refused> {
         self.begins()?;
         if let Some(run) = resume {
@@ -164,7 +169,7 @@ impl Host {
                 .await;
         }
         let run = self.new_id();
-        self.begin(&run, agent, prompt, more).await?;
+        self.begin(&run, agent, prompt, Vec::new()).await?;
         Ok(json!({ "run": run }))
     }
 
@@ -390,11 +395,10 @@ impl Host {
     async fn fire(&self, fire: Fire) -> Result<Json, Refused> {
         let _alone = self.0.firing.lock().await;
         let again = self.0.firings.borrow().again(&fire).cloned();
-        if let Some(mut answer) = again {
-            if let Some(map) = answer.as_object_mut() {
-                map.insert("again".into(), true.into());
-            }
-            return Ok(answer);
+        if let Some(answer) = again {
+            let mut answer = answer.as_object().cloned().unwrap_or_default();
+            answer.insert("again".into(), true.into());
+            return Ok(answer.into());
         }
         if fire.how == FireHow::Hold && self.0.firings.borrow().is_held(&fire) {
             return Ok(json!({ "again": true }));
@@ -426,6 +430,17 @@ impl Host {
             Some(Command::WorkflowStart { chart, input }) => {
                 let input = input.as_ref().map(Value::from).unwrap_or_default();
                 self.begin_instance(id, &chart, input, record, None).await?;
+            }
+            Some(Command::Start {
+                agent,
+                prompt,
+                instance,
+                role,
+                resume,
+            }) => {
+                self.record(record, Vec::new(), None).await?;
+                let bind = instance.zip(role);
+                self.start(&agent, prompt, bind, resume).await?;
             }
             Some(other) => {
                 self.record(record, Vec::new(), None).await?;

@@ -12,7 +12,7 @@ use change::{
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
-use types::{ContentHash, PluginName};
+use types::{ComponentFile, ContentHash, PluginName, Signer};
 
 /// Where what is stored for changes lies, below the house.
 const STORED: &str = ".charthouse/changes";
@@ -191,8 +191,44 @@ impl Host {
             components: &brought.components,
             approved,
         };
-        Candidate::of(&proposal).map_err(|error| no(error.to_string(), "hand it in otherwise"))
+        let candidate = Candidate::of(&proposal)
+            .map_err(|error| no(error.to_string(), "hand it in otherwise"))?;
+        for (name, component) in &brought.components {
+            if let Some((_, stored)) = component {
+                is_signed(&candidate, &root, name, stored)?;
+            }
+        }
+        Ok(candidate)
     }
+}
+
+/// That a component bears the signature that the house would demand of it: what could not be loaded is not released.
+fn is_signed(
+    candidate: &Candidate,
+    root: &Path,
+    name: &PluginName,
+    stored: &str,
+) -> Result<(), WorkflowError> {
+    let plugin = candidate.after.plugins.get(name);
+    let Some(signer) = plugin.and_then(|plugin| plugin.component.signer.clone()) else {
+        return Ok(());
+    };
+    let path = place(root, stored);
+    let component = ComponentFile {
+        pin: None,
+        released: None,
+        signer: Some(Signer {
+            signature: crate::control::signature_of(&path),
+            ..signer
+        }),
+        path,
+    };
+    sandbox::admit(&component).map(drop).map_err(|error| {
+        no(
+            format!("the component of `{name}` cannot be taken: {error}"),
+            "lay the author's signature over these bytes beside the component, under its name with `.sig` behind it, and hand it in again",
+        )
+    })
 }
 
 /// That what is stored is what it is said to be.

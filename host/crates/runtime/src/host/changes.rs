@@ -207,7 +207,8 @@ impl Host {
         let root = self.definitions().root.clone();
         let placed = crate::control::restore(&self.0.journal.borrow(), &root, self.now(), &only);
         let placed = placed.map_err(|error| store(&error.to_string()))?;
-        Ok(json!({ "files": placed.files, "set_aside": placed.set_aside }))
+        let warnings: Vec<String> = placed.warnings().collect();
+        Ok(json!({ "files": placed.files, "set_aside": placed.set_aside, "warnings": warnings }))
     }
 
     /// What is claimed by a baseline of the house as it lies on the disk.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", deny_unknown_fields)]
 pub enum Command {
-    /// Start a run of an agent, or go on with one: `{"run"}`.
+    /// Start a run of an agent, or go on with one: `{"run"}`, once the run can be found, or why it cannot begin.
     #[serde(rename = "start")]
     Start {
         /// The agent's name.
@@ -210,7 +210,7 @@ pub enum Command {
         #[serde(default)]
         shadow: bool,
     },
-    /// Put what is released and in force back where definitions lie, and what lies there instead aside: `{"files", "set_aside"}`.
+    /// Put what is released and in force back where definitions lie, and what lies there instead aside: `{"files", "set_aside", "warnings"}`.
     #[serde(rename = "change.restore")]
     ChangeRestore {
         /// Only these items; all when empty.

@@ -118,6 +118,9 @@ impl Host {
             }
         };
         for placed in &placing.placed {
+            for warning in placed.warnings() {
+                self.log(&HOUSE_RUN.into(), "change", &warning);
+            }
             for (file, kept) in &placed.set_aside {
                 let text =
                     format!("{file} was released in the place of a draft, which is kept as {kept}");

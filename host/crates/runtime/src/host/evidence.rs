@@ -6,13 +6,14 @@ use super::candidate::{self, place};
 use super::house::Host;
 use super::instances::refused;
 use super::{Refused, RefusedCode};
+use crate::record::Kind;
 use change::{ChangeNumber, Evidence, EvidenceKind, ItemId, Register, Rule};
 use definitions::House;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use types::{ContentHash, PluginName};
+use types::{ContentHash, Cost, PluginName, Purpose};
 
 /// Calls that components are compared on.
 const CALLS: usize = crate::CALLS_TO_SHADOW;
@@ -58,7 +59,7 @@ impl Host {
         Ok(all)
     }
 
-    /// The same with components beside those in use, for whoever is about to verify it. Nothing is recorded.
+    /// The same with components beside those in use, for whoever is about to verify it. Nothing is recorded but what that took.
     pub(super) async fn check_change(
         &self,
         number: &str,
@@ -83,7 +84,8 @@ impl Host {
                 };
                 if let Some(stored) = parts.stored.get(&name) {
                     let file = place(&self.definitions().root, stored);
-                    own.push(self.beside(&name, &file).await);
+                    let of_change = change.map(|change| &change.instance);
+                    own.push(self.beside(&name, &file, of_change).await);
                 }
             }
         }
@@ -95,9 +97,27 @@ impl Host {
     }
 
     /// A component beside the one in use, on the last calls.
-    async fn beside(&self, name: &PluginName, file: &Path) -> Own {
+    async fn beside(&self, name: &PluginName, file: &Path, instance: Option<&Arc<str>>) -> Own {
         let services = self.services();
         let report = crate::shadow(&services, name, file, CALLS).await;
+        // It is on the account of the change that it is evidence for.
+        let account = Cost {
+            workflow: Some(self.control_workflow()),
+            instance: instance.cloned(),
+            purpose: Purpose::Improvement,
+            ..Cost::default()
+        };
+        let cost = report.as_ref().ok();
+        let cost = cost.and_then(|report| report.cost(&services, account));
+        if let Some(cost) = cost.and_then(|cost| serde_json::to_value(cost).ok()) {
+            // What was found is told, whether or not that can be booked.
+            let booked = self
+                .record(vec![(Kind::Cost, cost)], Vec::new(), None)
+                .await;
+            if let Err(why) = booked {
+                self.log(&journal::HOUSE_RUN.into(), "ledger", &why.to_string());
+            }
+        }
         let of = |result: String, passed: bool, hash: Option<ContentHash>| Own {
             evidence: Evidence {
                 kind: EvidenceKind::Shadow,
@@ -111,7 +131,10 @@ impl Host {
             Ok(report) => {
                 let (calls, different) = (report.calls.len(), report.different());
                 let text = serde_json::to_string(&report).unwrap_or_default();
-                let result = format!("{different} of {calls} calls come to something else");
+                let result = match calls {
+                    0 => "no call on record can be made again: nothing was compared".into(),
+                    _ => format!("{different} of {calls} calls come to something else"),
+                };
                 of(
                     result,
                     different == 0,

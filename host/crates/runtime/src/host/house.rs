@@ -170,6 +170,7 @@ impl Host {
             tokio::select! {
                 biased;
                 () = self.0.ended.notified() => return Ok(()),
+                error = self.0.journal.lost() => return Err(error),
                 Some(note) = heard.recv() => {
                     self.note(note);
                     // All that have come: what is due next is looked for once, among all runs.
@@ -329,7 +330,7 @@ impl Host {
         }
     }
 
-    /// Whether `letter` is on its receiver's record. `heard` remembers of runs up to which letter they have taken theirs.
+    /// Whether `letter` is on its receiver's record, or can be on nobody's any more because its receiver has ended. `heard` remembers of runs up to which letter they have taken theirs.
     fn was_taken(
         &self,
         letter: &Letter,
@@ -341,13 +342,27 @@ impl Host {
         if let Some(upto) = heard.get(&letter.to) {
             return Ok(*upto >= letter.seq);
         }
-        let past = crate::past::Past::read(&self.0.journal.borrow(), &letter.to)?;
-        let upto = past.map_or(0, |past| match past.over {
-            Some(_) => u64::MAX,
-            None => past.heard_upto,
-        });
+        let upto = match self.has_ended(&letter.to)? {
+            true => u64::MAX,
+            false => {
+                let past = crate::past::Past::read(&self.0.journal.borrow(), &letter.to)?;
+                past.map_or(0, |past| match past.over {
+                    Some(_) => u64::MAX,
+                    None => past.heard_upto,
+                })
+            }
+        };
         heard.insert(letter.to.clone(), upto);
         Ok(upto >= letter.seq)
+    }
+
+    /// Whether the run or the instance `id` has ended: what is sent to it reaches nobody, and nobody is to look for it again.
+    fn has_ended(&self, id: &str) -> Result<bool, RuntimeError> {
+        if self.0.agents.borrow().has(id) {
+            return Ok(false);
+        }
+        let ended = self.0.journal.borrow().newest(id, Kind::Ended.name())?;
+        Ok(ended.is_some())
     }
 
     fn note(&self, note: Note) {
@@ -411,6 +426,9 @@ impl Host {
                 // Nobody waits for them any more: that is no trouble.
                 let _ = self.0.published.send(house);
                 self.offer_again();
+                // Their limits may be others now; whoever finds them reached still rests on.
+                let spent = self.0.agents.borrow_mut().limits_changed();
+                spent.iter().for_each(|run| self.take_up(run));
             }
             Reload::Broken(why) => {
                 self.log(&"".into(), "reload", &why);

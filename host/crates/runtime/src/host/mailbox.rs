@@ -26,6 +26,12 @@ impl Mailbox {
         self.wake();
     }
 
+    /// One before all others.
+    pub(super) fn put_first(&self, message: Message) {
+        self.0.waiting.borrow_mut().push_front(message);
+        self.wake();
+    }
+
     /// Nothing more will come: the run ends where it comes to rest.
     pub(super) fn close(&self) {
         self.0.closed.set(true);

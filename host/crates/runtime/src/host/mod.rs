@@ -6,6 +6,7 @@
 mod acts;
 mod agents;
 mod asked;
+mod beginning;
 mod candidate;
 mod changes;
 mod command;

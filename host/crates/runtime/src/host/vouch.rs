@@ -147,7 +147,7 @@ impl Host {
                 let statement = self
                     .statement_of(&judged.claim, now)
                     .map_err(|why| unsigned(why, "mend the store, then hand in again"))?;
-                let signed = self.sign_as_agent(name, &statement);
+                let signed = self.sign_as_agent(name, &statement, now);
                 signed.map_err(|bad| unsigned(bad.why, &bad.help))?
             }
         };
@@ -169,23 +169,33 @@ impl Host {
         })
     }
 
-    /// Sign `statement` with the key of `agent`; with whose key it is, and whose the house's, where nobody has said that yet.
+    /// Sign `statement` with the key of `agent`; with whose key it is, and whose the house's, where nobody has said that yet. The house signs whose it is.
     fn sign_as_agent(
         &self,
         agent: &str,
         statement: &Statement,
+        now: i64,
     ) -> Result<(sign::Signed, Vec<(Kind, Json)>), Bad> {
         let (house, services) = (self.definitions(), self.0.services.borrow());
         let ring = sign::Keyring::of_house(&house.root);
         let key = ring.agent(agent, &*services.rng)?;
         let who = format!("agent:{agent}");
         let register = self.register()?;
-        let known = register.identities().iter().any(|known| known.who == who);
-        let identity = json!({ "who": who, "key": key.signer.public().to_string() });
-        let identities = match known {
-            true => Vec::new(),
-            false => vec![(Kind::Identity, identity)],
-        };
+        let is_known = |who: &str| register.identities().iter().any(|known| known.who == who);
+        let mut identities = Vec::new();
+        if !is_known(&who) {
+            let own = ring.house(&house.name, &*services.rng)?.signer;
+            if !is_known("house") {
+                let identity = json!({ "who": "house", "key": own.public().to_string() });
+                identities.push((Kind::Identity, identity));
+            }
+            let public = key.signer.public().to_string();
+            let seen = statement.seen.clone();
+            let said = Statement::of_identity(&who, &public, &house.name, seen, moment(now));
+            let signed = own.sign(&said);
+            let identity = json!({ "who": who, "key": public, "signed": signed });
+            identities.push((Kind::Identity, identity));
+        }
         Ok((key.signer.sign(statement), identities))
     }
 

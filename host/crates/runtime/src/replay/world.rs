@@ -174,6 +174,8 @@ impl<'h> World<'h> {
                 self.spent.cost(&cost);
             }
             Kind::Stopped => self.spent.stopped(&body),
+            // Of an instance it says who holds a role.
+            Kind::Bound | Kind::Unbound if self.is_instance() => {}
             Kind::Bound => {
                 let bound = serde_json::from_value(body).map_err(|why| damaged(record, why))?;
                 self.bound = Some(bound);
@@ -182,6 +184,10 @@ impl<'h> World<'h> {
             _ => {}
         }
         Ok(())
+    }
+
+    fn is_instance(&self) -> bool {
+        matches!(&self.force, Err(why) if why == INSTANCE)
     }
 
     /// A record's body was taken out: what follows from it cannot be made again.

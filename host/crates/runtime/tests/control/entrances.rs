@@ -2,7 +2,7 @@
 
 use crate::house::{Place, item};
 use change::{Effectivity, ItemId};
-use charthouse_runtime::control::{Entrance, standing};
+use charthouse_runtime::control::{Entrance, made_of, standing};
 use types::{Clock, ContentHash};
 
 #[test]
@@ -198,6 +198,49 @@ fn a_second_start_asks_nobody_again_until_something_changes() {
     let entered = place.enter().unwrap();
     assert_eq!(&**entered.house.held("agents/a.md").unwrap(), b"Be kind.\n");
     assert_ne!(place.journal().kept("control/let-in").unwrap(), kept);
+}
+
+#[test]
+fn who_can_write_the_store_lets_nothing_in_by_what_is_kept_beside_it() {
+    let place = Place::released();
+    place.enter().unwrap();
+    let name = "control/let-in".to_owned();
+    let kept = place.journal().kept(&name).unwrap().unwrap();
+    let own: serde_json::Value = serde_json::from_slice(&kept).unwrap();
+    place.edit("agents/a.md", "brief", "verbose");
+    place.refused();
+    let forge = |edit: &dyn Fn(&mut serde_json::Value)| {
+        let mut forged = own.clone();
+        edit(&mut forged);
+        let line = (name.clone(), serde_json::to_vec(&forged).unwrap());
+        place.journal().append_keeping(&[], &[line]).unwrap();
+    };
+    let made = made_of(place.load(), &place.journal()).unwrap().unwrap();
+    let lines = made
+        .iter()
+        .map(|(item, revision)| format!("{item} {revision}\n"));
+    let found = ContentHash::of(lines.collect::<String>().as_bytes());
+    forge(&|kept| kept["said"]["found"] = found.to_string().into());
+    place.refused();
+    // With the seal of a key that is not the house's.
+    struct Ones;
+    impl types::Rng for Ones {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(1);
+        }
+    }
+    let thief = sign::Signer::make(&Ones, "");
+    forge(&|kept| {
+        kept["said"]["found"] = found.to_string().into();
+        let said = serde_json::to_vec(&kept["said"]).unwrap();
+        kept["seal"] = thief.seal(&said).to_string().into();
+    });
+    place.refused();
+    // As it was, it still is a shortcut.
+    place.edit("agents/a.md", "verbose", "brief");
+    forge(&|_| ());
+    place.enter().unwrap();
+    assert_eq!(place.journal().kept(&name).unwrap().unwrap(), kept);
 }
 
 #[test]

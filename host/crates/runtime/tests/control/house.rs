@@ -1,5 +1,6 @@
 //! A controlled house, the people who change it, and what they do in one line each.
 
+use crate::common::{self, sandbox, write};
 use change::{
     Baseline, Body, ChangeNumber, Class, Edits, Effectivity, Emergency, Evidence, EvidenceKind,
     FileRecord, ImpactRecord, Implemented, ItemId, Moment, Ordered, Person, Rejected, Released,
@@ -9,12 +10,12 @@ use charthouse_runtime::control::{Entered, Entrance, baseline, enter, register, 
 use charthouse_runtime::{Admitted, RuntimeError, Services};
 use definitions::House;
 use journal::{Journal, NewRecord};
-use sandbox::{Compiler, Sandbox, Settings};
+use sandbox::Sandbox;
 use serde_json::Value as Json;
 use sign::{Seen, Signer, Statement};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use std::time::Duration;
@@ -61,12 +62,6 @@ pub struct Place {
     keys: BTreeMap<&'static str, Signer>,
 }
 
-fn write(root: &Path, file: &str, text: &str) {
-    let path = root.join(file);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
-}
-
 /// The bytes of a component that has nothing in it but `mark`.
 fn component_of(mark: &str) -> Vec<u8> {
     let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
@@ -103,14 +98,7 @@ impl Place {
             .collect();
         let clock = Arc::new(Hands(AtomicI64::new(START)));
         let place = Place {
-            sandbox: Arc::new(Sandbox::new(Settings {
-                cache: directory.path().join(".charthouse/cache"),
-                compiler: Compiler::Here,
-                concurrency: 1,
-                clock: clock.clone(),
-                state: None,
-                http: None,
-            })),
+            sandbox: sandbox(directory.path(), clock.clone()),
             directory,
             clock,
             rng,
@@ -191,7 +179,7 @@ impl Place {
     }
 
     pub fn load(&self) -> House {
-        definitions::load(&self.root()).unwrap_or_else(|report| panic!("{}", report.render(false)))
+        common::load(&self.root())
     }
 
     pub fn services(&self, house: House) -> Services {

@@ -1,19 +1,18 @@
 //! Runs that meet the gate while they last: what is saved without a release changes nothing, what is released changes them at that instant, and what is released for
 //! others or for later leaves them as they are.
 
+use crate::common::{self, load, reply, request};
 use crate::house::Place;
 use change::{Effectivity, When};
 use charthouse_runtime::control::Entrance;
-use charthouse_runtime::{
-    Ask, Asked, Reload, Reloads, RunEvent, RunRequest, SharedJournal, Status, run,
-};
+use charthouse_runtime::{Reload, Reloads, RunEvent, SharedJournal, Status};
 use futures_util::stream;
 use serde_json::Value as Json;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
-use types::{ContentHash, Item, Model, ModelFuture, ModelSink, Payload, Reply, StopReason, Usage};
+use types::{Item, Model, ModelFuture, ModelSink, Payload};
 
 /// Answers after it has been asked a few times, so that a run has instants in between, and remembers what it was sent.
 #[derive(Default)]
@@ -35,16 +34,7 @@ impl Model for Slow {
             for _ in 0..50 {
                 tokio::task::yield_now().await;
             }
-            Ok(Reply {
-                text: "yes".into(),
-                stop: StopReason::End,
-                usage: Usage::default(),
-                reasoning: None,
-                calls: Vec::new(),
-                model: "m".into(),
-                abandoned: None,
-                request: None,
-            })
+            Ok(reply("yes"))
         })
     }
 }
@@ -67,22 +57,8 @@ fn play(place: &Place, name: &str, resume: Option<&str>, meanwhile: impl Fn() + 
     let services = entered.unwrap().admitted;
     let journal = SharedJournal::new(journal);
     let model = Arc::new(Slow::default());
-    let ask: Ask = Box::new(|_, _| Ok(None));
-    let request = RunRequest {
-        agent: name.into(),
-        prompt: Some("go".into()),
-        asked: vec![Asked {
-            model: model.clone(),
-            parameters: services.house.agents[name].model.clone(),
-            free: true,
-            identity: ContentHash::of(b""),
-        }],
-        ask,
-        inbox: None,
-        permit: None,
-        resume: resume.map(str::to_owned),
-        hosted: None,
-    };
+    let mut request = request(&services.house, name, Some("go"), model.clone());
+    request.resume = resume.map(str::to_owned);
     let root = place.root();
     let (model_of, done) = (model.clone(), Rc::new(Cell::new(false)));
     let reloads: Reloads = Box::pin(stream::poll_fn(move |_| {
@@ -91,29 +67,21 @@ fn play(place: &Place, name: &str, resume: Option<&str>, meanwhile: impl Fn() + 
         }
         done.set(true);
         meanwhile();
-        Poll::Ready(Some(Reload::Ready(Box::new(
-            definitions::load(&root).unwrap(),
-        ))))
+        Poll::Ready(Some(Reload::Ready(Box::new(load(&root)))))
     }));
     let refused = Arc::new(Mutex::new(Vec::new()));
     let hears = refused.clone();
-    let end = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(run(
-            &services,
-            &journal,
-            request,
-            Arc::new(move |event: &RunEvent| {
-                if let RunEvent::NotReloaded { why } = event {
-                    hears.lock().unwrap().push(why.clone());
-                }
-            }),
-            reloads,
-            std::future::pending(),
-        ))
-        .unwrap();
+    let end = common::play(
+        &services,
+        &journal,
+        request,
+        Arc::new(move |event: &RunEvent| {
+            if let RunEvent::NotReloaded { why } = event {
+                hears.lock().unwrap().push(why.clone());
+            }
+        }),
+        reloads,
+    );
     assert_eq!(end.status, Status::Done);
     let records = journal.borrow().records(&end.run).unwrap().into_iter();
     Ended {

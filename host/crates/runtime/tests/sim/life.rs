@@ -95,6 +95,7 @@ impl House {
                 model: oracle.clone(),
                 parameters: seeded.house.agents[agent].model.clone(),
                 free: true,
+                here: true,
                 identity: ContentHash::of(b""),
             };
             let ask: charthouse_runtime::Ask = Box::new(|_, _| Ok(None));

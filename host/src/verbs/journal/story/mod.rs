@@ -1,6 +1,7 @@
 //! The story: a line for each thing that happened, what an answer cost beside the answer.
 
 mod line;
+mod revised;
 mod words;
 mod work;
 

@@ -25,12 +25,17 @@ impl Teller<'_> {
         if let Some(lost) = &told.lost {
             return lost_words(lost);
         }
-        if let Some(words) = super::work::words(told) {
+        let of_more = super::work::words(told).or_else(|| super::revised::words(told, self.full));
+        if let Some(words) = of_more {
             return words;
         }
         let body = &told.body;
         match told.kind() {
             "started" => started(told),
+            // What the host says of a role may be long: the work itself.
+            "said" if body["house"] == true => {
+                Words::new(0, "the house").tail(told.text("/text").to_owned())
+            }
             "said" => Words::new(0, format!("a person: {}", told.text("/text"))).style(GREEN),
             "item" => item(told),
             "guard" => guard(told),

@@ -3,10 +3,9 @@
 //! Written here because the libraries for it bring a calendar of their own (chrono) and several procedural macros, and because what is wrong with an expression
 //! shall be said of the very field. Zones are UTC and fixed offsets: no hour is skipped or comes twice, and the next time depends on no table that ages.
 
-use super::calendar::{self, CYCLE_MONTHS, Date};
 use crate::suggest::{nearest, shown};
 use std::fmt;
-use types::Timestamp;
+use types::{Date, Timestamp};
 
 const MINUTE_MS: i64 = 60_000;
 const DAY_MINUTES: i64 = 24 * 60;
@@ -150,9 +149,10 @@ impl Cron {
                 ),
                 match fields.len() {
                     6 | 7 => {
-                        "there are no seconds and no years here: leave them out, and for less than a minute write `every: 10s`"
+                        "there are no seconds and no years here: leave them out, and for less than a minute write `every: 10s`".to_owned()
                     }
-                    _ => "for instance `0 3 * * *`, each day at 03:00",
+                    1 if word(&format!("@{trimmed}")).is_ok() => format!("did you mean `@{trimmed}`?"),
+                    _ => "for instance `0 3 * * *`, each day at 03:00".to_owned(),
                 },
             ));
         }
@@ -210,11 +210,11 @@ impl Cron {
             mut year,
             mut month,
             day,
-        } = calendar::date(from);
+        } = Date::of_day(from);
         let mut first = from - i64::from(day - 1);
         // After a whole cycle the same days come again.
-        for _ in 0..=CYCLE_MONTHS {
-            let length = calendar::length(year, month);
+        for _ in 0..=Date::CYCLE_MONTHS {
+            let length = Date::days_in(year, month);
             if has(self.months, month) {
                 let mut days = (first..).zip(1..=length).skip_while(|(day, _)| *day < from);
                 if let Some((day, _)) = days.find(|(day, date)| self.takes(*day, *date)) {
@@ -233,7 +233,7 @@ impl Cron {
     /// Whether the day `day`, the `date`th of a month that is meant, is meant.
     fn takes(&self, day: i64, date: u32) -> bool {
         let of_month = has(self.days, date);
-        let of_week = has(self.weekdays, calendar::weekday(day));
+        let of_week = has(self.weekdays, Date::weekday(day));
         match self.any_day || self.any_weekday {
             true => of_month && of_week,
             false => of_month || of_week,

@@ -23,7 +23,7 @@ fn at(text: &str) -> Timestamp {
     // Found by looking, so that the calendar under test is asked in one direction only.
     let days = (-800_000..800_000)
         .find(|days| {
-            let date = calendar::date(*days);
+            let date = Date::of_day(*days);
             (date.year, i64::from(date.month), i64::from(date.day)) == (year, month, day)
         })
         .unwrap();
@@ -36,7 +36,7 @@ fn said(time: Option<Timestamp>) -> String {
     };
     let minutes = time.0.div_euclid(MINUTE_MS);
     assert_eq!(time.0.rem_euclid(MINUTE_MS), 0);
-    let date = calendar::date(minutes.div_euclid(DAY_MINUTES));
+    let date = Date::of_day(minutes.div_euclid(DAY_MINUTES));
     let of_day = minutes.rem_euclid(DAY_MINUTES);
     format!(
         "{:04}-{:02}-{:02} {:02}:{:02}",
@@ -310,9 +310,9 @@ proptest! {
         let meant = |minute: i64| {
             let local = minute + offset;
             let day = local.div_euclid(1_440);
-            let date = calendar::date(day);
+            let date = Date::of_day(day);
             let of_day = u32::try_from(local.rem_euclid(1_440)).unwrap();
-            let weekday = calendar::weekday(day);
+            let weekday = Date::weekday(day);
             let of_week = is_in(&weekdays, weekday) || (weekday == 0 && is_in(&weekdays, 7));
             let of_month = is_in(&days, date.day);
             let day = if days.is_some() && weekdays.is_some() { of_month || of_week } else { of_month && of_week };

@@ -1,0 +1,76 @@
+//! What a model call costs, or may come to, in everything that limits count.
+
+use crate::request::Asked;
+use crate::run::Run;
+use definitions::House;
+use ledger::budget::{Expected, Sum};
+use rust_decimal::Decimal;
+use std::sync::Arc;
+use types::{Price, Timestamp, Tokens};
+
+/// What a call's cost is worked out by, beside the price of its model.
+#[derive(Clone)]
+pub(crate) struct Rates {
+    house: Arc<House>,
+    /// The model; `None` where asking it costs nothing.
+    model: Option<Arc<str>>,
+    /// Whether somebody may send a bill for it that nobody knows of.
+    billed: bool,
+}
+
+/// What a model call of `tokens` costs at `price`, which is `None` where it costs nothing, or nobody knows.
+pub(crate) fn of_tokens(
+    price: Option<&Price>,
+    rates: &Rates,
+    tokens: &Tokens,
+    now: Timestamp,
+) -> Sum {
+    let money = price.map(|price| price.money(tokens, &rates.house.exchange, now));
+    let model = rates.model.as_ref();
+    let joules = model.and_then(|model| rates.house.power.of_tokens(model, tokens));
+    Sum {
+        usd: money.and_then(|money| money.usd).unwrap_or_default(),
+        tokens: tokens.input.saturating_add(tokens.output),
+        joules: joules
+            .map(|joules| Decimal::new(i64::try_from(joules.micro).unwrap_or(i64::MAX), 6))
+            .unwrap_or_default(),
+        calls: 1,
+        ..Sum::default()
+    }
+}
+
+/// What a model call may cost that sends `input` tokens, of which so many are cached, and is answered by at most `most`.
+pub(crate) fn inference(
+    price: Option<&Price>,
+    rates: &Rates,
+    (input, cached): (u64, u64),
+    most: u64,
+    now: Timestamp,
+) -> Expected {
+    let sum = |output: u64| {
+        let tokens = Tokens {
+            input,
+            cached: cached.min(input),
+            output,
+            ..Tokens::default()
+        };
+        of_tokens(price, rates, &tokens, now)
+    };
+    let is_known = price.is_some_and(|price| price.is_known(&rates.house.exchange, now));
+    Expected {
+        sure: sum(0),
+        at_most: sum(most),
+        unpriced: rates.model.clone().filter(|_| rates.billed && !is_known),
+    }
+}
+
+impl Run {
+    /// What the cost of asking `asked` is worked out by.
+    pub(crate) fn rates(&self, asked: &Asked) -> Rates {
+        Rates {
+            house: self.services.house.clone(),
+            model: (!asked.free).then(|| asked.parameters.name.clone()),
+            billed: !asked.here,
+        }
+    }
+}

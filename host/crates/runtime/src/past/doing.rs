@@ -1,0 +1,110 @@
+//! What was under way when a run stopped: its activities, the inference without an answer, and the calls of a round as far as they had come.
+
+use crate::round::ActivityKind;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use types::{CallErrorKind, Effect, Item, Label, Provenance, ToolCall, Value};
+
+/// An activity that was under way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Doing {
+    pub(crate) kind: ActivityKind,
+    pub(crate) state: Arc<str>,
+    #[serde(default)]
+    pub(crate) params: Value,
+    #[serde(default)]
+    pub(crate) thoughts: u32,
+    #[serde(default)]
+    pub(crate) calls: u32,
+    #[serde(default)]
+    pub(crate) changed: bool,
+    #[serde(default)]
+    pub(crate) failed: u32,
+    /// The inference that has no answer yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) asking: Option<Asking>,
+    /// What the model said when it made the calls below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) said: Option<Item>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) slots: Vec<Made>,
+    /// Stopped with its run, and not because anything was wrong with it.
+    #[serde(default)]
+    pub(crate) suspended: bool,
+}
+
+/// An inference that was sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Asking {
+    pub(crate) effect: u64,
+    pub(crate) provider: Arc<str>,
+    pub(crate) model: Arc<str>,
+    /// Tokens as they were estimated.
+    pub(crate) tokens: u64,
+}
+
+/// A call of a round.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Made {
+    pub(crate) call: ToolCall,
+    pub(crate) progress: Progress,
+}
+
+/// How far a call had come.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Progress {
+    /// Not begun.
+    Waiting,
+    /// Begun, and nothing is known of its end.
+    Running {
+        effect: u64,
+        /// What doing it twice would do.
+        repeat: Effect,
+        /// A person had not answered yet whether it may be made.
+        asks: bool,
+    },
+    /// It has come back.
+    Finished(Box<Ended>),
+}
+
+/// What a call came to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Ended {
+    pub(crate) text: String,
+    pub(crate) error: Option<CallErrorKind>,
+    pub(crate) json: Value,
+    pub(crate) provenance: Provenance,
+    pub(crate) labels: Vec<Label>,
+}
+
+impl Doing {
+    pub(super) fn new(kind: ActivityKind, state: Arc<str>, params: Value) -> Self {
+        Doing {
+            kind,
+            state,
+            params,
+            thoughts: 0,
+            calls: 0,
+            changed: false,
+            failed: 0,
+            asking: None,
+            said: None,
+            slots: Vec::new(),
+            suspended: false,
+        }
+    }
+}
+
+impl Ended {
+    /// A call of which nobody knows whether it took effect.
+    pub(crate) fn uncertain() -> Self {
+        Ended {
+            text: "under way when the host stopped: it may have taken effect, look before you do it again".into(),
+            error: Some(CallErrorKind::Failed),
+            json: Value::Null,
+            provenance: Provenance::House,
+            labels: Vec::new(),
+        }
+    }
+}

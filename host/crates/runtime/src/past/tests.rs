@@ -1,0 +1,104 @@
+//! Folds of what the program wrote, stored anywhere and gone on with.
+
+use super::Past;
+use crate::admission::EXHAUSTED;
+use crate::bound;
+use crate::record::Kind;
+use journal::{Journal, NewRecord, Record};
+use serde_json::{Value as Json, json};
+use types::Timestamp;
+
+/// Records of runs that were killed and went on, as the program wrote them.
+const KILLED: &str = include_str!("../../tests/past/killed.jsonl");
+
+fn records() -> Vec<Record> {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(&directory.path().join("journal.db")).unwrap();
+    for line in KILLED.lines() {
+        let line: Json = serde_json::from_str(line).unwrap();
+        let body = line["body"].to_string();
+        let record = NewRecord {
+            run: "killed",
+            time: Timestamp(line["time"].as_i64().unwrap()),
+            kind: line["kind"].as_str().unwrap(),
+            body: &body,
+        };
+        journal.append(&[record]).unwrap();
+    }
+    journal.records("killed").unwrap()
+}
+
+fn anew() -> Past {
+    Past {
+        next_effect: 1,
+        ..Past::default()
+    }
+}
+
+fn taken(mut past: Past, kind: Kind, body: Json) -> Past {
+    let mut record = records().swap_remove(0);
+    record.body = body.to_string();
+    record.kind = kind.name().to_owned();
+    past.take(&record).unwrap();
+    // As a snapshot would keep it.
+    let now = serde_json::to_string(&past).unwrap();
+    serde_json::from_str(&now).unwrap()
+}
+
+#[test]
+fn it_is_known_that_a_run_was_reminded_until_its_work_is_asked_for_again() {
+    let said = |past, more: Json| {
+        let mut body = json!({ "text": "[…]", "house": true });
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        taken(past, Kind::Said, body)
+    };
+    let reminded = || said(anew(), json!({ "reminds": true }));
+    assert!(!said(anew(), json!({})).reminded, "any other word");
+    assert!(said(reminded(), json!({})).reminded, "and it stays so");
+    assert!(reminded().reminded);
+    for event in [bound::ASSIGNED, bound::REFUSED] {
+        let told = json!({ "cause": 1, "from": "i", "event": event });
+        assert!(!taken(reminded(), Kind::Told, told).reminded, "{event}");
+    }
+    let bound = json!({ "instance": "i", "workflow": "w", "role": "r" });
+    assert!(taken(reminded(), Kind::Bound, bound).reminded);
+    // What a version stored that did not know of it.
+    let mut stored = serde_json::to_value(reminded()).unwrap();
+    stored.as_object_mut().unwrap().remove("reminded");
+    assert!(!serde_json::from_value::<Past>(stored).unwrap().reminded);
+}
+
+#[test]
+fn it_is_known_until_when_there_is_no_room() {
+    let refused = |to: &str, until: Json| {
+        let body =
+            json!({ "event": EXHAUSTED, "to": to, "refused": "an inference", "until": until });
+        taken(anew(), Kind::Budget, body).room_at
+    };
+    assert_eq!(refused("killed", json!(7)), Some(Timestamp(7)));
+    assert_eq!(refused("killed", Json::Null), None);
+    assert_eq!(refused("an instance", json!(7)), None);
+}
+
+#[test]
+fn a_fold_that_is_stored_anywhere_and_goes_on_comes_to_the_same() {
+    let records = records();
+    assert!(records.len() > 50);
+    let mut whole = anew();
+    let mut stored: Vec<Past> = Vec::new();
+    for record in &records {
+        let now = serde_json::to_string(&whole).unwrap();
+        stored.push(serde_json::from_str(&now).unwrap());
+        whole.take(record).unwrap();
+    }
+    let whole = serde_json::to_value(&whole).unwrap();
+    for (at, mut past) in stored.into_iter().enumerate() {
+        for record in &records[at..] {
+            past.take(record).unwrap();
+        }
+        let past = serde_json::to_value(&past).unwrap();
+        assert_eq!(past, whole, "stored before record {at}");
+    }
+}
