@@ -3,17 +3,18 @@
 //! A verb opens what it needs, asks one of the parts, and prints the answer for a person or as JSON. Nothing is decided here that another front end would
 //! have to decide again.
 
-mod allocator;
 mod asking;
 mod cli;
 mod control;
 mod exit;
 mod interrupt;
+mod memory;
 mod open;
 mod permission;
 mod power;
 mod print;
 mod progress;
+mod rest;
 mod run_of;
 mod sealed;
 mod serve;
@@ -28,7 +29,7 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    allocator::give_back();
+    memory::give_back_freed();
     // Warnings of the parts (damaged code that is made again, a key sent over plain HTTP) are for the operator.
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::WARN)

@@ -3,7 +3,7 @@
 use crate::cli::DevOption;
 use crate::exit::{DEFINITIONS, Failure, NOT_SO, USAGE};
 use crate::world::{SystemClock, SystemRng};
-use crate::{asking, power, print, sealed, watch as watcher};
+use crate::{asking, power, print, rest, sealed, watch as watcher};
 use definitions::House;
 use journal::{HouseLock, Journal, JournalError, PluginState};
 use runtime::control::{self, Entered, Entrance};
@@ -205,9 +205,9 @@ pub fn block_on_local<T>(future: impl Future<Output = T>) -> Result<T, Failure> 
 
 /// An event loop on this thread.
 pub fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all();
+    rest::build(builder)
         .map_err(|error| Failure::new(USAGE, format!("the event loop does not start: {error}")))
 }
 
