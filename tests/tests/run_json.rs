@@ -145,10 +145,17 @@ fn a_timer_ends_a_call_that_takes_too_long() {
     assert_eq!(told.states(), ["work", "late", "done"]);
     assert!(
         told.text()
-            .contains("stopped while it ran: its state was left"),
+            .contains("stopped while it ran, and may have taken effect: its state was left"),
         "the model hears of it: {}",
         told.text()
     );
+    let costs = house.journal("cost");
+    let cost = costs
+        .iter()
+        .find(|cost| cost["body"]["tool"] == "hostile.sleep");
+    let cost = &cost.expect("what was stopped is on the ledger")["body"];
+    assert_eq!(cost["estimated"], true, "{cost}");
+    assert!(cost["wall_us"].as_u64() > Some(0), "{cost}");
     let stopped = &house.journal("stopped")[0]["body"];
     assert_eq!(
         (&stopped["activity"], &stopped["state"]),

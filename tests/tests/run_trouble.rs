@@ -342,9 +342,45 @@ fn a_model_that_never_answers_can_be_cancelled() {
         .collect();
     assert_eq!(
         kinds,
-        ["started", "step", "item", "think", "stopped", "ended"],
-        "what was asked is recorded, an answer is not"
+        [
+            "started", "step", "item", "think", "cost", "stopped", "ended"
+        ],
+        "what was asked is recorded and what it may have cost, an answer is not"
     );
+    let cost = &house.journal("cost")[0]["body"];
+    assert_eq!(cost["estimated"], true, "{cost}");
+    assert!(cost["tokens"]["input"].as_u64() > Some(0), "{cost}");
+    house.verify();
+}
+
+#[test]
+fn a_call_that_is_stopped_with_its_run_is_not_made_again_where_that_could_do_harm() {
+    let house = House::of(Plan {
+        // Nothing that a plugin does that the house does not trust is made twice.
+        chart: "initial: work\nstates:\n  work:\n    invoke: { activity: plugin, params: { tool: hostile.sleep, arguments: { ms: 600000 } } }\n    \
+                on: { tool.uncertain: unsure, plugin.done: wrong }\n  wrong: {}\n  unsure: { type: final }\n",
+        policy: "{ tools: [{ allow: \"*\" }], limits: { deadline: 20m } }",
+        ..Plan::default()
+    });
+    let mut child = house
+        .command()
+        .args(["run", "tester", "Go", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("\"type\":\"call\"") {
+        assert!(stdout.read_line(&mut text).unwrap() > 0, "{text}");
+    }
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    stdout.read_to_string(&mut text).unwrap();
+    child.wait().unwrap();
+    let ran = house.run(["run", "--resume", "--json"]).expect(0);
+    Told::read(&ran).ended("done");
+    assert_eq!(house.journal("call").len(), 1, "it was made twice");
+    assert_eq!(house.journal("uncertain").len(), 1);
     house.verify();
 }
 

@@ -458,6 +458,8 @@ fn agrees(said: &Value, by: &str, record: &Record, body: &Value) -> Result<(), S
     let is_it = root(word) == root(stem)
         || (act == "ordered" && root(word) == "releas")
         || (act == "withdrawn" && word == "withdraw")
+        // A finding of the assessor, the implementer or the releaser sends the change back.
+        || (act == "reviewed" && matches!(word, "returned" | "impossible"))
         // What cannot wait is requested and put in force at once.
         || (act == "requested" && body["class"] == "emergency" && word == "emergency");
     if !is_it {

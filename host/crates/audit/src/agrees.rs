@@ -61,7 +61,7 @@ pub fn check(
         ("requested", ..) if text("class") == "emergency" => &["requested", "request", "emergency"],
         ("requested", ..) => &["requested", "request"],
         ("assessed", ..) => &["assessed", "assess"],
-        ("reviewed", ..) => &["reviewed", "review"],
+        ("reviewed", ..) => &["reviewed", "review", "returned", "impossible"],
         ("voted", "approve", _) => &["approve", "approved"],
         ("voted", "reject", _) => &["reject", "rejected"],
         ("ordered", ..) => &["ordered", "order", "released", "release"],

@@ -36,7 +36,8 @@ impl Body {
             }
             Body::Requested(_) => &["requested", "request"],
             Body::Assessed(_) => &["assessed", "assess"],
-            Body::Reviewed(_) => &["reviewed", "review"],
+            // A finding, which sends the change back where it is not of the board.
+            Body::Reviewed(_) => &["reviewed", "review", "returned", "impossible"],
             Body::Voted(body) => match body.vote {
                 Vote::Approve => &["approve", "approved"],
                 Vote::Reject => &["reject", "rejected"],

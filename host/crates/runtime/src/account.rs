@@ -3,12 +3,13 @@
 //! An account is taken when something begins and kept until it is booked: whoever is reloaded or bound to another workflow meanwhile does not pay for it.
 
 use crate::record::Kind;
+use crate::round::Expense;
 use crate::run::Run;
 use crate::shadow::ShadowReport;
 use rust_decimal::Decimal;
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Cost, Joules, Outcome, Provenance, Purpose};
+use types::{Cost, Joules, Outcome, Provenance, Purpose, ToolCall, ToolName};
 
 /// A component that ran, or a native command.
 pub(crate) struct Component<'a> {
@@ -70,6 +71,27 @@ impl Run {
         }
     }
 
+    /// Put on the ledger what the call `call` took until it was stopped; its fuel nobody has read.
+    pub(crate) fn book_stopped(&mut self, call: &ToolCall, expense: Expense) {
+        let now = self.services.clock.monotonic();
+        let cpu = expense.cpu.so_far();
+        let (plugin, generation) = named(Some(&expense.by));
+        let tool = ToolName::from_wire(&call.name);
+        let cost = Cost {
+            tool: Some(tool.map_or(call.name.clone(), |tool| tool.as_str().into())),
+            plugin,
+            generation,
+            usd: Some(Decimal::ZERO),
+            wall_us: now.saturating_sub(expense.started).as_micros() as u64,
+            cpu_us: cpu.as_micros() as u64,
+            bytes_in: call.arguments.len() as u64,
+            joules: self.energy_of(cpu),
+            estimated: true,
+            ..expense.account
+        };
+        self.record(Kind::Cost, &cost);
+    }
+
     /// Put on the ledger what a component took that ran for `account`. No money: what it asked of a model is booked by itself.
     pub(crate) fn book_component(
         &mut self,
@@ -77,12 +99,7 @@ impl Run {
         component: Component<'_>,
         outcome: &Outcome,
     ) {
-        let (plugin, generation) = match component.by {
-            Some(Provenance::Plugin { name, generation }) => {
-                (Some(name.clone()), Some(generation.clone()))
-            }
-            _ => (None, None),
-        };
+        let (plugin, generation) = named(component.by);
         let cost = Cost {
             tool: Some(component.tool),
             plugin,
@@ -97,5 +114,15 @@ impl Run {
             ..account
         };
         self.record(Kind::Cost, &cost);
+    }
+}
+
+/// The plugin and its generation, of whoever ran.
+fn named(by: Option<&Provenance>) -> (Option<Arc<str>>, Option<Arc<str>>) {
+    match by {
+        Some(Provenance::Plugin { name, generation }) => {
+            (Some(name.clone()), Some(generation.clone()))
+        }
+        _ => (None, None),
     }
 }

@@ -13,8 +13,9 @@ use crate::admission::Room;
 use crate::guards::{Inspected, labels_of, provenance_of};
 use crate::live::{CauseKind, RunEvent};
 use crate::record::Kind;
-use crate::round::{Progress, Slot};
+use crate::round::{Expense, Progress, Slot};
 use crate::run::{Done, Run};
+use crate::used::{CpuTime, metered};
 use over::is_of_the_host;
 use policy::Verdict;
 use sandbox::{Plugin, ToolRequest};
@@ -95,6 +96,7 @@ impl Run {
                 call,
                 again: None,
                 progress: Progress::Waiting,
+                expense: None,
             })
             .collect();
         self.advance(id);
@@ -309,8 +311,17 @@ impl Run {
             effect: self.effect_of(call),
             account: self.account(self.state_of(id)),
         };
+        let cpu = CpuTime::default();
+        let clock = self.services.clock.clone();
+        let expense = Expense {
+            account: ran.account.clone(),
+            by: ran.provenance.clone(),
+            started: clock.monotonic(),
+            cpu: cpu.clone(),
+        };
         if let Some(slot) = self.slot(id, index) {
             slot.progress = Progress::Running(effect);
+            slot.expense = Some(expense);
         }
         self.start(effect, id, async move {
             let request = ToolRequest {
@@ -319,10 +330,13 @@ impl Run {
                 id: &effect_id,
                 grant: &allowed.grant,
             };
-            let mut outcome = match &allowed.callee {
-                Callee::Plugin(plugin) => sandbox.call(plugin, request, &context).await,
-                Callee::Command => sandbox.command(request.grant, request.arguments).await,
+            let call = async {
+                match &allowed.callee {
+                    Callee::Plugin(plugin) => sandbox.call(plugin, request, &context).await,
+                    Callee::Command => sandbox.command(request.grant, request.arguments).await,
+                }
             };
+            let mut outcome = metered(call, clock, cpu).await;
             let inspected = guards
                 .on_an_answer(&ran.provenance, &ran.labels, &mut outcome, &context)
                 .await;

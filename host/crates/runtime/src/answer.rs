@@ -63,7 +63,7 @@ impl Run {
         } = checked;
         self.forget_stream(&id);
         for (subject, inspected) in &inspected {
-            self.guarded(answered.effect, subject, inspected);
+            self.guarded(&answered.whom.account, answered.effect, subject, inspected);
         }
         let expected = self
             .activities

@@ -9,7 +9,9 @@ use crate::used::Used;
 use rust_decimal::Decimal;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use types::{Cost, Item, Joules, ModelParameters, Money, Price, Provenance, Reply, Tokens, Usage};
+use types::{
+    Cost, Item, Joules, ModelParameters, Money, Price, Provenance, Reply, Timestamp, Tokens, Usage,
+};
 
 /// What is kept of an answer while it streams: if it never ends, this is what there is of it.
 #[derive(Default)]
@@ -17,10 +19,15 @@ pub(crate) struct Streamed {
     pub(crate) text: String,
     /// Bytes of reasoning.
     pub(crate) thought: usize,
+    /// Bytes of calls.
+    pub(crate) calls: usize,
+    /// It is here whole, and guards look at it.
+    pub(crate) whole: Option<(Usage, Used)>,
 }
 
 /// An inference that is under way.
 pub(crate) struct UnderWay {
+    pub(crate) effect: u64,
     pub(crate) streamed: Arc<Mutex<Streamed>>,
     pub(crate) asked: Asked,
     pub(crate) price: Option<Price>,
@@ -28,13 +35,40 @@ pub(crate) struct UnderWay {
     pub(crate) started: Duration,
 }
 
+/// Who is paid for an inference.
+#[derive(Clone, Copy)]
+pub(crate) struct Payee<'a> {
+    pub(crate) provider: &'a Arc<str>,
+    pub(crate) model: &'a Arc<str>,
+    /// Whether asking it costs nothing.
+    pub(crate) free: bool,
+    /// What it costs, as of when it was asked.
+    pub(crate) price: Option<&'a Price>,
+}
+
+impl Asked {
+    pub(crate) fn payee<'a>(&'a self, price: Option<&'a Price>) -> Payee<'a> {
+        Payee {
+            provider: &self.parameters.provider,
+            model: &self.parameters.name,
+            free: self.free,
+            price,
+        }
+    }
+}
+
 /// Bytes of a token, for what no provider has counted.
 pub(crate) const BYTES_PER_TOKEN: u64 = 4;
 
 /// What `asked` costs now.
 pub(crate) fn price_of(services: &Services, parameters: &ModelParameters) -> Option<Price> {
-    let prices = services.house.prices.get(&parameters.name)?;
-    Price::at(prices, services.clock.now()).cloned()
+    price_at(services, &parameters.name, services.clock.now())
+}
+
+/// What the model called `model` cost at `time`.
+pub(crate) fn price_at(services: &Services, model: &str, time: Timestamp) -> Option<Price> {
+    let prices = services.house.prices.get(model)?;
+    Price::at(prices, time).cloned()
 }
 
 /// A usage to book in the place of one that cannot be; `None` where what was reported may be so.
@@ -46,7 +80,7 @@ pub(crate) fn believable(reply: &Reply, expected: Expected, whom: &Whom) -> Opti
         return None;
     }
     let nothing = usage.input == 0 && usage.output == 0 && expected.raw > 0;
-    if !nothing && can_be(&usage, whom) {
+    if !nothing && can_be(&usage, &whom.asked) {
         return None;
     }
     let written: usize = reply.calls.iter().map(|call| call.arguments.len()).sum();
@@ -59,8 +93,8 @@ pub(crate) fn believable(reply: &Reply, expected: Expected, whom: &Whom) -> Opti
 }
 
 /// Whether a request can have taken so much. What a window is said to hold may be wrong, but not so wrong.
-fn can_be(usage: &Usage, whom: &Whom) -> bool {
-    let most = whom.asked.parameters.context_length.saturating_mul(10);
+fn can_be(usage: &Usage, asked: &Asked) -> bool {
+    let most = asked.parameters.context_length.saturating_mul(10);
     usage.input <= most && usage.output <= most
 }
 
@@ -88,12 +122,17 @@ impl Run {
                 .learn(parameters, expected.raw, reply.usage.input);
         }
         let price = whom.price.as_ref();
-        if let Some(usage) = reply.abandoned.filter(|usage| can_be(usage, whom)) {
+        if let Some(usage) = reply.abandoned.filter(|usage| can_be(usage, &whom.asked)) {
             // What it took beside its tokens is with the attempt that came to something.
-            let cost = self.cost_of(&whom.account, &whom.asked, price, &usage, Used::default());
+            let cost = self.cost_of(
+                &whom.account,
+                whom.asked.payee(price),
+                &usage,
+                Used::default(),
+            );
             self.record(Kind::Cost, &cost);
         }
-        let cost = self.cost_of(&whom.account, &whom.asked, price, &reply.usage, used);
+        let cost = self.cost_of(&whom.account, whom.asked.payee(price), &reply.usage, used);
         let cost = Cost {
             expected_cached: expected.cached.min(reply.usage.input),
             ..cost
@@ -101,18 +140,17 @@ impl Run {
         self.record(Kind::Cost, &cost);
     }
 
-    /// What an inference of `asked` cost at `price`, which is that of when it was asked. What it comes to counts against budgets once it is recorded.
+    /// What an inference of `payee` cost at its price, which is that of when it was asked. What it comes to counts against budgets once it is recorded.
     pub(crate) fn cost_of(
         &mut self,
         account: &Cost,
-        asked: &Asked,
-        price: Option<&Price>,
+        payee: Payee<'_>,
         usage: &Usage,
         used: Used,
     ) -> Cost {
         let tokens = tokens_of(usage);
         let (house, now) = (self.services.house.clone(), self.services.clock.now());
-        let Money { usd, paid } = match (asked.free, price) {
+        let Money { usd, paid } = match (payee.free, payee.price) {
             (true, _) => Money {
                 usd: Some(Decimal::ZERO),
                 paid: None,
@@ -120,17 +158,16 @@ impl Run {
             (false, Some(price)) => price.money(&tokens, &house.exchange, now),
             (false, None) => Money::default(),
         };
-        let model = &asked.parameters.name;
         // A script is no model: nothing is worked out elsewhere for it.
-        let elsewhere = match (used.reported, asked.free) {
-            (None, false) => house.power.of_tokens(model, &tokens),
+        let elsewhere = match (used.reported, payee.free) {
+            (None, false) => house.power.of_tokens(payee.model, &tokens),
             (reported, _) => reported,
         };
         self.spent += usd.unwrap_or_default();
         self.unpriced |= usd.is_none();
         Cost {
-            model: Some(model.clone()),
-            provider: Some(asked.parameters.provider.clone()),
+            model: Some(payee.model.clone()),
+            provider: Some(payee.provider.clone()),
             tokens,
             usd,
             paid,
@@ -151,7 +188,8 @@ impl Run {
     }
 
     /// An inference ends without its answer: book what it is known to have cost (what the provider had `told`, else an estimate), and give the text that had
-    /// come. One that never began to answer costs nothing.
+    /// come. One that failed before it began to answer costs nothing; one that is stopped while it is under way costs what was sent at least, as if the host had
+    /// died then.
     pub(crate) fn book_stream(
         &mut self,
         id: &str,
@@ -168,13 +206,26 @@ impl Run {
                 .unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *streamed)
         };
-        if told.is_none() && streamed.text.is_empty() && streamed.thought == 0 {
+        let Streamed {
+            text,
+            thought,
+            calls,
+            whole,
+        } = streamed;
+        let is_stopped = used.is_none() && self.handles.contains_key(&under_way.effect);
+        let (usage, used) = match whole {
+            Some((usage, used)) => (Some(usage), Some(used)),
+            None => (told, used),
+        };
+        let told = usage.filter(|usage| usage.reported && can_be(usage, &under_way.asked));
+        let written = text.len() + thought + calls;
+        if told.is_none() && written == 0 && !is_stopped {
             return None;
         }
         let usage = told.unwrap_or_else(|| Usage {
             input: sent,
-            output: tokens_in(streamed.text.len() + streamed.thought),
-            reasoning: tokens_in(streamed.thought),
+            output: tokens_in(written),
+            reasoning: tokens_in(thought),
             ..Usage::default()
         });
         let now = self.services.clock.monotonic();
@@ -185,13 +236,13 @@ impl Run {
             price,
             ..
         } = &under_way;
-        let cost = self.cost_of(account, asked, price.as_ref(), &usage, used);
+        let cost = self.cost_of(account, asked.payee(price.as_ref()), &usage, used);
         let cost = Cost {
             estimated: told.is_none(),
             ..cost
         };
         self.record(Kind::Cost, &cost);
-        (!streamed.text.is_empty()).then_some(streamed.text)
+        (!text.is_empty()).then_some(text)
     }
 
     /// Keep the beginning of an answer that was cut off, as the person saw it. What guards have not seen is not kept.

@@ -11,8 +11,10 @@ use serde_json::json;
 use std::future::Future;
 use std::sync::Arc;
 
-/// Records of a run after which what they come to is recorded.
+/// Records of a run after which what they come to is recorded,
 const BETWEEN_SNAPSHOTS: usize = 256;
+/// and how many times as many where a round of calls is under way: their answers are in the conversation soon, and need not be kept twice.
+const WITH_CALLS: usize = 8;
 
 impl Run {
     /// Put a record into the next commit.
@@ -80,14 +82,15 @@ impl Run {
 
     /// Record what the run's records come to, once there are many: a resumption reads from there.
     async fn look_back(&mut self) -> Result<(), RuntimeError> {
-        if self.since_snapshot < point::between_snapshots(BETWEEN_SNAPSHOTS)
-            || !self.events.is_empty()
-        {
+        let mut activities = self.activities.values();
+        let between = match activities.all(|activity| activity.slots.is_empty()) {
+            true => point::between_snapshots(BETWEEN_SNAPSHOTS),
+            false => point::between_snapshots(BETWEEN_SNAPSHOTS) * WITH_CALLS,
+        };
+        if self.since_snapshot < between || !self.events.is_empty() {
             return Ok(());
         }
-        let past = Past::read(&self.journal.borrow(), &self.id)?;
-        // Answers of tools are in the conversation soon, and need not be kept twice.
-        let Some(past) = past.filter(Past::is_between_rounds) else {
+        let Some(past) = Past::read(&self.journal.borrow(), &self.id)? else {
             return Ok(());
         };
         let past = past.settled(&self.snapshot, &self.bundle.chart);

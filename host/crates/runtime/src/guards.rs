@@ -390,12 +390,23 @@ impl Run {
         text: String,
         inspected: Inspected,
     ) -> String {
-        self.guarded(effect, subject, &inspected);
+        self.guarded(
+            &self.account(self.leading_state()),
+            effect,
+            subject,
+            &inspected,
+        );
         inspected.apply(text)
     }
 
-    /// Put what the guards said of `subject` on the record: what the operator should know of, and what it cost.
-    pub(crate) fn guarded(&mut self, effect: u64, subject: &str, inspected: &Inspected) {
+    /// Put what the guards said of `subject` on the record: what the operator should know of, and what it cost on `account`.
+    pub(crate) fn guarded(
+        &mut self,
+        account: &Cost,
+        effect: u64,
+        subject: &str,
+        inspected: &Inspected,
+    ) {
         if inspected.opinions.is_empty() {
             return;
         }
@@ -428,7 +439,7 @@ impl Run {
             // The work is the same without it: this is what the house spends on watching.
             let account = Cost {
                 purpose: Purpose::Overhead,
-                ..self.account(self.leading_state())
+                ..account.clone()
             };
             self.book_component(account, component, &opinion.outcome);
         }

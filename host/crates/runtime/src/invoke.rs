@@ -2,7 +2,7 @@
 
 use crate::live::{CauseKind, RunEvent};
 use crate::record::Kind;
-use crate::round::{Activity, ActivityKind, Progress};
+use crate::round::{Activity, ActivityKind, Progress, Slot};
 use crate::run::Run;
 use serde_json::json;
 use std::sync::Arc;
@@ -66,10 +66,30 @@ impl Run {
         }
     }
 
+    /// Put on the ledger what the calls of the invocation `id` took that are stopped now.
+    fn book_calls(&mut self, id: &str) {
+        let handles = &self.handles;
+        let slots = self
+            .activities
+            .get_mut(id)
+            .map(|activity| &mut activity.slots);
+        let begun = |slot: &mut Slot| match slot.progress {
+            Progress::Running(effect) if handles.contains_key(&effect) => {
+                Some((slot.call.clone(), slot.expense.take()?))
+            }
+            _ => None,
+        };
+        let stopped: Vec<_> = slots.into_iter().flatten().filter_map(begun).collect();
+        for (call, expense) in stopped {
+            self.book_stopped(&call, expense);
+        }
+    }
+
     /// Stop the invocation `id`: its effects are dropped, and calls that the model will never hear of otherwise get an answer that says so. One that is
     /// `suspended` begins anew when the run is taken up again.
     pub(crate) fn cancel(&mut self, id: &str, why: &str, suspended: bool) {
         let streamed = self.book_stream(id, None, None);
+        self.book_calls(id);
         self.abort(id);
         self.resuming.retain(|waiting| &**waiting != id);
         self.summing.forget(id);
@@ -109,15 +129,16 @@ impl Run {
             let result = match slot.progress {
                 Progress::Finished(finished) => finished.result,
                 Progress::Waiting => unanswered(slot.call.id, slot.call.name, "not run", why),
-                Progress::Running(_) => {
-                    unanswered(slot.call.id, slot.call.name, "stopped while it ran", why)
-                }
+                Progress::Running(_) => unanswered(slot.call.id, slot.call.name, CUT_OFF, why),
             };
             self.remember(Item::Result(result));
         }
         self.say_what_waited();
     }
 }
+
+/// What a model reads of a call that did not come to its end.
+const CUT_OFF: &str = "stopped while it ran, and may have taken effect";
 
 fn unanswered(call: Arc<str>, name: Arc<str>, what: &str, why: &str) -> ToolResult {
     ToolResult {

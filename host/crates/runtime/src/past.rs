@@ -8,7 +8,7 @@ mod doing;
 mod rounds;
 mod stood;
 
-pub(crate) use doing::{Asking, Doing, Ended, Progress};
+pub(crate) use doing::{Asking, Doing, Ended, Made, Progress};
 pub(crate) use stood::Stood;
 
 use crate::RuntimeError;
@@ -21,7 +21,6 @@ use crate::permission::PermissionRecord;
 use crate::record::Kind;
 use crate::summarise::Written;
 use chart::SavedSnapshot;
-use doing::Made;
 use journal::{Journal, Record};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -219,7 +218,7 @@ impl Past {
                 }
                 self.steps.push(step);
             }
-            Kind::Think => self.asked(&body),
+            Kind::Think => self.asked(&body, record.time),
             Kind::Reply => self.answered(body),
             Kind::Call => self.called(&body),
             Kind::Permission => {
@@ -233,11 +232,7 @@ impl Past {
                 }
             }
             Kind::Outcome => self.ended(&body),
-            Kind::Uncertain => {
-                if let Some(made) = self.made(&body) {
-                    made.progress = Progress::Finished(Box::new(Ended::uncertain()));
-                }
-            }
+            Kind::Uncertain => self.uncertain(&body),
             Kind::Stopped => self.stopped(&body),
             Kind::Budget if body["event"] == EXHAUSTED && body["to"] == *record.run => {
                 self.room_at = body["until"].as_i64().map(Timestamp);
@@ -249,6 +244,7 @@ impl Past {
                 }
             }
             Kind::Cost => {
+                self.booked(&body);
                 let cost: Cost = serde_json::from_value(body)?;
                 self.unpriced |= cost.usd.is_none();
                 self.spent += cost.usd.unwrap_or_default();
@@ -310,11 +306,6 @@ impl Past {
             self.base = Some(saved);
             self.steps.clear();
         }
-    }
-
-    /// Whether it can be stored now without holding answers of tools twice.
-    pub(crate) fn is_between_rounds(&self) -> bool {
-        self.doing.values().all(|doing| doing.slots.is_empty())
     }
 }
 

@@ -6,9 +6,9 @@
 
 use crate::RuntimeError;
 use crate::act::cut;
-use crate::booking::price_of;
+use crate::booking::{Payee, price_at};
 use crate::live::RunEvent;
-use crate::past::{Asking, Doing, Ended, Past, Progress as Was, Stood};
+use crate::past::{Asking, Doing, Ended, Made, Past, Progress as Was, Stood};
 use crate::record::Kind;
 use crate::reload::Moved;
 use crate::replay;
@@ -18,10 +18,11 @@ use crate::used::Used;
 use chart::{Effects, ReloadPolicy, Snapshot};
 use definitions::{AgentDef, ChartBundle};
 use journal::{Journal, RecordId};
+use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
-use types::{ContentHash, Cost, Effect, Item, ToolResult, Usage, Value};
+use types::{ContentHash, Cost, Item, ToolResult, Usage, Value};
 
 /// Where a run in the version `before` of its chart stands in the one that is there now.
 fn moved(
@@ -82,6 +83,14 @@ pub(crate) enum Standing {
         /// What the operator should know of it.
         why: Option<String>,
     },
+}
+
+/// The cost of an inference that was lost: by its effect it is known that it is booked, whoever resumes the run again.
+#[derive(Serialize)]
+struct Lost<'a> {
+    #[serde(flatten)]
+    cost: &'a Cost,
+    lost: u64,
 }
 
 /// Read the run `run`, which must be one of `agent`.
@@ -174,6 +183,11 @@ impl Run {
         if past.paused {
             self.record(Kind::Resumed, &json!({}));
         }
+        for doing in past.doing.values() {
+            if let Some(asking) = &doing.asking {
+                self.book_lost(&doing.state, asking);
+            }
+        }
         let (stood, moved) = match standing {
             Standing::Stood(stood) => (Some(stood), None),
             Standing::Moved(moved) => (None, Some(moved)),
@@ -203,9 +217,15 @@ impl Run {
         // A question is what it answers, and whoever was begun is at work all the same.
         let stays = |kind| matches!(kind, ActivityKind::Ask | ActivityKind::Agent);
         let goes_on = |doing: &Doing| !(doing.suspended && speaks) || stays(doing.kind);
-        let doing = past.doing.into_iter().filter(|(_, doing)| goes_on(doing));
         let mut going = Vec::new();
-        for (id, mut doing) in doing {
+        for (id, mut doing) in past.doing {
+            let goes_on = goes_on(&doing);
+            for made in doing.uncertain(goes_on) {
+                self.say_uncertain(&doing.state, &made);
+            }
+            if !goes_on {
+                continue;
+            }
             // A migration may have given its state another name.
             let now = self.snapshot.activities(&self.bundle.chart);
             let state = now
@@ -238,20 +258,15 @@ impl Run {
         activity.for_model = doing.kind != ActivityKind::Plugin;
         self.activities.insert(id.clone(), activity);
         self.prefer(id);
-        if let Some(asking) = doing.asking {
-            self.book_lost(&doing.state, &asking);
-        }
         for made in doing.slots {
             let (progress, again) = match made.progress {
                 Was::Waiting => (Progress::Waiting, None),
                 Was::Finished(ended) => (self.finished(&made.call, *ended), None),
-                Was::Running {
-                    effect,
-                    repeat,
-                    asks,
-                } if asks || repeat != Effect::Once => (Progress::Waiting, Some(effect)),
-                Was::Running { effect, .. } => {
-                    self.is_uncertain(&doing.state, effect, &made.call);
+                Was::Running { effect, .. } if !made.is_uncertain() => {
+                    (Progress::Waiting, Some(effect))
+                }
+                Was::Running { .. } => {
+                    self.say_uncertain(&doing.state, &made);
                     if let Some(activity) = self.activities.get_mut(id) {
                         activity.failed += 1;
                     }
@@ -263,6 +278,7 @@ impl Run {
                     call: made.call,
                     again,
                     progress,
+                    expense: None,
                 });
             }
         }
@@ -287,7 +303,8 @@ impl Run {
     }
 
     /// A call may have taken effect, and doing it again might do harm: the chart decides.
-    fn is_uncertain(&mut self, state: &Arc<str>, effect: u64, call: &types::ToolCall) {
+    fn say_uncertain(&mut self, state: &Arc<str>, made: &Made) {
+        let (call, effect) = (&made.call, made.effect().unwrap_or_default());
         let body = json!({
             "effect": effect, "call": call.id, "tool": call.name, "arguments": call.arguments, "state": state,
         });
@@ -324,24 +341,28 @@ impl Run {
 
     /// What an inference may have cost of which nobody heard the answer: all that was sent.
     fn book_lost(&mut self, state: &Arc<str>, asking: &Asking) {
-        let its = |asked: &&crate::Asked| {
-            asked.parameters.provider == asking.provider && asked.parameters.name == asking.model
-        };
-        let Some(asked) = self.asked.iter().find(its).cloned() else {
-            return;
-        };
         let usage = Usage {
             input: asking.tokens,
             ..Usage::default()
         };
-        let price = price_of(&self.services, &asked.parameters);
         let account = self.account(state.clone());
-        let cost = self.cost_of(&account, &asked, price.as_ref(), &usage, Used::default());
+        let price = price_at(&self.services, &asking.model, asking.time);
+        let payee = Payee {
+            provider: &asking.provider,
+            model: &asking.model,
+            free: asking.free,
+            price: price.as_ref(),
+        };
+        let cost = self.cost_of(&account, payee, &usage, Used::default());
         let cost = Cost {
             estimated: true,
             ..cost
         };
-        self.record(Kind::Cost, &cost);
+        let lost = Lost {
+            cost: &cost,
+            lost: asking.effect,
+        };
+        self.record(Kind::Cost, &lost);
     }
 
     /// What was under way joins the conversation with an answer for each call: the chart begins anew and will not hear of it.

@@ -2,9 +2,11 @@
 
 use crate::booking::UnderWay;
 use crate::think::Expected;
+use crate::used::CpuTime;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use types::{CallErrorKind, Item, Text, ToolCall, ToolResult, Value};
+use std::time::Duration;
+use types::{CallErrorKind, Cost, Item, Provenance, Text, ToolCall, ToolResult, Value};
 
 /// What an `invoke` named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +120,16 @@ pub(crate) struct Slot {
     /// The effect as which it was begun before the host died: it is repeated under the same name.
     pub(crate) again: Option<u64>,
     pub(crate) progress: Progress,
+    /// Who pays for it, once it is under way.
+    pub(crate) expense: Option<Expense>,
+}
+
+/// A call that is under way, as the ledger will have it if it is stopped.
+pub(crate) struct Expense {
+    pub(crate) account: Cost,
+    pub(crate) by: Provenance,
+    pub(crate) started: Duration,
+    pub(crate) cpu: CpuTime,
 }
 
 /// How far a call has come.

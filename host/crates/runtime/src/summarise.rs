@@ -43,7 +43,7 @@ pub(crate) struct Summing {
     /// Inferences since the last summary was begun.
     inferences: u64,
     /// What it asks the model for, and whom.
-    meter: Option<(Arc<Meter>, Asked)>,
+    meter: Option<Metering>,
     /// Invocations that wait for the one under way, with how their payload is to be made.
     waiting: Vec<(Arc<str>, Option<Tighter>)>,
     /// How many inferences to let pass before it is tried again, since it failed.
@@ -76,6 +76,13 @@ impl Summing {
         self.summary = Some(written.measured(estimator));
         self.written = Some(written);
     }
+}
+
+/// What counts the inferences of a summary that is under way, and who pays for them and for it.
+struct Metering {
+    meter: Arc<Meter>,
+    asked: Asked,
+    account: Cost,
 }
 
 /// A summary as it is kept on the record.
@@ -205,7 +212,14 @@ impl Run {
             allowance,
             said: Mutex::default(),
         });
-        self.summing.meter = Some((meter.clone(), asked.clone()));
+        self.summing.meter = Some(Metering {
+            meter: meter.clone(),
+            asked: asked.clone(),
+            account: Cost {
+                purpose: Purpose::Summary,
+                ..self.account(self.leading_state())
+            },
+        });
         let mut context = self.call_context(effect);
         context.model = Some(GuestModel {
             model: meter.clone(),
@@ -240,16 +254,15 @@ impl Run {
     pub(crate) fn summarised(&mut self, summarised: Summarised) {
         self.over(summarised.effect);
         self.summing.under_way = None;
-        let state = self.leading_state();
-        let counted = self.summing.meter.take();
-        let asked = counted.as_ref().map(|(_, asked)| asked.parameters.clone());
-        if let Some((meter, asked)) = counted {
-            self.book_meter(&meter, &asked);
+        let metering = self.summing.meter.take();
+        let asked = metering.as_ref().map(|m| m.asked.parameters.clone());
+        if let Some(metering) = &metering {
+            self.book_meter(metering);
+            if let Some(inspected) = &summarised.inspected {
+                self.guarded(&metering.account, summarised.effect, "summary", inspected);
+            }
+            self.book_plugin(&summarised, &metering.account);
         }
-        if let Some(inspected) = &summarised.inspected {
-            self.guarded(summarised.effect, "summary", inspected);
-        }
-        self.book_plugin(&summarised, state);
         // A plugin that does not keep to its budget would be asked again every turn.
         let kept = match &summarised.result {
             Ok(text) => {
@@ -310,7 +323,12 @@ impl Run {
     }
 
     /// Put the inferences that `meter` has counted on the ledger.
-    fn book_meter(&mut self, meter: &Meter, asked: &Asked) {
+    fn book_meter(&mut self, metering: &Metering) {
+        let Metering {
+            meter,
+            asked,
+            account,
+        } = metering;
         let metered = std::mem::take(&mut *meter.said());
         for ticket in metered.tickets {
             meter.allowance.over(ticket);
@@ -318,18 +336,14 @@ impl Run {
         if let Some(exhausted) = metered.refused {
             self.not_done(&exhausted, "an inference for a summary");
         }
-        let account = Cost {
-            purpose: Purpose::Summary,
-            ..self.account(self.leading_state())
-        };
         for (usage, used) in metered.inferences {
-            let cost = self.cost_of(&account, asked, meter.price.as_ref(), &usage, used);
+            let cost = self.cost_of(account, asked.payee(meter.price.as_ref()), &usage, used);
             self.record(Kind::Cost, &cost);
         }
     }
 
     /// The component's own share: time and fuel.
-    fn book_plugin(&mut self, summarised: &Summarised, state: Arc<str>) {
+    fn book_plugin(&mut self, summarised: &Summarised, account: &Cost) {
         let Some(outcome) = &summarised.outcome else {
             return;
         };
@@ -346,10 +360,6 @@ impl Run {
                 message: line.clone(),
             });
         }
-        let account = Cost {
-            purpose: Purpose::Summary,
-            ..self.account(state)
-        };
         let (Ok(said) | Err(said)) = &summarised.result;
         let component = Component {
             tool,
@@ -357,15 +367,15 @@ impl Run {
             given: summarised.given,
             answered: said.len() as u64,
         };
-        self.book_component(account, component, outcome);
+        self.book_component(account.clone(), component, outcome);
     }
 
     /// Nobody waits for the summary any more.
     pub(crate) fn stop_summing(&mut self, why: &str) {
         if let Some(effect) = self.summing.under_way.take() {
             self.abort(OWNER);
-            if let Some((meter, asked)) = self.summing.meter.take() {
-                self.book_meter(&meter, &asked);
+            if let Some(metering) = self.summing.meter.take() {
+                self.book_meter(&metering);
             }
             self.record(
                 Kind::Summary,

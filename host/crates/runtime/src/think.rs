@@ -15,7 +15,7 @@ use crate::services::Observer;
 use crate::{memories, offers, used, values};
 use context::{AssembleError, Assembled, Tools};
 use serde_json::json;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use types::{Cost, Item, ModelError, ModelSink, Price, Provenance, Role, ToolResult};
 
 /// Whom an inference asks, and how. An inference keeps it from its beginning to its end, whatever is reloaded meanwhile: what it cost is booked on whoever
@@ -201,16 +201,16 @@ impl Run {
         self.over(effect);
         for mut provided in provided {
             self.served.keep(&mut provided, self.services.clock.now());
-            self.provided(&invocation, effect, &provided);
+            self.provided(&whom.account, effect, &provided);
         }
         for (chunk, inspected) in guarded {
-            self.guarded(effect, &format!("chunk {chunk}"), &inspected);
+            self.guarded(&whom.account, effect, &format!("chunk {chunk}"), &inspected);
         }
         self.assemble(&invocation, effect, whom, (&basis, &plan), texts);
     }
 
     /// A context plugin has run: its outcome, its cost and its log.
-    fn provided(&mut self, id: &Arc<str>, effect: u64, provided: &Provided) {
+    fn provided(&mut self, account: &Cost, effect: u64, provided: &Provided) {
         let tool: Arc<str> = format!("{}.provide", provided.plugin).into();
         let Some(run) = &provided.run else {
             let body =
@@ -228,7 +228,7 @@ impl Run {
             given: provided.given,
             answered: provided.answered,
         };
-        self.book_component(self.account(self.state_of(id)), component, run);
+        self.book_component(account.clone(), component, run);
         for line in &run.log {
             self.show(RunEvent::Log {
                 source: tool.clone(),
@@ -337,6 +337,7 @@ impl Run {
         activity.expected = expected;
         let streamed: Arc<Mutex<Streamed>> = Arc::default();
         activity.under_way = Some(UnderWay {
+            effect,
             streamed: streamed.clone(),
             asked: whom.asked.clone(),
             price: whom.price.clone(),
@@ -348,15 +349,16 @@ impl Run {
         let hash = self.materials.payloads.of(&payload, &shape, offers);
         let follows = self.materials.sent.replace(effect);
         let follows = follows.filter(|_| self.sent.is_some());
-        self.record(
-            Kind::Think,
-            &json!({
-                "effect": effect, "invocation": id, "state": state, "provider": parameters.provider,
-                "model": parameters.name, "items": payload.items.len(),
-                "tools": payload.tools.len(), "context": report, "shape": shape,
-                "payload": hash, "follows": follows, "made_of": made_of,
-            }),
-        );
+        let mut body = json!({
+            "effect": effect, "invocation": id, "state": state, "provider": parameters.provider,
+            "model": parameters.name, "items": payload.items.len(),
+            "tools": payload.tools.len(), "context": report, "shape": shape,
+            "payload": hash, "follows": follows, "made_of": made_of,
+        });
+        if whom.asked.free {
+            body["free"] = true.into();
+        }
+        self.record(Kind::Think, &body);
         self.show(RunEvent::Think {
             state,
             tokens: report.total,
@@ -369,7 +371,7 @@ impl Run {
             observer: self.observer.clone(),
             source: parameters.provider.clone(),
             silent: guards.are_posted(),
-            streamed,
+            streamed: streamed.clone(),
         };
         let invocation = id.clone();
         self.start(effect, id, async move {
@@ -377,7 +379,10 @@ impl Run {
             // The request is not needed any more, and the guards take their time.
             drop(payload);
             let result = match result {
-                Ok(reply) => Ok(check(reply, &guards, &context).await),
+                Ok(reply) => {
+                    locked(&streamed).whole = Some((reply.usage, used));
+                    Ok(check(reply, &guards, &context).await)
+                }
                 Err(error) => Err(error),
             };
             Done::Answered(Box::new(Answered {
@@ -457,15 +462,13 @@ struct Live {
     streamed: Arc<Mutex<Streamed>>,
 }
 
-impl Live {
-    fn streamed(&self) -> std::sync::MutexGuard<'_, Streamed> {
-        self.streamed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked(streamed: &Mutex<Streamed>) -> MutexGuard<'_, Streamed> {
+    streamed.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ModelSink for Live {
     fn text(&mut self, delta: &str) {
-        self.streamed().text.push_str(delta);
+        locked(&self.streamed).text.push_str(delta);
         if !self.silent {
             (self.observer)(&RunEvent::Text {
                 text: delta.to_owned(),
@@ -474,12 +477,16 @@ impl ModelSink for Live {
     }
 
     fn reasoning(&mut self, delta: &str) {
-        self.streamed().thought += delta.len();
+        locked(&self.streamed).thought += delta.len();
         if !self.silent {
             (self.observer)(&RunEvent::Reasoning {
                 text: delta.to_owned(),
             });
         }
+    }
+
+    fn calls(&mut self, bytes: usize) {
+        locked(&self.streamed).calls += bytes;
     }
 
     fn note(&mut self, line: &str) {

@@ -1,9 +1,8 @@
 //! What an inference took beside its tokens: time, CPU time, bytes, and energy where the provider tells it. Money and whose account it is on are `booking`'s.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use types::{Clock, How, Joules, Model, ModelError, ModelSink, Payload, Reply};
 
@@ -43,15 +42,12 @@ pub(crate) async fn complete(
         inner: sink,
         used: Used::default(),
     };
-    let (answer, cpu) = Metered {
-        future: model.complete(payload, &mut counted),
-        clock: clock.clone(),
-        cpu: Duration::ZERO,
-    }
-    .await;
+    let cpu = CpuTime::default();
+    let future = model.complete(payload, &mut counted);
+    let answer = metered(future, clock.clone(), cpu.clone()).await;
     let used = Used {
         wall: clock.monotonic().saturating_sub(started),
-        cpu,
+        cpu: cpu.so_far(),
         ..counted.used
     };
     (answer, used)
@@ -72,6 +68,10 @@ impl ModelSink for Counted<'_> {
         self.inner.reasoning(delta);
     }
 
+    fn calls(&mut self, bytes: usize) {
+        self.inner.calls(bytes);
+    }
+
     fn note(&mut self, line: &str) {
         self.inner.note(line);
     }
@@ -89,22 +89,36 @@ impl ModelSink for Counted<'_> {
     }
 }
 
-/// A future, and the CPU time of its thread while it was at work.
-struct Metered<F> {
-    future: F,
-    clock: Arc<dyn Clock>,
-    cpu: Duration,
+/// CPU time of something that is under way, to be read by whoever stops it as well.
+#[derive(Clone, Default)]
+pub(crate) struct CpuTime(Arc<AtomicU64>);
+
+impl CpuTime {
+    /// What it has come to.
+    pub(crate) fn so_far(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    }
+
+    fn add(&self, more: Duration) {
+        let nanos = u64::try_from(more.as_nanos()).unwrap_or(u64::MAX);
+        self.0.fetch_add(nanos, Ordering::Relaxed);
+    }
 }
 
-impl<T> Future for Metered<Pin<Box<dyn Future<Output = T> + Send + '_>>> {
-    type Output = (T, Duration);
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let before = self.clock.thread_cpu();
-        let polled = self.future.as_mut().poll(context);
-        if let (Some(before), Some(after)) = (before, self.clock.thread_cpu()) {
-            self.cpu += after.saturating_sub(before);
+/// `future`, with the CPU time of its thread while it is at work added to `cpu`.
+pub(crate) async fn metered<F: Future>(
+    future: F,
+    clock: Arc<dyn Clock>,
+    cpu: CpuTime,
+) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| {
+        let before = clock.thread_cpu();
+        let polled = future.as_mut().poll(context);
+        if let (Some(before), Some(after)) = (before, clock.thread_cpu()) {
+            cpu.add(after.saturating_sub(before));
         }
-        polled.map(|output| (output, self.cpu))
-    }
+        polled
+    })
+    .await
 }

@@ -70,6 +70,10 @@ pub trait ModelSink: Send {
     fn text(&mut self, delta: &str);
     /// Some more reasoning.
     fn reasoning(&mut self, delta: &str);
+    /// So many more bytes of the calls that it makes.
+    fn calls(&mut self, bytes: usize) {
+        let _ = bytes;
+    }
     /// A line for the operator: why it takes longer, for instance.
     fn note(&mut self, line: &str) {
         let _ = line;

@@ -273,8 +273,9 @@ impl Message {
             ("input_json_delta", Open::Call(_)) => {
                 let call = self.draft.calls.iter_mut().rev();
                 if let Some(call) = call.into_iter().find(|call| call.index == Some(index)) {
-                    call.arguments
-                        .push_str(text(delta, "partial_json").unwrap_or_default());
+                    let more = text(delta, "partial_json").unwrap_or_default();
+                    call.arguments.push_str(more);
+                    sink.calls(more.len());
                 }
             }
             _ => {}

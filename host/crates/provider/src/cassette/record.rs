@@ -331,6 +331,10 @@ impl ModelSink for Listening<'_> {
         self.inner.reasoning(delta);
     }
 
+    fn calls(&mut self, bytes: usize) {
+        self.inner.calls(bytes);
+    }
+
     fn note(&mut self, line: &str) {
         self.inner.note(line);
     }

@@ -151,13 +151,13 @@ impl Completion {
             self.draft.text(&text_of(value), sink);
         }
         for delta in message.tool_calls.into_iter().flatten() {
-            self.take_call(delta);
+            self.take_call(delta, sink);
         }
     }
 
     /// Deltas of parallel calls come mixed, told apart by their index. Some servers give no index, or the same to all calls: there a new id
     /// begins a new call.
-    fn take_call(&mut self, delta: CallDelta) {
+    fn take_call(&mut self, delta: CallDelta, sink: &mut dyn ModelSink) {
         let id = delta.id.unwrap_or_default();
         let same = |call: &PartialCall| id.is_empty() || call.id.is_empty() || call.id == id;
         let calls = &mut self.draft.calls;
@@ -185,12 +185,14 @@ impl Completion {
         if call.name.is_empty() {
             call.name = function.name.unwrap_or_default();
         }
-        match function.arguments {
-            None | Some(Value::Null) => {}
-            Some(Value::String(more)) => call.arguments.push_str(&more),
+        let more = match function.arguments {
+            None | Some(Value::Null) => return,
+            Some(Value::String(more)) => more,
             // Not what the protocol says, but what it means is plain.
-            Some(object) => call.arguments.push_str(&object.to_string()),
-        }
+            Some(object) => object.to_string(),
+        };
+        call.arguments.push_str(&more);
+        sink.calls(more.len());
     }
 }
 

@@ -358,6 +358,7 @@ impl Response<'_> {
             }
             "response.function_call_arguments.delta" => {
                 self.call(index, id).arguments.push_str(delta);
+                sink.calls(delta.len());
             }
             "response.function_call_arguments.done" => {
                 let whole = string(value, "arguments").filter(|whole| !whole.is_empty());

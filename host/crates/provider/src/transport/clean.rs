@@ -64,6 +64,10 @@ impl ModelSink for CleanSink<'_> {
         }
     }
 
+    fn calls(&mut self, bytes: usize) {
+        self.inner.calls(bytes);
+    }
+
     fn note(&mut self, line: &str) {
         self.inner.note(line);
     }

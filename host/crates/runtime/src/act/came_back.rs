@@ -18,7 +18,7 @@ impl Run {
     pub(crate) fn called(&mut self, called: Called) {
         self.over(called.effect);
         for inspected in &called.inspected {
-            self.guarded(called.effect, "result", inspected);
+            self.guarded(&called.ran.account, called.effect, "result", inspected);
         }
         self.came_back(
             &called.invocation,

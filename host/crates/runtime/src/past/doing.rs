@@ -3,7 +3,7 @@
 use crate::round::ActivityKind;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use types::{CallErrorKind, Effect, Item, Label, Provenance, ToolCall, Value};
+use types::{CallErrorKind, Effect, Item, Label, Provenance, Timestamp, ToolCall, Value};
 
 /// An activity that was under way.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub(crate) struct Doing {
     pub(crate) said: Option<Item>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) slots: Vec<Made>,
+    /// Calls of a model that ran when it was stopped with its run and may have taken effect: the chart hears of them when the run is taken up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) cut: Vec<Made>,
     /// Stopped with its run, and not because anything was wrong with it.
     #[serde(default)]
     pub(crate) suspended: bool,
@@ -41,6 +44,12 @@ pub(crate) struct Asking {
     pub(crate) model: Arc<str>,
     /// Tokens as they were estimated.
     pub(crate) tokens: u64,
+    /// Whether it costs nothing.
+    #[serde(default)]
+    pub(crate) free: bool,
+    /// When: prices change.
+    #[serde(default)]
+    pub(crate) time: Timestamp,
 }
 
 /// A call of a round.
@@ -78,7 +87,35 @@ pub(crate) struct Ended {
     pub(crate) labels: Vec<Label>,
 }
 
+impl Made {
+    /// Whether it was under way, and doing it again might do harm.
+    pub(crate) fn is_uncertain(&self) -> bool {
+        let Progress::Running { repeat, asks, .. } = self.progress else {
+            return false;
+        };
+        !asks && repeat == Effect::Once
+    }
+
+    /// As which effect it is under way.
+    pub(crate) fn effect(&self) -> Option<u64> {
+        match self.progress {
+            Progress::Running { effect, .. } => Some(effect),
+            _ => None,
+        }
+    }
+}
+
 impl Doing {
+    /// Calls of which nobody knows what came of them: those that were cut off, and those under way of an activity that does not go on.
+    pub(crate) fn uncertain(&mut self, goes_on: bool) -> Vec<Made> {
+        let mut cut = std::mem::take(&mut self.cut);
+        if !goes_on {
+            let slots = std::mem::take(&mut self.slots);
+            cut.extend(slots.into_iter().filter(Made::is_uncertain));
+        }
+        cut
+    }
+
     pub(super) fn new(kind: ActivityKind, state: Arc<str>, params: Value) -> Self {
         Doing {
             kind,
@@ -91,6 +128,7 @@ impl Doing {
             asking: None,
             said: None,
             slots: Vec::new(),
+            cut: Vec::new(),
             suspended: false,
         }
     }

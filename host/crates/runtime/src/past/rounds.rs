@@ -7,7 +7,7 @@ use crate::round::ActivityKind;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use types::{Effect, Item, Outcome, Provenance, Reply, ToolCall, Value};
+use types::{Effect, Item, Outcome, Provenance, Reply, Timestamp, ToolCall, Value};
 
 impl Past {
     /// Activities that a step began and stopped.
@@ -69,7 +69,7 @@ impl Past {
         }
     }
 
-    pub(super) fn asked(&mut self, body: &Json) {
+    pub(super) fn asked(&mut self, body: &Json, time: Timestamp) {
         self.unanswered = false;
         self.has_work = false;
         let Some(doing) = self.by_invocation(body) else {
@@ -81,6 +81,8 @@ impl Past {
             provider: text(&body["provider"]).into(),
             model: text(&body["model"]).into(),
             tokens: body["context"]["total"].as_u64().unwrap_or_default(),
+            free: body["free"] == true,
+            time,
         });
     }
 
@@ -196,11 +198,36 @@ impl Past {
             return;
         }
         if let Some(doing) = self.doing.get_mut(id) {
-            // Its calls have their answers in the conversation.
             doing.suspended = true;
             doing.asking = None;
             doing.said = None;
-            doing.slots.clear();
+            if doing.kind != ActivityKind::Plugin {
+                // Its calls have their answers in the conversation; the chart has yet to hear of those that may have done something.
+                let slots = std::mem::take(&mut doing.slots);
+                doing
+                    .cut
+                    .extend(slots.into_iter().filter(Made::is_uncertain));
+            }
+        }
+    }
+
+    /// The chart hears that nobody knows what came of a call.
+    pub(super) fn uncertain(&mut self, body: &Json) {
+        if let Some(made) = self.made(body) {
+            made.progress = Progress::Finished(Box::new(Ended::uncertain()));
+        }
+        if let Some(effect) = body["effect"].as_u64() {
+            for doing in self.doing.values_mut() {
+                doing.cut.retain(|made| made.effect() != Some(effect));
+            }
+        }
+    }
+
+    /// What an inference may have cost that was lost is booked.
+    pub(super) fn booked(&mut self, body: &Json) {
+        let effect = body["lost"].as_u64();
+        for doing in self.doing.values_mut() {
+            doing.asking.take_if(|asking| Some(asking.effect) == effect);
         }
     }
 

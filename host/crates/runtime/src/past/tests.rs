@@ -70,6 +70,72 @@ fn it_is_known_that_a_run_was_reminded_until_its_work_is_asked_for_again() {
     assert!(!serde_json::from_value::<Past>(stored).unwrap().reminded);
 }
 
+/// A fold in which the activity `a` of the kind `kind` has a call under way that must not be made twice, and then stops with its run.
+fn stopped_with_a_call(kind: &str) -> Past {
+    let begun = json!({
+        "event": null, "effects": [{ "type": "invoke", "id": "a", "activity": kind, "state": "s", "params": {} }],
+    });
+    let call = json!({
+        "effect": 7, "invocation": "a", "call": "c", "tool": "t__x", "arguments": "{}", "repeat": "once",
+    });
+    let stopped = json!({ "invocation": "a", "suspended": true });
+    let past = taken(anew(), Kind::Step, begun);
+    taken(taken(past, Kind::Call, call), Kind::Stopped, stopped)
+}
+
+#[test]
+fn a_call_that_must_not_be_made_twice_is_uncertain_however_its_run_stopped() {
+    for kind in ["plugin", "turn", "act"] {
+        let past = stopped_with_a_call(kind);
+        let mut doing = past.doing["a"].clone();
+        assert_eq!(
+            doing.uncertain(false).len(),
+            1,
+            "{kind}: nobody goes on with it"
+        );
+        let mut doing = past.doing["a"].clone();
+        let cut = doing.uncertain(true).len();
+        let kept = doing
+            .slots
+            .iter()
+            .filter(|made| made.is_uncertain())
+            .count();
+        // What a model is told of a call is said already; the chart's own call is put back, and is found to be uncertain then.
+        let expected = if kind == "plugin" { (0, 1) } else { (1, 0) };
+        assert_eq!((cut, kept), expected, "{kind}");
+        let told = taken(past, Kind::Uncertain, json!({ "effect": 7 }));
+        let mut doing = told.doing["a"].clone();
+        assert!(doing.uncertain(false).is_empty(), "{kind}: said once");
+    }
+}
+
+#[test]
+fn an_inference_that_was_lost_is_booked_once() {
+    let begun = json!({
+        "event": null, "effects": [{ "type": "invoke", "id": "a", "activity": "think", "state": "s", "params": {} }],
+    });
+    let think = json!({
+        "effect": 3, "invocation": "a", "provider": "p", "model": "m", "context": { "total": 9 },
+    });
+    let cost = |more: Json| {
+        let mut body = json!({ "agent": "x", "state": "s", "purpose": "work" });
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        body
+    };
+    let asked = taken(taken(anew(), Kind::Step, begun), Kind::Think, think);
+    let is_open = |past: &Past| past.doing["a"].asking.is_some();
+    assert!(is_open(&asked));
+    let asked = taken(asked, Kind::Cost, cost(json!({})));
+    assert!(is_open(&asked), "another's cost");
+    assert!(!is_open(&taken(
+        asked,
+        Kind::Cost,
+        cost(json!({ "lost": 3 }))
+    )));
+}
+
 #[test]
 fn it_is_known_until_when_there_is_no_room() {
     let refused = |to: &str, until: Json| {
