@@ -20,7 +20,7 @@ fn a_change_is_sent_back_by_whoever_finds_that_it_does_not_do() {
     let number = asked["change"].as_str().unwrap().to_owned();
     let number = number.as_str();
     let stands = |words: &str| {
-        let shown = house.by("ada", &["show", number]).expect(0);
+        let shown = house.run(["change", "show", number]).expect(0);
         assert!(shown.stdout.contains(words), "{words}: {}", shown.stdout);
     };
     house.does(
