@@ -56,6 +56,16 @@ impl Interrupts {
     }
 }
 
+/// A file that may not grow any more is a refused write, which is told like a full disk, and not the end of the program. Before anything is written.
+pub fn outlive_full_files() {
+    // SAFETY: nothing runs when the signal comes, and no other thread is there yet that could set it otherwise.
+    #[cfg(target_os = "linux")]
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
 fn listen(kind: SignalKind) -> Result<Stream, Failure> {
     signal(kind).map_err(|error| {
         let text = format!("signals cannot be listened to: {error}");

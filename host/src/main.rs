@@ -30,6 +30,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     memory::give_back_freed();
+    interrupt::outlive_full_files();
     // Warnings of the parts (damaged code that is made again, a key sent over plain HTTP) are for the operator.
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::WARN)

@@ -159,6 +159,21 @@ pub fn json_of(option: &str, text: Option<&str>) -> Result<Option<Value>, Failur
     })
 }
 
+/// The same, of an option that takes names with their values.
+///
+/// # Errors
+/// When it is no JSON, or something else.
+pub fn object_of(option: &str, text: Option<&str>) -> Result<Option<Value>, Failure> {
+    match json_of(option, text)? {
+        Some(other) if !other.is_object() => Err(Failure::new(
+            USAGE,
+            format!("{option} takes names with their values, and this is {other}"),
+        )
+        .help(format!("write it so: {option} '{{\"key\": \"value\"}}'"))),
+        value => Ok(value),
+    }
+}
+
 /// The answer as JSON, or as `text` makes of it.
 ///
 /// # Errors

@@ -20,7 +20,17 @@ pub fn text(answer: &Value) -> String {
     );
     entry(&mut text, "input", &answer["input"]);
     entry(&mut text, "data", &answer["data"]);
-    entry(&mut text, "asks", &answer["activities"]);
+    for (heading, asks) in below("asks", &answer["activities"]) {
+        let question = match &asks["params"]["question"] {
+            Value::Null => cell(&asks["activity"]),
+            question => cell(question),
+        };
+        let _ = writeln!(
+            text,
+            "{heading:<10}{question} (in {})",
+            cell(&asks["state"])
+        );
+    }
     if let Some(due) = answer["next_due"].as_i64() {
         let _ = writeln!(text, "{:<10}{}", "next due", rfc3339(Timestamp(due)));
     }
@@ -227,6 +237,14 @@ mod tests {
              \x20         owner: ada\n\
              handed in 1970-01-01T00:00:00Z  coder as implementer: done\n\
              \x20           All of it.\n"
+        );
+        let asks = json!({
+            "instance": "2026-a1", "chart": "c", "status": "open", "configuration": ["asking"],
+            "activities": [{ "id": "a.1", "state": "asking", "activity": "ask", "params": { "question": "Which file?" } }],
+        });
+        assert_eq!(
+            text(&asks),
+            "2026-a1: c, open, in asking\nasks      Which file? (in asking)\n"
         );
         let over = json!({ "instance": "2026-a1", "chart": "implement-review", "status": "done", "states": [], "ended": { "time": 0 } });
         assert_eq!(

@@ -103,7 +103,10 @@ fn components_text(components: &ComponentReport) -> String {
 fn all(journal: &journal::Journal, json: bool) -> Result<u8, Failure> {
     let (mut codes, mut told) = (0, Ok(()));
     runtime::replay::replay_all(journal, |report| {
-        codes = codes.max(code(&report));
+        // What an agent did in a workflow is its own run's.
+        if !report.instance {
+            codes = codes.max(code(&report));
+        }
         if told.is_ok() {
             told = tell(&report, json);
         }

@@ -1,6 +1,6 @@
 //! `workflow`: instances of workflows. Each verb is one command: to the daemon where one serves the house, else to a host in this process.
 
-use super::asked::{Host, json_of, show, table, which};
+use super::asked::{Host, json_of, object_of, show, table, which};
 use super::instance;
 use super::signing::{self, Asked};
 use crate::cli::{At, Signing, WorkflowVerb};
@@ -20,7 +20,7 @@ pub fn run(verb: &WorkflowVerb) -> Result<u8, Failure> {
         WorkflowVerb::Start { chart, input, at } => {
             let command = Command::WorkflowStart {
                 chart: chart.clone(),
-                input: json_of("--input", input.as_deref())?,
+                input: object_of("--input", input.as_deref())?,
             };
             one(at, command, |answer| {
                 let instance = answer["instance"].as_str().unwrap_or("?");
@@ -89,7 +89,7 @@ pub fn run(verb: &WorkflowVerb) -> Result<u8, Failure> {
             signing,
             at,
         } => {
-            let artefacts = json_of("--artefacts", artefacts.as_deref())?;
+            let artefacts = object_of("--artefacts", artefacts.as_deref())?;
             signed(
                 at,
                 instance,

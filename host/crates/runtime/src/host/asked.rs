@@ -10,6 +10,7 @@ use crate::kin;
 use crate::record::Kind;
 use crate::workflow::{Happened, Instance, Via, Who};
 use serde_json::{Value as Json, json};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use types::Value;
@@ -316,30 +317,58 @@ impl Host {
             drop(instances);
             return self.past_instance(wanted);
         };
-        let position = instance.position();
-        let mut shown = serde_json::to_value(&position).unwrap_or_default();
-        shown["status"] = status(&position).into();
-        shown["chart"] = json!(position.workflow);
-        shown["states"] = json!(position.configuration);
-        shown["input"] = json!(instance.input());
-        shown["handed_in"] = json!(instance.handed());
+        let mut shown = shown(instance);
+        for activity in shown["activities"].as_array_mut().into_iter().flatten() {
+            let invocation = activity["id"].as_str().unwrap_or_default();
+            activity["params"] = self.asked_with(instance.id(), invocation);
+        }
         Ok(shown)
+    }
+
+    /// With what the activity `invocation` of the instance `id` was begun: a question, for instance.
+    fn asked_with(&self, id: &str, invocation: &str) -> Json {
+        let mut found = Json::Null;
+        let _ = self.0.journal.borrow().tail(id, |record| {
+            let body: Json = serde_json::from_str(&record.body).unwrap_or_default();
+            let effects = body["effects"].as_array().into_iter().flatten();
+            let begun = effects
+                .filter(|effect| effect["type"] == "invoke" && effect["id"] == invocation)
+                .next_back();
+            match begun {
+                Some(effect) => {
+                    found = effect["params"].clone();
+                    ControlFlow::Break(())
+                }
+                None => ControlFlow::Continue(()),
+            }
+        });
+        found
     }
 
     /// One that is over: what its records say of its end.
     fn past_instance(&self, wanted: &str) -> Result<Json, Refused> {
-        let journal = self.0.journal.borrow();
-        let id = journal
-            .find_run(wanted)
-            .map_err(|_| no_such_instance(wanted))?;
-        let body = |kind: Kind| -> Option<Json> {
-            let record = journal.newest(&id, kind.name()).ok()??;
-            serde_json::from_str(&record.body).ok()
+        let (id, started, ended) = {
+            let journal = self.0.journal.borrow();
+            let id = journal
+                .find_run(wanted)
+                .map_err(|_| no_such_instance(wanted))?;
+            let body = |kind: Kind| -> Option<Json> {
+                let record = journal.newest(&id, kind.name()).ok()??;
+                serde_json::from_str(&record.body).ok()
+            };
+            let started = body(Kind::Started).filter(|started| started["workflow"].is_object());
+            let (Some(started), Some(ended)) = (started, body(Kind::Ended)) else {
+                return Err(no_such_instance(wanted));
+            };
+            (id, started, ended)
         };
-        let started = body(Kind::Started).filter(|started| started["workflow"].is_object());
-        let (Some(started), Some(ended)) = (started, body(Kind::Ended)) else {
-            return Err(no_such_instance(wanted));
-        };
+        if let Some(instance) = self.read_again(&id) {
+            let mut shown = shown(&instance);
+            shown["status"] = ended["status"].clone();
+            shown["ended"] = ended;
+            return Ok(shown);
+        }
+        // Its chart or its records cannot be read any more.
         Ok(json!({
             "instance": id, "chart": started["workflow"]["name"], "status": ended["status"], "ended": ended, "states": [],
             "input": started["input"],
@@ -504,6 +533,18 @@ pub(super) fn happened(event: &str, data: &Value) -> Option<Happened> {
 }
 
 /// Where an instance stands, in a word.
+/// An instance as `workflow.show` answers.
+fn shown(instance: &crate::workflow::Instance) -> Json {
+    let position = instance.position();
+    let mut shown = serde_json::to_value(&position).unwrap_or_default();
+    shown["status"] = status(&position).into();
+    shown["chart"] = json!(position.workflow);
+    shown["states"] = json!(position.configuration);
+    shown["input"] = json!(instance.input());
+    shown["handed_in"] = json!(instance.handed());
+    shown
+}
+
 fn status(position: &crate::workflow::Position) -> &'static str {
     match (&position.ended, position.needs_human) {
         (Some(ended), _) => ended.status.name(),

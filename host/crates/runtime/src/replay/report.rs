@@ -12,6 +12,9 @@ pub struct ReplayReport {
     pub run: String,
     /// Its agent.
     pub agent: String,
+    /// Whether it is an instance of a workflow: those are not executed again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub instance: bool,
     /// How many of its records were read.
     pub records: u64,
     /// The last of them.

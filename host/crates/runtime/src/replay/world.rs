@@ -30,7 +30,7 @@ pub(super) const EARLIER: &str = "recorded by an earlier version";
 pub(super) const GONE: &str = "bodies of records were compacted away";
 
 /// Why the records of a workflow's instance are not executed again.
-const INSTANCE: &str = "instances of workflows are not replayed by this version";
+const INSTANCE: &str = "instances of workflows are not executed again";
 
 /// The definitions in force.
 #[derive(Clone)]
@@ -263,8 +263,9 @@ impl<'h> World<'h> {
         self.root = text(&body["root"]).into();
         self.sent = None;
         self.components(body);
+        self.report.instance = body["workflow"].is_object();
         let force = match hash(&body["definitions"]) {
-            _ if body["workflow"].is_object() => Err(INSTANCE.to_owned()),
+            _ if self.report.instance => Err(INSTANCE.to_owned()),
             Some(set) => self.find(set),
             None => Err(EARLIER.to_owned()),
         };

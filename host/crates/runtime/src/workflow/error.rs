@@ -37,7 +37,9 @@ pub enum WorkflowError {
         how: &'static str,
     },
     /// Somebody holds the role.
-    #[error("the role `{role}` is held by {holder}; detach the holder first, or take over")]
+    #[error(
+        "the role `{role}` is held by {holder}; detach the holder first: `charthouse workflow detach INSTANCE --role {role}`"
+    )]
     Held {
         /// The role.
         role: Arc<str>,
@@ -64,7 +66,7 @@ pub enum WorkflowError {
     },
     /// Nobody holds the role.
     #[error(
-        "nobody holds the role `{role}`; bind somebody with `charthouse workflow bind {instance} WHO {role}`"
+        "nobody holds the role `{role}`; bind somebody with `charthouse workflow bind {instance} WHO --role {role}`"
     )]
     NotBound {
         /// The role.
@@ -73,9 +75,7 @@ pub enum WorkflowError {
         instance: Arc<str>,
     },
     /// Another holds the role.
-    #[error(
-        "the role `{role}` is held by {holder} and not by {by}; only the holder can do that, or whoever takes over"
-    )]
+    #[error("the role `{role}` is held by {holder} and not by {by}; only the holder can do that")]
     NotHolder {
         /// The role.
         role: Arc<str>,
