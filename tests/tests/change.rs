@@ -577,6 +577,24 @@ fn drafts_are_kept_and_what_is_released_comes_back() {
 #[test]
 fn an_emergency_is_in_force_at_once_and_goes_when_it_is_rejected() {
     let stage = Stage::released();
+    // Who there is and who decides is not for one alone to change.
+    let own = stage.read("house.yaml");
+    for seized in [
+        own.replace("quorum: 2", "quorum: 1"),
+        own.lines()
+            .filter(|line| !line.trim_start().starts_with("bob:"))
+            .map(|line| format!("{line}\n"))
+            .collect(),
+    ] {
+        let draft = stage.beside("house.yaml");
+        std::fs::write(&draft, &seized).unwrap();
+        let file = format!("house.yaml={}", draft.display());
+        let words = ["emergency", "--item", "house", "--title", "Alone", "--why"];
+        let refused = stage.by("ada", &[&words[..], &["I can", "--file", &file]].concat());
+        let told = refused.expect(4).stderr;
+        assert!(told.contains("cannot change who there is"), "{told}");
+        assert!(told.contains("change request --item house"), "{told}");
+    }
     let draft = stage.beside("closed.yaml");
     std::fs::write(&draft, new_clerk()).unwrap();
     let file = format!("agents/clerk.yaml={}", draft.display());

@@ -185,11 +185,17 @@ impl Held {
         self.head(item).and_then(|standing| standing.to.clone())
     }
 
-    /// What counts of `item` for all at `now`.
-    pub fn in_force(&self, item: &str, now: i64) -> Option<&Standing> {
+    /// What counts of `item` for all at `now`, of what `may_count` says may.
+    pub fn in_force(
+        &self,
+        item: &str,
+        now: i64,
+        may_count: impl Fn(&Standing) -> bool,
+    ) -> Option<&Standing> {
         let mut all = self.items.get(item)?.iter().rev();
         all.find(|standing| {
-            !standing.is_over && !standing.is_for_some && standing.at.is_none_or(|at| at <= now)
+            let is_due = standing.at.is_none_or(|at| at <= now);
+            !standing.is_over && !standing.is_for_some && is_due && may_count(standing)
         })
     }
 

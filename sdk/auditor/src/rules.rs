@@ -580,6 +580,12 @@ impl Rules {
         all.map(|(number, change)| change.json(number)).collect()
     }
 
+    /// Whether others have approved what was put in force in an emergency.
+    pub fn is_confirmed(&self, number: &str) -> bool {
+        let change = self.changes.get(number);
+        change.is_some_and(|change| change.is_over() == Some("confirmed"))
+    }
+
     /// How many changes were released or confirmed.
     pub fn in_force(&self) -> usize {
         let is_out = |change: &&Change| matches!(change.is_over(), Some("released" | "confirmed"));

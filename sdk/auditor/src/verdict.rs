@@ -158,6 +158,10 @@ impl Walk {
         }
         if is_change {
             self.rules.take(record, body);
+            let change = body["change"].as_str().unwrap_or_default();
+            if self.rules.is_confirmed(change) {
+                keys.confirmed(change);
+            }
         }
         match is_own {
             true => Ok(()),

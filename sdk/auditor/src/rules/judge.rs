@@ -7,9 +7,14 @@ use crate::house::{House, texts};
 use std::collections::BTreeSet;
 
 impl Rules {
-    /// What the house that was in force at `now` says of people and of control.
+    /// What the house that was in force at `now` says of people and of control. What was put in force in an emergency says nothing of them until others have approved
+    /// it: nobody is judged by rules that they have just made.
     pub(super) fn house(&self, now: i64) -> Result<House, Broken> {
-        let standing = self.held.in_force("house", now);
+        let is_settled = |standing: &Standing| {
+            let change = self.changes.get(&standing.change);
+            !standing.is_emergency || change.is_none_or(|change| change.is_over().is_some())
+        };
+        let standing = self.held.in_force("house", now, is_settled);
         let standing = standing.ok_or((
             ROLE,
             "nothing was released yet that says who may do it".to_owned(),

@@ -542,7 +542,7 @@ impl Register {
         self.baseline.as_ref()
     }
 
-    /// What the house in force says of control; nothing without a baseline.
+    /// What the house in force says of control; nothing without a baseline. What an emergency says of it counts once others have approved that.
     ///
     /// # Errors
     /// There is none, or it cannot be read.

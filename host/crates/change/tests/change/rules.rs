@@ -480,6 +480,52 @@ fn an_emergency_that_is_rejected_is_taken_back() {
     );
 }
 
+#[test]
+fn nobody_is_judged_by_rules_that_they_have_just_made() {
+    let house = |mark: &str| String::from_utf8(files()["house.yaml"].clone()).unwrap() + mark;
+    let mut story = Story::new();
+    let change = story.register.next_number();
+    let (seized, open) = (house("# seized\n"), house("# open\n"));
+    story
+        .emergency(change, "human:ada", &[("house.yaml", Some(&seized))])
+        .unwrap();
+    assert!(matches!(
+        story.approve(change, "human:zoe"),
+        Err(Rule::Stranger { .. })
+    ));
+    // One approval is not enough, whatever it would be then.
+    story.approve(change, "human:bob").unwrap();
+    assert_eq!(open_numbers(&story), [change]);
+    let mut rejected = story.clone();
+    rejected
+        .vote(change, "human:cyd", "quality", Vote::Reject)
+        .unwrap();
+    rejected.reject(change).unwrap();
+    assert_eq!(open_numbers(&rejected), []);
+    // Once those who decided before have approved it, it counts.
+    story.approve(change, "human:cyd").unwrap();
+    let next = story.request("human:zoe", &["policy:default"]).unwrap();
+    assert!(matches!(
+        story.approve(next, "human:bob"),
+        Err(Rule::Stranger { .. })
+    ));
+
+    let mut story = Story::new();
+    let now = types::Timestamp(story.now + 10_000);
+    let change = story.register.next_number();
+    story
+        .emergency(change, "human:ada", &[("house.yaml", Some(&open))])
+        .unwrap();
+    assert!(story.register.is_controlled(now, false));
+    assert!(matches!(
+        story.tell(baseline("human:ada")),
+        Err(Rule::BaselineStands { .. })
+    ));
+    story.approve(change, "human:bob").unwrap();
+    story.approve(change, "human:cyd").unwrap();
+    assert!(!story.register.is_controlled(now, false));
+}
+
 fn open_numbers(story: &Story) -> Vec<ChangeNumber> {
     let open = story.register.emergencies(types::Timestamp(story.now));
     open.into_iter().map(|one| one.change).collect()

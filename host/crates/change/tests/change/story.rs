@@ -78,8 +78,11 @@ impl Outside for World {
             keys: Vec::new(),
             roles: roles.map(|roles| roles.iter().map(|role| Arc::from(*role)).collect()),
         };
+        // Whoever writes this would decide alone, with a friend.
+        let is_seized = text.contains("# seized");
         Ok(Settings {
             controlled: !text.contains("# open"),
+            quorum: if is_seized { 1 } else { 2 },
             people: [
                 ("ada", None),
                 ("bob", None),
@@ -87,8 +90,13 @@ impl Outside for World {
                 ("dan", None),
                 ("eve", None),
                 ("fay", Some(&["requester", "quality"][..])),
+                ("zoe", None),
             ]
             .into_iter()
+            .filter(|(name, _)| match is_seized {
+                true => ["ada", "zoe"].contains(name),
+                false => *name != "zoe",
+            })
             .map(|(name, roles)| (Arc::from(name), person(roles)))
             .collect(),
             ..Settings::default()

@@ -139,6 +139,27 @@ pub(crate) fn is_controlled(journal: &Journal) -> Result<bool, RuntimeError> {
     book::has_baseline(journal)
 }
 
+/// Who there is: in a controlled house those whom the record lists for now, and not whom its file lists, which an emergency may have written; else those of `house`.
+///
+/// # Errors
+/// When the record is of a controlled house and cannot be read.
+pub(crate) fn people(
+    journal: &Journal,
+    house: &House,
+    now: Timestamp,
+) -> Result<sign::People, RuntimeError> {
+    if !is_controlled(journal)? {
+        return Ok(house.people.clone());
+    }
+    let settings = register(journal, &house.root)?.settings(now);
+    Ok(match settings {
+        Ok(settings) if settings.controlled => outside::people_of(&settings),
+        Ok(_) | Err(change::Rule::NoBaseline) => house.people.clone(),
+        // Who cannot be told from the record is nobody.
+        Err(_) => sign::People::default(),
+    })
+}
+
 /// When something is to be looked at again though nobody does anything.
 /// With `anew` something may have been recorded since `admitted` was let in.
 pub(crate) fn next_due(

@@ -107,7 +107,7 @@ fn of_person((name, person): (Arc<str>, sign::Person)) -> (Arc<str>, PersonSetti
 }
 
 /// The people of `settings`; a key that cannot be read is nobody's.
-fn people_of(settings: &Settings) -> People {
+pub(super) fn people_of(settings: &Settings) -> People {
     let people = settings.people.iter().map(|(name, person)| {
         let PersonSettings { keys, roles } = person;
         let keys = keys.iter().filter_map(|key| PublicKey::parse(key).ok());

@@ -600,6 +600,12 @@ impl Judging<'_> {
         let candidate = self
             .host
             .candidate(self.register, &approved, &Brought::read(data)?)?;
+        if says_of_control(&candidate.before) != says_of_control(&candidate.after) {
+            return Err(no(
+                "an emergency cannot change who there is or how changes are decided (`people` and `controlled` in house.yaml)",
+                "leave both as they are; for them, request a change that can wait: charthouse change request --item house …",
+            ));
+        }
         let house = self.host.definitions();
         let within = house.controlled.as_ref().map_or(DUE_MS, |controlled| {
             i64::try_from(controlled.emergency.within.as_millis()).unwrap_or(DUE_MS)
@@ -621,6 +627,15 @@ impl Judging<'_> {
         let acts = vec![Body::Requested(requested), Body::Emergency(emergency)];
         Ok((acts, Some(instead)))
     }
+}
+
+/// What `house` says of who there is and of how changes are decided, wherever in its file.
+fn says_of_control(house: &definitions::House) -> impl PartialEq {
+    let controlled = house.controlled.as_ref().map(|said| {
+        let (board, workflow) = (said.board.clone(), said.workflow.value.clone());
+        (said.quorum, board, workflow, said.emergency.clone())
+    });
+    (controlled, house.people.clone())
 }
 
 /// By when an emergency must be approved where the house does not say.

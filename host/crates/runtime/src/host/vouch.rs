@@ -118,7 +118,8 @@ impl Host {
             why,
             help: help.to_owned(),
         };
-        let doer = self.doer(instance, &happened, deed)?;
+        let people = self.people(now)?;
+        let doer = self.doer(instance, &happened, deed, &people)?;
         let judged = self.judge(instance, happened, &doer, now)?;
         let (signed, identities) = match &doer {
             Doer::Host => {
@@ -136,8 +137,7 @@ impl Host {
                         "sign it with --key FILE, or with --print-statement and --signature FILE",
                     )
                 })?;
-                let people = &self.definitions().people;
-                let signed = self.check_signature(people, &judged.claim, signed, now);
+                let signed = self.check_signature(&people, &judged.claim, signed, now);
                 (
                     signed.map_err(|bad| unsigned(bad.why, &bad.help))?,
                     Vec::new(),
@@ -199,12 +199,23 @@ impl Host {
         Ok((key.signer.sign(statement), identities))
     }
 
+    /// Who there is, for whoever judges what is signed.
+    fn people(&self, now: i64) -> Result<People, WorkflowError> {
+        let house = self.definitions();
+        let people = crate::control::people(&self.0.journal.borrow(), &house, Timestamp(now));
+        people.map_err(|error| WorkflowError::Forbidden {
+            why: error.to_string(),
+            help: "mend the store".to_owned(),
+        })
+    }
+
     /// Who does it, by how it came; a person only where they are one of the house and may.
     fn doer(
         &self,
         instance: &Instance,
         happened: &[Happened],
         deed: &Deed,
+        people: &People,
     ) -> Result<Doer, WorkflowError> {
         let unsigned = |why: &str, help: &str| WorkflowError::NotSigned {
             chart: instance.bundle().chart.name().to_owned(),
@@ -216,14 +227,14 @@ impl Host {
             let needs_person = match one {
                 Happened::Due | Happened::Moved { .. } | Happened::Cancelled { .. } => deed.asked,
                 Happened::Bind { via, who, role } => {
-                    self.may_be_given(role, who)?;
+                    self.may_be_given(role, who, people)?;
                     !matches!(via, Via::Offer)
                 }
                 Happened::Detach { via, .. } => {
                     !matches!(via, Via::Failure | Via::Chart | Via::Reload)
                 }
                 Happened::TakeOver { who, role, .. } => {
-                    self.may_be_given(role, who)?;
+                    self.may_be_given(role, who, people)?;
                     true
                 }
                 Happened::Activity { .. } => deed.asked,
@@ -256,9 +267,8 @@ impl Host {
                     "say who you are with --as NAME, and sign it with --key FILE",
                 ));
             };
-            let (house, person) = (self.definitions(), name.clone());
-            if house.people.get(name).is_none() {
-                let known: Vec<&str> = house.people.0.keys().map(|name| &**name).collect();
+            if people.get(name).is_none() {
+                let known: Vec<&str> = people.0.keys().map(|name| &**name).collect();
                 return Err(unsigned(
                     &format!("`{name}` is not one of the people of this house"),
                     &match known.is_empty() {
@@ -273,19 +283,23 @@ impl Host {
                     },
                 ));
             }
-            doer = Doer::Person(person);
+            doer = Doer::Person(name.clone());
         }
         Ok(doer)
     }
 
     /// Whether `role` of a signed workflow can be given to `who`: to a person who may hold it, to an agent whose definition says that it takes it, and to no run that
     /// somebody else has begun.
-    fn may_be_given(&self, role: &Arc<str>, who: &Who) -> Result<(), WorkflowError> {
+    fn may_be_given(
+        &self,
+        role: &Arc<str>,
+        who: &Who,
+        people: &People,
+    ) -> Result<(), WorkflowError> {
         let forbidden = |why: String, help: String| Err(WorkflowError::Forbidden { why, help });
-        let house = self.definitions();
         match who {
             Who::Human { name } => {
-                let person = house.people.get(name);
+                let person = people.get(name);
                 let may = person.is_some_and(|person| person.may_act_as(role));
                 match may {
                     true => Ok(()),
@@ -296,6 +310,7 @@ impl Host {
                 }
             }
             Who::Agent { agent, run } => {
+                let house = self.definitions();
                 let takes = house.agents.get(agent).is_some_and(|agent| {
                     let mut roles = agent.roles.iter();
                     roles.any(|takes| *takes.value == **role)
@@ -400,7 +415,8 @@ impl Host {
         deed: &Deed,
         now: i64,
     ) -> Result<Claim, WorkflowError> {
-        let doer = self.doer(&instance, &happened, deed)?;
+        let people = self.people(now)?;
+        let doer = self.doer(&instance, &happened, deed, &people)?;
         let judged = self.judge(&instance, happened, &doer, now)?;
         for one in judged.happened {
             let beside = Beside {

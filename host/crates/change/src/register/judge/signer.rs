@@ -1,10 +1,12 @@
-//! Who signs, and by which settings of the house that is judged: those that are released at that instant.
+//! Who signs, and by which settings of the house that is judged: those that are released at that instant. What was put in force in an emergency is not among them
+//! until others have approved it: nobody is judged by rules that they have just made.
 
 use super::has_role;
 use crate::item::ItemId;
 use crate::person::Person;
 use crate::record::{BaselineRecord, Body};
-use crate::register::held::Audience;
+use crate::register::change::Change;
+use crate::register::held::{Audience, Standing};
 use crate::register::rule::Rule;
 use crate::register::{At, HeldFile, Register};
 use crate::settings::{Files, Settings, Signer};
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use types::Timestamp;
 
 impl Register {
-    /// What the house in force says of control.
+    /// What the house in force says of control, as far as others than whoever did it have approved it.
     pub(in crate::register) fn settings_at(&self, now: Timestamp) -> Result<Arc<Settings>, Rule> {
         if self.baseline.is_none() {
             return Err(Rule::NoBaseline);
@@ -23,7 +25,8 @@ impl Register {
             began: None,
             now,
         };
-        let house = self.held.in_force(&ItemId::House, &audience);
+        let mut all = self.history(&ItemId::House).iter().rev();
+        let house = all.find(|one| one.counts_for(&audience) && !self.awaits_approval(one));
         let house = house.ok_or(Rule::Settings("house.yaml is not released".into()))?;
         if let Some(known) = self.known_settings.get(&house.to) {
             return known.clone().map_err(Rule::Settings);
@@ -33,6 +36,12 @@ impl Register {
             .settings(&files)
             .map(Arc::new)
             .map_err(Rule::Settings)
+    }
+
+    /// Whether it was put in force in an emergency that nobody else has approved yet.
+    fn awaits_approval(&self, standing: &Standing) -> bool {
+        let change = self.change(standing.change);
+        standing.emergency && change.is_some_and(Change::is_open_emergency)
     }
 
     pub(in crate::register) fn texts_of(&self, files: &[HeldFile]) -> Files {
