@@ -434,7 +434,6 @@ impl Judging<'_> {
     fn verified(&self, handed: &HandedIn<'_>, passed: bool) -> Found {
         let change = self.may(Doing::Verify)?;
         let on = self.made(change)?;
-        let mut evidence = self.given_evidence(handed)?;
         let own = self.host.own_evidence(self.register, change, true);
         let own = own.map_err(|why| no(why, "the change has to be implemented again"))?;
         if let Some(failed) = own.iter().find(|one| !one.passed)
@@ -448,14 +447,9 @@ impl Judging<'_> {
                 "hand in `failed`; then it is made again",
             ));
         }
-        for one in own {
-            let known = |given: &Evidence| {
-                given.kind == one.evidence.kind && given.what == one.evidence.what
-            };
-            if !evidence.iter().any(known) {
-                evidence.push(one.evidence);
-            }
-        }
+        // What the house has found itself stands as it has found it, whatever somebody says of the same.
+        let mut evidence: Vec<Evidence> = own.into_iter().map(|one| one.evidence).collect();
+        evidence.extend(self.given_evidence(handed, on, &evidence)?);
         let result = match passed {
             true => Verdict::Passed,
             false => Verdict::Failed,
@@ -471,20 +465,42 @@ impl Judging<'_> {
         Ok((vec![Body::Verified(verified)], None))
     }
 
-    /// Evidence that the verifier gives. What only the house can say of itself, an agent cannot say for it.
-    fn given_evidence(&self, handed: &HandedIn<'_>) -> Result<Vec<Evidence>, WorkflowError> {
-        let mut all: Vec<Evidence> = match &handed.artefacts["evidence"] {
-            Json::Null => Vec::new(),
-            given => serde_json::from_value(given.clone()).map_err(|error| {
-                no(
-                    format!("the evidence cannot be read: {error}"),
-                    "write a list of {kind: statement, what, result}",
-                )
-            })?,
+    /// Evidence about the candidate `on` that the verifier gives beside the house's `own`. What only the house can say of itself nobody says for it: it is a statement
+    /// then, unless the house has vouched for it.
+    fn given_evidence(
+        &self,
+        handed: &HandedIn<'_>,
+        on: types::ContentHash,
+        own: &[Evidence],
+    ) -> Result<Vec<Evidence>, WorkflowError> {
+        let unread = |error: serde_json::Error| {
+            no(
+                format!("the evidence cannot be read: {error}"),
+                "write a list of {kind: statement, what, result}",
+            )
         };
-        if let Person::Agent(_) = self.who {
-            all.iter_mut()
-                .for_each(|one| one.kind = EvidenceKind::Statement);
+        let given: Vec<Json> = match &handed.artefacts["evidence"] {
+            Json::Null => Vec::new(),
+            given => serde_json::from_value(given.clone()).map_err(unread)?,
+        };
+        let mut all: Vec<Evidence> = Vec::new();
+        for mut one in given {
+            let vouched = one.as_object_mut().and_then(|one| one.shift_remove("vouched"));
+            let evidence: Evidence = serde_json::from_value(one).map_err(unread)?;
+            let is_own = |own: &Evidence| (own.kind, &own.what) == (evidence.kind, &evidence.what);
+            if own.iter().any(is_own) {
+                continue;
+            }
+            let is_theirs = match evidence.kind {
+                EvidenceKind::Check | EvidenceKind::Scenarios => false,
+                EvidenceKind::Shadow => self.host.has_vouched(on, &evidence, vouched.as_ref()),
+                _ => matches!(self.who, Person::Human(_)),
+            };
+            let kind = match is_theirs {
+                true => evidence.kind,
+                false => EvidenceKind::Statement,
+            };
+            all.push(Evidence { kind, ..evidence });
         }
         if !handed.notes.trim().is_empty() {
             all.push(Evidence {
