@@ -632,6 +632,8 @@ impl Judging<'_> {
                 instead[key] = data[key].clone();
             }
         }
+        // As many as the register asks for, so that workflow and register end with the same vote.
+        instead["quorum"] = json!(settings.quorum);
         let emergency = Emergency {
             change: number,
             by: self.who.clone(),
