@@ -21,6 +21,12 @@ use types::{ContentHash, Timestamp, Value};
 
 /// For how long what was signed can be handed in.
 const FRESH_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Kinds of records that something may begin with which is signed.
+const BEGINS: [Kind; 3] = [
+    Kind::ChangeRequested,
+    Kind::ChangeEmergency,
+    Kind::ChangeBaseline,
+];
 /// Workflows that are signed whatever their files say: who could take that away could do anything in the name of anybody.
 const ALWAYS: [&str; 1] = [definitions::CHANGE_CONTROL];
 
@@ -476,16 +482,24 @@ impl Host {
     /// The record for which `statement` was used before, if it was.
     fn was_used(&self, instance: &str, statement: &str) -> Result<Option<u64>, String> {
         let journal = self.0.journal.borrow();
-        // What begins something names no instance, and is a hand-in or an event with which one began.
-        let records = match instance {
-            "" => journal.of_kind(Kind::ChangeRequested.name()),
-            instance => journal.records(instance),
-        };
-        let records = records.map_err(|error| error.to_string())?;
         // As it stands within a body.
         let quoted = Json::from(statement).to_string();
-        let used = records.iter().find(|record| record.body.contains(&quoted));
-        Ok(used.map(|record| record.seq.0))
+        let used = |records: Result<Vec<journal::Record>, journal::JournalError>| {
+            let records = records.map_err(|error| error.to_string())?;
+            let mut all = records.iter();
+            let used = all.find(|record| record.body.contains(&quoted));
+            Ok::<_, String>(used.map(|record| record.seq.0))
+        };
+        if !instance.is_empty() {
+            return used(journal.records(instance));
+        }
+        // What begins something names no instance: it is the first record of a change, or a baseline.
+        for kind in BEGINS {
+            if let Some(seq) = used(journal.of_kind(kind.name()))? {
+                return Ok(Some(seq));
+            }
+        }
+        Ok(None)
     }
 
     /// The workflow `chart` of `house`.
