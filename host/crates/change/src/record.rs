@@ -724,11 +724,13 @@ impl Body {
         })
     }
 
-    /// The hash of all that is recorded but the signature: what the statement may name as `on` where there is no candidate.
+    /// The hash of all that is recorded but the signature and, of a request, the instance, which has no name yet when the first is signed: what the statement names as
+    /// `on` where there is no candidate.
     pub fn digest(&self) -> ContentHash {
         let mut body = self.to_json();
         if let Some(body) = body.as_object_mut() {
             body.shift_remove("signed");
+            body.shift_remove("instance");
         }
         ContentHash::of(canonical(&body).as_bytes())
     }

@@ -23,6 +23,7 @@ use crate::record::{
     Body, ChangeNumber, Class, Effectivity, FileRecord, Identity, Refused, Signed, Verdict, Vote,
 };
 use crate::settings::{Outside, Settings};
+use crate::statement;
 use held::Held;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -122,6 +123,8 @@ pub struct Register {
     refused: Vec<Turned>,
     /// Statements that were used, with the record.
     statements: BTreeMap<ContentHash, u64>,
+    /// Whether requests, orders and emergencies say in what is signed what they are: from the first on all must.
+    is_bound: bool,
     known_settings: BTreeMap<Revision, Result<Arc<Settings>, String>>,
     /// What governs an agent in a house of some files: found out once.
     governing: Arc<Mutex<KnownGoverning>>,
@@ -159,6 +162,7 @@ impl Register {
             invalid: Vec::new(),
             refused: Vec::new(),
             statements: BTreeMap::new(),
+            is_bound: false,
             known_settings: BTreeMap::new(),
             governing: Arc::default(),
             highest: ChangeNumber::BASELINE,
@@ -235,6 +239,7 @@ impl Register {
     fn count(&mut self, at: &At<'_>, body: Body, deed: Option<Deed>) {
         if let Some((_, signed)) = body.signed() {
             self.statements.insert(statement_key(&body, signed), at.seq);
+            self.is_bound |= statement::binds(&body);
         }
         if let Body::Refused(refused) = body {
             self.refused.push(Turned {

@@ -178,7 +178,8 @@ impl Host {
             _ => {}
         }
         judged.happened.push(last);
-        judged.claim.statement.on = judged.acts.0.iter().find_map(Body::on);
+        // What is asked for or ordered in one breath with a candidate is signed with that.
+        judged.claim.statement.on = judged.acts.0.iter().rev().find_map(Body::on);
         let number = judged.acts.0.iter().find_map(Body::change);
         if let Some(number) = number.or(judging.number) {
             judged.claim.statement.change = number.to_string();
