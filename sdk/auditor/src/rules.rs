@@ -4,6 +4,8 @@
 //! found too. Who holds which role, who votes and how many must approve is read out of the `house.yaml` and the agents' definitions that were in force at each record.
 
 mod judge;
+#[cfg(test)]
+mod tests;
 
 use crate::chain::Record;
 use crate::change::{Cast, Change, Deed, Made, Urgent, Verification};
@@ -166,7 +168,7 @@ impl Rules {
         }
         self.listed(&house, act)?;
         if let Some(role) = act.said["role"].as_str().filter(|role| !role.is_empty()) {
-            self.has_role(&house, number, act, role)?;
+            self.has_role(&house, act, role)?;
         }
         match kind {
             "change.requested" => self.requested(&house, number, act),
@@ -210,7 +212,7 @@ impl Rules {
         let house = self.house_in(files)?;
         person(act, "vouch for a baseline")?;
         self.listed(&house, act)?;
-        self.has_role(&house, number, act, "releaser")?;
+        self.has_role(&house, act, "releaser")?;
         self.is_begun = true;
         let gone: Vec<String> = self
             .held
@@ -277,7 +279,6 @@ impl Rules {
         let change = Change {
             items,
             is_urgent,
-            begun: act.record.seq,
             requests: vec![act.deed.clone()],
             round: 1,
             quorum: house.quorum,
@@ -416,7 +417,7 @@ impl Rules {
     fn released(&mut self, house: &House, number: &str, act: &Act<'_>) -> Result<(), Broken> {
         let change = self.open(number)?;
         signed_as(act, "releaser")?;
-        self.has_role(house, number, act, "releaser")?;
+        self.has_role(house, act, "releaser")?;
         self.independent(change, act, "release")?;
         let made = is_on(change, act)?;
         let step = |item: &Value, from: &Value, to: &Value| {
@@ -461,7 +462,7 @@ impl Rules {
         for step in steps {
             let standing = Standing {
                 at,
-                is_for_some: !effectivity["agents"].is_null(),
+                agents: held::effectivity(&effectivity).1,
                 ..standing(number, act, &step)
             };
             self.held.stand(&step.item, standing);
@@ -488,7 +489,7 @@ impl Rules {
 
     fn emergency(&mut self, house: &House, number: &str, act: &Act<'_>) -> Result<(), Broken> {
         person(act, "act in an emergency")?;
-        self.has_role(house, number, act, &house.emergency)?;
+        self.has_role(house, act, &house.emergency)?;
         let due = moment::parse(act.text("due"));
         let due = due.ok_or((
             EMERGENCY,
@@ -508,8 +509,7 @@ impl Rules {
             self.next(number)?;
             let change = Change {
                 is_urgent: true,
-                begun: act.record.seq,
-                requests: vec![act.deed.clone()],
+                    requests: vec![act.deed.clone()],
                 round: 1,
                 ..Change::default()
             };

@@ -571,6 +571,9 @@ pub struct Identity {
     pub who: String,
     /// A public key as OpenSSH writes it.
     pub key: String,
+    /// What the house has signed of that, as `sign::Signed` has it; older versions did not have an agent's key signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Json>,
 }
 
 /// One record of a change.

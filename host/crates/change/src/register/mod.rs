@@ -107,7 +107,7 @@ pub struct OpenEmergency {
 }
 
 /// By the agent and the files of the house.
-type KnownGoverning = BTreeMap<(Arc<str>, Revision), Result<BTreeSet<ItemId>, String>>;
+type Known<T> = Arc<Mutex<BTreeMap<(Arc<str>, Revision), Result<BTreeSet<T>, String>>>>;
 
 /// The fold of all records of changes.
 #[derive(Clone)]
@@ -127,7 +127,9 @@ pub struct Register {
     is_bound: bool,
     known_settings: BTreeMap<Revision, Result<Arc<Settings>, String>>,
     /// What governs an agent in a house of some files: found out once.
-    governing: Arc<Mutex<KnownGoverning>>,
+    governing: Known<ItemId>,
+    /// Which roles it takes, the same.
+    roles: Known<Arc<str>>,
     highest: ChangeNumber,
     /// A baseline that cannot be read: nothing can be said to be released.
     unreadable_baseline: Option<u64>,
@@ -165,6 +167,7 @@ impl Register {
             is_bound: false,
             known_settings: BTreeMap::new(),
             governing: Arc::default(),
+            roles: Arc::default(),
             highest: ChangeNumber::BASELINE,
             unreadable_baseline: None,
             last: 0,
@@ -210,13 +213,9 @@ impl Register {
 
     fn identity(&mut self, at: At<'_>, body: &Json) -> Taken {
         match Identity::deserialize(body) {
-            // The first key that is on record is the one: who could put another in its place could be anybody.
+            // Which of them counts is seen by who signed it, where a signature is looked at.
             Ok(identity) => {
-                if self
-                    .identities
-                    .iter()
-                    .all(|known| known.who != identity.who)
-                {
+                if !self.identities.contains(&identity) {
                     self.identities.push(identity);
                 }
                 Taken::Counted
@@ -616,7 +615,7 @@ impl Register {
         &self.refused
     }
 
-    /// Whose key is whose, by the first record of each.
+    /// Whose key is said to be whose, in the order of the records.
     pub fn identities(&self) -> &[Identity] {
         &self.identities
     }

@@ -385,6 +385,129 @@ fn agents_hold_roles_as_people_do() {
 }
 
 #[test]
+fn an_agent_is_released_and_takes_the_roles_of_its_definition_then() {
+    let text = |takes: &str| {
+        String::from_utf8(files()["agents/lone.yaml"].clone()).unwrap() + "# takes " + takes + "\n"
+    };
+    let release = |story: &mut Story, takes: &str| {
+        let text = text(takes);
+        let edits = [("agents/lone.yaml", Some(&*text))];
+        story.change(&["agent:lone"], &edits, Effectivity::now());
+    };
+    let mut story = Story::new();
+    let change = story.request("human:ada", &["policy:spare"]).unwrap();
+    assert!(matches!(
+        story.approve(change, "agent:ghost"),
+        Err(Rule::NoAgent(_))
+    ));
+    release(&mut story, "verifier");
+    assert!(matches!(
+        story.approve(change, "agent:lone"),
+        Err(Rule::Role { .. })
+    ));
+    let now = types::Timestamp(story.now);
+    let vote = change::Doing::Vote("quality");
+    assert!(matches!(
+        story.register.may_do(change, &agent("lone"), vote, now),
+        Err(Rule::Role { .. })
+    ));
+    // What an emergency says of it counts for this once others have approved that.
+    let seat = text("verifier quality");
+    let urgent = story.register.next_number();
+    story
+        .emergency(urgent, "human:dan", &[("agents/lone.yaml", Some(&seat))])
+        .unwrap();
+    assert!(story.approve(change, "agent:lone").is_err());
+    story.approve(urgent, "human:bob").unwrap();
+    story.approve(urgent, "human:cyd").unwrap();
+    story.approve(change, "agent:lone").unwrap();
+    // It says in which role it does what it does.
+    let vote = change::Voted {
+        change,
+        by: agent("checker"),
+        role: "quality".into(),
+        vote: Vote::Approve,
+        why: String::new(),
+        signed: unsigned("agent:checker"),
+    };
+    let mut vote = sign(Body::Voted(vote), story.seq);
+    let signed = signed_mut(&mut vote).unwrap();
+    signed.statement = signed.statement.replace("\"quality\"", "null");
+    assert!(matches!(
+        story.tell_as_it_is(vote),
+        Err(Rule::Signature(_))
+    ));
+}
+
+#[test]
+fn what_is_asked_for_ordered_and_put_in_force_is_what_was_signed() {
+    let on = |body: &mut Body, on: serde_json::Value| {
+        let signed = signed_mut(body).unwrap();
+        let mut said: serde_json::Value = serde_json::from_str(&signed.statement).unwrap();
+        said["on"] = on;
+        signed.statement = said.to_string();
+    };
+    let order = |change, when| {
+        Body::Ordered(change::Ordered {
+            change,
+            effectivity: Effectivity { when, agents: None },
+            by: human("bob"),
+            signed: unsigned("human:bob"),
+        })
+    };
+    let mut story = Story::new();
+    let change = story.request("human:ada", &["policy:default"]).unwrap();
+    story.approve(change, "human:bob").unwrap();
+    story.approve(change, "human:cyd").unwrap();
+    // The signature of one order under another, and one that says of nothing what it orders.
+    let signed = sign(order(change, When::Now), story.seq);
+    let mut other = order(change, When::NextRun);
+    *signed_mut(&mut other).unwrap() = signed.signed().unwrap().1.clone();
+    let mut bare = signed.clone();
+    on(&mut bare, serde_json::Value::Null);
+    for body in [other, bare] {
+        assert!(matches!(
+            story.tell_as_it_is(body),
+            Err(Rule::Signature(_))
+        ));
+    }
+    story.tell_as_it_is(signed).unwrap();
+    let next = story.register.next_number();
+    story.clone().emergency(next, "human:ada", EDIT).unwrap();
+    let wider = story.candidate_of(&[item("policy:default")].into(), EDIT);
+    let emergency = Body::Emergency(change::Emergency {
+        change: next,
+        by: human("ada"),
+        why: "it burns".into(),
+        revisions: wider.unwrap().revisions,
+        due: change::Moment::at(types::Timestamp(story.now + 3_600_000)),
+        signed: unsigned("human:ada"),
+    });
+    let mut emergency = sign(emergency, story.seq);
+    on(&mut emergency, types::ContentHash::of(b"other").to_string().into());
+    assert!(matches!(
+        story.tell_as_it_is(emergency),
+        Err(Rule::Signature(_))
+    ));
+    // What older versions had signed is read as they meant it.
+    let mut old = Story::new();
+    let mut asked = Body::Requested(change::Requested {
+        change,
+        instance: "i".into(),
+        title: "a change".into(),
+        reason: String::new(),
+        class: Class::Minor,
+        items: vec![item("policy:default")],
+        by: human("ada"),
+        links: Vec::new(),
+        signed: unsigned("human:ada"),
+    });
+    asked = sign(asked, old.seq);
+    on(&mut asked, serde_json::Value::Null);
+    old.tell_as_it_is(asked).unwrap();
+}
+
+#[test]
 fn only_people_vouch_for_a_baseline_and_act_in_an_emergency() {
     let mut story = Story::empty();
     assert_eq!(
@@ -393,7 +516,7 @@ fn only_people_vouch_for_a_baseline_and_act_in_an_emergency() {
     );
     assert!(matches!(
         story.tell(baseline("agent:coder")),
-        Err(Rule::AgentCannot(_))
+        Err(Rule::NoAgent(_))
     ));
     assert!(matches!(
         story.tell(baseline("human:fay")),

@@ -47,7 +47,7 @@ pub use refused::NotReleased;
 pub use restore::restore;
 
 use crate::RuntimeError;
-use change::{Audience, ItemId, Revision};
+use change::{Audience, ItemId, Register, Revision};
 use definitions::House;
 use journal::{Journal, Which};
 use std::collections::BTreeMap;
@@ -158,6 +158,11 @@ pub(crate) fn people(
         // Who cannot be told from the record is nobody.
         Err(_) => sign::People::default(),
     })
+}
+
+/// Whether by `register` the house has signed that `key` is the one of the agent `who`.
+pub(crate) fn is_key_of(register: &Register, who: &str, key: &sign::PublicKey) -> bool {
+    outside::key_of(who, register.identities()).is_ok_and(|known| known.is(key))
 }
 
 /// When something is to be looked at again though nobody does anything.

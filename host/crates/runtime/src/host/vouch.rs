@@ -175,7 +175,7 @@ impl Host {
         })
     }
 
-    /// Sign `statement` with the key of `agent`; with whose key it is, and whose the house's, where nobody has said that yet. The house signs whose it is.
+    /// Sign `statement` with the key of `agent`; with whose key it is, where the house has not signed that yet, and whose the house's, where nobody has said it.
     fn sign_as_agent(
         &self,
         agent: &str,
@@ -187,11 +187,11 @@ impl Host {
         let key = ring.agent(agent, &*services.rng)?;
         let who = format!("agent:{agent}");
         let register = self.register()?;
-        let is_known = |who: &str| register.identities().iter().any(|known| known.who == who);
         let mut identities = Vec::new();
-        if !is_known(&who) {
+        if !crate::control::is_key_of(&register, &who, key.signer.public()) {
             let own = ring.house(&house.name, &*services.rng)?.signer;
-            if !is_known("house") {
+            let mut known = register.identities().iter();
+            if known.all(|known| known.who != "house") {
                 let identity = json!({ "who": "house", "key": own.public().to_string() });
                 identities.push((Kind::Identity, identity));
             }
@@ -246,9 +246,12 @@ impl Host {
                 Happened::Activity { .. } => deed.asked,
                 Happened::Event { from, .. } => matches!(from, Sender::Human { .. }) || deed.asked,
                 Happened::HandIn {
+                    role,
                     by: Who::Agent { agent, .. },
                     ..
                 } if !deed.asked => {
+                    // It may have been taken from it since it was given.
+                    self.takes(agent, role)?;
                     doer = Doer::Agent(agent.clone());
                     false
                 }
@@ -316,17 +319,7 @@ impl Host {
                 }
             }
             Who::Agent { agent, run } => {
-                let house = self.definitions();
-                let takes = house.agents.get(agent).is_some_and(|agent| {
-                    let mut roles = agent.roles.iter();
-                    roles.any(|takes| *takes.value == **role)
-                });
-                if !takes {
-                    return forbidden(
-                        format!("the agent `{agent}` does not take the role `{role}`"),
-                        format!("its definition would have to say `roles: [{role}]`"),
-                    );
-                }
+                self.takes(agent, role)?;
                 if self.0.agents.borrow().has(run) || !self.is_unbegun(run) {
                     return forbidden(
                         format!("the run {run} of `{agent}` has been told things before"),
@@ -336,6 +329,19 @@ impl Host {
                 Ok(())
             }
         }
+    }
+
+    /// That `agent` takes `role` by its definition as it is now.
+    fn takes(&self, agent: &str, role: &str) -> Result<(), WorkflowError> {
+        let house = self.definitions();
+        let takes = house.agents.get(agent).is_some_and(|agent| {
+            let mut roles = agent.roles.iter();
+            roles.any(|takes| *takes.value == *role)
+        });
+        takes.then_some(()).ok_or_else(|| WorkflowError::Forbidden {
+            why: format!("the agent `{agent}` does not take the role `{role}`"),
+            help: format!("its definition would have to say `roles: [{role}]`"),
+        })
     }
 
     /// What `happened` claims, judged where the workflow is that of changes.

@@ -1,8 +1,7 @@
 //! Who signs, and by which settings of the house that is judged: those that are released at that instant. What was put in force in an emergency is not among them
 //! until others have approved it: nobody is judged by rules that they have just made.
 
-use super::has_role;
-use crate::item::ItemId;
+use crate::item::{ItemId, Revision};
 use crate::person::Person;
 use crate::record::{BaselineRecord, Body};
 use crate::register::change::Change;
@@ -11,8 +10,9 @@ use crate::register::rule::Rule;
 use crate::register::{At, HeldFile, Register};
 use crate::settings::{Files, Settings, Signer};
 use crate::statement;
-use std::sync::Arc;
-use types::Timestamp;
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+use types::{ContentHash, Timestamp};
 
 impl Register {
     /// What the house in force says of control, as far as others than whoever did it have approved it.
@@ -25,8 +25,7 @@ impl Register {
             began: None,
             now,
         };
-        let mut all = self.history(&ItemId::House).iter().rev();
-        let house = all.find(|one| one.counts_for(&audience) && !self.awaits_approval(one));
+        let house = self.settled(&ItemId::House, &audience);
         let house = house.ok_or(Rule::Settings("house.yaml is not released".into()))?;
         if let Some(known) = self.known_settings.get(&house.to) {
             return known.clone().map_err(Rule::Settings);
@@ -38,10 +37,61 @@ impl Register {
             .map_err(Rule::Settings)
     }
 
-    /// Whether it was put in force in an emergency that nobody else has approved yet.
-    fn awaits_approval(&self, standing: &Standing) -> bool {
-        let change = self.change(standing.change);
-        standing.emergency && change.is_some_and(Change::is_open_emergency)
+    /// What counts of `item` for `audience`, but for what was put in force in an emergency that nobody else has approved yet.
+    fn settled(&self, item: &ItemId, audience: &Audience<'_>) -> Option<&Standing> {
+        let awaits_approval = |standing: &Standing| {
+            let change = self.change(standing.change);
+            standing.emergency && change.is_some_and(Change::is_open_emergency)
+        };
+        let mut all = self.history(item).iter().rev();
+        all.find(|one| one.counts_for(audience) && !awaits_approval(one))
+    }
+
+    /// That `who` takes `role`: a person by what the house says of them, an agent by its definition as it counts for it then.
+    pub(super) fn has_role(
+        &self,
+        settings: &Settings,
+        who: &Person,
+        role: &str,
+        now: Timestamp,
+    ) -> Result<(), Rule> {
+        let takes = match who {
+            Person::Human(name) => settings.may_hold(name, role),
+            Person::Agent(name) => {
+                let roles = self.roles_of(name, now);
+                let roles = roles.map_err(|why| Rule::Roles {
+                    who: who.clone(),
+                    why,
+                })?;
+                roles.contains(role)
+            }
+        };
+        takes.then_some(()).ok_or_else(|| Rule::Role {
+            who: who.clone(),
+            role: role.into(),
+        })
+    }
+
+    fn roles_of(&self, agent: &str, now: Timestamp) -> Result<BTreeSet<Arc<str>>, String> {
+        let audience = Audience {
+            agent: Some(agent),
+            began: None,
+            now,
+        };
+        let items = self.held.items.keys();
+        let house = items.filter_map(|item| Some((item, self.settled(item, &audience)?)));
+        let files = self.collect(house).files;
+        let hashes = files
+            .iter()
+            .map(|(name, bytes)| (&**name, ContentHash::of(bytes)));
+        let key = (Arc::<str>::from(agent), Revision::of(hashes));
+        let known = || self.roles.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known().get(&key) {
+            return known.clone();
+        }
+        let found = self.outside.roles(agent, &files);
+        known().insert(key, found.clone());
+        found
     }
 
     pub(in crate::register) fn texts_of(&self, files: &[HeldFile]) -> Files {
@@ -100,6 +150,11 @@ impl Register {
             });
         }
         self.listed(settings, by)?;
+        let role = statement::role_of(&signed.statement);
+        // An agent does nothing but as a role that its definition names.
+        if let (Person::Agent(_), None) = (by, &role) {
+            return Err(wrong("it names no role".into()));
+        }
         let signer = self
             .outside
             .signer(signed, settings, &self.identities)
@@ -107,8 +162,8 @@ impl Register {
         if signer.who != *by {
             return Err(wrong(format!("the key is that of {}", signer.who)));
         }
-        if let Some(role) = statement::role_of(&signed.statement) {
-            has_role(settings, by, &role)?;
+        if let Some(role) = role {
+            self.has_role(settings, by, &role, at.time)?;
         }
         Ok(signer)
     }
@@ -117,6 +172,11 @@ impl Register {
         match who {
             Person::Human(name) if !settings.people.contains_key(name) => {
                 Err(Rule::Stranger { who: who.clone() })
+            }
+            Person::Agent(name)
+                if self.held.head_revision(&ItemId::Agent(name.clone())) == Revision::Absent =>
+            {
+                Err(Rule::NoAgent(name.clone()))
             }
             _ => Ok(()),
         }
