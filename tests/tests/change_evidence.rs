@@ -80,20 +80,41 @@ fn a_component_that_answers_the_same_passes_by_what_was_compared() {
         json!({ "kind": "scenarios", "what": "all of them", "result": "as expected" }),
         json!({ "kind": "shadow", "what": shadow["what"], "result": "0 of 9000 calls come to something else" }),
     ];
-    let instance = house.change(&number)["instance"].as_str().unwrap().to_owned();
-    let words = ["workflow", "bind", &instance, "--human", "cyd", "--role", "verifier"];
+    let instance = house.change(&number)["instance"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let words = [
+        "workflow", "bind", &instance, "--human", "cyd", "--role", "verifier",
+    ];
     house.signed("cyd", &words).expect(0);
     let artefacts = json!({ "evidence": said }).to_string();
-    let words = ["workflow", "hand-in", &instance, "--role", "verifier", "--outcome", "passed"];
+    let words = [
+        "workflow",
+        "hand-in",
+        &instance,
+        "--role",
+        "verifier",
+        "--outcome",
+        "passed",
+    ];
     let words = [&words[..], &["--artefacts", &artefacts]].concat();
     house.signed("cyd", &words).expect(0);
     let verified = house.bodies("change.verified").pop().unwrap();
     let told = |one: &Value| (one["kind"].clone(), one["result"].clone());
-    let told: Vec<_> = verified["evidence"].as_array().unwrap().iter().map(told).collect();
+    let told: Vec<_> = verified["evidence"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(told)
+        .collect();
     assert_eq!(told.len(), 3, "{verified}");
     assert_eq!(told[0].0, "check");
     assert_ne!(told[0].1, "splendid");
-    assert!(told[1..].iter().all(|(kind, _)| kind == "statement"), "{verified}");
+    assert!(
+        told[1..].iter().all(|(kind, _)| kind == "statement"),
+        "{verified}"
+    );
     house.does("dan", &["release", &number, "--effectivity", "now"]);
     assert_eq!(std::fs::read(house.root.join(COMPONENT)).unwrap(), new);
     house.run(["run", "tester", "Go"]).expect(0);

@@ -29,8 +29,7 @@ const APPROVE: &str = r#"(component
   (func (export "approve") (result bool) (canon lift (core func $i "approve"))))"#;
 
 /// Every role that a change has for it.
-const ALL: &str =
-    "[requester, engineering, quality, operations, implementer, verifier, releaser]";
+const ALL: &str = "[requester, engineering, quality, operations, implementer, verifier, releaser]";
 
 /// A house in which `tester` takes these roles, and whose policy allows it whatever a policy can.
 fn house(model: &Held, roles: &str) -> Controlled {
@@ -228,7 +227,9 @@ fn a_role_that_was_taken_away_meanwhile_is_not_acted_in() {
     let file = "agents/tester.yaml";
     let text = house.read(file).replace("[requester]", "[verifier]");
     let number = house.release("agent:tester", file, text, &["now"]);
-    until("it is in its place", || house.status(&number) == "effective");
+    until("it is in its place", || {
+        house.status(&number) == "effective"
+    });
     let wanted = json!({ "title": "Let me", "items": ["policy:spare"], "class": "minor" });
     let hand_in = json!({ "outcome": "requested", "notes": "It is good.", "artefacts": wanted });
     let said = Said::text("").call("hand_in", hand_in);

@@ -496,7 +496,9 @@ impl Rules {
             "it does not say by when it has to be approved".to_owned(),
         ))?;
         // A second is what the text of an instant leaves out.
-        if due <= act.record.time || due.saturating_sub(act.record.time) > house.within_ms.saturating_add(1_000) {
+        if due <= act.record.time
+            || due.saturating_sub(act.record.time) > house.within_ms.saturating_add(1_000)
+        {
             return Err((
                 EMERGENCY,
                 format!(
@@ -509,7 +511,7 @@ impl Rules {
             self.next(number)?;
             let change = Change {
                 is_urgent: true,
-                    requests: vec![act.deed.clone()],
+                requests: vec![act.deed.clone()],
                 round: 1,
                 ..Change::default()
             };
@@ -591,7 +593,11 @@ impl Rules {
             .filter(|(_, change)| change.is_over().is_none())
             .filter_map(|(number, change)| {
                 let urgent = change.urgent.as_ref()?;
-                Some((number.clone(), urgent.deed.seq, now.saturating_sub(urgent.due)))
+                Some((
+                    number.clone(),
+                    urgent.deed.seq,
+                    now.saturating_sub(urgent.due),
+                ))
             })
             .collect();
         for (number, seq, late) in late {

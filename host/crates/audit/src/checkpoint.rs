@@ -209,7 +209,10 @@ fn unsigned_agents(
         }
         let own = ring.agent_if_any(agent).ok().flatten();
         let public = PublicKey::parse(&key).ok();
-        if own.zip(public).is_some_and(|(own, key)| own.public().is(&key)) {
+        if own
+            .zip(public)
+            .is_some_and(|(own, key)| own.public().is(&key))
+        {
             unsigned.insert((who, key));
         }
     }

@@ -230,7 +230,8 @@ impl Walk<'_> {
                 );
             }
         };
-        if let Err(why) = agrees::check(&said, seq, &record.run, &record.kind, body, self.is_bound) {
+        if let Err(why) = agrees::check(&said, seq, &record.run, &record.kind, body, self.is_bound)
+        {
             return self.bad(seq, why);
         }
         if said.seen.seq > 0 && self.hash_of(said.seen.seq) != Some(said.seen.hash) {

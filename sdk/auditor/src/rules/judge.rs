@@ -57,12 +57,7 @@ impl Rules {
     }
 
     /// Whether who acts may hold `role`: a person by house.yaml, an agent by its definition, each as it was in force at that record.
-    pub(super) fn has_role(
-        &self,
-        house: &House,
-        act: &Act<'_>,
-        role: &str,
-    ) -> Result<(), Broken> {
+    pub(super) fn has_role(&self, house: &House, act: &Act<'_>, role: &str) -> Result<(), Broken> {
         let may = match (act.deed.who.strip_prefix("human:"), act.agent()) {
             (Some(name), _) => house.people.get(name).is_some_and(|person| {
                 let roles = person.roles.as_ref();

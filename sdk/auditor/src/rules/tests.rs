@@ -178,7 +178,8 @@ fn an_agent_has_the_roles_of_its_definition_in_force() {
 #[test]
 fn what_is_asked_for_is_what_was_signed() {
     let ask = |story: &mut Story, on: Value| {
-        let body = json!({ "change": "CR-0001", "instance": "i", "class": "minor", "items": ["house"] });
+        let body =
+            json!({ "change": "CR-0001", "instance": "i", "class": "minor", "items": ["house"] });
         story.tell("human:ada", "change.requested", "requester", body, on);
     };
     // As older versions had it signed, until one says more.

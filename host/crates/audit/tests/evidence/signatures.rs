@@ -155,7 +155,10 @@ fn whose_key_an_agents_is_the_house_signs() {
     // What the house has made itself it signs with the next checkpoint, and nothing else.
     let mut old = House::with_a_change();
     let own = old.ring.agent("mine", &Seed(9)).unwrap().signer;
-    for (who, key) in [("agent:mine", own.public()), ("agent:not", person(8).public())] {
+    for (who, key) in [
+        ("agent:mine", own.public()),
+        ("agent:not", person(8).public()),
+    ] {
         let body = json!({ "who": who, "key": key.to_string() });
         old.record("i-2", "identity", &body);
     }
@@ -165,7 +168,10 @@ fn whose_key_an_agents_is_the_house_signs() {
     let signed: Vec<&str> = signed.iter().map(|record| &*record.body).collect();
     let signed = signed.iter().filter(|body| body.contains("\"signed\""));
     let signed: Vec<&&str> = signed.collect();
-    assert!(signed.len() == 1 && signed[0].contains("agent:mine"), "{signed:?}");
+    assert!(
+        signed.len() == 1 && signed[0].contains("agent:mine"),
+        "{signed:?}"
+    );
     assert!(old.verify().ok);
     let identity = |house: &mut House, seed: u8, signed_for: u8| {
         let key = person(seed).public().to_string();

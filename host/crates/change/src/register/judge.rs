@@ -187,9 +187,13 @@ impl Register {
             }
             Body::Assessed(body) => self.open(body.change).map(|_| ()),
             Body::Reviewed(body) => self.open(body.change).map(|_| ()),
-            Body::Voted(body) => {
-                self.may_vote(settings, self.open(body.change)?, actor, &body.role, at.time)
-            }
+            Body::Voted(body) => self.may_vote(
+                settings,
+                self.open(body.change)?,
+                actor,
+                &body.role,
+                at.time,
+            ),
             Body::Ordered(body) => {
                 let change = self.open(body.change)?;
                 self.has_quorum(settings, change, &[])?;

@@ -486,7 +486,9 @@ impl Judging<'_> {
         };
         let mut all: Vec<Evidence> = Vec::new();
         for mut one in given {
-            let vouched = one.as_object_mut().and_then(|one| one.shift_remove("vouched"));
+            let vouched = one
+                .as_object_mut()
+                .and_then(|one| one.shift_remove("vouched"));
             let evidence: Evidence = serde_json::from_value(one).map_err(unread)?;
             let is_own = |own: &Evidence| (own.kind, &own.what) == (evidence.kind, &evidence.what);
             if own.iter().any(is_own) {
