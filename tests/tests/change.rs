@@ -385,8 +385,7 @@ fn who_asks_and_who_makes_does_not_decide() {
 
 #[test]
 fn a_signature_counts_for_what_it_was_made_for_and_once() {
-    let stage = Stage::released();
-    stage.requested("policy:default");
+    let stage = Stage::new();
     // A key that is kept elsewhere: ssh-keygen signs.
     let signed = |what: &[&str], name: &str| {
         let mut all = vec!["change"];
@@ -418,6 +417,12 @@ fn a_signature_counts_for_what_it_was_made_for_and_once() {
         ]);
         stage.run(&all)
     };
+    let baseline = signed(&["baseline"], "baseline.txt");
+    submit(&["baseline"], &baseline).expect(0);
+    submit(&["baseline"], &baseline)
+        .expect(4)
+        .complains(&["used before"]);
+    stage.requested("policy:default");
     let assess = ["assess", "CR-0001", "--notes", "fine"];
     let files = signed(&assess, "assess.txt");
     // Other words than those that were signed; the same words under another statement.
@@ -456,6 +461,19 @@ fn a_signature_counts_for_what_it_was_made_for_and_once() {
         .by("bob", &["assess", "CR-0001", "--notes", "better"])
         .expect(0);
     submit(&vote, &files).expect(4).complains(&["gone on"]);
+    // Nothing that begins a change begins another.
+    let draft = stage.beside("newer.yaml");
+    std::fs::write(&draft, new_clerk()).unwrap();
+    let file = format!("agents/clerk.yaml={}", draft.display());
+    let new = ["--item", "agent:clerk", "--title", "Newer"];
+    let request = [&["request"], &new[..], &["--reason", "It is old"]].concat();
+    let emergency = [&["emergency"], &new[..], &["--why", "It burns"]].concat();
+    let emergency = [&emergency[..], &["--file", &file]].concat();
+    for (words, name) in [(request, "request.txt"), (emergency, "emergency.txt")] {
+        let files = signed(&words, name);
+        submit(&words, &files).expect(0);
+        submit(&words, &files).expect(4);
+    }
     // Nothing that is not signed: neither by hand nor over the workflow's own verbs.
     let shown = stage.change("CR-0001");
     let instance = shown["instance"].as_str().unwrap();
@@ -577,6 +595,24 @@ fn drafts_are_kept_and_what_is_released_comes_back() {
 #[test]
 fn an_emergency_is_in_force_at_once_and_goes_when_it_is_rejected() {
     let stage = Stage::released();
+    // Who there is and who decides is not for one alone to change.
+    let own = stage.read("house.yaml");
+    for seized in [
+        own.replace("quorum: 2", "quorum: 1"),
+        own.lines()
+            .filter(|line| !line.trim_start().starts_with("bob:"))
+            .map(|line| format!("{line}\n"))
+            .collect(),
+    ] {
+        let draft = stage.beside("house.yaml");
+        std::fs::write(&draft, &seized).unwrap();
+        let file = format!("house.yaml={}", draft.display());
+        let words = ["emergency", "--item", "house", "--title", "Alone", "--why"];
+        let refused = stage.by("ada", &[&words[..], &["I can", "--file", &file]].concat());
+        let told = refused.expect(4).stderr;
+        assert!(told.contains("cannot change who there is"), "{told}");
+        assert!(told.contains("change request --item house"), "{told}");
+    }
     let draft = stage.beside("closed.yaml");
     std::fs::write(&draft, new_clerk()).unwrap();
     let file = format!("agents/clerk.yaml={}", draft.display());

@@ -1,7 +1,7 @@
 //! A component is verified beside the one in use, on the calls that agents have made: what the house finds is the evidence, and it decides.
 
 use charthouse_tests::{Controlled, Plan, Ran};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const COMPONENT: &str = "plugins/oracle.wasm";
 
@@ -71,6 +71,50 @@ fn a_component_that_answers_the_same_passes_by_what_was_compared() {
     let shadow = found(&house);
     assert_eq!(shadow["result"], "0 of 2 calls come to something else");
     assert!(shadow["hash"].is_string(), "{shadow}");
+    // What the house finds stands as it has found it; what somebody else says of the same is their statement.
+    house.does("ada", &["withdraw", &number, "--why", "Once more"]);
+    let number = house.implemented(&["plugin:oracle"], &[(COMPONENT, &new)]);
+    let check = "the definitions of the house as they would be";
+    let said = [
+        json!({ "kind": "check", "what": check, "result": "splendid" }),
+        json!({ "kind": "scenarios", "what": "all of them", "result": "as expected" }),
+        json!({ "kind": "shadow", "what": shadow["what"], "result": "0 of 9000 calls come to something else" }),
+    ];
+    let instance = house.change(&number)["instance"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let words = [
+        "workflow", "bind", &instance, "--human", "cyd", "--role", "verifier",
+    ];
+    house.signed("cyd", &words).expect(0);
+    let artefacts = json!({ "evidence": said }).to_string();
+    let words = [
+        "workflow",
+        "hand-in",
+        &instance,
+        "--role",
+        "verifier",
+        "--outcome",
+        "passed",
+    ];
+    let words = [&words[..], &["--artefacts", &artefacts]].concat();
+    house.signed("cyd", &words).expect(0);
+    let verified = house.bodies("change.verified").pop().unwrap();
+    let told = |one: &Value| (one["kind"].clone(), one["result"].clone());
+    let told: Vec<_> = verified["evidence"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(told)
+        .collect();
+    assert_eq!(told.len(), 3, "{verified}");
+    assert_eq!(told[0].0, "check");
+    assert_ne!(told[0].1, "splendid");
+    assert!(
+        told[1..].iter().all(|(kind, _)| kind == "statement"),
+        "{verified}"
+    );
     house.does("dan", &["release", &number, "--effectivity", "now"]);
     assert_eq!(std::fs::read(house.root.join(COMPONENT)).unwrap(), new);
     house.run(["run", "tester", "Go"]).expect(0);

@@ -28,8 +28,11 @@ const APPROVE: &str = r#"(component
   (core instance $i (instantiate $m))
   (func (export "approve") (result bool) (canon lift (core func $i "approve"))))"#;
 
-/// A house in which `tester` may hold every role, and whose policy allows it whatever a policy can.
-fn house(model: &Held) -> Controlled {
+/// Every role that a change has for it.
+const ALL: &str = "[requester, engineering, quality, operations, implementer, verifier, releaser]";
+
+/// A house in which `tester` takes these roles, and whose policy allows it whatever a policy can.
+fn house(model: &Held, roles: &str) -> Controlled {
     let program = program();
     let binary = program.parent().unwrap().display();
     let policy = format!(
@@ -41,7 +44,7 @@ fn house(model: &Held) -> Controlled {
     let house = Controlled::new(Plan {
         chart: CHART,
         policy: &policy,
-        agent: "roles: [requester, engineering, quality, operations, implementer, verifier, releaser]\nchildren: { depth: 1 }\n",
+        agent: &format!("roles: {roles}\nchildren: {{ depth: 1 }}\n"),
         house: "  change: plugins/change.wasm\n",
         provider: &model.provider(),
         ..Plan::default()
@@ -68,7 +71,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let model = Held::new();
-        let house = house(&model);
+        let house = house(&model, ALL);
         let daemon = Daemon::begin(&house);
         house.run(["workflow", "start", "change-control"]).expect(0);
         let wanted = json!({ "title": "Let me", "items": ["policy:spare"], "class": "minor" });
@@ -212,6 +215,32 @@ fn its_tools_and_its_chart_do_not_vote() {
                 || step["body"]["event"]["data"]["role"] != "engineering")
     );
     scene.house.verify();
+}
+
+#[test]
+fn a_role_that_was_taken_away_meanwhile_is_not_acted_in() {
+    let model = Held::new();
+    let house = house(&model, "[requester]");
+    let _daemon = Daemon::begin(&house);
+    house.run(["workflow", "start", "change-control"]).expect(0);
+    until("the model is asked", || !model.server.asked().is_empty());
+    let file = "agents/tester.yaml";
+    let text = house.read(file).replace("[requester]", "[verifier]");
+    let number = house.release("agent:tester", file, text, &["now"]);
+    until("it is in its place", || {
+        house.status(&number) == "effective"
+    });
+    let wanted = json!({ "title": "Let me", "items": ["policy:spare"], "class": "minor" });
+    let hand_in = json!({ "outcome": "requested", "notes": "It is good.", "artefacts": wanted });
+    let said = Said::text("").call("hand_in", hand_in);
+    model.answers.send(Answer::Say(said)).unwrap();
+    until("the workflow has refused it", || {
+        let told = house.bodies("told");
+        let mut why = told.iter().filter_map(|body| body["refused"].as_str());
+        why.any(|why| why.contains("does not take the role `requester`"))
+    });
+    assert_eq!(house.bodies("change.requested").len(), 1);
+    house.verify();
 }
 
 #[test]

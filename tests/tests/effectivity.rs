@@ -180,7 +180,7 @@ fn what_counts_for_some_agents_changes_no_others() {
 }
 
 /// Put the closed policy in force as an emergency.
-fn close_at_once(house: &Controlled) -> String {
+fn close_at_once(house: &Controlled, who: &str) -> String {
     let file = house.brought(POLICY, CLOSED);
     let words = [
         "emergency",
@@ -193,7 +193,7 @@ fn close_at_once(house: &Controlled) -> String {
         "--file",
         &file,
     ];
-    let begun = house.does("bob", &words);
+    let begun = house.does(who, &words);
     begun["change"].as_str().unwrap().to_owned()
 }
 
@@ -202,7 +202,7 @@ fn an_emergency_holds_for_runs_under_way_and_is_told_until_others_have_approved_
     let house = released();
     let daemon = Daemon::begin(&house);
     let run = resting(&house, "tester");
-    let number = close_at_once(&house);
+    let number = close_at_once(&house, "bob");
     assert!(!is_allowed(&house, &run));
     let emergencies = || {
         let listed = house.run(["agents", "list", "--json"]).expect(0).json();
@@ -233,6 +233,30 @@ fn an_emergency_holds_for_runs_under_way_and_is_told_until_others_have_approved_
 }
 
 #[test]
+fn an_emergency_takes_as_many_approvals_as_the_house_says() {
+    for (quorum, seats) in [("1", &["cyd"][..]), ("3", &["cyd", "dan", "bob"])] {
+        let house = house();
+        let control = format!("controlled: {{ quorum: {quorum} }}");
+        house.edit("house.yaml", "controlled: true", &control);
+        let roles = "requester, implementer, releaser";
+        house.edit("house.yaml", roles, &format!("{roles}, emergency"));
+        house.does("ada", &["baseline"]);
+        let number = close_at_once(&house, "ada");
+        for who in seats {
+            assert_eq!(house.change(&number)["open"], true, "{quorum}");
+            house.does(who, &["approve", &number]);
+        }
+        assert_eq!(house.status(&number), "confirmed");
+        // The workflow has come to its end with the same vote.
+        let late = house.by("cyd", &["approve", &number]);
+        late.expect(1).complains(&["is over"]);
+        let (_, ran) = runs_allowed(&house, "tester");
+        assert!(!ran.stderr.contains("EMERGENCY"), "{}", ran.stderr);
+        house.verify();
+    }
+}
+
+#[test]
 fn an_emergency_that_nobody_approves_is_told_louder_and_stays_in_force() {
     let house = house();
     house.edit(
@@ -242,7 +266,7 @@ fn an_emergency_that_nobody_approves_is_told_louder_and_stays_in_force() {
     );
     house.does("ada", &["baseline"]);
     house.run(["doctor"]).expect(0);
-    let number = close_at_once(&house);
+    let number = close_at_once(&house, "bob");
     let overdue = format!("EMERGENCY OVERDUE: {number}");
     until("it is overdue", || {
         let listed = house.run(["change", "list"]).expect(0);

@@ -75,8 +75,6 @@ pub struct Change {
     pub items: BTreeSet<String>,
     /// Whether it cannot wait.
     pub is_urgent: bool,
-    /// Its first record.
-    pub begun: u64,
     /// Who wanted it.
     pub requests: Vec<Deed>,
     /// Who made it.

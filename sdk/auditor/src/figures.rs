@@ -111,9 +111,13 @@ impl Sum {
             }
             _ => self.unpriced += u64::from(usd.is_none() && body["model"].is_string()),
         }
-        self.input += number(&body["tokens"]["input"]);
-        self.output += number(&body["tokens"]["output"]);
-        self.wall_us += number(&body["wall_us"]);
+        for (sum, more) in [
+            (&mut self.input, &body["tokens"]["input"]),
+            (&mut self.output, &body["tokens"]["output"]),
+            (&mut self.wall_us, &body["wall_us"]),
+        ] {
+            *sum = sum.saturating_add(number(more));
+        }
         Ok(())
     }
 
@@ -181,6 +185,15 @@ fn written(units: i128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_that_are_too_large_to_be_meant_do_not_end_it() {
+        let body = json!({ "tokens": { "input": u64::MAX }, "wall_us": u64::MAX });
+        let mut figures = Figures::default();
+        figures.add(1, "cost", Some(&body)).unwrap();
+        figures.add(2, "cost", Some(&body)).unwrap();
+        assert_eq!(figures.value(false)["costs"]["total"]["wall_us"], u64::MAX);
+    }
 
     #[test]
     fn money_is_added_to_the_last_decimal() {

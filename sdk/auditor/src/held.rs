@@ -28,8 +28,8 @@ pub struct Standing {
     pub files: Files,
     /// From when, where that is a date.
     pub at: Option<i64>,
-    /// Whether it is for some agents only.
-    pub is_for_some: bool,
+    /// For which agents, where it is for some only.
+    pub agents: Option<BTreeSet<String>>,
     /// Whether others had not looked at it.
     pub is_emergency: bool,
     /// Whether it was taken back.
@@ -185,24 +185,21 @@ impl Held {
         self.head(item).and_then(|standing| standing.to.clone())
     }
 
-    /// What counts of `item` for all at `now`.
-    pub fn in_force(&self, item: &str, now: i64) -> Option<&Standing> {
+    /// What counts of `item` at `now` for all, or for `agent`, of what `may_count` says may.
+    pub fn in_force(
+        &self,
+        item: &str,
+        agent: Option<&str>,
+        now: i64,
+        may_count: impl Fn(&Standing) -> bool,
+    ) -> Option<&Standing> {
         let mut all = self.items.get(item)?.iter().rev();
         all.find(|standing| {
-            !standing.is_over && !standing.is_for_some && standing.at.is_none_or(|at| at <= now)
+            let is_due = standing.at.is_none_or(|at| at <= now);
+            let agents = standing.agents.as_ref();
+            let is_for = agents.is_none_or(|some| agent.is_some_and(|one| some.contains(one)));
+            !standing.is_over && is_for && is_due && may_count(standing)
         })
-    }
-
-    /// Every revision of `item` that counted for somebody at some time from the record `since` on.
-    pub fn since(&self, item: &str, since: u64) -> impl Iterator<Item = &Standing> {
-        let all = self.items.get(item).map_or(&[][..], Vec::as_slice);
-        let first = all
-            .iter()
-            .rposition(|standing| {
-                standing.seq <= since && standing.at.is_none() && !standing.is_for_some
-            })
-            .unwrap_or(0);
-        all[first..].iter()
     }
 
     /// The text with this hash.

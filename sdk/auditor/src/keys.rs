@@ -22,7 +22,8 @@ pub struct Keys {
     /// What was implemented for a change.
     implemented: BTreeMap<String, (String, usize)>,
     is_controlled: bool,
-    before_emergency: BTreeMap<String, Vec<usize>>,
+    /// Lists of emergencies that nobody else has approved: nobody signs by these yet.
+    waiting: BTreeMap<String, usize>,
 }
 
 struct List {
@@ -106,14 +107,11 @@ impl Keys {
             }
             "change.emergency" => {
                 if let Some(list) = self.of_revisions(body)? {
-                    let old = std::mem::replace(&mut self.in_force, vec![list]);
-                    self.before_emergency.insert(change, old);
+                    self.waiting.insert(change, list);
                 }
             }
             "change.rejected" | "change.withdrawn" => {
-                if let Some(old) = self.before_emergency.remove(&change) {
-                    self.in_force = old;
-                }
+                self.waiting.remove(&change);
             }
             "change.released" => {
                 let found = self.implemented.get(&change);
@@ -123,7 +121,10 @@ impl Keys {
                     // Until it takes effect either list counts.
                     match body["effectivity"]["when"].is_object() {
                         true => self.in_force.push(*list),
-                        false => self.in_force = vec![*list],
+                        false => {
+                            self.in_force = vec![*list];
+                            self.waiting.clear();
+                        }
                     }
                 }
             }
@@ -132,11 +133,20 @@ impl Keys {
                     && self.in_force.contains(list)
                 {
                     self.in_force = vec![*list];
+                    self.waiting.clear();
                 }
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Others have approved what `change` put in force in an emergency.
+    pub fn confirmed(&mut self, change: &str) {
+        if let Some(list) = self.waiting.remove(change) {
+            // A list whose date has not come stays behind it.
+            self.in_force.splice(..self.in_force.len().min(1), [list]);
+        }
     }
 
     /// The house's keys on record.

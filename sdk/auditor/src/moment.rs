@@ -41,6 +41,12 @@ pub fn duration(text: &str) -> Option<i64> {
     (0.0..4e12).contains(&total).then_some(total as i64)
 }
 
+/// Whether `time` is one of the years 1970 to 9999: nothing was recorded at another.
+pub fn is_likely(time: i64) -> bool {
+    const END: i64 = 253_402_300_800_000;
+    (0..END).contains(&time)
+}
+
 /// How long, for a sentence.
 pub fn told(ms: i64) -> String {
     match ms / 60_000 {
@@ -75,6 +81,9 @@ mod tests {
         }
         assert_eq!(parse("2026-11-21T07:00"), parse("2026-11-21T07:00:00Z"));
         assert_eq!(duration("24h"), Some(DAY_MS));
+        let end = parse("9999-12-30").unwrap() + 2 * DAY_MS;
+        assert!(is_likely(0) && is_likely(end - 1));
+        assert!(![-1, end, i64::MAX, i64::MIN].into_iter().any(is_likely));
         assert_eq!(duration("1h30m"), Some(5_400_000));
         assert_eq!(duration("2d 12 h"), Some(5 * DAY_MS / 2));
         for bad in ["h", "5", "5 parsecs", "900000d"] {

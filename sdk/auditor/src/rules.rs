@@ -4,6 +4,8 @@
 //! found too. Who holds which role, who votes and how many must approve is read out of the `house.yaml` and the agents' definitions that were in force at each record.
 
 mod judge;
+#[cfg(test)]
+mod tests;
 
 use crate::chain::Record;
 use crate::change::{Cast, Change, Deed, Made, Urgent, Verification};
@@ -42,6 +44,16 @@ impl Finding {
     }
 }
 
+/// What a record says but for its signature, and for the instance, which a request has only afterwards, by its hash.
+fn digest(body: &Value) -> String {
+    let mut body = body.clone();
+    if let Some(body) = body.as_object_mut() {
+        body.remove("signed");
+        body.remove("instance");
+    }
+    handed::hash(&body)
+}
+
 /// A rule that is broken, and how.
 type Broken = (&'static str, String);
 
@@ -70,6 +82,10 @@ pub struct Rules {
     is_begun: bool,
     /// What was handed in, by the statement that was signed for it.
     handed: BTreeMap<String, Value>,
+    /// Whether these are all records with all their bodies, so that what was handed in has to be there.
+    is_whole: bool,
+    /// Whether what was signed says what it asks for, orders or puts in force. Older versions did not have it say so; from the first that does on all have to.
+    is_bound: bool,
     /// What is against a rule, in the order of the records.
     pub findings: Vec<Finding>,
     /// Emergencies whose time has not come, at the end.
@@ -95,6 +111,14 @@ impl Act<'_> {
 }
 
 impl Rules {
+    /// Before the first record; with `is_whole` nothing was left out of them.
+    pub fn of(is_whole: bool) -> Self {
+        Rules {
+            is_whole,
+            ..Rules::default()
+        }
+    }
+
     /// `artefacts` were handed in, and found to be those of `statement`.
     pub fn handed(&mut self, statement: &str, artefacts: &Value) {
         self.handed.insert(statement.to_owned(), artefacts.clone());
@@ -144,7 +168,7 @@ impl Rules {
         }
         self.listed(&house, act)?;
         if let Some(role) = act.said["role"].as_str().filter(|role| !role.is_empty()) {
-            self.has_role(&house, number, act, role)?;
+            self.has_role(&house, act, role)?;
         }
         match kind {
             "change.requested" => self.requested(&house, number, act),
@@ -177,11 +201,7 @@ impl Rules {
                 "the house is under control already: what is to be another is requested".into(),
             ));
         }
-        let mut content = act.body.clone();
-        content
-            .as_object_mut()
-            .map(|content| content.remove("signed"));
-        if act.said["on"] != handed::hash(&content) {
+        if act.said["on"] != digest(act.body) {
             return Err((SIGNED, "it is not the baseline that was signed".into()));
         }
         let steps = self.held.steps(act.body).map_err(|why| (CONTENT, why))?;
@@ -192,7 +212,7 @@ impl Rules {
         let house = self.house_in(files)?;
         person(act, "vouch for a baseline")?;
         self.listed(&house, act)?;
-        self.has_role(&house, number, act, "releaser")?;
+        self.has_role(&house, act, "releaser")?;
         self.is_begun = true;
         let gone: Vec<String> = self
             .held
@@ -219,8 +239,12 @@ impl Rules {
             false => "requester",
         };
         signed_as(act, role)?;
+        // What is requested with an emergency is signed with what that puts in force.
+        if act.said["outcome"] != "emergency" && act.said["act"] != "human.emergency" {
+            self.is_of(act, &digest(act.body))?;
+        }
         let items = texts(&act.body["items"]).unwrap_or_default();
-        if let Some(handed) = self.handed_for(act) {
+        if let Some(handed) = self.handed_for(act)? {
             let one = handed["items"]
                 .as_str()
                 .map(|item| BTreeSet::from([item.to_owned()]));
@@ -255,7 +279,6 @@ impl Rules {
         let change = Change {
             items,
             is_urgent,
-            begun: act.record.seq,
             requests: vec![act.deed.clone()],
             round: 1,
             quorum: house.quorum,
@@ -315,7 +338,7 @@ impl Rules {
             && self.has_quorum(house, number).is_ok();
         if let (true, Some(urgent)) = (is_confirmed, &mut self.at(number).urgent) {
             urgent.confirmed = Some(time);
-            let late = time - urgent.due;
+            let late = time.saturating_sub(urgent.due);
             if late > 0 {
                 self.late(
                     number,
@@ -332,7 +355,12 @@ impl Rules {
         self.has_quorum(house, number)?;
         let effectivity = &act.body["effectivity"];
         held::effective_at(effectivity).map_err(|why| (ORDER, why))?;
-        let handed = self.handed_for(act).map(|handed| &handed["effectivity"]);
+        // What is ordered with a release is signed with what that releases.
+        if act.said["outcome"] != "released" {
+            self.is_of(act, &digest(act.body))?;
+        }
+        let handed = self.handed_for(act)?;
+        let handed = handed.map(|handed| &handed["effectivity"]);
         if let Some(signed) = handed.filter(|signed| !signed.is_null())
             && held::effectivity(signed) != held::effectivity(effectivity)
         {
@@ -389,7 +417,7 @@ impl Rules {
     fn released(&mut self, house: &House, number: &str, act: &Act<'_>) -> Result<(), Broken> {
         let change = self.open(number)?;
         signed_as(act, "releaser")?;
-        self.has_role(house, number, act, "releaser")?;
+        self.has_role(house, act, "releaser")?;
         self.independent(change, act, "release")?;
         let made = is_on(change, act)?;
         let step = |item: &Value, from: &Value, to: &Value| {
@@ -434,7 +462,7 @@ impl Rules {
         for step in steps {
             let standing = Standing {
                 at,
-                is_for_some: !effectivity["agents"].is_null(),
+                agents: held::effectivity(&effectivity).1,
                 ..standing(number, act, &step)
             };
             self.held.stand(&step.item, standing);
@@ -461,14 +489,16 @@ impl Rules {
 
     fn emergency(&mut self, house: &House, number: &str, act: &Act<'_>) -> Result<(), Broken> {
         person(act, "act in an emergency")?;
-        self.has_role(house, number, act, &house.emergency)?;
+        self.has_role(house, act, &house.emergency)?;
         let due = moment::parse(act.text("due"));
         let due = due.ok_or((
             EMERGENCY,
             "it does not say by when it has to be approved".to_owned(),
         ))?;
         // A second is what the text of an instant leaves out.
-        if due <= act.record.time || due - act.record.time > house.within_ms + 1_000 {
+        if due <= act.record.time
+            || due.saturating_sub(act.record.time) > house.within_ms.saturating_add(1_000)
+        {
             return Err((
                 EMERGENCY,
                 format!(
@@ -481,7 +511,6 @@ impl Rules {
             self.next(number)?;
             let change = Change {
                 is_urgent: true,
-                begun: act.record.seq,
                 requests: vec![act.deed.clone()],
                 round: 1,
                 ..Change::default()
@@ -494,7 +523,8 @@ impl Rules {
         }
         apart(change.judges(), act, "put in force")?;
         let steps = self.held.steps(act.body).map_err(|why| (CONTENT, why))?;
-        if let Some(handed) = self.handed_for(act)
+        self.is_of(act, &held::candidate(&steps))?;
+        if let Some(handed) = self.handed_for(act)?
             && handed["candidate"] != held::candidate(&steps)
         {
             return Err((SIGNED, "what is in force is not what was signed".into()));
@@ -563,7 +593,11 @@ impl Rules {
             .filter(|(_, change)| change.is_over().is_none())
             .filter_map(|(number, change)| {
                 let urgent = change.urgent.as_ref()?;
-                Some((number.clone(), urgent.deed.seq, now - urgent.due))
+                Some((
+                    number.clone(),
+                    urgent.deed.seq,
+                    now.saturating_sub(urgent.due),
+                ))
             })
             .collect();
         for (number, seq, late) in late {
@@ -580,16 +614,43 @@ impl Rules {
         all.map(|(number, change)| change.json(number)).collect()
     }
 
+    /// Whether others have approved what was put in force in an emergency.
+    pub fn is_confirmed(&self, number: &str) -> bool {
+        let change = self.changes.get(number);
+        change.is_some_and(|change| change.is_over() == Some("confirmed"))
+    }
+
     /// How many changes were released or confirmed.
     pub fn in_force(&self) -> usize {
         let is_out = |change: &&Change| matches!(change.is_over(), Some("released" | "confirmed"));
         self.changes.values().filter(is_out).count()
     }
 
-    /// What the signer of `act` handed in, where the bundle has it.
-    fn handed_for(&self, act: &Act<'_>) -> Option<&Value> {
-        let statement = act.body["signed"]["statement"].as_str()?;
-        self.handed.get(statement)
+    /// What the signer of `act` handed in, where the bundle has it; one from which nothing was left out has to.
+    fn handed_for(&self, act: &Act<'_>) -> Result<Option<&Value>, Broken> {
+        let statement = act.body["signed"]["statement"].as_str();
+        let found = statement.and_then(|statement| self.handed.get(statement));
+        match found.is_none() && self.is_whole {
+            true => Err((SIGNED, "what was handed in with it is not on record".into())),
+            false => Ok(found),
+        }
+    }
+
+    /// That what was signed for `act` names `what`.
+    fn is_of(&mut self, act: &Act<'_>, what: &str) -> Result<(), Broken> {
+        match act.said["on"].as_str() {
+            Some(on) if on == what => self.is_bound = true,
+            Some(_) => {
+                let why = "it asks for, orders or puts in force what was not signed";
+                return Err((SIGNED, why.into()));
+            }
+            None if self.is_bound => {
+                let why = "what was signed does not say for what, as it had begun to";
+                return Err((SIGNED, why.into()));
+            }
+            None => {}
+        }
+        Ok(())
     }
 
     fn late(&mut self, number: &str, record: u64, what: String) {
@@ -622,7 +683,7 @@ impl Rules {
 
     /// Changes are counted up: none can be left out.
     fn next(&mut self, number: &str) -> Result<(), Broken> {
-        let next = self.highest + 1;
+        let next = self.highest.saturating_add(1);
         if number != format!("CR-{next:04}") {
             return Err((NUMBER, format!("the next change is CR-{next:04}")));
         }

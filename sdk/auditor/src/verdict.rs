@@ -50,7 +50,12 @@ pub fn of(folder: &Path, key: Option<&str>, anchor: Option<&str>) -> Result<Verd
         bundle.text("keys/people.json"),
     );
     let (figures, report) = (bundle.text("figures.json"), bundle.text("report.html"));
-    let mut walk = Walk::default();
+    let selection = &bundle.manifest["selection"];
+    let is_whole = selection["change"].is_null() && selection["since"].is_null();
+    let mut walk = Walk {
+        rules: Rules::of(is_whole),
+        ..Walk::default()
+    };
     walk.verdict.bad.append(&mut bundle.bad);
     walk.records(&lines, &mut keys, &bundle);
     if let Err(why) = keys.agree(&people) {
@@ -136,6 +141,9 @@ impl Walk {
 
     fn one(&mut self, record: &Record, keys: &mut Keys, bundle: &Bundle) -> Result<(), String> {
         let is_change = record.kind.starts_with("change.");
+        if !moment::is_likely(record.time) {
+            return Err("it says that it was written at no time that could be meant".into());
+        }
         self.figures
             .add(record.seq, &record.kind, record.body.as_ref())?;
         let Some(body) = &record.body else {
@@ -158,6 +166,10 @@ impl Walk {
         }
         if is_change {
             self.rules.take(record, body);
+            let change = body["change"].as_str().unwrap_or_default();
+            if self.rules.is_confirmed(change) {
+                keys.confirmed(change);
+            }
         }
         match is_own {
             true => Ok(()),

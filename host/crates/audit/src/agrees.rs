@@ -3,6 +3,7 @@
 use crate::checkpoint::IDENTITY;
 use serde_json::Value;
 use sign::Statement;
+use types::ContentHash;
 
 /// Kinds of records that nobody may leave unsigned.
 pub fn must_be_signed(kind: &str) -> bool {
@@ -13,7 +14,8 @@ pub fn must_be_signed(kind: &str) -> bool {
         )
 }
 
-/// Compare `said`, which is signed, with the record `seq` of `kind` that it stands in.
+/// Compare `said`, which is signed, with the record `seq` of `kind` that it stands in. With `bound` it has to say what was asked for, ordered or put in force, which
+/// older versions did not have signed so.
 ///
 /// # Errors
 /// What the statement says otherwise.
@@ -23,6 +25,7 @@ pub fn check(
     run: &str,
     kind: &str,
     body: &Value,
+    bound: bool,
 ) -> Result<(), String> {
     if said.seen.seq >= seq {
         return Err("its signer has seen records that come after it".into());
@@ -86,8 +89,54 @@ pub fn check(
     if !candidate.is_empty() && on != candidate {
         return Err("it was signed for another candidate".into());
     }
+    match (said.on, asked(kind, word, body)) {
+        (Some(on), Some(asked)) if on != asked => {
+            return Err("it was signed for something else than it says".into());
+        }
+        (None, Some(_)) if bound => {
+            return Err("what was signed does not say for what, as it had begun to".into());
+        }
+        _ => {}
+    }
     if matches!(act, "voted" | "reviewed") && !said.role.is_empty() && said.role != text("role") {
         return Err(format!("it was signed as {}", said.role));
     }
     Ok(())
+}
+
+/// What a record of `kind` asks for, orders or puts in force, as its statement, which says `word`, names it. None where that is seen in another record: what is ordered
+/// with a release, and what is requested with an emergency.
+fn asked(kind: &str, word: &str, body: &Value) -> Option<ContentHash> {
+    match kind {
+        "change.requested" if word != "emergency" => Some(digest(body)),
+        "change.ordered" if !word.starts_with("release") => Some(digest(body)),
+        "change.emergency" => {
+            let revisions = body["revisions"].as_array()?.iter();
+            let mut lines: Vec<String> = revisions
+                .map(|one| {
+                    let to = one["to"].as_str().unwrap_or("absent");
+                    format!("{} {to}\n", one["item"].as_str().unwrap_or_default())
+                })
+                .collect();
+            lines.sort();
+            lines.dedup();
+            Some(ContentHash::of(lines.concat().as_bytes()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a record of `kind` says in what is signed what it asks for, which older versions did not.
+pub fn binds(said: &Statement, kind: &str, body: &Value) -> bool {
+    said.on.is_some() && said.on == asked(kind, "", body)
+}
+
+/// The hash of all that is recorded but the signature, and the instance, which a request has only afterwards.
+fn digest(body: &Value) -> ContentHash {
+    let mut body = body.clone();
+    if let Some(body) = body.as_object_mut() {
+        body.remove("signed");
+        body.remove("instance");
+    }
+    sign::canonical_hash(&body)
 }

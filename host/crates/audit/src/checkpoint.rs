@@ -3,8 +3,9 @@
 use crate::error::AuditError;
 use journal::{HOUSE_RUN, Journal, NewRecord, Record, RecordId};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use sign::{Keyring, PublicKey, SignatureError, canonical, verify_bytes};
+use serde_json::{Value, json};
+use sign::{Keyring, PublicKey, Seen, SignatureError, Statement, canonical, verify_bytes};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use types::{ContentHash, Rng, Timestamp};
 
@@ -86,7 +87,7 @@ impl Checkpoint {
 }
 
 /// Sign the record up to its end, if anything was recorded since the last time. The house's key is made when it is first needed, and put on record with its first
-/// checkpoint.
+/// checkpoint. Agents' keys that it has made itself, and that an older version put on record without its signature, are put there with it.
 ///
 /// # Errors
 /// When the key cannot be used, and when nothing can be written.
@@ -102,7 +103,8 @@ pub fn make(
         Some(last) => last.kind == CHECKPOINT,
         None => true,
     };
-    if ends_signed {
+    let unsigned = unsigned_agents(journal, ring)?;
+    if ends_signed && unsigned.is_empty() {
         return Ok(None);
     }
     let key = ring.house(house, rng)?.signer;
@@ -126,7 +128,20 @@ pub fn make(
         kind,
         body,
     };
-    let mut records = vec![record(CHECKPOINT, body.as_str())];
+    let signed: Vec<String> = unsigned
+        .iter()
+        .map(|(who, public)| {
+            let (seq, hash) = (head.seq, head.hash);
+            let time = types::rfc3339(now);
+            let said = Statement::of_identity(who, public, house, Seen { hash, seq }, time);
+            json!({ "who": who, "key": public, "signed": key.sign(&said) }).to_string()
+        })
+        .collect();
+    let mut records: Vec<NewRecord<'_>> = signed
+        .iter()
+        .map(|body| record(IDENTITY, body.as_str()))
+        .collect();
+    records.push(record(CHECKPOINT, body.as_str()));
     if !is_known(journal, key.public())? {
         records.insert(0, record(IDENTITY, identity.as_str()));
     }
@@ -174,6 +189,36 @@ pub fn is_due(journal: &Journal, now: Timestamp, every: Every) -> Result<bool, A
     Ok(is_late || head - signed >= every.records || released > signed)
 }
 
+/// Agents with their keys, which the house has, and has not signed that they are theirs.
+fn unsigned_agents(
+    journal: &Journal,
+    ring: &Keyring,
+) -> Result<BTreeSet<(String, String)>, AuditError> {
+    let (mut unsigned, mut signed) = (BTreeSet::new(), BTreeSet::new());
+    for record in journal.of_kind(IDENTITY)? {
+        let body: Value = serde_json::from_str(&record.body).unwrap_or_default();
+        let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+        let (who, key) = (text("who"), text("key"));
+        let Some(agent) = who.strip_prefix("agent:") else {
+            continue;
+        };
+        // Whether that signature holds is told by whoever verifies.
+        if body["signed"]["by"] == "house" {
+            signed.insert((who, key));
+            continue;
+        }
+        let own = ring.agent_if_any(agent).ok().flatten();
+        let public = PublicKey::parse(&key).ok();
+        if own
+            .zip(public)
+            .is_some_and(|(own, key)| own.public().is(&key))
+        {
+            unsigned.insert((who, key));
+        }
+    }
+    Ok(unsigned.difference(&signed).cloned().collect())
+}
+
 /// Whether it is on record that `key` is the house's.
 fn is_known(journal: &Journal, key: &PublicKey) -> Result<bool, AuditError> {
     let records = journal.of_kind(IDENTITY)?;
@@ -182,7 +227,7 @@ fn is_known(journal: &Journal, key: &PublicKey) -> Result<bool, AuditError> {
 }
 
 fn of_house(record: &Record) -> Option<PublicKey> {
-    let body: serde_json::Value = serde_json::from_str(&record.body).ok()?;
+    let body: Value = serde_json::from_str(&record.body).ok()?;
     (body["who"] == "house")
         .then(|| PublicKey::parse(body["key"].as_str()?).ok())
         .flatten()

@@ -23,8 +23,9 @@ pub struct Signers<'a> {
     by_hash: HashMap<String, People>,
     /// What was implemented, by change: the candidate, and the list if the house is part of it.
     implemented: HashMap<String, (String, Option<People>)>,
-    /// Lists as they were before emergencies that may be taken back.
-    taken_back: HashMap<String, Option<People>>,
+    /// Lists of emergencies: they count beside the one before until the next release. Whether others have approved them, and so by which of the two somebody may do
+    /// something, is the register's business.
+    urgent: HashMap<String, People>,
     /// Keys that are on record: of the house and of agents.
     keys: HashMap<String, Vec<PublicKey>>,
 }
@@ -41,7 +42,7 @@ impl<'a> Signers<'a> {
             is_controlled: false,
             by_hash: HashMap::new(),
             implemented: HashMap::new(),
-            taken_back: HashMap::new(),
+            urgent: HashMap::new(),
             keys: HashMap::new(),
         }
     }
@@ -89,14 +90,11 @@ impl<'a> Signers<'a> {
             }
             "change.emergency" => {
                 if let Some(people) = self.of_revisions(body) {
-                    let old = self.current.replace(people);
-                    self.taken_back.insert(change, old);
+                    self.urgent.insert(change, people);
                 }
             }
             "change.rejected" | "change.withdrawn" => {
-                if let Some(old) = self.taken_back.remove(&change) {
-                    self.current = old;
-                }
+                self.urgent.remove(&change);
             }
             "change.released" => {
                 let on = body["on"].as_str().unwrap_or_default();
@@ -104,6 +102,7 @@ impl<'a> Signers<'a> {
                 let people = found.filter(|(candidate, _)| candidate == on);
                 if let Some(people) = people.and_then(|(_, people)| people.clone()) {
                     let old = self.current.replace(people);
+                    self.urgent.clear();
                     if body["effectivity"]["when"].is_object() {
                         self.before = old.map(|old| (change, old));
                     }
@@ -135,6 +134,7 @@ impl<'a> Signers<'a> {
         }
         let mut lists: Vec<&People> = self.current.iter().collect();
         lists.extend(self.before.as_ref().map(|(_, people)| people));
+        lists.extend(self.urgent.values());
         if !self.is_controlled {
             lists.push(self.now);
         }

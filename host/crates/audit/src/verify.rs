@@ -84,6 +84,7 @@ pub fn verify(journal: &Journal, outside: &Outside<'_>) -> Result<Verified, Audi
         hashes: Vec::new(),
         uncovered: Vec::new(),
         signs_identities: false,
+        is_bound: false,
         unsigned_identities: 0,
         used: HashMap::new(),
         found: Verified {
@@ -124,6 +125,8 @@ struct Walk<'a> {
     uncovered: Vec<u64>,
     /// Whether the house has signed whose key an agent's is.
     signs_identities: bool,
+    /// Whether statements say what is asked for, ordered or put in force.
+    is_bound: bool,
     /// How many agents' keys it has not signed.
     unsigned_identities: u64,
     /// Under which kinds each statement was used, and when.
@@ -227,7 +230,8 @@ impl Walk<'_> {
                 );
             }
         };
-        if let Err(why) = agrees::check(&said, seq, &record.run, &record.kind, body) {
+        if let Err(why) = agrees::check(&said, seq, &record.run, &record.kind, body, self.is_bound)
+        {
             return self.bad(seq, why);
         }
         if said.seen.seq > 0 && self.hash_of(said.seen.seq) != Some(said.seen.hash) {
@@ -248,6 +252,7 @@ impl Walk<'_> {
         }
         self.found.signatures += 1;
         self.signs_identities |= record.kind == IDENTITY;
+        self.is_bound |= agrees::binds(&said, &record.kind, body);
         self.found.signers.insert(signed.by);
     }
 

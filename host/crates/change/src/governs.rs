@@ -5,17 +5,31 @@ use crate::settings::Files;
 use definitions::{House, answers_of, load_recorded};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The items that say what `agent` may do, in a house of these files.
 ///
 /// # Errors
 /// The files are no house that could be loaded.
 pub fn governing(agent: &str, files: &Files) -> Result<BTreeSet<ItemId>, String> {
+    house(files).map(|house| governing_in(agent, &house))
+}
+
+/// The roles that `agent` takes by its definition, in a house of these files; none where there is no such agent.
+///
+/// # Errors
+/// The files are no house that could be loaded.
+pub fn roles(agent: &str, files: &Files) -> Result<BTreeSet<Arc<str>>, String> {
+    let house = house(files)?;
+    let roles = house.agents.get(agent).map(|agent| agent.roles.iter());
+    let roles = roles.into_iter().flatten();
+    Ok(roles.map(|role| role.value.clone()).collect())
+}
+
+fn house(files: &Files) -> Result<House, String> {
     // Where it lies has nothing to do with it.
     let house = load_recorded(Path::new("/charthouse/recorded"), files);
-    house
-        .map(|house| governing_in(agent, &house))
-        .map_err(|report| report.render(false))
+    house.map_err(|report| report.render(false))
 }
 
 /// The house, the agent, the policies that apply to it, its own chart, and the workflows whose roles it takes.

@@ -571,6 +571,9 @@ pub struct Identity {
     pub who: String,
     /// A public key as OpenSSH writes it.
     pub key: String,
+    /// What the house has signed of that, as `sign::Signed` has it; older versions did not have an agent's key signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Json>,
 }
 
 /// One record of a change.
@@ -724,11 +727,13 @@ impl Body {
         })
     }
 
-    /// The hash of all that is recorded but the signature: what the statement may name as `on` where there is no candidate.
+    /// The hash of all that is recorded but the signature and, of a request, the instance, which has no name yet when the first is signed: what the statement names as
+    /// `on` where there is no candidate.
     pub fn digest(&self) -> ContentHash {
         let mut body = self.to_json();
         if let Some(body) = body.as_object_mut() {
             body.shift_remove("signed");
+            body.shift_remove("instance");
         }
         ContentHash::of(canonical(&body).as_bytes())
     }

@@ -50,17 +50,12 @@ pub struct PersonSettings {
 }
 
 impl Settings {
-    /// Whether `who` may act as `role`: a person by what the house says of them, an agent by what its own definition and the workflow say, which is not judged here.
-    pub fn may_hold(&self, who: &Person, role: &str) -> bool {
-        match who {
-            Person::Agent(_) => true,
-            Person::Human(name) => self.people.get(name).is_some_and(|person| {
-                person
-                    .roles
-                    .as_ref()
-                    .is_none_or(|roles| roles.contains(role))
-            }),
-        }
+    /// Whether the person `name` may act as `role`.
+    pub fn may_hold(&self, name: &str, role: &str) -> bool {
+        self.people.get(name).is_some_and(|person| {
+            let roles = person.roles.as_ref();
+            roles.is_none_or(|roles| roles.contains(role))
+        })
     }
 }
 
@@ -75,8 +70,8 @@ pub struct Signer {
 
 /// What cannot be told from the records alone.
 pub trait Outside: Send + Sync {
-    /// Who made `signed`: that the signature is over its statement, that its key is one of that person's in `settings` or that agent's among `identities`, and that
-    /// what it has seen is in this journal.
+    /// Who made `signed`: that the signature is over its statement, that its key is one of that person's in `settings` or the one that by `identities` the house has
+    /// signed to be that agent's, and that what it has seen is in this journal.
     ///
     /// # Errors
     /// Why it does not count, in words that continue "the signature does not count: ".
@@ -99,5 +94,13 @@ pub trait Outside: Send + Sync {
     /// Why that cannot be told; the agent then decides about nothing.
     fn governing(&self, agent: &str, files: &Files) -> Result<BTreeSet<ItemId>, String> {
         governs::governing(agent, files)
+    }
+
+    /// The roles that `agent` takes by its definition, in a house of these files; none where there is no such agent.
+    ///
+    /// # Errors
+    /// Why that cannot be told; the agent then takes none.
+    fn roles(&self, agent: &str, files: &Files) -> Result<BTreeSet<Arc<str>>, String> {
+        governs::roles(agent, files)
     }
 }

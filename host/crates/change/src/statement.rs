@@ -2,6 +2,7 @@
 //!
 //! The statement itself is made and its signature checked elsewhere (`sign`); what is compared here is what it says.
 
+use crate::candidate::candidate_hash;
 use crate::record::{Body, ChangeNumber, Class, Verdict, Vote};
 use serde::Deserialize;
 use types::ContentHash;
@@ -57,14 +58,24 @@ impl Body {
         }
     }
 
-    /// What a statement must name as `on`; `None` where it may name nothing or [`Body::digest`].
+    /// What a statement must name as `on`: the candidate where there is one, and else what is asked for or ordered; `None` where it may name nothing or [`Body::digest`].
     pub fn on(&self) -> Option<ContentHash> {
         match self {
             Body::Implemented(body) => Some(body.candidate),
             Body::Verified(body) => Some(body.on),
             Body::Released(body) => Some(body.on),
+            Body::Emergency(body) => Some(candidate_hash(&body.revisions)),
+            Body::Requested(_) | Body::Ordered(_) | Body::Baseline(_) => Some(self.digest()),
             _ => None,
         }
+    }
+
+    /// Whether older versions had it signed without saying on what.
+    fn was_signed_without(&self) -> bool {
+        matches!(
+            self,
+            Body::Requested(_) | Body::Ordered(_) | Body::Emergency(_) | Body::Baseline(_)
+        )
     }
 
     fn role(&self) -> Option<&str> {
@@ -82,11 +93,22 @@ pub(crate) fn role_of(statement: &str) -> Option<String> {
     said.role.filter(|role| !role.is_empty())
 }
 
-/// Compare the statement of the record `seq` with `body`.
+/// Whether the statement of `body` says on what it is where older versions did not have that said. After such a one nothing is taken any more that does not.
+pub(crate) fn binds(body: &Body) -> bool {
+    let said = body
+        .signed()
+        .and_then(|(_, signed)| serde_json::from_str::<Said>(&signed.statement).ok());
+    // Of a baseline it was always said.
+    body.was_signed_without()
+        && !matches!(body, Body::Baseline(_))
+        && said.is_some_and(|said| said.on.is_some() && said.on == body.on())
+}
+
+/// Compare the statement of the record `seq` with `body`. With `bound` statements say on what they are, also those which once did not.
 ///
 /// # Errors
 /// What the statement says otherwise.
-pub(crate) fn agrees(body: &Body, statement: &str, seq: u64) -> Result<(), String> {
+pub(crate) fn agrees(body: &Body, statement: &str, seq: u64, bound: bool) -> Result<(), String> {
     let said: Said = serde_json::from_str(statement)
         .map_err(|error| format!("the statement cannot be read: {error}"))?;
     let (by, _) = body
@@ -116,14 +138,22 @@ pub(crate) fn agrees(body: &Body, statement: &str, seq: u64) -> Result<(), Strin
     if !body.words().contains(&word) {
         return Err(format!("the statement says `{}`", crate::item::shown(word)));
     }
+    // Whoever releases a candidate says in the same breath from when, and whoever puts one in force what they want: that it is on this candidate is seen where that is.
+    let in_one_breath = match body {
+        Body::Ordered(_) => word.starts_with("release"),
+        Body::Requested(_) => word == "emergency",
+        _ => false,
+    };
     match (body.on(), said.on) {
-        (Some(candidate), Some(on)) if candidate == on => {}
-        (Some(_), _) => return Err("the statement is not on this candidate".into()),
-        (None, None) => {}
+        (Some(this), Some(on)) if this == on || in_one_breath => {}
+        (Some(_), None) if body.was_signed_without() && !bound => {}
+        (Some(_), None) => return Err("the statement does not say on what it is".into()),
+        (Some(_), Some(_)) if !body.was_signed_without() => {
+            return Err("the statement is not on this candidate".into());
+        }
         (None, Some(on)) if on == body.digest() => {}
-        // Whoever releases a candidate says in the same breath from when: that the release is on this candidate is seen where the release is.
-        (None, Some(_)) if matches!(body, Body::Ordered(_)) && word.starts_with("release") => {}
-        (None, Some(_)) => return Err("the statement is on something else than this record".into()),
+        (_, Some(_)) => return Err("the statement is on something else than this record".into()),
+        (None, None) => {}
     }
     if let Some(role) = body.role()
         && said.role.as_deref().is_some_and(|said| said != role)

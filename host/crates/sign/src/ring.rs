@@ -47,17 +47,8 @@ impl Keyring {
     /// # Errors
     /// What is wrong with it.
     pub fn agent(&self, name: &str, rng: &dyn Rng) -> Result<RingKey, KeyError> {
-        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
-        if name.is_empty() || !name.chars().all(is_name) {
-            return Err(KeyError::Name {
-                name: name.chars().take(60).collect(),
-            });
-        }
-        self.key(
-            &format!("agent-{name}"),
-            &format!("charthouse agent {name}"),
-            rng,
-        )
+        let file = agent_file(name)?;
+        self.key(&file, &format!("charthouse agent {name}"), rng)
     }
 
     /// The house's key, if there is one.
@@ -66,6 +57,14 @@ impl Keyring {
     /// What is wrong with it.
     pub fn house_if_any(&self) -> Result<Option<Signer>, KeyError> {
         self.existing("house")
+    }
+
+    /// The key of the agent `name`, if there is one.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn agent_if_any(&self, name: &str) -> Result<Option<Signer>, KeyError> {
+        self.existing(&agent_file(name)?)
     }
 
     /// Where the house's private key lies, whether it is there or not.
@@ -119,5 +118,16 @@ impl Keyring {
             path: self.folder.clone(),
             why: why.to_string(),
         })
+    }
+}
+
+/// The file of the key of the agent `name`.
+fn agent_file(name: &str) -> Result<String, KeyError> {
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    match !name.is_empty() && name.chars().all(is_name) {
+        true => Ok(format!("agent-{name}")),
+        false => Err(KeyError::Name {
+            name: name.chars().take(60).collect(),
+        }),
     }
 }

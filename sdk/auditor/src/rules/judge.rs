@@ -7,14 +7,23 @@ use crate::house::{House, texts};
 use std::collections::BTreeSet;
 
 impl Rules {
-    /// What the house that was in force at `now` says of people and of control.
+    /// What the house that was in force at `now` says of people and of control. What was put in force in an emergency says nothing of them until others have approved
+    /// it: nobody is judged by rules that they have just made.
     pub(super) fn house(&self, now: i64) -> Result<House, Broken> {
-        let standing = self.held.in_force("house", now);
+        let standing = self.settled("house", None, now);
         let standing = standing.ok_or((
             ROLE,
             "nothing was released yet that says who may do it".to_owned(),
         ))?;
         self.house_in(&standing.files)
+    }
+
+    /// What counts of `item`, but for what was put in force in an emergency that nobody else has approved yet.
+    fn settled(&self, item: &str, agent: Option<&str>, now: i64) -> Option<&Standing> {
+        self.held.in_force(item, agent, now, |standing| {
+            let change = self.changes.get(&standing.change);
+            !standing.is_emergency || change.is_none_or(|change| change.is_over().is_some())
+        })
     }
 
     pub(super) fn house_in(&self, files: &Files) -> Result<House, Broken> {
@@ -38,7 +47,7 @@ impl Rules {
         let who = &act.deed.who;
         let is_known = match (who.strip_prefix("human:"), act.agent()) {
             (Some(name), _) => house.people.contains_key(name),
-            (_, Some(agent)) => self.held.head(&format!("agent:{agent}")).is_some(),
+            (_, Some(agent)) => self.held.head_revision(&format!("agent:{agent}")).is_some(),
             _ => false,
         };
         match is_known {
@@ -47,31 +56,20 @@ impl Rules {
         }
     }
 
-    /// Whether who acts may hold `role`: a person by house.yaml, an agent by any definition of it that was in force since the change began.
-    pub(super) fn has_role(
-        &self,
-        house: &House,
-        number: &str,
-        act: &Act<'_>,
-        role: &str,
-    ) -> Result<(), Broken> {
+    /// Whether who acts may hold `role`: a person by house.yaml, an agent by its definition, each as it was in force at that record.
+    pub(super) fn has_role(&self, house: &House, act: &Act<'_>, role: &str) -> Result<(), Broken> {
         let may = match (act.deed.who.strip_prefix("human:"), act.agent()) {
             (Some(name), _) => house.people.get(name).is_some_and(|person| {
                 let roles = person.roles.as_ref();
                 roles.is_none_or(|roles| roles.contains(role))
             }),
             (_, Some(agent)) => {
-                let since = self
-                    .changes
-                    .get(number)
-                    .map_or(act.record.seq, |change| change.begun);
                 let item = format!("agent:{agent}");
-                let mut all = self.held.since(&item, since);
-                all.any(|standing| {
+                let standing = self.settled(&item, Some(agent), act.record.time);
+                standing.is_some_and(|standing| {
                     let said = self.held.definition(&standing.files, "agent", agent);
-                    said.is_ok_and(|said| {
-                        texts(&said["roles"]).is_some_and(|roles| roles.contains(role))
-                    })
+                    let roles = said.ok().and_then(|said| texts(&said["roles"]));
+                    roles.is_some_and(|roles| roles.contains(role))
                 })
             }
             _ => false,
@@ -254,7 +252,7 @@ pub(super) fn standing(number: &str, act: &Act<'_>, step: &Step) -> Standing {
         seq: act.record.seq,
         files: step.files.clone(),
         at: None,
-        is_for_some: false,
+        agents: None,
         is_emergency: false,
         is_over: false,
     }

@@ -1,6 +1,6 @@
 //! Signatures of people and agents in the record, by somebody who has the house and its key, and not theirs.
 
-use crate::house::{House, INSTANCE, house_yaml, person};
+use crate::house::{House, INSTANCE, Seed, house_yaml, person};
 use serde_json::{Value, json};
 use sign::Statement;
 use types::ContentHash;
@@ -152,6 +152,27 @@ fn whose_key_an_agents_is_the_house_signs() {
     let old = House::with_a_change().verify();
     assert!(old.ok, "{old:#?}");
     assert!(old.notes.iter().any(|note| note.contains("older versions")));
+    // What the house has made itself it signs with the next checkpoint, and nothing else.
+    let mut old = House::with_a_change();
+    let own = old.ring.agent("mine", &Seed(9)).unwrap().signer;
+    for (who, key) in [
+        ("agent:mine", own.public()),
+        ("agent:not", person(8).public()),
+    ] {
+        let body = json!({ "who": who, "key": key.to_string() });
+        old.record("i-2", "identity", &body);
+    }
+    old.checkpoint();
+    old.checkpoint();
+    let signed = old.journal.of_kind("identity").unwrap();
+    let signed: Vec<&str> = signed.iter().map(|record| &*record.body).collect();
+    let signed = signed.iter().filter(|body| body.contains("\"signed\""));
+    let signed: Vec<&&str> = signed.collect();
+    assert!(
+        signed.len() == 1 && signed[0].contains("agent:mine"),
+        "{signed:?}"
+    );
+    assert!(old.verify().ok);
     let identity = |house: &mut House, seed: u8, signed_for: u8| {
         let key = person(seed).public().to_string();
         let other = person(signed_for).public().to_string();

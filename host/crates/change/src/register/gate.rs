@@ -312,7 +312,7 @@ impl Register {
             .or_else(made)
     }
 
-    fn collect<'r>(
+    pub(super) fn collect<'r>(
         &self,
         standing: impl Iterator<Item = (&'r ItemId, &'r Standing)>,
     ) -> HouseFiles {

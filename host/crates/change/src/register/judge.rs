@@ -67,11 +67,11 @@ impl Register {
         self.listed(&settings, who)?;
         match doing {
             Doing::Look => Ok(()),
-            Doing::Vote(role) => self.may_vote(&settings, change, &actor, role),
+            Doing::Vote(role) => self.may_vote(&settings, change, &actor, role, now),
             Doing::Implement => may_make(change, &actor),
             Doing::Verify => self.independent(change, &actor, "verify", &[]),
             Doing::Release => {
-                has_role(&settings, who, "releaser")?;
+                self.has_role(&settings, who, "releaser", now)?;
                 self.independent(change, &actor, "release", &[])
             }
             Doing::Withdraw => may_withdraw(change, &actor),
@@ -151,7 +151,7 @@ impl Register {
         match body {
             Body::Baseline(body) => {
                 person(actor.who, "vouch for a baseline")?;
-                has_role(settings, actor.who, "releaser")?;
+                self.has_role(settings, actor.who, "releaser", at.time)?;
                 self.is_whole(&body.revisions)
             }
             Body::Requested(body) => {
@@ -187,9 +187,13 @@ impl Register {
             }
             Body::Assessed(body) => self.open(body.change).map(|_| ()),
             Body::Reviewed(body) => self.open(body.change).map(|_| ()),
-            Body::Voted(body) => {
-                self.may_vote(settings, self.open(body.change)?, actor, &body.role)
-            }
+            Body::Voted(body) => self.may_vote(
+                settings,
+                self.open(body.change)?,
+                actor,
+                &body.role,
+                at.time,
+            ),
             Body::Ordered(body) => {
                 let change = self.open(body.change)?;
                 self.has_quorum(settings, change, &[])?;
@@ -219,11 +223,11 @@ impl Register {
                 }
                 self.independent(change, actor, "verify", &[])
             }
-            Body::Released(body) => self.may_release(settings, actor, body),
+            Body::Released(body) => self.may_release(settings, actor, body, at.time),
             Body::Withdrawn(body) => may_withdraw(self.open(body.change)?, actor),
             Body::Emergency(body) => {
                 person(actor.who, "act in an emergency")?;
-                has_role(settings, actor.who, &settings.emergency)?;
+                self.has_role(settings, actor.who, &settings.emergency, at.time)?;
                 if body.due.time() <= at.time {
                     return Err(Rule::Due);
                 }
@@ -266,9 +270,10 @@ impl Register {
         settings: &Settings,
         actor: &Actor<'_>,
         body: &crate::record::Released,
+        now: Timestamp,
     ) -> Result<(), Rule> {
         let change = self.open(body.change)?;
-        has_role(settings, actor.who, "releaser")?;
+        self.has_role(settings, actor.who, "releaser", now)?;
         let steps: Vec<ItemId> = body
             .revisions
             .iter()
@@ -339,15 +344,5 @@ fn person(who: &Person, what: &'static str) -> Result<(), Rule> {
     match who {
         Person::Human(_) => Ok(()),
         Person::Agent(_) => Err(Rule::AgentCannot(what)),
-    }
-}
-
-fn has_role(settings: &Settings, who: &Person, role: &str) -> Result<(), Rule> {
-    match settings.may_hold(who, role) {
-        true => Ok(()),
-        false => Err(Rule::Role {
-            who: who.clone(),
-            role: role.into(),
-        }),
     }
 }

@@ -23,6 +23,7 @@ use crate::record::{
     Body, ChangeNumber, Class, Effectivity, FileRecord, Identity, Refused, Signed, Verdict, Vote,
 };
 use crate::settings::{Outside, Settings};
+use crate::statement;
 use held::Held;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -106,7 +107,7 @@ pub struct OpenEmergency {
 }
 
 /// By the agent and the files of the house.
-type KnownGoverning = BTreeMap<(Arc<str>, Revision), Result<BTreeSet<ItemId>, String>>;
+type Known<T> = Arc<Mutex<BTreeMap<(Arc<str>, Revision), Result<BTreeSet<T>, String>>>>;
 
 /// The fold of all records of changes.
 #[derive(Clone)]
@@ -122,9 +123,13 @@ pub struct Register {
     refused: Vec<Turned>,
     /// Statements that were used, with the record.
     statements: BTreeMap<ContentHash, u64>,
+    /// Whether requests, orders and emergencies say in what is signed what they are: from the first on all must.
+    is_bound: bool,
     known_settings: BTreeMap<Revision, Result<Arc<Settings>, String>>,
     /// What governs an agent in a house of some files: found out once.
-    governing: Arc<Mutex<KnownGoverning>>,
+    governing: Known<ItemId>,
+    /// Which roles it takes, the same.
+    roles: Known<Arc<str>>,
     highest: ChangeNumber,
     /// A baseline that cannot be read: nothing can be said to be released.
     unreadable_baseline: Option<u64>,
@@ -159,8 +164,10 @@ impl Register {
             invalid: Vec::new(),
             refused: Vec::new(),
             statements: BTreeMap::new(),
+            is_bound: false,
             known_settings: BTreeMap::new(),
             governing: Arc::default(),
+            roles: Arc::default(),
             highest: ChangeNumber::BASELINE,
             unreadable_baseline: None,
             last: 0,
@@ -206,13 +213,9 @@ impl Register {
 
     fn identity(&mut self, at: At<'_>, body: &Json) -> Taken {
         match Identity::deserialize(body) {
-            // The first key that is on record is the one: who could put another in its place could be anybody.
+            // Which of them counts is seen by who signed it, where a signature is looked at.
             Ok(identity) => {
-                if self
-                    .identities
-                    .iter()
-                    .all(|known| known.who != identity.who)
-                {
+                if !self.identities.contains(&identity) {
                     self.identities.push(identity);
                 }
                 Taken::Counted
@@ -235,6 +238,7 @@ impl Register {
     fn count(&mut self, at: &At<'_>, body: Body, deed: Option<Deed>) {
         if let Some((_, signed)) = body.signed() {
             self.statements.insert(statement_key(&body, signed), at.seq);
+            self.is_bound |= statement::binds(&body);
         }
         if let Body::Refused(refused) = body {
             self.refused.push(Turned {
@@ -542,7 +546,7 @@ impl Register {
         self.baseline.as_ref()
     }
 
-    /// What the house in force says of control; nothing without a baseline.
+    /// What the house in force says of control; nothing without a baseline. What an emergency says of it counts once others have approved that.
     ///
     /// # Errors
     /// There is none, or it cannot be read.
@@ -611,7 +615,7 @@ impl Register {
         &self.refused
     }
 
-    /// Whose key is whose, by the first record of each.
+    /// Whose key is said to be whose, in the order of the records.
     pub fn identities(&self) -> &[Identity] {
         &self.identities
     }

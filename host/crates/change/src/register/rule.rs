@@ -49,6 +49,8 @@ pub enum Rule {
     Stranger { who: Person },
     #[error("{who} does not have the role `{role}`")]
     Role { who: Person, role: Arc<str> },
+    #[error("what roles {who} takes cannot be told: {why}")]
+    Roles { who: Person, why: String },
     #[error("`{role}` is not a role of the board ({board})")]
     NotBoard { role: Arc<str>, board: String },
     #[error("an agent cannot {0}")]

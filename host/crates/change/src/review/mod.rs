@@ -343,11 +343,10 @@ fn risks(
     }
     if let Ok(settings) = register.settings(now) {
         let board = |name: &std::sync::Arc<str>| {
-            let who = crate::Person::Human(name.clone());
             settings
                 .board
                 .iter()
-                .any(|role| settings.may_hold(&who, role))
+                .any(|role| settings.may_hold(name, role))
         };
         let seats = settings.people.keys().filter(|name| board(name)).count();
         if seats <= settings.quorum {

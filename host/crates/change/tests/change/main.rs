@@ -9,5 +9,6 @@ mod properties;
 mod records;
 mod reviewed;
 mod rules;
+mod signers;
 mod story;
 mod whole;

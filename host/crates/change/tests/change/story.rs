@@ -68,6 +68,15 @@ impl Outside for World {
         })
     }
 
+    /// All of them, unless a line of its definition says which: no workflow of this house has any.
+    fn roles(&self, agent: &str, files: &Files) -> Result<BTreeSet<Arc<str>>, String> {
+        let text = files.get(&format!("agents/{agent}.yaml"));
+        let text = String::from_utf8_lossy(text.map_or(&[], Vec::as_slice));
+        let said = text.lines().find_map(|line| line.strip_prefix("# takes "));
+        let all = "requester assessor quality implementer verifier releaser emergency";
+        Ok(said.unwrap_or(all).split(' ').map(Arc::from).collect())
+    }
+
     fn settings(&self, files: &Files) -> Result<Settings, String> {
         let house = files.get("house.yaml").ok_or("there is no house.yaml")?;
         let text = String::from_utf8_lossy(house);
@@ -78,8 +87,11 @@ impl Outside for World {
             keys: Vec::new(),
             roles: roles.map(|roles| roles.iter().map(|role| Arc::from(*role)).collect()),
         };
+        // Whoever writes this would decide alone, with a friend.
+        let is_seized = text.contains("# seized");
         Ok(Settings {
             controlled: !text.contains("# open"),
+            quorum: if is_seized { 1 } else { 2 },
             people: [
                 ("ada", None),
                 ("bob", None),
@@ -87,8 +99,13 @@ impl Outside for World {
                 ("dan", None),
                 ("eve", None),
                 ("fay", Some(&["requester", "quality"][..])),
+                ("zoe", None),
             ]
             .into_iter()
+            .filter(|(name, _)| match is_seized {
+                true => ["ada", "zoe"].contains(name),
+                false => *name != "zoe",
+            })
             .map(|(name, roles)| (Arc::from(name), person(roles)))
             .collect(),
             ..Settings::default()
@@ -483,12 +500,28 @@ pub fn unsigned(who: &str) -> Signed {
     }
 }
 
+/// The role in which an agent says what `body` says; of a person it is left open.
+fn role_of(body: &Body) -> Option<Arc<str>> {
+    let (who, _) = body.signed()?;
+    who.agent()?;
+    let role = match body {
+        Body::Voted(body) => return Some(body.role.clone()),
+        Body::Assessed(_) => "assessor",
+        Body::Implemented(_) => "implementer",
+        Body::Verified(_) => "verifier",
+        Body::Released(_) | Body::Ordered(_) | Body::Baseline(_) => "releaser",
+        Body::Emergency(_) => "emergency",
+        _ => "requester",
+    };
+    Some(role.into())
+}
+
 /// `body` with the statement that belongs to it.
 pub fn sign(mut body: Body, seq: u64) -> Body {
     let statement = body.signed().map(|(by, _)| {
         json!({
             "act": "hand-in", "by": by, "change": body.change(), "outcome": body.words()[0], "on": body.on(),
-            "seen": { "seq": seq, "hash": "x" }, "role": null, "notes": "", "house": "h",
+            "seen": { "seq": seq, "hash": "x" }, "role": role_of(&body), "notes": "", "house": "h",
         })
         .to_string()
     });

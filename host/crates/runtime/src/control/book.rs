@@ -13,7 +13,9 @@ use std::sync::Arc;
 use types::Timestamp;
 
 /// Kinds of records that bear on nothing that may be loaded by themselves.
-const BESIDE: [&str; 2] = ["change.refused", "identity"];
+const BESIDE: [&str; 2] = ["change.refused", IDENTITY];
+/// The kind of the records that say whose a key is.
+const IDENTITY: &str = "identity";
 
 /// The register, and how far it has come.
 pub(super) struct Book {
@@ -47,18 +49,19 @@ impl Book {
         if head == self.upto {
             return Ok(());
         }
-        let mut new: Vec<RecordId> = Vec::new();
+        // Whose a key is, which the house may have signed only afterwards, is known before anything that was signed with it is looked at.
+        let mut new: Vec<(bool, RecordId)> = Vec::new();
         for kind in KINDS {
             journal.latest_first(kind, |seq, _, _| {
                 if seq.0 <= self.upto {
                     return ControlFlow::Break(());
                 }
-                new.push(seq);
+                new.push((kind != IDENTITY, seq));
                 ControlFlow::Continue(())
             })?;
         }
         new.sort();
-        for seq in new {
+        for (_, seq) in new {
             self.take(journal, seq)?;
         }
         self.upto = head;

@@ -47,7 +47,7 @@ pub use refused::NotReleased;
 pub use restore::restore;
 
 use crate::RuntimeError;
-use change::{Audience, ItemId, Revision};
+use change::{Audience, ItemId, Register, Revision};
 use definitions::House;
 use journal::{Journal, Which};
 use std::collections::BTreeMap;
@@ -137,6 +137,32 @@ pub(crate) fn began(journal: &Journal, run: &str) -> Result<Option<u64>, Runtime
 /// Whether control began in the house of `journal`: one look.
 pub(crate) fn is_controlled(journal: &Journal) -> Result<bool, RuntimeError> {
     book::has_baseline(journal)
+}
+
+/// Who there is: in a controlled house those whom the record lists for now, and not whom its file lists, which an emergency may have written; else those of `house`.
+///
+/// # Errors
+/// When the record is of a controlled house and cannot be read.
+pub(crate) fn people(
+    journal: &Journal,
+    house: &House,
+    now: Timestamp,
+) -> Result<sign::People, RuntimeError> {
+    if !is_controlled(journal)? {
+        return Ok(house.people.clone());
+    }
+    let settings = register(journal, &house.root)?.settings(now);
+    Ok(match settings {
+        Ok(settings) if settings.controlled => outside::people_of(&settings),
+        Ok(_) | Err(change::Rule::NoBaseline) => house.people.clone(),
+        // Who cannot be told from the record is nobody.
+        Err(_) => sign::People::default(),
+    })
+}
+
+/// Whether by `register` the house has signed that `key` is the one of the agent `who`.
+pub(crate) fn is_key_of(register: &Register, who: &str, key: &sign::PublicKey) -> bool {
+    outside::key_of(who, register.identities()).is_ok_and(|known| known.is(key))
 }
 
 /// When something is to be looked at again though nobody does anything.

@@ -1,6 +1,6 @@
 //! What a register asks of the world: whether a signature holds, and what a revision of `house.yaml` says of control.
 //!
-//! A person's key is one that the released `house.yaml` lists, an agent's is the one that the house put on record first. What a signer has seen must be in this
+//! A person's key is one that the released `house.yaml` lists, an agent's is the one that the house was first to sign as its own. What a signer has seen must be in this
 //! very journal, so that no signature comes over from another history.
 
 use change::{Files, Identity, Outside, Person, PersonSettings, Settings, Signed, Signer};
@@ -57,11 +57,7 @@ impl Outside for World {
         let statement = match by {
             Person::Human(_) => people_of(settings).verify(&given).map_err(said)?,
             Person::Agent(_) => {
-                let who = by.to_string();
-                let identity = identities.iter().find(|identity| identity.who == who);
-                let identity =
-                    identity.ok_or_else(|| format!("no key of {by} is on record in this house"))?;
-                let key = PublicKey::parse(&identity.key).map_err(|error| error.to_string())?;
+                let key = key_of(&by.to_string(), identities)?;
                 given.verify(&key).map_err(said)?
             }
         };
@@ -98,6 +94,30 @@ impl Outside for World {
     }
 }
 
+/// The key of the agent `who`: the first that the house has signed to be that one's. What is on record without that could be anybody's.
+pub(super) fn key_of(who: &str, identities: &[Identity]) -> Result<PublicKey, String> {
+    // Whoever could put another in the place of the first could be anybody.
+    let house = identities.iter().find(|one| one.who == "house");
+    let house = house.and_then(|house| PublicKey::parse(&house.key).ok());
+    let is_signed = |one: &&Identity| {
+        let signed = one.signed.clone().unwrap_or_default();
+        let signed = serde_json::from_value::<sign::Signed>(signed).ok();
+        let said = signed.zip(house.as_ref());
+        let said = said.and_then(|(signed, house)| signed.verify(house).ok());
+        said.is_some_and(|said| said.is_identity_of(&one.who, &one.key))
+    };
+    let mut theirs = identities.iter().filter(|one| one.who == who).peekable();
+    if theirs.peek().is_none() {
+        return Err(format!("no key of {who} is on record in this house"));
+    }
+    let key = theirs.find(is_signed).ok_or_else(|| {
+        format!(
+            "the house has not signed which key is that of {who}; `charthouse audit anchor` has it sign those that it has made itself"
+        )
+    })?;
+    PublicKey::parse(&key.key).map_err(|error| error.to_string())
+}
+
 fn of_person((name, person): (Arc<str>, sign::Person)) -> (Arc<str>, PersonSettings) {
     let settings = PersonSettings {
         keys: person.keys.iter().map(ToString::to_string).collect(),
@@ -107,7 +127,7 @@ fn of_person((name, person): (Arc<str>, sign::Person)) -> (Arc<str>, PersonSetti
 }
 
 /// The people of `settings`; a key that cannot be read is nobody's.
-fn people_of(settings: &Settings) -> People {
+pub(super) fn people_of(settings: &Settings) -> People {
     let people = settings.people.iter().map(|(name, person)| {
         let PersonSettings { keys, roles } = person;
         let keys = keys.iter().filter_map(|key| PublicKey::parse(key).ok());
@@ -118,4 +138,51 @@ fn people_of(settings: &Settings) -> People {
         (Arc::clone(name), person)
     });
     People(people.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sign::{Seen, Signer as Key};
+
+    struct Seed(u8);
+
+    impl types::Rng for Seed {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn an_agents_key_is_the_one_that_the_house_signed() {
+        let key = |seed: u8| Key::make(&Seed(seed), "");
+        let (house, own, thief) = (key(1), key(2), key(3));
+        let of = |who: &str, key: &Key, by: Option<&Key>| {
+            let public = key.public().to_string();
+            let seen = Seen {
+                hash: ContentHash::of(&[]),
+                seq: 1,
+            };
+            let said = Statement::of_identity(who, &public, "h", seen, "now".into());
+            Identity {
+                who: who.into(),
+                key: public,
+                signed: by.map(|by| serde_json::json!(by.sign(&said))),
+            }
+        };
+        let who = "agent:a";
+        let mut all = vec![of("house", &house, None), of(who, &thief, None)];
+        assert!(key_of("agent:b", &all).unwrap_err().contains("no key of"));
+        // Nobody's word, that of another house, and that for somebody else.
+        all.extend([of("house", &thief, None), of(who, &thief, Some(&thief))]);
+        all.push(Identity {
+            signed: of("agent:b", &thief, Some(&house)).signed,
+            ..of(who, &thief, None)
+        });
+        let why = key_of(who, &all).unwrap_err();
+        assert!(why.contains("charthouse audit anchor"), "{why}");
+        all.push(of(who, &own, Some(&house)));
+        all.push(of(who, &thief, Some(&house)));
+        assert!(key_of(who, &all).unwrap().is(own.public()));
+    }
 }

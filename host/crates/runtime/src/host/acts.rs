@@ -178,7 +178,8 @@ impl Host {
             _ => {}
         }
         judged.happened.push(last);
-        judged.claim.statement.on = judged.acts.0.iter().find_map(Body::on);
+        // What is asked for or ordered in one breath with a candidate is signed with that.
+        judged.claim.statement.on = judged.acts.0.iter().rev().find_map(Body::on);
         let number = judged.acts.0.iter().find_map(Body::change);
         if let Some(number) = number.or(judging.number) {
             judged.claim.statement.change = number.to_string();
@@ -434,7 +435,6 @@ impl Judging<'_> {
     fn verified(&self, handed: &HandedIn<'_>, passed: bool) -> Found {
         let change = self.may(Doing::Verify)?;
         let on = self.made(change)?;
-        let mut evidence = self.given_evidence(handed)?;
         let own = self.host.own_evidence(self.register, change, true);
         let own = own.map_err(|why| no(why, "the change has to be implemented again"))?;
         if let Some(failed) = own.iter().find(|one| !one.passed)
@@ -448,14 +448,9 @@ impl Judging<'_> {
                 "hand in `failed`; then it is made again",
             ));
         }
-        for one in own {
-            let known = |given: &Evidence| {
-                given.kind == one.evidence.kind && given.what == one.evidence.what
-            };
-            if !evidence.iter().any(known) {
-                evidence.push(one.evidence);
-            }
-        }
+        // What the house has found itself stands as it has found it, whatever somebody says of the same.
+        let mut evidence: Vec<Evidence> = own.into_iter().map(|one| one.evidence).collect();
+        evidence.extend(self.given_evidence(handed, on, &evidence)?);
         let result = match passed {
             true => Verdict::Passed,
             false => Verdict::Failed,
@@ -471,20 +466,44 @@ impl Judging<'_> {
         Ok((vec![Body::Verified(verified)], None))
     }
 
-    /// Evidence that the verifier gives. What only the house can say of itself, an agent cannot say for it.
-    fn given_evidence(&self, handed: &HandedIn<'_>) -> Result<Vec<Evidence>, WorkflowError> {
-        let mut all: Vec<Evidence> = match &handed.artefacts["evidence"] {
-            Json::Null => Vec::new(),
-            given => serde_json::from_value(given.clone()).map_err(|error| {
-                no(
-                    format!("the evidence cannot be read: {error}"),
-                    "write a list of {kind: statement, what, result}",
-                )
-            })?,
+    /// Evidence about the candidate `on` that the verifier gives beside the house's `own`. What only the house can say of itself nobody says for it: it is a statement
+    /// then, unless the house has vouched for it.
+    fn given_evidence(
+        &self,
+        handed: &HandedIn<'_>,
+        on: types::ContentHash,
+        own: &[Evidence],
+    ) -> Result<Vec<Evidence>, WorkflowError> {
+        let unread = |error: serde_json::Error| {
+            no(
+                format!("the evidence cannot be read: {error}"),
+                "write a list of {kind: statement, what, result}",
+            )
         };
-        if let Person::Agent(_) = self.who {
-            all.iter_mut()
-                .for_each(|one| one.kind = EvidenceKind::Statement);
+        let given: Vec<Json> = match &handed.artefacts["evidence"] {
+            Json::Null => Vec::new(),
+            given => serde_json::from_value(given.clone()).map_err(unread)?,
+        };
+        let mut all: Vec<Evidence> = Vec::new();
+        for mut one in given {
+            let vouched = one
+                .as_object_mut()
+                .and_then(|one| one.shift_remove("vouched"));
+            let evidence: Evidence = serde_json::from_value(one).map_err(unread)?;
+            let is_own = |own: &Evidence| (own.kind, &own.what) == (evidence.kind, &evidence.what);
+            if own.iter().any(is_own) {
+                continue;
+            }
+            let is_theirs = match evidence.kind {
+                EvidenceKind::Check | EvidenceKind::Scenarios => false,
+                EvidenceKind::Shadow => self.host.has_vouched(on, &evidence, vouched.as_ref()),
+                _ => matches!(self.who, Person::Human(_)),
+            };
+            let kind = match is_theirs {
+                true => evidence.kind,
+                false => EvidenceKind::Statement,
+            };
+            all.push(Evidence { kind, ..evidence });
         }
         if !handed.notes.trim().is_empty() {
             all.push(Evidence {
@@ -600,6 +619,12 @@ impl Judging<'_> {
         let candidate = self
             .host
             .candidate(self.register, &approved, &Brought::read(data)?)?;
+        if says_of_control(&candidate.before) != says_of_control(&candidate.after) {
+            return Err(no(
+                "an emergency cannot change who there is or how changes are decided (`people` and `controlled` in house.yaml)",
+                "leave both as they are; for them, request a change that can wait: charthouse change request --item house …",
+            ));
+        }
         let house = self.host.definitions();
         let within = house.controlled.as_ref().map_or(DUE_MS, |controlled| {
             i64::try_from(controlled.emergency.within.as_millis()).unwrap_or(DUE_MS)
@@ -610,6 +635,8 @@ impl Judging<'_> {
                 instead[key] = data[key].clone();
             }
         }
+        // As many as the register asks for, so that workflow and register end with the same vote.
+        instead["quorum"] = json!(settings.quorum);
         let emergency = Emergency {
             change: number,
             by: self.who.clone(),
@@ -621,6 +648,15 @@ impl Judging<'_> {
         let acts = vec![Body::Requested(requested), Body::Emergency(emergency)];
         Ok((acts, Some(instead)))
     }
+}
+
+/// What `house` says of who there is and of how changes are decided, wherever in its file.
+fn says_of_control(house: &definitions::House) -> impl PartialEq {
+    let controlled = house.controlled.as_ref().map(|said| {
+        let (board, workflow) = (said.board.clone(), said.workflow.value.clone());
+        (said.quorum, board, workflow, said.emergency.clone())
+    });
+    (controlled, house.people.clone())
 }
 
 /// By when an emergency must be approved where the house does not say.

@@ -160,7 +160,6 @@ impl Host {
         }
         let settings = register.settings(self.now());
         let settings = settings.map_err(|rule| refused(super::acts::forbidden(&rule)))?;
-        let person = Person::Human(who.clone());
         let position = instance.position();
         let seats = position
             .roles
@@ -171,7 +170,7 @@ impl Host {
         for seat in seats {
             match &seat.holder {
                 Some(holder) if theirs(holder) => return Ok(seat.role.to_string()),
-                None if !seat.states.is_empty() && settings.may_hold(&person, &seat.role) => {
+                None if !seat.states.is_empty() && settings.may_hold(who, &seat.role) => {
                     open.push(seat.role.to_string());
                 }
                 _ => {}

@@ -10,6 +10,7 @@ use crate::record::Kind;
 use change::{ChangeNumber, Evidence, EvidenceKind, ItemId, Register, Rule};
 use definitions::House;
 use serde_json::{Value as Json, json};
+use sign::Keyring;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -90,10 +91,40 @@ impl Host {
             }
         }
         let passed = own.iter().all(|one| one.passed);
-        let evidence: Vec<Evidence> = own.into_iter().map(|one| one.evidence).collect();
+        let mut evidence: Vec<Json> = Vec::new();
+        for Own { evidence: one, .. } in own {
+            let vouched = self.vouched_for(made.candidate, &one);
+            let mut one = json!(one);
+            if let Some(vouched) = vouched {
+                one["vouched"] = vouched;
+            }
+            evidence.push(one);
+        }
         Ok(
             json!({ "change": number, "on": made.candidate, "passed": passed, "evidence": evidence }),
         )
+    }
+
+    /// The house's word for what it cannot find out again when it is handed in: a signature that goes with it. None for what it can, or where it has no key.
+    fn vouched_for(&self, on: ContentHash, one: &Evidence) -> Option<Json> {
+        let (house, services) = (self.definitions(), self.0.services.borrow());
+        let own = Keyring::of_house(&house.root).house(&house.name, &*services.rng);
+        let own = own.ok().filter(|_| one.kind == EvidenceKind::Shadow)?;
+        Some(json!(own.signer.sign_bytes(found(on, one).as_bytes())))
+    }
+
+    /// Whether the house has found `one` of the candidate `on` itself and `vouched` is its word for that.
+    pub(super) fn has_vouched(
+        &self,
+        on: ContentHash,
+        one: &Evidence,
+        vouched: Option<&Json>,
+    ) -> bool {
+        let own = Keyring::of_house(&self.definitions().root).house_if_any();
+        let (Ok(Some(own)), Some(vouched)) = (own, vouched.and_then(Json::as_str)) else {
+            return false;
+        };
+        sign::verify_bytes(found(on, one).as_bytes(), vouched, own.public()).is_ok()
     }
 
     /// A component beside the one in use, on the last calls.
@@ -148,6 +179,11 @@ impl Host {
 
 fn store(why: &str) -> Refused {
     Refused::new(RefusedCode::Store, why, "mend the store, then ask again")
+}
+
+/// What the house signs of a piece of evidence about the candidate `on`.
+fn found(on: ContentHash, one: &Evidence) -> String {
+    sign::canonical(&json!({ "act": "evidence", "on": on, "evidence": one }))
 }
 
 /// Whether the house would be in order.

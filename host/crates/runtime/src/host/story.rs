@@ -193,11 +193,9 @@ impl Host {
             return Vec::new();
         };
         let house = self.definitions();
-        let people = settings
-            .people
-            .keys()
-            .map(|name| Person::Human(name.clone()));
-        let people = people.filter(|who| settings.may_hold(who, role));
+        let people = settings.people.keys();
+        let people = people.filter(|name| settings.may_hold(name, role));
+        let people = people.map(|name| Person::Human(name.clone()));
         let takes = |agent: &&Arc<definitions::AgentDef>| {
             agent.roles.iter().any(|takes| *takes.value == *role)
         };

@@ -21,6 +21,12 @@ use types::{ContentHash, Timestamp, Value};
 
 /// For how long what was signed can be handed in.
 const FRESH_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Kinds of records that something may begin with which is signed.
+const BEGINS: [Kind; 3] = [
+    Kind::ChangeRequested,
+    Kind::ChangeEmergency,
+    Kind::ChangeBaseline,
+];
 /// Workflows that are signed whatever their files say: who could take that away could do anything in the name of anybody.
 const ALWAYS: [&str; 1] = [definitions::CHANGE_CONTROL];
 
@@ -118,7 +124,8 @@ impl Host {
             why,
             help: help.to_owned(),
         };
-        let doer = self.doer(instance, &happened, deed)?;
+        let people = self.people(now)?;
+        let doer = self.doer(instance, &happened, deed, &people)?;
         let judged = self.judge(instance, happened, &doer, now)?;
         let (signed, identities) = match &doer {
             Doer::Host => {
@@ -136,8 +143,7 @@ impl Host {
                         "sign it with --key FILE, or with --print-statement and --signature FILE",
                     )
                 })?;
-                let people = &self.definitions().people;
-                let signed = self.check_signature(people, &judged.claim, signed, now);
+                let signed = self.check_signature(&people, &judged.claim, signed, now);
                 (
                     signed.map_err(|bad| unsigned(bad.why, &bad.help))?,
                     Vec::new(),
@@ -169,7 +175,7 @@ impl Host {
         })
     }
 
-    /// Sign `statement` with the key of `agent`; with whose key it is, and whose the house's, where nobody has said that yet. The house signs whose it is.
+    /// Sign `statement` with the key of `agent`; with whose key it is, where the house has not signed that yet, and whose the house's, where nobody has said it.
     fn sign_as_agent(
         &self,
         agent: &str,
@@ -181,11 +187,11 @@ impl Host {
         let key = ring.agent(agent, &*services.rng)?;
         let who = format!("agent:{agent}");
         let register = self.register()?;
-        let is_known = |who: &str| register.identities().iter().any(|known| known.who == who);
         let mut identities = Vec::new();
-        if !is_known(&who) {
+        if !crate::control::is_key_of(&register, &who, key.signer.public()) {
             let own = ring.house(&house.name, &*services.rng)?.signer;
-            if !is_known("house") {
+            let mut known = register.identities().iter();
+            if known.all(|known| known.who != "house") {
                 let identity = json!({ "who": "house", "key": own.public().to_string() });
                 identities.push((Kind::Identity, identity));
             }
@@ -199,12 +205,23 @@ impl Host {
         Ok((key.signer.sign(statement), identities))
     }
 
+    /// Who there is, for whoever judges what is signed.
+    fn people(&self, now: i64) -> Result<People, WorkflowError> {
+        let house = self.definitions();
+        let people = crate::control::people(&self.0.journal.borrow(), &house, Timestamp(now));
+        people.map_err(|error| WorkflowError::Forbidden {
+            why: error.to_string(),
+            help: "mend the store".to_owned(),
+        })
+    }
+
     /// Who does it, by how it came; a person only where they are one of the house and may.
     fn doer(
         &self,
         instance: &Instance,
         happened: &[Happened],
         deed: &Deed,
+        people: &People,
     ) -> Result<Doer, WorkflowError> {
         let unsigned = |why: &str, help: &str| WorkflowError::NotSigned {
             chart: instance.bundle().chart.name().to_owned(),
@@ -216,22 +233,25 @@ impl Host {
             let needs_person = match one {
                 Happened::Due | Happened::Moved { .. } | Happened::Cancelled { .. } => deed.asked,
                 Happened::Bind { via, who, role } => {
-                    self.may_be_given(role, who)?;
+                    self.may_be_given(role, who, people)?;
                     !matches!(via, Via::Offer)
                 }
                 Happened::Detach { via, .. } => {
                     !matches!(via, Via::Failure | Via::Chart | Via::Reload)
                 }
                 Happened::TakeOver { who, role, .. } => {
-                    self.may_be_given(role, who)?;
+                    self.may_be_given(role, who, people)?;
                     true
                 }
                 Happened::Activity { .. } => deed.asked,
                 Happened::Event { from, .. } => matches!(from, Sender::Human { .. }) || deed.asked,
                 Happened::HandIn {
+                    role,
                     by: Who::Agent { agent, .. },
                     ..
                 } if !deed.asked => {
+                    // It may have been taken from it since it was given.
+                    self.takes(agent, role)?;
                     doer = Doer::Agent(agent.clone());
                     false
                 }
@@ -256,9 +276,8 @@ impl Host {
                     "say who you are with --as NAME, and sign it with --key FILE",
                 ));
             };
-            let (house, person) = (self.definitions(), name.clone());
-            if house.people.get(name).is_none() {
-                let known: Vec<&str> = house.people.0.keys().map(|name| &**name).collect();
+            if people.get(name).is_none() {
+                let known: Vec<&str> = people.0.keys().map(|name| &**name).collect();
                 return Err(unsigned(
                     &format!("`{name}` is not one of the people of this house"),
                     &match known.is_empty() {
@@ -273,19 +292,23 @@ impl Host {
                     },
                 ));
             }
-            doer = Doer::Person(person);
+            doer = Doer::Person(name.clone());
         }
         Ok(doer)
     }
 
     /// Whether `role` of a signed workflow can be given to `who`: to a person who may hold it, to an agent whose definition says that it takes it, and to no run that
     /// somebody else has begun.
-    fn may_be_given(&self, role: &Arc<str>, who: &Who) -> Result<(), WorkflowError> {
+    fn may_be_given(
+        &self,
+        role: &Arc<str>,
+        who: &Who,
+        people: &People,
+    ) -> Result<(), WorkflowError> {
         let forbidden = |why: String, help: String| Err(WorkflowError::Forbidden { why, help });
-        let house = self.definitions();
         match who {
             Who::Human { name } => {
-                let person = house.people.get(name);
+                let person = people.get(name);
                 let may = person.is_some_and(|person| person.may_act_as(role));
                 match may {
                     true => Ok(()),
@@ -296,16 +319,7 @@ impl Host {
                 }
             }
             Who::Agent { agent, run } => {
-                let takes = house.agents.get(agent).is_some_and(|agent| {
-                    let mut roles = agent.roles.iter();
-                    roles.any(|takes| *takes.value == **role)
-                });
-                if !takes {
-                    return forbidden(
-                        format!("the agent `{agent}` does not take the role `{role}`"),
-                        format!("its definition would have to say `roles: [{role}]`"),
-                    );
-                }
+                self.takes(agent, role)?;
                 if self.0.agents.borrow().has(run) || !self.is_unbegun(run) {
                     return forbidden(
                         format!("the run {run} of `{agent}` has been told things before"),
@@ -315,6 +329,19 @@ impl Host {
                 Ok(())
             }
         }
+    }
+
+    /// That `agent` takes `role` by its definition as it is now.
+    fn takes(&self, agent: &str, role: &str) -> Result<(), WorkflowError> {
+        let house = self.definitions();
+        let takes = house.agents.get(agent).is_some_and(|agent| {
+            let mut roles = agent.roles.iter();
+            roles.any(|takes| *takes.value == *role)
+        });
+        takes.then_some(()).ok_or_else(|| WorkflowError::Forbidden {
+            why: format!("the agent `{agent}` does not take the role `{role}`"),
+            help: format!("its definition would have to say `roles: [{role}]`"),
+        })
     }
 
     /// What `happened` claims, judged where the workflow is that of changes.
@@ -400,7 +427,8 @@ impl Host {
         deed: &Deed,
         now: i64,
     ) -> Result<Claim, WorkflowError> {
-        let doer = self.doer(&instance, &happened, deed)?;
+        let people = self.people(now)?;
+        let doer = self.doer(&instance, &happened, deed, &people)?;
         let judged = self.judge(&instance, happened, &doer, now)?;
         for one in judged.happened {
             let beside = Beside {
@@ -460,16 +488,24 @@ impl Host {
     /// The record for which `statement` was used before, if it was.
     fn was_used(&self, instance: &str, statement: &str) -> Result<Option<u64>, String> {
         let journal = self.0.journal.borrow();
-        // What begins something names no instance, and is a hand-in or an event with which one began.
-        let records = match instance {
-            "" => journal.of_kind(Kind::ChangeRequested.name()),
-            instance => journal.records(instance),
-        };
-        let records = records.map_err(|error| error.to_string())?;
         // As it stands within a body.
         let quoted = Json::from(statement).to_string();
-        let used = records.iter().find(|record| record.body.contains(&quoted));
-        Ok(used.map(|record| record.seq.0))
+        let used = |records: Result<Vec<journal::Record>, journal::JournalError>| {
+            let records = records.map_err(|error| error.to_string())?;
+            let mut all = records.iter();
+            let used = all.find(|record| record.body.contains(&quoted));
+            Ok::<_, String>(used.map(|record| record.seq.0))
+        };
+        if !instance.is_empty() {
+            return used(journal.records(instance));
+        }
+        // What begins something names no instance: it is the first record of a change, or a baseline.
+        for kind in BEGINS {
+            if let Some(seq) = used(journal.of_kind(kind.name()))? {
+                return Ok(Some(seq));
+            }
+        }
+        Ok(None)
     }
 
     /// The workflow `chart` of `house`.

@@ -1,6 +1,6 @@
 //! Votes and the separation of duties: who may not decide about what they made, asked for, or are governed by.
 
-use super::{Actor, has_role};
+use super::Actor;
 use crate::item::{ItemId, Revision};
 use crate::record::Vote;
 use crate::register::change::{Change, Deed};
@@ -9,6 +9,7 @@ use crate::register::{HeldFile, Register};
 use crate::settings::Settings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
+use types::Timestamp;
 
 impl Register {
     pub(super) fn may_vote(
@@ -17,6 +18,7 @@ impl Register {
         change: &Change,
         actor: &Actor<'_>,
         role: &str,
+        now: Timestamp,
     ) -> Result<(), Rule> {
         if !settings.board.contains(role) {
             return Err(Rule::NotBoard {
@@ -29,7 +31,7 @@ impl Register {
                     .join(", "),
             });
         }
-        has_role(settings, actor.who, role)?;
+        self.has_role(settings, actor.who, role, now)?;
         if change.order.is_some() {
             return Err(Rule::Decided(change.number));
         }

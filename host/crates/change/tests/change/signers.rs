@@ -1,0 +1,239 @@
+//! Who signs, what a signature is bound to, and by which rules of the house both are judged.
+
+use crate::rules::{EDIT, open_numbers, ordered};
+use crate::story::*;
+use change::{Body, Class, Effectivity, Rule, Vote, When};
+
+#[test]
+fn a_signature_counts_for_its_own_act_alone() {
+    let (mut story, change) = ordered(&["policy:default"]);
+    let on = story.implement(change, "human:ada", EDIT).unwrap();
+    story.verify(change, "human:bob", on).unwrap();
+    let good = sign(story.release_body(change, "human:cyd", on), story.seq);
+    let with = |edit: &dyn Fn(&mut change::Signed)| {
+        let mut body = good.clone();
+        edit(signed_mut(&mut body).unwrap());
+        story.clone().tell_as_it_is(body)
+    };
+    type Edit = (&'static str, fn(&mut change::Signed));
+    let edits: [Edit; 8] = [
+        ("forged", |signed| signed.signature = "nonsense".into()),
+        ("somebody else's", |signed| {
+            signed.signature = "made by human:bob".into()
+        }),
+        ("another's name", |signed| signed.by = human("bob")),
+        ("another act", |signed| {
+            signed.statement = signed.statement.replace("released", "reviewed")
+        }),
+        ("another change", |signed| {
+            signed.statement = signed.statement.replace("CR-0001", "CR-0002")
+        }),
+        ("another candidate", |signed| {
+            let other = types::ContentHash::of(b"other").to_string();
+            let mut statement: serde_json::Value = serde_json::from_str(&signed.statement).unwrap();
+            statement["on"] = other.into();
+            signed.statement = statement.to_string();
+        }),
+        ("the future", |signed| {
+            signed.statement = signed.statement.replace("\"seq\":", "\"seq\":9")
+        }),
+        ("no statement", |signed| signed.statement = "I agree".into()),
+    ];
+    for (what, edit) in edits {
+        let refused = with(&edit);
+        assert!(
+            matches!(refused, Err(Rule::Signature(_))),
+            "{what}: {refused:?}"
+        );
+    }
+    story.tell_as_it_is(good).unwrap();
+}
+
+#[test]
+fn a_statement_is_used_once() {
+    let mut story = Story::new();
+    let change = story.request("human:ada", &["policy:default"]).unwrap();
+    let vote = Body::Voted(change::Voted {
+        change,
+        by: human("bob"),
+        role: "quality".into(),
+        vote: Vote::Approve,
+        why: String::new(),
+        signed: unsigned("human:bob"),
+    });
+    let vote = sign(vote, story.seq);
+    story.tell_as_it_is(vote.clone()).unwrap();
+    story.assess(change, "human:cyd").unwrap();
+    // A new round: Bob may vote anew, and nobody may vote for him by what he signed before.
+    assert!(matches!(
+        story.tell_as_it_is(vote),
+        Err(Rule::Reused { .. })
+    ));
+    story.approve(change, "human:bob").unwrap();
+}
+
+#[test]
+fn an_agent_is_released_and_takes_the_roles_of_its_definition_then() {
+    let text = |takes: &str| {
+        String::from_utf8(files()["agents/lone.yaml"].clone()).unwrap() + "# takes " + takes + "\n"
+    };
+    let release = |story: &mut Story, takes: &str| {
+        let text = text(takes);
+        let edits = [("agents/lone.yaml", Some(&*text))];
+        story.change(&["agent:lone"], &edits, Effectivity::now());
+    };
+    let mut story = Story::new();
+    let change = story.request("human:ada", &["policy:spare"]).unwrap();
+    assert!(matches!(
+        story.approve(change, "agent:ghost"),
+        Err(Rule::NoAgent(_))
+    ));
+    release(&mut story, "verifier");
+    assert!(matches!(
+        story.approve(change, "agent:lone"),
+        Err(Rule::Role { .. })
+    ));
+    let now = types::Timestamp(story.now);
+    let vote = change::Doing::Vote("quality");
+    assert!(matches!(
+        story.register.may_do(change, &agent("lone"), vote, now),
+        Err(Rule::Role { .. })
+    ));
+    // What an emergency says of it counts for this once others have approved that.
+    let seat = text("verifier quality");
+    let urgent = story.register.next_number();
+    story
+        .emergency(urgent, "human:dan", &[("agents/lone.yaml", Some(&seat))])
+        .unwrap();
+    assert!(story.approve(change, "agent:lone").is_err());
+    story.approve(urgent, "human:bob").unwrap();
+    story.approve(urgent, "human:cyd").unwrap();
+    story.approve(change, "agent:lone").unwrap();
+    // It says in which role it does what it does.
+    let vote = change::Voted {
+        change,
+        by: agent("checker"),
+        role: "quality".into(),
+        vote: Vote::Approve,
+        why: String::new(),
+        signed: unsigned("agent:checker"),
+    };
+    let mut vote = sign(Body::Voted(vote), story.seq);
+    let signed = signed_mut(&mut vote).unwrap();
+    signed.statement = signed.statement.replace("\"quality\"", "null");
+    assert!(matches!(story.tell_as_it_is(vote), Err(Rule::Signature(_))));
+}
+
+#[test]
+fn what_is_asked_for_ordered_and_put_in_force_is_what_was_signed() {
+    let on = |body: &mut Body, on: serde_json::Value| {
+        let signed = signed_mut(body).unwrap();
+        let mut said: serde_json::Value = serde_json::from_str(&signed.statement).unwrap();
+        said["on"] = on;
+        signed.statement = said.to_string();
+    };
+    let order = |change, when| {
+        Body::Ordered(change::Ordered {
+            change,
+            effectivity: Effectivity { when, agents: None },
+            by: human("bob"),
+            signed: unsigned("human:bob"),
+        })
+    };
+    let mut story = Story::new();
+    let change = story.request("human:ada", &["policy:default"]).unwrap();
+    story.approve(change, "human:bob").unwrap();
+    story.approve(change, "human:cyd").unwrap();
+    // The signature of one order under another, and one that says of nothing what it orders.
+    let signed = sign(order(change, When::Now), story.seq);
+    let mut other = order(change, When::NextRun);
+    *signed_mut(&mut other).unwrap() = signed.signed().unwrap().1.clone();
+    let mut bare = signed.clone();
+    on(&mut bare, serde_json::Value::Null);
+    for body in [other, bare] {
+        assert!(matches!(story.tell_as_it_is(body), Err(Rule::Signature(_))));
+    }
+    story.tell_as_it_is(signed).unwrap();
+    let next = story.register.next_number();
+    story.clone().emergency(next, "human:ada", EDIT).unwrap();
+    let wider = story.candidate_of(&[item("policy:default")].into(), EDIT);
+    let emergency = Body::Emergency(change::Emergency {
+        change: next,
+        by: human("ada"),
+        why: "it burns".into(),
+        revisions: wider.unwrap().revisions,
+        due: change::Moment::at(types::Timestamp(story.now + 3_600_000)),
+        signed: unsigned("human:ada"),
+    });
+    let mut emergency = sign(emergency, story.seq);
+    on(
+        &mut emergency,
+        types::ContentHash::of(b"other").to_string().into(),
+    );
+    assert!(matches!(
+        story.tell_as_it_is(emergency),
+        Err(Rule::Signature(_))
+    ));
+    // What older versions had signed is read as they meant it.
+    let mut old = Story::new();
+    let mut asked = Body::Requested(change::Requested {
+        change,
+        instance: "i".into(),
+        title: "a change".into(),
+        reason: String::new(),
+        class: Class::Minor,
+        items: vec![item("policy:default")],
+        by: human("ada"),
+        links: Vec::new(),
+        signed: unsigned("human:ada"),
+    });
+    asked = sign(asked, old.seq);
+    on(&mut asked, serde_json::Value::Null);
+    old.tell_as_it_is(asked).unwrap();
+}
+
+#[test]
+fn nobody_is_judged_by_rules_that_they_have_just_made() {
+    let house = |mark: &str| String::from_utf8(files()["house.yaml"].clone()).unwrap() + mark;
+    let mut story = Story::new();
+    let change = story.register.next_number();
+    let (seized, open) = (house("# seized\n"), house("# open\n"));
+    story
+        .emergency(change, "human:ada", &[("house.yaml", Some(&seized))])
+        .unwrap();
+    assert!(matches!(
+        story.approve(change, "human:zoe"),
+        Err(Rule::Stranger { .. })
+    ));
+    // One approval is not enough, whatever it would be then.
+    story.approve(change, "human:bob").unwrap();
+    assert_eq!(open_numbers(&story), [change]);
+    let mut rejected = story.clone();
+    rejected
+        .vote(change, "human:cyd", "quality", Vote::Reject)
+        .unwrap();
+    rejected.reject(change).unwrap();
+    assert_eq!(open_numbers(&rejected), []);
+    // Once those who decided before have approved it, it counts.
+    story.approve(change, "human:cyd").unwrap();
+    let next = story.request("human:zoe", &["policy:default"]).unwrap();
+    assert!(matches!(
+        story.approve(next, "human:bob"),
+        Err(Rule::Stranger { .. })
+    ));
+
+    let mut story = Story::new();
+    let now = types::Timestamp(story.now + 10_000);
+    let change = story.register.next_number();
+    story
+        .emergency(change, "human:ada", &[("house.yaml", Some(&open))])
+        .unwrap();
+    assert!(story.register.is_controlled(now, false));
+    assert!(matches!(
+        story.tell(baseline("human:ada")),
+        Err(Rule::BaselineStands { .. })
+    ));
+    story.approve(change, "human:bob").unwrap();
+    story.approve(change, "human:cyd").unwrap();
+    assert!(!story.register.is_controlled(now, false));
+}
