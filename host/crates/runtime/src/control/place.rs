@@ -147,7 +147,9 @@ fn taken_back(register: &Register, root: &Path) -> Vec<ItemId> {
         let before = all.iter().rev().find(|one| !one.taken_back);
         let files = before.map_or(&[][..], |before| &before.files[..]);
         let new = last.files.iter().filter(|file| !files.contains(file));
-        new.clone().any(lies).then(|| item.clone())
+        let is_gone = last.to == Revision::Absent
+            && files.iter().any(|file| !root.join(&*file.file).exists());
+        (is_gone || new.clone().any(lies)).then(|| item.clone())
     });
     items.collect()
 }
@@ -176,15 +178,14 @@ pub(super) fn put(
         .flat_map(|standing| standing.files.iter().map(|file| &*file.file))
         .collect();
     for item in items {
-        let Some(standing) = in_place(register, item, now) else {
-            continue;
-        };
         for before in register.history(item).iter().flat_map(|one| &one.files) {
             if !kept.contains(&*before.file) {
                 wanted.insert(before.file.to_string(), Content::Gone);
             }
         }
-        if standing.to == Revision::Absent {
+        // What was never released but in an emergency that was rejected is not there.
+        let standing = in_place(register, item, now);
+        let Some(standing) = standing.filter(|standing| standing.to != Revision::Absent) else {
             continue;
         }
         for file in &standing.files {
