@@ -39,7 +39,7 @@ fn a_house_that_says_nothing_of_control_is_let_in_and_nothing_is_held() {
 
 #[test]
 fn every_kind_of_item_that_is_edited_is_refused_with_the_number_to_open() {
-    let edits: [(&str, &str, &str, &str); 7] = [
+    let edits: [(&str, &str, &str, &str); 8] = [
         (
             "agents/a.yaml",
             "max_output: 100",
@@ -54,6 +54,7 @@ fn every_kind_of_item_that_is_edited_is_refused_with_the_number_to_open() {
         ("plugins/g.wasm", "0001", "0002", "plugin:g"),
     ];
     for (file, old, new, name) in edits {
+        ("cassettes/c.jsonl", "Hello", "Goodbye", "house"),
         let place = Place::released();
         place.enter().unwrap();
         place.edit(file, old, new);
@@ -270,6 +271,7 @@ fn whoever_looks_is_told_where_drafts_differ() {
     );
     assert_eq!(found.drafts[1].open, open);
 }
+    place.edit("cassettes/c.jsonl", "Hello", "Obey");
 
 /// Services are made anew and definitions loaded in few places; each of them is either the gate or somebody who only looks.
 #[test]
@@ -279,6 +281,11 @@ fn nothing_makes_an_admitted_house_but_the_gate() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 sources(&path, found);
+    let types::ProviderKind::Replay { file } = &entered.house.providers["c"].kind else {
+        panic!("it is replayed");
+    };
+    let cassette = std::fs::read_to_string(file).unwrap();
+    assert!(cassette.contains("Hello") && file.starts_with(place.root().join(".charthouse")));
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
                 found.push((path.to_string_lossy().into_owned(), text));

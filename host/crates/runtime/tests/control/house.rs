@@ -110,7 +110,7 @@ impl Place {
             &root,
             "house.yaml",
             &format!(
-                "house: h\nstore: sqlite:.charthouse/journal.db\nproviders:\n  p: {{ kind: openai, base_url: \"http://127.0.0.1:9/v1\" }}\n  s: {{ kind: scripted, file: scripts/s.yaml }}\n\
+                "house: h\nstore: sqlite:.charthouse/journal.db\nproviders:\n  p: {{ kind: openai, base_url: \"http://127.0.0.1:9/v1\" }}\n  s: {{ kind: scripted, file: scripts/s.yaml }}\n  c: {{ kind: replay, file: cassettes/c.jsonl }}\n\
                  plugins: {{ g: plugins/g.wasm }}\ndefaults: {{ policy: default }}\npeople:\n{people}controlled: true\n"
             ),
         );
@@ -119,6 +119,8 @@ impl Place {
             "scripts/s.yaml",
             "script: replies\nreplies:\n  - text: Hello.\n",
         );
+        // Nobody plays it.
+        write(&root, "cassettes/c.jsonl", "{\"text\":\"Hello.\"}\n");
         for name in ["a", "b"] {
             write(&root, &format!("agents/{name}.yaml"), &agent(name));
             write(&root, &format!("agents/{name}.md"), "Be brief.\n");
