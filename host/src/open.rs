@@ -161,12 +161,19 @@ const LOOK: Duration = Duration::from_millis(20);
 /// # Errors
 /// When another process has it.
 pub fn take(journal: &Journal, by: &str) -> Result<HouseLock, Failure> {
+///
+/// # Errors
+/// When it cannot be opened, or the house is controlled by another.
     let begun = Instant::now();
+    if !house.store.exists() {
+        control::may_be_absent(&house.root, &house.store)?;
+    }
     loop {
         match journal.take_house(by) {
             Err(JournalError::HouseTaken { holder, .. })
                 if begun.elapsed() < PATIENCE && !holder.contains(DAEMON) =>
             {
+    control::belongs(&journal, &house.root)?;
                 std::thread::sleep(LOOK);
             }
             Err(error @ JournalError::HouseTaken { .. }) => {
@@ -186,9 +193,24 @@ const DAEMON: &str = "charthouse serve";
 pub fn journal_to_read(directory: &Path) -> Result<Option<Journal>, Failure> {
     let store = definitions::load_store(directory)
         .map_err(|report| Failure::report(DEFINITIONS, report.render(print::color_on_stderr())))?;
-    match Journal::open_read_only(&store) {
-        Ok(journal) => Ok(Some(journal)),
-        Err(JournalError::Missing { .. }) => Ok(None),
+    let root = directory.canonicalize().unwrap_or(directory.into());
+    Ok((root, store))
+}
+
+/// The journal at `store` of the house in the directory `root`, in the same way.
+///
+/// # Errors
+/// As [`journal_to_read`].
+pub fn store_to_read(root: &Path, store: &Path) -> Result<Option<Journal>, Failure> {
+    match Journal::open_read_only(store) {
+        Ok(journal) => {
+            control::belongs(&journal, root)?;
+            Ok(Some(journal))
+        }
+        Err(JournalError::Missing { .. }) => {
+            control::may_be_absent(root, store)?;
+            Ok(None)
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -203,7 +225,19 @@ pub fn block_on_local<T>(future: impl Future<Output = T>) -> Result<T, Failure> 
     event_loop().map(|runtime| LocalSet::new().block_on(&runtime, future))
 }
 
+///
+/// # Errors
+/// When it cannot be read, or the house is controlled by another.
 /// An event loop on this thread.
+    let (root, store) = store_of(directory)?;
+    store_to_read(&root, &store)
+}
+
+/// The house in `directory`, and where it says that its journal is.
+///
+/// # Errors
+/// When that cannot be read.
+pub fn store_of(directory: &Path) -> Result<(PathBuf, PathBuf), Failure> {
 pub fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all();

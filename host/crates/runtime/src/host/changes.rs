@@ -245,6 +245,9 @@ impl Host {
         let ids = self
             .record(vec![super::acts::record(&body)], Vec::new(), None)
             .await?;
+        if let Some(why) = crate::control::mark(&self.services(), &self.0.journal.borrow()) {
+            self.log(&run.into(), "change", &why);
+        }
         self.put_in_place().await;
         let items = match &body {
             Body::Baseline(baseline) => baseline.revisions.len(),

@@ -177,8 +177,9 @@ impl Place {
         fs::write(path, component_of(mark)).unwrap();
     }
 
+    /// The journal that `house.yaml` names.
     pub fn journal(&self) -> Journal {
-        Journal::open(&self.root().join(".charthouse/journal.db")).unwrap()
+        Journal::open(&definitions::load_store(&self.root()).unwrap()).unwrap()
     }
 
     pub fn load(&self) -> House {
