@@ -3,7 +3,7 @@
 //! For whoever looks (`check`, `doctor`) and loads nothing: drafts are worked on, so here they are no mistake.
 
 use super::Whom;
-use super::book::{Book, has_baseline};
+use super::book::Book;
 use super::found::{Found, content_now};
 use super::gate::{admit_part, emergencies_of};
 use super::marker::{begun, may_be_absent};

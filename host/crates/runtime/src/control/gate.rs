@@ -4,7 +4,7 @@
 //! costs one look into the journal; one that is controlled and as it was at the last start costs a hash of its texts and a few looks more.
 
 use super::admitted::{Admitted, Plain};
-use super::book::{Book, has_baseline};
+use super::book::Book;
 use super::found::{Found, content, content_now, hash_of, must_be, of_plugin};
 use super::kept::Kept;
 use super::marker::{self, begun};
@@ -75,7 +75,7 @@ pub fn enter(
     // Without it this start is what it is; the next one tries again.
     notes.extend(mark_by(&book.register, journal, &admitted));
     Ok(Entered {
-        notes: emergencies_of(&book.register, now),
+        notes,
         placed: placing.placed,
         admitted,
     })
@@ -119,13 +119,13 @@ fn judge(
         Ok(admitted) => admitted,
         Err(refusals) => match (entrance, register.baseline()) {
             (Entrance::Start, _) => return Err(NotReleased::of(refusals).into()),
-            (Entrance::Administer, Some(_)) => {
+            (Entrance::Administer, Some(_)) if register.is_controlled(now, false) => {
                 return Ok((
                     assemble(register, services, &found.house, &whom, now)?,
                     None,
                 ));
             }
-            (Entrance::Administer, None) => {
+            (Entrance::Administer, _) => {
                 return Ok((nothing_to_run(services, found.house), None));
             }
         },

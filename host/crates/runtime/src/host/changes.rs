@@ -275,6 +275,13 @@ impl Host {
                 "charthouse check says the same; mend it first",
             )
         })?;
+        if house.controlled.is_none() {
+            return Err(Refused::new(
+                RefusedCode::Definitions,
+                "house.yaml does not say `controlled: true`: with a baseline of it nothing would be controlled",
+                "write `controlled: true` into house.yaml, then ask again",
+            ));
+        }
         let name = deed.by.clone().unwrap_or_default();
         if house.people.get(&name).is_none() {
             return Err(Refused::new(
