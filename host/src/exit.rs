@@ -103,7 +103,7 @@ impl From<RuntimeError> for Failure {
                 return Failure::new(DENIED, refused).help(help);
             }
             RuntimeError::Place(_) => STORE,
-            RuntimeError::NoSuchRun { .. } => NOT_SO,
+            RuntimeError::NoSuchRun { .. } | RuntimeError::Compacted { .. } => NOT_SO,
             RuntimeError::Journal(error) => of_journal(error),
             RuntimeError::Damaged { .. } => STORE,
         };

@@ -9,11 +9,12 @@ use journal::{HouseLock, Journal, JournalError, PluginState};
 use runtime::control::{self, Entered, Entrance};
 use runtime::host::{Host, Hosting, Mode};
 use runtime::{Reloads, Services, SharedJournal};
-use sandbox::{Compiler, Sandbox, Settings};
+use sandbox::{Compiler, Sandbox, Seal, Settings};
+use sign::Keyring;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -109,14 +110,33 @@ pub fn services(house: House) -> Services {
 
 /// A sandbox over the code cache `cache`.
 pub fn sandbox(cache: PathBuf, state: Option<Arc<dyn State>>) -> Sandbox {
-    Sandbox::new(Settings {
+    let seal = seal(&cache);
+    let sandbox = Sandbox::new(Settings {
         cache,
         compiler: compiler(),
         concurrency: CONCURRENCY,
         clock: Arc::new(SystemClock::new()),
         state,
         http: Some(provider::guest_http()),
-    })
+    });
+    match seal {
+        Some(seal) => sandbox.sealed(seal),
+        None => sandbox,
+    }
+}
+
+/// The seal on what `cache` says of its files, where it is the one of a controlled house. The key is read when it is first needed.
+fn seal(cache: &Path) -> Option<Seal> {
+    let root = cache.parent()?.parent()?.to_owned();
+    if !control::is_marked(&root) {
+        return None;
+    }
+    let key = OnceLock::new();
+    Some(Arc::new(move |bytes| {
+        let ring = Keyring::of_house(&root);
+        let key = key.get_or_init(|| ring.house_if_any().unwrap_or(None));
+        key.as_ref().map(|key| key.seal(bytes))
+    }))
 }
 
 /// This same program, started again to compile.
@@ -141,12 +161,19 @@ pub fn user_cache() -> PathBuf {
 }
 
 /// The journal of `house`, begun if there is none.
+///
+/// # Errors
+/// When it cannot be opened, or the house is controlled by another.
 pub fn journal(house: &House) -> Result<Journal, Failure> {
+    if !house.store.exists() {
+        control::may_be_absent(&house.root, &house.store)?;
+    }
     if let Some(directory) = house.store.parent() {
         // A directory that cannot be made is reported by the opening itself, with the journal's own words.
         let _ = std::fs::create_dir_all(directory);
     }
     let journal = Journal::open(&house.store)?;
+    control::belongs(&journal, &house.root)?;
     sealed::remember(house, &journal);
     Ok(journal)
 }
@@ -183,12 +210,39 @@ pub fn take(journal: &Journal, by: &str) -> Result<HouseLock, Failure> {
 const DAEMON: &str = "charthouse serve";
 
 /// The journal of the house in `directory`, for reading; `None` before the first run, when there is nothing to read.
+///
+/// # Errors
+/// When it cannot be read, or the house is controlled by another.
 pub fn journal_to_read(directory: &Path) -> Result<Option<Journal>, Failure> {
+    let (root, store) = store_of(directory)?;
+    store_to_read(&root, &store)
+}
+
+/// The house in `directory`, and where it says that its journal is.
+///
+/// # Errors
+/// When that cannot be read.
+pub fn store_of(directory: &Path) -> Result<(PathBuf, PathBuf), Failure> {
     let store = definitions::load_store(directory)
         .map_err(|report| Failure::report(DEFINITIONS, report.render(print::color_on_stderr())))?;
-    match Journal::open_read_only(&store) {
-        Ok(journal) => Ok(Some(journal)),
-        Err(JournalError::Missing { .. }) => Ok(None),
+    let root = directory.canonicalize().unwrap_or(directory.into());
+    Ok((root, store))
+}
+
+/// The journal at `store` of the house in the directory `root`, in the same way.
+///
+/// # Errors
+/// As [`journal_to_read`].
+pub fn store_to_read(root: &Path, store: &Path) -> Result<Option<Journal>, Failure> {
+    match Journal::open_read_only(store) {
+        Ok(journal) => {
+            control::belongs(&journal, root)?;
+            Ok(Some(journal))
+        }
+        Err(JournalError::Missing { .. }) => {
+            control::may_be_absent(root, store)?;
+            Ok(None)
+        }
         Err(error) => Err(error.into()),
     }
 }

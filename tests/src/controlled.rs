@@ -1,10 +1,12 @@
 //! A small house under change control, in which people do everything: what a test needs where the way to a release is not what it is about.
 
 use crate::house::{House, Plan};
-use crate::program::repository;
+use crate::program::{Ran, repository, shared_cache};
 use serde_json::Value;
 use std::fs;
 use std::ops::Deref;
+use std::path::Path;
+use std::process::Command;
 
 /// Who there is, each with the roles that they have.
 const PEOPLE: [(&str, &str); 4] = [
@@ -36,6 +38,7 @@ impl Controlled {
     /// The same, of a house that there is.
     pub fn of(house: House) -> Self {
         let house = Controlled(house);
+        share_key(&house.root);
         let chart = fs::read_to_string(repository().join(WORKFLOW)).expect("it is shipped");
         house.write(WORKFLOW, &chart);
         let (own, people) = (house.read("house.yaml"), house.people(&PEOPLE));
@@ -126,4 +129,34 @@ impl Controlled {
         fs::write(&draft, bytes).expect("a test's directory can be written");
         format!("{file}={}", draft.display())
     }
+}
+
+/// Let the house in `root` have the key that other tests' houses have: what the shared cache says bears its seal, and nothing is compiled for each of them.
+fn share_key(root: &Path) {
+    let own = root.join(".charthouse/keys/house");
+    if own.exists() {
+        return;
+    }
+    let shared = shared_cache().join("house-key");
+    if !shared.exists() {
+        let me = format!("{}-{:?}", std::process::id(), std::thread::current().id());
+        let fresh = shared.with_extension(me);
+        let mut command = Command::new("ssh-keygen");
+        command.args([
+            "-q",
+            "-t",
+            "ed25519",
+            "-N",
+            "",
+            "-C",
+            "charthouse house",
+            "-f",
+        ]);
+        Ran::of(command.arg(&fresh)).expect(0);
+        // Whoever is quicker: a key that another test has got already stays good for its house.
+        fs::rename(&fresh, &shared).expect("a test's directory can be written");
+    }
+    let folder = own.parent().expect("a file lies in a directory");
+    fs::create_dir_all(folder).expect("a test's directory can be written");
+    fs::copy(&shared, &own).expect("a test's directory can be written");
 }

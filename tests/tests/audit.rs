@@ -399,6 +399,53 @@ fn how_long_bodies_are_kept_is_shown_and_cannot_be_undercut() {
 }
 
 #[test]
+fn a_run_of_which_bodies_were_taken_out_is_not_taken_up_and_says_why() {
+    let house = House::of(Plan::default());
+    let words = "hello ".repeat(200);
+    house.run(["run", "tester", &words]).expect(0);
+    let all = ["journal", "compact", "--older-than", "0s"];
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    house.run(all).expect(0);
+    let resumed = house.run(["run", "--resume", "latest"]).expect(1);
+    resumed.complains(&["was compacted", "cannot be taken up any more"]);
+    // Where nothing is left to take out, the file is written anew all the same.
+    let told = house.run([&all[..], &["--anew"]].concat()).expect(0).stdout;
+    assert!(told.starts_with("0 bodies"), "{told}");
+    assert!(told.contains("the file was written anew"), "{told}");
+    verify(&house, &[]).expect(0);
+}
+
+#[test]
+fn a_journal_that_is_gone_is_missed_where_anything_says_that_there_was_one() {
+    let fresh = House::of(Plan::default());
+    let told = verify(&fresh, &[]).expect(0).json();
+    assert_eq!((&told["ok"], &told["records"]), (&json!(true), &json!(0)));
+    let house = house_with_a_run();
+    let key = house.root.join(".charthouse/keys/house.pub");
+    let trust = ["--trust", key.to_str().unwrap()];
+    let missed = verify(&fresh, &trust).expect(1).json()["why"].clone();
+    assert!(
+        missed
+            .as_str()
+            .unwrap()
+            .contains("there is nothing that they signed")
+    );
+    for entry in fs::read_dir(house.root.join(".charthouse")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let missed = verify(&house, &[]).expect(1).json()["why"].clone();
+    assert!(
+        missed.as_str().unwrap().contains("the house has a key"),
+        "{missed}"
+    );
+    fs::create_dir(fresh.root.join(".charthouse/changes")).unwrap();
+    verify(&fresh, &[]).expect(1);
+}
+
+#[test]
 fn every_currency_is_shown_with_the_rates_by_which_it_is_in_dollars() {
     let server = charthouse_tests::ModelServer::start(|_: &charthouse_tests::Asked| {
         charthouse_tests::Answer::Say(charthouse_tests::Said {

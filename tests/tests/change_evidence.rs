@@ -145,3 +145,74 @@ fn a_component_that_answers_something_else_fails_and_is_not_released() {
     house.run(["run", "tester", "Go"]).expect(0);
     house.verify();
 }
+
+const SCENARIOS: &str = "scenarios/think.yaml";
+
+/// What was found of scenarios, or of components, by the record of the last verification: what, the result.
+fn evidence(house: &Controlled, kind: &str) -> Vec<(String, String)> {
+    let verified = house.bodies("change.verified").pop().unwrap();
+    let all = verified["evidence"].as_array().unwrap().iter();
+    all.filter(|one| one["kind"] == kind)
+        .map(|one| {
+            let text = |key: &str| one[key].as_str().unwrap().to_owned();
+            (text("what"), text("result"))
+        })
+        .collect()
+}
+
+#[test]
+fn scenarios_are_read_against_the_chart_as_it_would_be_and_one_that_cannot_be_read_fails() {
+    let house = Controlled::released(Plan::default());
+    let chart = house.read("charts/think.yaml");
+    let (file, new) = ("charts/think.yaml", chart.replace("1.0.0", "1.1.0"));
+    assert!(chart.contains("work"), "{chart}");
+    let verify = |number: &str, code: i32, more: &[&str]| {
+        let words = [&["verify", number, "--notes", "Tried"][..], more].concat();
+        house.by("cyd", &words).expect(code)
+    };
+    // That nothing was tried is said.
+    let number = house.implemented(&["chart:think"], &[(file, new.as_bytes())]);
+    let both = ["--run-scenarios", "--shadow"];
+    let told = verify(&number, 0, &both).stdout;
+    for words in ["nothing was played", "nothing was compared"] {
+        assert!(told.contains(words), "{told}");
+    }
+    assert_eq!(
+        evidence(&house, "scenarios")[0].0,
+        "the scenarios of chart:think"
+    );
+    assert_eq!(evidence(&house, "shadow").len(), 1);
+    house.does("ada", &["withdraw", &number, "--why", "Another way"]);
+
+    // A state that only the candidate has.
+    let renamed = new.replace("work", "labour");
+    let case = |state: &str| {
+        format!(
+            "scenarios: think\nchart: ../charts/think.yaml\ncases:\n  - {{ name: it begins, steps: [{{ in: {state} }}] }}\n"
+        )
+    };
+    house.write(SCENARIOS, &case("labour"));
+    // One of another chart is not looked at, whatever its cases say.
+    house.write(
+        "scenarios/other.yaml",
+        &case("nowhere").replace("think", "workflows/change-control"),
+    );
+    let number = house.implemented(&["chart:think"], &[(file, renamed.as_bytes())]);
+    verify(&number, 0, &["--run-scenarios"]);
+    let found = evidence(&house, "scenarios");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].1, "1 cases, all as expected");
+    house.does("ada", &["withdraw", &number, "--why", "Another way"]);
+
+    house.write(SCENARIOS, &case("work"));
+    let number = house.implemented(&["chart:think"], &[(file, renamed.as_bytes())]);
+    verify(&number, 1, &["--run-scenarios"]);
+    let found = evidence(&house, "scenarios");
+    assert!(
+        found[0].1.starts_with("it cannot be read:")
+            && found[0].1.contains("scenarios/think.yaml:4"),
+        "{found:?}"
+    );
+    assert_eq!(house.status(&number), "failed verification");
+    house.verify();
+}

@@ -90,6 +90,131 @@ fn every_way_to_start_refuses_every_kind_of_item_that_is_edited() {
 }
 
 #[test]
+fn a_store_that_a_draft_names_is_no_way_round() {
+    let house = Controlled::released(Plan::default());
+    house.run(["run", "tester", "Go"]).expect(0);
+    let released = house.read("house.yaml");
+    let draft = released.replace("controlled: true\n", "");
+    let draft = draft.replace(".charthouse/journal.db", ".charthouse/other.db");
+    house.write("house.yaml", &draft);
+    let policy = house.read("agents/tester.yaml");
+    house.edit("agents/tester.yaml", "{ allow: \"*\" }", "{ deny: \"*\" }");
+    // Where there is no such store, where there is another, and beside a process that has the house.
+    let ways: [&[&str]; 12] = [
+        &["run", "tester", "Go"],
+        &["run", "tester", "Go", "--dev"],
+        &["run", "--resume", "latest"],
+        &["chat", "tester"],
+        &["serve"],
+        &["workflow", "start", "change-control"],
+        &["plugin", "remove", "search"],
+        &["memory", "add", "tester", "--layer", "facts", "it is so"],
+        &["journal", "show"],
+        &["journal", "verify"],
+        &["audit", "export", "bundle"],
+        &["context", "show", "tester"],
+    ];
+    let all_refused = || {
+        for way in ways {
+            let ran = house.run(way).expect(4);
+            ran.complains(&[
+                "it is controlled since record 2 of .charthouse/journal.db",
+                "store:",
+            ]);
+        }
+        house.run(["check"]).expect(0).complains(&["no run begins"]);
+    };
+    all_refused();
+    assert!(!house.root.join(".charthouse/other.db").exists());
+    house.run(["audit", "verify"]).expect(1);
+    let other = House::of(Plan::default());
+    other.run(["run", "tester", "Go"]).expect(0);
+    fs::copy(
+        other.root.join(".charthouse/journal.db"),
+        house.root.join(".charthouse/other.db"),
+    )
+    .unwrap();
+    all_refused();
+    house.run(["audit", "verify"]).expect(4);
+    house.write("house.yaml", &released);
+    let daemon = {
+        house.edit("agents/tester.yaml", "{ deny: \"*\" }", "{ allow: \"*\" }");
+        assert_eq!(house.read("agents/tester.yaml"), policy);
+        Daemon::begin(&house)
+    };
+    house.write("house.yaml", &draft);
+    house.run(["run", "tester", "Go"]).expect(4);
+    house.write("house.yaml", &released);
+    drop(daemon);
+    house.run(["run", "tester", "Go"]).expect(0);
+    house.verify();
+}
+
+#[test]
+fn a_baseline_controls_something_or_is_refused() {
+    let house = Controlled::new(Plan::default());
+    house.edit("house.yaml", "controlled: true\n", "");
+    let refused = house.by("ada", &["baseline"]);
+    assert_ne!(refused.code, Some(0), "{}", refused.stdout);
+    refused.complains(&["does not say `controlled: true`"]);
+    house.run(["run", "tester", "Go"]).expect(0);
+}
+
+#[test]
+fn a_call_by_hand_reaches_nothing_outside_of_a_controlled_house() {
+    let house = Controlled::released(Plan::default());
+    let policy = |name: &str, text: &str| {
+        let path = house.beside("drafts").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, format!("policy: draft\n{text}")).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let plain = policy("plain.yaml", "tools: [{ allow: \"*\" }]\n");
+    let net = policy(
+        "net.yaml",
+        "tools: [{ allow: \"*\" }]\nnet: [{ allow: [GET], to: \"https://example.org/**\" }]\n",
+    );
+    let files = |access: &str| {
+        let text = format!(
+            "tools: [{{ allow: \"*\" }}]\nmounts: {{ /w: {{ from: ., access: {access} }} }}\n"
+        );
+        policy(&format!("{access}.yaml"), &text)
+    };
+    let exec = policy(
+        "exec.yaml",
+        "tools: [{ allow: \"*\" }]\nexec: [{ allow: [ls] }]\n",
+    );
+    let echo = ["plugin", "call", "hostile", "echo", "{\"text\":\"hello\"}"];
+    let call =
+        |policy: &str, more: &[&str]| house.run([&echo[..], &["--policy", policy], more].concat());
+    house.run(echo).expect(0);
+    call(&plain, &[]).expect(0);
+    call(&files("read-only"), &[]).expect(0);
+    call(&files("staged"), &["--dry-run"]).expect(0);
+    for (policy, more) in [
+        (net, &["--dry-run"][..]),
+        (files("read-write"), &["--dry-run"]),
+        (files("staged"), &[]),
+    ] {
+        let ran = call(&policy, more).expect(4);
+        ran.complains(&["this house is controlled"]);
+    }
+    let run = [
+        "plugin",
+        "call",
+        "exec",
+        "run",
+        "{\"argv\":[\"ls\"]}",
+        "--policy",
+        &exec,
+    ];
+    house
+        .run(run)
+        .expect(4)
+        .complains(&["this house is controlled"]);
+}
+
+#[test]
 fn components_pass_the_same_gate() {
     let house = Controlled::new(Plan::default());
     house.edit(

@@ -8,7 +8,6 @@ use crate::exit::{DEFINITIONS, Failure, NOT_SO};
 use crate::world::SystemClock;
 use crate::{open, print};
 use definitions::{House, HousePlugins, Lock};
-use journal::{Journal, JournalError};
 use runtime::control::{self, Revisions};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -211,10 +210,9 @@ impl Drop for Change {
 
 /// What `house` is made of, where it is controlled.
 fn controlled(house: House) -> Result<Option<Revisions>, Failure> {
-    match Journal::open_read_only(&house.store) {
-        Ok(journal) => Ok(control::made_of(house, &journal)?),
-        Err(JournalError::Missing { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+    match open::store_to_read(&house.root, &house.store)? {
+        Some(journal) => Ok(control::made_of(house, &journal)?),
+        None => Ok(None),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::print;
 use crate::world::SystemClock;
 use definitions::{House, Report};
 use journal::{Journal, JournalError};
+use runtime::RuntimeError;
 use runtime::control::standing;
 use sandbox::SandboxError;
 use std::fs::File;
@@ -102,8 +103,13 @@ fn control(house: &House) -> Vec<Finding> {
         Err(_) => return Vec::new(),
     };
     let now = SystemClock::new().now();
-    let Ok(stands) = standing(house.clone(), journal.as_ref(), now) else {
-        return Vec::new();
+    let stands = match standing(house.clone(), journal.as_ref(), now) {
+        Ok(stands) => stands,
+        Err(RuntimeError::NotReleased(refused)) => {
+            let message = format!("no run begins: {refused}");
+            return vec![Finding::warning(&at("house.yaml"), message, refused.help())];
+        }
+        Err(_) => return Vec::new(),
     };
     let begin = (stands.controlled && !stands.baseline).then(|| {
         Finding::warning(

@@ -4,7 +4,6 @@ use crate::cli::{ContextDiff, ContextShow, ContextVerb};
 use crate::exit::{Failure, NOT_SO, USAGE};
 use crate::run_of::run_of;
 use crate::{open, print};
-use ::journal::Journal;
 use context::{MapReport, Scale};
 use runtime::{Looking, Turn, Turns};
 use serde_json::json;
@@ -46,11 +45,8 @@ fn show(options: &ContextShow) -> Result<u8, Failure> {
 /// What the agent would be sent if it thought now.
 fn would_be_sent(options: &ContextShow) -> Result<(MapReport, String), Failure> {
     let services = open::services(open::house(&options.house.house)?);
-    let journal = match Journal::open_read_only(&services.house.store) {
-        Ok(journal) => Some(journal),
-        Err(::journal::JournalError::Missing { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
+    let house = &services.house;
+    let journal = open::store_to_read(&house.root, &house.store)?;
     let looking = Looking {
         agent: options.agent.clone(),
         state: options.state.clone(),

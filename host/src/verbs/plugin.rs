@@ -9,7 +9,7 @@ use crate::cli::{DevOption, PluginVerb};
 use crate::exit::{DEFINITIONS, DENIED, Failure, NOT_SO, USAGE};
 use crate::supply::needs;
 use crate::{open, print};
-use ::policy::{Overlay, Request};
+use ::policy::{Access, Grant, Overlay, Request};
 use sandbox::{CallContext, Plugin, Sandbox, ToolRequest};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -41,10 +41,19 @@ pub fn run(verb: &PluginVerb) -> Result<u8, Failure> {
             json,
         } => {
             if component == "exec" {
-                return exec(tool, arguments, policy.as_deref(), *json);
+                let grant = of_exec(tool, policy.as_deref())?;
+                return match held_back(&grant, &house.house, None, false) {
+                    Some(refused) => answer(&refused, *json),
+                    None => exec(&grant, arguments, *json),
+                };
             }
             let named = Named::find(component, &house.house, *pins)?;
-            call(&named, tool, arguments, policy.as_deref(), *dry_run, *json)
+            let full = named.tool(tool)?;
+            let grant = grant(&full, policy.as_deref())?;
+            match held_back(&grant, &house.house, None, *dry_run) {
+                Some(refused) => answer(&refused, *json),
+                None => call(&named, &grant, arguments, *dry_run, *json),
+            }
         }
         PluginVerb::Test(options) => test::run(options),
         PluginVerb::Add(options) => supply::add(options),
@@ -109,6 +118,14 @@ impl Named {
         })
     }
 
+    /// The full name of its tool `tool`.
+    fn tool(&self, tool: &str) -> Result<ToolName, Failure> {
+        let short = ToolName::from_wire(tool)
+            .filter(|full| full.plugin() == self.name.as_str())
+            .map_or_else(|| tool.to_owned(), |full| full.tool().to_owned());
+        ToolName::new(&self.name, &short).map_err(|error| Failure::new(USAGE, error))
+    }
+
     async fn load(&self, sandbox: &Sandbox) -> Result<Arc<Plugin>, Failure> {
         Ok(sandbox
             .load(self.name.clone(), &self.component, self.trusted)
@@ -170,21 +187,14 @@ fn described(plugin: &Plugin) -> Value {
 
 fn call(
     named: &Named,
-    tool: &str,
+    grant: &Grant,
     arguments: &str,
-    policy: Option<&Path>,
     dry_run: bool,
     as_json: bool,
 ) -> Result<u8, Failure> {
-    let short = ToolName::from_wire(tool)
-        .filter(|full| full.plugin() == named.name.as_str())
-        .map_or_else(|| tool.to_owned(), |full| full.tool().to_owned());
-    let full = ToolName::new(&named.name, &short).map_err(|error| Failure::new(USAGE, error))?;
-    let grant = grant(&full, policy)?;
-    let grant = match grant.verdict {
-        ::policy::Verdict::Ask => return answer(&Outcome::refused(grant.unanswered()), as_json),
-        _ => grant,
-    };
+    if grant.verdict == ::policy::Verdict::Ask {
+        return answer(&Outcome::refused(grant.unanswered()), as_json);
+    }
     let sandbox = open::sandbox(named.cache.clone(), None);
     let outcome = open::block_on(async {
         let plugin = match named.load(&sandbox).await {
@@ -203,10 +213,10 @@ fn call(
             dry_run,
         };
         let request = ToolRequest {
-            tool: &short,
+            tool: grant.tool.tool(),
             arguments,
             id: "call/1",
-            grant: &grant,
+            grant,
         };
         sandbox.call(&plugin, request, &context).await
     })?;
@@ -235,7 +245,7 @@ fn staged_text(staged: &Staged) -> String {
 }
 
 /// What the policy in a file grants for `full`, or nothing but the call itself.
-fn grant(full: &ToolName, policy: Option<&Path>) -> Result<::policy::Grant, Failure> {
+fn grant(full: &ToolName, policy: Option<&Path>) -> Result<Grant, Failure> {
     let overlay = match policy {
         None => Overlay::only(full),
         Some(path) => policy_file(path)?,
@@ -268,6 +278,48 @@ fn grant(full: &ToolName, policy: Option<&Path>) -> Result<::policy::Grant, Fail
     }))
 }
 
+/// Why a call by hand may not have `grant` in a controlled house, where nothing that is not released reaches anything outside: not the network, no command, and no file
+/// that it could change, but in the folder `own` or where a dry run drops that again.
+fn held_back(grant: &Grant, house: &Path, own: Option<&Path>, dry_run: bool) -> Option<Outcome> {
+    let may_change = |mount: &::policy::Mount| match mount.access {
+        Access::None | Access::ReadOnly => false,
+        Access::Staged if dry_run => false,
+        Access::Staged | Access::ReadWrite => own.is_none_or(|own| !mount.host.starts_with(own)),
+    };
+    let what = if !grant.net.is_empty() {
+        "the network"
+    } else if !grant.exec.is_empty() {
+        "native commands"
+    } else if grant.mounts.iter().any(may_change) {
+        "files that it could change"
+    } else {
+        return None;
+    };
+    if !is_controlled(house) {
+        return None;
+    }
+    let why = format!(
+        "this house is controlled, and a call by hand passes no gate and leaves no record: it gets no access to {what}. \
+         Have an agent call it, or work in a copy of the house that is not controlled; staged mounts work with --dry-run"
+    );
+    Some(Outcome::refused(CallError::new(CallErrorKind::Denied, why)))
+}
+
+/// Whether `house`, or a house around the current directory, is controlled.
+fn is_controlled(house: &Path) -> bool {
+    let here = std::env::current_dir().unwrap_or_default();
+    let mut houses = here.ancestors().chain([house]);
+    houses.any(|house| {
+        let text = std::fs::read(house.join("house.yaml"));
+        let says = text.is_ok_and(|text| {
+            let files = [("house.yaml".to_owned(), text)].into();
+            let control = definitions::load_control(house, &files);
+            control.is_ok_and(|(control, _)| control.is_some())
+        });
+        says || runtime::control::is_marked(house)
+    })
+}
+
 /// The policy in the file at `path`; its warnings are printed.
 fn policy_file(path: &Path) -> Result<Overlay, Failure> {
     let color = print::color_on_stderr();
@@ -277,8 +329,8 @@ fn policy_file(path: &Path) -> Result<Overlay, Failure> {
     Ok(overlay)
 }
 
-/// The host's own tool for native commands, which is no component.
-fn exec(tool: &str, arguments: &str, policy: Option<&Path>, as_json: bool) -> Result<u8, Failure> {
+/// What the policy in a file grants for the host's own tool for native commands, which is no component.
+fn of_exec(tool: &str, policy: Option<&Path>) -> Result<Grant, Failure> {
     let full =
         ToolName::from_wire(tool).map_or_else(|| format!("exec.{tool}"), |full| full.to_string());
     if full != ::policy::EXEC_TOOL {
@@ -291,9 +343,12 @@ fn exec(tool: &str, arguments: &str, policy: Option<&Path>, as_json: bool) -> Re
         ));
     }
     let full = ToolName::parse(&full).map_err(|error| Failure::new(USAGE, error))?;
-    let grant = grant(&full, policy)?;
+    grant(&full, policy)
+}
+
+fn exec(grant: &Grant, arguments: &str, as_json: bool) -> Result<u8, Failure> {
     let sandbox = open::sandbox(open::user_cache(), None);
-    let outcome = open::block_on(sandbox.exec(&grant, arguments))?;
+    let outcome = open::block_on(sandbox.exec(grant, arguments))?;
     answer(&outcome, as_json)
 }
 

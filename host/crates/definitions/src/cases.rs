@@ -1,6 +1,5 @@
 //! Files of cases: what scenarios of charts and tests of plugins have in common.
 
-use crate::files::shown_path;
 use crate::kind::parse_as;
 use crate::load::has_errors;
 use crate::report::Report;
@@ -8,17 +7,19 @@ use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::Walk;
 use std::path::Path;
+use std::sync::Arc;
 use types::{Marked, Place};
 
 /// Load the file at `path`, which begins as `begin` says, with `read`. The report that comes with it holds warnings only.
 pub(crate) fn load<T>(
     path: &Path,
+    shown: &Arc<str>,
     begin: &str,
     read: impl FnOnce(&mut Walk, &Node, &Path) -> Option<T>,
 ) -> Result<(T, Report), Report> {
     let mut walk = Walk::default();
-    let file = parse_as(&mut walk, path, &shown_path(path), begin)
-        .and_then(|(node, _)| read(&mut walk, &node, path));
+    let file =
+        parse_as(&mut walk, path, shown, begin).and_then(|(node, _)| read(&mut walk, &node, path));
     let failed = has_errors(&walk);
     let report = Report::new(walk.findings, walk.sources);
     match file {

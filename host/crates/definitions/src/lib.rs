@@ -65,7 +65,7 @@ pub use crate::plugins::{HousePlugins, load_plugins};
 pub use crate::prices::Prices;
 pub use crate::recorded::{RecordedFile, load_recorded};
 pub use crate::report::Report;
-pub use crate::scenario::{ScenarioFile, load_scenarios, scenarios_text};
+pub use crate::scenario::{ScenarioFile, load_scenarios, load_scenarios_of, scenarios_text};
 pub use crate::schema::schema;
 pub use crate::serve::{
     Cron, FilesOn, HttpOn, Input, Keep, Missed, On, Overlap, Prompt, Restart, Schedule, ServeDef,

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use types::{ContentHash, ProviderKind};
 
 impl House {
-    /// The scripts that providers answer from, by their paths relative to the house; one that lies elsewhere by its full path.
+    /// The scripts and cassettes that providers answer from, by their paths relative to the house; one that lies elsewhere by its full path.
     pub fn scripts(&self) -> Vec<Arc<str>> {
         let scripts = self
             .providers
             .values()
             .filter_map(|provider| match &provider.kind {
-                ProviderKind::Scripted { file } => {
+                ProviderKind::Scripted { file } | ProviderKind::Replay { file } => {
                     let inside = file.strip_prefix(&self.root).unwrap_or(file);
                     let parts = inside.components();
                     let parts: Vec<_> = parts
@@ -29,7 +29,7 @@ impl House {
         scripts.collect()
     }
 
-    /// [`House::recordable`] with the scripts. A file that cannot be read is left out; whoever needs it asks for its name.
+    /// [`House::recordable`] with the scripts and cassettes. A file that cannot be read is left out; whoever needs it asks for its name.
     pub fn controlled_files(&self) -> Vec<RecordedFile> {
         let mut files = self.recordable();
         for name in self.scripts() {

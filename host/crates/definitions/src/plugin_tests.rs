@@ -13,6 +13,7 @@ pub use matcher::TextMatch;
 
 use crate::agent::doc;
 use crate::cases;
+use crate::files::shown_path;
 use crate::policy;
 use crate::report::Report;
 use crate::suggest::shown;
@@ -65,7 +66,7 @@ pub struct PluginCase {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load_plugin_tests(path: &Path) -> Result<(PluginTests, Report), Report> {
-    cases::load(path, BEGIN, read)
+    cases::load(path, &shown_path(path), BEGIN, read)
 }
 
 const BEGIN: &str = "begin it with `tests: NAME`, then `cases: […]`";

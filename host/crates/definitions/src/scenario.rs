@@ -14,12 +14,14 @@ use crate::cases;
 use crate::chart::{self, ChartBundle};
 use crate::files::{FOLDERS, Found, shown_path};
 use crate::kind::{Kind, kind, parse, parse_as};
+use crate::load::House;
 use crate::paths::Paths;
 use crate::report::Report;
 use crate::suggest::shown;
 use crate::tree::Node;
 use crate::walk::{Fields, Walk};
 use ::chart::{Chart, Scenario};
+use std::cell::Cell;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use types::Marked;
@@ -44,9 +46,35 @@ pub struct ScenarioFile {
 /// # Errors
 /// Everything that is wrong with it or with its chart.
 pub fn load_scenarios(path: &Path) -> Result<(ScenarioFile, Report), Report> {
-    cases::load(path, BEGIN, |walk, node, path| {
+    cases::load(path, &shown_path(path), BEGIN, |walk, node, path| {
         read(walk, node, path, &Where::Alone)
     })
+}
+
+/// Load the scenario file at `path` as one of `house`, which may be one that is not there yet: the chart is the one that this house has, whatever lies on the disk. `None`
+/// where it is of a chart that is not `wanted` by its name.
+///
+/// # Errors
+/// Everything that is wrong with it; that the house has no such chart.
+pub fn load_scenarios_of(
+    house: &House,
+    path: &Path,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Option<Result<ScenarioFile, Report>> {
+    let is_other = Cell::new(false);
+    let place = Where::Of {
+        house,
+        wanted,
+        is_other: &is_other,
+    };
+    let shown = place.shown(path);
+    let read = cases::load(path, &shown, BEGIN, |walk, node, path| {
+        read(walk, node, path, &place)
+    });
+    match is_other.get() {
+        true => None,
+        false => Some(read.map(|(file, _)| file)),
+    }
 }
 
 const BEGIN: &str = "begin it with `scenarios: NAME`, then `chart: PATH` and `cases: […]`";
@@ -57,6 +85,12 @@ enum Where<'r> {
     Alone,
     /// Those of the house in this directory.
     House(&'r Path),
+    /// Those of a house that is held, of which some charts are wanted.
+    Of {
+        house: &'r House,
+        wanted: &'r dyn Fn(&str) -> bool,
+        is_other: &'r Cell<bool>,
+    },
 }
 
 impl Where<'_> {
@@ -65,6 +99,7 @@ impl Where<'_> {
         match self {
             Where::Alone => shown_path(path),
             Where::House(root) => shown_path(path.strip_prefix(root).unwrap_or(path)),
+            Where::Of { house, .. } => shown_path(path.strip_prefix(&house.root).unwrap_or(path)),
         }
     }
 }
@@ -117,6 +152,28 @@ fn chart_at(
     named: &Marked<String>,
     place: &Where<'_>,
 ) -> Option<ChartBundle> {
+    if let Where::Of {
+        house,
+        wanted,
+        is_other,
+    } = place
+    {
+        let inside = place.shown(path);
+        let chart = house
+            .charts
+            .values()
+            .find(|chart| chart.place.file == inside);
+        let Some(chart) = chart else {
+            walk.error(
+                &named.place,
+                format!("the house has no chart file `{}`", shown(&inside)),
+                "name a chart's file, relative to this one",
+            );
+            return None;
+        };
+        is_other.set(!wanted(chart.chart.name()));
+        return (!is_other.get()).then(|| ChartBundle::clone(chart));
+    }
     if !path.is_file() {
         walk.error(
             &named.place,
@@ -127,7 +184,7 @@ fn chart_at(
     }
     let mut own = Walk::default();
     let chart = match place {
-        Where::Alone => compiled(walk, path, &shown_path(path)),
+        Where::Alone | Where::Of { .. } => compiled(walk, path, &shown_path(path)),
         Where::House(root) => {
             let real = path.canonicalize().ok()?;
             let Ok(inside) = real.strip_prefix(root) else {

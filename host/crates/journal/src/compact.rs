@@ -171,7 +171,7 @@ pub(crate) fn compact(
         let taken = take_out(store, what, rest, &mut done)?;
         rest = rest.get(taken..).unwrap_or_default();
     }
-    if done.records > 0 {
+    if done.records > 0 || what.anew {
         done.not_freed = give_back(store, what.anew)
             .err()
             .map(|error| error.to_string());

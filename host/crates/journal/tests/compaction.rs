@@ -62,6 +62,22 @@ fn compact(path: &Path, what: &Compaction<'_>) -> Result<Compacted, JournalError
 }
 
 #[test]
+fn the_file_is_written_anew_also_where_nothing_is_taken_out_any_more() {
+    let (_folder, path) = house();
+    compact(&path, &ended(None)).unwrap();
+    let size = std::fs::metadata(&path).unwrap().len();
+    let anew = Compaction {
+        from: Bulk::Records(&[]),
+        anew: true,
+        ..ended(None)
+    };
+    let done = compact(&path, &anew).unwrap();
+    assert_eq!((done.records, done.not_freed), (0, None));
+    assert!(done.freed > 0 && std::fs::metadata(&path).unwrap().len() < size);
+    assert!(Journal::open(&path).unwrap().verify().unwrap().ok);
+}
+
+#[test]
 fn what_is_bulky_and_over_goes_and_the_rest_stays() {
     let (folder, path) = house();
     let archive = folder.path().join("archive");

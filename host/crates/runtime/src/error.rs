@@ -1,6 +1,6 @@
 //! Why a run cannot go on at all. What goes wrong inside a run becomes an event of its chart instead.
 
-use journal::JournalError;
+use journal::{JournalError, Record};
 use sandbox::{SandboxError, SwapError};
 use std::sync::Arc;
 
@@ -69,6 +69,16 @@ pub enum RuntimeError {
         /// What is wrong with it.
         why: String,
     },
+    /// What is needed of a record was taken out of the journal.
+    #[error(
+        "record {record} of the run `{run}` was compacted: its body was taken out of the journal, and the run cannot be taken up any more"
+    )]
+    Compacted {
+        /// The run.
+        run: String,
+        /// The record's number.
+        record: u64,
+    },
     /// The agent's chart has no such state.
     #[error("the chart `{chart}` has no state `{name}`; it has {known}")]
     UnknownState {
@@ -85,6 +95,24 @@ pub enum RuntimeError {
     /// The chart cannot take a step, for instance because transitions without events never end.
     #[error("the chart cannot go on: {0}")]
     Chart(String),
+}
+
+impl RuntimeError {
+    /// `record` cannot be read, because of `why` or because nothing is there any more.
+    pub(crate) fn unreadable(record: &Record, why: &serde_json::Error) -> Self {
+        let (run, number) = (record.run.clone(), record.seq.0);
+        match record.is_compacted() {
+            true => RuntimeError::Compacted {
+                run,
+                record: number,
+            },
+            false => RuntimeError::Damaged {
+                run,
+                record: number,
+                why: why.to_string(),
+            },
+        }
+    }
 }
 
 impl From<JournalError> for RuntimeError {

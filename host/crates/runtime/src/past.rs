@@ -134,11 +134,8 @@ impl Past {
             next_effect: 1,
             ..Past::default()
         };
-        let damaged = |record: &Record, why: serde_json::Error| RuntimeError::Damaged {
-            run: run.to_owned(),
-            record: record.seq.0,
-            why: why.to_string(),
-        };
+        let damaged =
+            |record: &Record, why: serde_json::Error| RuntimeError::unreadable(record, &why);
         if let Some(first) = tail.first()
             && first.kind == Kind::Snapshot.name()
         {

@@ -320,11 +320,8 @@ fn newest_first(
         if record.kind != Kind::Item.name() {
             return ControlFlow::Continue(());
         }
-        let read = serde_json::from_str(&record.body).map_err(|why| RuntimeError::Damaged {
-            run: run.to_owned(),
-            record: record.seq.0,
-            why: why.to_string(),
-        });
+        let read = serde_json::from_str(&record.body)
+            .map_err(|why| RuntimeError::unreadable(&record, &why));
         match read.and_then(|read| visit(record.seq.0, read)) {
             Ok(flow) => flow,
             Err(error) => {

@@ -2,10 +2,11 @@
 //!
 //! Code that was damaged after it was written loads without an error and kills the host with it, and a file that is cut short under a mapping is
 //! a SIGBUS. So every file has its hash beside it, is compared with it before it is mapped (and read for that unless [`crate::seen`] knows that it is what
-//! it was), and is only ever replaced by renaming.
+//! it was), and is only ever replaced by renaming. In a controlled house what the cache says bears a seal ([`crate::seal`]).
 
 use crate::error::in_brief;
 use crate::plugin::PluginInfo;
+use crate::seal;
 use crate::seen::Seen;
 use crate::{Compiler, SandboxError};
 use std::fs::File;
@@ -27,8 +28,9 @@ pub(crate) struct Cache<'a> {
 impl Cache<'_> {
     /// What is known of the component with this content, from an earlier look at it.
     pub(crate) fn info(&self, content: ContentHash) -> Option<PluginInfo> {
-        let bytes = std::fs::read(self.info_path(content)).ok()?;
-        serde_json::from_slice::<PluginInfo>(&bytes)
+        let path = self.info_path(content);
+        let bytes = std::fs::read(&path).ok()?;
+        serde_json::from_slice::<PluginInfo>(self.believed(&path, &bytes)?)
             .ok()
             .filter(|info| info.hash == content)
     }
@@ -36,7 +38,7 @@ impl Cache<'_> {
     /// Keep `info` for next time.
     pub(crate) fn keep_info(&self, info: &PluginInfo) -> Result<(), SandboxError> {
         let text = serde_json::to_vec(info).unwrap_or_default();
-        self.put(&self.info_path(info.hash), &text)
+        self.say(&self.info_path(info.hash), text)
     }
 
     /// Have code of `engine` for the component `source` in the cache, without keeping any of it in memory.
@@ -89,7 +91,7 @@ impl Cache<'_> {
         let kept = self.component_path(content);
         std::fs::rename(&copy.0, &kept).map_err(|source| self.broken(&kept, source))?;
         // The sum goes first: code without its sum is compiled again, code with another's never runs.
-        self.put(&sum_path(&code), sum.to_string().as_bytes())?;
+        self.say(&sum_path(&code), sum.to_string().into_bytes())?;
         std::fs::rename(&fresh.0, &code).map_err(|source| self.broken(&code, source))?;
         Ok(component)
     }
@@ -101,13 +103,16 @@ impl Cache<'_> {
 
     /// Whether the code at `path` is there and is what was compiled.
     fn is_whole(&self, path: &Path) -> bool {
-        let Ok(sum) = std::fs::read_to_string(sum_path(path)) else {
+        let sum = sum_path(path);
+        let Ok(bytes) = std::fs::read(&sum) else {
             return false;
         };
+        let said = self.believed(&sum, &bytes);
+        let said = said.and_then(|said| ContentHash::parse(std::str::from_utf8(said).ok()?));
         let Ok(found) = self.hash_of(path) else {
             return false;
         };
-        let whole = Some(found) == ContentHash::parse(sum.trim());
+        let whole = Some(found) == said;
         if !whole {
             tracing::warn!(file = %path.display(), "compiled code is damaged and is made again");
         }
@@ -184,10 +189,17 @@ impl Cache<'_> {
         Ok(copy)
     }
 
-    fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), SandboxError> {
+    /// What the file at `path` says of others by its `bytes`, where it may be believed.
+    fn believed<'b>(&self, path: &Path, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        seal::open(self.seen.seal.as_ref(), path, bytes)
+    }
+
+    /// Have the file at `path` say `line`.
+    fn say(&self, path: &Path, line: Vec<u8>) -> Result<(), SandboxError> {
+        let line = seal::close(self.seen.seal.as_ref(), path, line);
         self.make_directory()?;
         Temporary::new(self.directory)
-            .become_file(path, bytes)
+            .become_file(path, &line)
             .map_err(|source| self.broken(path, source))
     }
 

@@ -41,6 +41,7 @@ mod ran;
 mod reflect;
 mod reflected;
 mod scratch;
+mod seal;
 mod sections;
 mod seen;
 mod state;
@@ -68,6 +69,7 @@ pub use guest::GuestModel;
 pub use native::{CONFINE_VERB, confine_command};
 pub use native::{exec_argv, exec_tool};
 pub use plugin::{Kind, Plugin, PluginInfo};
+pub use seal::Seal;
 pub use swap::SwapError;
 pub use terms::{Need, Terms};
 pub use world::{Extern, World};
@@ -121,6 +123,12 @@ impl Sandbox {
             recovered: files::Recovered::default(),
             slots: generation::Slots::default(),
         }
+    }
+
+    /// The same with a cache in which nothing is believed that does not bear `seal`.
+    pub fn sealed(mut self, seal: Seal) -> Self {
+        self.seen = seen::Seen::of(&self.settings.cache).sealed(seal);
+        self
     }
 
     /// The engine and its linker, made on first use.

@@ -9,6 +9,7 @@
 //! It is a shortcut and nothing else: where what is remembered cannot be read or kept, files are hashed again.
 
 use crate::cache::{Temporary, hash_of};
+use crate::seal::{self, Seal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
@@ -22,10 +23,11 @@ use types::ContentHash;
 const SETTLED: i64 = 2;
 
 /// What is known of files, for one cache.
-#[derive(Debug)]
 pub(crate) struct Seen {
     /// Where it is kept from one process to the next.
     kept: PathBuf,
+    /// The seal that it bears, and whatever else the cache says.
+    pub(crate) seal: Option<Seal>,
     /// Read when it is first asked.
     known: OnceLock<Mutex<Known>>,
 }
@@ -61,8 +63,15 @@ impl Seen {
     pub(crate) fn of(directory: &Path) -> Self {
         Seen {
             kept: directory.join("seen"),
+            seal: None,
             known: OnceLock::new(),
         }
+    }
+
+    /// The same, where nothing is believed that does not bear `seal`.
+    pub(crate) fn sealed(mut self, seal: Seal) -> Self {
+        self.seal = Some(seal);
+        self
     }
 
     /// The hash of what the file at `path` holds.
@@ -84,7 +93,7 @@ impl Seen {
     fn known(&self) -> MutexGuard<'_, Known> {
         let known = self
             .known
-            .get_or_init(|| Mutex::new(Known::read(&self.kept)));
+            .get_or_init(|| Mutex::new(Known::read(&self.kept, self.seal.as_ref())));
         known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -97,18 +106,18 @@ impl Seen {
         known.files.insert(path.to_owned(), sight);
         // This happens where something is new, which is seldom: time to forget what is gone.
         known.files.retain(|path, _| path.exists());
-        if let Err(error) = known.keep(&self.kept) {
+        if let Err(error) = known.keep(&self.kept, self.seal.as_ref()) {
             tracing::debug!(file = %self.kept.display(), %error, "what is known of files is not kept");
         }
     }
 }
 
 impl Known {
-    fn read(kept: &Path) -> Self {
+    fn read(kept: &Path, seal: Option<&Seal>) -> Self {
         let boot = boot();
         let earlier = std::fs::read(kept).ok();
         earlier
-            .and_then(|text| serde_json::from_slice::<Known>(&text).ok())
+            .and_then(|text| serde_json::from_slice::<Known>(seal::open(seal, kept, &text)?).ok())
             .filter(|known| known.boot == boot)
             .unwrap_or_else(|| Known {
                 boot,
@@ -116,12 +125,13 @@ impl Known {
             })
     }
 
-    fn keep(&self, kept: &Path) -> std::io::Result<()> {
+    fn keep(&self, kept: &Path, seal: Option<&Seal>) -> std::io::Result<()> {
         if self.boot.is_empty() {
             return Ok(());
         }
         let directory = kept.parent().unwrap_or(Path::new("."));
-        Temporary::new(directory).become_file(kept, &serde_json::to_vec(self)?)
+        Temporary::new(directory)
+            .become_file(kept, &seal::close(seal, kept, serde_json::to_vec(self)?))
     }
 }
 
@@ -213,8 +223,24 @@ mod tests {
         seen.hash_of(&path).unwrap();
         assert_eq!(Seen::of(directory.path()).known().files.len(), 1);
         seen.known().boot = "another".into();
-        seen.known().keep(&seen.kept).unwrap();
+        seen.known().keep(&seen.kept, None).unwrap();
         assert!(Seen::of(directory.path()).known().files.is_empty());
+    }
+
+    #[test]
+    fn what_does_not_bear_the_seal_is_not_believed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = settled(directory.path(), "one");
+        let of = |key: u8| {
+            let seal = move |bytes: &[u8]| Some(ContentHash::of(&[&[key], bytes].concat()));
+            Seen::of(directory.path()).sealed(std::sync::Arc::new(seal))
+        };
+        of(1).hash_of(&path).unwrap();
+        assert_eq!(of(1).known().files.len(), 1);
+        assert!(of(2).known().files.is_empty());
+        let seen = Seen::of(directory.path());
+        seen.known().keep(&seen.kept, None).unwrap();
+        assert!(of(1).known().files.is_empty());
     }
 
     #[test]

@@ -6,7 +6,9 @@ use crate::exit::{Failure, NOT_SO};
 use crate::{open, print};
 use audit::{Anchor, Verified};
 use serde_json::json;
+use sign::{Keyring, Trusted};
 use std::fmt::Write;
+use std::path::Path;
 
 pub fn run(asked: &AuditVerify) -> Result<u8, Failure> {
     let trusted = match &asked.trust {
@@ -18,8 +20,14 @@ pub fn run(asked: &AuditVerify) -> Result<u8, Failure> {
         Some(path) => Some(Anchor::parse(&read("--anchor", path)?)?),
         None => None,
     };
-    let Some(journal) = open::journal_to_read(&asked.house.house)? else {
-        return nothing(anchor.as_ref(), asked.json);
+    let (root, store) = open::store_of(&asked.house.house)?;
+    let journal = match store.exists() {
+        true => open::store_to_read(&root, &store)?,
+        false => None,
+    };
+    let Some(journal) = journal else {
+        let missed = missed(&root, &trusted, anchor.as_ref());
+        return nothing(missed, asked.json);
     };
     let found = verified(&asked.house.house, &journal, &trusted, anchor.as_ref())?;
     match asked.json {
@@ -29,11 +37,30 @@ pub fn run(asked: &AuditVerify) -> Result<u8, Failure> {
     Ok(if found.ok { 0 } else { NOT_SO })
 }
 
-/// There is no journal. That is in order only where nobody has ever seen one.
-fn nothing(anchor: Option<&Anchor>, as_json: bool) -> Result<u8, Failure> {
+/// What says that there was a journal once, though there is none now.
+fn missed(root: &Path, trusted: &[Trusted], anchor: Option<&Anchor>) -> Option<String> {
     let upto = anchor.map_or(0, |anchor| anchor.checkpoint.upto.seq);
-    let why = (upto > 0)
-        .then(|| format!("the journal is gone: when the anchor was made it had {upto} records"));
+    if upto > 0 {
+        return Some(format!(
+            "the journal is gone: when the anchor was made it had {upto} records"
+        ));
+    }
+    let why = if runtime::control::is_marked(root) {
+        "the house is marked as controlled"
+    } else if Keyring::of_house(root).place_of_house().exists() {
+        "the house has a key, and nothing that it signed"
+    } else if root.join(".charthouse/changes").exists() {
+        "the house has files of changes (.charthouse/changes)"
+    } else if !trusted.is_empty() {
+        "keys are to be trusted, and there is nothing that they signed"
+    } else {
+        return None;
+    };
+    Some(format!("there is no journal: {why}"))
+}
+
+/// There is no journal. That is in order only where nobody has ever seen one.
+fn nothing(why: Option<String>, as_json: bool) -> Result<u8, Failure> {
     if as_json {
         print::json(
             &json!({ "ok": why.is_none(), "records": 0, "first_bad": why.as_ref().map(|_| 1), "why": why }),

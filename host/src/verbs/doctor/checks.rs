@@ -5,6 +5,7 @@ use crate::control::{Client, place};
 use crate::world::SystemClock;
 use definitions::{House, On};
 use journal::{Journal, JournalError, RunSummary};
+use runtime::RuntimeError;
 use runtime::control::standing;
 use runtime::host::Command;
 use std::fs;
@@ -238,11 +239,11 @@ fn controlled(house: &House) -> Vec<Check> {
     let stands = match standing(house.clone(), journal.as_ref(), now) {
         Ok(stands) => stands,
         Err(error) => {
-            return vec![Check::bad(
-                "control",
-                error.to_string(),
-                "charthouse journal verify",
-            )];
+            let help = match &error {
+                RuntimeError::NotReleased(refused) => refused.help(),
+                _ => "charthouse journal verify".into(),
+            };
+            return vec![Check::bad("control", error.to_string(), help)];
         }
     };
     if !stands.controlled {

@@ -41,13 +41,21 @@ pub fn run(asked: &JournalCompact) -> Result<u8, Failure> {
     let _house = open::take(&journal, "charthouse journal compact")?;
     let archive = house.root.join(".charthouse/archive");
     let mut done = Compacted::default();
-    for (n, (age, kinds)) in ages.iter().enumerate() {
-        let what = what(*age, kinds, now);
-        let part = journal.compact(&Compaction {
+    let mut parts: Vec<Compaction<'_>> = ages
+        .iter()
+        .map(|(age, kinds)| Compaction {
             archive: (!asked.discard).then_some(archive.as_path()),
-            anew: asked.anew && n + 1 == ages.len(),
-            ..what
-        })?;
+            ..what(*age, kinds, now)
+        })
+        .collect();
+    // Once, after all of them, and also where none took anything out.
+    parts.extend(asked.anew.then_some(Compaction {
+        from: Bulk::Records(&[]),
+        anew: true,
+        ..what(Duration::ZERO, &[], now)
+    }));
+    for part in &parts {
+        let part = journal.compact(part)?;
         done.records += part.records;
         done.bytes += part.bytes;
         done.too_old += part.too_old;
@@ -55,7 +63,7 @@ pub fn run(asked: &JournalCompact) -> Result<u8, Failure> {
         done.freed += part.freed;
         done.not_freed = part.not_freed.or(done.not_freed);
     }
-    say_what_was_done(&done, asked.json)
+    say_what_was_done(&done, asked.anew, asked.json)
 }
 
 /// Which kinds are taken out after how long. Those that are kept for ever are in none.
@@ -124,7 +132,7 @@ fn say_what_would_be(
     Ok(0)
 }
 
-fn say_what_was_done(done: &Compacted, as_json: bool) -> Result<u8, Failure> {
+fn say_what_was_done(done: &Compacted, anew: bool, as_json: bool) -> Result<u8, Failure> {
     if as_json {
         print::json(&json!({
             "records": done.records, "bytes": done.bytes, "too_old": done.too_old, "archives": done.archives,
@@ -146,6 +154,9 @@ fn say_what_was_done(done: &Compacted, as_json: bool) -> Result<u8, Failure> {
             "  {} stay: an earlier version wrote them, and its chain covers the body itself\n",
             done.too_old
         ));
+    }
+    if anew && done.not_freed.is_none() {
+        text.push_str("  the file was written anew\n");
     }
     if let Some(why) = &done.not_freed {
         text.push_str(&format!("  disk space was not given back: {why}\n"));

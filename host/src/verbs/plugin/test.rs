@@ -58,6 +58,7 @@ pub fn run(options: &PluginTest) -> Result<u8, Failure> {
             plugin: &plugin,
             state: &state,
             policy: policy.as_ref(),
+            house: &options.house.house,
         };
         let mut tested = Vec::new();
         for (path, file) in &files {

@@ -20,7 +20,7 @@ pub struct Question<'a> {
     pub found: &'a BTreeMap<ItemId, Revision>,
     /// Whether that is all there is: a released item that is not among it is then missing. A hot swap asks about the one plugin.
     pub whole: bool,
-    /// Whether `house.yaml` as it was found says `controlled: true`; counts only as long as there is no baseline.
+    /// Whether `house.yaml` as it was found says `controlled: true`. It controls nothing by itself where the released one does not say so, and nobody is to think that it does.
     pub file_says_controlled: bool,
     /// For whom.
     pub audience: Audience<'a>,
@@ -125,7 +125,14 @@ impl Register {
     pub fn admit(&self, question: &Question<'_>) -> Result<Admitted, Vec<Refusal>> {
         let now = question.audience.now;
         let emergencies = self.emergencies(now);
-        if !self.is_controlled(now, question.file_says_controlled) {
+        let controlled = self.is_controlled(now, question.file_says_controlled);
+        if !controlled && question.file_says_controlled {
+            let counts = self.held.in_force(&ItemId::House, &question.audience);
+            let refusal =
+                self.refusal(&ItemId::House, Revision::Absent, counts, Reason::NoBaseline);
+            return Err(vec![refusal]);
+        }
+        if !controlled {
             return Ok(Admitted {
                 emergencies,
                 ..Admitted::default()
@@ -440,7 +447,11 @@ impl fmt::Display for Refusal {
             Reason::NoBaseline => {
                 return write!(
                     f,
-                    "house.yaml says `controlled: true`, and nobody has vouched for what is in this house: it has no baseline. {}",
+                    "house.yaml says `controlled: true`, and nobody has vouched for what is in this house: it has no baseline{}. {}",
+                    match self.released {
+                        Some(_) => " since its control ended",
+                        None => "",
+                    },
                     self.hint()
                 );
             }

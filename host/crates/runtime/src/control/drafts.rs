@@ -3,9 +3,10 @@
 //! For whoever looks (`check`, `doctor`) and loads nothing: drafts are worked on, so here they are no mistake.
 
 use super::Whom;
-use super::book::{Book, has_baseline};
+use super::book::Book;
 use super::found::{Found, content_now};
 use super::gate::{admit_part, emergencies_of};
+use super::marker::{begun, may_be_absent};
 use crate::RuntimeError;
 use change::{ItemId, Refusal, Register, Revision};
 use definitions::House;
@@ -30,24 +31,29 @@ pub struct Standing {
 /// How `house` stands by `journal`, where it has one.
 ///
 /// # Errors
-/// When the journal cannot be read.
+/// When the journal cannot be read, or is not the one that the house is controlled by.
 pub fn standing(
     house: House,
     journal: Option<&Journal>,
     now: Timestamp,
 ) -> Result<Standing, RuntimeError> {
     let says = house.controlled.is_some();
-    let journal = match journal {
-        Some(journal) if has_baseline(journal)? => journal,
-        _ => {
-            return Ok(Standing {
-                controlled: says,
-                ..Standing::default()
-            });
-        }
+    let not_begun = Standing {
+        controlled: says,
+        ..Standing::default()
     };
+    let Some(journal) = journal else {
+        may_be_absent(&house.root, &house.store)?;
+        return Ok(not_begun);
+    };
+    if begun(journal, &house.root)?.is_none() {
+        return Ok(not_begun);
+    }
     let Book { register, .. } = Book::read(journal, &house.root)?;
     let controlled = register.is_controlled(now, says);
+    if says && !controlled {
+        return Ok(not_begun);
+    }
     let drafts = match controlled {
         true => differences(&register, house, now),
         false => Vec::new(),

@@ -160,19 +160,20 @@ fn place(root: &Path, file: &str) -> Result<PathBuf, PlaceError> {
     }
     let path = root.join(file);
     let folder = path.parent().unwrap_or(root);
-    fs::create_dir_all(folder).map_err(|source| PlaceError::Io {
+    let io = |source| PlaceError::Io {
         path: folder.to_owned(),
         source,
-    })?;
-    let real = folder.canonicalize().map_err(|source| PlaceError::Io {
-        path: folder.to_owned(),
-        source,
-    })?;
+    };
+    // Folders are made in the deepest one that is there, so where that is comes first.
+    let mut there = folder.ancestors();
+    let there = there.find(|above| above.symlink_metadata().is_ok());
+    let real = there.unwrap_or(root).canonicalize().map_err(io)?;
     let own = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    match real.starts_with(&own) {
-        true => Ok(path),
-        false => Err(refused("a symbolic link leads out of the house")),
+    if !real.starts_with(&own) {
+        return Err(refused("a symbolic link leads out of the house"));
     }
+    fs::create_dir_all(folder).map_err(io)?;
+    Ok(path)
 }
 
 /// Keep a draft, under its own name and a bit of its hash; twice the same is kept once.
@@ -298,12 +299,14 @@ mod tests {
             "agents/../../x",
             ".charthouse/journal.db",
             "link/x",
+            "link/sub/x",
         ] {
             let refused = put(&root, &wanted(&[(file, text("x"))]), &|_, _| true, "aside");
             let refused = refused.unwrap_err();
             assert!(matches!(refused, PlaceError::NoPlace { .. }), "{refused}");
         }
-        assert!(!house.path().join("x").exists());
+        let left: Vec<_> = fs::read_dir(house.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "not even a folder: {left:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What lies in a house, read once: the bytes that are looked at here are the bytes that are loaded.
 //!
-//! Definitions were read when the house was; texts of chunks and scripts are read here and held, so that whoever writes to them afterwards writes to nothing
+//! Definitions were read when the house was; texts of chunks, scripts and cassettes are read here and held, so that whoever writes to them afterwards writes to nothing
 //! that is used. Components go by their content, which the sandbox compares with what it maps.
 
 use super::Revisions;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use types::{ContentHash, PluginName, ProviderKind, Released};
 
-/// Where scripts are kept by their content, below the house.
+/// Where scripts and cassettes are kept by their content, below the house.
 const HELD: &str = ".charthouse/changes/held";
 
 /// A house whose texts are held, and the revisions that it is made of.
@@ -90,7 +90,7 @@ pub(super) fn hash_of(revisions: &Revisions) -> ContentHash {
     ContentHash::of(all.as_bytes())
 }
 
-/// Have providers answer from copies of the scripts that were held.
+/// Have providers answer from copies of the scripts and cassettes that were held.
 fn hold_scripts(house: &mut House) -> std::io::Result<()> {
     let names = house.scripts();
     let held: Vec<(PathBuf, Arc<[u8]>)> = names
@@ -99,7 +99,8 @@ fn hold_scripts(house: &mut House) -> std::io::Result<()> {
         .collect();
     let folder = house.root.join(HELD);
     for provider in house.providers.values_mut() {
-        let ProviderKind::Scripted { file } = &mut provider.kind else {
+        let (ProviderKind::Scripted { file } | ProviderKind::Replay { file }) = &mut provider.kind
+        else {
             continue;
         };
         let bytes = held.iter().find(|(path, _)| path == file);

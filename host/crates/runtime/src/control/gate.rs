@@ -4,9 +4,10 @@
 //! costs one look into the journal; one that is controlled and as it was at the last start costs a hash of its texts and a few looks more.
 
 use super::admitted::{Admitted, Plain};
-use super::book::{Book, has_baseline};
+use super::book::Book;
 use super::found::{Found, content, content_now, hash_of, must_be, of_plugin};
 use super::kept::Kept;
+use super::marker::{self, begun};
 use super::place::{place_by, record};
 use super::refused::NotReleased;
 use super::{Entered, Entrance, Revisions, Whom};
@@ -30,13 +31,16 @@ pub fn enter(
     entrance: Entrance,
 ) -> Result<Entered, RuntimeError> {
     let says = services.house.controlled.is_some();
-    if !says && !has_baseline(journal)? {
+    let begun = begun(journal, &services.house.root)?;
+    if !says && begun.is_none() {
         return Ok(Entered::of(Admitted::new(services, None)));
     }
     let now = services.clock.now();
     let (services, found) = look(services);
     let ring = Keyring::of_house(&found.house.root);
-    if let Some(plain) = Kept::holds(journal, &ring, found.hash(), now)? {
+    if begun.is_some_and(|begun| begun.is_marked)
+        && let Some(plain) = Kept::holds(journal, &ring, found.hash(), now)?
+    {
         return Ok(Entered::of(finished(&services, found)?.known(plain)));
     }
     let root = found.house.root.clone();
@@ -67,11 +71,37 @@ pub fn enter(
             journal.append_keeping(&[], &[line])?;
         }
     }
+    let mut notes = emergencies_of(&book.register, now);
+    // Without it this start is what it is; the next one tries again.
+    notes.extend(mark_by(&book.register, journal, &admitted));
     Ok(Entered {
-        notes: emergencies_of(&book.register, now),
+        notes,
         placed: placing.placed,
         admitted,
     })
+}
+
+/// Mark the house of `services` as controlled by `journal`, of which `register` is, where control began. What keeps that from being done comes back in words.
+fn mark_by(register: &Register, journal: &Journal, services: &Services) -> Option<String> {
+    let seq = register.baseline()?.deed.seq;
+    let house = &services.house;
+    let key = Keyring::of_house(&house.root).house(&house.name, &*services.rng);
+    let marked = match key {
+        Ok(key) => marker::mark(journal, &house.root, seq, &key.signer).map_err(|e| e.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let why = marked.err()?;
+    Some(format!(
+        "warning: that this house is controlled cannot be marked in it: {why}"
+    ))
+}
+
+/// The same for whoever has just recorded that control begins.
+pub(crate) fn mark(services: &Services, journal: &Journal) -> Option<String> {
+    match Book::read(journal, &services.house.root) {
+        Ok(book) => mark_by(&book.register, journal, services),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 /// What was found, as it is let in at a start; and its hash, where the next start need not ask again.
@@ -89,13 +119,13 @@ fn judge(
         Ok(admitted) => admitted,
         Err(refusals) => match (entrance, register.baseline()) {
             (Entrance::Start, _) => return Err(NotReleased::of(refusals).into()),
-            (Entrance::Administer, Some(_)) => {
+            (Entrance::Administer, Some(_)) if register.is_controlled(now, false) => {
                 return Ok((
                     assemble(register, services, &found.house, &whom, now)?,
                     None,
                 ));
             }
-            (Entrance::Administer, None) => {
+            (Entrance::Administer, _) => {
                 return Ok((nothing_to_run(services, found.house), None));
             }
         },
@@ -297,7 +327,8 @@ impl Admitted {
         whom: &Whom,
     ) -> Result<Admitted, RuntimeError> {
         let says = house.controlled.is_some();
-        if !self.is_controlled() && !says && !has_baseline(journal)? {
+        let begun = begun(journal, &house.root)?;
+        if !self.is_controlled() && !says && begun.is_none() {
             return Ok(Admitted::new(with(self, house), None));
         }
         let now = self.clock.now();
@@ -381,7 +412,7 @@ pub(super) fn admit_part(
 /// # Errors
 /// When the journal cannot be read.
 pub(crate) fn by_hand(services: &Services, journal: &Journal) -> Result<Services, RuntimeError> {
-    if !has_baseline(journal)? {
+    if begun(journal, &services.house.root)?.is_none() {
         return Ok(services.clone());
     }
     let now = services.clock.now();
@@ -431,6 +462,7 @@ pub fn may_become(
     journal: &mut Journal,
     now: Timestamp,
 ) -> Result<(), RuntimeError> {
+    marker::belongs(journal, &house.root)?;
     let register = Book::read(journal, &house.root)?.register;
     let says = house.controlled.is_some();
     if !register.is_controlled(now, says) {
@@ -456,9 +488,9 @@ pub fn may_become(
 /// # Errors
 /// When the journal cannot be read.
 pub fn made_of(house: House, journal: &Journal) -> Result<Option<Revisions>, RuntimeError> {
-    match has_baseline(journal)? {
-        true => Ok(Some(Found::of(house, content_now).revisions)),
-        false => Ok(None),
+    match begun(journal, &house.root)? {
+        Some(_) => Ok(Some(Found::of(house, content_now).revisions)),
+        None => Ok(None),
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `found` | what lies in a house, read once |
 //! | `book` | the register, folded from the journal and then by what is new |
 //! | `kept` | that the same files were let in before |
+//! | `marker` | which journal a house is controlled by, whatever its `house.yaml` says |
 //! | `outside` | signatures, and what a released `house.yaml` says of control |
 //! | `place`, `files` | released files get into the house, drafts are kept aside |
 //! | `restore` | the way back from drafts |
@@ -28,6 +29,7 @@ mod files;
 mod found;
 mod gate;
 mod kept;
+mod marker;
 mod outside;
 mod place;
 mod refused;
@@ -39,8 +41,9 @@ pub(crate) use baseline::signature_of;
 pub use baseline::{BaselineError, baseline, store};
 pub use drafts::{Standing, standing};
 pub use files::{PlaceError, Placed};
-pub(crate) use gate::{by_hand, refuse_by_hand, register_knowing};
+pub(crate) use gate::{by_hand, mark, refuse_by_hand, register_knowing};
 pub use gate::{enter, made_of, may_become, register};
+pub use marker::{belongs, is_marked, may_be_absent};
 pub use place::{is_unfinished, put_in_place};
 pub(crate) use place::{place, puts_in_force};
 pub use refused::NotReleased;
@@ -134,9 +137,12 @@ pub(crate) fn began(journal: &Journal, run: &str) -> Result<Option<u64>, Runtime
     }
 }
 
-/// Whether control began in the house of `journal`: one look.
-pub(crate) fn is_controlled(journal: &Journal) -> Result<bool, RuntimeError> {
-    book::has_baseline(journal)
+/// Whether control began in the house in the directory `root`, whose journal is `journal`: one look.
+pub(crate) fn is_controlled(
+    journal: &Journal,
+    root: &std::path::Path,
+) -> Result<bool, RuntimeError> {
+    Ok(marker::begun(journal, root)?.is_some())
 }
 
 /// Who there is: in a controlled house those whom the record lists for now, and not whom its file lists, which an emergency may have written; else those of `house`.
@@ -189,7 +195,7 @@ pub fn uncontrolled(
     journal: &Journal,
 ) -> Result<Admitted, RuntimeError> {
     let says = |house: &House| house.controlled.is_some();
-    match says(&services.house) || book::has_baseline(journal)? {
+    match says(&services.house) || is_controlled(journal, &services.house.root)? {
         true => Err(NotReleased::broken("this house is controlled".into()).into()),
         false => Ok(Admitted::new(services, None)),
     }

@@ -4,8 +4,9 @@
 //! its files in place again, which changes nothing that is there already. An emergency that was rejected afterwards gives its place back.
 
 use super::baseline::{keep_old_signature, signature_of};
-use super::book::{Book, has_baseline};
+use super::book::Book;
 use super::files::{self, Content, PlaceError, Placed};
+use super::marker::begun;
 use crate::RuntimeError;
 use crate::record::Kind;
 use change::{Effective, HeldFile, ItemId, Register, Revision, Standing};
@@ -61,7 +62,7 @@ pub(crate) fn place(
     root: &Path,
     now: Timestamp,
 ) -> Result<Placing, RuntimeError> {
-    if !has_baseline(journal)? {
+    if begun(journal, root)?.is_none() {
         return Ok(Placing::default());
     }
     let book = Book::read(journal, root)?;
@@ -104,7 +105,7 @@ pub(super) fn record(
 /// # Errors
 /// When the journal cannot be read.
 pub fn is_unfinished(journal: &Journal, root: &Path, now: Timestamp) -> Result<bool, RuntimeError> {
-    Ok(has_baseline(journal)? && !Book::read(journal, root)?.register.due(now).is_empty())
+    Ok(begun(journal, root)?.is_some() && !Book::read(journal, root)?.register.due(now).is_empty())
 }
 
 /// Put in place what `register` says.
@@ -136,7 +137,7 @@ pub(super) fn place_by(
     Ok(placing)
 }
 
-/// Items in whose place lies what was in force in an emergency and was rejected afterwards.
+/// Items in whose place lies what was in force in an emergency and was rejected afterwards, or nothing where it took them away. Whatever else lies there is a draft.
 fn taken_back(register: &Register, root: &Path) -> Vec<ItemId> {
     let items = register.items().filter_map(|(item, all)| {
         let last = all.last().filter(|last| last.taken_back)?;
@@ -147,7 +148,9 @@ fn taken_back(register: &Register, root: &Path) -> Vec<ItemId> {
         let before = all.iter().rev().find(|one| !one.taken_back);
         let files = before.map_or(&[][..], |before| &before.files[..]);
         let new = last.files.iter().filter(|file| !files.contains(file));
-        new.clone().any(lies).then(|| item.clone())
+        let is_gone = last.to == Revision::Absent
+            && files.iter().any(|file| !root.join(&*file.file).exists());
+        (is_gone || new.clone().any(lies)).then(|| item.clone())
     });
     items.collect()
 }
@@ -176,17 +179,16 @@ pub(super) fn put(
         .flat_map(|standing| standing.files.iter().map(|file| &*file.file))
         .collect();
     for item in items {
-        let Some(standing) = in_place(register, item, now) else {
-            continue;
-        };
         for before in register.history(item).iter().flat_map(|one| &one.files) {
             if !kept.contains(&*before.file) {
                 wanted.insert(before.file.to_string(), Content::Gone);
             }
         }
-        if standing.to == Revision::Absent {
+        // What was never released but in an emergency that was rejected is not there.
+        let standing = in_place(register, item, now);
+        let Some(standing) = standing.filter(|standing| standing.to != Revision::Absent) else {
             continue;
-        }
+        };
         for file in &standing.files {
             let content = content_of(register, root, item, file)?;
             if let (ItemId::Plugin(name), Content::Copy(from, hash)) = (item, &content)

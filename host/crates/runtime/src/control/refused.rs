@@ -10,8 +10,14 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub struct NotReleased {
     refusals: Vec<Refusal>,
-    /// Where the revisions that count do not make a house together.
-    broken: Option<String>,
+    /// Where it is not about what lies there.
+    other: Option<Other>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Other {
+    why: String,
+    help: String,
 }
 
 /// More of them are counted and not told.
@@ -21,14 +27,27 @@ impl NotReleased {
     pub(super) fn of(refusals: Vec<Refusal>) -> Self {
         NotReleased {
             refusals,
-            broken: None,
+            other: None,
         }
     }
 
+    /// The revisions that count do not make a house together.
     pub(super) fn broken(why: String) -> Self {
+        NotReleased::other(
+            format!("the revisions that count for this do not make a house together: {why}"),
+            "charthouse change list says what is in force".into(),
+        )
+    }
+
+    /// The records that say what is released are not those of this house.
+    pub(super) fn elsewhere(why: String, help: String) -> Self {
+        NotReleased::other(why, help)
+    }
+
+    fn other(why: String, help: String) -> Self {
         NotReleased {
             refusals: Vec::new(),
-            broken: Some(why),
+            other: Some(Other { why, help }),
         }
     }
 
@@ -39,6 +58,9 @@ impl NotReleased {
 
     /// What to do about it.
     pub fn help(&self) -> String {
+        if let Some(other) = &self.other {
+            return other.help.clone();
+        }
         let hints = self.refusals.iter().map(Refusal::hint);
         match (hints.into_iter().next(), self.refusals.len()) {
             (Some(hint), 1) => hint,
@@ -63,11 +85,8 @@ impl NotReleased {
 
 impl fmt::Display for NotReleased {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(why) = &self.broken {
-            return write!(
-                f,
-                "the revisions that count for this do not make a house together: {why}"
-            );
+        if let Some(other) = &self.other {
+            return f.write_str(&other.why);
         }
         for (n, refusal) in self.refusals.iter().take(MOST_TOLD).enumerate() {
             let end = if n == 0 { "" } else { "\n" };

@@ -114,7 +114,9 @@ pub(super) fn refusal(error: RuntimeError) -> Refused {
             RefusedCode::Store
         }
         RuntimeError::OtherAgent { .. } => RefusedCode::BadCommand,
-        RuntimeError::Context(_) | RuntimeError::Chart(_) => RefusedCode::NotNow,
+        RuntimeError::Compacted { .. } | RuntimeError::Context(_) | RuntimeError::Chart(_) => {
+            RefusedCode::NotNow
+        }
     };
     Refused::new(code, error, "")
 }

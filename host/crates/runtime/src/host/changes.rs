@@ -244,6 +244,9 @@ impl Host {
         let ids = self
             .record(vec![super::acts::record(&body)], Vec::new(), None)
             .await?;
+        if let Some(why) = crate::control::mark(&self.services(), &self.0.journal.borrow()) {
+            self.log(&run.into(), "change", &why);
+        }
         self.put_in_place().await;
         let items = match &body {
             Body::Baseline(baseline) => baseline.revisions.len(),
@@ -271,6 +274,13 @@ impl Host {
                 "charthouse check says the same; mend it first",
             )
         })?;
+        if house.controlled.is_none() {
+            return Err(Refused::new(
+                RefusedCode::Definitions,
+                "house.yaml does not say `controlled: true`: with a baseline of it nothing would be controlled",
+                "write `controlled: true` into house.yaml, then ask again",
+            ));
+        }
         let name = deed.by.clone().unwrap_or_default();
         if house.people.get(&name).is_none() {
             return Err(Refused::new(

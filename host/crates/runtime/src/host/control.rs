@@ -22,7 +22,7 @@ impl Host {
         let services = self.services();
         let journal = self.0.journal.borrow();
         if !services.is_controlled() {
-            if !control::is_controlled(&journal)? {
+            if !control::is_controlled(&journal, &services.house.root)? {
                 return Ok(services);
             }
             // Control began, or began again, while this host was up.

@@ -8,10 +8,11 @@ use super::instances::refused;
 use super::{Refused, RefusedCode};
 use crate::record::Kind;
 use change::{ChangeNumber, Evidence, EvidenceKind, ItemId, Register, Rule};
-use definitions::House;
+use definitions::{House, Report, ScenarioFile};
 use serde_json::{Value as Json, json};
 use sign::Keyring;
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use types::{ContentHash, Cost, PluginName, Purpose};
@@ -76,6 +77,7 @@ impl Host {
         let mut own = own.map_err(|why| Refused::new(RefusedCode::NotNow, why, ""))?;
         if shadow {
             let parts = candidate::with_change(&register, number);
+            let before = own.len();
             for step in &made.steps {
                 let ItemId::Plugin(name) = &step.item else {
                     continue;
@@ -88,6 +90,17 @@ impl Host {
                     let of_change = change.map(|change| &change.instance);
                     own.push(self.beside(&name, &file, of_change).await);
                 }
+            }
+            if own.len() == before {
+                own.push(Own {
+                    evidence: Evidence {
+                        kind: EvidenceKind::Shadow,
+                        what: "components beside those in use".into(),
+                        result: "the change brings no component: nothing was compared".into(),
+                        hash: None,
+                    },
+                    passed: true,
+                });
             }
         }
         let passed = own.iter().all(|one| one.passed);
@@ -212,8 +225,16 @@ fn check(root: &Path, files: &change::Files, candidate: ContentHash) -> (Own, Op
     }
 }
 
-/// The scenarios of the house that are of one of `charts`, played by the charts of `house`.
+/// The scenarios of the house that are of one of `charts`, played by the charts of `house`. That there are none is told as well, and one that cannot be read has
+/// not passed: nobody can say what it would have shown.
 fn play(root: &Path, house: &House, charts: &BTreeSet<Arc<str>>) -> Vec<Own> {
+    if charts.is_empty() {
+        return vec![scenarios(
+            "the scenarios of what is changed".into(),
+            "no chart is changed: nothing was played".into(),
+            true,
+        )];
+    }
     let mut files: Vec<PathBuf> = std::fs::read_dir(root.join(SCENARIOS))
         .into_iter()
         .flatten()
@@ -222,36 +243,68 @@ fn play(root: &Path, house: &House, charts: &BTreeSet<Arc<str>>) -> Vec<Own> {
         .collect();
     files.sort();
     let played = files.iter().filter_map(|path| {
-        let (file, _) = definitions::load_scenarios(path).ok()?;
-        let name = file.chart.chart.name();
-        let chart = charts.contains(name).then(|| house.charts.get(name))??;
-        let failed: Vec<String> = file
-            .cases
-            .iter()
-            .filter(|case| case.play(&chart.chart).failed.is_some())
-            .map(|case| case.name.to_string())
-            .collect();
-        let cases = file.cases.len();
-        let shown = path.strip_prefix(root).unwrap_or(path).display();
-        let hash = std::fs::read(path)
-            .ok()
-            .map(|bytes| ContentHash::of(&bytes));
-        Some(Own {
-            evidence: Evidence {
-                kind: EvidenceKind::Scenarios,
-                what: format!("{shown}, played by chart:{name} as it would be"),
-                result: match failed.is_empty() {
-                    true => format!("{cases} cases, all as expected"),
-                    false => format!(
-                        "{} of {cases} cases fail: {}",
-                        failed.len(),
-                        failed.join("; ")
-                    ),
-                },
-                hash,
-            },
-            passed: failed.is_empty(),
-        })
+        let read = definitions::load_scenarios_of(house, path, &|name| charts.contains(name))?;
+        let bytes = std::fs::read(path).ok();
+        let mut own = played(&path.strip_prefix(root).unwrap_or(path).display(), read);
+        own.evidence.hash = bytes.map(|bytes| ContentHash::of(&bytes));
+        Some(own)
     });
-    played.collect()
+    let mut played: Vec<Own> = played.collect();
+    if played.is_empty() {
+        let names: Vec<String> = charts.iter().map(|name| format!("chart:{name}")).collect();
+        played.push(scenarios(
+            format!("the scenarios of {}", names.join(", ")),
+            format!("there are none in {SCENARIOS}/: nothing was played"),
+            true,
+        ));
+    }
+    played
+}
+
+/// What the scenarios of the file that is shown as `file` come to.
+fn played(file: &dyn Display, read: Result<ScenarioFile, Report>) -> Own {
+    let scenario = match read {
+        Ok(scenario) => scenario,
+        Err(report) => {
+            let why = report.render(false);
+            return scenarios(
+                format!("{file}, with the charts as they would be"),
+                format!("it cannot be read:\n{}", why.trim_end()),
+                false,
+            );
+        }
+    };
+    let chart = &scenario.chart.chart;
+    let failed: Vec<String> = scenario
+        .cases
+        .iter()
+        .filter(|case| case.play(chart).failed.is_some())
+        .map(|case| case.name.to_string())
+        .collect();
+    let cases = scenario.cases.len();
+    let result = match failed.is_empty() {
+        true => format!("{cases} cases, all as expected"),
+        false => format!(
+            "{} of {cases} cases fail: {}",
+            failed.len(),
+            failed.join("; ")
+        ),
+    };
+    scenarios(
+        format!("{file}, played by chart:{} as it would be", chart.name()),
+        result,
+        failed.is_empty(),
+    )
+}
+
+fn scenarios(what: String, result: String, passed: bool) -> Own {
+    Own {
+        evidence: Evidence {
+            kind: EvidenceKind::Scenarios,
+            what,
+            result,
+            hash: None,
+        },
+        passed,
+    }
 }

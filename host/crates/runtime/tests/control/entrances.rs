@@ -2,7 +2,10 @@
 
 use crate::house::{Place, item};
 use change::{Effectivity, ItemId};
-use charthouse_runtime::control::{Entrance, made_of, standing};
+use charthouse_runtime::RuntimeError;
+use charthouse_runtime::control::{
+    Entrance, Revisions, belongs, made_of, may_be_absent, may_become, put_in_place, standing,
+};
 use types::{Clock, ContentHash};
 
 #[test]
@@ -39,7 +42,7 @@ fn a_house_that_says_nothing_of_control_is_let_in_and_nothing_is_held() {
 
 #[test]
 fn every_kind_of_item_that_is_edited_is_refused_with_the_number_to_open() {
-    let edits: [(&str, &str, &str, &str); 7] = [
+    let edits: [(&str, &str, &str, &str); 8] = [
         (
             "agents/a.yaml",
             "max_output: 100",
@@ -51,6 +54,7 @@ fn every_kind_of_item_that_is_edited_is_refused_with_the_number_to_open() {
         ("policies/default.yaml", "one", "two", "policy:default"),
         ("house.yaml", "house: h", "house: i", "house"),
         ("scripts/s.yaml", "Hello", "Goodbye", "house"),
+        ("cassettes/c.jsonl", "Hello", "Goodbye", "house"),
         ("plugins/g.wasm", "0001", "0002", "plugin:g"),
     ];
     for (file, old, new, name) in edits {
@@ -120,6 +124,121 @@ fn the_file_cannot_say_that_it_is_not_controlled() {
 }
 
 #[test]
+fn the_file_cannot_say_that_it_is_controlled_where_what_is_released_does_not() {
+    let place = Place::released();
+    let controlled = place.read("house.yaml");
+    let free = controlled.replace("controlled: true\n", "");
+    place.release(&[("house.yaml", &free)], None, Effectivity::now());
+    assert!(!place.enter().unwrap().is_controlled());
+    // Nothing would come of the word but that somebody relies on it.
+    place.write("house.yaml", &controlled);
+    let why = place.refused();
+    for word in [
+        "no baseline since its control ended",
+        "charthouse change baseline --as NAME",
+    ] {
+        assert!(why.contains(word), "{why}");
+    }
+    let journal = place.journal();
+    let stands = standing(place.load(), Some(&journal), place.clock.now()).unwrap();
+    assert!(stands.controlled && !stands.baseline);
+    drop(journal);
+    let entered = place.enter_as(Entrance::Administer).unwrap().admitted;
+    assert!(entered.house.agents.is_empty());
+    // With another baseline it is controlled again.
+    place.baseline();
+    assert!(place.enter().unwrap().is_controlled());
+    place.edit("agents/a.md", "brief", "verbose");
+    place.refused();
+}
+
+/// The file that says where a house is controlled from.
+const MARKER: &str = ".charthouse/control";
+const STORE: &str = "store: sqlite:.charthouse/journal.db";
+
+#[test]
+fn no_store_that_a_draft_names_says_what_is_released() {
+    let place = Place::released();
+    place.enter().unwrap();
+    let (own, house) = (place.root().join(MARKER), place.read("house.yaml"));
+    assert!(own.exists());
+    place.edit("house.yaml", STORE, "store: sqlite:.charthouse/other.db");
+    place.edit("house.yaml", "controlled: true\n", "");
+    place.edit("policies/default.yaml", "one", "two");
+    let why = place.refused();
+    for word in [
+        "since record 2 of .charthouse/journal.db",
+        ".charthouse/other.db does not hold it",
+    ] {
+        assert!(why.contains(word), "{why}");
+    }
+    let administers = place.enter_as(Entrance::Administer);
+    assert!(matches!(administers, Err(RuntimeError::NotReleased(_))));
+    let (root, mut other, now) = (place.root(), place.journal(), place.clock.now());
+    let refused = |result: Result<(), RuntimeError>| {
+        assert!(
+            matches!(result, Err(RuntimeError::NotReleased(_))),
+            "{result:?}"
+        );
+    };
+    refused(belongs(&other, &root));
+    refused(may_be_absent(&root, &root.join("nowhere.db")));
+    refused(made_of(place.load(), &other).map(drop));
+    refused(may_become(&Revisions::new(), place.load(), &mut other, now));
+    refused(put_in_place(&mut other, &root, now).map(drop));
+    refused(standing(place.load(), Some(&other), now).map(drop));
+    assert_eq!(other.head().unwrap().seq, 0, "nothing is recorded there");
+    // Another history of the same length is no better.
+    place.baseline();
+    place.refused();
+    place.write("house.yaml", &house);
+    place.edit("policies/default.yaml", "two", "one");
+    place.enter().unwrap();
+}
+
+#[test]
+fn a_marker_is_made_at_the_next_start_moves_with_the_store_and_cannot_be_forged() {
+    let place = Place::released();
+    let marker = || std::fs::read_to_string(place.root().join(MARKER)).unwrap();
+    // A house that was let in before there were markers has a shortcut and none of them.
+    place.enter().unwrap();
+    std::fs::remove_file(place.root().join(MARKER)).unwrap();
+    place.enter().unwrap();
+    let first = marker();
+    place.enter().unwrap();
+    assert_eq!(marker(), first);
+    // On purpose: `store:` is released, and the file is moved with all that lies beside it.
+    let moved = place
+        .read("house.yaml")
+        .replace(STORE, "store: sqlite:records/j.db");
+    place.release(&[("house.yaml", &moved)], None, Effectivity::now());
+    place.enter().unwrap();
+    assert_eq!(place.read("house.yaml"), moved);
+    assert!(place.refused().contains("records/j.db does not hold it"));
+    std::fs::remove_dir_all(place.root().join("records")).unwrap();
+    std::fs::create_dir(place.root().join("records")).unwrap();
+    for entry in std::fs::read_dir(place.root().join(".charthouse")).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if let Some(rest) = name.strip_prefix("journal.db") {
+            let to = place.root().join(format!("records/j.db{rest}"));
+            std::fs::rename(entry.path(), to).unwrap();
+        }
+    }
+    place.enter().unwrap();
+    assert!(marker().contains("records/j.db"), "{}", marker());
+    // What the house has not sealed lets nobody in.
+    let own = marker();
+    for forged in [own.replace("\"baseline\":2", "\"baseline\":1"), "{}".into()] {
+        assert_ne!(forged, own);
+        place.write(MARKER, &forged);
+        assert!(place.refused().contains(".charthouse/control"));
+    }
+    place.write(MARKER, &own);
+    place.enter().unwrap();
+}
+
+#[test]
 fn whoever_administers_gets_what_is_released_whatever_lies_there() {
     let place = Place::released();
     place.edit("agents/a.md", "brief", "verbose");
@@ -152,6 +271,7 @@ fn what_is_let_in_is_what_was_looked_at_not_the_file_again() {
         "scripts/s.yaml",
         "script: replies\nreplies:\n  - text: Obey.\n",
     );
+    place.edit("cassettes/c.jsonl", "Hello", "Obey");
     assert_eq!(
         &**entered.house.held("agents/a.md").unwrap(),
         b"Be brief.\n"
@@ -161,6 +281,11 @@ fn what_is_let_in_is_what_was_looked_at_not_the_file_again() {
     };
     let script = std::fs::read_to_string(file).unwrap();
     assert!(script.contains("Hello") && file.starts_with(place.root().join(".charthouse")));
+    let types::ProviderKind::Replay { file } = &entered.house.providers["c"].kind else {
+        panic!("it is replayed");
+    };
+    let cassette = std::fs::read_to_string(file).unwrap();
+    assert!(cassette.contains("Hello") && file.starts_with(place.root().join(".charthouse")));
     // Bytes that are no longer the released ones are not mapped.
     place.component("another");
     let component = entered

@@ -1,6 +1,7 @@
 //! A controlled house, the people who change it, and what they do in one line each.
 
 use crate::common::{self, sandbox, write};
+use change::Revision::Absent;
 use change::{
     Baseline, Body, ChangeNumber, Class, Edits, Effectivity, Emergency, Evidence, EvidenceKind,
     FileRecord, ImpactRecord, Implemented, ItemId, Moment, Ordered, Person, Rejected, Released,
@@ -109,7 +110,7 @@ impl Place {
             &root,
             "house.yaml",
             &format!(
-                "house: h\nstore: sqlite:.charthouse/journal.db\nproviders:\n  p: {{ kind: openai, base_url: \"http://127.0.0.1:9/v1\" }}\n  s: {{ kind: scripted, file: scripts/s.yaml }}\n\
+                "house: h\nstore: sqlite:.charthouse/journal.db\nproviders:\n  p: {{ kind: openai, base_url: \"http://127.0.0.1:9/v1\" }}\n  s: {{ kind: scripted, file: scripts/s.yaml }}\n  c: {{ kind: replay, file: cassettes/c.jsonl }}\n\
                  plugins: {{ g: plugins/g.wasm }}\ndefaults: {{ policy: default }}\npeople:\n{people}controlled: true\n"
             ),
         );
@@ -118,6 +119,8 @@ impl Place {
             "scripts/s.yaml",
             "script: replies\nreplies:\n  - text: Hello.\n",
         );
+        // Nobody plays it.
+        write(&root, "cassettes/c.jsonl", "{\"text\":\"Hello.\"}\n");
         for name in ["a", "b"] {
             write(&root, &format!("agents/{name}.yaml"), &agent(name));
             write(&root, &format!("agents/{name}.md"), "Be brief.\n");
@@ -174,8 +177,9 @@ impl Place {
         fs::write(path, component_of(mark)).unwrap();
     }
 
+    /// The journal that `house.yaml` names.
     pub fn journal(&self) -> Journal {
-        Journal::open(&self.root().join(".charthouse/journal.db")).unwrap()
+        Journal::open(&definitions::load_store(&self.root()).unwrap()).unwrap()
     }
 
     pub fn load(&self) -> House {
@@ -303,7 +307,7 @@ impl Place {
         });
     }
 
-    /// What the edits make of the items that they touch.
+    /// What the edits make of the items that they touch; a text that is empty takes its file away.
     fn revisions(&self, edits: &[(&str, &str)], component: Option<&str>) -> Vec<RevisionRecord> {
         let journal = self.journal();
         let register = register(&journal, &self.root()).unwrap();
@@ -314,7 +318,10 @@ impl Place {
             .collect();
         let mut files = released.files.clone();
         for (file, bytes) in edits {
-            files.insert(file, bytes.unwrap());
+            match bytes.filter(|bytes| !bytes.is_empty()) {
+                Some(bytes) => files.insert(file, bytes),
+                None => files.remove(&file),
+            };
         }
         let after = definitions::load_recorded(&self.root(), &files).unwrap();
         let mut plugins = released.plugins.clone();
@@ -328,7 +335,18 @@ impl Place {
             plugins.insert(PluginName::parse("g").unwrap(), hash);
         }
         let items = change::items_of(&after, &plugins).items;
-        let mut revisions = Vec::new();
+        let gone = register.items().filter(|(item, all)| {
+            let is_there = all.last().is_some_and(|one| one.to != Absent);
+            is_there && !items.contains_key(*item)
+        });
+        let mut revisions: Vec<RevisionRecord> = gone
+            .map(|(item, all)| RevisionRecord {
+                item: item.clone(),
+                from: all.last().unwrap().to,
+                to: Absent,
+                files: Vec::new(),
+            })
+            .collect();
         for (item, parts) in items {
             let head = register.head(&item);
             let from = head.map_or(change::Revision::Absent, |head| head.to);

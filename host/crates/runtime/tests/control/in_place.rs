@@ -178,6 +178,27 @@ fn an_emergency_that_is_rejected_gives_its_place_back() {
 }
 
 #[test]
+fn an_emergency_that_took_something_away_or_added_it_is_undone_as_well() {
+    let place = Place::released();
+    let due = Timestamp(START + HOUR);
+    let (old, new) = (place.read("agents/b.yaml"), "policies/new.yaml");
+    let number = place.emergency(&[("agents/b.yaml", ""), (new, "policy: new\n")], due);
+    place.enter().unwrap();
+    let is_there = |file: &str| place.root().join(file).exists();
+    assert!(!is_there("agents/b.yaml") && is_there(new));
+    place.vote(number, "cyd", "quality", Vote::Reject);
+    place.reject(number);
+    let entered = place.enter().unwrap();
+    assert!(entered.house.agents.contains_key("b"));
+    assert_eq!(place.read("agents/b.yaml"), old);
+    assert!(is_there("agents/b.md") && !is_there(new));
+    // Only its absence is what was rejected: what somebody writes there is a draft, and stays one.
+    place.edit("agents/b.yaml", "max_output: 100", "max_output: 101");
+    assert!(place.refused().contains("agent:b"));
+    assert_ne!(place.read("agents/b.yaml"), old);
+}
+
+#[test]
 fn what_is_released_can_be_put_back_over_drafts() {
     let place = Place::released();
     place.write("agents/a.md", "A draft.\n");

@@ -5,8 +5,9 @@ use charthouse_sandbox::{Sandbox, SandboxError};
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tempfile::TempDir;
-use types::PluginName;
+use types::{ContentHash, PluginName};
 
 async fn refused(bytes: &[u8]) -> String {
     let directory = TempDir::new().unwrap();
@@ -71,7 +72,10 @@ fn file(cache: &TempDir, extension: &str) -> PathBuf {
 }
 
 async fn echo(cache: &TempDir) -> String {
-    let sandbox = Sandbox::new(settings(cache.path().to_owned()));
+    echo_of(Sandbox::new(settings(cache.path().to_owned()))).await
+}
+
+async fn echo_of(sandbox: Sandbox) -> String {
     let plugin = load(&sandbox, "minimal").await;
     let arguments = json!({ "text": "hello" });
     text(&call_on(&sandbox, &plugin, &grant(), "echo", arguments).await)
@@ -103,6 +107,45 @@ async fn damaged_code_is_made_again() {
     fs::write(file(&cache, "sum"), "nonsense").unwrap();
     assert_eq!(echo(&cache).await, expected);
     fs::write(file(&cache, "json"), "{").unwrap();
+    assert_eq!(echo(&cache).await, expected);
+}
+
+#[tokio::test]
+async fn code_that_the_house_has_not_sealed_is_not_run() {
+    let cache = TempDir::new().unwrap();
+    let sealed = |key: u8| {
+        let seal = move |bytes: &[u8]| Some(ContentHash::of(&[&[key], bytes].concat()));
+        Sandbox::new(settings(cache.path().to_owned())).sealed(Arc::new(seal))
+    };
+    let expected = echo_of(sealed(1)).await;
+    let (code, sum) = (file(&cache, "cwasm"), file(&cache, "sum"));
+    let (whole, said) = (fs::read(&code).unwrap(), fs::read_to_string(&sum).unwrap());
+    let made = || fs::metadata(&code).unwrap().modified().unwrap();
+    let before = made();
+    assert_eq!(echo_of(sealed(1)).await, expected);
+    assert_eq!(made(), before, "what is sealed is not compiled again");
+    // Code of another component, with its own sum: as it is, and with the seal that another sum bears.
+    let other = TempDir::new().unwrap();
+    load(&Sandbox::new(settings(other.path().to_owned())), "hostile").await;
+    let (others, its_sum) = (file(&other, "cwasm"), file(&other, "sum"));
+    let its_sum = fs::read_to_string(its_sum).unwrap();
+    let seal = said.lines().nth(1).unwrap();
+    for sum_of_it in [its_sum.clone(), format!("{its_sum}\n{seal}")] {
+        fs::copy(&others, &code).unwrap();
+        fs::write(&sum, sum_of_it).unwrap();
+        assert_eq!(echo_of(sealed(1)).await, expected);
+        assert_eq!(fs::read(&code).unwrap(), whole);
+        assert_eq!(fs::read_to_string(&sum).unwrap(), said);
+    }
+    // What is said of the component itself.
+    let json = file(&cache, "json");
+    let (own, text) = (fs::read(&json).unwrap(), fs::read_to_string(&json).unwrap());
+    fs::write(&json, text.lines().next().unwrap().replace("echo", "ohce")).unwrap();
+    assert_eq!(echo_of(sealed(1)).await, expected);
+    assert_eq!(fs::read(&json).unwrap(), own);
+    // Another key believes nothing of it, and who asks for no seal can do with it.
+    assert_eq!(echo_of(sealed(2)).await, expected);
+    assert_ne!(fs::read_to_string(&sum).unwrap(), said);
     assert_eq!(echo(&cache).await, expected);
 }
 

@@ -1,5 +1,6 @@
 //! One case: its directory, its state, its grant, its call.
 
+use super::super::held_back;
 use super::{Tested, meets};
 use crate::exit::{Failure, NOT_SO};
 use definitions::{CaseFile, PluginCase, PluginTests};
@@ -27,6 +28,8 @@ pub struct Bench<'a> {
     pub state: &'a CaseState,
     /// The policy of the command line.
     pub policy: Option<&'a Overlay>,
+    /// The house of the command line.
+    pub house: &'a Path,
 }
 
 impl Bench<'_> {
@@ -92,6 +95,9 @@ impl Bench<'_> {
             answers: None,
             tool: &tool,
         });
+        if let Some(refused) = held_back(&grant, self.house, Some(root), false) {
+            return refused;
+        }
         if grant.verdict == Verdict::Ask {
             return Outcome::refused(grant.unanswered());
         }
