@@ -39,7 +39,8 @@ pub(crate) fn of_tokens(
     }
 }
 
-/// What a model call may cost that sends `input` tokens, of which so many are cached, and is answered by at most `most`.
+/// What a model call may cost that sends `input` tokens, of which so many are expected to be cached, and is answered by at most `most`. What is expected makes it
+/// no cheaper at the most: the cache may be gone, and then all of it is written there anew.
 pub(crate) fn inference(
     price: Option<&Price>,
     rates: &Rates,
@@ -47,19 +48,21 @@ pub(crate) fn inference(
     most: u64,
     now: Timestamp,
 ) -> Expected {
-    let sum = |output: u64| {
-        let tokens = Tokens {
-            input,
-            cached: cached.min(input),
-            output,
-            ..Tokens::default()
-        };
-        of_tokens(price, rates, &tokens, now)
-    };
+    let sum = |tokens: Tokens| of_tokens(price, rates, &tokens, now);
+    let is_dearer = |price: &Price| price.cache_write.is_some_and(|write| write > price.input);
     let is_known = price.is_some_and(|price| price.is_known(&rates.house.exchange, now));
     Expected {
-        sure: sum(0),
-        at_most: sum(most),
+        sure: sum(Tokens {
+            input,
+            cached: cached.min(input),
+            ..Tokens::default()
+        }),
+        at_most: sum(Tokens {
+            input,
+            cache_write: input * u64::from(price.is_some_and(is_dearer)),
+            output: most,
+            ..Tokens::default()
+        }),
         unpriced: rates.model.clone().filter(|_| rates.billed && !is_known),
     }
 }
