@@ -122,7 +122,7 @@ impl Run {
         };
         let model = &asked.parameters.name;
         // A script is no model: nothing is worked out elsewhere for it.
-        let elsewhere = match (used.reported, asked.free) {
+        let elsewhere = match (used.told(&tokens), asked.free) {
             (None, false) => house.power.of_tokens(model, &tokens),
             (reported, _) => reported,
         };
