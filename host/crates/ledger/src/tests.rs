@@ -567,7 +567,7 @@ proptest! {
         prop_assert_eq!(lines.len(), report.rows.len() + 1);
         for line in lines {
             let cells = cells_of(line);
-            prop_assert_eq!(cells.len(), 20, "{}", line);
+            prop_assert_eq!(cells.len(), 22, "{}", line);
             for cell in cells {
                 let number = cell.parse::<f64>().is_ok();
                 prop_assert!(number || !cell.starts_with(['=', '+', '-', '@']), "{}", cell);

@@ -139,6 +139,8 @@ impl Run {
             bytes_in: used.sent,
             bytes_out: used.received,
             joules: Joules::sum(elsewhere, self.energy_of(used.cpu)),
+            // A script is no model, and what it is said to take is nobody's guess.
+            estimated: !usage.reported && !asked.free,
             ..account.clone()
         }
     }
