@@ -449,4 +449,57 @@ mod tests {
             "none was accepted in it"
         );
     }
+
+    #[test]
+    fn it_says_of_a_workflow_what_the_ledger_says_when_it_compares() {
+        let mut cases = Cases::default();
+        let mut instances = Vec::new();
+        for (n, end) in ["accepted", "rejected", "rejected", "rejected"]
+            .iter()
+            .enumerate()
+        {
+            let (id, rounds) = (format!("i{n}"), n / 2);
+            let mut take = |time: i64, kind: &str, body: Json| {
+                cases.take(&id, Timestamp(time), kind, &body);
+            };
+            take(
+                1,
+                "started",
+                json!({ "workflow": { "name": "w", "version": "1" } }),
+            );
+            for _ in 0..=rounds {
+                let opened = json!([{ "state": "work", "role": "r" }]);
+                let step = json!({ "configuration": ["work"], "opened": opened });
+                take(2, "step", step);
+                take(3, "hand_in", json!({ "state": "work", "role": "r" }));
+            }
+            take(4, "step", json!({ "configuration": [end] }));
+            take(5, "ended", json!({ "status": "done" }));
+            instances.push(Instance {
+                workflow: "w".to_owned(),
+                began: Timestamp(1),
+                ended: Some(Timestamp(5)),
+                id,
+                ..Instance::default()
+            });
+        }
+        let compared = ::ledger::Comparison::by(Dimension::Workflow, None, Filter::default());
+        let compared = compared.rate(&cases, &Accepted::Usual);
+        let rated = &compared.rows[0];
+        let worth = Worth {
+            cases,
+            costs: BTreeMap::new(),
+        };
+        let period = Period {
+            since: Timestamp(0),
+            until: Timestamp(50),
+        };
+        let facts = processes(&instances, &worth, period);
+        assert_eq!((facts[0].first_pass, facts[0].ended), (Some(1), 4));
+        assert_eq!(
+            (facts[0].first_pass, facts[0].ended, facts[0].rework),
+            (Some(rated.first_pass), rated.ended, Some(rated.rework))
+        );
+        assert_eq!(facts[0].outcomes, rated.outcomes);
+    }
 }
