@@ -16,8 +16,8 @@ use types::{EnergyMeter, How, Joules, Power};
 const FRESH: Duration = Duration::from_millis(100);
 /// A stretch that is too short says nothing: the meter itself counts once in a millisecond.
 const SHORTEST: Duration = Duration::from_millis(2);
-/// After a longer stretch what was found out before it is used once more: while a daemon stood still for hours the machine drew what it draws, and the call
-/// that comes then did not cause that.
+/// What a longer stretch says is passed over: while a daemon stood still for hours the machine drew what it draws, and the call that comes then did not cause
+/// that. What was found out before it is used once more; where that is nothing, there is no figure.
 const LONGEST: Duration = Duration::from_secs(10);
 /// What the kernel counts the CPU's time in, per second: the same on every Linux that Rust runs on.
 const TICKS: u64 = 100;
@@ -93,10 +93,10 @@ impl EnergyMeter for Meter {
     }
 }
 
-/// What to go by after a stretch of this `age`, where there is anything at all.
+/// What to go by after a stretch of this `age`, if there is anything.
 fn newer(before: Option<f64>, now: Option<f64>, age: Duration) -> Option<f64> {
     match age > LONGEST {
-        true => before.or(now),
+        true => before,
         false => now.or(before),
     }
 }
@@ -163,7 +163,8 @@ mod tests {
         let (short, hours) = (Duration::from_millis(200), Duration::from_secs(9_000));
         assert_eq!(newer(Some(9.0), Some(11.0), short), Some(11.0));
         assert_eq!(newer(Some(9.0), Some(4_000.0), hours), Some(9.0));
-        assert_eq!(newer(None, Some(40.0), hours), Some(40.0));
+        assert_eq!(newer(None, Some(40.0), hours), None);
+        assert_eq!(newer(None, Some(40.0), short), Some(40.0));
         assert_eq!(newer(Some(9.0), None, short), Some(9.0));
     }
 

@@ -472,6 +472,19 @@ fn a_shadow_run_shows_what_differs_and_leaves_no_trace() {
         .collect();
     assert!(left.is_empty(), "{left:?}");
     house.verify();
+
+    // It asks the budgets as every call does.
+    let limited = house.read("house.yaml") + "budgets: { calls_per_day: 1 }\n";
+    fs::write(house.root.join("house.yaml"), limited).unwrap();
+    let refused = house
+        .run(["plugin", "shadow", "g", PLUGIN])
+        .expect(1)
+        .stderr;
+    assert!(
+        refused.contains("`calls_per_day` (house.yaml:"),
+        "{refused}"
+    );
+    assert_eq!(shadowed(&house, "overhead")["calls"], 6);
 }
 
 #[test]

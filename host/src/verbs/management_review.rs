@@ -6,7 +6,7 @@ use crate::cli::AuditReview;
 use crate::exit::{Failure, USAGE};
 use crate::{open, print};
 use ::journal::{Journal, JournalError, Which};
-use ::ledger::{Accepted, Cases, Dimension, Entry, Filter, Ledger, Row, Totals};
+use ::ledger::{Accepted, Cases, Dimension, Entry, Filter, Ledger, Row, Totals, unreadable_note};
 use change::{
     Action, ChangeNumber, Finding, Inputs, Moment, Period, ProcessFact, Spent, Supplier, review,
 };
@@ -45,12 +45,14 @@ pub fn run(house: &House, options: &AuditReview) -> Result<u8, Failure> {
         .help("charthouse run AGENT, or charthouse change baseline --as NAME"));
     };
     let register = runtime::control::register(&journal, &house.root)?;
-    let instances = instances(&journal)?;
+    let (instances, worth) = (instances(&journal)?, worth(&journal)?);
+    let (spent, unreadable) = spent(&journal, period)?;
+    print::err(&unreadable_note(unreadable));
     let inputs = Inputs {
         actions: Some(actions(&instances)),
-        spent: Some(spent(&journal, period)?),
-        processes: Some(processes(&instances, &worth(&journal)?, period)),
-        findings: Some(findings(&instances)),
+        spent: Some(spent),
+        processes: Some(processes(&instances, &worth, period)),
+        findings: Some(findings(&instances, &worth.cases)),
         suppliers: Some(suppliers(house, &journal, period)?),
         records: Some(records(&journal)?),
         feedback: None,
@@ -82,19 +84,23 @@ fn records(journal: &Journal) -> Result<(bool, String), Failure> {
     Ok((verified.ok, what))
 }
 
-/// What was spent in the period, by purpose, as the ledger adds it up.
-fn spent(journal: &Journal, period: Period) -> Result<Vec<Spent>, Failure> {
+/// What was spent in the period, by purpose, as the ledger adds it up; and how many records of it nobody can read.
+fn spent(journal: &Journal, period: Period) -> Result<(Vec<Spent>, u64), Failure> {
     let mut ledger = Ledger::by(&[Dimension::Purpose], Filter::default());
     journal.each::<JournalError>(Which::Kind(Kind::Cost.name()), |record| {
-        if period.has(record.time)
-            && let Ok(cost) = serde_json::from_str::<Cost>(&record.body)
-        {
-            ledger.add(&Entry {
-                seq: record.seq.0,
-                run: &record.run,
-                time: record.time,
-                cost: &cost,
-            });
+        if !period.has(record.time) {
+            return Ok(());
+        }
+        match serde_json::from_str::<Cost>(&record.body) {
+            Ok(cost) => {
+                ledger.add(&Entry {
+                    seq: record.seq.0,
+                    run: &record.run,
+                    time: record.time,
+                    cost: &cost,
+                });
+            }
+            Err(_) => ledger.add_unreadable(),
         }
         Ok(())
     })?;
@@ -112,7 +118,9 @@ fn spent(journal: &Journal, period: Period) -> Result<Vec<Spent>, Failure> {
             .joules
             .map(|joules| joules.how.as_str().to_owned()),
     };
-    Ok(ledger.report().rows.iter().map(of_row).collect())
+    let report = ledger.report();
+    let rows = report.rows.iter().map(of_row).collect();
+    Ok((rows, report.unreadable))
 }
 
 /// Money as the ledger shows it: dollars, with what was changed into them by the house's rates; what has no rate apart, and what has no price counted.
@@ -193,7 +201,7 @@ struct Instance {
     workflow: String,
     input: Json,
     began: Timestamp,
-    ended: Option<(Timestamp, String)>,
+    ended: Option<Timestamp>,
     /// Role, outcome, notes and artefacts of what was handed in, in order.
     hand_ins: Vec<Json>,
 }
@@ -222,10 +230,7 @@ fn instances(journal: &Journal) -> Result<Vec<Instance>, Failure> {
             };
             match kind {
                 Kind::HandIn => instance.hand_ins.push(body),
-                _ => {
-                    let how = body["status"].as_str().unwrap_or("ended").to_owned();
-                    instance.ended = Some((record.time, how));
-                }
+                _ => instance.ended = Some(record.time),
             }
             Ok(())
         })?;
@@ -234,34 +239,6 @@ fn instances(journal: &Journal) -> Result<Vec<Instance>, Failure> {
 }
 
 impl Instance {
-    /// The outcome of the last that was handed in, or how it ended where nobody handed anything in.
-    fn outcome(&self) -> String {
-        let last = self
-            .hand_ins
-            .last()
-            .and_then(|last| last["outcome"].as_str());
-        let status = self
-            .ended
-            .as_ref()
-            .map_or("under way", |(_, status)| status);
-        match (status, last) {
-            ("done", Some(last)) => last.to_owned(),
-            (status, _) => status.to_owned(),
-        }
-    }
-
-    /// How often the same work was handed in again.
-    fn rework(&self) -> u64 {
-        let mut seen: BTreeMap<String, u64> = BTreeMap::new();
-        for one in &self.hand_ins {
-            // Several people may vote in one round.
-            *seen
-                .entry(format!("{} {}", one["role"], one["state"]))
-                .or_default() += 1;
-        }
-        seen.values().map(|count| count - 1).max().unwrap_or(0)
-    }
-
     fn notes(&self) -> String {
         let given = ["what", "title", "action"]
             .iter()
@@ -282,10 +259,7 @@ fn processes(instances: &[Instance], worth: &Worth, period: Period) -> Vec<Proce
     let mut facts: BTreeMap<&str, (ProcessFact, Vec<i64>)> = BTreeMap::new();
     let mut ids: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for instance in instances {
-        let ended = instance
-            .ended
-            .as_ref()
-            .filter(|(time, _)| period.has(*time));
+        let ended = instance.ended.filter(|time| period.has(*time));
         if ended.is_none() && !period.has(instance.began) {
             continue;
         }
@@ -294,12 +268,14 @@ fn processes(instances: &[Instance], worth: &Worth, period: Period) -> Vec<Proce
             .or_default()
             .push(&instance.id);
         fact.started += u64::from(period.has(instance.began));
-        if let Some((time, _)) = ended {
+        // What counts as what is the ledger's word.
+        if let Some((time, case)) = ended.zip(worth.cases.get(&instance.id)) {
             fact.ended += 1;
-            *fact.outcomes.entry(instance.outcome()).or_default() += 1;
-            let rework = instance.rework();
-            fact.first_pass = Some(fact.first_pass.unwrap_or(0) + u64::from(rework == 0));
-            fact.rework = Some(fact.rework.unwrap_or(0) + rework);
+            let outcome = outcome(&worth.cases, instance);
+            *fact.outcomes.entry(outcome).or_default() += 1;
+            let first_pass = u64::from(case.is_first_pass(&Accepted::Usual));
+            fact.first_pass = Some(fact.first_pass.unwrap_or(0) + first_pass);
+            fact.rework = Some(fact.rework.unwrap_or(0).saturating_add(case.rework));
             lengths.push(time.0 - instance.began.0);
         }
     }
@@ -318,7 +294,15 @@ fn processes(instances: &[Instance], worth: &Worth, period: Period) -> Vec<Proce
     facts.collect()
 }
 
-fn findings(instances: &[Instance]) -> Vec<Finding> {
+/// How it ended, as far as it has.
+fn outcome(cases: &Cases, instance: &Instance) -> String {
+    let outcome = cases
+        .get(&instance.id)
+        .and_then(|case| case.outcome.clone());
+    outcome.unwrap_or_else(|| "under way".to_owned())
+}
+
+fn findings(instances: &[Instance], cases: &Cases) -> Vec<Finding> {
     let of_kind = instances
         .iter()
         .filter(|one| FINDINGS.contains(&one.workflow.as_str()));
@@ -335,8 +319,8 @@ fn findings(instances: &[Instance]) -> Vec<Finding> {
                 kind: one.workflow.clone(),
                 what: one.notes(),
                 opened: one.began,
-                closed: one.ended.as_ref().map(|(time, _)| *time),
-                state: one.outcome(),
+                closed: one.ended,
+                state: outcome(cases, one),
                 changes: numbers(&said.concat()),
             }
         })
@@ -467,19 +451,55 @@ mod tests {
     }
 
     #[test]
-    fn work_that_is_handed_in_again_is_rework_and_votes_of_others_are_not() {
-        let hand_in =
-            |role: &str, state: &str| json!({ "role": role, "state": state, "outcome": "done" });
-        let mut instance = Instance {
-            hand_ins: vec![
-                hand_in("implementer", "implement"),
-                hand_in("quality", "look"),
-                hand_in("engineering", "look"),
-            ],
-            ..Instance::default()
+    fn it_says_of_a_workflow_what_the_ledger_says_when_it_compares() {
+        let mut cases = Cases::default();
+        let mut instances = Vec::new();
+        for (n, end) in ["accepted", "rejected", "rejected", "rejected"]
+            .iter()
+            .enumerate()
+        {
+            let (id, rounds) = (format!("i{n}"), n / 2);
+            let mut take = |time: i64, kind: &str, body: Json| {
+                cases.take(&id, Timestamp(time), kind, &body);
+            };
+            take(
+                1,
+                "started",
+                json!({ "workflow": { "name": "w", "version": "1" } }),
+            );
+            for _ in 0..=rounds {
+                let opened = json!([{ "state": "work", "role": "r" }]);
+                let step = json!({ "configuration": ["work"], "opened": opened });
+                take(2, "step", step);
+                take(3, "hand_in", json!({ "state": "work", "role": "r" }));
+            }
+            take(4, "step", json!({ "configuration": [end] }));
+            take(5, "ended", json!({ "status": "done" }));
+            instances.push(Instance {
+                workflow: "w".to_owned(),
+                began: Timestamp(1),
+                ended: Some(Timestamp(5)),
+                id,
+                ..Instance::default()
+            });
+        }
+        let compared = ::ledger::Comparison::by(Dimension::Workflow, None, Filter::default());
+        let compared = compared.rate(&cases, &Accepted::Usual);
+        let rated = &compared.rows[0];
+        let worth = Worth {
+            cases,
+            costs: BTreeMap::new(),
         };
-        assert_eq!(instance.rework(), 0);
-        instance.hand_ins.push(hand_in("implementer", "implement"));
-        assert_eq!(instance.rework(), 1);
+        let period = Period {
+            since: Timestamp(0),
+            until: Timestamp(50),
+        };
+        let facts = processes(&instances, &worth, period);
+        assert_eq!((facts[0].first_pass, facts[0].ended), (Some(1), 4));
+        assert_eq!(
+            (facts[0].first_pass, facts[0].ended, facts[0].rework),
+            (Some(rated.first_pass), rated.ended, Some(rated.rework))
+        );
+        assert_eq!(facts[0].outcomes, rated.outcomes);
     }
 }

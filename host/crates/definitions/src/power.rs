@@ -67,15 +67,6 @@ fn cpu(walk: &mut Walk, node: &Node, power: &mut Power) {
     };
     power.watts_idle = watts(walk, "watts_idle", "4");
     power.watts_busy = watts(walk, "watts_busy", "15");
-    if let (Some(idle), Some(busy)) = (power.watts_idle, power.watts_busy)
-        && busy < idle
-    {
-        walk.error(
-            fields.take("watts_busy").map_or(&node.place, |n| &n.place),
-            format!("a busy CPU would take less ({busy}) than an idle one ({idle})"),
-            "`watts_busy` is what it takes at full load, the idle share included: swap the two if they are mixed up",
-        );
-    }
     fields.finish(walk, "`cpu`");
 }
 

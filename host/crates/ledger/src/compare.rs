@@ -55,8 +55,8 @@ impl Rated {
 
     fn take(&mut self, case: &Case, accepted: &Accepted) {
         self.instances += 1;
-        self.rework += case.rework;
-        self.defects += case.defects;
+        self.rework = self.rework.saturating_add(case.rework);
+        self.defects = self.defects.saturating_add(case.defects(accepted));
         if let Some(outcome) = &case.outcome {
             self.ended += 1;
             *self.outcomes.entry(outcome.clone()).or_default() += 1;
@@ -78,6 +78,8 @@ pub struct Comparison {
     pub workflow: Option<String>,
     /// By the share that was accepted at once, the best first, then by cost.
     pub rows: Vec<Rated>,
+    /// Cost records that are in no sum, because nobody can read what they say.
+    pub unreadable: u64,
     filter: Filter,
     shares: BTreeMap<String, (BTreeSet<String>, Totals)>,
 }
@@ -89,6 +91,7 @@ impl Comparison {
             by,
             workflow,
             rows: Vec::new(),
+            unreadable: 0,
             filter,
             shares: BTreeMap::new(),
         }
@@ -183,6 +186,9 @@ impl Serialize for Comparison {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("workflow", &self.workflow)?;
         map.serialize_entry("rows", &rows)?;
+        if self.unreadable > 0 {
+            map.serialize_entry("unreadable", &self.unreadable)?;
+        }
         map.end()
     }
 }

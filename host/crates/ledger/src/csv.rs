@@ -8,7 +8,7 @@ use crate::report::Report;
 use crate::totals::Totals;
 use std::sync::Arc;
 
-const MEASURES: [&str; 18] = [
+const MEASURES: [&str; 20] = [
     "calls",
     "tokens_input",
     "tokens_cached",
@@ -27,6 +27,8 @@ const MEASURES: [&str; 18] = [
     "joules_how",
     "unmeasured",
     "expected_cached",
+    "estimated",
+    "estimated_usd",
 ];
 
 /// The rows of `report`. No line for the total: whoever adds the column up would count everything twice.
@@ -90,7 +92,7 @@ pub fn entry(entry: &Entry<'_>) -> String {
     line(accounts.into_iter().chain(measures(&Totals::of(cost))))
 }
 
-fn measures(totals: &Totals) -> [String; 18] {
+fn measures(totals: &Totals) -> [String; 20] {
     let joules = totals.joules.map(|joules| joules.value().to_string());
     let how = totals
         .joules
@@ -114,6 +116,8 @@ fn measures(totals: &Totals) -> [String; 18] {
         how.to_owned(),
         totals.unmeasured.to_string(),
         totals.expected_cached.to_string(),
+        totals.estimated.to_string(),
+        totals.estimated_usd.normalize().to_string(),
     ]
 }
 

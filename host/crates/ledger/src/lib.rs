@@ -24,6 +24,7 @@ pub use entry::{Entry, Filter};
 pub use fold::Ledger;
 pub use quality::{Accepted, Case, Cases};
 pub use report::{Report, Row};
+pub use table::{money_notes, unreadable as unreadable_note};
 pub use totals::Totals;
 
 #[cfg(test)]

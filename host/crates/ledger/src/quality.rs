@@ -25,6 +25,9 @@ const NOT_ACCEPTED: [&str; 9] = [
     "closed-unresolved",
 ];
 
+/// As many defects as a review may say that it found, without listing them.
+const MOST_STATED: u64 = 1_000_000;
+
 /// Which ends are a change that was accepted.
 #[derive(Clone, Debug, Default)]
 pub enum Accepted {
@@ -59,7 +62,7 @@ pub struct Case {
     pub outcome: Option<String>,
     /// Work that was sent back, each time.
     pub rework: u64,
-    /// What reviews found.
+    /// What reviews found that sent work back.
     pub defects: u64,
     /// Hand-ins.
     pub hand_ins: u64,
@@ -79,6 +82,14 @@ impl Case {
                 .outcome
                 .as_ref()
                 .is_some_and(|outcome| accepted.has(outcome))
+    }
+
+    /// What reviews found: what sent work back, and what the last hand-in found where it ended otherwise than accepted.
+    pub fn defects(&self, accepted: &Accepted) -> u64 {
+        match self.outcome.is_some() && !self.is_accepted(accepted) {
+            true => self.defects.saturating_add(self.found),
+            false => self.defects,
+        }
     }
 
     /// Whether it did so without any rework.
@@ -127,9 +138,6 @@ impl Cases {
                     true => "cancelled".to_owned(),
                     false => case.stands_in.clone(),
                 });
-                if !case.is_accepted(&Accepted::Usual) {
-                    case.defects += std::mem::take(&mut case.found);
-                }
             }
             _ => {}
         }
@@ -138,6 +146,21 @@ impl Cases {
     /// Whether `run` is one of them.
     pub fn get(&self, instance: &str) -> Option<&Case> {
         self.0.get(instance)
+    }
+
+    /// Those of `states` in which no instance ever ended, each with what looks most like it among those in which one did.
+    pub fn never_ended_in<'s>(
+        &self,
+        states: impl IntoIterator<Item = &'s str>,
+    ) -> Vec<(&'s str, Option<String>)> {
+        let ends: BTreeSet<&str> = self
+            .0
+            .values()
+            .filter_map(|case| case.outcome.as_deref())
+            .collect();
+        let unknown = states.into_iter().filter(|state| !ends.contains(state));
+        let nearest = |state| types::nearest(state, ends.iter().copied()).map(str::to_owned);
+        unknown.map(|state| (state, nearest(state))).collect()
     }
 
     /// All of them.
@@ -158,13 +181,14 @@ impl Case {
             };
             // Whoever worked after it looks at it anew: that is no rework of theirs.
             self.handed_in.truncate(before);
-            self.rework += 1;
-            self.defects += std::mem::take(&mut self.found).max(1);
+            self.rework = self.rework.saturating_add(1);
+            let found = std::mem::take(&mut self.found).max(1);
+            self.defects = self.defects.saturating_add(found);
         }
     }
 
     fn handed(&mut self, body: &Json) {
-        self.hand_ins += 1;
+        self.hand_ins = self.hand_ins.saturating_add(1);
         self.handed_in.push(text(&body["state"]));
         let artefacts = &body["artefacts"];
         let listed = [&artefacts["defects"], &artefacts["findings"]];
@@ -172,11 +196,14 @@ impl Case {
     }
 }
 
-/// As many as there are, or as it says.
+/// As many as there are, or as it says. A number that nobody can have counted says nothing.
 fn how_many(listed: &Json) -> u64 {
     match listed {
         Json::Array(list) => list.len() as u64,
-        Json::Number(number) => number.as_u64().unwrap_or(0),
+        Json::Number(number) => number
+            .as_u64()
+            .filter(|stated| *stated <= MOST_STATED)
+            .unwrap_or(0),
         _ => 0,
     }
 }
@@ -244,13 +271,43 @@ mod tests {
             end("done"),
         ]);
         assert!(case.is_first_pass(&Accepted::Usual));
-        assert_eq!((case.rework, case.defects, case.hand_ins), (0, 0, 2));
+        assert_eq!((case.rework, case.hand_ins), (0, 2));
+        assert_eq!(case.defects(&Accepted::Usual), 0);
         assert_eq!(
             (case.outcome.as_deref(), case.cycle_ms()),
             (Some("accepted"), Some(6_000))
         );
         let others = Accepted::States(["released".to_owned()].into());
         assert!(!case.is_accepted(&others));
+        assert_eq!(case.defects(&others), 1, "by what counts as accepted");
+    }
+
+    #[test]
+    fn no_number_of_defects_is_believed_that_nobody_can_have_counted() {
+        let mut records = vec![began()];
+        for stated in [u64::MAX / 2, u64::MAX / 2, u64::MAX / 2, 7] {
+            records.extend([
+                step("implement", true),
+                hand_in("implement", "done", Json::Null),
+                hand_in("review", "rejected", json!({ "defects": stated })),
+            ]);
+        }
+        records.extend([step("rejected", false), end("done")]);
+        // Sent back three times, each time for something.
+        assert_eq!(case(&records).defects(&Accepted::Usual), 3 + 7);
+    }
+
+    #[test]
+    fn a_state_in_which_nothing_ever_ended_is_named_with_the_one_that_was_meant() {
+        let mut cases = Cases::default();
+        for (id, state) in [("i", "released"), ("j", "rejected")] {
+            for (kind, body) in [began(), step(state, false), end("done")] {
+                cases.take(id, Timestamp(0), kind, &body);
+            }
+        }
+        let unknown = cases.never_ended_in(["released", "relaesed", "zzz"]);
+        let meant = Some("released".to_owned());
+        assert_eq!(unknown, [("relaesed", meant), ("zzz", None)]);
     }
 
     #[test]
@@ -270,7 +327,9 @@ mod tests {
         records.extend([step("stalled", false), end("cancelled")]);
         let case = case(&records);
         // The review that looks once more reworks nothing; what the last one found was not sent back, and is found all the same.
-        assert_eq!(case.defects, 3 + 1 + 2);
+        assert_eq!(case.defects(&Accepted::Usual), 3 + 1 + 2);
+        let stalled = Accepted::States(["stalled".to_owned()].into());
+        assert_eq!(case.defects(&stalled), 3 + 1 + 2, "it was cancelled");
         assert_eq!(case.rework, 2);
         assert!(!case.is_accepted(&Accepted::Usual));
         assert_eq!(case.outcome.as_deref(), Some("cancelled"));

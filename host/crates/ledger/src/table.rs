@@ -19,7 +19,7 @@ const DECIMALS_SHOWN: u32 = 4;
 pub fn render(report: &Report) -> String {
     if report.rows.is_empty() {
         let mut text = "Nothing has been spent yet.\n".to_owned();
-        text.push_str(&unreadable(report));
+        text.push_str(&unreadable(report.unreadable));
         return text;
     }
     let energy = report.total.joules.is_some();
@@ -56,18 +56,7 @@ pub fn render(report: &Report) -> String {
             count(report.total.tokens.cached),
         ));
     }
-    if report.total.unpriced > 0 {
-        table.push_str(&format!(
-            "* without {} of unknown price: add the model under `prices` in house.yaml\n",
-            plural(report.total.unpriced, "model call")
-        ));
-    }
-    if !report.total.other.is_empty() {
-        table.push_str(&format!(
-            "+ and {}, which no rate turns into dollars: add it under `exchange` in house.yaml\n",
-            report.total.other_money()
-        ));
-    }
+    table.push_str(&money_notes(&report.total));
     if let Some(joules) = report.total.joules {
         let share = match report.total.unmeasured {
             0 => String::new(),
@@ -75,12 +64,38 @@ pub fn render(report: &Report) -> String {
         };
         table.push_str(&format!("energy: {}{share}\n", joules.how.as_str()));
     }
-    table.push_str(&unreadable(report));
+    table.push_str(&unreadable(report.unreadable));
     table
 }
 
-fn unreadable(report: &Report) -> String {
-    match report.unreadable {
+/// What a sum of money does not say by itself: the marks beside it in words, and what of it is estimated.
+pub fn money_notes(totals: &Totals) -> String {
+    let mut notes = String::new();
+    if totals.unpriced > 0 {
+        notes.push_str(&format!(
+            "* without {} of unknown price: add the model under `prices` in house.yaml\n",
+            plural(totals.unpriced, "model call")
+        ));
+    }
+    if !totals.other.is_empty() {
+        notes.push_str(&format!(
+            "+ and {}, which no rate turns into dollars: add it under `exchange` in house.yaml\n",
+            totals.other_money()
+        ));
+    }
+    if totals.estimated > 0 {
+        notes.push_str(&format!(
+            "tokens of {} are estimated, because nobody reported them: USD {} of the sum\n",
+            plural(totals.estimated, "model call"),
+            money(totals.estimated_usd)
+        ));
+    }
+    notes
+}
+
+/// That so many cost records are in no sum; nothing where there are none.
+pub fn unreadable(records: u64) -> String {
+    match records {
         0 => String::new(),
         records => format!(
             "! {} in no sum: this version cannot read them (`charthouse journal verify`)\n",
@@ -123,7 +138,8 @@ pub fn render_comparison(comparison: &Comparison) -> String {
             row.median_cycle_ms()
                 .map_or_else(|| "-".to_owned(), |ms| time(ms.saturating_mul(1_000))),
             dollars(&row.totals),
-            row.usd_per_accepted().map_or_else(|| "-".to_owned(), money),
+            row.usd_per_accepted()
+                .map_or_else(|| "-".to_owned(), |usd| money(usd) + marks(&row.totals)),
         ],
     }));
     let mut table = laid_out(lines, false);
@@ -139,6 +155,13 @@ pub fn render_comparison(comparison: &Comparison) -> String {
             ));
         }
     }
+    let mut total = Totals::default();
+    comparison
+        .rows
+        .iter()
+        .for_each(|row| total.add(&row.totals));
+    table.push_str(&money_notes(&total));
+    table.push_str(&unreadable(comparison.unreadable));
     table
 }
 
@@ -207,14 +230,17 @@ fn cells(totals: &Totals, energy: bool) -> Vec<String> {
 }
 
 fn dollars(totals: &Totals) -> String {
-    let mut text = money(totals.usd);
-    if totals.unpriced > 0 {
-        text.push('*');
+    money(totals.usd) + marks(totals)
+}
+
+/// What stands beside a sum that is not all there is; [`money_notes`] says what they mean.
+fn marks(totals: &Totals) -> &'static str {
+    match (totals.unpriced > 0, !totals.other.is_empty()) {
+        (false, false) => "",
+        (true, false) => "*",
+        (false, true) => "+",
+        (true, true) => "*+",
     }
-    if !totals.other.is_empty() {
-        text.push('+');
-    }
-    text
 }
 
 /// `1.25 J`, and `~` before what is estimated.

@@ -358,6 +358,72 @@ fn a_comparison_weighs_what_came_of_it_against_what_all_of_it_cost() {
 }
 
 #[test]
+fn a_comparison_says_what_its_marks_mean_and_carries_them_on() {
+    let mut cases = Cases::default();
+    let began = json!({ "workflow": { "name": "w", "version": "1" } });
+    for (kind, body) in [
+        ("started", began),
+        ("step", json!({ "configuration": ["accepted"] })),
+        ("ended", json!({ "status": "done" })),
+    ] {
+        cases.take("i", Timestamp(0), kind, &body);
+    }
+    let on_it = |cost: Cost| Cost {
+        instance: Some("i".into()),
+        ..cost
+    };
+    let euro = types::Paid {
+        amount: Decimal::ONE,
+        currency: Currency::parse("EUR").unwrap(),
+        rate: None,
+    };
+    let costs = [
+        on_it(model_call("a", "s", Some("0.5"), 1)),
+        on_it(model_call("a", "s", None, 1)),
+        on_it(Cost {
+            paid: Some(euro),
+            ..model_call("a", "s", None, 1)
+        }),
+    ];
+    let mut comparison = Comparison::by(Dimension::Agent, None, Filter::default());
+    for record in records(&costs) {
+        comparison.add(&record.entry(), &cases);
+    }
+    comparison.unreadable = 2;
+    let table = comparison.rate(&cases, &Accepted::Usual).render();
+    assert_eq!(table.matches("0.5000*+").count(), 2, "{table}");
+    for note in [
+        "* without 1 model call",
+        "+ and EUR 1,",
+        "! 2 cost records are in no sum",
+    ] {
+        assert!(table.contains(note), "no `{note}` in {table}");
+    }
+}
+
+#[test]
+fn what_nobody_reported_is_counted_with_what_it_cost() {
+    let guessed = Cost {
+        estimated: true,
+        ..model_call("a", "s", Some("0.25"), 10)
+    };
+    let report = report(
+        &[model_call("a", "s", Some("1"), 10), guessed],
+        &[Dimension::Agent],
+    );
+    let json = serde_json::to_value(&report).unwrap();
+    let estimated = json!({ "calls": 1, "usd": "0.25" });
+    assert_eq!(json["rows"][0]["estimated"], estimated);
+    assert_eq!(json["total"]["estimated"], estimated);
+    let csv = report.csv();
+    assert!(csv.contains(",estimated,estimated_usd\r\n"), "{csv}");
+    assert!(csv.ends_with(",1,0.25\r\n"), "{csv}");
+    let table = report.render();
+    let note = "tokens of 1 model call are estimated, because nobody reported them: USD 0.2500";
+    assert!(table.contains(note), "{table}");
+}
+
+#[test]
 fn dimensions_are_read_as_they_are_written() {
     for dimension in Dimension::ALL {
         assert_eq!(dimension.as_str().parse(), Ok(dimension));
@@ -567,7 +633,7 @@ proptest! {
         prop_assert_eq!(lines.len(), report.rows.len() + 1);
         for line in lines {
             let cells = cells_of(line);
-            prop_assert_eq!(cells.len(), 20, "{}", line);
+            prop_assert_eq!(cells.len(), 22, "{}", line);
             for cell in cells {
                 let number = cell.parse::<f64>().is_ok();
                 prop_assert!(number || !cell.starts_with(['=', '+', '-', '@']), "{}", cell);

@@ -21,6 +21,10 @@ pub struct Totals {
     pub other: BTreeMap<Currency, Decimal>,
     /// Model calls whose price is not known. While there are any, `usd` is too low.
     pub unpriced: u64,
+    /// Model calls whose tokens nobody reported.
+    pub estimated: u64,
+    /// What those cost, of `usd`.
+    pub estimated_usd: Decimal,
     /// Wall-clock time in microseconds.
     pub wall_us: u64,
     /// CPU time of the host in microseconds.
@@ -54,6 +58,11 @@ impl Totals {
         if let Some(usd) = cost.usd {
             add(&mut self.usd, usd.round_dp(MONEY_DECIMALS));
         }
+        if cost.estimated {
+            sum(&mut self.estimated, 1);
+            let usd = cost.usd.unwrap_or_default();
+            add(&mut self.estimated_usd, usd.round_dp(MONEY_DECIMALS));
+        }
         match (&cost.paid, cost.usd) {
             (Some(paid), None) => add(
                 self.other.entry(paid.currency).or_default(),
@@ -81,6 +90,8 @@ impl Totals {
             add(self.other.entry(*currency).or_default(), *amount);
         }
         sum(&mut self.unpriced, other.unpriced);
+        sum(&mut self.estimated, other.estimated);
+        add(&mut self.estimated_usd, other.estimated_usd);
         sum(&mut self.wall_us, other.wall_us);
         sum(&mut self.cpu_us, other.cpu_us);
         sum(&mut self.fuel, other.fuel);
@@ -126,6 +137,11 @@ impl Totals {
         }
         if self.unpriced > 0 {
             map.serialize_entry("unpriced", &self.unpriced)?;
+        }
+        if self.estimated > 0 {
+            let usd = self.estimated_usd.normalize().to_string();
+            let estimated = json!({ "calls": self.estimated, "usd": usd });
+            map.serialize_entry("estimated", &estimated)?;
         }
         map.serialize_entry("wall_ms", &milliseconds(self.wall_us))?;
         match self.joules {

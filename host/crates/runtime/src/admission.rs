@@ -10,7 +10,7 @@ mod rates;
 mod telling;
 
 pub(crate) use allowance::Allowance;
-pub(crate) use lines::{Above, Work, all_lines};
+pub(crate) use lines::{Above, Work, all_lines, lines_of};
 pub(crate) use rates::{Rates, inference, of_tokens};
 pub(crate) use telling::{in_words, is_of_a_budget, refusal};
 
@@ -31,7 +31,7 @@ pub(crate) const EXHAUSTED: &str = "budget.exhausted";
 pub(crate) struct Purse {
     pub(crate) spending: Spending,
     run: Arc<str>,
-    /// Whether there was nothing of the run before.
+    /// Whether nothing that the run spent can be on the record.
     new: bool,
     /// Its calls that are under way, by their effects.
     tickets: BTreeMap<u64, u64>,
@@ -187,6 +187,17 @@ impl Run {
         }
     }
 
+    /// Whether a component may be tried beside the one in use; why not, where a limit is in the way.
+    pub(crate) fn room_for_shadow(&mut self) -> Result<(), String> {
+        let lines = self.known_lines(Some(Purpose::Improvement))?;
+        let now = self.services.clock.now();
+        let admitted = self.purse.spending.admit(&lines, &Expected::call(), now);
+        match admitted {
+            Admission::Exhausted(exhausted) => Err(in_words(&exhausted)),
+            Admission::Granted { .. } | Admission::Busy => Ok(()),
+        }
+    }
+
     /// Whether one more tool call may be made now.
     pub(crate) fn room_for_call(&mut self) -> Room {
         self.tell_low();
@@ -263,6 +274,7 @@ impl Run {
                 expense,
             });
             self.tell_low();
+            self.purse.new = false;
         }
     }
 

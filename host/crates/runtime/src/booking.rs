@@ -159,7 +159,7 @@ impl Run {
             (false, None) => Money::default(),
         };
         // A script is no model: nothing is worked out elsewhere for it.
-        let elsewhere = match (used.reported, payee.free) {
+        let elsewhere = match (used.told(&tokens), payee.free) {
             (None, false) => house.power.of_tokens(payee.model, &tokens),
             (reported, _) => reported,
         };
@@ -176,6 +176,8 @@ impl Run {
             bytes_in: used.sent,
             bytes_out: used.received,
             joules: Joules::sum(elsewhere, self.energy_of(used.cpu)),
+            // A script is no model, and what it is said to take is nobody's guess.
+            estimated: !usage.reported && !payee.free,
             ..account.clone()
         }
     }

@@ -9,7 +9,7 @@ use crate::live::RunEvent;
 use crate::loading::{may_be, plugins_of};
 use crate::record::Kind;
 use crate::run::Run;
-use crate::shadow::{ShadowReport, shadow};
+use crate::shadow::{ShadowError, ShadowReport, beside};
 use crate::standing::{Standing, standings};
 use crate::terms::terms;
 use change::Where;
@@ -177,6 +177,10 @@ impl Run {
             let services = self.services.clone();
             let taken = taken.get(slot.name().as_str()).copied();
             let shadowed = definition.promote == Promote::Shadow;
+            let room = match shadowed {
+                true => self.room_for_shadow(),
+                false => Ok(()),
+            };
             looked_at.push(Box::pin(async move {
                 let sandbox = &services.sandbox;
                 let prepared = sandbox.prepare(&slot, component, trusted, &terms).await;
@@ -188,7 +192,10 @@ impl Run {
                 let (outcome, shadowed) = match prepared {
                     // What a person put there has been looked at already.
                     Ok(Some(plugin)) if shadowed && taken != hash => {
-                        let report = shadow(&services, slot.name(), &path, CALLS_TO_SHADOW).await;
+                        let report = match room {
+                            Ok(()) => beside(&services, slot.name(), &path, CALLS_TO_SHADOW).await,
+                            Err(why) => Err(ShadowError::Budget(why)),
+                        };
                         match report {
                             Ok(report) => {
                                 let found = differences(&report, slot.name(), &path);

@@ -5,11 +5,14 @@
 //! answered then: files have changed since.
 
 use crate::Services;
+use crate::admission::{in_words, lines_of};
 use crate::by_hand::definition;
 use crate::copies::Copies;
 use crate::record::Kind;
 use crate::recorded::{Recorded, last_calls, written_to};
+use crate::spending::Spending;
 use journal::{HOUSE_RUN, Journal, JournalError, NewRecord};
+use ledger::budget::{Admission, Expected};
 use policy::{Access, Grant};
 use rust_decimal::Decimal;
 use sandbox::{CallContext, Plugin, Sandbox, SandboxError, ToolRequest};
@@ -133,7 +136,15 @@ impl ShadowReport {
     }
 }
 
-/// Book a shadow run that is of no run, as what the house spends on looking after itself.
+/// On whose account a shadow run is that is of no run: it is what the house spends on looking after itself.
+fn of_house() -> Cost {
+    Cost {
+        purpose: Purpose::Overhead,
+        ..Cost::default()
+    }
+}
+
+/// Book a shadow run that is of no run.
 ///
 /// # Errors
 /// When the journal cannot be written.
@@ -142,11 +153,7 @@ pub fn book_shadow(
     journal: &mut Journal,
     report: &ShadowReport,
 ) -> Result<(), JournalError> {
-    let account = Cost {
-        purpose: Purpose::Overhead,
-        ..Cost::default()
-    };
-    let Some(cost) = report.cost(services, account) else {
+    let Some(cost) = report.cost(services, of_house()) else {
         return Ok(());
     };
     // A map with text keys, which always serialises.
@@ -177,18 +184,52 @@ pub enum ShadowError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A limit is in the way: why, and what to do.
+    #[error("no shadow run is made: {0}")]
+    Budget(String),
     /// The host cannot do it now.
     #[error("the shadow run does not start: {0}")]
     Start(String),
 }
 
-/// Let the component `file` answer the last `last` calls of the plugin `name` beside the component that is there.
-///
-/// It runs on a thread of its own, so that whoever asks can go on.
+/// Let the component `file` answer the last `last` calls of the plugin `name` beside the component that is there, if the house's budgets have room for that.
 ///
 /// # Errors
-/// Where a component cannot be used or nothing can be read; differences are no error.
+/// Where a limit is reached, a component cannot be used or nothing can be read; differences are no error.
 pub async fn shadow(
+    services: &Services,
+    name: &PluginName,
+    file: &Path,
+    last: usize,
+) -> Result<ShadowReport, ShadowError> {
+    match Journal::open_read_only(&services.house.store) {
+        Ok(journal) => room(services, &journal, &Spending::default(), &of_house())?,
+        Err(JournalError::Missing { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    beside(services, name, file, last).await
+}
+
+/// Whether there is room for a shadow run on `account`, which is no run's.
+pub(crate) fn room(
+    services: &Services,
+    journal: &Journal,
+    spending: &Spending,
+    account: &Cost,
+) -> Result<(), ShadowError> {
+    let (lines, now) = (lines_of(&services.house, account), services.clock.now());
+    if lines.is_empty() {
+        return Ok(());
+    }
+    spending.know(journal, &lines, now, None)?;
+    match spending.admit(&lines, &Expected::call(), now) {
+        Admission::Exhausted(exhausted) => Err(ShadowError::Budget(in_words(&exhausted))),
+        Admission::Granted { .. } | Admission::Busy => Ok(()),
+    }
+}
+
+/// The same for whoever has asked for room. It runs on a thread of its own, so that whoever asks can go on.
+pub(crate) async fn beside(
     services: &Services,
     name: &PluginName,
     file: &Path,

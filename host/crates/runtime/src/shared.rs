@@ -223,10 +223,20 @@ impl SharedJournal {
                 self.0
                     .known
                     .set(ids.last().map_or(self.0.known.get(), |id| id.0));
+                let all = batches.iter().flat_map(|batch| {
+                    let records = batch.records.iter();
+                    records.map(|pending| (&batch.run, pending))
+                });
+                let all: Vec<_> = all
+                    .zip(&ids)
+                    .map(|((run, pending), id)| (run, pending, *id))
+                    .collect();
+                // Before anything follows from it.
+                self.0.spending.settle(&self.0.journal.borrow(), &all);
+                drop(all);
                 let mut ids = ids.into_iter();
                 for batch in batches {
                     let own: Vec<RecordId> = ids.by_ref().take(batch.records.len()).collect();
-                    self.0.spending.settle(&batch.run, &batch.records, &own);
                     if let Some(then) = batch.then {
                         then(&own);
                     }

@@ -1,14 +1,14 @@
 //! The books of a house in the hands of all its runs in this process, and the way there from the journal.
 //!
 //! They are a fold of cost records by their numbers, begun when the first budget is asked for and kept up to date with every commit, so that what several runs
-//! spend at the same time counts for all of them. What it comes to is kept beside the records now and then; the next process reads on from there. Which limits
-//! there are, and what follows from one that is reached, is not known here (`admission.rs`).
+//! spend at the same time counts for all of them, and so does what the house spends, and another process beside it. What it comes to is kept beside the records
+//! now and then; the next process reads on from there. Which limits there are, and what follows from one that is reached, is not known here (`admission.rs`).
 
 use crate::record::{Kind, Pending};
 use journal::{Journal, JournalError, RecordId};
 use ledger::budget::{Admission, Books, Entry, Expected, Expense, Line, Period, Sum, Tally};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use types::Timestamp;
@@ -37,8 +37,18 @@ struct Held {
     loaded: bool,
     /// Records since they were kept.
     news: usize,
-    /// What is being told, by whom it is told to.
-    telling: BTreeSet<(String, String)>,
+    /// What the runs that are up ask for, by them: it is not let go of.
+    asked: BTreeMap<Arc<str>, BTreeSet<Period>>,
+    /// What is being told, by whom it is told to: the run that tells it.
+    telling: BTreeMap<(String, String), Arc<str>>,
+}
+
+/// Who asks for what was spent.
+#[derive(Clone, Copy)]
+pub(crate) struct Asker<'a> {
+    pub(crate) run: &'a Arc<str>,
+    /// Whether nothing that it spent is on the record.
+    pub(crate) is_new: bool,
 }
 
 /// What of a `budget` record says whom it told what.
@@ -71,30 +81,31 @@ impl Spending {
         self.0.room.subscribe()
     }
 
-    /// Know all that `lines` ask for at `now`. The run `new` has spent nothing before.
+    /// Know all that `lines` ask for at `now`.
     pub(crate) fn know(
         &self,
         journal: &Journal,
         lines: &[Line],
         now: Timestamp,
-        new: Option<&str>,
+        asker: Option<Asker<'_>>,
     ) -> Result<(), JournalError> {
         let mut held = self.held();
-        if !held.loaded {
-            let tally = kept(journal)?;
-            let before = tally.upto;
-            let (tally, news) = count(journal, tally, None)?;
-            tracing::debug!(before, news, "read what was spent");
-            held.books.settled = tally;
-            held.news = news;
-            held.loaded = true;
-        }
-        for line in lines {
-            let period = line.period(now);
-            let begins = matches!(&period, Period::Run(run) if Some(&**run) == new);
-            if !begins && !held.books.settled.knows(&period) {
-                held.books.settled = count(journal, Tally::default(), Some(&period))?.0;
+        held.read_on(journal)?;
+        let Held { books, asked, .. } = &mut *held;
+        let periods: Vec<Period> = lines.iter().map(|line| line.period(now)).collect();
+        if let Some(Asker { run, is_new }) = asker {
+            let own = Period::Run(run.clone());
+            if is_new && periods.contains(&own) {
+                books.settled.begin(&own);
             }
+            let lasting = |period: &&Period| matches!(period, Period::Run(_) | Period::Instance(_));
+            let asks = asked.entry(run.clone()).or_default();
+            asks.extend(periods.iter().filter(lasting).cloned());
+        }
+        if periods.iter().any(|period| !books.settled.knows(period)) {
+            let mut asked = held.asked();
+            asked.extend(periods);
+            held.books.settled = count_all(journal, &asked)?;
         }
         Ok(())
     }
@@ -133,50 +144,97 @@ impl Spending {
         self.held().books.book(entry);
     }
 
-    /// A run is gone.
+    /// A run is gone: what it was about to tell is told by whoever comes to it next.
     pub(crate) fn forget(&self, run: &str) {
-        self.held().books.forget(run);
+        let mut held = self.held();
+        held.books.forget(run);
+        held.asked.remove(run);
+        held.telling.retain(|_, by| **by != *run);
+        drop(held);
         self.there_is_room();
     }
 
-    /// Whether `to` is to be told `mark` now: once, whoever asks.
-    pub(crate) fn tells(&self, to: &str, mark: &str) -> bool {
+    /// Whether `run` is to tell `to` now `mark`: once, whoever asks.
+    pub(crate) fn tells(&self, run: &Arc<str>, to: &str, mark: &str) -> bool {
         let mut held = self.held();
-        !held.books.settled.has_told(to, mark)
-            && held.telling.insert((to.to_owned(), mark.to_owned()))
+        let what = (to.to_owned(), mark.to_owned());
+        let tells = !held.books.settled.has_told(to, mark) && !held.telling.contains_key(&what);
+        if tells {
+            held.telling.insert(what, run.clone());
+        }
+        tells
     }
 
     /// What is to be kept with the next commit, where there is enough of it. It holds what was on the record before that.
     pub(crate) fn to_keep(&self) -> Option<(String, Vec<u8>)> {
         let mut held = self.held();
-        if held.news < WORTH_KEEPING {
+        if !held.loaded || held.news < WORTH_KEEPING {
             return None;
         }
         held.news = 0;
-        held.books.settled.trim(None);
+        let asked = held.asked();
+        held.books.settled.trim(&asked);
         let bytes = serde_json::to_vec(&held.books.settled).ok()?;
         Some((KEPT.to_owned(), bytes))
     }
 
-    /// The records of `run` are on the disk, under these numbers.
-    pub(crate) fn settle(&self, run: &str, records: &[Pending], ids: &[RecordId]) {
-        let of = |kind: Kind| {
-            let all = records.iter().zip(ids);
-            all.filter(move |(pending, _)| pending.kind == kind)
-        };
-        let costs: Vec<u64> = of(Kind::Cost).map(|(_, RecordId(seq))| *seq).collect();
+    /// A commit is on the disk: `records`, each with the run that wrote it and under its number. Others may have written before it.
+    pub(crate) fn settle(&self, journal: &Journal, records: &[(&Arc<str>, &Pending, RecordId)]) {
         let mut held = self.held();
-        if !costs.is_empty() {
-            let counting = held.loaded;
-            held.books.settle(run, &costs, counting);
-            held.news += costs.len();
-        }
-        for (pending, RecordId(seq)) in of(Kind::Budget) {
-            if let Ok(told) = serde_json::from_str::<Told>(&pending.body) {
-                held.books.settled.tell(*seq, &told.to, &told.mark);
-                held.telling.remove(&(told.to, told.mark));
+        for (run, pending, _) in records {
+            match pending.kind {
+                Kind::Cost => held.books.settle(run, 1),
+                Kind::Budget => {
+                    if let Ok(told) = serde_json::from_str::<Told>(&pending.body) {
+                        held.telling.remove(&(told.to, told.mark));
+                    }
+                }
+                _ => {}
             }
         }
+        let (Some((.., first)), Some((.., last)), true) =
+            (records.first(), records.last(), held.loaded)
+        else {
+            return;
+        };
+        if first.0 > held.books.settled.upto + 1 {
+            if let Err(error) = held.read_on(journal) {
+                // Whoever asks next reads all of it again, or is told that it cannot be read.
+                tracing::warn!(%error, "what was spent cannot be read");
+                held.loaded = false;
+            }
+            return;
+        }
+        for (run, pending, seq) in records {
+            let told = (seq.0, pending.run(run), pending.time, &*pending.body);
+            held.news += usize::from(take(&mut held.books.settled, pending.kind, told));
+        }
+        held.books.settled.read_to(last.0);
+    }
+}
+
+impl Held {
+    /// Everything that somebody asks for.
+    fn asked(&self) -> BTreeSet<Period> {
+        self.asked.values().flatten().cloned().collect()
+    }
+
+    /// Have everything in the books that is on the record: all of it the first time, then what others wrote since.
+    fn read_on(&mut self, journal: &Journal) -> Result<(), JournalError> {
+        if !self.loaded {
+            self.books.settled = kept(journal)?;
+        } else if journal.head()?.seq <= self.books.settled.upto {
+            return Ok(());
+        }
+        let (asked, settled) = (self.asked(), &mut self.books.settled);
+        let before = settled.upto;
+        // What was read of it is not read twice, also where reading the rest fails.
+        self.loaded = false;
+        let news = count(journal, settled, &asked)?;
+        tracing::debug!(before, news, "read what was spent");
+        self.news += news;
+        self.loaded = true;
+        Ok(())
     }
 }
 
@@ -188,31 +246,55 @@ fn kept(journal: &Journal) -> Result<Tally, JournalError> {
     Ok(read.filter(|tally| tally.upto <= head).unwrap_or_default())
 }
 
-/// `tally` with everything that is on the record since, and how much that was. What `asked` asks for is not let go of.
+/// All that is on the record, with everything of `asked`.
+fn count_all(journal: &Journal, asked: &BTreeSet<Period>) -> Result<Tally, JournalError> {
+    let mut tally = Tally::default();
+    asked.iter().for_each(|period| tally.begin(period));
+    count(journal, &mut tally, asked)?;
+    Ok(tally)
+}
+
+/// Have in `tally` what is on the record since, and how much that was. What `asked` asks for is not let go of.
 fn count(
     journal: &Journal,
-    mut tally: Tally,
-    asked: Option<&Period>,
-) -> Result<(Tally, usize), JournalError> {
-    let upto = RecordId(tally.upto);
+    tally: &mut Tally,
+    asked: &BTreeSet<Period>,
+) -> Result<usize, JournalError> {
+    let (upto, head) = (RecordId(tally.upto), journal.head()?.seq);
     let mut news = 0;
-    journal.each_of_kind_after(Kind::Cost.name(), upto, |record| {
-        news += 1;
-        match Expense::read(&record.body) {
-            Some(expense) => tally.add(record.seq.0, &record.run, record.time, &expense),
-            None => tracing::warn!(record = record.seq.0, "a cost record cannot be read"),
-        }
-        if news % BETWEEN_TRIMS == 0 {
-            tally.trim(asked);
-        }
-    })?;
-    journal.each_of_kind_after(Kind::Budget.name(), upto, |record| {
-        if let Ok(told) = serde_json::from_str::<Told>(&record.body) {
-            tally.tell(record.seq.0, &told.to, &told.mark);
-        }
-    })?;
+    for kind in [Kind::Cost, Kind::Budget] {
+        journal.each_of_kind_after(kind.name(), upto, |record| {
+            let told = (record.seq.0, &*record.run, record.time, &*record.body);
+            news += usize::from(take(tally, kind, told));
+            if kind == Kind::Cost && news % BETWEEN_TRIMS == 0 {
+                tally.trim(asked);
+            }
+        })?;
+    }
+    tally.read_to(head);
     tally.trim(asked);
-    Ok((tally, news))
+    Ok(news)
+}
+
+/// Have `tally` take a record: its number, its run, its time and its body. Whether it is a cost.
+fn take(
+    tally: &mut Tally,
+    kind: Kind,
+    (seq, run, time, body): (u64, &str, Timestamp, &str),
+) -> bool {
+    match kind {
+        Kind::Cost => match Expense::read(body) {
+            Some(expense) => tally.add(seq, run, time, &expense),
+            None => tracing::warn!(record = seq, "a cost record cannot be read"),
+        },
+        Kind::Budget => {
+            if let Ok(told) = serde_json::from_str::<Told>(body) {
+                tally.tell(seq, &told.to, &told.mark);
+            }
+        }
+        _ => {}
+    }
+    kind == Kind::Cost
 }
 
 #[cfg(test)]
@@ -272,6 +354,46 @@ mod tests {
             let lines = std::slice::from_ref(line);
             spending.know(&self.journal, lines, now, None).unwrap();
             spending.spent(line, now).0.of(line.limit.measure)
+        }
+
+        /// Runs of this process commit a cost each, in one commit.
+        fn commit(&mut self, spending: &Spending, runs: &[&str], day: i64, agent: &str) {
+            let body = cost(agent);
+            let records: Vec<NewRecord<'_>> = runs
+                .iter()
+                .map(|run| NewRecord {
+                    run,
+                    time: Timestamp(day * DAY + 1),
+                    kind: Kind::Cost.name(),
+                    body: &body,
+                })
+                .collect();
+            let ids = self.journal.append(&records).unwrap();
+            let runs: Vec<Arc<str>> = runs.iter().map(|run| Arc::from(*run)).collect();
+            let pending = pending(day, agent);
+            let all: Vec<_> = runs
+                .iter()
+                .zip(ids)
+                .map(|(run, id)| (run, &pending, id))
+                .collect();
+            spending.settle(&self.journal, &all);
+        }
+
+        /// Enough other runs to let go of whatever nobody asks for.
+        fn others(&mut self, spending: &Spending, day: i64) {
+            let names: Vec<String> = (0..1_100).map(|n| format!("s{day}-{n}")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            self.commit(spending, &names, day, "a");
+            assert!(spending.to_keep().is_some(), "which lets go of the oldest");
+        }
+    }
+
+    fn pending(day: i64, agent: &str) -> Pending {
+        Pending {
+            time: Timestamp(day * DAY + 1),
+            kind: Kind::Cost,
+            body: cost(agent),
+            of_house: false,
         }
     }
 
@@ -355,7 +477,8 @@ mod tests {
             (WORTH_KEEPING as u64 + 1).into()
         );
         // What cannot be read, or is of another journal, is counted anew.
-        for wrong in ["no tally", "{\"upto\":99999,\"cells\":[]}"] {
+        let another = "{\"upto\":99999,\"cells\":[],\"past\":{\"runs\":false,\"instances\":false}}";
+        for wrong in ["no tally", "{\"upto\":1,\"cells\":[]}", another] {
             let line = (KEPT.to_owned(), wrong.as_bytes().to_vec());
             house.journal.append_keeping(&[], &[line]).unwrap();
             assert_eq!(
@@ -377,14 +500,7 @@ mod tests {
         };
         // Booked, and on the record, before anybody asked for a budget.
         spending.book(entry("r1"));
-        let seq = house.spend("r1", 40, "a");
-        let records = [Pending {
-            time: now,
-            kind: Kind::Cost,
-            body: cost("a"),
-            of_house: false,
-        }];
-        spending.settle("r1", &records, &[RecordId(seq)]);
+        house.commit(&spending, &["r1"], 40, "a");
         spending.book(entry("r2"));
         let spent = |spending: &Spending| {
             spending.know(&house.journal, &lines, now, None).unwrap();
@@ -410,19 +526,106 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_was_let_go_of_is_counted_whole_though_it_has_spent_since() {
+        let mut house = house();
+        let spending = Spending::default();
+        let now = Timestamp(3 * DAY);
+        let other = Line {
+            within: Some("r2".into()),
+            ..of_a(Window::Run)
+        };
+        let lines = [of_a(Window::Run), other];
+        let know = |house: &House, lines: &[Line]| {
+            spending.know(&house.journal, lines, now, None).unwrap();
+            let spent = |line: &Line| spending.spent(line, now).0.usd;
+            lines.iter().map(spent).collect::<Vec<_>>()
+        };
+        know(&house, &[of_a(Window::Day)]);
+        house.commit(&spending, &["r1", "r1.1", "r2"], 1, "a");
+        house.others(&spending, 2);
+        house.commit(&spending, &["r1", "r2"], 3, "a");
+        assert_eq!(know(&house, &lines), [3.into(), 2.into()]);
+        // What a run asks for that is up stays, and what those below it spent.
+        let run: Arc<str> = "r1".into();
+        let asker = Asker {
+            run: &run,
+            is_new: false,
+        };
+        spending
+            .know(&house.journal, &lines[..1], now, Some(asker))
+            .unwrap();
+        house.others(&spending, 3);
+        assert_eq!(spending.spent(&lines[0], now).0.usd, 3.into());
+        assert!(spending.held().books.settled.knows(&lines[0].period(now)));
+    }
+
+    #[test]
+    fn what_the_house_and_other_processes_spend_counts_too_and_nothing_counts_twice() {
+        let mut house = house();
+        let spending = Spending::default();
+        let (line, now) = (
+            line(Whose::House, Measure::Usd, Window::Day),
+            Timestamp(40 * DAY),
+        );
+        let lines = std::slice::from_ref(&line);
+        let spent = |house: &House| {
+            spending.know(&house.journal, lines, now, None).unwrap();
+            spending.spent(&line, now).0.usd
+        };
+        assert_eq!(spent(&house), 0.into());
+        // The house, of which nothing was booked.
+        house.commit(&spending, &["house"], 40, "");
+        assert_eq!(spending.spent(&line, now).0.usd, 1.into());
+        // Another process, and then one more of this.
+        house.spend("house", 40, "");
+        assert_eq!(
+            spent(&house),
+            2.into(),
+            "it is looked for before anything is allowed"
+        );
+        house.spend("house", 40, "");
+        house.commit(&spending, &["r1"], 40, "a");
+        assert_eq!(spending.spent(&line, now).0.usd, 4.into());
+        assert_eq!(spent(&house), 4.into());
+        house.commit(&spending, &["r1"; WORTH_KEEPING], 40, "a");
+        house.spend("house", 40, "");
+        let keep = spending.to_keep().unwrap();
+        house.journal.append_keeping(&[], &[keep]).unwrap();
+        let all = Decimal::from(WORTH_KEEPING + 5);
+        assert_eq!((house.spent(&line, 40), spent(&house)), (all, all));
+    }
+
+    #[test]
+    fn what_a_run_was_about_to_tell_and_never_did_is_told_by_the_next() {
+        let spending = Spending::default();
+        let (first, next): (Arc<str>, Arc<str>) = ("r1".into(), "r2".into());
+        assert!(spending.tells(&first, "instance", "low"));
+        assert!(
+            !spending.tells(&next, "instance", "low"),
+            "it is being told"
+        );
+        // Its commit failed, and it ends with that.
+        spending.forget("r1");
+        assert!(spending.tells(&next, "instance", "low"));
+        spending.forget("r1");
+        assert!(!spending.tells(&first, "instance", "low"));
+    }
+
+    #[test]
     fn charts_are_told_once_also_by_the_next_process() {
         let mut house = house();
         let lines = [of_a(Window::Day)];
         let spending = Spending::default();
-        assert!(spending.tells("r1", "low"));
-        assert!(!spending.tells("r1", "low"), "it is being told");
-        assert!(spending.tells("r2", "low"));
+        let tells = |spending: &Spending, run: &str| spending.tells(&run.into(), run, "low");
+        assert!(tells(&spending, "r1"));
+        assert!(!tells(&spending, "r1"), "it is being told");
+        assert!(tells(&spending, "r2"));
         let body = json!({ "event": "budget.low", "to": "r1", "mark": "low" }).to_string();
         house.append("r1", 1, Kind::Budget, &body);
         let next = Spending::default();
         next.know(&house.journal, &lines, Timestamp(0), None)
             .unwrap();
-        assert!(!next.tells("r1", "low") && next.tells("r2", "low"));
+        assert!(!tells(&next, "r1") && tells(&next, "r2"));
     }
 
     #[tokio::test]

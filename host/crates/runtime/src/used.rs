@@ -4,7 +4,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use types::{Clock, How, Joules, Model, ModelError, ModelSink, Payload, Reply};
+use types::{Clock, How, Joules, Model, ModelError, ModelSink, Payload, Reply, Tokens};
+
+/// What a token takes at the very most, in millionths of a joule: a thousand times what the largest models on the worst machines take, and as much as a house may
+/// state of one.
+const MOST_OF_A_TOKEN: u64 = 10_000 * 1_000_000;
 
 /// What was used up.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,6 +31,21 @@ impl Used {
             wall,
             ..Used::default()
         }
+    }
+
+    /// What the provider says that `tokens` took. A server that tells nonsense must not spend the budget of a year, and what it tells then is no figure.
+    pub(crate) fn told(&self, tokens: &Tokens) -> Option<Joules> {
+        let told = self.reported?;
+        let tokens = tokens.input.saturating_add(tokens.output);
+        let can_be = told.micro <= tokens.max(1).saturating_mul(MOST_OF_A_TOKEN);
+        if !can_be {
+            tracing::warn!(
+                joules = told.value(),
+                tokens,
+                "a provider told energy that no machine takes: it is not counted"
+            );
+        }
+        can_be.then_some(told)
     }
 }
 
@@ -121,4 +140,29 @@ pub(crate) async fn metered<F: Future>(
         polled
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn energy_that_no_machine_takes_is_not_counted() {
+        let used = |joules: f64| Used {
+            reported: Some(Joules::of(joules, How::Reported)),
+            ..Used::default()
+        };
+        let tokens = Tokens {
+            input: 90,
+            output: 10,
+            ..Tokens::default()
+        };
+        assert_eq!(used(250.0).told(&tokens), used(250.0).reported);
+        assert!(used(1e6).told(&tokens).is_some(), "ten thousand each");
+        for nonsense in [1.1e6, 1e30, f64::MAX] {
+            assert_eq!(used(nonsense).told(&tokens), None, "{nonsense}");
+        }
+        assert_eq!(used(1e5).told(&Tokens::default()), None);
+        assert_eq!(Used::default().told(&tokens), None);
+    }
 }

@@ -86,8 +86,9 @@ fn compare(
     if let Some(journal) = journal {
         cases = self::cases(journal)?;
         each_cost(journal, |cost| {
-            if let Some(entry) = cost {
-                comparison.add(&entry, &cases);
+            match cost {
+                Some(entry) => comparison.add(&entry, &cases),
+                None => comparison.unreadable += 1,
             }
             Ok(())
         })?;
@@ -96,6 +97,15 @@ fn compare(
         true => Accepted::Usual,
         false => Accepted::States(options.accepted.iter().cloned().collect()),
     };
+    for (state, meant) in cases.never_ended_in(options.accepted.iter().map(String::as_str)) {
+        let meant = meant.map_or_else(String::new, |name| {
+            format!(": did you mean `{}`?", print::plain(&name))
+        });
+        let state = print::plain(state);
+        print::err(&format!(
+            "note: no instance has ended in `{state}`{meant}\n"
+        ));
+    }
     Ok(comparison.rate(&cases, &accepted))
 }
 

@@ -6,7 +6,7 @@ use crate::exit::Failure;
 use crate::print;
 use crate::verbs::journal::when::Zone;
 use ::journal::Journal;
-use ::ledger::{Entry, Filter, Totals, csv_heading, csv_of_entry};
+use ::ledger::{Entry, Filter, Totals, csv_heading, csv_of_entry, money_notes, unreadable_note};
 use types::Cost;
 
 /// What is printed at once: a pipe with a line in each write would take longer than the journal.
@@ -18,12 +18,16 @@ pub fn run(options: &Options, journal: Option<&Journal>, filter: &Filter) -> Res
         false => String::new(),
     };
     let for_a_person = !options.csv && !options.json;
-    let (zone, mut total) = (Zone::new(true), Totals::default());
+    let (zone, mut total, mut unreadable) = (Zone::new(true), Totals::default(), 0);
     if let Some(journal) = journal {
         each_cost(journal, |cost| {
-            let Some(entry) = cost.filter(|entry| filter.admits(entry)) else {
+            let Some(entry) = cost else {
+                unreadable += 1;
                 return Ok(());
             };
+            if !filter.admits(&entry) {
+                return Ok(());
+            }
             total.count(entry.cost);
             match (options.json, options.csv) {
                 (true, _) => {
@@ -49,6 +53,12 @@ pub fn run(options: &Options, journal: Option<&Journal>, filter: &Filter) -> Res
         ));
     }
     print::out(&text)?;
+    let notes = money_notes(&total) + &unreadable_note(unreadable);
+    match for_a_person {
+        true => print::out(&notes)?,
+        // The lines are for a program, and what they leave out is for whoever started it.
+        false => print::err(&notes),
+    }
     Ok(0)
 }
 

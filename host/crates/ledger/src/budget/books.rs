@@ -159,18 +159,12 @@ impl Books {
             .push(entry);
     }
 
-    /// The first expenses that `run` has booked are on the record, as `seqs`. Where nobody counts, they are only let go of.
-    pub fn settle(&mut self, run: &str, seqs: &[u64], counting: bool) {
+    /// The first `count` expenses that `run` has booked are on the record: they count from there on.
+    pub fn settle(&mut self, run: &str, count: usize) {
         let Some(booked) = self.booked.get_mut(run) else {
             return;
         };
-        let count = seqs.len().min(booked.len());
-        for (entry, seq) in booked.drain(..count).zip(seqs) {
-            if counting {
-                self.settled
-                    .add(*seq, &entry.run, entry.time, &entry.expense);
-            }
-        }
+        booked.drain(..count.min(booked.len()));
         if booked.is_empty() {
             self.booked.remove(run);
         }

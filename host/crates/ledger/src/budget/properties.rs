@@ -189,7 +189,11 @@ fn what_never_came_on_the_record_is_forgotten_with_its_run() {
     let lines = [line(Whose::House, Measure::Calls, Window::Day, 2)];
     books.book(entry("r", "a", 0, all(1)));
     books.book(entry("r", "a", 0, all(1)));
-    books.settle("r", &[9], true);
+    let on_record = entry("r", "a", 0, all(1));
+    books.settle("r", 1);
+    books
+        .settled
+        .add(9, "r", on_record.time, &on_record.expense);
     books.begin(entry("r", "a", 0, all(1)));
     books.forget("r");
     let period = lines[0].period(Timestamp(0));
@@ -237,12 +241,19 @@ proptest! {
         let mut under_way = Vec::new();
         let mut overshoot = 0;
         let mut seq = 0;
+        let mut booked: Vec<(String, Entry)> = Vec::new();
         let mut finish = |books: &mut Books, (ticket, run, came_to): (u64, String, u64)| {
             books.over(ticket);
-            books.book(entry(&run, &run, 0, all(came_to)));
+            let entry = entry(&run, &run, 0, all(came_to));
+            books.book(entry.clone());
+            booked.push((run.clone(), entry));
             seq += 1;
             if seq % 2 == 0 {
-                books.settle(&run, &[seq], true);
+                // The first of its run goes on the record.
+                let first = booked.iter().position(|(of, _)| *of == run).unwrap_or(0);
+                let (_, entry) = booked.remove(first);
+                books.settle(&run, 1);
+                books.settled.add(seq, &run, entry.time, &entry.expense);
             }
         };
         for (n, (sure, extra, share, ends)) in calls.into_iter().enumerate() {

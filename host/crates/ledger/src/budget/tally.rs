@@ -1,12 +1,13 @@
 //! What was spent so far, by stretch and account: a fold of records that can be stored anywhere and goes on from there.
 //!
 //! Days, runs and instances that nothing was spent in for long are let go of; whoever asks for one of them counts it anew from the records, and is told that it
-//! has to be. Records are told apart by their numbers and not by their times, because clocks are set back and begin in 1970.
+//! has to be. What is spent later in one that was let go of makes it no more complete. Records are told apart by their numbers and not by their times, because
+//! clocks are set back and begin in 1970.
 
 use super::period::Period;
 use super::sum::{Account, Expense, Sum};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use types::Timestamp;
 
 /// Days that are kept: more than a month of them, so that a clock that is set back a little finds what it looks for.
@@ -19,22 +20,26 @@ const TOLD: usize = 4_096;
 /// What was spent up to a record.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
-    /// The last record that is in it.
+    /// The last record that was looked at: what it and all before it tell is in here.
     pub upto: u64,
     #[serde(with = "pairs")]
     cells: BTreeMap<Period, Cell>,
     /// What charts were told, with the record that says so.
     #[serde(default)]
     told: BTreeMap<String, u64>,
-    /// The last day that was let go of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    past_days: Option<i64>,
-    /// Whether runs were let go of.
-    #[serde(default)]
-    past_runs: bool,
-    /// Whether instances were.
-    #[serde(default)]
-    past_instances: bool,
+    /// What was let go of. What earlier versions kept has no such field, and counted otherwise: it is not read.
+    past: Past,
+}
+
+/// Up to where stretches were let go of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Past {
+    /// The last day.
+    days: Option<i64>,
+    /// Whether there were runs.
+    runs: bool,
+    /// Whether there were instances.
+    instances: bool,
 }
 
 /// What was spent in one stretch.
@@ -42,8 +47,39 @@ pub struct Tally {
 struct Cell {
     /// The last record.
     last: u64,
+    /// Whether something may have been spent in it that was let go of before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    partial: bool,
     #[serde(with = "pairs")]
     accounts: BTreeMap<Account, Sum>,
+}
+
+impl Past {
+    /// Whether `period` may have been let go of.
+    fn has(&self, period: &Period) -> bool {
+        match period {
+            Period::Day(day) => self.days.is_some_and(|past| *day <= past),
+            Period::Month(_) => false,
+            Period::Run(_) => self.runs,
+            Period::Instance(_) => self.instances,
+        }
+    }
+
+    fn put(&mut self, period: &Period) {
+        match period {
+            Period::Day(day) => self.days = self.days.max(Some(*day)),
+            Period::Month(_) => {}
+            Period::Run(_) => self.runs = true,
+            Period::Instance(_) => self.instances = true,
+        }
+    }
+}
+
+impl Cell {
+    fn add(&mut self, seq: u64, account: &Account, sum: &Sum) {
+        self.last = self.last.max(seq);
+        self.accounts.entry(account.clone()).or_default().add(sum);
+    }
 }
 
 impl Tally {
@@ -57,13 +93,23 @@ impl Tally {
             Period::Run(run.into()),
         ];
         for period in periods.into_iter().chain(instance) {
-            let cell = self.cells.entry(period).or_default();
-            cell.last = cell.last.max(seq);
-            cell.accounts
-                .entry(expense.account.clone())
-                .or_default()
-                .add(&expense.sum);
+            let partial = self.past.has(&period);
+            let cell = self.cells.entry(period).or_insert_with(|| Cell {
+                partial,
+                ..Cell::default()
+            });
+            cell.add(seq, &expense.account, &expense.sum);
         }
+    }
+
+    /// Everything up to the record `seq` was looked at.
+    pub fn read_to(&mut self, seq: u64) {
+        self.upto = self.upto.max(seq);
+    }
+
+    /// Nothing was spent in `period` before: it is new, or everything is about to be counted.
+    pub fn begin(&mut self, period: &Period) {
+        self.cells.entry(period.clone()).or_default();
     }
 
     /// The record `seq` says that `to` was told `mark`.
@@ -84,13 +130,10 @@ impl Tally {
 
     /// Whether what was spent in `period` is in it; otherwise it has to be counted from the records.
     pub fn knows(&self, period: &Period) -> bool {
-        self.cells.contains_key(period)
-            || match period {
-                Period::Day(day) => self.past_days.is_none_or(|past| *day > past),
-                Period::Month(_) => true,
-                Period::Run(_) => !self.past_runs,
-                Period::Instance(_) => !self.past_instances,
-            }
+        match self.cells.get(period) {
+            Some(cell) => !cell.partial,
+            None => !self.past.has(period),
+        }
     }
 
     /// What was spent in `period` on the accounts that count.
@@ -106,49 +149,49 @@ impl Tally {
     }
 
     /// Let go of what was not touched for long, but not of `asked`.
-    pub fn trim(&mut self, asked: Option<&Period>) {
-        if let Some(asked) = asked
-            && self.cells_of(asked).next().is_none()
-        {
-            // That nothing was spent is known now.
-            let last = self.upto;
-            let accounts = BTreeMap::new();
-            self.cells.insert(asked.clone(), Cell { last, accounts });
-        }
-        let days = self.oldest(DAYS, asked, |period| matches!(period, Period::Day(_)));
-        for period in days {
-            self.cells.remove(&period);
-            if let Period::Day(day) = period {
-                self.past_days = self.past_days.max(Some(day));
+    pub fn trim(&mut self, asked: &BTreeSet<Period>) {
+        let days = self.oldest(DAYS, |period| matches!(period, Period::Day(_)));
+        let runs = self.oldest(RUNS, |period| matches!(period, Period::Run(_)));
+        let instances = self.oldest(RUNS, |period| matches!(period, Period::Instance(_)));
+        for period in days.into_iter().chain(runs).chain(instances) {
+            if asked.contains(&period) {
+                continue;
+            }
+            if let Some(cell) = self.cells.remove(&period) {
+                self.past.put(&period);
+                self.leave_above(&period, cell);
             }
         }
-        let runs = self.oldest(RUNS, asked, |period| matches!(period, Period::Run(_)));
-        self.past_runs |= !runs.is_empty();
-        let instances = self.oldest(RUNS, asked, |period| matches!(period, Period::Instance(_)));
-        self.past_instances |= !instances.is_empty();
-        for period in runs.into_iter().chain(instances) {
-            self.cells.remove(&period);
+    }
+
+    /// What a run spent that is let go of stays with the run above it, as far as that is here.
+    fn leave_above(&mut self, period: &Period, gone: Cell) {
+        let Period::Run(run) = period else {
+            return;
+        };
+        let mut above = &**run;
+        while let Some((first, _)) = above.rsplit_once('.') {
+            above = first;
+            if let Some(cell) = self.cells.get_mut(&Period::Run(above.into())) {
+                for (account, sum) in &gone.accounts {
+                    cell.add(gone.last, account, sum);
+                }
+                return;
+            }
         }
     }
 
     /// All of a sort but the `most` that were touched last.
-    fn oldest(
-        &self,
-        most: usize,
-        asked: Option<&Period>,
-        of: impl Fn(&Period) -> bool,
-    ) -> Vec<Period> {
+    fn oldest(&self, most: usize, of: impl Fn(&Period) -> bool) -> Vec<Period> {
         let its = self.cells.iter().filter(|(period, _)| of(period));
         let mut its: Vec<(u64, &Period)> = its.map(|(period, cell)| (cell.last, period)).collect();
-        if its.len() <= most {
+        let gone = its.len().saturating_sub(most);
+        if gone == 0 {
             return Vec::new();
         }
         its.sort();
-        let gone = its.len() - most;
-        let gone = its.into_iter().take(gone).map(|(_, period)| period);
-        gone.filter(|period| !asked.is_some_and(|asked| is_in(asked, period)))
-            .cloned()
-            .collect()
+        let gone = its.into_iter().take(gone);
+        gone.map(|(_, period)| period.clone()).collect()
     }
 
     /// The cells of `period`: one, but for a run, which has those of all below it too.
@@ -262,6 +305,14 @@ mod tests {
         }
     }
 
+    /// What lets go of the oldest: so many other runs, a record each.
+    fn others(tally: &mut Tally, from: u64) {
+        for n in from..from + 1_100 {
+            tally.add(n, &format!("other{n}"), Timestamp(0), &dollar("a"));
+        }
+        tally.trim(&BTreeSet::new());
+    }
+
     #[test]
     fn what_is_let_go_of_is_known_to_be_missing_and_what_is_new_is_not() {
         let mut tally = Tally::default();
@@ -269,19 +320,77 @@ mod tests {
             let time = Timestamp(i64::try_from(n).unwrap() * DAY);
             tally.add(n + 1, &format!("r{n}"), time, &dollar("a"));
         }
-        tally.trim(None);
+        let asked = Period::Run("r3".into());
+        let mut counted = tally.clone();
+        tally.trim(&BTreeSet::new());
         assert!(!tally.knows(&Period::Day(3)) && tally.knows(&Period::Day(1_999)));
         assert!(tally.knows(&Period::Day(2_000)), "that day is new");
-        assert!(!tally.knows(&Period::Run("r3".into())));
+        assert!(!tally.knows(&asked));
         assert!(tally.knows(&Period::Run("r1999".into())));
         assert!(tally.knows(&Period::Month(3)), "months are kept");
         assert!(tally.knows(&Period::Instance("i".into())));
-        // Counted again for somebody who asked, also where nothing was spent.
-        let asked = Period::Run("never".into());
-        tally.trim(Some(&asked));
-        assert!(tally.knows(&asked));
-        assert_eq!(usd(&tally, asked), 0.into());
-        assert!(tally.cells.len() < 2_000);
+        // Kept for somebody who asked, also where nothing was spent.
+        let never = Period::Run("never".into());
+        counted.begin(&never);
+        counted.trim(&[asked.clone(), never.clone()].into());
+        assert!(counted.knows(&asked) && counted.knows(&never));
+        assert_eq!(
+            (usd(&counted, asked), usd(&counted, never)),
+            (1.into(), 0.into())
+        );
+        assert!(counted.cells.len() < 2_000);
+    }
+
+    #[test]
+    fn what_was_let_go_of_is_not_known_again_because_more_is_spent_in_it() {
+        let mut tally = Tally::default();
+        let mut instance = dollar("a");
+        instance.instance = Some("i0".into());
+        tally.add(1, "x", Timestamp(0), &instance);
+        for n in 1..1_100 {
+            instance.instance = Some(format!("i{n}").into());
+            tally.add(n + 1, "y", Timestamp(n as i64 * DAY), &instance);
+        }
+        others(&mut tally, 2_000);
+        instance.instance = Some("i0".into());
+        tally.add(4_000, "x", Timestamp(DAY), &instance);
+        for period in [
+            Period::Run("x".into()),
+            Period::Instance("i0".into()),
+            Period::Day(1),
+        ] {
+            assert!(!tally.knows(&period), "{period}");
+            assert_eq!(
+                usd(&tally, period.clone()),
+                1.into(),
+                "{period}: what is new"
+            );
+        }
+        let stored = serde_json::to_vec(&tally).unwrap();
+        let tally: Tally = serde_json::from_slice(&stored).unwrap();
+        assert!(
+            !tally.knows(&Period::Run("x".into())),
+            "nor by who reads it"
+        );
+    }
+
+    #[test]
+    fn a_run_has_what_those_below_it_spent_that_were_let_go_of() {
+        let mut tally = Tally::default();
+        let root = Period::Run("x".into());
+        tally.begin(&root);
+        tally.add(1, "x.1", Timestamp(0), &dollar("a"));
+        tally.add(2, "x.1.7", Timestamp(0), &dollar("b"));
+        tally.add(3, "xy", Timestamp(0), &dollar("b"));
+        for n in 4..1_200 {
+            tally.add(n, &format!("other{n}"), Timestamp(0), &dollar("a"));
+        }
+        tally.trim(&[root.clone()].into());
+        tally.add(1_200, "x.1", Timestamp(0), &dollar("a"));
+        assert!(tally.knows(&root) && !tally.knows(&Period::Run("x.1".into())));
+        assert_eq!(usd(&tally, root.clone()), 3.into());
+        let of_b = tally.spent(&root, |account| *account.agent == *"b");
+        assert_eq!(of_b.usd, 1.into(), "on whose account it was");
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Which limits bear on what a run does: the house's, its agent's, those of the runs above it, of the workflow and the role that it works for, and what whoever began it gave it.
 
 use crate::run::Run;
+use crate::spending::Asker;
 use definitions::House;
 use ledger::budget::{Line, Whose};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use types::{LOW, Limit, Limits, Measure, Place, Purpose, Window};
+use types::{Cost, LOW, Limit, Limits, Measure, Place, Purpose, Window};
 
 /// The work that something is spent for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +48,26 @@ pub(crate) fn all_lines(house: &House) -> Vec<Line> {
         }
     }
     lines
+}
+
+/// The limits that bear on what the house spends on `account`, which is no run's.
+pub(crate) fn lines_of(house: &House, account: &Cost) -> Vec<Line> {
+    let mut lines = Lines {
+        purpose: Some(account.purpose),
+        lines: Vec::new(),
+    };
+    let within = |window| match window {
+        Window::Day | Window::Month => Some(Arc::from("")),
+        Window::Run => None,
+        Window::Instance => account.instance.clone(),
+    };
+    lines.put(&Whose::House, &house.budgets.whole, within);
+    if let Some(workflow) = &account.workflow
+        && let Some(bundle) = house.charts.get(workflow)
+    {
+        lines.put(&Whose::Workflow(workflow.clone()), &bundle.budget, within);
+    }
+    lines.lines
 }
 
 impl Run {
@@ -129,11 +150,14 @@ impl Run {
         let lines = self.lines(purpose);
         if !lines.is_empty() {
             let now = self.services.clock.now();
-            let new = self.purse.new.then_some(&*self.id);
+            let asker = Asker {
+                run: &self.id,
+                is_new: self.purse.new,
+            };
             let known = self
                 .purse
                 .spending
-                .know(&self.journal.borrow(), &lines, now, new);
+                .know(&self.journal.borrow(), &lines, now, Some(asker));
             known.map_err(|error| format!("what was spent cannot be read: {error}"))?;
         }
         Ok(lines)

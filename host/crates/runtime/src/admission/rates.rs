@@ -39,7 +39,8 @@ pub(crate) fn of_tokens(
     }
 }
 
-/// What a model call may cost that sends `input` tokens, of which so many are cached, and is answered by at most `most`.
+/// What a model call may cost that sends `input` tokens, of which so many are expected to be cached, and is answered by at most `most`. What is expected makes it
+/// no cheaper at the most: the cache may be gone, and then all of it is written there anew.
 pub(crate) fn inference(
     price: Option<&Price>,
     rates: &Rates,
@@ -47,20 +48,31 @@ pub(crate) fn inference(
     most: u64,
     now: Timestamp,
 ) -> Expected {
-    let sum = |output: u64| {
-        let tokens = Tokens {
-            input,
-            cached: cached.min(input),
-            output,
-            ..Tokens::default()
-        };
-        of_tokens(price, rates, &tokens, now)
-    };
+    let sum = |tokens: Tokens| of_tokens(price, rates, &tokens, now);
     let is_known = price.is_some_and(|price| price.is_known(&rates.house.exchange, now));
     Expected {
-        sure: sum(0),
-        at_most: sum(most),
+        sure: sum(Tokens {
+            input,
+            cached: cached.min(input),
+            ..Tokens::default()
+        }),
+        at_most: sum(dearest(price, input, most)),
         unpriced: rates.model.clone().filter(|_| rates.billed && !is_known),
+    }
+}
+
+/// So many tokens as they cost most at `price`.
+fn dearest(price: Option<&Price>, input: u64, output: u64) -> Tokens {
+    let is_dearer = |price: &Price| price.cache_write.is_some_and(|write| write > price.input);
+    Tokens {
+        input,
+        cache_write: if price.is_some_and(is_dearer) {
+            input
+        } else {
+            0
+        },
+        output,
+        ..Tokens::default()
     }
 }
 
@@ -71,6 +83,38 @@ impl Run {
             house: self.services.house.clone(),
             model: (!asked.free).then(|| asked.parameters.name.clone()),
             billed: !asked.here,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::Currency;
+
+    #[test]
+    fn whatever_was_cached_it_costs_no_more_than_was_expected_at_most() {
+        for cache_write in [None, Some(5.into()), Some(1.into())] {
+            let price = Price {
+                from: Timestamp(0),
+                input: 4.into(),
+                output: 16.into(),
+                cached: Some(Decimal::ONE),
+                cache_write,
+                per: 1,
+                currency: Currency::USD,
+            };
+            let most = price.amount(&dearest(Some(&price), 100, 10)).unwrap();
+            for (cached, cache_write) in [(0, 0), (100, 0), (0, 100), (60, 40), (50, 0)] {
+                let came_to = Tokens {
+                    input: 100,
+                    cached,
+                    cache_write,
+                    output: 10,
+                    ..Tokens::default()
+                };
+                assert!(price.amount(&came_to).unwrap() <= most, "{came_to:?}");
+            }
         }
     }
 }

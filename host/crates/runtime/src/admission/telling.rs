@@ -45,7 +45,7 @@ impl Run {
             };
             let mark = told.mark();
             let own = self.id.clone();
-            if self.purse.spending.tells(&own, &mark) {
+            if self.purse.spending.tells(&own, &own, &mark) {
                 self.record(Kind::Budget, &told.body(&own));
                 self.show(RunEvent::Log {
                     source: "budget".into(),
@@ -64,7 +64,8 @@ impl Run {
         let Some(work) = self.work_for().filter(|_| of_work) else {
             return;
         };
-        if self.purse.spending.tells(&work.instance, &told.mark()) {
+        let spending = &self.purse.spending;
+        if spending.tells(&self.id, &work.instance, &told.mark()) {
             self.record(Kind::Budget, &told.body(&work.instance));
             let mut data = told.data();
             data.push(("agent", Value::text(self.agent.name.clone())));
@@ -114,7 +115,7 @@ impl Run {
             self.room_at = told.period.end();
         }
         self.record(Kind::Budget, &told.body(&own));
-        if self.purse.spending.tells(&own, &told.mark()) && *told.event != *EXHAUSTED {
+        if self.purse.spending.tells(&own, &own, &told.mark()) && *told.event != *EXHAUSTED {
             let data = Value::map(told.data());
             self.happen(&told.event, data, None);
         }

@@ -154,7 +154,7 @@ pub(crate) fn people(
     house: &House,
     now: Timestamp,
 ) -> Result<sign::People, RuntimeError> {
-    if !is_controlled(journal)? {
+    if !is_controlled(journal, &house.root)? {
         return Ok(house.people.clone());
     }
     let settings = register(journal, &house.root)?.settings(now);

@@ -7,6 +7,7 @@ use super::house::Host;
 use super::instances::refused;
 use super::{Refused, RefusedCode};
 use crate::record::Kind;
+use crate::shadow;
 use change::{ChangeNumber, Evidence, EvidenceKind, ItemId, Register, Rule};
 use definitions::{House, Report, ScenarioFile};
 use serde_json::{Value as Json, json};
@@ -143,13 +144,18 @@ impl Host {
     /// A component beside the one in use, on the last calls.
     async fn beside(&self, name: &PluginName, file: &Path, instance: Option<&Arc<str>>) -> Own {
         let services = self.services();
-        let report = crate::shadow(&services, name, file, CALLS).await;
         // It is on the account of the change that it is evidence for.
         let account = Cost {
             workflow: Some(self.control_workflow()),
             instance: instance.cloned(),
             purpose: Purpose::Improvement,
             ..Cost::default()
+        };
+        let journal = &self.0.journal;
+        let room = shadow::room(&services, &journal.borrow(), journal.spending(), &account);
+        let report = match room {
+            Ok(()) => shadow::beside(&services, name, file, CALLS).await,
+            Err(error) => Err(error),
         };
         let cost = report.as_ref().ok();
         let cost = cost.and_then(|report| report.cost(&services, account));
