@@ -499,6 +499,16 @@ impl Others for Host {
         });
     }
 
+    fn may_resume(&self, run: &str) -> bool {
+        self.0.mode == Mode::Foreground && !run.contains('.')
+    }
+
+    fn has_heard(&self, run: &str, upto: u64) {
+        if let Some(agent) = self.0.agents.borrow().get(run) {
+            agent.mail.forget_upto(upto);
+        }
+    }
+
     fn address(&self, name: &str) -> Result<Arc<str>, String> {
         if self.0.instances.borrow().has(name) || self.0.agents.borrow().has(name) {
             return Ok(name.into());
