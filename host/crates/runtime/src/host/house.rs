@@ -153,6 +153,7 @@ impl Host {
         };
         let delivered = self.redeliver()?;
         self.note_due(false);
+        self.free_left_roles()?;
         if self.0.mode == Mode::Live {
             self.tell_emergencies();
             let house = self.definitions();
@@ -361,7 +362,7 @@ impl Host {
     }
 
     /// Whether the run or the instance `id` has ended: what is sent to it reaches nobody, and nobody is to look for it again.
-    fn has_ended(&self, id: &str) -> Result<bool, RuntimeError> {
+    pub(super) fn has_ended(&self, id: &str) -> Result<bool, RuntimeError> {
         if self.0.agents.borrow().has(id) {
             return Ok(false);
         }
