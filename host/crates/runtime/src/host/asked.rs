@@ -198,9 +198,7 @@ impl Host {
     }
 
     async fn stop(&self, run: &Arc<str>) -> Result<Json, Refused> {
-        self.unpause(run);
         self.say(run, kin::STOP, Json::Null, Vec::new()).await?;
-        self.take_up(run);
         Ok(json!({ "run": run }))
     }
 
@@ -212,11 +210,12 @@ impl Host {
         Ok(json!({ "run": run }))
     }
 
-    fn unpause(&self, run: &str) {
+    pub(super) fn unpause(&self, run: &str) {
         if let Some(agent) = self.0.agents.borrow_mut().get_mut(run) {
             agent.paused = false;
             if agent.at == super::agents::At::GivenUp {
                 agent.at = super::agents::At::Parked;
+                agent.anew = false;
             }
         }
     }
@@ -386,9 +385,12 @@ impl Host {
         })
     }
 
-    /// Whether a run or an instance is not over.
+    /// Whether a run or an instance is under way.
     fn is_open(&self, id: &str) -> bool {
-        self.0.agents.borrow().has(id) || self.0.instances.borrow().has(id)
+        let agents = self.0.agents.borrow();
+        // Nothing comes of one that was given up unless a person sees to it.
+        let goes_on = |agent: &super::agents::Agent| agent.at != super::agents::At::GivenUp;
+        agents.get(id).is_some_and(goes_on) || self.0.instances.borrow().has(id)
     }
 
     /// A trigger has fired.
@@ -487,8 +489,9 @@ impl Host {
 
     /// Whether it is on the record that a run is to begin, and nothing of it yet.
     pub(super) fn is_unbegun(&self, id: &str) -> bool {
-        let newest = self.0.journal.borrow().newest(id, Kind::Started.name());
-        matches!(newest, Ok(None))
+        let journal = self.0.journal.borrow();
+        let has_no = |kind: Kind| matches!(journal.newest(id, kind.name()), Ok(None));
+        has_no(Kind::Started) && has_no(Kind::Ended)
     }
 }
 

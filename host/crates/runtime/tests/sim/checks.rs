@@ -414,7 +414,7 @@ pub fn at_the_end(house: &House, seed: u64) {
     for (record, body) in book.of("sent") {
         let to = body["to"].as_str().unwrap_or_default();
         let event = body["event"].as_str().unwrap_or_default();
-        if event == "agent.begin" && !started.contains(to) {
+        if event == "agent.begin" && !started.contains(to) && !ended.contains(to) {
             book.fail(
                 to,
                 &format!("{to} was to begin ({}), and never did", record.seq.0),
