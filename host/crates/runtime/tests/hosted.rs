@@ -591,3 +591,57 @@ fn what_was_sent_to_a_person_counts_as_delivered() {
         assert!(upto >= letter, "{upto} of {letter}");
     });
 }
+
+#[test]
+fn what_has_fired_is_known_to_the_next_host_without_reading_all_of_it_again() {
+    runtime().block_on(async {
+        let stage = Stage::new("");
+        let fire = |n: u32| {
+            Command::Fire(Fire {
+                trigger: "t".into(),
+                key: n.to_string(),
+                subject: String::new(),
+                due: stage.now(),
+                how: FireHow::Skip,
+                then: None,
+            })
+        };
+        let kept = || -> Json {
+            let bytes = stage.journal().kept("firings").unwrap().unwrap_or_default();
+            serde_json::from_slice(&bytes).unwrap_or_default()
+        };
+        stage
+            .live(async |host| {
+                for n in 0..300 {
+                    host.ask(fire(n)).await.unwrap();
+                }
+            })
+            .await;
+        let upto = kept()["upto"].as_u64().unwrap();
+        assert!(upto < stage.journal().head().unwrap().seq);
+        stage
+            .live(async |host| {
+                for n in [0, 255, 256, 299] {
+                    assert_eq!(host.ask(fire(n)).await.unwrap()["again"], true, "{n}");
+                }
+                assert!(host.ask(fire(300)).await.unwrap()["again"].is_null());
+            })
+            .await;
+        // What lies there and is none is no harm.
+        let broken = (
+            "firings".to_owned(),
+            b"{\"upto\":99999,\"firings\":7}".to_vec(),
+        );
+        stage.journal().append_keeping(&[], &[broken]).unwrap();
+        stage
+            .live(async |host| {
+                tokio::time::sleep(minutes(1)).await;
+                assert_eq!(host.ask(fire(0)).await.unwrap()["again"], true);
+                assert_eq!(
+                    kept()["upto"].as_u64().unwrap(),
+                    stage.journal().head().unwrap().seq
+                );
+            })
+            .await;
+    });
+}

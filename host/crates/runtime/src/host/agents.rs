@@ -269,7 +269,7 @@ impl Agents {
 }
 
 impl Host {
-    async fn keep(&self, run: &Arc<str>, lines: Vec<(String, Vec<u8>)>) {
+    pub(super) async fn keep(&self, run: &Arc<str>, lines: Vec<(String, Vec<u8>)>) {
         self.keep_with(run, Vec::new(), lines).await;
     }
 

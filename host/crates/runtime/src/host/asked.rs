@@ -1,6 +1,7 @@
 //! What a host is asked, and what it answers. Whatever changes something is on the record before the answer.
 
 use super::agents::no_such_run;
+use super::firings::{Kept, WORTH_KEEPING};
 use super::house::Host;
 use super::instances::{no_such_instance, refused};
 use super::intent::by_hand;
@@ -9,7 +10,9 @@ use crate::inbox::SAYS;
 use crate::kin;
 use crate::record::Kind;
 use crate::workflow::{Happened, Instance, Via, Who};
+use journal::{HOUSE_RUN, RecordId};
 use serde_json::{Value as Json, json};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use types::Value;
@@ -18,6 +21,8 @@ use types::Value;
 const ENDING: Duration = Duration::from_secs(10);
 /// What the host says to an instance for one who raises an event by hand.
 const EVENT: &str = "host.event";
+/// The name under which what has fired is kept.
+const FIRINGS: &str = "firings";
 
 impl Host {
     pub(super) async fn answer(&self, command: Command) -> Result<Json, Refused> {
@@ -453,6 +458,8 @@ impl Host {
             }
         }
         self.0.firings.borrow_mut().note(&fire, &answer);
+        self.0.fired.set(self.0.fired.get() + 1);
+        self.keep_firings().await;
         Ok(match answer {
             Json::Null => json!({}),
             answer => answer,
@@ -462,18 +469,21 @@ impl Host {
     /// What has fired, at the start.
     pub(super) fn read_firings(&self) -> Result<(), crate::RuntimeError> {
         let mut firings = self.0.firings.borrow_mut();
-        self.0
-            .journal
-            .borrow()
-            .each(journal::Which::Kind(Kind::Fired.name()), |record| {
-                let body: Json = serde_json::from_str(&record.body).unwrap_or_default();
-                if let Ok(fire) = serde_json::from_value::<Fire>(body["fire"].clone()) {
-                    firings.note(&fire, &body["answer"]);
-                }
-                Ok::<_, crate::RuntimeError>(())
-            })?;
-        drop(firings);
-        let mut firings = self.0.firings.borrow_mut();
+        let journal = self.0.journal.borrow();
+        // What does not fit the journal is found out anew.
+        let head = journal.head()?.seq;
+        let kept = journal.kept(FIRINGS)?;
+        let kept = kept.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
+        let kept = kept.filter(|kept| kept.upto <= head).unwrap_or_default();
+        *firings = kept.firings;
+        journal.each_of_kind_after(Kind::Fired.name(), RecordId(kept.upto), |record| {
+            self.0.fired.set(self.0.fired.get() + 1);
+            let body: Json = serde_json::from_str(&record.body).unwrap_or_default();
+            if let Ok(fire) = serde_json::from_value::<Fire>(body["fire"].clone()) {
+                firings.note(&fire, &body["answer"]);
+            }
+        })?;
+        drop(journal);
         let started: Vec<String> = firings
             .list(|_| true)
             .iter()
@@ -485,6 +495,35 @@ impl Host {
             }
         }
         Ok(())
+    }
+
+    /// Keep what has fired, where that is much. Nothing fires meanwhile.
+    pub(super) async fn keep_firings(&self) {
+        if self.0.fired.get() < WORTH_KEEPING {
+            return;
+        }
+        let mut upto = None;
+        let newest = |RecordId(seq), _, _: &str| {
+            upto = Some(seq);
+            ControlFlow::Break(())
+        };
+        let found = self
+            .0
+            .journal
+            .borrow()
+            .latest_first(Kind::Fired.name(), newest);
+        let (Ok(()), Some(upto)) = (found, upto) else {
+            return;
+        };
+        let kept = Kept {
+            upto,
+            firings: self.0.firings.borrow().clone(),
+        };
+        // It can be found out again.
+        let bytes = serde_json::to_vec(&kept).unwrap_or_default();
+        self.0.fired.set(0);
+        self.keep(&HOUSE_RUN.into(), vec![(FIRINGS.to_owned(), bytes)])
+            .await;
     }
 
     /// Whether it is on the record that a run is to begin, and nothing of it yet.

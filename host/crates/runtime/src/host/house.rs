@@ -50,6 +50,8 @@ pub(super) struct Inner {
     pub(super) agents: RefCell<Agents>,
     pub(super) instances: RefCell<Instances>,
     pub(super) firings: RefCell<Firings>,
+    /// How much has fired since that was last kept.
+    pub(super) fired: Cell<usize>,
     /// Held while something fires: one that comes twice at the same time must find what the first has recorded.
     pub(super) firing: tokio::sync::Mutex<()>,
     /// Held while something happens that is signed: what is judged must not change before it is recorded.
@@ -118,6 +120,7 @@ impl Host {
             agents: RefCell::default(),
             instances: RefCell::default(),
             firings: RefCell::default(),
+            fired: Cell::new(0),
             firing: tokio::sync::Mutex::default(),
             signing: tokio::sync::Mutex::default(),
             watchers: Watchers::default(),
@@ -159,6 +162,7 @@ impl Host {
             let house = self.definitions();
             self.move_instances(&house);
             self.keep_delivered(delivered).await;
+            self.keep_firings().await;
             self.begin_kept().await;
             self.take_up_all();
             self.offer_again();
