@@ -32,7 +32,7 @@ pub enum AgentsVerb {
         #[command(flatten)]
         at: At,
     },
-    /// End a run
+    /// End a run for good, and what it has begun; what is under way is stopped
     #[command(after_help = "Example:\n  charthouse agents stop coder")]
     Stop {
         #[command(flatten)]
@@ -40,7 +40,7 @@ pub enum AgentsVerb {
         #[command(flatten)]
         at: At,
     },
-    /// Let a run begin nothing more; what is under way comes to its end
+    /// Have a run wait; what is under way is stopped, and begun anew when it is resumed
     #[command(after_help = "Example:\n  charthouse agents pause coder")]
     Pause {
         #[command(flatten)]

@@ -201,7 +201,8 @@ impl Watchman {
 
     async fn seen(&self, engine: &mut Engine, seen: &Seen) {
         match seen.event["type"].as_str() {
-            Some("done") => engine.ended(&seen.run),
+            // Nothing more comes of one that was given up, unless a person sees to it.
+            Some("done" | "gave_up") => engine.ended(&seen.run),
             // Some of what was missed may have been an end.
             Some("lagged") => {
                 let fired = self.fired().await;

@@ -33,6 +33,12 @@ pub(crate) struct Alive {
     /// Whether it failed too often: it is taken up again when a person says so, by no host of itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) given_up: bool,
+    /// It failed, and is taken up again then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<i64>,
+    /// When it failed, lately.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failures: Vec<i64>,
     /// What it has cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) usd: Option<Arc<str>>,

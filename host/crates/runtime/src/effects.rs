@@ -55,6 +55,9 @@ impl Run {
             self.journal
                 .commit(&self.id, records, keeping, then)
                 .await?;
+            if let Some(others) = &self.others {
+                others.has_heard(&self.id, self.heard_upto);
+            }
         }
         for (effect, invocation, performance) in std::mem::take(&mut self.starting) {
             point::reach(Point::Begin);

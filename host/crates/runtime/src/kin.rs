@@ -83,8 +83,15 @@ impl Children {
 
     /// The one with the run `run` is over, and has cost `usd` with all below it.
     pub(crate) fn over(&mut self, run: &str, usd: Option<Decimal>) {
-        self.under_way.remove(run);
-        self.usd += usd.unwrap_or_default();
+        // One that was given up may go on after all, and ends again.
+        if self.under_way.remove(run).is_some() {
+            self.usd += usd.unwrap_or_default();
+        }
+    }
+
+    /// Those that are not over.
+    pub(crate) fn under_way(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.under_way.keys()
     }
 
     /// What is spent, and what is promised to those that are not over.
@@ -205,6 +212,21 @@ impl Run {
     pub(crate) fn stop_child(&mut self, id: &str) {
         if let Some(run) = self.children.of(id) {
             self.send_out(&run, STOP, Value::Null);
+        }
+    }
+
+    /// The run ends for good: nobody wants its children any more. One that a person may resume takes them up again.
+    pub(crate) fn end_children(&mut self) {
+        let others = self.others.as_ref();
+        if others.is_none_or(|others| others.may_resume(&self.id)) {
+            return;
+        }
+        let agents = self.activities.iter();
+        let agents =
+            agents.filter(|(_, activity)| activity.kind == crate::round::ActivityKind::Agent);
+        let agents: Vec<Arc<str>> = agents.map(|(id, _)| id.clone()).collect();
+        for id in &agents {
+            self.cancel(id, "the run ended", false);
         }
     }
 

@@ -62,6 +62,12 @@ pub(crate) trait Others {
 
     /// Whether there is such an agent to begin.
     fn knows_agent(&self, name: &str) -> Result<(), String>;
+
+    /// Whether a person sits before `run` who may resume it once it has ended, with all that it has begun.
+    fn may_resume(&self, run: &str) -> bool;
+
+    /// All that was sent to `run` up to the record `upto` is on its own.
+    fn has_heard(&self, run: &str, upto: u64);
 }
 
 /// What a run says to another run, or to a workflow's instance.

@@ -4,9 +4,10 @@ mod hosted {
     pub mod stage;
 }
 
-use charthouse_runtime::host::{Command, Fire, FireHow, Hosting, RefusedCode};
+use charthouse_runtime::host::{Command, Fire, FireHow, Host, Hosting, RefusedCode};
 use hosted::stage::{DAY, Stage, runtime, start};
 use journal::NewRecord;
+use journal::faults::Fault;
 use serde_json::{Value as Json, json};
 use std::time::Duration;
 use types::Timestamp;
@@ -318,6 +319,328 @@ fn a_trigger_fires_once_also_where_what_it_starts_cannot_begin() {
                 host.ask(fire.clone()).await.unwrap();
                 assert_eq!(host.ask(fire).await.unwrap()["again"], true);
                 assert_eq!(stage.records("house", "fired").len(), 1);
+            })
+            .await;
+    });
+}
+
+/// A letter for `run` that its host did not live to deliver.
+fn left_letter(stage: &Stage, run: &str, event: &str) {
+    let body = json!({ "to": run, "event": event, "data": null });
+    let letter = NewRecord {
+        run: "house",
+        time: Timestamp(stage.now()),
+        kind: "sent",
+        body: &body.to_string(),
+    };
+    stage.journal().append(&[letter]).unwrap();
+}
+
+#[test]
+fn a_run_that_the_store_keeps_from_going_on_is_never_given_up_and_begins_nothing_anew() {
+    runtime().block_on(async {
+        let stage = Stage::new("");
+        let run = stage
+            .live(async |host| {
+                let run = begin(host, "patient").await;
+                tokio::time::sleep(minutes(1)).await;
+                run
+            })
+            .await;
+        left_letter(&stage, &run, "human.enough");
+        (0..20).for_each(|_| stage.faults.order(Fault::Full));
+        stage
+            .live(async |host| {
+                tokio::time::sleep(minutes(20)).await;
+                let line = listed(host, &run).await.unwrap();
+                assert_eq!(line["status"], "restarting", "{line}");
+                tokio::time::sleep(minutes(120)).await;
+                assert_eq!(listed(host, &run).await, None, "it is done");
+            })
+            .await;
+        assert_eq!(stage.faults.happened().len(), 20);
+        assert!(stage.records(&run, "gave_up").is_empty());
+        assert!(stage.records(&run, "restarted").is_empty());
+        assert_eq!(stage.records(&run, "ended")[0]["status"], "done");
+    });
+}
+
+fn signal(run: &str, event: &str) -> Command {
+    Command::Signal {
+        run: run.into(),
+        event: event.into(),
+        data: None,
+    }
+}
+
+async fn only(host: &impl Hosting) -> Json {
+    let list = host.ask(Command::List {}).await.unwrap();
+    assert_eq!(list["runs"].as_array().unwrap().len(), 1, "{list}");
+    list["runs"][0].clone()
+}
+
+/// The run of `brittle`, which has failed and waits for its next attempt.
+async fn fallen(host: &impl Hosting) -> String {
+    tokio::time::sleep(minutes(1)).await;
+    let run = only(host).await["run"].as_str().unwrap().to_owned();
+    host.ask(signal(&run, "signal.fall")).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(only(host).await["status"], "restarting");
+    run
+}
+
+#[test]
+fn a_run_that_waits_for_its_next_attempt_when_the_host_dies_is_begun_again_by_the_next() {
+    runtime().block_on(async {
+        let stage = Stage::keeping("brittle");
+        let run = stage.live(async |host| fallen(host).await).await;
+        stage
+            .live(async |host| {
+                assert_eq!(only(host).await["status"], "restarting");
+                tokio::time::sleep(minutes(1)).await;
+                let line = only(host).await;
+                assert_eq!(line["states"], json!(["idle"]), "{line}");
+                assert_eq!(line["status"], "waiting", "{line}");
+                assert_eq!(stage.records(&run, "restarted").len(), 1);
+            })
+            .await;
+    });
+}
+
+#[test]
+fn a_run_that_is_paused_while_it_waits_for_its_next_attempt_stays_so() {
+    runtime().block_on(async {
+        let stage = Stage::keeping("brittle");
+        stage
+            .live(async |host| {
+                let run = fallen(host).await;
+                host.ask(Command::Pause { run: run.clone() }).await.unwrap();
+                tokio::time::sleep(minutes(10)).await;
+                assert_eq!(only(host).await["status"], "paused");
+                assert!(stage.records(&run, "restarted").is_empty());
+                host.ask(Command::Resume { run: run.clone() })
+                    .await
+                    .unwrap();
+                tokio::time::sleep(minutes(1)).await;
+                assert_eq!(only(host).await["status"], "waiting");
+                assert_eq!(stage.records(&run, "restarted").len(), 1);
+            })
+            .await;
+    });
+}
+
+#[test]
+fn an_agent_that_is_kept_up_and_whose_chart_cannot_go_on_is_given_up_like_any_other() {
+    runtime().block_on(async {
+        let stage = Stage::keeping("spinner");
+        let begun = |stage: &Stage| {
+            let runs = stage.journal().runs().unwrap().into_iter();
+            runs.filter(|run| !stage.records(&run.run, "step").is_empty())
+                .count()
+        };
+        let check = async |host: &Host| {
+            tokio::time::sleep(minutes(60)).await;
+            assert_eq!(only(host).await["status"], "given_up");
+            assert_eq!(begun(&stage), 5);
+        };
+        stage.live(check).await;
+        stage.live(check).await;
+        stage
+            .live(async |host| {
+                let run = only(host).await["run"].as_str().unwrap().to_owned();
+                host.ask(Command::Resume { run }).await.unwrap();
+                tokio::time::sleep(minutes(60)).await;
+                assert_eq!(begun(&stage), 10);
+            })
+            .await;
+    });
+}
+
+#[test]
+fn whoever_began_a_run_that_is_given_up_hears_of_it() {
+    runtime().block_on(async {
+        let stage = Stage::new("");
+        stage
+            .live(async |host| {
+                let run = begin(host, "parent").await;
+                host.ask(signal(&run, "signal.homeless")).await.unwrap();
+                tokio::time::sleep(minutes(10)).await;
+                assert_eq!(stage.records(&run, "ended")[0]["status"], "done");
+                let child = format!("{run}.1");
+                assert_eq!(listed(host, &child).await.unwrap()["status"], "given_up");
+                let sent = &stage.records(&child, "sent")[0];
+                assert_eq!(sent["event"], "agent.over");
+                assert_eq!(sent["data"]["why"], "nobody answers");
+            })
+            .await;
+    });
+}
+
+#[test]
+fn what_a_run_has_begun_ends_with_it() {
+    runtime().block_on(async {
+        let stage = Stage::new("");
+        stage
+            .live(async |host| {
+                let run = begin(host, "parent").await;
+                host.ask(signal(&run, "signal.patient")).await.unwrap();
+                tokio::time::sleep(minutes(1)).await;
+                let child = format!("{run}.1");
+                assert_eq!(listed(host, &child).await.unwrap()["status"], "waiting");
+                host.ask(Command::Stop { run }).await.unwrap();
+                tokio::time::sleep(minutes(1)).await;
+                assert_eq!(listed(host, &child).await, None);
+                assert_eq!(stage.records(&child, "ended")[0]["status"], "cancelled");
+            })
+            .await;
+    });
+}
+
+#[test]
+fn a_role_whose_holder_is_dead_is_free_when_the_next_host_begins() {
+    runtime().block_on(async {
+        let stage = Stage::new("");
+        let run = stage
+            .live(async |host| {
+                piece(host).await;
+                only(host).await["run"].as_str().unwrap().to_owned()
+            })
+            .await;
+        // Its end, which its host did not live to act on.
+        let ended = NewRecord {
+            run: &run,
+            time: Timestamp(stage.now()),
+            kind: "ended",
+            body: &json!({ "status": "failed" }).to_string(),
+        };
+        let over = (format!("alive/run/{run}"), Vec::new());
+        let mut journal = stage.journal();
+        journal.append_keeping(&[ended], &[over]).unwrap();
+        drop(journal);
+        stage
+            .live(async |host| {
+                tokio::time::sleep(minutes(1)).await;
+                let line = only(host).await;
+                assert_ne!(line["run"], run, "{line}");
+                assert_eq!(line["role"], "writer", "another has taken it: {line}");
+            })
+            .await;
+    });
+}
+
+#[test]
+fn a_run_that_cannot_begin_can_be_stopped_and_keeps_no_trigger_from_firing() {
+    runtime().block_on(async {
+        let stage = Stage::new("");
+        stage
+            .live(async |host| {
+                let fire = Command::Fire(Fire {
+                    trigger: "t".into(),
+                    key: "1".into(),
+                    subject: String::new(),
+                    due: stage.now(),
+                    how: FireHow::Start,
+                    then: Some(Box::new(start("homeless"))),
+                });
+                let fired = host.ask(fire).await.unwrap();
+                let run = fired["run"].as_str().unwrap().to_owned();
+                let open = async || {
+                    let fired = host.ask(Command::Fired {}).await.unwrap();
+                    fired["fired"][0]["open"].clone()
+                };
+                assert_eq!(open().await, true);
+                tokio::time::sleep(minutes(10)).await;
+                assert_eq!(only(host).await["status"], "given_up");
+                assert_eq!(open().await, false);
+                let health = host.ask(Command::Health {}).await.unwrap();
+                assert_eq!(health["status"], "degraded");
+                host.ask(Command::Stop { run: run.clone() }).await.unwrap();
+                tokio::time::sleep(minutes(1)).await;
+                assert_eq!(listed(host, &run).await, None);
+                assert_eq!(stage.records(&run, "ended")[0]["status"], "cancelled");
+                let health = host.ask(Command::Health {}).await.unwrap();
+                assert_eq!(health["status"], "ok");
+            })
+            .await;
+        stage
+            .live(async |host| {
+                tokio::time::sleep(minutes(10)).await;
+                assert_eq!(host.ask(Command::List {}).await.unwrap()["runs"], json!([]));
+            })
+            .await;
+    });
+}
+
+#[test]
+fn what_was_sent_to_a_person_counts_as_delivered() {
+    runtime().block_on(async {
+        let stage = Stage::new("");
+        let body = json!({ "to": "human:ada", "event": "work.ended", "data": null });
+        let letter = NewRecord {
+            run: "20260105-000000-0123",
+            time: Timestamp(stage.now()),
+            kind: "sent",
+            body: &body.to_string(),
+        };
+        let letter = stage.journal().append(&[letter]).unwrap()[0].0;
+        stage
+            .live(async |_| tokio::time::sleep(minutes(1)).await)
+            .await;
+        let upto = stage.journal().kept("delivered").unwrap().unwrap();
+        let upto: u64 = serde_json::from_slice(&upto).unwrap();
+        assert!(upto >= letter, "{upto} of {letter}");
+    });
+}
+
+#[test]
+fn what_has_fired_is_known_to_the_next_host_without_reading_all_of_it_again() {
+    runtime().block_on(async {
+        let stage = Stage::new("");
+        let fire = |n: u32| {
+            Command::Fire(Fire {
+                trigger: "t".into(),
+                key: n.to_string(),
+                subject: String::new(),
+                due: stage.now(),
+                how: FireHow::Skip,
+                then: None,
+            })
+        };
+        let kept = || -> Json {
+            let bytes = stage.journal().kept("firings").unwrap().unwrap_or_default();
+            serde_json::from_slice(&bytes).unwrap_or_default()
+        };
+        stage
+            .live(async |host| {
+                for n in 0..300 {
+                    host.ask(fire(n)).await.unwrap();
+                }
+            })
+            .await;
+        let upto = kept()["upto"].as_u64().unwrap();
+        assert!(upto < stage.journal().head().unwrap().seq);
+        stage
+            .live(async |host| {
+                for n in [0, 255, 256, 299] {
+                    assert_eq!(host.ask(fire(n)).await.unwrap()["again"], true, "{n}");
+                }
+                assert!(host.ask(fire(300)).await.unwrap()["again"].is_null());
+            })
+            .await;
+        // What lies there and is none is no harm.
+        let broken = (
+            "firings".to_owned(),
+            b"{\"upto\":99999,\"firings\":7}".to_vec(),
+        );
+        stage.journal().append_keeping(&[], &[broken]).unwrap();
+        stage
+            .live(async |host| {
+                tokio::time::sleep(minutes(1)).await;
+                assert_eq!(host.ask(fire(0)).await.unwrap()["again"], true);
+                assert_eq!(
+                    kept()["upto"].as_u64().unwrap(),
+                    stage.journal().head().unwrap().seq
+                );
             })
             .await;
     });

@@ -48,6 +48,10 @@ pub(super) struct Agent {
     pub(super) mail: Mailbox,
     /// When it failed, lately.
     failures: VecDeque<i64>,
+    /// How often in a row the store did not let it go on. That is no failure of its own.
+    disturbed: u32,
+    /// Whether its chart is to begin anew, because it failed.
+    pub(super) anew: bool,
     reloads: Option<UnboundedSender<Reload>>,
     why: Option<String>,
     /// What it is to begin with, until it is known to have begun.
@@ -63,7 +67,7 @@ pub(super) enum At {
     Parked,
     /// In memory.
     Running,
-    /// It failed, and is begun again then.
+    /// It failed, or the store did not let it go on, and it is taken up again then.
     Until(i64),
     /// It failed too often.
     GivenUp,
@@ -97,6 +101,8 @@ impl Agent {
             ours: false,
             mail: Mailbox::default(),
             failures: VecDeque::new(),
+            disturbed: 0,
+            anew: false,
             reloads: None,
             why: None,
             begin: None,
@@ -109,12 +115,25 @@ impl Agent {
         self.ours
     }
 
+    /// It failed, and its chart begins anew then.
+    fn fails_until(&mut self, due: i64) {
+        self.at = At::Until(due);
+        self.anew = true;
+    }
+
+    /// It has begun, or gone on: that is on the record.
+    pub(super) fn goes_on(&mut self) {
+        self.disturbed = 0;
+        self.anew = false;
+        self.awaited.settle(true);
+    }
+
     /// What it is doing, in a word.
     pub(super) fn word(&self) -> &'static str {
         match (self.at, self.paused, self.status) {
             (At::GivenUp, ..) => "given_up",
-            (At::Until(_), ..) => "restarting",
             (_, true, _) => "paused",
+            (At::Until(_), ..) => "restarting",
             (At::Running, false, None) => "running",
             (_, _, Some(Status::Done)) => "done",
             (_, _, Some(Status::Failed)) => "failed",
@@ -138,7 +157,7 @@ impl Agent {
     fn is_due(&self) -> Option<i64> {
         match self.at {
             At::Parked if !self.paused => self.due,
-            At::Until(due) => Some(due),
+            At::Until(due) if !self.paused => Some(due),
             _ => None,
         }
     }
@@ -152,6 +171,11 @@ impl Agent {
             due: self.due,
             paused: self.paused,
             given_up: self.at == At::GivenUp,
+            until: match self.at {
+                At::Until(due) if self.anew => Some(due),
+                _ => None,
+            },
+            failures: self.failures.iter().copied().collect(),
             usd: self.usd.clone(),
             keep: self.keep,
         }
@@ -245,7 +269,7 @@ impl Agents {
 }
 
 impl Host {
-    async fn keep(&self, run: &Arc<str>, lines: Vec<(String, Vec<u8>)>) {
+    pub(super) async fn keep(&self, run: &Arc<str>, lines: Vec<(String, Vec<u8>)>) {
         self.keep_with(run, Vec::new(), lines).await;
     }
 

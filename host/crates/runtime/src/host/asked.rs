@@ -1,6 +1,7 @@
 //! What a host is asked, and what it answers. Whatever changes something is on the record before the answer.
 
 use super::agents::no_such_run;
+use super::firings::{Kept, WORTH_KEEPING};
 use super::house::Host;
 use super::instances::{no_such_instance, refused};
 use super::intent::by_hand;
@@ -9,6 +10,7 @@ use crate::inbox::SAYS;
 use crate::kin;
 use crate::record::Kind;
 use crate::workflow::{Happened, Instance, Via, Who};
+use journal::{HOUSE_RUN, RecordId};
 use serde_json::{Value as Json, json};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use types::Value;
 const ENDING: Duration = Duration::from_secs(10);
 /// What the host says to an instance for one who raises an event by hand.
 const EVENT: &str = "host.event";
+/// The name under which what has fired is kept.
+const FIRINGS: &str = "firings";
 
 impl Host {
     pub(super) async fn answer(&self, command: Command) -> Result<Json, Refused> {
@@ -199,9 +203,7 @@ impl Host {
     }
 
     async fn stop(&self, run: &Arc<str>) -> Result<Json, Refused> {
-        self.unpause(run);
         self.say(run, kin::STOP, Json::Null, Vec::new()).await?;
-        self.take_up(run);
         Ok(json!({ "run": run }))
     }
 
@@ -213,11 +215,12 @@ impl Host {
         Ok(json!({ "run": run }))
     }
 
-    fn unpause(&self, run: &str) {
+    pub(super) fn unpause(&self, run: &str) {
         if let Some(agent) = self.0.agents.borrow_mut().get_mut(run) {
             agent.paused = false;
             if agent.at == super::agents::At::GivenUp {
                 agent.at = super::agents::At::Parked;
+                agent.anew = false;
             }
         }
     }
@@ -415,9 +418,12 @@ impl Host {
         })
     }
 
-    /// Whether a run or an instance is not over.
+    /// Whether a run or an instance is under way.
     fn is_open(&self, id: &str) -> bool {
-        self.0.agents.borrow().has(id) || self.0.instances.borrow().has(id)
+        let agents = self.0.agents.borrow();
+        // Nothing comes of one that was given up unless a person sees to it.
+        let goes_on = |agent: &super::agents::Agent| agent.at != super::agents::At::GivenUp;
+        agents.get(id).is_some_and(goes_on) || self.0.instances.borrow().has(id)
     }
 
     /// A trigger has fired.
@@ -480,6 +486,8 @@ impl Host {
             }
         }
         self.0.firings.borrow_mut().note(&fire, &answer);
+        self.0.fired.set(self.0.fired.get() + 1);
+        self.keep_firings().await;
         Ok(match answer {
             Json::Null => json!({}),
             answer => answer,
@@ -489,18 +497,21 @@ impl Host {
     /// What has fired, at the start.
     pub(super) fn read_firings(&self) -> Result<(), crate::RuntimeError> {
         let mut firings = self.0.firings.borrow_mut();
-        self.0
-            .journal
-            .borrow()
-            .each(journal::Which::Kind(Kind::Fired.name()), |record| {
-                let body: Json = serde_json::from_str(&record.body).unwrap_or_default();
-                if let Ok(fire) = serde_json::from_value::<Fire>(body["fire"].clone()) {
-                    firings.note(&fire, &body["answer"]);
-                }
-                Ok::<_, crate::RuntimeError>(())
-            })?;
-        drop(firings);
-        let mut firings = self.0.firings.borrow_mut();
+        let journal = self.0.journal.borrow();
+        // What does not fit the journal is found out anew.
+        let head = journal.head()?.seq;
+        let kept = journal.kept(FIRINGS)?;
+        let kept = kept.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
+        let kept = kept.filter(|kept| kept.upto <= head).unwrap_or_default();
+        *firings = kept.firings;
+        journal.each_of_kind_after(Kind::Fired.name(), RecordId(kept.upto), |record| {
+            self.0.fired.set(self.0.fired.get() + 1);
+            let body: Json = serde_json::from_str(&record.body).unwrap_or_default();
+            if let Ok(fire) = serde_json::from_value::<Fire>(body["fire"].clone()) {
+                firings.note(&fire, &body["answer"]);
+            }
+        })?;
+        drop(journal);
         let started: Vec<String> = firings
             .list(|_| true)
             .iter()
@@ -514,10 +525,40 @@ impl Host {
         Ok(())
     }
 
+    /// Keep what has fired, where that is much. Nothing fires meanwhile.
+    pub(super) async fn keep_firings(&self) {
+        if self.0.fired.get() < WORTH_KEEPING {
+            return;
+        }
+        let mut upto = None;
+        let newest = |RecordId(seq), _, _: &str| {
+            upto = Some(seq);
+            ControlFlow::Break(())
+        };
+        let found = self
+            .0
+            .journal
+            .borrow()
+            .latest_first(Kind::Fired.name(), newest);
+        let (Ok(()), Some(upto)) = (found, upto) else {
+            return;
+        };
+        let kept = Kept {
+            upto,
+            firings: self.0.firings.borrow().clone(),
+        };
+        // It can be found out again.
+        let bytes = serde_json::to_vec(&kept).unwrap_or_default();
+        self.0.fired.set(0);
+        self.keep(&HOUSE_RUN.into(), vec![(FIRINGS.to_owned(), bytes)])
+            .await;
+    }
+
     /// Whether it is on the record that a run is to begin, and nothing of it yet.
     pub(super) fn is_unbegun(&self, id: &str) -> bool {
-        let newest = self.0.journal.borrow().newest(id, Kind::Started.name());
-        matches!(newest, Ok(None))
+        let journal = self.0.journal.borrow();
+        let has_no = |kind: Kind| matches!(journal.newest(id, kind.name()), Ok(None));
+        has_no(Kind::Started) && has_no(Kind::Ended)
     }
 }
 

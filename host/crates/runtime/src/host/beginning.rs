@@ -20,7 +20,7 @@ pub(super) struct Awaited {
 
 impl Awaited {
     /// It has begun, or nobody here will begin it.
-    fn settle(&mut self, begun: bool) {
+    pub(super) fn settle(&mut self, begun: bool) {
         self.begun |= begun;
         for waiting in self.waiting.drain(..) {
             // Whoever has gone needs no answer.
@@ -62,7 +62,7 @@ impl Host {
         let (host, run) = (self.clone(), run.clone());
         Box::new(move || {
             if let Some(agent) = host.0.agents.borrow_mut().get_mut(&run) {
-                agent.awaited.settle(true);
+                agent.goes_on();
             }
         })
     }

@@ -32,13 +32,14 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume: Option<String>,
     },
-    /// End a run: what is under way is stopped, its chart runs its exit actions, and it is not taken up again by itself.
+    /// End a run for good: what is under way is stopped, what it has begun ends too, and its chart hears nothing of it. One that cannot even be taken up for that
+    /// is recorded as ended.
     #[serde(rename = "stop")]
     Stop {
         /// The run.
         run: String,
     },
-    /// Let a run begin nothing more until it is resumed; what is under way comes to its end. It stays paused when the host is started anew.
+    /// Have a run wait until it is resumed; what is under way is stopped, and begun anew then. It stays paused when the host is started anew.
     #[serde(rename = "pause")]
     Pause {
         /// The run.

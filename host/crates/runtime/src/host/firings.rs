@@ -39,7 +39,18 @@ pub struct Fired {
     pub open: bool,
 }
 
-/// The fold. It can be kept as a checkpoint.
+/// After so many firings the fold is kept, so that a host that begins need not read again what came before.
+pub(super) const WORTH_KEEPING: usize = 256;
+
+/// The fold as it is kept: a host goes on reading behind the record that it goes up to.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Kept {
+    /// The last record that is in it.
+    pub(super) upto: u64,
+    pub(super) firings: Firings,
+}
+
+/// The fold.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Firings {
     triggers: BTreeMap<String, Of>,

@@ -50,6 +50,8 @@ pub(super) struct Inner {
     pub(super) agents: RefCell<Agents>,
     pub(super) instances: RefCell<Instances>,
     pub(super) firings: RefCell<Firings>,
+    /// How much has fired since that was last kept.
+    pub(super) fired: Cell<usize>,
     /// Held while something fires: one that comes twice at the same time must find what the first has recorded.
     pub(super) firing: tokio::sync::Mutex<()>,
     /// Held while something happens that is signed: what is judged must not change before it is recorded.
@@ -118,6 +120,7 @@ impl Host {
             agents: RefCell::default(),
             instances: RefCell::default(),
             firings: RefCell::default(),
+            fired: Cell::new(0),
             firing: tokio::sync::Mutex::default(),
             signing: tokio::sync::Mutex::default(),
             watchers: Watchers::default(),
@@ -153,11 +156,13 @@ impl Host {
         };
         let delivered = self.redeliver()?;
         self.note_due(false);
+        self.free_left_roles()?;
         if self.0.mode == Mode::Live {
             self.tell_emergencies();
             let house = self.definitions();
             self.move_instances(&house);
             self.keep_delivered(delivered).await;
+            self.keep_firings().await;
             self.begin_kept().await;
             self.take_up_all();
             self.offer_again();
@@ -336,6 +341,10 @@ impl Host {
         letter: &Letter,
         heard: &mut BTreeMap<Arc<str>, u64>,
     ) -> Result<bool, RuntimeError> {
+        if letter.to.starts_with(TO_A_PERSON) {
+            // A person reads it in the record; nobody delivers it.
+            return Ok(true);
+        }
         if self.0.instances.borrow().has(&letter.to) {
             return Ok(self.0.instances.borrow().has_taken(&letter.to, letter.seq));
         }
@@ -357,7 +366,7 @@ impl Host {
     }
 
     /// Whether the run or the instance `id` has ended: what is sent to it reaches nobody, and nobody is to look for it again.
-    fn has_ended(&self, id: &str) -> Result<bool, RuntimeError> {
+    pub(super) fn has_ended(&self, id: &str) -> Result<bool, RuntimeError> {
         if self.0.agents.borrow().has(id) {
             return Ok(false);
         }
@@ -479,6 +488,8 @@ impl Host {
     }
 }
 
+/// How a letter names a person.
+const TO_A_PERSON: &str = "human:";
 /// Up to which record everything that was sent is known to have been taken.
 pub(super) const DELIVERED: &str = "delivered";
 
@@ -491,6 +502,16 @@ impl Others for Host {
             event: said.event,
             data: said.data,
         });
+    }
+
+    fn may_resume(&self, run: &str) -> bool {
+        self.0.mode == Mode::Foreground && !run.contains('.')
+    }
+
+    fn has_heard(&self, run: &str, upto: u64) {
+        if let Some(agent) = self.0.agents.borrow().get(run) {
+            agent.mail.forget_upto(upto);
+        }
     }
 
     fn address(&self, name: &str) -> Result<Arc<str>, String> {

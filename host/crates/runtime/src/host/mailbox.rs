@@ -55,11 +55,29 @@ impl Mailbox {
         self.0.read.borrow_mut().clear();
     }
 
-    /// What was read and is not on the record is to be read again: everything behind the letter `heard`.
+    /// The same of what was sent up to the record `upto`.
+    pub(super) fn forget_upto(&self, upto: u64) {
+        self.0
+            .read
+            .borrow_mut()
+            .retain(|told| told.seq > Some(upto));
+    }
+
+    /// Whether `event` waits to be heard.
+    pub(super) fn has(&self, event: &str) -> bool {
+        let waiting = self.0.waiting.borrow();
+        waiting
+            .iter()
+            .any(|message| matches!(message, Message::Told(told) if &*told.event == event))
+    }
+
+    /// What was read and is not on the record is to be read again: everything behind the letter `heard`. What stands on no record is told anew to the next who
+    /// reads.
     pub(super) fn put_back(&self, heard: u64) {
         let read = self.0.read.take().into_iter();
         let read = read.filter(|told| told.seq > Some(heard));
         let mut waiting = self.0.waiting.borrow_mut();
+        waiting.retain(|message| !matches!(message, Message::Told(told) if told.seq.is_none()));
         for told in read.rev() {
             waiting.push_front(Message::Told(Box::new(told)));
         }
@@ -94,5 +112,38 @@ impl Mailbox {
         if let Some(reader) = self.0.reader.borrow_mut().take() {
             reader.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::{FutureExt, StreamExt};
+
+    fn letter(seq: Option<u64>) -> Message {
+        Message::Told(Box::new(Told {
+            from: "a".into(),
+            seq,
+            event: "e".into(),
+            data: serde_json::Value::Null,
+            binding: None,
+        }))
+    }
+
+    #[test]
+    fn of_what_was_read_only_that_is_kept_which_is_on_no_record() {
+        let mail = Mailbox::default();
+        let mut inbox = mail.inbox();
+        for seq in [Some(1), None, Some(2), Some(3)] {
+            mail.put(letter(seq));
+            assert!(inbox.next().now_or_never().is_some());
+        }
+        mail.forget_upto(2);
+        assert_eq!(mail.0.read.borrow().len(), 1);
+        // What no record has is told anew by the host itself.
+        mail.put(letter(None));
+        mail.put_back(0);
+        assert_eq!(mail.take_first(), Some(letter(Some(3))));
+        assert_eq!(mail.take_first(), None);
     }
 }

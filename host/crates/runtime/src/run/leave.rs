@@ -12,6 +12,7 @@ use types::Timestamp;
 impl Run {
     pub(super) async fn end(mut self, status: Status) -> Result<RunEnd, RuntimeError> {
         point::reach(Point::End);
+        self.end_children();
         self.stop_all("the run ended");
         let cause = match status {
             Status::Done | Status::Cancelled => None,

@@ -5,7 +5,8 @@ use charthouse_runtime::host::{Command, Host, Mode, Refused, RefusedCode};
 use charthouse_runtime::{Ask, Asked, Reload, Services, SharedJournal};
 use definitions::House;
 use futures_util::stream;
-use journal::Journal;
+use journal::faults::{Chances, Faults};
+use journal::{Journal, SqliteStore};
 use sandbox::{Compiler, Sandbox, Settings};
 use serde_json::Value as Json;
 use std::cell::RefCell;
@@ -57,6 +58,30 @@ states:
   falling: { invoke: turn }
   poked: {}
 ";
+const SPINNER: &str = "\
+chart: spinner
+version: 1.0.0
+data: { n: 0 }
+initial: idle
+states:
+  idle: { after: { 1s: left } }
+  left: { always: { guard: data.n == 0, target: right } }
+  right: { always: { guard: data.n == 0, target: left } }
+";
+const PARENT: &str = "\
+chart: parent
+version: 1.0.0
+initial: idle
+states:
+  idle: { on: { signal.homeless: homeless, signal.patient: patient } }
+  homeless:
+    invoke: { activity: agent, params: { agent: homeless, prompt: Go. } }
+    on: { agent.done: done, error: done }
+  patient:
+    invoke: { activity: agent, params: { agent: patient, prompt: Go. } }
+    on: { agent.done: done, error: done }
+  done: { type: final }
+";
 const PIECE: &str = "\
 chart: piece
 version: 1.0.0
@@ -72,6 +97,8 @@ states:
 pub struct Stage {
     directory: TempDir,
     saved: Saved,
+    /// What goes wrong with the disk while a host lives.
+    pub faults: Faults,
     services: Services,
     clock: Arc<Virtual>,
 }
@@ -157,6 +184,8 @@ impl Stage {
         put("charts/wait.yaml", WAIT);
         put("charts/brittle.yaml", BRITTLE);
         put("charts/piece.yaml", PIECE);
+        put("charts/spinner.yaml", SPINNER);
+        put("charts/parent.yaml", PARENT);
         write_agents(directory.path(), limit);
         let house = load(directory.path());
         let clock = Arc::new(Virtual(Instant::now()));
@@ -177,6 +206,7 @@ impl Stage {
         Stage {
             directory,
             saved: Saved::default(),
+            faults: Faults::new(1, Chances::default()),
             services,
             clock,
         }
@@ -214,7 +244,8 @@ impl Stage {
 
     /// A host of the house for as long as `meanwhile` lasts; then it is gone without a word.
     pub async fn live<T>(&self, meanwhile: impl AsyncFnOnce(&Host) -> T) -> T {
-        let journal = self.journal();
+        let store = SqliteStore::open(&self.directory.path().join("journal.db")).unwrap();
+        let journal = Journal::over(self.faults.around(store));
         let seeded = self.services.clone();
         let whom = Box::new(move |_: &House, agent: &str| {
             if agent == "homeless" {
@@ -295,6 +326,12 @@ fn write_agents(house: &Path, limit: &str) {
         ("homeless", "once", ""),
         ("brittle", "brittle", ""),
         ("idler", "once", "roles: [writer]"),
+        ("spinner", "spinner", ""),
+        (
+            "parent",
+            "parent",
+            "children: { depth: 1, at_once: 4, total: 20 }",
+        ),
         (
             "thrifty",
             "once",

@@ -346,6 +346,20 @@ pub fn at_rest(house: &House, host: &Host, seed: u64) {
         }
     }
     bindings_agree(&book, &list);
+    roles_are_held_by_the_living(&book, host);
+}
+
+fn roles_are_held_by_the_living(book: &Book, host: &Host) {
+    let ended: BTreeSet<&str> = book.of("ended").map(|(r, _)| r.run.as_str()).collect();
+    let asked = host.ask(Command::WorkflowList {}).now_or_never();
+    for instance in asked.unwrap().unwrap()["instances"].as_array().unwrap() {
+        for role in instance["roles"].as_array().unwrap() {
+            let holder = role["holder"]["run"].as_str();
+            if let Some(run) = holder.filter(|run| ended.contains(run)) {
+                book.fail(run, &format!("{role} of {instance} is held by a dead run"));
+            }
+        }
+    }
 }
 
 /// What a run has on its record of its binding is what its instance says.
@@ -400,7 +414,7 @@ pub fn at_the_end(house: &House, seed: u64) {
     for (record, body) in book.of("sent") {
         let to = body["to"].as_str().unwrap_or_default();
         let event = body["event"].as_str().unwrap_or_default();
-        if event == "agent.begin" && !started.contains(to) {
+        if event == "agent.begin" && !started.contains(to) && !ended.contains(to) {
             book.fail(
                 to,
                 &format!("{to} was to begin ({}), and never did", record.seq.0),

@@ -2,8 +2,8 @@
 
 use super::{At, no_such_run};
 use crate::alive;
-use crate::host::Refused;
 use crate::host::house::Host;
+use crate::host::{Refused, RefusedCode};
 use crate::record::{Kind, Pending};
 use crate::request::{Leaving, Left};
 use crate::{Message, RunEnd, Status};
@@ -37,33 +37,29 @@ impl Host {
 
     /// A run's task is over.
     pub(super) async fn left(&self, run: &Arc<str>, end: Result<RunEnd, Refused>) {
-        let again = match end {
+        match end {
             Ok(RunEnd {
                 left: Some(left), ..
             }) => self.is_parked(run, left).await,
             Ok(end) => {
                 self.is_over_with(run, end.status, end.cause.map(|cause| cause.message))
                     .await;
-                false
             }
             Err(why) => {
                 self.tell_why_not(run, &why);
-                self.has_failed(run, why.message).await
+                self.has_failed(run, why.code, why.message).await;
             }
-        };
-        if again {
-            self.take_up(run);
         }
         self.next_in_line();
         self.0.changed.notify_waiters();
     }
 
-    /// A run was left in order. Whether it has something to hear already.
-    async fn is_parked(&self, run: &Arc<str>, left: Left) -> bool {
+    /// A run was left in order. It is taken up at once where it has something to hear already.
+    async fn is_parked(&self, run: &Arc<str>, left: Left) {
         let (line, paused, failed, has_words) = {
             let mut agents = self.0.agents.borrow_mut();
             let Some(agent) = agents.get_mut(run) else {
-                return false;
+                return;
             };
             agent.at = At::Parked;
             agent.reloads = None;
@@ -84,18 +80,19 @@ impl Host {
         let paused = paused.then(|| Pending::new(self.now(), Kind::Paused, &json!({})));
         self.keep_with(run, paused.into_iter().collect(), vec![line])
             .await;
-        if failed && !has_words {
+        if has_words {
+            return self.take_up(run);
+        }
+        if failed {
             let why = self
                 .0
                 .agents
                 .borrow()
                 .get(run)
                 .and_then(|agent| agent.why.clone());
-            return self
-                .has_failed(run, why.unwrap_or_else(|| "it failed".into()))
-                .await;
+            let why = why.unwrap_or_else(|| "it failed".into());
+            self.has_failed(run, RefusedCode::Other, why).await;
         }
-        has_words
     }
 
     /// Up to which letter `run` has everything on its record; 0 where nobody can say.
@@ -107,6 +104,7 @@ impl Host {
     /// A run is over for good.
     pub(super) async fn is_over_with(&self, run: &Arc<str>, status: Status, why: Option<String>) {
         let gone = self.0.agents.borrow_mut().runs.remove(run);
+        let gone = gone.filter(|agent| agent.keep && !self.0.ending.get());
         self.0.firings.borrow_mut().ended(run);
         let why = match (status, why) {
             (Status::Done, _) => "its run ended without handing in".to_owned(),
@@ -114,8 +112,10 @@ impl Host {
             (_, None) => "its run was stopped".to_owned(),
         };
         self.holder_is_gone(run, &why);
-        if gone.is_some_and(|agent| agent.keep) && !self.0.ending.get() {
-            self.begin_kept().await;
+        match gone {
+            Some(gone) if status == Status::Failed => self.begin_after(gone, why).await,
+            Some(_) => self.begin_kept().await,
+            None => {}
         }
         self.offer_again();
     }

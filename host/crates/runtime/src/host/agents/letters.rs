@@ -16,9 +16,18 @@ impl Host {
             false => self.0.agents.borrow().run_of(&letter.to),
         };
         match known {
-            Some(run) if self.is_given_up_unbegun(&run, &letter) => {
-                if let Some(agent) = self.0.agents.borrow_mut().get_mut(&run) {
-                    agent.begin = Some(letter);
+            Some(run) if self.is_to_begin_with(&run, &letter) => {
+                let wakes = self
+                    .0
+                    .agents
+                    .borrow_mut()
+                    .get_mut(&run)
+                    .is_some_and(|agent| {
+                        agent.begin = Some(letter);
+                        agent.at == At::Parked && !agent.paused
+                    });
+                if wakes {
+                    self.take_up(&run);
                 }
             }
             Some(run) => {
@@ -49,13 +58,15 @@ impl Host {
         }
     }
 
-    /// Whether `letter` describes how `run` begins, which could not begin and was given up.
-    fn is_given_up_unbegun(&self, run: &Arc<str>, letter: &Letter) -> bool {
+    /// Whether `letter` describes how `run` begins, of which only is known that it could not begin before.
+    fn is_to_begin_with(&self, run: &Arc<str>, letter: &Letter) -> bool {
         let begins = matches!(&*letter.event, kin::BEGIN | bound::ASSIGNED);
         let agents = self.0.agents.borrow();
-        let given_up = agents.get(run).is_some_and(|agent| agent.at == At::GivenUp);
+        let waits = agents
+            .get(run)
+            .is_some_and(|agent| agent.at != At::Running && agent.begin.is_none());
         drop(agents);
-        begins && given_up && self.is_unbegun(run)
+        begins && waits && self.is_unbegun(run)
     }
 
     /// Begin the run that a letter describes.
@@ -106,6 +117,7 @@ impl Host {
         if let Some(failed) = self.0.agents.borrow_mut().runs.remove(run) {
             // It could not begin before.
             entry.failures = failed.failures;
+            entry.disturbed = failed.disturbed;
             entry.mail = failed.mail;
         }
         self.0.agents.borrow_mut().runs.insert(run.clone(), entry);
@@ -114,6 +126,10 @@ impl Host {
 
     /// Tell a run something; one that stands still is taken up for it.
     pub(in crate::host) fn tell(&self, run: &Arc<str>, told: Told) {
+        if &*told.event == kin::STOP {
+            // It goes on to its end, whatever kept it from going on.
+            self.unpause(run);
+        }
         let wake = {
             let mut agents = self.0.agents.borrow_mut();
             let Some(agent) = agents.get_mut(run) else {
@@ -121,11 +137,16 @@ impl Host {
             };
             // A binding alone is no reason to wake it: whoever takes it up knows.
             let wakes = &*told.event != bound::CHANGED;
+            let stops = &*told.event == kin::STOP;
             if !wakes && agent.at != At::Running {
                 return;
             }
             agent.mail.put(Message::Told(Box::new(told)));
-            agent.at == At::Parked && !agent.paused
+            match agent.at {
+                At::Parked => !agent.paused,
+                At::Until(_) => stops,
+                At::Running | At::GivenUp => false,
+            }
         };
         if wake {
             self.take_up(run);

@@ -1,10 +1,10 @@
 //! Which runs are up when the host begins, and whose turn it is when there is not room for all.
 
 use super::{Agent, At, Beginning};
-use crate::RuntimeError;
-use crate::alive;
+use crate::host::RefusedCode;
 use crate::host::house::{Host, Mode};
-use crate::kin;
+use crate::{RuntimeError, Status, alive, kin};
+use definitions::Keep;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -12,6 +12,8 @@ impl Host {
     /// Which runs there are, at the start.
     pub(in crate::host) fn read_agents(&self) -> Result<(), RuntimeError> {
         let alive = alive::runs(&self.0.journal.borrow())?;
+        let now = self.now().0;
+        let most = super::failing::longest(&self.definitions().serve.restart);
         let mut agents = self.0.agents.borrow_mut();
         for (run, alive) in alive {
             let mut agent = Agent::new(alive.of.as_str().into());
@@ -25,10 +27,17 @@ impl Host {
                 // It was under way when the host died: at once.
                 agent.due = Some(i64::MIN);
             }
-            if alive.given_up {
-                agent.at = At::GivenUp;
-            }
             agent.keep = alive.keep;
+            agent.failures = alive.failures.into();
+            let failed = alive.parked && alive.status == Some(Status::Failed);
+            match alive.until {
+                _ if alive.given_up => agent.at = At::GivenUp,
+                // However the clock was set meanwhile: no pause is longer.
+                Some(until) => agent.fails_until(until.min(now.saturating_add(most))),
+                // Its host did not live to say when.
+                None if failed && alive.keep => agent.fails_until(now),
+                None => {}
+            }
             agents.runs.insert(run, agent);
         }
         Ok(())
@@ -47,14 +56,40 @@ impl Host {
                     }
                 }
                 None => {
-                    let prompt = keep.prompt.as_deref().map(str::to_owned);
                     let run = self.new_id();
-                    let data = json!({ "agent": name, "prompt": prompt, "keep": true });
-                    if let Err(refused) = self.say(&run, kin::BEGIN, data, Vec::new()).await {
-                        self.log(&run, "keep", &refused.message);
-                    }
+                    self.begin_keep(&run, keep).await;
                 }
             }
+        }
+    }
+
+    /// Have a run of an agent begin that the house keeps up. Whether that is on record.
+    async fn begin_keep(&self, run: &Arc<str>, keep: &Keep) -> bool {
+        let data = json!({ "agent": keep.agent.value, "prompt": keep.prompt, "keep": true });
+        let said = self.say(run, kin::BEGIN, data, Vec::new()).await;
+        if let Err(refused) = &said {
+            self.log(run, "keep", &refused.message);
+        }
+        said.is_ok()
+    }
+
+    /// A run that the house keeps up has failed for good. The next one begins as if it had failed as often itself: after a while, or not at all.
+    pub(super) async fn begin_after(&self, failed: Agent, why: String) {
+        let house = self.definitions();
+        let mut kept = house.serve.keep.iter();
+        let Some(keep) = kept.find(|keep| *keep.agent.value == *failed.agent) else {
+            return;
+        };
+        let run = self.new_id();
+        let mut next = Agent::new(failed.agent);
+        next.keep = true;
+        next.ours = true;
+        next.failures = failed.failures;
+        next.fails_until(i64::MAX);
+        self.0.agents.borrow_mut().runs.insert(run.clone(), next);
+        match self.begin_keep(&run, keep).await {
+            true => Box::pin(self.has_failed(&run, RefusedCode::Other, why)).await,
+            false => drop(self.0.agents.borrow_mut().runs.remove(&run)),
         }
     }
 
@@ -105,7 +140,9 @@ impl Host {
                 };
                 let all = self.0.mode == Mode::Live;
                 let free = agents.get(&run).is_some_and(|agent| {
-                    (all || agent.ours) && matches!(agent.at, At::Parked | At::Until(_))
+                    (all || agent.ours)
+                        && !agent.paused
+                        && matches!(agent.at, At::Parked | At::Until(_))
                 });
                 if !free {
                     continue;

@@ -7,7 +7,7 @@ use crate::host::mailbox::Mailbox;
 use crate::host::{Refused, RefusedCode};
 use crate::inbox::{AGAIN, Told};
 use crate::request::Hosted;
-use crate::{Message, Reload, Reloads, RunEnd, RunRequest, bound};
+use crate::{Message, Reload, Reloads, RunEnd, RunRequest, bound, kin};
 use futures_util::FutureExt;
 use serde_json::json;
 use std::panic::AssertUnwindSafe;
@@ -24,7 +24,9 @@ impl Host {
             let Some(agent) = agents.get_mut(run) else {
                 return;
             };
-            if matches!(agent.at, At::Until(_)) && matches!(beginning, Beginning::Again) {
+            // One that is only to end need not begin anew for that.
+            let anew = agent.anew && !agent.mail.has(kin::STOP);
+            if anew && matches!(beginning, Beginning::Again) {
                 let told = Told {
                     from: "".into(),
                     seq: None,

@@ -1,9 +1,12 @@
 //! Who holds a role: offered to whoever is free and fits, and free again when its holder is gone.
 
 use super::{Instances, Job};
+use crate::RuntimeError;
+use crate::host::agents::At;
 use crate::host::house::{Host, Mode};
 use crate::host::vouch::is_signed;
 use crate::workflow::{Happened, Instance, Via, Who};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Host {
@@ -92,7 +95,7 @@ impl Host {
         let agents = self.0.agents.borrow();
         let mut free = agents.all().filter(|(run, entry)| {
             *entry.agent == *agent
-                && entry.at == crate::host::agents::At::Parked
+                && entry.at == At::Parked
                 && !entry.paused
                 && self.binding_of(run).is_none()
         });
@@ -113,6 +116,34 @@ impl Host {
                 Some(Who::Agent { agent, run: own }) if *own == *run => Some(agent),
                 _ => None,
             })
+    }
+
+    /// Roles whose holders are gone, which the last host did not live to record.
+    pub(in crate::host) fn free_left_roles(&self) -> Result<(), RuntimeError> {
+        if self.0.mode == Mode::Asked {
+            return Ok(());
+        }
+        let holders: BTreeSet<Arc<str>> = {
+            let instances = self.0.instances.borrow();
+            let roles = instances
+                .all()
+                .flat_map(|instance| instance.position().roles);
+            let runs = roles.filter_map(|at| at.holder.and_then(|who| who.run().cloned()));
+            runs.collect()
+        };
+        for run in holders {
+            if self.has_ended(&run)? {
+                self.holder_is_gone(&run, "its run has ended");
+            } else if self.is_given_up(&run) {
+                self.holder_is_gone(&run, "its run was given up");
+            }
+        }
+        Ok(())
+    }
+
+    fn is_given_up(&self, run: &str) -> bool {
+        let agents = self.0.agents.borrow();
+        agents.get(run).is_some_and(|agent| agent.at == At::GivenUp)
     }
 
     /// The run `run` holds no role any more, because it is gone.
