@@ -9,6 +9,7 @@ use definitions::{House, On};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use runtime::host::{Command, FireHow, Fired, Hosting, Refused, RefusedCode, Seen, Watch};
+use runtime::sleep_for;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -19,8 +20,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 use types::{Clock, Timestamp};
 
-/// The clock is looked at at least this often: it may be set, and the machine may sleep, without anybody being told.
-const LOOK: Duration = Duration::from_secs(60);
 /// Things that come at the same time and wait to be looked at.
 const ARRIVALS: usize = 256;
 /// The pause before a host that could not say what has fired is asked again.
@@ -80,12 +79,7 @@ impl Watchman {
                 asked.push(self.ask(&house, firing));
             }
             let now = self.clock.now();
-            let wake = engine.wake(now).map_or(LOOK, |wake| {
-                let pause = u64::try_from(wake.0.saturating_sub(now.0)).unwrap_or(0);
-                Duration::from_millis(pause).min(LOOK)
-            });
-            // Without triggers nothing wakes the process for nothing.
-            let idle = house.serve.triggers.is_empty();
+            let pause = engine.wake(now).map(|wake| sleep_for(wake, now));
             tokio::select! {
                 Some(arrival) = arrivals.recv() => self.arrived(&mut engine, &mut waiting, arrival),
                 Some((firing, answer)) = asked.next(), if !asked.is_empty() => {
@@ -100,7 +94,7 @@ impl Watchman {
                     folders = folders.again(&house, &engine, &fired, &sender, &self.log);
                     requests.serve(&house, &self.hosting, &sender, &self.log);
                 }
-                () = sleep(wake), if !idle => {}
+                () = sleep(pause.unwrap_or_default()), if pause.is_some() => {}
             }
         }
     }
