@@ -1,6 +1,6 @@
 //! The task that lets triggers fire: between the engine, which decides, and the clock, the folders, the requests and the host.
 
-use super::engine::{Came, Engine, Firing, Outcome};
+use super::engine::{Came, Engine, Firing, Outcome, Taken};
 use super::folders::Folders;
 use super::http::Requests;
 use super::log::Log;
@@ -89,6 +89,7 @@ impl Watchman {
                 Ok(()) = self.house.changed() => {
                     house = self.house.borrow_and_update().clone();
                     engine.replace(rules(&house.serve), self.clock.now());
+                    let_go(&engine, &mut waiting);
                     // What is handed in twice is recognised by its key.
                     let fired = self.fired().await;
                     folders = folders.again(&house, &engine, &fired, &sender, &self.log);
@@ -150,7 +151,15 @@ impl Watchman {
             What::Request(came, answer) => {
                 let key = (trigger.clone(), came.key.clone());
                 match engine.came(&trigger, came, now) {
-                    Ok(()) => waiting.entry(key).or_default().push(answer),
+                    Ok(Taken::Asked) => {
+                        let all = waiting.entry(key).or_default();
+                        // Whoever has given up does not wait any more.
+                        all.retain(|answer| !answer.is_closed());
+                        all.push(answer);
+                    }
+                    Ok(Taken::Held) => {
+                        let _ = answer.send(Ok(json!({ "held": true })));
+                    }
                     Err(_) => {
                         let text = "too many requests wait for this trigger";
                         let refused = Refused::new(RefusedCode::Limit, text, "try again later");
@@ -171,21 +180,19 @@ impl Watchman {
         let outcome = match &answer {
             // What it came to then may be over by now, and where it is not it is known already.
             Ok(value) if value["again"] == json!(true) => Outcome::Recorded(None),
-            Ok(value) => {
-                let id = value.get("run").or_else(|| value.get("instance"));
-                Outcome::Recorded(id.and_then(Value::as_str).map(str::to_owned))
-            }
+            Ok(value) => Outcome::Recorded(started(value).map(str::to_owned)),
             Err(refused) if may_pass(refused) => Outcome::NotNow,
             Err(_) => Outcome::Never,
         };
         self.log.fired(&firing, &answer);
         engine.answered(&firing.trigger, outcome, self.clock.now());
-        let answer = answer.map(|value| match firing.how {
+        let answer = answer.map(|value| match (firing.how, value["again"] == json!(true)) {
             // It has come before: what it came to then.
-            _ if value["again"] == json!(true) => value,
-            FireHow::Start => value,
-            FireHow::Hold => json!({ "held": true }),
-            FireHow::Skip => json!({ "skipped": true }),
+            (_, true) if started(&value).is_some() => value,
+            (_, true) => json!({ "skipped": true, "again": true }),
+            (FireHow::Start, false) => value,
+            (FireHow::Hold, false) => json!({ "held": true }),
+            (FireHow::Skip, false) => json!({ "skipped": true }),
         });
         let key = (firing.trigger, firing.key);
         for waiting in waiting.remove(&key).into_iter().flatten() {
@@ -207,6 +214,30 @@ impl Watchman {
             _ => {}
         }
     }
+}
+
+/// Tell those who wait for a trigger that is gone, or another one by now.
+fn let_go(engine: &Engine, waiting: &mut Waiting) {
+    waiting.retain(|(trigger, key), all| {
+        let waits = engine.waits(trigger, key);
+        let gone = if waits {
+            Vec::new()
+        } else {
+            std::mem::take(all)
+        };
+        for answer in gone {
+            let text = "the trigger has just been changed";
+            let refused = Refused::new(RefusedCode::NotNow, text, "try again");
+            let _ = answer.send(Err(refused));
+        }
+        waits
+    });
+}
+
+/// The run or the instance that the host's answer names.
+fn started(answer: &Value) -> Option<&str> {
+    let id = answer.get("run").or_else(|| answer.get("instance"));
+    id.and_then(Value::as_str)
 }
 
 /// The triggers of a house that wait for files.
