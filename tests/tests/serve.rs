@@ -2,6 +2,7 @@
 
 use charthouse_tests::{Daemon, House, Plan, Ran, until};
 use serde_json::Value;
+use std::io::Write;
 use std::time::Duration;
 
 #[test]
@@ -57,6 +58,20 @@ fn what_was_given_up_stays_so_until_a_person_resumes_it() {
     until("it is given up again", || {
         house.journal("gave_up").len() == 2 && given_up(&house)
     });
+}
+
+#[test]
+fn a_reader_that_stands_still_holds_up_neither_the_daemon_nor_its_end() {
+    let house = House::of(Plan::default());
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let size = rustix::pipe::fcntl_getpipe_size(&writer).unwrap();
+    writer.write_all(&vec![b'\n'; size]).unwrap();
+    // Nothing more can be written to it.
+    let daemon = Daemon::begin_into(&house, writer);
+    house.run(["agents", "start", "tester", "Go"]).expect(0);
+    house.run(["serve", "--stop"]).expect(0);
+    daemon.until_gone();
+    drop(reader);
 }
 
 #[test]
