@@ -43,11 +43,10 @@ fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
     let result = verbs::dispatch(arguments);
     sealed::at_the_end();
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(failure) => {
-            failure.print();
-            ExitCode::from(failure.code)
-        }
-    }
+    let code = result.unwrap_or_else(|failure| {
+        failure.print();
+        failure.code
+    });
+    print::behind::finish();
+    ExitCode::from(code)
 }

@@ -1,5 +1,7 @@
 //! Printing: to a person or to a program, and quietly when nobody listens any more.
 
+pub mod behind;
+
 use crate::exit::{Failure, NOT_SO};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -74,6 +76,9 @@ pub fn err(text: &str) {
 
 /// As [`err`], for whoever edits the line: nothing is edited at the moment.
 pub fn err_at_once(text: &str) {
+    if let Some(behind) = behind::err() {
+        return behind.say(text);
+    }
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
@@ -156,6 +161,10 @@ pub fn plain(text: &str) -> std::borrow::Cow<'_, str> {
 
 /// Write `text` to standard output. A reader that has gone away is no error.
 pub fn out(text: &str) -> Result<(), Failure> {
+    if let Some(behind) = behind::out() {
+        behind.say(text);
+        return Ok(());
+    }
     let mut stdout = std::io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())

@@ -22,7 +22,8 @@ impl Clock for SystemClock {
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        let now = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(now.saturating_add(off()))
     }
 
     fn monotonic(&self) -> Duration {
@@ -34,6 +35,25 @@ impl Clock for SystemClock {
         let seconds = u64::try_from(time.tv_sec).ok()?;
         Some(Duration::new(seconds, u32::try_from(time.tv_nsec).ok()?))
     }
+}
+
+/// By how many milliseconds the clock is set wrong: as a test writes it into the file that `CHARTHOUSE_CLOCK_OFF` names, while the program runs too. Only in builds with debug
+/// assertions.
+#[cfg(debug_assertions)]
+fn off() -> i64 {
+    use std::sync::OnceLock;
+    static FILE: OnceLock<Option<std::ffi::OsString>> = OnceLock::new();
+    let file = FILE.get_or_init(|| std::env::var_os("CHARTHOUSE_CLOCK_OFF"));
+    let text = file
+        .as_ref()
+        .and_then(|file| std::fs::read_to_string(file).ok());
+    text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+/// As the system has it, in a build for use.
+#[cfg(not(debug_assertions))]
+fn off() -> i64 {
+    0
 }
 
 /// The system's randomness.

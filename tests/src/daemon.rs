@@ -2,7 +2,7 @@
 
 use crate::House;
 use serde_json::json;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// `charthouse serve`, gone with the test.
@@ -16,12 +16,25 @@ impl Daemon {
 
     /// The same, with these variables in its environment.
     pub fn begin_with(house: &House, environment: &[(&str, &str)]) -> Self {
+        Daemon::begin_as(house, |command| {
+            command.envs(environment.iter().copied());
+        })
+    }
+
+    /// The same, with its standard output, where it says what it does as JSON, going there.
+    pub fn begin_into(house: &House, stdout: impl Into<Stdio>) -> Self {
+        Daemon::begin_as(house, |command| {
+            command.arg("--json").stdout(stdout);
+        })
+    }
+
+    fn begin_as(house: &House, as_wanted: impl FnOnce(&mut Command)) -> Self {
         let mut command = house.command();
         command
             .arg("serve")
-            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
+        as_wanted(&mut command);
         let daemon = Daemon(command.spawn().expect("the program starts"));
         until("the daemon is up", || {
             house.run(["agents", "list", "--json"]).code == Some(0)

@@ -1,8 +1,12 @@
 //! The daemon and its clients as a person starts them, as far as they can be told apart without a host: who is refused, what is said, what `doctor` finds.
 
-use charthouse_tests::{Daemon, House, Plan, Ran, until};
+use charthouse_tests::{Daemon, House, Plan, Ran, resting, until};
 use serde_json::Value;
-use std::time::Duration;
+use std::fs;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 #[test]
 fn without_a_daemon_its_clients_say_so_and_what_to_do() {
@@ -57,6 +61,108 @@ fn what_was_given_up_stays_so_until_a_person_resumes_it() {
     until("it is given up again", || {
         house.journal("gave_up").len() == 2 && given_up(&house)
     });
+}
+
+#[test]
+fn a_reader_that_stands_still_holds_up_neither_the_daemon_nor_its_end() {
+    let house = House::of(Plan::default());
+    let (reader, mut writer) = UnixStream::pair().unwrap();
+    writer.set_nonblocking(true).unwrap();
+    while writer.write(b"\n").is_ok() {}
+    writer.set_nonblocking(false).unwrap();
+    // Nothing more can be written to it.
+    let daemon = Daemon::begin_into(&house, OwnedFd::from(writer));
+    house.run(["agents", "start", "tester", "Go"]).expect(0);
+    house.run(["serve", "--stop"]).expect(0);
+    daemon.until_gone();
+    drop(reader);
+}
+
+/// A daemon whose clock is set; at minute 0 it shows half past an hour.
+struct Clocked {
+    house: House,
+    file: String,
+    half_past: i64,
+}
+
+impl Clocked {
+    const MINUTE: i64 = 60_000;
+
+    fn new(house: House) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let into_the_hour = i64::try_from(now.as_millis()).unwrap() % (60 * Self::MINUTE);
+        Clocked {
+            file: house.root.with_file_name("clock").display().to_string(),
+            half_past: 30 * Self::MINUTE - into_the_hour,
+            house,
+        }
+    }
+
+    fn begin(&self) -> Daemon {
+        Daemon::begin_with(&self.house, &[("CHARTHOUSE_CLOCK_OFF", &self.file)])
+    }
+
+    /// Set the clock to this minute.
+    fn set(&self, minute: i64) {
+        let off = self.half_past + minute * Self::MINUTE;
+        let fresh = format!("{}.new", self.file);
+        fs::write(&fresh, off.to_string()).unwrap();
+        fs::rename(fresh, &self.file).unwrap();
+    }
+
+    /// Something happens, so that nobody need wait until the daemon looks at its clock by itself.
+    fn poke(&self) {
+        self.house.run(["agents", "start", "tester"]).expect(0);
+    }
+
+    /// The records of a kind in `run`.
+    fn records(&self, run: &str, kind: &str) -> Vec<Value> {
+        let all = self.house.run(["journal", "show", run, "--json"]).expect(0);
+        let mut records = all.lines();
+        records.retain(|record| record["kind"] == kind);
+        records
+    }
+
+    /// The times for which the schedule has started something.
+    fn fired(&self) -> Vec<Value> {
+        let mut fired = self.records("house", "fired");
+        fired.retain(|record| record["body"]["fire"]["how"] == "start");
+        fired
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_and_forward_fires_nothing_twice_and_loses_nothing() {
+    let clocked = Clocked::new(House::of(Plan {
+        chart: "initial: rest\nstates:\n  rest: { after: { 1h: done } }\n  done: { type: final }\n",
+        house: "serve: { triggers: { hourly: { every: 1h, overlap: parallel, agent: tester } } }\n",
+        ..Plan::default()
+    }));
+    clocked.set(0);
+    let daemon = clocked.begin();
+    let run = resting(&clocked.house, "tester");
+    let ended = || clocked.records(&run, "ended").len();
+    clocked.set(31);
+    clocked.poke();
+    until("it fires at the full hour", || clocked.fired().len() == 1);
+    clocked.set(31 - 120);
+    clocked.poke();
+    daemon.kill();
+    let _daemon = clocked.begin();
+    clocked.poke();
+    assert_eq!(ended(), 0);
+    clocked.set(61);
+    clocked.poke();
+    until("the run's hour is over", || ended() == 1);
+    assert_eq!(clocked.fired().len(), 1, "that hour was there before");
+    clocked.set(91);
+    clocked.poke();
+    until("it fires at the next hour", || clocked.fired().len() == 2);
+    let due = |fired: &Value| fired["body"]["fire"]["due"].as_i64().unwrap();
+    let hours: Vec<i64> = clocked.fired().iter().map(due).collect();
+    assert_eq!(hours[1] - hours[0], 60 * Clocked::MINUTE);
+    assert_eq!(ended(), 1);
+    clocked.house.verify();
 }
 
 #[test]

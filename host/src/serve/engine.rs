@@ -36,6 +36,8 @@ pub struct Rule {
 pub enum When {
     /// The clock.
     Times {
+        /// The schedule, in words that tell it from any other.
+        schedule: Arc<str>,
         /// The next time after one.
         next: Next,
         /// What to do about times that passed while nobody looked.
@@ -93,6 +95,8 @@ pub struct Firing {
     pub subject: String,
     /// When it was due.
     pub due: Timestamp,
+    /// By which schedule, where it was by one.
+    pub schedule: Option<Arc<str>>,
     /// What is done about it.
     pub how: FireHow,
     /// What templates can name.
@@ -115,6 +119,15 @@ pub enum Outcome {
 /// A trigger has as many waiting as may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
+
+/// What becomes of something that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// The host is asked about it.
+    Asked,
+    /// It has come before, and is on record as waiting.
+    Held,
+}
 
 /// All triggers of a house.
 pub struct Engine {
@@ -150,12 +163,17 @@ impl Engine {
     ///
     /// # Errors
     /// [`Full`] when too much waits: it has not been taken.
-    pub fn came(&mut self, name: &str, came: Came, now: Timestamp) -> Result<(), Full> {
+    pub fn came(&mut self, name: &str, came: Came, now: Timestamp) -> Result<Taken, Full> {
         match self.lines.get_mut(name) {
             Some(line) => line.came(came, now),
             // The trigger was taken away meanwhile.
             None => Err(Full),
         }
+    }
+
+    /// Whether something that came for the trigger `name` is still to be answered.
+    pub fn waits(&self, name: &str, key: &str) -> bool {
+        self.lines.get(name).is_some_and(|line| line.waits(key))
     }
 
     /// Since when the trigger `name` has been known.

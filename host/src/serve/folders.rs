@@ -17,7 +17,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 use types::Timestamp;
@@ -40,21 +41,29 @@ const DEEPEST: usize = 64;
 /// The thread; it ends when this is dropped.
 #[derive(Default)]
 pub struct Folders {
-    thread: Option<Sender<Hint>>,
+    thread: Option<Hint>,
 }
 
-enum Hint {
-    /// Something may have happened.
-    Look,
+/// Something may have happened. However much does while the thread is busy, it looks once more.
+#[derive(Clone)]
+struct Hint {
+    sender: SyncSender<()>,
     /// Nobody wants to know any more.
-    Stop,
+    stop: Arc<AtomicBool>,
+}
+
+impl Hint {
+    fn give(&self) {
+        // One that has found no room is in the one that waits; and the thread may have ended by itself.
+        let _ = self.sender.try_send(());
+    }
 }
 
 impl Drop for Folders {
     fn drop(&mut self) {
         if let Some(thread) = &self.thread {
-            // It may have ended by itself.
-            let _ = thread.send(Hint::Stop);
+            thread.stop.store(true, SeqCst);
+            thread.give();
         }
     }
 }
@@ -76,12 +85,17 @@ impl Folders {
         if watched.is_empty() {
             return Folders::default();
         }
-        let (hint, hints) = channel();
+        let (sender, hints) = sync_channel(1);
+        let hint = Hint {
+            sender,
+            stop: Arc::default(),
+        };
         let look = Look {
             watched,
             arrivals: arrivals.clone(),
             log: log.clone(),
             hints,
+            stop: hint.stop.clone(),
             began: Instant::now(),
             watcher: watcher(&hint),
         };
@@ -96,7 +110,7 @@ impl Folders {
 }
 
 /// Whoever gives hints; `None` where the system has none to give.
-fn watcher(hint: &Sender<Hint>) -> Option<RecommendedWatcher> {
+fn watcher(hint: &Hint) -> Option<RecommendedWatcher> {
     let hint = hint.clone();
     let heard = move |event: notify::Result<notify::Event>| {
         let only_read = event.is_ok_and(|event| match event.kind {
@@ -104,7 +118,7 @@ fn watcher(hint: &Sender<Hint>) -> Option<RecommendedWatcher> {
             _ => false,
         });
         if !only_read {
-            let _ = hint.send(Hint::Look);
+            hint.give();
         }
     };
     notify::recommended_watcher(heard).ok()
@@ -144,7 +158,8 @@ struct Look {
     watched: Vec<Watched>,
     arrivals: mpsc::Sender<Arrival>,
     log: Log,
-    hints: Receiver<Hint>,
+    hints: Receiver<()>,
+    stop: Arc<AtomicBool>,
     began: Instant,
     watcher: Option<RecommendedWatcher>,
 }
@@ -182,9 +197,10 @@ impl Look {
             let until = if hinted { earliest } else { end };
             let left = until.saturating_duration_since(Instant::now());
             match self.hints.recv_timeout(left) {
-                Ok(Hint::Look) => hinted = true,
+                _ if self.stop.load(SeqCst) => return false,
+                Ok(()) => hinted = true,
                 Err(RecvTimeoutError::Timeout) => return true,
-                Ok(Hint::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
+                Err(RecvTimeoutError::Disconnected) => return false,
             }
         }
     }

@@ -43,7 +43,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 const LONGEST_KEY: usize = 200;
 /// Headers by which a request that is sent twice is known.
 const KEYS: [&str; 2] = ["idempotency-key", "x-github-delivery"];
-/// It is said at most this often that requests do not know a secret.
+/// It is said of a trigger at most this often that its requests are refused.
 const COMPLAINTS: Duration = Duration::from_secs(10);
 /// The pause before an address that cannot be listened at is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -77,8 +77,8 @@ struct Desk {
     arrivals: mpsc::Sender<Arrival>,
     log: Log,
     connections: Rc<Cell<usize>>,
-    /// When it was last said that a request was refused.
-    complained: Rc<Cell<Option<Instant>>>,
+    /// When it was last complained of the requests of each trigger.
+    complained: Rc<RefCell<HashMap<Arc<str>, Instant>>>,
 }
 
 impl Requests {
@@ -213,13 +213,13 @@ impl Desk {
         }
     }
 
-    /// Say that a request did not know the secret, but not as often as somebody may try.
-    fn complain(&self, trigger: &str) {
-        let last = self.complained.get();
+    /// Say that requests of `trigger` are refused, but not as often as somebody may try.
+    fn complain(&self, trigger: &Arc<str>, text: &str) {
+        let mut complained = self.complained.borrow_mut();
+        let last = complained.get(trigger);
         if last.is_none_or(|last| last.elapsed() >= COMPLAINTS) {
-            self.complained.set(Some(Instant::now()));
-            self.log
-                .trouble(trigger, "requests are refused that do not know its secret");
+            complained.insert(trigger.clone(), Instant::now());
+            self.log.trouble(trigger, text);
         }
     }
 
@@ -234,7 +234,7 @@ impl Desk {
         let secret = match &http.secret {
             Some(secret) => Some(Secret::look_up(secret).map_err(|why| {
                 let text = format!("its secret cannot be looked up, so nobody can know it: {why}");
-                self.log.trouble(&trigger, &text);
+                self.complain(&trigger, &text);
                 refuse(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "the trigger has no secret to compare with",
@@ -248,7 +248,7 @@ impl Desk {
         };
         let body = read(body).await?;
         if secret.is_some_and(|secret| !secret.is_known(headers, &body)) {
-            self.complain(&trigger);
+            self.complain(&trigger, "requests are refused that do not know its secret");
             return Err(refuse(
                 StatusCode::UNAUTHORIZED,
                 "the secret is missing or wrong",

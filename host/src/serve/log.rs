@@ -1,7 +1,7 @@
 //! What the daemon says of what it does: a line for each thing, with its time, for a person or as JSON.
 
 use super::engine::Firing;
-use crate::print;
+use crate::print::{self, behind};
 use runtime::host::{FireHow, Refused, SINCE, Seen};
 use runtime::rfc3339;
 use serde_json::{Value, json};
@@ -82,6 +82,27 @@ impl Log {
         if let Some(text) = words(event) {
             self.line(who, &text);
         }
+    }
+
+    /// What is printed is written by a thread from now on: whoever stops reading it stops nothing else.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn stand_behind(&self) -> std::io::Result<()> {
+        let clock = self.clock.clone();
+        behind::begin_err(Box::new(move |lost| {
+            let time = rfc3339(clock.now());
+            format!("{time} serve ! {lost} lines left out: nobody read those before\n")
+        }))?;
+        if !self.json {
+            return Ok(());
+        }
+        let clock = self.clock.clone();
+        behind::begin_out(Box::new(move |lost| {
+            let event = json!({ "type": "lagged", "lost": lost });
+            let line = json!({ "time": rfc3339(clock.now()), "event": event });
+            format!("{line}\n")
+        }))
     }
 
     fn say(&self, who: &str, kind: &str, text: &str) {

@@ -120,8 +120,9 @@ impl Daemon {
                 _ = self.signals.next() => break None,
                 Some(asked) = ends.recv() => break Some(asked),
                 () = &mut door => {}
-                Some(seen) = happens.next() => self.log.seen(&seen),
+                // Before what happens, of which there may always be more.
                 () = tick(&mut watchdog) => supervisor.tell("WATCHDOG=1"),
+                Some(seen) = happens.next() => self.log.seen(&seen),
             }
         };
         // From here on nothing fires.
@@ -156,8 +157,8 @@ impl Daemon {
                 _ = self.signals.next() => break None,
                 () = &mut late => break None,
                 () = &mut door => {}
-                Some(seen) = happens.next() => self.log.seen(&seen),
                 () = tick(&mut watchdog) => supervisor.tell("WATCHDOG=1"),
+                Some(seen) = happens.next() => self.log.seen(&seen),
             }
         };
         let Some(answer) = answer else {

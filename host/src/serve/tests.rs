@@ -445,8 +445,11 @@ fn requests_start_what_they_may() {
         assert_eq!(fake.prompts(), ["Build main for ada"]);
         assert_eq!(fake.0.open.borrow().len(), 1);
         // Another, while the first is under way.
-        let skipped = request(port, good, body).await;
-        assert!(skipped.contains("{\"skipped\":true}"), "{skipped}");
+        let other = format!("{good}\r\nidempotency-key: k2");
+        for _ in 0..2 {
+            let skipped = request(port, &other, body).await;
+            assert!(skipped.contains("\"skipped\":true"), "{skipped}");
+        }
 
         let strict = "POST /hooks/strict HTTP/1.1\r\nauthorization: Bearer sesame";
         for (head, body, status) in [
@@ -481,8 +484,11 @@ fn requests_start_what_they_may() {
         let open = "POST /hooks/open HTTP/1.1";
         let first = request(port, open, "").await;
         assert!(first.contains("\"run\":\"open-"), "{first}");
-        let second = request(port, open, "").await;
-        assert!(second.contains("{\"held\":true}"), "{second}");
+        let keyed = format!("{open}\r\nidempotency-key: k3");
+        for _ in 0..2 {
+            let second = request(port, &keyed, "").await;
+            assert!(second.contains("{\"held\":true}"), "{second}");
+        }
         let run = fake.0.open.borrow().last().cloned().unwrap();
         let before = fake.prompts().len();
         fake.end(&run);

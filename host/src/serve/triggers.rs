@@ -18,9 +18,11 @@ fn rule(trigger: &Trigger) -> Rule {
         name: trigger.name.clone(),
         when: match &trigger.on {
             On::Time(schedule) => {
+                let words = schedule.to_string().into();
                 let schedule = schedule.clone();
                 let next: Next = Rc::new(move |time| schedule.next_after(time));
                 When::Times {
+                    schedule: words,
                     next,
                     missed: match trigger.missed {
                         definitions::Missed::Once => Missed::Once,
@@ -58,6 +60,7 @@ pub fn fire(trigger: &Trigger, firing: &Firing) -> Result<Fire, Refused> {
         key: firing.key.clone(),
         subject: firing.subject.clone(),
         due: firing.due.0,
+        schedule: firing.schedule.as_deref().map(str::to_owned),
         how: firing.how,
         then,
     })

@@ -1,6 +1,6 @@
 //! The task that lets triggers fire: between the engine, which decides, and the clock, the folders, the requests and the host.
 
-use super::engine::{Came, Engine, Firing, Outcome};
+use super::engine::{Came, Engine, Firing, Outcome, Taken};
 use super::folders::Folders;
 use super::http::Requests;
 use super::log::Log;
@@ -9,6 +9,7 @@ use definitions::{House, On};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use runtime::host::{Command, FireHow, Fired, Hosting, Refused, RefusedCode, Seen, Watch};
+use runtime::sleep_for;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -19,8 +20,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 use types::{Clock, Timestamp};
 
-/// The clock is looked at at least this often: it may be set, and the machine may sleep, without anybody being told.
-const LOOK: Duration = Duration::from_secs(60);
 /// Things that come at the same time and wait to be looked at.
 const ARRIVALS: usize = 256;
 /// The pause before a host that could not say what has fired is asked again.
@@ -80,12 +79,7 @@ impl Watchman {
                 asked.push(self.ask(&house, firing));
             }
             let now = self.clock.now();
-            let wake = engine.wake(now).map_or(LOOK, |wake| {
-                let pause = u64::try_from(wake.0.saturating_sub(now.0)).unwrap_or(0);
-                Duration::from_millis(pause).min(LOOK)
-            });
-            // Without triggers nothing wakes the process for nothing.
-            let idle = house.serve.triggers.is_empty();
+            let pause = engine.wake(now).map(|wake| sleep_for(wake, now));
             tokio::select! {
                 Some(arrival) = arrivals.recv() => self.arrived(&mut engine, &mut waiting, arrival),
                 Some((firing, answer)) = asked.next(), if !asked.is_empty() => {
@@ -95,12 +89,13 @@ impl Watchman {
                 Ok(()) = self.house.changed() => {
                     house = self.house.borrow_and_update().clone();
                     engine.replace(rules(&house.serve), self.clock.now());
+                    let_go(&engine, &mut waiting);
                     // What is handed in twice is recognised by its key.
                     let fired = self.fired().await;
                     folders = folders.again(&house, &engine, &fired, &sender, &self.log);
                     requests.serve(&house, &self.hosting, &sender, &self.log);
                 }
-                () = sleep(wake), if !idle => {}
+                () = sleep(pause.unwrap_or_default()), if pause.is_some() => {}
             }
         }
     }
@@ -156,7 +151,15 @@ impl Watchman {
             What::Request(came, answer) => {
                 let key = (trigger.clone(), came.key.clone());
                 match engine.came(&trigger, came, now) {
-                    Ok(()) => waiting.entry(key).or_default().push(answer),
+                    Ok(Taken::Asked) => {
+                        let all = waiting.entry(key).or_default();
+                        // Whoever has given up does not wait any more.
+                        all.retain(|answer| !answer.is_closed());
+                        all.push(answer);
+                    }
+                    Ok(Taken::Held) => {
+                        let _ = answer.send(Ok(json!({ "held": true })));
+                    }
                     Err(_) => {
                         let text = "too many requests wait for this trigger";
                         let refused = Refused::new(RefusedCode::Limit, text, "try again later");
@@ -177,21 +180,19 @@ impl Watchman {
         let outcome = match &answer {
             // What it came to then may be over by now, and where it is not it is known already.
             Ok(value) if value["again"] == json!(true) => Outcome::Recorded(None),
-            Ok(value) => {
-                let id = value.get("run").or_else(|| value.get("instance"));
-                Outcome::Recorded(id.and_then(Value::as_str).map(str::to_owned))
-            }
+            Ok(value) => Outcome::Recorded(started(value).map(str::to_owned)),
             Err(refused) if may_pass(refused) => Outcome::NotNow,
             Err(_) => Outcome::Never,
         };
         self.log.fired(&firing, &answer);
         engine.answered(&firing.trigger, outcome, self.clock.now());
-        let answer = answer.map(|value| match firing.how {
+        let answer = answer.map(|value| match (firing.how, value["again"] == json!(true)) {
             // It has come before: what it came to then.
-            _ if value["again"] == json!(true) => value,
-            FireHow::Start => value,
-            FireHow::Hold => json!({ "held": true }),
-            FireHow::Skip => json!({ "skipped": true }),
+            (_, true) if started(&value).is_some() => value,
+            (_, true) => json!({ "skipped": true, "again": true }),
+            (FireHow::Start, false) => value,
+            (FireHow::Hold, false) => json!({ "held": true }),
+            (FireHow::Skip, false) => json!({ "skipped": true }),
         });
         let key = (firing.trigger, firing.key);
         for waiting in waiting.remove(&key).into_iter().flatten() {
@@ -214,6 +215,30 @@ impl Watchman {
             _ => {}
         }
     }
+}
+
+/// Tell those who wait for a trigger that is gone, or another one by now.
+fn let_go(engine: &Engine, waiting: &mut Waiting) {
+    waiting.retain(|(trigger, key), all| {
+        let waits = engine.waits(trigger, key);
+        let gone = if waits {
+            Vec::new()
+        } else {
+            std::mem::take(all)
+        };
+        for answer in gone {
+            let text = "the trigger has just been changed";
+            let refused = Refused::new(RefusedCode::NotNow, text, "try again");
+            let _ = answer.send(Err(refused));
+        }
+        waits
+    });
+}
+
+/// The run or the instance that the host's answer names.
+fn started(answer: &Value) -> Option<&str> {
+    let id = answer.get("run").or_else(|| answer.get("instance"));
+    id.and_then(Value::as_str)
 }
 
 /// The triggers of a house that wait for files.

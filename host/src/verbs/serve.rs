@@ -5,9 +5,12 @@ use crate::control::{Client, place};
 use crate::exit::{Failure, NOT_SO, STORE};
 use crate::interrupt::Interrupts;
 use crate::serve::{Daemon, Ended, Log, Socket};
+use crate::world::SystemClock;
 use crate::{open, print};
 use runtime::control::Entrance;
 use runtime::host::Command;
+use std::sync::Arc;
+use types::Clock;
 
 pub fn run(options: &Serve) -> Result<u8, Failure> {
     if options.stop {
@@ -22,12 +25,16 @@ pub fn run(options: &Serve) -> Result<u8, Failure> {
         Failure::new(STORE, text)
     })?;
     let ended = open::block_on_local(async {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let log = Log::new(clock, options.json);
+        log.stand_behind().map_err(|error| {
+            Failure::new(NOT_SO, format!("the log's threads do not start: {error}"))
+        })?;
         // Before anything is begun: a signal on the way would end the program and leave things half done.
         let signals = Interrupts::listen()?;
         let hosted = open::hosting(house, true, Entrance::Start)?;
         // Once the house is taken: whatever socket is there belongs to nobody.
         let socket = Socket::bind(&root)?;
-        let log = Log::new(hosted.clock.clone(), options.json);
         let daemon = Daemon {
             hosting: hosted.hosting,
             house: hosted.house,

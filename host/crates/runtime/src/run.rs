@@ -26,7 +26,7 @@ use crate::shared::SharedJournal;
 use crate::summarise::{Summarised, Summing};
 use crate::tokens::Counting;
 use crate::window::Recalled;
-use crate::{Admitted, Binding, RuntimeError, offers};
+use crate::{Admitted, Binding, RuntimeError, offers, sleep_for};
 use chart::{Due, Effects, Snapshot};
 use context::History;
 use definitions::{AgentDef, ChartBundle};
@@ -40,7 +40,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 use types::{Event, Item, Timestamp, ToolName, ToolSpec, Value};
 
 /// Activities that may fail one after another before the run is given up: a chart that tries again on every error must not do so for ever, because each
@@ -280,9 +279,7 @@ pub async fn run(
             break Status::Failed;
         }
         let due = due.into_iter().chain(deadline).min();
-        let wait = due.map_or(Duration::MAX, |due| {
-            Duration::from_millis(u64::try_from(due.saturating_sub(now)).unwrap_or(0))
-        });
+        let sleep = due.map(|due| sleep_for(Timestamp(due), Timestamp(now)));
         // A run whose effects are ready at once must still hear that somebody wants to stop it.
         tokio::task::yield_now().await;
         tokio::select! {
@@ -310,7 +307,7 @@ pub async fn run(
                     run.take(done)?;
                 }
             }
-            () = tokio::time::sleep(wait), if due.is_some() => {
+            () = tokio::time::sleep(sleep.unwrap_or_default()), if sleep.is_some() => {
                 let now = run.services.clock.now().0;
                 if let Some(due) = run.snapshot.take_due(now) {
                     run.events.push_back(Happened::Due(due));

@@ -149,6 +149,50 @@ fn what_a_run_is_told_between_its_failure_and_its_new_beginning_is_heard_by_the_
 }
 
 #[test]
+fn what_is_due_by_the_calendar_is_done_after_a_clock_was_set_and_a_machine_has_slept() {
+    runtime().block_on(async {
+        let stage = Stage::new("");
+        stage
+            .live(async |host| {
+                let instance = piece(host).await;
+                let parked = begin(host, "timed").await;
+                let busy = begin(host, "silent").await;
+                tokio::time::sleep(minutes(1)).await;
+                for (days, ids) in [(1, &[parked, busy][..]), (60, &[instance])] {
+                    let ended = |id: &String| stage.records(id, "ended").len();
+                    assert!(ids.iter().all(|id| ended(id) == 0), "{ids:?}");
+                    stage.set_clock_forward(days * DAY);
+                    tokio::time::sleep(minutes(2)).await;
+                    assert!(ids.iter().all(|id| ended(id) == 1), "{ids:?}");
+                }
+            })
+            .await;
+    });
+}
+
+#[test]
+fn a_child_has_its_time_by_the_calendar_whether_it_is_at_work_or_waits() {
+    runtime().block_on(async {
+        let stage = Stage::new("");
+        stage
+            .live(async |host| {
+                let parent = begin(host, "dated").await;
+                for n in 1..=2 {
+                    tokio::time::sleep(minutes(1)).await;
+                    let child = format!("{parent}.{n}");
+                    assert!(listed(host, &child).await.is_some(), "{child}");
+                    stage.set_clock_forward(DAY / 12);
+                    tokio::time::sleep(minutes(2)).await;
+                    let ended = stage.records(&child, "ended");
+                    assert_eq!(ended[0]["cause"]["message"], "its time was over");
+                }
+                assert_eq!(stage.records(&parent, "ended").len(), 1);
+            })
+            .await;
+    });
+}
+
+#[test]
 fn what_was_sent_to_an_instance_that_is_over_is_delivered_to_nobody_again() {
     runtime().block_on(async {
         let stage = Stage::new("");
@@ -303,10 +347,12 @@ fn a_trigger_fires_once_also_where_what_it_starts_cannot_begin() {
             .live(async |host| {
                 piece(host).await;
                 let fire = Command::Fire(Fire {
+                    schedule: None,
                     trigger: "t".into(),
                     key: "1".into(),
                     subject: String::new(),
                     due: stage.now(),
+                    schedule: None,
                     how: FireHow::Start,
                     then: Some(Box::new(Command::Start {
                         agent: "homeless".into(),
@@ -535,6 +581,7 @@ fn a_run_that_cannot_begin_can_be_stopped_and_keeps_no_trigger_from_firing() {
         stage
             .live(async |host| {
                 let fire = Command::Fire(Fire {
+                    schedule: None,
                     trigger: "t".into(),
                     key: "1".into(),
                     subject: String::new(),
@@ -598,6 +645,7 @@ fn what_has_fired_is_known_to_the_next_host_without_reading_all_of_it_again() {
         let stage = Stage::new("");
         let fire = |n: u32| {
             Command::Fire(Fire {
+                schedule: None,
                 trigger: "t".into(),
                 key: n.to_string(),
                 subject: String::new(),

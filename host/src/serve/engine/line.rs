@@ -1,7 +1,7 @@
 //! One trigger: what waits, what is on its way to the host, and what it started that is still under way.
 
 use super::times::last_before;
-use super::{Came, Firing, Full, Missed, Outcome, Overlap, Rule, SINCE, When};
+use super::{Came, Firing, Full, Missed, Outcome, Overlap, Rule, SINCE, Taken, When};
 use runtime::host::{Command, FireHow, Fired};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, VecDeque};
@@ -24,6 +24,8 @@ pub(super) struct Line {
     rule: Rule,
     /// Up to when its times have been seen to.
     seen_to: Timestamp,
+    /// Since when its schedule has been this one, as far as that is known: its times before that were none.
+    timed_from: Timestamp,
     /// Since when it is known.
     since: Timestamp,
     /// What came due, and about which nothing is on record.
@@ -54,6 +56,7 @@ struct Waiting {
     key: String,
     subject: String,
     due: Timestamp,
+    schedule: Option<Arc<str>>,
     values: Value,
     then: Option<Box<Command>>,
     /// It is only to be recorded.
@@ -70,6 +73,7 @@ impl Line {
         let mut line = Line {
             rule,
             seen_to: now,
+            timed_from: Timestamp(i64::MIN),
             since: now,
             due: VecDeque::new(),
             held: VecDeque::new(),
@@ -81,6 +85,7 @@ impl Line {
             not_before: Timestamp(i64::MIN),
         };
         let (mut last, mut first) = (None, None);
+        let mut by: Option<(Timestamp, &str)> = None;
         for fired in fired {
             let due = Timestamp(fired.due);
             last = last.max(Some(due));
@@ -88,11 +93,19 @@ impl Line {
             if fired.subject == SINCE {
                 first = Some(due);
             }
+            // What a clock that was wrong says of the future is not the last word.
+            if let Some(schedule) = &fired.schedule
+                && due <= now
+                && by.is_none_or(|(before, _)| before <= due)
+            {
+                by = Some((due, schedule));
+            }
             match (&fired.then, fired.how) {
                 (Some(then), FireHow::Hold) => line.held.push_back(Waiting {
                     key: fired.key.clone(),
                     subject: fired.subject.clone(),
                     due,
+                    schedule: fired.schedule.as_deref().map(Arc::from),
                     values: Value::Null,
                     then: Some(then.clone()),
                     leave_out: false,
@@ -108,22 +121,46 @@ impl Line {
             None => line.begin(now),
         }
         line.since = first.unwrap_or(now);
+        if let (Some((_, before)), Some(schedule)) = (by, line.schedule())
+            && *before != *schedule
+        {
+            line.schedule_anew(now);
+        }
         line
     }
 
     /// The same trigger by another definition.
     pub(super) fn with(mut self, rule: Rule, now: Timestamp) -> Self {
+        // What has come due by the times of before is due.
+        self.look_at_the_clock(now);
+        let schedule = self.schedule();
         let another = std::mem::discriminant(&rule.when) != std::mem::discriminant(&self.rule.when);
         self.rule = rule;
         self.pause = 0;
         self.not_before = Timestamp(i64::MIN);
         if another {
             self.due.clear();
-            self.seen_to = now;
             self.since = now;
-            self.begin(now);
+        }
+        if another || self.schedule() != schedule {
+            self.schedule_anew(now);
         }
         self
+    }
+
+    /// The times before `now` were those of another schedule, and this is recorded: none of its own is made up for.
+    fn schedule_anew(&mut self, now: Timestamp) {
+        self.seen_to = now;
+        self.timed_from = now;
+        self.begin(now);
+    }
+
+    /// The schedule by which it fires, in words.
+    fn schedule(&self) -> Option<Arc<str>> {
+        match &self.rule.when {
+            When::Times { schedule, .. } => Some(schedule.clone()),
+            When::Files | When::Request => None,
+        }
     }
 
     pub(super) fn name(&self) -> Arc<str> {
@@ -139,6 +176,7 @@ impl Line {
             key: format!("{SINCE}:{}", now.0),
             subject: SINCE.into(),
             due: now,
+            schedule: self.schedule(),
             values: Value::Null,
             then: None,
             leave_out: true,
@@ -165,11 +203,12 @@ impl Line {
         self.open.iter()
     }
 
-    pub(super) fn came(&mut self, came: Came, now: Timestamp) -> Result<(), Full> {
-        let waits = |waiting: &Waiting| waiting.key == came.key;
-        let asked = self.asked.as_ref().is_some_and(|asked| waits(&asked.what));
-        if asked || self.due.iter().chain(&self.held).any(waits) {
-            return Ok(());
+    pub(super) fn came(&mut self, came: Came, now: Timestamp) -> Result<Taken, Full> {
+        if self.held.iter().any(|held| held.key == came.key) {
+            return Ok(Taken::Held);
+        }
+        if self.waits(&came.key) {
+            return Ok(Taken::Asked);
         }
         if self.due.len() + self.held.len() >= MOST_WAITING {
             return Err(Full);
@@ -178,12 +217,19 @@ impl Line {
             key: came.key,
             subject: came.subject,
             due: now,
+            schedule: None,
             values: came.values,
             then: None,
             leave_out: false,
             insist: came.insist,
         });
-        Ok(())
+        Ok(Taken::Asked)
+    }
+
+    /// Whether the host is asked, or will be, about what has this key.
+    pub(super) fn waits(&self, key: &str) -> bool {
+        let asked = self.asked.iter().map(|asked| &asked.what);
+        asked.chain(&self.due).any(|waiting| waiting.key == key)
     }
 
     pub(super) fn take(&mut self, now: Timestamp) -> Option<Firing> {
@@ -205,6 +251,7 @@ impl Line {
             key: what.key.clone(),
             subject: what.subject.clone(),
             due: what.due,
+            schedule: what.schedule.clone(),
             how,
             values: what.values.clone(),
             then: what.then.clone(),
@@ -230,7 +277,12 @@ impl Line {
 
     /// See which times have come. Not while others wait: those that pass meanwhile are then missed like those that pass while nobody looks.
     fn look_at_the_clock(&mut self, now: Timestamp) {
-        let When::Times { next, missed } = &self.rule.when else {
+        let When::Times {
+            schedule,
+            next,
+            missed,
+        } = &self.rule.when
+        else {
             return;
         };
         if self.seen_to > now {
@@ -251,6 +303,7 @@ impl Line {
                 key: due.0.to_string(),
                 subject: String::new(),
                 due,
+                schedule: Some(schedule.clone()),
                 values: json!({ "late_ms": late }),
                 then: None,
                 leave_out: *missed == Missed::Skip && late > ON_TIME_MS,
@@ -285,7 +338,8 @@ impl Line {
             Outcome::NotNow if what.insist => {
                 self.pause = (self.pause * 2).clamp(PAUSES_MS[0], PAUSES_MS[1]);
                 self.not_before = Timestamp(now.0.saturating_add(self.pause));
-                let is_time = matches!(self.rule.when, When::Times { .. }) && what.subject != SINCE;
+                let is_time = what.schedule.is_some() && what.subject != SINCE;
+                let is_time = is_time && what.due > self.timed_from;
                 match was_held {
                     true => self.held.push_front(what),
                     // Once it can be done, it is one of the times that were missed, if others have passed by then.

@@ -17,6 +17,7 @@ fn timed(name: &str, ms: i64, missed: Missed, overlap: Overlap) -> Rule {
     Rule {
         name: name.into(),
         when: When::Times {
+            schedule: ms.to_string().into(),
             next: every(ms),
             missed,
         },
@@ -85,6 +86,7 @@ impl World {
             key: firing.key.clone(),
             subject: firing.subject.clone(),
             due: firing.due.0,
+            schedule: firing.schedule.as_deref().map(str::to_owned),
             how: firing.how,
             then: Some(Box::new(Command::List {})),
         };
@@ -224,6 +226,62 @@ fn a_new_schedule_makes_up_for_nothing() {
     assert_eq!(world.done.len(), 0);
 }
 
+/// Each day at this hour.
+fn daily(hour: i64, missed: Missed) -> Vec<Rule> {
+    let mut rule = timed("t", DAY, missed, Overlap::Parallel);
+    let next: Next = Rc::new(move |time| {
+        let days = (time.0 - hour * HOUR).div_euclid(DAY) + 1;
+        Some(Timestamp(days * DAY + hour * HOUR))
+    });
+    if let When::Times {
+        schedule, next: of, ..
+    } = &mut rule.when
+    {
+        *schedule = format!("daily at {hour}").into();
+        *of = next;
+    }
+    vec![rule]
+}
+
+#[test]
+fn a_schedule_that_is_changed_makes_up_for_no_time_before_the_change() {
+    for missed in [Missed::Once, Missed::All] {
+        let changed = |change: fn(&mut World, Missed)| {
+            let mut world = World::begin(daily(3, missed), 0);
+            world.until(6 * HOUR);
+            change(&mut world, missed);
+            world.until(7 * HOUR);
+            assert_eq!(world.count(FireHow::Start, "t"), 1, "{missed:?}");
+            // Another restart knows since when it is so, and what was missed since.
+            world.killed_and_started_again(daily(5, missed), DAY + 6 * HOUR);
+            world.until(DAY + 7 * HOUR);
+            assert_eq!(world.count(FireHow::Start, "t"), 2, "{missed:?}");
+        };
+        changed(|world, missed| {
+            let now = Timestamp(world.now);
+            world.engine.replace(daily(5, missed), now);
+        });
+        changed(|world, missed| world.killed_and_started_again(daily(5, missed), 6 * HOUR));
+    }
+}
+
+#[test]
+fn what_is_due_by_a_schedule_when_that_is_changed_is_still_done() {
+    let mut world = World::begin(daily(3, Missed::Once), 0);
+    world.settle();
+    world.broken = true;
+    world.until(6 * HOUR);
+    world
+        .engine
+        .replace(daily(5, Missed::Once), Timestamp(6 * HOUR));
+    world.until(7 * HOUR);
+    world.broken = false;
+    world.until(8 * HOUR);
+    assert_eq!(world.keys(FireHow::Start), [(3 * HOUR).to_string()]);
+    world.until(DAY + 6 * HOUR);
+    assert_eq!(world.count(FireHow::Start, "t"), 2);
+}
+
 #[test]
 fn killed_between_the_record_and_the_answer_it_fires_once() {
     let rules = || vec![timed("t", HOUR, Missed::All, Overlap::Parallel)];
@@ -298,6 +356,9 @@ fn what_waits_begins_in_order_and_outlives_the_daemon() {
     );
     world.end("t@a");
     assert_eq!(world.keys(FireHow::Start), ["a", "b"]);
+    // It is known to wait, and takes no second place.
+    let again = world.engine.came("t", came("c"), Timestamp(2));
+    assert_eq!(again, Ok(Taken::Held));
     // One more comes while one waits: it goes behind.
     world.engine.came("t", came("d"), Timestamp(2)).unwrap();
     world.settle();

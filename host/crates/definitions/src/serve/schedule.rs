@@ -8,6 +8,7 @@ mod cron;
 pub use cron::Cron;
 pub(super) use cron::Zone;
 
+use std::fmt;
 use std::time::Duration;
 use types::Timestamp;
 
@@ -33,6 +34,16 @@ impl Schedule {
                 let next = time.0.div_euclid(period).checked_add(1)?;
                 next.checked_mul(period).map(Timestamp)
             }
+        }
+    }
+}
+
+/// In words that tell it from any other.
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Schedule::Cron(cron) => cron.fmt(f),
+            Schedule::Every(period) => write!(f, "every {} ms", period.as_millis()),
         }
     }
 }

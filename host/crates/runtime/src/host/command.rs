@@ -346,6 +346,9 @@ pub struct Fire {
     pub subject: String,
     /// When it was due, in milliseconds since 1970.
     pub due: i64,
+    /// By which schedule it was due, where it was by one: whoever goes on from here sees whether it has been changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// Whether it starts something.
     #[serde(default)]
     pub how: FireHow,

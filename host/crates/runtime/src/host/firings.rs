@@ -26,6 +26,9 @@ pub struct Fired {
     pub subject: String,
     /// When it was due, in milliseconds since 1970.
     pub due: i64,
+    /// By which schedule it was due; none where it was by none, or the record is older than this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// What was done.
     pub how: FireHow,
     /// What was answered: `{"run"}` or `{"instance"}`; null where nothing was started.
@@ -98,6 +101,7 @@ impl Firings {
             key: fire.key.clone(),
             subject: fire.subject.clone(),
             due: fire.due,
+            schedule: fire.schedule.clone(),
             how: fire.how,
             answer: answer.clone(),
             then: None,
@@ -171,6 +175,7 @@ mod tests {
             key: key.into(),
             subject: subject.into(),
             due: 1,
+            schedule: None,
             how,
             then: Some(Box::new(Command::Start {
                 agent: "a".into(),

@@ -11,7 +11,7 @@ use crate::record::{Kind, Pending};
 use crate::request::{Ask, Asked, Others, Outbound};
 use crate::services::Observer;
 use crate::shared::Then;
-use crate::{Admitted, Reload, Reloads, RunEvent, RuntimeError, SharedJournal};
+use crate::{Admitted, Reload, Reloads, RunEvent, RuntimeError, SharedJournal, sleep_for};
 use definitions::House;
 use futures_util::StreamExt;
 use journal::{HOUSE_RUN, RecordId};
@@ -19,7 +19,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, watch};
 use types::{Timestamp, Value};
@@ -168,10 +167,8 @@ impl Host {
             self.offer_again();
         }
         loop {
-            let wait = self.next_due().map_or(Duration::MAX, |due| {
-                let now = self.now().0;
-                Duration::from_millis(u64::try_from(due.saturating_sub(now)).unwrap_or(0))
-            });
+            let due = self.next_due();
+            let sleep = due.map(|due| sleep_for(Timestamp(due), self.now()));
             tokio::select! {
                 biased;
                 () = self.0.ended.notified() => return Ok(()),
@@ -185,9 +182,7 @@ impl Host {
                 }
                 Some(reload) = reloads.next(), if self.0.mode == Mode::Live => self.reload(reload),
                 () = self.0.changed.notified() => {}
-                () = tokio::time::sleep(wait), if self.0.mode != Mode::Asked && wait != Duration::MAX => {
-                    self.wake_due();
-                }
+                () = tokio::time::sleep(sleep.unwrap_or_default()), if sleep.is_some() => self.wake_due(),
             }
         }
     }
@@ -455,13 +450,18 @@ impl Host {
         }
     }
 
-    /// When something is to be done next.
+    /// When something is to be done next, by the clock.
     fn next_due(&self) -> Option<i64> {
+        if self.0.mode == Mode::Asked {
+            return None;
+        }
         let all = self.0.mode == Mode::Live;
         let agents = self.0.agents.borrow().next_due(all);
         let instances = self.0.instances.borrow().next_due().filter(|_| all);
         let changes = self.0.effective_at.get();
-        agents.into_iter().chain(instances).chain(changes).min()
+        let dues = agents.into_iter().chain(instances).chain(changes);
+        // What stands in the line for a place waits for no time.
+        dues.min().filter(|due| *due != i64::MAX)
     }
 
     fn wake_due(&self) {

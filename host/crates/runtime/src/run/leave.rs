@@ -63,12 +63,13 @@ impl Run {
         let status = self.idle().unwrap_or(Status::Waiting);
         let timer = self.snapshot.next_due().map(Timestamp);
         let room = self.room_at.filter(|_| status == Status::Budget);
+        let deadline = self.kin.deadline;
         RunEnd {
             run: self.id.clone(),
             status,
             cause: self.trouble.clone(),
             left: Some(Left {
-                next_due: timer.into_iter().chain(room).min(),
+                next_due: timer.into_iter().chain(room).chain(deadline).min(),
                 paused,
             }),
         }

@@ -15,7 +15,7 @@ use std::fs;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering::SeqCst};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -68,6 +68,23 @@ states:
   left: { always: { guard: data.n == 0, target: right } }
   right: { always: { guard: data.n == 0, target: left } }
 ";
+/// It asks and is not answered, and has enough of that after a day.
+const BUSY: &str = "\
+chart: busy
+version: 1.0.0
+initial: asking
+states:
+  asking: { invoke: turn, after: { 1d: done } }
+  done: { type: final }
+";
+const TIMED: &str = "\
+chart: timed
+version: 1.0.0
+initial: idle
+states:
+  idle: { after: { 1d: done } }
+  done: { type: final }
+";
 const PARENT: &str = "\
 chart: parent
 version: 1.0.0
@@ -82,6 +99,20 @@ states:
     on: { agent.done: done, error: done }
   done: { type: final }
 ";
+/// It waits for others until it has had enough of that.
+const DATED: &str = "\
+chart: dated
+version: 1.0.0
+initial: first
+states:
+  first:
+    invoke: { activity: agent, params: { agent: silent, prompt: Go., deadline: 2h } }
+    on: { agent.done: done, error: second }
+  second:
+    invoke: { activity: agent, params: { agent: patient, prompt: Go., deadline: 2h } }
+    on: { agent.done: done, error: done }
+  done: { type: final }
+";
 const PIECE: &str = "\
 chart: piece
 version: 1.0.0
@@ -89,7 +120,7 @@ kind: workflow
 roles: { writer: {} }
 initial: writing
 states:
-  writing: { role: writer, on: { role.done: over, human.enough: over } }
+  writing: { role: writer, on: { role.done: over, human.enough: over }, after: { 60d: over } }
   over: { type: final }
 ";
 
@@ -106,16 +137,20 @@ pub struct Stage {
 /// What was saved and not read, and who waits for it.
 type Saved = Rc<RefCell<(VecDeque<Reload>, Option<Waker>)>>;
 
-/// Time that passes only while nothing happens.
-struct Virtual(Instant);
+/// Time that passes only while nothing happens, shown by a clock that can be set.
+struct Virtual {
+    began: Instant,
+    /// By how many milliseconds it was set forward.
+    ahead: AtomicI64,
+}
 
 impl Clock for Virtual {
     fn now(&self) -> Timestamp {
-        let passed = i64::try_from(self.0.elapsed().as_millis()).unwrap();
-        Timestamp(Stage::BEGINNING + passed)
+        let passed = i64::try_from(self.began.elapsed().as_millis()).unwrap();
+        Timestamp(Stage::BEGINNING + self.ahead.load(SeqCst) + passed)
     }
     fn monotonic(&self) -> Duration {
-        self.0.elapsed()
+        self.began.elapsed()
     }
 }
 
@@ -144,6 +179,15 @@ impl Model for Answers {
                 request: None,
             })
         })
+    }
+}
+
+/// Never answers.
+struct Silent;
+
+impl Model for Silent {
+    fn complete<'a>(&'a self, _: &'a Payload, _: &'a mut dyn ModelSink) -> ModelFuture<'a> {
+        Box::pin(std::future::pending())
     }
 }
 
@@ -183,12 +227,18 @@ impl Stage {
         put("charts/once.yaml", ONCE);
         put("charts/wait.yaml", WAIT);
         put("charts/brittle.yaml", BRITTLE);
+        put("charts/busy.yaml", BUSY);
+        put("charts/timed.yaml", TIMED);
+        put("charts/dated.yaml", DATED);
         put("charts/piece.yaml", PIECE);
         put("charts/spinner.yaml", SPINNER);
         put("charts/parent.yaml", PARENT);
         write_agents(directory.path(), limit);
         let house = load(directory.path());
-        let clock = Arc::new(Virtual(Instant::now()));
+        let clock = Arc::new(Virtual {
+            began: Instant::now(),
+            ahead: AtomicI64::new(0),
+        });
         let services = Services {
             sandbox: Arc::new(Sandbox::new(Settings {
                 cache: directory.path().join("cache"),
@@ -225,6 +275,11 @@ impl Stage {
         self.clock.now().0
     }
 
+    /// Set the clock forward, as a person does or a machine that has slept: no timer of the process hears of it.
+    pub fn set_clock_forward(&self, by: i64) {
+        self.clock.ahead.fetch_add(by, SeqCst);
+    }
+
     pub async fn sleep_until(&self, time: i64) {
         let left = u64::try_from(time - self.now()).unwrap();
         tokio::time::sleep(Duration::from_millis(left)).await;
@@ -254,6 +309,7 @@ impl Stage {
             }
             let model: Arc<dyn Model> = match agent {
                 "brittle" => Arc::new(Fails),
+                "silent" => Arc::new(Silent),
                 _ => Arc::new(Answers),
             };
             let asked = Asked {
@@ -325,6 +381,9 @@ fn write_agents(house: &Path, limit: &str) {
         ("patient", "wait", ""),
         ("homeless", "once", ""),
         ("brittle", "brittle", ""),
+        ("silent", "busy", ""),
+        ("timed", "timed", ""),
+        ("dated", "dated", "children: { depth: 1 }"),
         ("idler", "once", "roles: [writer]"),
         ("spinner", "spinner", ""),
         (

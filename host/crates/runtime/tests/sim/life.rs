@@ -232,6 +232,7 @@ impl House {
                 key: format!("{}", dice.below(12)),
                 subject: String::new(),
                 due: self.hand.read(),
+                schedule: None,
                 how: FireHow::Start,
                 then: Some(Box::new(match dice.percent(50) {
                     true => start("solo"),

@@ -25,6 +25,7 @@ pub fn month(days: u64) {
                         key: hour.to_string(),
                         subject: String::new(),
                         due: house.hand.read(),
+                        schedule: None,
                         how: FireHow::Start,
                         then: Some(Box::new(start("solo"))),
                     });

@@ -249,9 +249,10 @@ impl Cron {
     }
 }
 
+/// As it was written, with its zone: the same words always mean the same times.
 impl fmt::Display for Cron {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.written)
+        write!(f, "{} ({:+} min)", self.written, self.zone.minutes)
     }
 }
 
