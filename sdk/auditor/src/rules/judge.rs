@@ -249,7 +249,6 @@ pub(super) fn standing(number: &str, act: &Act<'_>, step: &Step) -> Standing {
         change: number.to_owned(),
         from: step.from.clone(),
         to: step.to.clone(),
-        seq: act.record.seq,
         files: step.files.clone(),
         at: None,
         agents: None,
