@@ -244,7 +244,7 @@ impl Rules {
 }
 
 /// A revision that counts from its record on.
-pub(super) fn standing(number: &str, act: &Act<'_>, step: &Step) -> Standing {
+pub(super) fn standing(number: &str, step: &Step) -> Standing {
     Standing {
         change: number.to_owned(),
         from: step.from.clone(),
