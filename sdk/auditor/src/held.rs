@@ -22,8 +22,6 @@ pub struct Standing {
     pub from: Revision,
     /// What it is.
     pub to: Revision,
-    /// The record that released it.
-    pub seq: u64,
     /// Its files.
     pub files: Files,
     /// From when, where that is a date.

@@ -227,7 +227,7 @@ impl Rules {
             item,
         });
         for step in steps.into_iter().chain(gone) {
-            self.held.stand(&step.item, standing(number, act, &step));
+            self.held.stand(&step.item, standing(number, &step));
         }
         Ok(())
     }
@@ -463,7 +463,7 @@ impl Rules {
             let standing = Standing {
                 at,
                 agents: held::effectivity(&effectivity).1,
-                ..standing(number, act, &step)
+                ..standing(number, &step)
             };
             self.held.stand(&step.item, standing);
         }
@@ -537,7 +537,7 @@ impl Rules {
         for step in &steps {
             let standing = Standing {
                 is_emergency: true,
-                ..standing(number, act, step)
+                ..standing(number, step)
             };
             self.held.stand(&step.item, standing);
         }

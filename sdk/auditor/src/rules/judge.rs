@@ -244,12 +244,11 @@ impl Rules {
 }
 
 /// A revision that counts from its record on.
-pub(super) fn standing(number: &str, act: &Act<'_>, step: &Step) -> Standing {
+pub(super) fn standing(number: &str, step: &Step) -> Standing {
     Standing {
         change: number.to_owned(),
         from: step.from.clone(),
         to: step.to.clone(),
-        seq: act.record.seq,
         files: step.files.clone(),
         at: None,
         agents: None,

@@ -163,7 +163,6 @@ fn an_agent_has_the_roles_of_its_definition_in_force() {
         change: BASELINE.into(),
         from: step.from,
         to: step.to,
-        seq: story.seq,
         files: step.files,
         at: None,
         agents: None,
