@@ -352,7 +352,6 @@ fn a_trigger_fires_once_also_where_what_it_starts_cannot_begin() {
                     key: "1".into(),
                     subject: String::new(),
                     due: stage.now(),
-                    schedule: None,
                     how: FireHow::Start,
                     then: Some(Box::new(Command::Start {
                         agent: "homeless".into(),
