@@ -206,6 +206,25 @@ pub fn take(journal: &Journal, by: &str) -> Result<HouseLock, Failure> {
     }
 }
 
+/// Wait until the process that had the house in `directory` is gone: its last word comes a moment before that.
+///
+/// # Errors
+/// When the definitions do not say where the journal is.
+pub fn wait_until_free(directory: &Path) -> Result<(), Failure> {
+    let (_, store) = store_of(directory)?;
+    let Ok(journal) = Journal::open(&store) else {
+        return Ok(());
+    };
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        match journal.take_house("charthouse serve --stop") {
+            Err(JournalError::HouseTaken { .. }) => std::thread::sleep(LOOK),
+            _ => break,
+        }
+    }
+    Ok(())
+}
+
 /// What the daemon calls itself to those who are refused.
 const DAEMON: &str = "charthouse serve";
 

@@ -58,6 +58,8 @@ fn stop(options: &Serve) -> Result<u8, Failure> {
             .help("`charthouse doctor` says who has it"));
     };
     let value = client.ask(&Command::Shutdown { within_ms: None })??;
+    drop(client);
+    open::wait_until_free(&options.house.house)?;
     match options.json {
         true => print::json(&value)?,
         false => print::out("The daemon has ended; all is on record.\n")?,

@@ -165,6 +165,24 @@ impl Keys {
             .collect()
     }
 
+    /// The names in `--key` of which nobody is on record: that a key was given, and not used, must not pass for one that holds.
+    pub fn strangers(&self) -> Vec<&str> {
+        let known = |name: &&str| {
+            let person = name.strip_prefix("human:").unwrap_or(name);
+            *name == "house"
+                || self.identities.contains_key(*name)
+                || self
+                    .people
+                    .values()
+                    .any(|list| list.people.contains_key(person))
+        };
+        let names = self.given.iter().flat_map(|(names, _)| names);
+        names
+            .map(String::as_str)
+            .filter(|name| !known(name))
+            .collect()
+    }
+
     /// Whether `key` is a key of `who` now.
     pub fn is_of(&self, who: &str, key: &Key) -> Result<(), String> {
         let refused = || format!("{} is not a key of {who} at that time", key.fingerprint());

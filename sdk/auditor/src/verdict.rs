@@ -346,6 +346,11 @@ impl Walk {
                 self.bad("manifest.json.sig: the key that signed the manifest is not on record as the house's".into());
             }
         }
+        for name in keys.strangers() {
+            self.bad(format!(
+                "--key: nobody on this record is called `{name}`; the house is `house`"
+            ));
+        }
         let given = keys.given_of_house();
         match given.is_empty() {
             true => self.verdict.notes.push(

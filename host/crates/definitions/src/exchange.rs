@@ -106,11 +106,12 @@ pub(crate) fn currency(
 }
 
 /// Prices in a currency that has no rate by the day they hold from: what they come to can be added to no dollars.
-pub(crate) fn check(walk: &mut Walk, prices: &Prices, exchange: &Exchange, place: &Place) {
+pub(crate) fn check(walk: &mut Walk, prices: &Prices, exchange: &Exchange, at: &Node) {
     for (model, prices) in prices {
         for price in prices {
             let currency = price.currency;
             if currency != Currency::USD && exchange.rate(currency, price.from).is_none() {
+                let place = at.get(model).map_or(&at.place, |own| &own.place);
                 walk.warning(
                     place,
                     format!("`{}` is paid in {currency}, and no rate says what one is worth when that price begins", shown(model)),

@@ -135,7 +135,7 @@ pub(crate) fn read(walk: &mut Walk, node: &Node, paths: &Paths) -> Option<HouseF
         .map(|n| exchange::read(walk, n))
         .unwrap_or_default();
     if let Some(n) = node.get("prices") {
-        exchange::check(walk, &prices, &exchange, &n.place);
+        exchange::check(walk, &prices, &exchange, n);
     }
     let power = fields
         .take("power")

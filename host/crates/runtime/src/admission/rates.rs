@@ -14,7 +14,7 @@ pub(crate) struct Rates {
     house: Arc<House>,
     /// The model; `None` where asking it costs nothing.
     model: Option<Arc<str>>,
-    /// Whether somebody may send a bill for it that nobody knows of.
+    /// Whether it costs nothing only where its price says so.
     billed: bool,
 }
 
@@ -82,7 +82,13 @@ impl Run {
         Rates {
             house: self.services.house.clone(),
             model: (!asked.free).then(|| asked.parameters.name.clone()),
-            billed: !asked.here,
+            // Where nobody states a price, a server on this machine costs nothing.
+            billed: !asked.here
+                || self
+                    .services
+                    .house
+                    .prices
+                    .contains_key(&asked.parameters.name),
         }
     }
 }

@@ -230,7 +230,7 @@ pub(crate) fn in_words(exhausted: &Exhausted) -> String {
             _ => format!("by `{}` ({})", limit.key(), line.at()),
         };
         return format!(
-            "money is limited {where_it_is}, and nobody has said what `{model}` costs: write it under `prices` in house.yaml (in a currency with an `exchange` rate), \
+            "money is limited {where_it_is}, and nobody has said what `{model}` costs now in dollars: write it under `prices` in house.yaml (in a currency with an `exchange` rate), \
              also where it is nothing: `{model}: {{ from: 2026-01-01, input: 0, output: 0 }}`"
         );
     }
