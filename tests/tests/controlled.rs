@@ -172,7 +172,7 @@ fn a_call_by_hand_reaches_nothing_outside_of_a_controlled_house() {
     let plain = policy("plain.yaml", "tools: [{ allow: \"*\" }]\n");
     let net = policy(
         "net.yaml",
-        "tools: [{ allow: \"*\" }]\nnet: [{ allow: [GET], to: \"https://example.org/**\" }]\n",
+        "tools: [{ allow: \"*\" }]\nnet: [{ allow: \"https://example.org/**\", methods: [GET] }]\n",
     );
     let files = |access: &str| {
         let text = format!(

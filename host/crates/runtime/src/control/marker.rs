@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use types::ContentHash;
 
 /// Where the marker lies, below the house.
-const MARKER: &str = ".charthouse/control";
+const MARKER: &str = ".charthouse/controlled";
 
 /// That control of a house began.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -190,7 +190,7 @@ fn shown(root: &Path, path: &Path) -> String {
 fn write(path: &Path, marker: &Marker) -> std::io::Result<()> {
     let folder: PathBuf = path.parent().map(Path::to_owned).unwrap_or_default();
     fs::create_dir_all(&folder)?;
-    let fresh = folder.join(format!(".control.{}.new", std::process::id()));
+    let fresh = folder.join(format!(".controlled.{}.new", std::process::id()));
     let mut file = fs::File::create(&fresh)?;
     // A map with text keys, which always serialises.
     file.write_all(&serde_json::to_vec(marker).unwrap_or_default())?;

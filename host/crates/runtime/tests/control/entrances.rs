@@ -153,7 +153,7 @@ fn the_file_cannot_say_that_it_is_controlled_where_what_is_released_does_not() {
 }
 
 /// The file that says where a house is controlled from.
-const MARKER: &str = ".charthouse/control";
+const MARKER: &str = ".charthouse/controlled";
 const STORE: &str = "store: sqlite:.charthouse/journal.db";
 
 #[test]
@@ -214,6 +214,7 @@ fn a_marker_is_made_at_the_next_start_moves_with_the_store_and_cannot_be_forged(
     place.release(&[("house.yaml", &moved)], None, Effectivity::now());
     place.enter().unwrap();
     assert_eq!(place.read("house.yaml"), moved);
+    std::fs::create_dir(place.root().join("records")).unwrap();
     assert!(place.refused().contains("records/j.db does not hold it"));
     std::fs::remove_dir_all(place.root().join("records")).unwrap();
     std::fs::create_dir(place.root().join("records")).unwrap();
@@ -232,7 +233,7 @@ fn a_marker_is_made_at_the_next_start_moves_with_the_store_and_cannot_be_forged(
     for forged in [own.replace("\"baseline\":2", "\"baseline\":1"), "{}".into()] {
         assert_ne!(forged, own);
         place.write(MARKER, &forged);
-        assert!(place.refused().contains(".charthouse/control"));
+        assert!(place.refused().contains(".charthouse/controlled"));
     }
     place.write(MARKER, &own);
     place.enter().unwrap();
