@@ -173,7 +173,7 @@ impl Keys {
                 || self.identities.contains_key(*name)
                 || self
                     .people
-                    .values()
+                    .iter()
                     .any(|list| list.people.contains_key(person))
         };
         let names = self.given.iter().flat_map(|(names, _)| names);
