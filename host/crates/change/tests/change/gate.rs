@@ -59,7 +59,17 @@ fn turning_control_off_is_a_released_change_of_the_house_and_a_new_baseline_turn
         Effectivity::now(),
     );
     let found = story.found(EDIT);
-    assert!(!story.admit(&found, None, None).unwrap().controlled);
+    let mut question = Question {
+        found: &found,
+        whole: true,
+        file_says_controlled: false,
+        audience: story.audience(None, None),
+    };
+    assert!(!story.register.admit(&question).unwrap().controlled);
+    // The word in the file alone controls nothing, so nothing is let in by it.
+    question.file_says_controlled = true;
+    let refusals = story.register.admit(&question).unwrap_err();
+    assert_eq!(refusals[0].reason, Reason::NoBaseline);
     let mut files = files();
     files.insert("policies/default.yaml".into(), WIDER.into());
     files.remove("policies/spare.yaml");
