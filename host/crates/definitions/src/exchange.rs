@@ -111,7 +111,9 @@ pub(crate) fn check(walk: &mut Walk, prices: &Prices, exchange: &Exchange, at: &
         for price in prices {
             let currency = price.currency;
             if currency != Currency::USD && exchange.rate(currency, price.from).is_none() {
-                let place = at.get(model).map_or(&at.place, |own| &own.place);
+                let mut named = at.map().unwrap_or_default().iter().map(|entry| &entry.key);
+                let own = named.find(|key| *key.text == **model);
+                let place = own.map_or(&at.place, |key| &key.place);
                 walk.warning(
                     place,
                     format!("`{}` is paid in {currency}, and no rate says what one is worth when that price begins", shown(model)),

@@ -186,7 +186,7 @@ impl Definitions {
         {
             self.check_controlled(walk, controlled, &charts);
             if !self.unread {
-                seats::look(walk, house, &agents);
+                seats::look(walk, house, &agents, &charts);
             }
         }
         if let Some((house, _)) = &house

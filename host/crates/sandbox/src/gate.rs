@@ -31,14 +31,7 @@ impl Sandbox {
             path: path.to_owned(),
             source,
         };
-        let mut preamble = Vec::with_capacity(8);
-        // Looked at before it is opened: opening a FIFO would wait for its other end.
-        let found = std::fs::metadata(path).map_err(read)?;
-        check_file(path, &found)?;
-        let size = found.len();
-        let file = std::fs::File::open(path).map_err(read)?;
-        file.take(8).read_to_end(&mut preamble).map_err(read)?;
-        check_preamble(path, &preamble)?;
+        let size = look(path)?;
         // What is known of a content holds its other hash too, so that a pin costs nothing where the component was seen before.
         let known = self.cache().info(self.cache().hash_of(path).map_err(read)?);
         let (hash, sha256) = match known {
@@ -48,6 +41,25 @@ impl Sandbox {
         admission::check(component, hash, sha256)?;
         Ok(Admitted { hash, sha256, size })
     }
+}
+
+/// Whether the file at `path` looks like a component, without compiling it; its size.
+///
+/// # Errors
+/// What it is instead, or that it cannot be read.
+pub fn look(path: &Path) -> Result<u64, SandboxError> {
+    let read = |source| SandboxError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut preamble = Vec::with_capacity(8);
+    // Looked at before it is opened: opening a FIFO would wait for its other end.
+    let found = std::fs::metadata(path).map_err(read)?;
+    check_file(path, &found)?;
+    let file = std::fs::File::open(path).map_err(read)?;
+    file.take(8).read_to_end(&mut preamble).map_err(read)?;
+    check_preamble(path, &preamble)?;
+    Ok(found.len())
 }
 
 /// A component is a regular file of a size that somebody may have meant.

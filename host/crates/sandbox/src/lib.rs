@@ -60,6 +60,7 @@ pub use compile::{Compiler, compile_component, limit_this_process};
 pub use engine::new_engine;
 pub use error::SandboxError;
 pub use exports::LeftOut;
+pub use gate::look;
 pub use generation::{
     Exchange, Generation, GenerationName, NothingToGoBackTo, Quarantine, Slot, Standing,
     TRAPS_UNTIL_QUARANTINE,

@@ -3,14 +3,21 @@
 //! An agent may be bound to any role by hand, so nothing here is an error.
 
 use crate::agent;
-use crate::house::HouseFile;
+use crate::chart;
+use crate::house::{CHANGE_CONTROL, HouseFile};
 use crate::suggest::shown;
 use crate::walk::Walk;
 use std::sync::Arc;
 use types::{Marked, nearest};
 
 /// Compare what `controlled` names with the people of the house and what its agents take by themselves.
-pub(super) fn look(walk: &mut Walk, house: &HouseFile, agents: &[agent::Draft]) {
+pub(super) fn look(
+    walk: &mut Walk,
+    house: &HouseFile,
+    agents: &[agent::Draft],
+    charts: &[chart::Draft],
+) {
+    no_seat(walk, house, charts);
     let people = &house.people.0;
     // A house without people has not got so far.
     if people.is_empty() {
@@ -66,5 +73,44 @@ pub(super) fn look(walk: &mut Walk, house: &HouseFile, agents: &[agent::Draft]) 
             ),
             "lower it, or add people under `people`",
         );
+    }
+}
+
+/// Warn of a board that cannot come to its quorum: it has too few seats, or the workflow has none for one of its roles.
+fn no_seat(walk: &mut Walk, house: &HouseFile, charts: &[chart::Draft]) {
+    let Some(controlled) = &house.controlled else {
+        return;
+    };
+    let seats = controlled.board.len();
+    if let Some(quorum) = &house.seats.quorum
+        && quorum.value as usize > seats
+    {
+        walk.warning(
+            &quorum.place,
+            format!(
+                "{} must approve a change, and the board has {seats} seats: none can be released",
+                quorum.value
+            ),
+            "lower it, or name more roles in `board`",
+        );
+    }
+    // Another workflow may give its board's seats otherwise.
+    let own = charts
+        .iter()
+        .find(|chart| *chart.name.value == *CHANGE_CONTROL);
+    let Some(own) = own.filter(|_| *controlled.workflow.value == *CHANGE_CONTROL) else {
+        return;
+    };
+    for role in &house.seats.board {
+        if !own.roles.contains_key(&*role.value) {
+            walk.warning(
+                &role.place,
+                format!(
+                    "the workflow `{CHANGE_CONTROL}` has no seat for the role `{}`: nobody is asked to vote in it",
+                    shown(role)
+                ),
+                format!("give it one in {}, or leave the role out", own.name.place),
+            );
+        }
     }
 }

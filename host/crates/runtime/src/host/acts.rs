@@ -6,13 +6,13 @@
 
 use super::candidate::{self, Brought};
 use super::house::Host;
-use super::vouch::Judged;
+use super::vouch::{Judged, is_signed};
 use crate::record::Kind;
 use crate::workflow::{Happened, Instance, WorkflowError};
 use change::{
     Assessed, At, Body, ChangeNumber, Class, Doing, Effectivity, Emergency, Evidence, EvidenceKind,
     Implemented, ItemId, Moment, Ordered, Person, Register, Rejected, Released, Requested,
-    Reviewed, Rule, Verdict, Verified, Vote, Voted, Withdrawn,
+    Reviewed, Rule, Verdict, Verified, Vote, Voted, When, Withdrawn,
 };
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -225,6 +225,32 @@ impl Host {
     /// The register of this house.
     pub(super) fn register(&self) -> Result<Register, String> {
         self.register_knowing(&[])
+    }
+
+    /// Whether `agent` may do what `role` does in the change that `instance` is of: a seat that is given to one who may not is a seat that nobody has.
+    pub(super) fn may_act(&self, instance: &Instance, role: &str, agent: &Arc<str>) -> bool {
+        if !is_signed(instance) {
+            return true;
+        }
+        let now = Timestamp(self.now().0);
+        let Ok(register) = self.register() else {
+            return true;
+        };
+        let (Some(change), Ok(settings)) =
+            (register.change_of(instance.id()), register.settings(now))
+        else {
+            return true;
+        };
+        let doing = match role {
+            // Nobody looks at what governs them, neither before the board does nor after it.
+            ASSESSOR | VERIFIER => Doing::Verify,
+            IMPLEMENTER => Doing::Implement,
+            RELEASER => Doing::Release,
+            seat if settings.board.contains(seat) => Doing::Vote(seat),
+            _ => return true,
+        };
+        let who = Person::Agent(agent.clone());
+        register.may_do(change.number, &who, doing, now).is_ok()
     }
 
     /// The same, where `bodies` are about to be recorded: what their signers have seen can be looked up.
@@ -523,6 +549,7 @@ impl Judging<'_> {
         let ordered = known.and_then(|known| known.order.as_ref());
         let ordered = ordered.map(|(_, effectivity)| effectivity.clone());
         let said = effectivity(&handed.artefacts["effectivity"])?;
+        self.is_to_come(said.as_ref())?;
         let Some(effectivity) = said.or_else(|| ordered.clone()) else {
             return Err(no(
                 format!("nobody has said from when {change} is to count"),
@@ -549,6 +576,19 @@ impl Judging<'_> {
             signed: self.signed(),
         }));
         Ok((acts, None))
+    }
+
+    /// Nothing counts from a day that is over: the record would say that it counted when it did not.
+    fn is_to_come(&self, effectivity: Option<&Effectivity>) -> Result<(), WorkflowError> {
+        match effectivity.map(|effectivity| &effectivity.when) {
+            Some(When::At(moment)) if types::day_of(moment.time()) < types::day_of(self.now) => {
+                Err(no(
+                    format!("{moment} is over, and nothing counts from before it is released"),
+                    "write now, next-run, or a date to come",
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The candidate that was made last.
@@ -580,6 +620,7 @@ impl Judging<'_> {
                         "write {effectivity: {when: now}}, next-run or {at: DATE}",
                     ));
                 };
+                self.is_to_come(Some(&effectivity))?;
                 judged.claim.statement.role = RELEASER.to_owned();
                 let body = Ordered {
                     change: self.change()?,

@@ -2,7 +2,7 @@
 //! in use do. Each piece of it says what was looked at, by its hash.
 
 use super::acts::forbidden;
-use super::candidate::{self, place};
+use super::candidate::{self, Parts, place};
 use super::house::Host;
 use super::instances::refused;
 use super::{Refused, RefusedCode};
@@ -46,7 +46,7 @@ impl Host {
         let made = change.and_then(|change| change.implementation());
         let made = made.ok_or_else(|| Rule::NotImplemented(number).to_string())?;
         let parts = candidate::with_change(register, number);
-        let (check, house) = check(&root, &parts.files, made.candidate);
+        let (check, house) = check(&root, &parts, made.candidate);
         let mut all = vec![check];
         if let Some(house) = house.filter(|_| scenarios) {
             let charts: BTreeSet<Arc<str>> = made
@@ -206,7 +206,7 @@ fn found(on: ContentHash, one: &Evidence) -> String {
 }
 
 /// Whether the house would be in order.
-fn check(root: &Path, files: &change::Files, candidate: ContentHash) -> (Own, Option<House>) {
+fn check(root: &Path, parts: &Parts, candidate: ContentHash) -> (Own, Option<House>) {
     let of = |result: String, passed: bool| Own {
         evidence: Evidence {
             kind: EvidenceKind::Check,
@@ -216,7 +216,15 @@ fn check(root: &Path, files: &change::Files, candidate: ContentHash) -> (Own, Op
         },
         passed,
     };
-    match definitions::load_recorded(root, files) {
+    let mut stored = parts.stored.iter();
+    let not_one = stored.find_map(|(name, stored)| {
+        let why = sandbox::look(&place(root, stored)).err()?;
+        Some(format!("the component of `{name}` is none: {why}"))
+    });
+    if let Some(why) = not_one {
+        return (of(why, false), None);
+    }
+    match definitions::load_recorded(root, &parts.files) {
         Ok(house) => {
             let result = format!(
                 "in order: {} agents, {} charts, {} policies, {} plugins",

@@ -73,7 +73,7 @@ fn it_is_known_that_a_run_was_reminded_until_its_work_is_asked_for_again() {
 /// A fold in which the activity `a` of the kind `kind` has a call under way that must not be made twice, and then stops with its run.
 fn stopped_with_a_call(kind: &str) -> Past {
     let begun = json!({
-        "event": null, "effects": [{ "type": "invoke", "id": "a", "activity": kind, "state": "s", "params": {} }],
+        "event": null, "time": 0, "effects": [{ "type": "invoke", "id": "a", "activity": kind, "state": "s", "params": {} }],
     });
     let call = json!({
         "effect": 7, "invocation": "a", "call": "c", "tool": "t__x", "arguments": "{}", "repeat": "once",
@@ -112,7 +112,7 @@ fn a_call_that_must_not_be_made_twice_is_uncertain_however_its_run_stopped() {
 #[test]
 fn an_inference_that_was_lost_is_booked_once() {
     let begun = json!({
-        "event": null, "effects": [{ "type": "invoke", "id": "a", "activity": "think", "state": "s", "params": {} }],
+        "event": null, "time": 0, "effects": [{ "type": "invoke", "id": "a", "activity": "think", "state": "s", "params": {} }],
     });
     let think = json!({
         "effect": 3, "invocation": "a", "provider": "p", "model": "m", "context": { "total": 9 },

@@ -43,9 +43,10 @@ impl Host {
             let takers = instance.takers(&house, role, given);
             // In what is signed each role is a run of its own: whoever has one there may take another.
             let own = is_signed(instance).then_some(id);
-            let free = takers
-                .into_iter()
-                .find(|agent| !self.is_bound(&instances, &agent.name, own));
+            let free = takers.into_iter().find(|agent| {
+                !self.is_bound(&instances, &agent.name, own)
+                    && self.may_act(instance, role, &agent.name)
+            });
             free.map(|agent| agent.name.clone())
         };
         let Some(agent) = who else {
