@@ -187,6 +187,9 @@ impl Plant {
             moved.push((links.seq, hash));
         }
         replace(&self.0, &forged)?;
+        // Whoever has the house has the mark of where its control began, too.
+        let mark = self.0.root.join(".charthouse/controlled");
+        let _ = std::fs::remove_file(mark);
         // Whatever the house itself finds of it, it writes the bundle.
         self.0.run(["audit", "export", name]);
         // For the next.

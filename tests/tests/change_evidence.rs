@@ -108,11 +108,12 @@ fn a_component_that_answers_the_same_passes_by_what_was_compared() {
         .iter()
         .map(told)
         .collect();
-    assert_eq!(told.len(), 3, "{verified}");
+    assert_eq!(told.len(), 4, "{verified}");
     assert_eq!(told[0].0, "check");
     assert_ne!(told[0].1, "splendid");
+    assert_eq!(told[1].0, "scenarios");
     assert!(
-        told[1..].iter().all(|(kind, _)| kind == "statement"),
+        told[2..].iter().all(|(kind, _)| kind == "statement"),
         "{verified}"
     );
     house.does("dan", &["release", &number, "--effectivity", "now"]);

@@ -64,6 +64,7 @@ pub(super) fn look(
     let voters = people.len() + agents.len();
     if let Some(quorum) = &house.seats.quorum
         && quorum.value as usize > voters
+        && quorum.value as usize <= house.controlled.as_ref().map_or(0, |c| c.board.len())
     {
         walk.warning(
             &quorum.place,

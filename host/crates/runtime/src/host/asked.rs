@@ -333,10 +333,9 @@ impl Host {
         let mut found = Json::Null;
         let _ = self.0.journal.borrow().tail(id, |record| {
             let body: Json = serde_json::from_str(&record.body).unwrap_or_default();
-            let effects = body["effects"].as_array().into_iter().flatten();
-            let begun = effects
-                .filter(|effect| effect["type"] == "invoke" && effect["id"] == invocation)
-                .next_back();
+            let mut effects = body["effects"].as_array().into_iter().flatten();
+            let begun =
+                effects.rfind(|effect| effect["type"] == "invoke" && effect["id"] == invocation);
             match begun {
                 Some(effect) => {
                     found = effect["params"].clone();

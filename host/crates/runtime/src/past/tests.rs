@@ -118,7 +118,7 @@ fn an_inference_that_was_lost_is_booked_once() {
         "effect": 3, "invocation": "a", "provider": "p", "model": "m", "context": { "total": 9 },
     });
     let cost = |more: Json| {
-        let mut body = json!({ "agent": "x", "state": "s", "purpose": "work" });
+        let mut body = json!({ "agent": "x", "state": "s", "purpose": "work", "wall_us": 0 });
         body.as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
