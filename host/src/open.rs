@@ -33,6 +33,13 @@ pub fn house(directory: &Path) -> Result<House, Failure> {
     found.map_err(|report| Failure::report(DEFINITIONS, report.render(print::color_on_stderr())))
 }
 
+/// The house in `directory` as it is released, where it is controlled.
+pub fn released(directory: &Path) -> Option<House> {
+    let (root, store) = store_of(directory).ok()?;
+    let journal = Journal::open_read_only(&store).ok()?;
+    control::released_house(&journal, &root, SystemClock::new().now()).ok()?
+}
+
 /// Put released files in their places that a crash has kept from getting there; whether there were any.
 fn is_finished(directory: &Path) -> bool {
     let store = definitions::load_store(directory).ok();

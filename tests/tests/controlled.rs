@@ -161,6 +161,23 @@ fn a_baseline_controls_something_or_is_refused() {
 }
 
 #[test]
+fn a_house_that_is_not_in_order_is_mended_and_stands_open_to_nobody() {
+    let house = Controlled::released(Plan::default());
+    let (whole, plugins) = (house.read("agents/tester.yaml"), house.read("house.yaml"));
+    house.write("agents/tester.yaml", "bad: [\n");
+    house.run(["run", "tester", "Go"]).expect(3);
+    house
+        .run(["plugin", "remove", "hostile"])
+        .expect(3)
+        .complains(&["agents/tester.yaml", "change restore"]);
+    assert_eq!(house.read("house.yaml"), plugins);
+    house.run(["change", "list"]).expect(0);
+    house.run(["change", "restore"]).expect(0);
+    assert_eq!(house.read("agents/tester.yaml"), whole);
+    house.run(["run", "tester", "Go"]).expect(0);
+}
+
+#[test]
 fn a_call_by_hand_reaches_nothing_outside_of_a_controlled_house() {
     let house = Controlled::released(Plan::default());
     let policy = |name: &str, text: &str| {

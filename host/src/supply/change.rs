@@ -55,7 +55,17 @@ impl Change {
         let plugins = definitions::load_plugins(directory).map_err(|report| {
             Failure::report(DEFINITIONS, report.render(print::color_on_stderr()))
         })?;
-        let before = definitions::load(directory).ok();
+        let before = match definitions::load(directory) {
+            Ok(house) => Some(house),
+            // What a change comes to can only be told from a house that is in order.
+            Err(report) if control::is_marked(&plugins.root) => {
+                let report = report.render(print::color_on_stderr());
+                return Err(Failure::report(DEFINITIONS, report).help(
+                    "this house is controlled: put back what is released (charthouse change restore), then ask again",
+                ));
+            }
+            Err(_) => None,
+        };
         Ok(Change {
             was_fine: before.is_some(),
             controlled: match before {

@@ -494,6 +494,29 @@ pub fn made_of(house: House, journal: &Journal) -> Result<Option<Revisions>, Run
     }
 }
 
+/// The house in the directory `root` as it is released, for those who mend what lies in it and is not in order; `None` where nobody controls it.
+///
+/// # Errors
+/// When the journal cannot be read, or what is released not be put together.
+pub fn released_house(
+    journal: &Journal,
+    root: &Path,
+    now: Timestamp,
+) -> Result<Option<House>, RuntimeError> {
+    if begun(journal, root)?.is_none() {
+        return Ok(None);
+    }
+    let register = Book::read(journal, root)?.register;
+    if !register.is_controlled(now, false) {
+        return Ok(None);
+    }
+    let files = register.files_for(&Whom::House.audience(now));
+    match definitions::load_recorded(root, &files.files) {
+        Ok(house) => Ok(Some(house)),
+        Err(report) => Err(NotReleased::broken(report.render(false)).into()),
+    }
+}
+
 /// The register of the house in the directory `root`, where records with `bodies` are about to be written: what their signers say they have seen can be looked up.
 ///
 /// # Errors
