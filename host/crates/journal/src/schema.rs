@@ -160,6 +160,8 @@ fn check_version(connection: &Connection, path: &Path) -> Result<Found, JournalE
             .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
             .map_err(|source| JournalError::of(path, source))
     };
+    // Looked at first: another process may make the store just now, in one commit, and what has tables then has our number too.
+    let is_bare = number("schema_version")? == 0;
     match (number("application_id")?, number("user_version")?) {
         (APPLICATION_ID, found @ 1..=VERSION) => Ok(Found::Ours(found)),
         (APPLICATION_ID, found) if found > VERSION => Err(JournalError::TooNew {
@@ -167,7 +169,7 @@ fn check_version(connection: &Connection, path: &Path) -> Result<Found, JournalE
             found,
             known: VERSION,
         }),
-        (0, 0) if number("schema_version")? == 0 => Ok(Found::Empty),
+        (0, 0) if is_bare => Ok(Found::Empty),
         _ => Err(JournalError::NotAJournal {
             path: path.to_owned(),
         }),
