@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard};
-use unicode_width::UnicodeWidthChar;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Styles, as terminals number them.
 pub const BOLD: &str = "1";
@@ -122,6 +122,23 @@ fn columns() -> usize {
         0 => 80,
         columns => columns.into(),
     }
+}
+
+/// As much of `text` as has room in so many columns, with a mark where some of it is left out.
+pub fn shorten(text: &str, room: usize) -> String {
+    if text.width() <= room {
+        return text.to_owned();
+    }
+    let mut wide = 0;
+    let mut cut: String = text
+        .chars()
+        .take_while(|c| {
+            wide += c.width().unwrap_or(0);
+            wide < room
+        })
+        .collect();
+    cut.push('…');
+    cut
 }
 
 /// `text` without control characters, cut after so many columns.

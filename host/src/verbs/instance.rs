@@ -1,11 +1,12 @@
 //! An instance of a workflow as `workflow show` tells a person: where it stands, who holds what, what was handed in; and in one line, as `workflow list` does.
 
 use super::asked::cell;
+use crate::print::shorten;
 use runtime::rfc3339;
 use serde_json::Value;
 use std::fmt::Write;
 use types::Timestamp;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 /// The answer to `workflow.show`, in a page.
 pub fn text(answer: &Value) -> String {
@@ -76,8 +77,8 @@ pub fn in_short(instances: &Value) -> Value {
     let of_roles = room.saturating_sub(of_states + 2).max(SHORTEST);
     let line = |instance: &Value| {
         let mut line = instance.clone();
-        line["states"] = first(&states(instance), of_states).into();
-        line["roles"] = first(&holders(&instance["roles"]), of_roles).into();
+        line["states"] = shorten(&states(instance), of_states).into();
+        line["roles"] = shorten(&holders(&instance["roles"]), of_roles).into();
         line
     };
     all().map(line).collect()
@@ -99,23 +100,6 @@ fn holders(roles: &Value) -> String {
         true => "-".into(),
         false => holders.join(", "),
     }
-}
-
-/// As much of `text` as has room.
-fn first(text: &str, room: usize) -> String {
-    if text.width() <= room {
-        return text.to_owned();
-    }
-    let mut wide = 0;
-    let mut cut: String = text
-        .chars()
-        .take_while(|c| {
-            wide += c.width().unwrap_or(0);
-            wide < room
-        })
-        .collect();
-    cut.push('…');
-    cut
 }
 
 fn standing(answer: &Value) -> String {

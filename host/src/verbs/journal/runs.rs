@@ -6,7 +6,7 @@ use super::story::one_line;
 use super::told::Told;
 use super::when::Zone;
 use crate::exit::Failure;
-use crate::print::{self, BOLD, DIM, GREEN, Paint, RED, YELLOW};
+use crate::print::{self, BOLD, DIM, GREEN, Paint, RED, YELLOW, shorten};
 use ::journal::{Journal, RunSummary, Which};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -105,14 +105,7 @@ fn write(
 
 /// `text` in exactly so many columns.
 fn cut(text: &str, columns: usize) -> String {
-    let mut shown = text.to_owned();
-    if text.width() > columns {
-        shown = text.chars().take(columns.saturating_sub(1)).collect();
-        while shown.width() >= columns {
-            shown.pop();
-        }
-        shown.push('…');
-    }
+    let shown = shorten(text, columns);
     let missing = columns.saturating_sub(shown.width());
     shown + &" ".repeat(missing)
 }

@@ -1,6 +1,6 @@
 //! A line of a story: number, time, how deep it stands, its kind, and the words, cut to fit unless all is wanted.
 
-use crate::print::{DIM, Paint, plain};
+use crate::print::{DIM, Paint, plain, shorten};
 use types::Timestamp;
 use unicode_width::UnicodeWidthStr;
 
@@ -72,7 +72,7 @@ impl Layout<'_> {
         let mut width = 22;
         let whose = whose.map_or_else(String::new, |whose| {
             width += WHOSE + 1;
-            format!("{:<WHOSE$} ", first(&one_line(whose), WHOSE))
+            format!("{:<WHOSE$} ", shorten(&one_line(whose), WHOSE))
         });
         let indent = "  ".repeat(words.level);
         let kind = format!("{:<8}", one_line(kind));
@@ -86,7 +86,7 @@ impl Layout<'_> {
                 let text = one_line(tail.text.trim());
                 match text.is_empty() {
                     true => String::new(),
-                    false => format!("{}{}", tail.sep, first(&text, room)),
+                    false => format!("{}{}", tail.sep, shorten(&text, room)),
                 }
             }
         };
@@ -114,23 +114,6 @@ pub fn one_line(text: &str) -> String {
 /// A text of many lines, those after the first set in.
 fn below(text: &str) -> String {
     plain(text.trim_end()).replace('\n', "\n                        ")
-}
-
-/// As much of `text` as has room.
-fn first(text: &str, room: usize) -> String {
-    if text.width() <= room {
-        return text.to_owned();
-    }
-    let mut wide = 0;
-    let mut cut: String = text
-        .chars()
-        .take_while(|c| {
-            wide += unicode_width::UnicodeWidthChar::width(*c).unwrap_or(0);
-            wide < room
-        })
-        .collect();
-    cut.push('…');
-    cut
 }
 
 #[cfg(test)]
