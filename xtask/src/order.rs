@@ -33,14 +33,14 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     let met = work.join("met");
     let traced = tracer(&work, &program, &met)?;
 
+    // Two agents that ask a server, each twice: what everybody's day begins with comes first.
+    Scene::new(traced.clone(), work.join("asked"))?;
     let house = work.join("house");
     shell::run(Command::new(&program).args(["init", "--quiet"]).arg(&house))?;
     let mut run = Command::new(&traced);
     run.args(["run", "surveyor"]).current_dir(&house);
     shell::run(run.stdout(Stdio::null()).stderr(Stdio::null()))?;
     daemon(&program, &traced, &house)?;
-    // Two agents that ask a server, each twice.
-    Scene::new(traced, work.join("asked"))?;
 
     // In the order of their first use, each once.
     let met = std::fs::read_to_string(&met).context("no function was met")?;

@@ -83,7 +83,7 @@ pub trait Store: Send {
         values: &[(String, Vec<u8>)],
     ) -> Result<Vec<RecordId>, JournalError>;
 
-    /// Keep `value` under `name`, in a durable commit of its own.
+    /// Keep `value` under `name`, where every process sees it at once. It is durable with the next commit of records.
     ///
     /// # Errors
     /// See [`JournalError`].

@@ -140,6 +140,9 @@ impl SqliteStore {
     }
 }
 
+/// Whether a commit is on the disk before it returns.
+const SYNCHRONOUS: &str = "synchronous";
+
 impl Store for SqliteStore {
     fn path(&self) -> &Path {
         &self.path
@@ -160,7 +163,14 @@ impl Store for SqliteStore {
     }
 
     fn keep(&self, name: &str, value: &[u8]) -> Result<(), JournalError> {
-        self.run(|connection| append::keep(connection, name, value))
+        self.run(|connection| {
+            let before: i64 = connection.pragma_query_value(None, SYNCHRONOUS, |row| row.get(0))?;
+            connection.pragma_update(None, SYNCHRONOUS, "NORMAL")?;
+            let kept = append::keep(connection, name, value);
+            // Where it stays as it is, no later commit would be durable: nobody may go on with that.
+            connection.pragma_update(None, SYNCHRONOUS, before)?;
+            kept
+        })
     }
 
     fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {

@@ -170,3 +170,22 @@ fn the_latest_run_is_found_behind_much_that_is_the_houses() {
     let journal = Journal::over(store);
     assert_eq!(journal.find_run("latest").unwrap(), "run-09");
 }
+
+#[test]
+fn commits_are_durable_again_after_something_was_kept_and_after_it_could_not_be() {
+    let (_folder, store) = store();
+    let level = |store: &SqliteStore| -> i64 {
+        let level = store
+            .connection
+            .pragma_query_value(None, SYNCHRONOUS, |row| row.get(0));
+        level.unwrap()
+    };
+    let full = 2;
+    assert_eq!(level(&store), full);
+    store.keep("who", b"has it").unwrap();
+    assert_eq!(level(&store), full);
+    assert_eq!(store.kept("who").unwrap().unwrap(), b"has it");
+    store.connection.execute_batch("DROP TABLE state").unwrap();
+    assert!(store.keep("who", b"has it now").is_err());
+    assert_eq!(level(&store), full);
+}
