@@ -1,4 +1,7 @@
 //! What can be typed. Every verb has an example; `docs/cli.md` is generated from this.
+//!
+//! Only the verb that was typed has its options made (`defer`): all of them would be a part of every start. What several verbs share has a plain comment, then:
+//! clap would print a doc comment in the place of the verb's own.
 
 mod agents;
 mod audit;
@@ -54,6 +57,7 @@ pub struct Arguments {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub enum Verb {
     /// Make a house that runs at once
     #[command(
@@ -163,7 +167,7 @@ pub enum Verb {
     ConfineCommand { step: String },
 }
 
-/// Which house.
+// Which house.
 #[derive(Args, Clone)]
 pub struct HouseOption {
     /// The house; the current directory by default
@@ -258,6 +262,7 @@ pub struct Chat {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub enum PluginVerb {
     /// List the plugins of a house
     #[command(after_help = "Example:\n  charthouse plugin list --json")]
@@ -373,6 +378,7 @@ pub enum PluginVerb {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub enum ChartVerb {
     /// Try a chart out on a virtual clock: in conversation on a terminal, else with JSON lines
     ///
@@ -485,6 +491,7 @@ fn percent(text: &str) -> Result<usize, String> {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub enum ContextVerb {
     /// Draw an agent's context map: what each chunk holds, its budget, what was trimmed
     ///
@@ -545,6 +552,7 @@ pub struct ContextDiff {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub enum PolicyVerb {
     /// Print what an agent is granted and, for each line, the file and line that decided
     #[command(
@@ -615,7 +623,7 @@ pub struct Ledger {
     pub csv: bool,
 }
 
-/// What is counted; a name given several times means any of them.
+// What is counted; a name given several times means any of them.
 #[derive(Args)]
 pub struct LedgerOnly {
     /// Only of this agent

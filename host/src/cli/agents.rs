@@ -4,6 +4,7 @@ use super::HouseOption;
 use clap::{Args, Subcommand};
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub enum AgentsVerb {
     /// List the runs that the daemon hosts
     #[command(after_help = "Example:\n  charthouse agents list --json")]
@@ -106,14 +107,14 @@ pub enum AgentsVerb {
     },
 }
 
-/// Which run.
+// Which run.
 #[derive(Args)]
 pub struct RunOption {
     /// The run's id, the beginning of one, or the name of an agent with one run
     pub run: String,
 }
 
-/// Which house, and how to print.
+// Which house, and how to print.
 #[derive(Args)]
 pub struct At {
     #[command(flatten)]

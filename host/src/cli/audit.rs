@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub enum AuditVerb {
     /// Check the whole record: the chain, the house's checkpoints, every signature
     ///

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub enum ChangeVerb {
     /// Ask for a change; with a number, ask anew for one that was sent back
     #[command(
@@ -310,7 +311,7 @@ pub struct ChangeVote {
     pub at: At,
 }
 
-/// Where the new revision comes from.
+// Where the new revision comes from.
 #[derive(Args)]
 pub struct ChangeFiles {
     /// The folder of a house that has the items as they are to be

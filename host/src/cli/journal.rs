@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub enum JournalVerb {
     /// Tell what happened: in a run, at a time, or in the whole house; without anything, list the runs
     ///
@@ -106,7 +107,7 @@ pub struct JournalShow {
     pub json: bool,
 }
 
-/// Which records.
+// Which records.
 #[derive(Args, Default)]
 pub struct Filters {
     /// What stood and what happened at this time

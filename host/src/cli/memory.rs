@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use types::MemoryLayer;
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub enum MemoryVerb {
     /// List what is remembered; with a query, what an agent would be shown first
     ///

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub enum NewVerb {
     /// Write a plugin that builds as it is, with cases for `plugin test` and a README that says how
     ///

@@ -3,7 +3,7 @@
 use clap::Args;
 use std::path::PathBuf;
 
-/// Options of a verb that a person signs.
+// Options of a verb that a person signs.
 #[derive(Args)]
 pub struct Signing {
     /// Your private key, as ssh-keygen makes it (Ed25519); ~/.ssh/id_ed25519 when not given
@@ -30,7 +30,7 @@ pub struct Signing {
     pub signature: Option<PathBuf>,
 }
 
-/// Who does it in change control: always a person.
+// Who does it in change control: always a person.
 #[derive(Args)]
 pub struct As {
     /// Who you are: a name of the house's `people`

@@ -4,7 +4,7 @@ use super::HouseOption;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Whether components must be the pinned ones.
+// Whether components must be the pinned ones.
 #[derive(Args, Clone, Copy)]
 pub struct DevOption {
     /// Use components that are not the pinned ones all the same, with a warning; signatures are demanded as before

@@ -5,6 +5,7 @@ use super::signing::Signing;
 use clap::Subcommand;
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub enum WorkflowVerb {
     /// List the instances of workflows
     #[command(after_help = "Example:\n  charthouse workflow list --json")]

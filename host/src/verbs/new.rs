@@ -96,7 +96,8 @@ mod tests {
 
     /// What `--lang` takes.
     fn languages() -> Vec<String> {
-        let command = Arguments::command();
+        let mut command = Arguments::command();
+        command.build();
         let new = command.find_subcommand("new").unwrap();
         let plugin = new.find_subcommand("plugin").unwrap();
         let mut arguments = plugin.get_arguments();
