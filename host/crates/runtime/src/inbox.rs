@@ -308,7 +308,7 @@ impl Run {
         self.over_budget = false;
         self.events.clear();
         self.resuming.clear();
-        let now = self.services.clock.now().0;
+        let now = self.services.clock.steady().0;
         let mut effects = Effects::new();
         match chart::start(&self.bundle.chart, now, &mut effects) {
             Ok(snapshot) => {

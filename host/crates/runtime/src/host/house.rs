@@ -57,6 +57,8 @@ pub(super) struct Inner {
     pub(super) signing: tokio::sync::Mutex<()>,
     pub(super) watchers: Watchers,
     pub(super) since: Timestamp,
+    /// By how much the clock was set back, as far as that is on record.
+    pub(super) set_back: Cell<i64>,
     /// Letters for runs that nobody here has.
     published: watch::Sender<Arc<House>>,
     /// Something has changed that decides when to wake next.
@@ -111,6 +113,7 @@ impl Host {
         let (notes, heard) = unbounded_channel();
         let (published, _) = watch::channel(services.house.clone());
         let since = services.clock.now();
+        let set_back = super::clock::remember(&journal.borrow(), &*services.clock)?;
         let host = Host(Rc::new(Inner {
             services: RefCell::new(services),
             journal,
@@ -124,6 +127,7 @@ impl Host {
             signing: tokio::sync::Mutex::default(),
             watchers: Watchers::default(),
             since,
+            set_back: Cell::new(set_back),
             published,
             changed: Notify::new(),
             notes,
@@ -167,6 +171,7 @@ impl Host {
             self.offer_again();
         }
         loop {
+            self.look_at_clock().await;
             let due = self.next_due();
             let sleep = due.map(|due| sleep_for(Timestamp(due), self.now()));
             tokio::select! {
@@ -189,6 +194,11 @@ impl Host {
 
     pub(super) fn now(&self) -> Timestamp {
         self.0.services.borrow().clock.now()
+    }
+
+    /// Now, as timers count it.
+    pub(super) fn steady(&self) -> Timestamp {
+        self.0.services.borrow().clock.steady()
     }
 
     pub(super) fn services(&self) -> Admitted {
@@ -450,7 +460,7 @@ impl Host {
         }
     }
 
-    /// When something is to be done next, by the clock.
+    /// When something is to be done next, by the calendar.
     fn next_due(&self) -> Option<i64> {
         if self.0.mode == Mode::Asked {
             return None;
@@ -458,15 +468,17 @@ impl Host {
         let all = self.0.mode == Mode::Live;
         let agents = self.0.agents.borrow().next_due(all);
         let instances = self.0.instances.borrow().next_due().filter(|_| all);
-        let changes = self.0.effective_at.get();
-        let dues = agents.into_iter().chain(instances).chain(changes);
         // What stands in the line for a place waits for no time.
-        dues.min().filter(|due| *due != i64::MAX)
+        let timed = agents.into_iter().chain(instances);
+        let timed = timed.min().filter(|due| *due != i64::MAX);
+        let back = self.0.services.borrow().clock.set_back();
+        let timed = timed.map(|due| due.saturating_sub(back));
+        timed.into_iter().chain(self.0.effective_at.get()).min()
     }
 
     fn wake_due(&self) {
-        let now = self.now().0;
-        self.wake_changes(now);
+        self.wake_changes(self.now().0);
+        let now = self.steady().0;
         let all = self.0.mode == Mode::Live;
         let runs = self.0.agents.borrow().due(now, all);
         for run in runs {
