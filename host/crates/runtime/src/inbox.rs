@@ -288,10 +288,8 @@ impl Run {
             self.happen(SAID, text, None);
             return true;
         }
-        if in_conversation {
-            self.begin_anew();
-        }
-        in_conversation
+        self.begin_anew();
+        true
     }
 
     /// Whether the chart stands where it hears what a person says.

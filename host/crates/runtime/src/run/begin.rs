@@ -175,9 +175,7 @@ impl Run {
             }
             None => None,
         };
-        if let Some(work) = hosted.work {
-            run.hear(work);
-        }
+        hosted.work.into_iter().for_each(|told| run.hear(told));
         if let Some(prompt) = request.prompt {
             let effect = run.new_effect();
             let (guards, context) = (run.guards.clone(), run.call_context(effect));
