@@ -197,6 +197,47 @@ fn a_clock_that_is_set_back_makes_no_timer_wait_longer() {
 }
 
 #[test]
+fn what_names_nobody_and_what_answers_nothing_is_refused() {
+    let house = House::of(Plan {
+        chart: "initial: rest\nstates:\n  rest: { on: { signal.go: ask } }\n  ask: { invoke: { activity: ask, params: { question: Which? } }, on: { ask.done: done } }\n  \
+            done: { type: final }\n",
+        ..Plan::default()
+    });
+    let _daemon = Daemon::begin(&house);
+    let run = resting(&house, "tester");
+    let answer = |text: &str| house.run(["agents", "answer", "tester", text]);
+    let before = house.run(["journal", "show", &run, "--json"]).lines().len();
+    answer("the left one").expect(1).complains(&[
+        "asks nothing now",
+        "help:",
+        "charthouse agents say",
+    ]);
+    let stopped = house.run(["agents", "stop", ""]).expect(2);
+    stopped.complains(&["`run` is empty", "help:"]);
+    let bind = |who: &[&str]| {
+        let words = [&["workflow", "bind", "i"], who].concat();
+        house.run(words).expect(2)
+    };
+    bind(&["--role", "r", "--human", ""]).complains(&["`human` is empty", "help:"]);
+    bind(&["--role", "", "tester"]).complains(&["`role` is empty"]);
+    bind(&["--role", "r", "tester", "--as", " "]).complains(&["`as` is empty"]);
+    let after = house.run(["journal", "show", &run, "--json"]).lines().len();
+    assert_eq!(before, after);
+    house
+        .run(["agents", "signal", "tester", "signal.go"])
+        .expect(0);
+    let asking = || {
+        house
+            .run(["agents", "list", "--json"])
+            .stdout
+            .contains("\"ask\"")
+    };
+    until("it asks", asking);
+    answer("the left one").expect(0);
+    until("it has heard", || house.journal("ended").len() == 1);
+}
+
+#[test]
 fn what_is_no_json_is_refused_before_anything_is_asked() {
     let house = House::of(Plan::default());
     let ran = house.run(["agents", "signal", "tester", "signal.go", "--data", "{"]);
