@@ -16,7 +16,7 @@ use definitions::House;
 use futures_util::StreamExt;
 use journal::{HOUSE_RUN, RecordId};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -270,53 +270,47 @@ impl Host {
         self.tell_agent(letter);
     }
 
-    /// Deliver what was sent and not taken when the last host died. Up to which record all of it is known to have been taken.
+    /// Deliver what was sent and not taken when the last host died, one letter after the other as they are read: of those that were taken none is held.
+    /// Up to which record all of it is known to have been taken.
     fn redeliver(&self) -> Result<u64, RuntimeError> {
-        let mut letters: VecDeque<Letter> = VecDeque::new();
-        let mut upto = self
-            .0
-            .journal
-            .borrow()
-            .kept(DELIVERED)?
-            .and_then(|bytes| serde_json::from_slice::<u64>(&bytes).ok())
-            .unwrap_or(0);
-        self.0
-            .journal
-            .borrow()
-            .latest_first(Kind::Sent.name(), |RecordId(seq), _, body| {
-                if seq <= upto {
-                    return std::ops::ControlFlow::Break(());
-                }
-                if let Ok(body) = serde_json::from_str::<serde_json::Value>(body) {
-                    let text = |key: &str| Arc::from(body[key].as_str().unwrap_or_default());
-                    letters.push_front(Letter {
-                        from: "".into(),
-                        to: text("to"),
-                        seq,
-                        event: text("event"),
-                        data: Value::from(&body["data"]),
-                    });
-                }
-                std::ops::ControlFlow::Continue(())
-            })?;
+        let journal = self.0.journal.borrow();
+        let kept = journal.kept(DELIVERED)?;
+        let kept = kept.and_then(|bytes| serde_json::from_slice::<u64>(&bytes).ok());
+        let mut upto = kept.unwrap_or(0);
         let mut heard = BTreeMap::new();
         let mut all_taken = true;
-        for mut letter in letters {
-            if self.was_taken(&letter, &mut heard)? {
-                if all_taken {
-                    upto = letter.seq;
+        let mut failed = None;
+        journal.each_of_kind_after(Kind::Sent.name(), RecordId(upto), |record| {
+            let Ok(body) = serde_json::from_str::<serde_json::Value>(&record.body) else {
+                return;
+            };
+            if failed.is_some() {
+                return;
+            }
+            let text = |key: &str| Arc::from(body[key].as_str().unwrap_or_default());
+            let letter = Letter {
+                from: record.run.as_str().into(),
+                to: text("to"),
+                seq: record.seq.0,
+                event: text("event"),
+                data: Value::from(&body["data"]),
+            };
+            match self.was_taken(&letter, &mut heard) {
+                Ok(true) if all_taken => upto = letter.seq,
+                Ok(true) => {}
+                Ok(false) => {
+                    all_taken = false;
+                    if self.is_for_here(&letter) {
+                        self.deliver(letter);
+                    }
                 }
-                continue;
+                Err(error) => failed = Some(error),
             }
-            all_taken = false;
-            if let Some(record) = self.0.journal.borrow().record(RecordId(letter.seq))? {
-                letter.from = record.run.as_str().into();
-            }
-            if self.is_for_here(&letter) {
-                self.deliver(letter);
-            }
+        })?;
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(upto),
         }
-        Ok(upto)
     }
 
     /// Whether `letter` is delivered in this process: a run in the foreground does not begin again what others had begun.
