@@ -1,29 +1,68 @@
 //! The real world: the system's clock and its randomness. Every part below is handed these and asks for no others.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use types::{Clock, Rng, Timestamp};
+
+/// By how many milliseconds a clock that nobody sets may differ from the time that passes.
+const UNSET: i64 = 1_000;
 
 /// The system's clock.
 pub struct SystemClock {
     started: Instant,
+    seen: Mutex<Seen>,
+}
+
+/// What a clock showed when it was looked at last, and by how much it had been set back.
+#[derive(Clone, Copy)]
+struct Seen {
+    shown: i64,
+    passed: Duration,
+    back: i64,
+}
+
+impl Seen {
+    /// By how much it has been set back, where it shows this after so much time has passed. One that is set forward again makes up for that, and no more.
+    fn look(&mut self, shown: i64, passed: Duration) -> i64 {
+        let since = passed.saturating_sub(self.passed).as_millis();
+        let since = i64::try_from(since).unwrap_or(i64::MAX);
+        let set = shown.saturating_sub(self.shown).saturating_sub(since);
+        if set.abs() > UNSET {
+            self.back = self.back.saturating_sub(set).max(0);
+        }
+        (self.shown, self.passed) = (shown, passed);
+        self.back
+    }
 }
 
 impl SystemClock {
     /// A clock that measures from now.
     pub fn new() -> Self {
+        let seen = Seen {
+            shown: shown(),
+            passed: passed(),
+            back: 0,
+        };
         SystemClock {
             started: Instant::now(),
+            seen: Mutex::new(seen),
         }
     }
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let now = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-        Timestamp(now.saturating_add(off()))
+        Timestamp(shown())
+    }
+
+    fn set_back(&self) -> i64 {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.look(shown(), passed())
+    }
+
+    fn was_set_back(&self, by: i64) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.back = seen.back.saturating_add(by);
     }
 
     fn monotonic(&self) -> Duration {
@@ -35,6 +74,26 @@ impl Clock for SystemClock {
         let seconds = u64::try_from(time.tv_sec).ok()?;
         Some(Duration::new(seconds, u32::try_from(time.tv_nsec).ok()?))
     }
+}
+
+/// What the system's clock shows, in milliseconds since the Unix epoch.
+fn shown() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let now = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    now.saturating_add(off())
+}
+
+/// The time that has passed since the machine began, while it slept too.
+fn passed() -> Duration {
+    #[cfg(target_os = "linux")]
+    let id = rustix::time::ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let id = rustix::time::ClockId::Monotonic;
+    let time = rustix::time::clock_gettime(id);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// By how many milliseconds the clock is set wrong: as a test writes it into the file that `CHARTHOUSE_CLOCK_OFF` names, while the program runs too. Only in builds with debug
@@ -63,5 +122,27 @@ impl Rng for SystemRng {
     fn fill(&self, bytes: &mut [u8]) {
         // Without the system's randomness nothing here may go on: ids would meet.
         getrandom::fill(bytes).expect("the system gives no randomness");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_is_noticed_and_one_that_is_set_right_again_too() {
+        let mut seen = Seen {
+            shown: 1_000_000,
+            passed: Duration::from_secs(5),
+            back: 0,
+        };
+        let mut look = |shown, second| seen.look(shown, Duration::from_secs(second));
+        assert_eq!(look(1_010_000, 15), 0);
+        assert_eq!(look(1_010_900, 15), 0, "it may be a little off");
+        assert_eq!(look(900_900, 25), 120_000);
+        assert_eq!(look(910_900, 35), 120_000);
+        assert_eq!(look(1_010_900, 75), 60_000, "half of it was put right");
+        assert_eq!(look(9_000_000, 85), 0, "it was set forward, or too far");
+        assert_eq!(look(8_000_000, 95), 1_010_000);
     }
 }

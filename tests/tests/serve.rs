@@ -166,6 +166,78 @@ fn a_clock_that_is_set_back_and_forward_fires_nothing_twice_and_loses_nothing() 
 }
 
 #[test]
+fn a_clock_that_is_set_back_makes_no_timer_wait_longer() {
+    let clocked = Clocked::new(House::of(Plan {
+        chart: "initial: rest\nstates:\n  rest: { after: { 4s: done } }\n  done: { type: final }\n",
+        ..Plan::default()
+    }));
+    let over = |run: &str| clocked.records(run, "ended").len() == 1;
+    clocked.set(0);
+    let daemon = clocked.begin();
+    let run = resting(&clocked.house, "tester");
+    clocked.set(-120);
+    until("its seconds are over", || over(&run));
+    let run = resting(&clocked.house, "tester");
+    daemon.kill();
+    clocked.set(-1_000_000);
+    let daemon = clocked.begin();
+    until("they are for the next process too", || over(&run));
+    let run = resting(&clocked.house, "tester");
+    daemon.kill();
+    let _daemon = clocked.begin();
+    until("and for the one after that", || over(&run));
+    let told = clocked.records("house", "clock");
+    let back = |told: &Value| told["body"]["set_back_ms"].as_i64().unwrap() / Clocked::MINUTE;
+    let back: Vec<i64> = told.iter().map(back).collect();
+    assert!(
+        matches!(back[..], [118..=120, 999_878..=999_880]),
+        "{back:?}"
+    );
+    clocked.house.verify();
+}
+
+#[test]
+fn what_names_nobody_and_what_answers_nothing_is_refused() {
+    let house = House::of(Plan {
+        chart: "initial: rest\nstates:\n  rest: { on: { signal.go: ask } }\n  ask: { invoke: { activity: ask, params: { question: Which? } }, on: { ask.done: done } }\n  \
+            done: { type: final }\n",
+        ..Plan::default()
+    });
+    let _daemon = Daemon::begin(&house);
+    let run = resting(&house, "tester");
+    let answer = |text: &str| house.run(["agents", "answer", "tester", text]);
+    let before = house.run(["journal", "show", &run, "--json"]).lines().len();
+    answer("the left one").expect(1).complains(&[
+        "asks nothing now",
+        "help:",
+        "charthouse agents say",
+    ]);
+    let stopped = house.run(["agents", "stop", ""]).expect(2);
+    stopped.complains(&["`run` is empty", "help:"]);
+    let bind = |who: &[&str]| {
+        let words = [&["workflow", "bind", "i"], who].concat();
+        house.run(words).expect(2)
+    };
+    bind(&["--role", "r", "--human", ""]).complains(&["`human` is empty", "help:"]);
+    bind(&["--role", "", "tester"]).complains(&["`role` is empty"]);
+    bind(&["--role", "r", "tester", "--as", " "]).complains(&["`as` is empty"]);
+    let after = house.run(["journal", "show", &run, "--json"]).lines().len();
+    assert_eq!(before, after);
+    house
+        .run(["agents", "signal", "tester", "signal.go"])
+        .expect(0);
+    let asking = || {
+        house
+            .run(["agents", "list", "--json"])
+            .stdout
+            .contains("\"ask\"")
+    };
+    until("it asks", asking);
+    answer("the left one").expect(0);
+    until("it has heard", || house.journal("ended").len() == 1);
+}
+
+#[test]
 fn what_is_no_json_is_refused_before_anything_is_asked() {
     let house = House::of(Plan::default());
     let ran = house.run(["agents", "signal", "tester", "signal.go", "--data", "{"]);

@@ -1,6 +1,6 @@
 //! Workflows as a person starts them: a daemon, two agents and a person, a rejection, a detachment, a hand-over, and a kill in between.
 
-use charthouse_tests::{Daemon, House, Ran, until};
+use charthouse_tests::{Answer, Daemon, House, ModelServer, Plan, Ran, Said, until};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -290,6 +290,53 @@ fn a_role_is_taken_away_and_handed_over_with_what_was_done() {
         .any(|record| record.to_string().contains("the first half is done"));
     assert!(knows, "whoever takes over reads what is to be known");
     drop(daemon);
+    house.verify();
+}
+
+#[test]
+fn who_lost_a_role_while_its_host_was_dead_does_what_it_is_told_next() {
+    let server =
+        ModelServer::start(
+            |asked| match asked.json["messages"].to_string().contains("And now?") {
+                true => Answer::Say(Said::text("Something else.")),
+                false => Answer::Hang,
+            },
+        );
+    let house = House::of(Plan {
+        provider: &server.provider(),
+        ..Plan::default()
+    });
+    house.write(
+        "charts/job.yaml",
+        "chart: job\nversion: 1.0.0\nkind: workflow\nroles: { doer: {} }\ninitial: doing\nstates:\n  doing: { role: doer, on: { role.done: done } }\n  \
+            done: { type: final }\n",
+    );
+    let begun = house.run(["workflow", "start", "job", "--json"]).expect(0);
+    let instance = begun.json()["instance"].as_str().unwrap().to_owned();
+    let mut child = house
+        .command()
+        .args(["run", "tester", "--bind", &instance, "--role", "doer"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    until("it works", || server.asked().len() == 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    house
+        .run(["workflow", "detach", &instance, "--role", "doer"])
+        .expect(0);
+    for asked in 2..4 {
+        let ran = house
+            .run(["run", "tester", "And now?", "--resume"])
+            .expect(0);
+        assert!(ran.stdout.contains("Something else."), "{}", ran.stdout);
+        assert_eq!(
+            server.asked().len(),
+            asked,
+            "once, and when its chart has ended too"
+        );
+    }
     house.verify();
 }
 

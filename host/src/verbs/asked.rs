@@ -135,7 +135,8 @@ pub fn which(items: &Value, id: &str, name: &str, wanted: &str) -> Result<String
             .collect()
     };
     let exact = ids(&|item| item[id] == wanted);
-    let begins = ids(&|item| item[id].as_str().is_some_and(|id| id.starts_with(wanted)));
+    let meant = |id: &str| !wanted.is_empty() && id.starts_with(wanted);
+    let begins = ids(&|item| item[id].as_str().is_some_and(meant));
     let named = ids(&|item| item[name] == wanted);
     for found in [exact, named, begins] {
         match found.as_slice() {

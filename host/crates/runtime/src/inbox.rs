@@ -288,10 +288,8 @@ impl Run {
             self.happen(SAID, text, None);
             return true;
         }
-        if in_conversation {
-            self.begin_anew();
-        }
-        in_conversation
+        self.begin_anew();
+        true
     }
 
     /// Whether the chart stands where it hears what a person says.
@@ -308,7 +306,7 @@ impl Run {
         self.over_budget = false;
         self.events.clear();
         self.resuming.clear();
-        let now = self.services.clock.now().0;
+        let now = self.services.clock.steady().0;
         let mut effects = Effects::new();
         match chart::start(&self.bundle.chart, now, &mut effects) {
             Ok(snapshot) => {

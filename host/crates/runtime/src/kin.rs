@@ -188,7 +188,7 @@ impl Run {
         };
         let usd = [wanted, left].into_iter().flatten().min();
         let deadline = match params.get("deadline") {
-            Some(Value::Int(ms)) => Some(self.services.clock.now().0.saturating_add(*ms)),
+            Some(Value::Int(ms)) => Some(self.services.clock.steady().0.saturating_add(*ms)),
             _ => None,
         };
         let kin = Kin {

@@ -72,6 +72,8 @@ pub enum Kind {
     Restarted,
     /// It failed too often: the host leaves it.
     GaveUp,
+    /// The clock was set back, and by how much.
+    Clock,
     /// A trigger fired.
     Fired,
     /// Definitions that no record before has, as they were read.
@@ -117,7 +119,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 54] = [
+    const ALL: [Kind; 55] = [
         Kind::Started,
         Kind::Said,
         Kind::Item,
@@ -151,6 +153,7 @@ impl Kind {
         Kind::Resumed,
         Kind::Restarted,
         Kind::GaveUp,
+        Kind::Clock,
         Kind::Fired,
         Kind::Definitions,
         Kind::PluginDescribed,
@@ -215,6 +218,7 @@ impl Kind {
             Kind::Resumed => "resumed",
             Kind::Restarted => "restarted",
             Kind::GaveUp => "gave_up",
+            Kind::Clock => "clock",
             Kind::Fired => "fired",
             Kind::Definitions => "definitions",
             Kind::PluginDescribed => "plugin.described",

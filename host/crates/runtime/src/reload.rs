@@ -211,7 +211,7 @@ impl Run {
             generation.changes.push(what);
         } else {
             let mut effects = chart::Effects::new();
-            let now = self.services.clock.now().0;
+            let now = self.services.clock.steady().0;
             let (from, to) = (&self.bundle.chart, &bundle.chart);
             let moved =
                 chart::migrate(from, to, &bundle.migrate, &self.snapshot, now, &mut effects);
@@ -345,7 +345,7 @@ impl Run {
         }
         let configuration = self.configuration();
         let body = json!({
-            "time": self.services.clock.now().0,
+            "time": self.services.clock.steady().0,
             "migration": moved.migration,
             "configuration": configuration,
             "effects": moved.effects,

@@ -36,8 +36,8 @@ pub struct Hosted {
     pub(crate) id: Option<Arc<str>>,
     /// The record that caused it.
     pub(crate) cause: Option<u64>,
-    /// What it is bound to from its beginning.
-    pub(crate) work: Option<Message>,
+    /// What it hears before anything else: what it is bound to, and what it was told while it was stopped.
+    pub(crate) work: Vec<Message>,
     /// Whose child it is.
     pub(crate) kin: Kin,
     /// What others say to it; whether it ends where it comes to rest does not depend on that.

@@ -268,7 +268,7 @@ pub async fn run(
             // Something came up since it was told so: it goes on.
             Some(Leaving::Parked) | None => {}
         }
-        let now = run.services.clock.now().0;
+        let now = run.services.clock.steady().0;
         let due = run.snapshot.next_due();
         let deadline = run.kin.deadline.map(|deadline| deadline.0);
         if deadline.is_some_and(|deadline| deadline <= now) {
@@ -308,7 +308,7 @@ pub async fn run(
                 }
             }
             () = tokio::time::sleep(sleep.unwrap_or_default()), if sleep.is_some() => {
-                let now = run.services.clock.now().0;
+                let now = run.services.clock.steady().0;
                 if let Some(due) = run.snapshot.take_due(now) {
                     run.events.push_back(Happened::Due(due));
                 }
@@ -384,7 +384,7 @@ impl Run {
 
     /// Put an event on the queue, as coming from `invocation` where it does.
     pub(crate) fn happen(&mut self, name: &str, data: Value, invocation: Option<&Arc<str>>) {
-        let event = Event::new(name, data, self.services.clock.now().0);
+        let event = Event::new(name, data, self.services.clock.steady().0);
         self.events
             .push_back(Happened::Event(event, invocation.cloned()));
     }

@@ -1,11 +1,13 @@
 //! What a host promises beyond the single run: whom it answers when, what it tells once, and when it takes up again what stands still.
 
+mod common;
 mod hosted {
     pub mod stage;
 }
 
 use charthouse_runtime::host::{Command, Fire, FireHow, Host, Hosting, RefusedCode};
-use hosted::stage::{DAY, Stage, runtime, start};
+use common::{runtime, start};
+use hosted::stage::{DAY, Stage};
 use journal::NewRecord;
 use journal::faults::Fault;
 use serde_json::{Value as Json, json};

@@ -4,6 +4,7 @@
 //! After each, and after a long time in which nothing goes wrong, what the journal says is held against what everybody was promised.
 //! `SIM_SEEDS=1000 SIM_FIRST=7 cargo nextest run --workspace --test sim` looks further.
 
+mod common;
 mod sim {
     pub mod checks;
     pub mod house;

@@ -19,6 +19,16 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
     /// Time since some fixed instant; never goes back. For measuring.
     fn monotonic(&self) -> Duration;
+    /// By how many milliseconds it is known to have been set back.
+    fn set_back(&self) -> i64 {
+        0
+    }
+    /// What an earlier process knew of that.
+    fn was_set_back(&self, _by: i64) {}
+    /// Now, as timers count it: by the calendar, but a clock that is set back makes none of them wait longer.
+    fn steady(&self) -> Timestamp {
+        Timestamp(self.now().0.saturating_add(self.set_back()))
+    }
     /// CPU time of the thread that asks; `None` where nobody counts it.
     fn thread_cpu(&self) -> Option<Duration> {
         None

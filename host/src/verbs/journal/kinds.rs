@@ -24,6 +24,7 @@ const KNOWN: &[&str] = &[
     "stopped",
     "sent",
     "told",
+    "clock",
     "fired",
     "bound",
     "unbound",

@@ -10,6 +10,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use std::path::Path;
 use types::ContentHash;
 
+/// A body of so many bytes fills the page cache with what is hardly read again: a program that waits has no use for a second copy of a conversation.
+const LARGE: usize = 32 << 10;
+
 pub fn append(
     connection: &mut Connection,
     path: &Path,
@@ -28,6 +31,10 @@ pub fn append(
         .map_err(|source| JournalError::of_commit(path, source))?;
     if let (Some(witness), Some(last)) = (witness, ids.last()) {
         witness.say(last.0, &hash);
+    }
+    if records.iter().any(|record| record.body.len() >= LARGE) {
+        // What cannot be given back now is given back with the next.
+        let _ = connection.release_memory();
     }
     Ok(ids)
 }

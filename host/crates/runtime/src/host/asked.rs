@@ -2,13 +2,15 @@
 
 use super::agents::no_such_run;
 use super::firings::{Kept, WORTH_KEEPING};
-use super::house::Host;
+use super::house::{Host, store};
 use super::instances::{no_such_instance, refused};
 use super::intent::by_hand;
 use super::{Command, Fire, FireHow, Refused, RefusedCode, Signed};
 use crate::inbox::SAYS;
 use crate::kin;
+use crate::past::{Doing, Past};
 use crate::record::Kind;
+use crate::round::ActivityKind;
 use crate::workflow::{Happened, Instance, Via, Who};
 use journal::{HOUSE_RUN, RecordId};
 use serde_json::{Value as Json, json};
@@ -26,6 +28,7 @@ const FIRINGS: &str = "firings";
 
 impl Host {
     pub(super) async fn answer(&self, command: Command) -> Result<Json, Refused> {
+        command.check()?;
         match command {
             Command::Start {
                 agent,
@@ -55,7 +58,10 @@ impl Host {
                 text,
                 by,
                 signed,
-            } => self.say_to(&run, &text, by, signed).await,
+            } => {
+                self.asks(&run)?;
+                self.say_to(&run, &text, by, signed).await
+            }
             Command::Signal { run, event, data } => self.signal(&run, &event, data).await,
             Command::List {} => Ok(self.list()),
             Command::WorkflowStart { chart, input } => {
@@ -130,7 +136,7 @@ impl Host {
         let found: Vec<&Arc<str>> = instances
             .all()
             .map(Instance::id)
-            .filter(|id| id.starts_with(wanted))
+            .filter(|id| !wanted.is_empty() && id.starts_with(wanted))
             .collect();
         match found[..] {
             [one] => Ok(one.clone()),
@@ -222,6 +228,24 @@ impl Host {
                 agent.at = super::agents::At::Parked;
                 agent.anew = false;
             }
+        }
+    }
+
+    /// Whether a person is asked something by the run that is meant; an instance says so itself.
+    fn asks(&self, wanted: &str) -> Result<(), Refused> {
+        if self.instance_named(wanted).is_ok() {
+            return Ok(());
+        }
+        let run = self.run(wanted)?;
+        let past = Past::read(&self.0.journal.borrow(), &run).map_err(|error| store(&error))?;
+        let asks = |doing: &Doing| doing.kind == ActivityKind::Ask;
+        match past.is_some_and(|past| past.doing.values().any(asks)) {
+            true => Ok(()),
+            false => Err(Refused::new(
+                RefusedCode::NotNow,
+                format!("the run {run} asks nothing now"),
+                "say it without being asked: charthouse agents say",
+            )),
         }
     }
 

@@ -462,6 +462,11 @@ pub trait Hosting {
     fn watch(&self, watch: Watch) -> Watching;
 }
 
+/// Keys that name somebody or something.
+const NAMES: [&str; 9] = [
+    "agent", "chart", "event", "human", "instance", "resume", "role", "run", "as",
+];
+
 impl Command {
     /// Read one command.
     pub fn parse(value: Value) -> Result<Self, Refused> {
@@ -479,9 +484,21 @@ impl Command {
     }
 
     /// What the shape alone does not say.
-    fn check(&self) -> Result<(), Refused> {
+    pub(super) fn check(&self) -> Result<(), Refused> {
         let bad =
             |message: &str, help: &str| Err(Refused::new(RefusedCode::BadCommand, message, help));
+        // Numbers, maps and texts, which always serialise.
+        let keys = serde_json::to_value(self).unwrap_or_default();
+        let is_blank = |key: &&&str| {
+            let name = keys[**key].as_str();
+            name.is_some_and(|name| name.trim().is_empty())
+        };
+        if let Some(key) = NAMES.iter().find(is_blank) {
+            return bad(
+                &format!("`{key}` is empty"),
+                "name what is meant; `charthouse agents list` and `charthouse workflow list` show what there is",
+            );
+        }
         match self {
             Command::Start { instance, role, .. } if instance.is_some() != role.is_some() => bad(
                 "`instance` and `role` go together",
@@ -619,6 +636,10 @@ mod tests {
             json!({"do": "start", "agent": "coder", "promt": "go"}),
             json!({"do": "start", "agent": "coder", "role": "reviewer"}),
             json!({"do": "workflow.bind", "instance": "i", "role": "r"}),
+            json!({"do": "workflow.bind", "instance": "i", "role": "r", "human": " "}),
+            json!({"do": "workflow.detach", "instance": "i", "role": ""}),
+            json!({"do": "statement", "of": {"do": "workflow.bind", "instance": "i", "role": "r", "human": "h", "as": ""}}),
+            json!({"do": "stop", "run": ""}),
             json!({"do": "workflow.bind", "instance": "i", "role": "r", "agent": "a", "human": "h"}),
             json!({"do": "workflow.hand_in", "instance": "i", "role": "r", "as": "h", "outcome": "o", "artefacts": []}),
             json!({"do": "fire", "trigger": "t", "key": "1", "due": 1, "then": {"do": "shutdown"}}),

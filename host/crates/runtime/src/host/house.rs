@@ -16,7 +16,7 @@ use definitions::House;
 use futures_util::StreamExt;
 use journal::{HOUSE_RUN, RecordId};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -57,6 +57,8 @@ pub(super) struct Inner {
     pub(super) signing: tokio::sync::Mutex<()>,
     pub(super) watchers: Watchers,
     pub(super) since: Timestamp,
+    /// By how much the clock was set back, as far as that is on record.
+    pub(super) set_back: Cell<i64>,
     /// Letters for runs that nobody here has.
     published: watch::Sender<Arc<House>>,
     /// Something has changed that decides when to wake next.
@@ -111,6 +113,7 @@ impl Host {
         let (notes, heard) = unbounded_channel();
         let (published, _) = watch::channel(services.house.clone());
         let since = services.clock.now();
+        let set_back = super::clock::remember(&journal.borrow(), &*services.clock)?;
         let host = Host(Rc::new(Inner {
             services: RefCell::new(services),
             journal,
@@ -124,6 +127,7 @@ impl Host {
             signing: tokio::sync::Mutex::default(),
             watchers: Watchers::default(),
             since,
+            set_back: Cell::new(set_back),
             published,
             changed: Notify::new(),
             notes,
@@ -167,6 +171,7 @@ impl Host {
             self.offer_again();
         }
         loop {
+            self.look_at_clock().await;
             let due = self.next_due();
             let sleep = due.map(|due| sleep_for(Timestamp(due), self.now()));
             tokio::select! {
@@ -189,6 +194,11 @@ impl Host {
 
     pub(super) fn now(&self) -> Timestamp {
         self.0.services.borrow().clock.now()
+    }
+
+    /// Now, as timers count it.
+    pub(super) fn steady(&self) -> Timestamp {
+        self.0.services.borrow().clock.steady()
     }
 
     pub(super) fn services(&self) -> Admitted {
@@ -260,53 +270,47 @@ impl Host {
         self.tell_agent(letter);
     }
 
-    /// Deliver what was sent and not taken when the last host died. Up to which record all of it is known to have been taken.
+    /// Deliver what was sent and not taken when the last host died, one letter after the other as they are read: of those that were taken none is held.
+    /// Up to which record all of it is known to have been taken.
     fn redeliver(&self) -> Result<u64, RuntimeError> {
-        let mut letters: VecDeque<Letter> = VecDeque::new();
-        let mut upto = self
-            .0
-            .journal
-            .borrow()
-            .kept(DELIVERED)?
-            .and_then(|bytes| serde_json::from_slice::<u64>(&bytes).ok())
-            .unwrap_or(0);
-        self.0
-            .journal
-            .borrow()
-            .latest_first(Kind::Sent.name(), |RecordId(seq), _, body| {
-                if seq <= upto {
-                    return std::ops::ControlFlow::Break(());
-                }
-                if let Ok(body) = serde_json::from_str::<serde_json::Value>(body) {
-                    let text = |key: &str| Arc::from(body[key].as_str().unwrap_or_default());
-                    letters.push_front(Letter {
-                        from: "".into(),
-                        to: text("to"),
-                        seq,
-                        event: text("event"),
-                        data: Value::from(&body["data"]),
-                    });
-                }
-                std::ops::ControlFlow::Continue(())
-            })?;
+        let journal = self.0.journal.borrow();
+        let kept = journal.kept(DELIVERED)?;
+        let kept = kept.and_then(|bytes| serde_json::from_slice::<u64>(&bytes).ok());
+        let mut upto = kept.unwrap_or(0);
         let mut heard = BTreeMap::new();
         let mut all_taken = true;
-        for mut letter in letters {
-            if self.was_taken(&letter, &mut heard)? {
-                if all_taken {
-                    upto = letter.seq;
+        let mut failed = None;
+        journal.each_of_kind_after(Kind::Sent.name(), RecordId(upto), |record| {
+            let Ok(body) = serde_json::from_str::<serde_json::Value>(&record.body) else {
+                return;
+            };
+            if failed.is_some() {
+                return;
+            }
+            let text = |key: &str| Arc::from(body[key].as_str().unwrap_or_default());
+            let letter = Letter {
+                from: record.run.as_str().into(),
+                to: text("to"),
+                seq: record.seq.0,
+                event: text("event"),
+                data: Value::from(&body["data"]),
+            };
+            match self.was_taken(&letter, &mut heard) {
+                Ok(true) if all_taken => upto = letter.seq,
+                Ok(true) => {}
+                Ok(false) => {
+                    all_taken = false;
+                    if self.is_for_here(&letter) {
+                        self.deliver(letter);
+                    }
                 }
-                continue;
+                Err(error) => failed = Some(error),
             }
-            all_taken = false;
-            if let Some(record) = self.0.journal.borrow().record(RecordId(letter.seq))? {
-                letter.from = record.run.as_str().into();
-            }
-            if self.is_for_here(&letter) {
-                self.deliver(letter);
-            }
+        })?;
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(upto),
         }
-        Ok(upto)
     }
 
     /// Whether `letter` is delivered in this process: a run in the foreground does not begin again what others had begun.
@@ -450,7 +454,7 @@ impl Host {
         }
     }
 
-    /// When something is to be done next, by the clock.
+    /// When something is to be done next, by the calendar.
     fn next_due(&self) -> Option<i64> {
         if self.0.mode == Mode::Asked {
             return None;
@@ -458,15 +462,17 @@ impl Host {
         let all = self.0.mode == Mode::Live;
         let agents = self.0.agents.borrow().next_due(all);
         let instances = self.0.instances.borrow().next_due().filter(|_| all);
-        let changes = self.0.effective_at.get();
-        let dues = agents.into_iter().chain(instances).chain(changes);
         // What stands in the line for a place waits for no time.
-        dues.min().filter(|due| *due != i64::MAX)
+        let timed = agents.into_iter().chain(instances);
+        let timed = timed.min().filter(|due| *due != i64::MAX);
+        let back = self.0.services.borrow().clock.set_back();
+        let timed = timed.map(|due| due.saturating_sub(back));
+        timed.into_iter().chain(self.0.effective_at.get()).min()
     }
 
     fn wake_due(&self) {
-        let now = self.now().0;
-        self.wake_changes(now);
+        self.wake_changes(self.now().0);
+        let now = self.steady().0;
         let all = self.0.mode == Mode::Live;
         let runs = self.0.agents.borrow().due(now, all);
         for run in runs {

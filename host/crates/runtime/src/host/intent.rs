@@ -223,7 +223,7 @@ impl Host {
         let data = Value::map([("text", Value::text(text))]);
         Ok(Happened::Activity {
             id: ask.id,
-            event: Event::new("ask.done", data, self.now().0),
+            event: Event::new("ask.done", data, self.steady().0),
         })
     }
 }

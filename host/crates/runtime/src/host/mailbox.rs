@@ -45,9 +45,9 @@ impl Mailbox {
         !waiting.is_empty()
     }
 
-    /// The first of them, before anybody reads.
-    pub(super) fn take_first(&self) -> Option<Message> {
-        self.0.waiting.borrow_mut().pop_front()
+    /// All of them, before anybody reads.
+    pub(super) fn take_all(&self) -> Vec<Message> {
+        self.0.waiting.take().into()
     }
 
     /// All that was read is on the record.
@@ -143,7 +143,7 @@ mod tests {
         // What no record has is told anew by the host itself.
         mail.put(letter(None));
         mail.put_back(0);
-        assert_eq!(mail.take_first(), Some(letter(Some(3))));
-        assert_eq!(mail.take_first(), None);
+        assert_eq!(mail.take_all(), [letter(Some(3))]);
+        assert!(mail.take_all().is_empty());
     }
 }

@@ -9,6 +9,7 @@ mod asked;
 mod beginning;
 mod candidate;
 mod changes;
+mod clock;
 mod command;
 mod control;
 mod differences;

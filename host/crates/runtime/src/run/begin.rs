@@ -39,7 +39,7 @@ impl Run {
         let (agent, bundle) = find_agent(services, &request.agent)?;
         let plugins = load_plugins(services, &agent).await?;
         let guards = load_guards(services, &agent, &bundle, &Waiting::new()).await?;
-        let now = services.clock.now();
+        let now = services.clock.steady();
         let past = match &request.resume {
             Some(run) => Some(resume::read(&journal.borrow(), run, &agent)?),
             None => None,
@@ -175,9 +175,7 @@ impl Run {
             }
             None => None,
         };
-        if let Some(work) = hosted.work {
-            run.hear(work);
-        }
+        hosted.work.into_iter().for_each(|told| run.hear(told));
         if let Some(prompt) = request.prompt {
             let effect = run.new_effect();
             let (guards, context) = (run.guards.clone(), run.call_context(effect));
@@ -205,7 +203,7 @@ impl Run {
 
     /// Take what a run was taken up for before it says that it stands still: one commit for both, and nothing recorded that was so for no time at all.
     pub(super) fn hear_what_waits(&mut self, inbox: &mut Option<Inbox>) {
-        let now = self.services.clock.now().0;
+        let now = self.services.clock.steady().0;
         // The step of one may cancel the next.
         if let Some(due) = self.snapshot.take_due(now) {
             self.events.push_back(Happened::Due(due));

@@ -62,7 +62,10 @@ impl Run {
     pub(super) fn park(self, paused: bool) -> RunEnd {
         let status = self.idle().unwrap_or(Status::Waiting);
         let timer = self.snapshot.next_due().map(Timestamp);
+        let back = self.services.clock.set_back();
+        // Stretches go by the calendar.
         let room = self.room_at.filter(|_| status == Status::Budget);
+        let room = room.map(|at| Timestamp(at.0.saturating_add(back)));
         let deadline = self.kin.deadline;
         RunEnd {
             run: self.id.clone(),

@@ -49,7 +49,7 @@ impl Run {
 
     /// Whether a timer's time has come.
     fn is_due(&self) -> bool {
-        let now = self.services.clock.now().0;
+        let now = self.services.clock.steady().0;
         let due = self.snapshot.next_due().is_some_and(|due| due <= now);
         due && self.failures < FAILURES_IN_A_ROW
     }

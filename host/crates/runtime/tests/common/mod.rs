@@ -1,5 +1,8 @@
 //! What tests that play whole runs share: files on the disk, the room that a run is in, and a model that answers.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use charthouse_runtime::host::Command;
 use charthouse_runtime::{
     Admitted, Asked, Observer, Reloads, RunEnd, RunRequest, SharedJournal, run,
 };
@@ -92,4 +95,24 @@ pub fn play(
         std::future::pending(),
     );
     runtime.block_on(run).unwrap()
+}
+
+/// Start a run of `agent`.
+pub fn start(agent: &str) -> Command {
+    Command::Start {
+        agent: agent.into(),
+        prompt: Some("go".into()),
+        instance: None,
+        role: None,
+        resume: None,
+    }
+}
+
+/// A runtime whose time passes only while nothing happens.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
 }

@@ -1,17 +1,16 @@
 //! A house of a few agents whose model answers at once and hands nothing in, with a clock that stands still while nothing waits for it.
 
+use crate::common::{load, reply, sandbox, write};
 use charthouse_runtime::control::uncontrolled;
-use charthouse_runtime::host::{Command, Host, Mode, Refused, RefusedCode};
+use charthouse_runtime::host::{Host, Mode, Refused, RefusedCode};
 use charthouse_runtime::{Ask, Asked, Reload, Services, SharedJournal};
 use definitions::House;
 use futures_util::stream;
 use journal::faults::{Chances, Faults};
 use journal::{Journal, SqliteStore};
-use sandbox::{Compiler, Sandbox, Settings};
 use serde_json::Value as Json;
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::fs;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,8 +21,8 @@ use tempfile::TempDir;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 use types::{
-    Clock, ContentHash, Model, ModelError, ModelErrorKind, ModelFuture, ModelSink, Payload, Reply,
-    Rng, StopReason, Timestamp, Usage,
+    Clock, ContentHash, Model, ModelError, ModelErrorKind, ModelFuture, ModelSink, Payload, Rng,
+    Timestamp,
 };
 
 pub const DAY: i64 = 86_400_000;
@@ -167,18 +166,7 @@ struct Answers;
 
 impl Model for Answers {
     fn complete<'a>(&'a self, _: &'a Payload, _: &'a mut dyn ModelSink) -> ModelFuture<'a> {
-        Box::pin(async {
-            Ok(Reply {
-                text: "yes".into(),
-                stop: StopReason::End,
-                usage: Usage::default(),
-                reasoning: None,
-                calls: Vec::new(),
-                model: "m".into(),
-                abandoned: None,
-                request: None,
-            })
-        })
+        Box::pin(async { Ok(reply("yes")) })
     }
 }
 
@@ -218,11 +206,7 @@ impl Stage {
 
     fn of(house: &str, limit: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let put = |file: &str, text: &str| {
-            let path = directory.path().join(file);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
+        let put = |file: &str, text: &str| write(directory.path(), file, text);
         put("house.yaml", house);
         put("charts/once.yaml", ONCE);
         put("charts/wait.yaml", WAIT);
@@ -240,14 +224,7 @@ impl Stage {
             ahead: AtomicI64::new(0),
         });
         let services = Services {
-            sandbox: Arc::new(Sandbox::new(Settings {
-                cache: directory.path().join("cache"),
-                compiler: Compiler::Here,
-                concurrency: 1,
-                clock: clock.clone(),
-                state: None,
-                http: None,
-            })),
+            sandbox: sandbox(directory.path(), clock.clone()),
             house: Arc::new(house),
             clock: clock.clone(),
             rng: Arc::new(Counting(AtomicU8::new(0))),
@@ -349,32 +326,8 @@ impl Stage {
     }
 }
 
-pub fn start(agent: &str) -> Command {
-    Command::Start {
-        agent: agent.into(),
-        prompt: Some("go".into()),
-        instance: None,
-        role: None,
-        resume: None,
-    }
-}
-
-/// A runtime whose time passes only while nothing happens.
-pub fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap()
-}
-
-fn load(house: &Path) -> House {
-    definitions::load(house).unwrap_or_else(|report| panic!("{}", report.render(false)))
-}
-
 /// The agents of `house`, of which `thrifty` has the budget `limit`.
 fn write_agents(house: &Path, limit: &str) {
-    fs::create_dir_all(house.join("agents")).unwrap();
     let budget = format!("budget: {{ {limit} }}");
     for (name, cognition, more) in [
         ("solo", "once", ""),
@@ -400,6 +353,6 @@ fn write_agents(house: &Path, limit: &str) {
         let agent = format!(
             "agent: {name}\nversion: 1.0.0\ncognition: {cognition}\nmodel: {{ provider: p, name: m, context_length: 20000, max_output: 100 }}\ncontext:\n  - {{ id: history, history: true, flexible: true, trim: oldest }}\n  - {{ id: workflow, role: user, slot: workflow, budget: 10%, trim: tail }}\n{more}\n"
         );
-        fs::write(house.join(format!("agents/{name}.yaml")), agent).unwrap();
+        write(house, &format!("agents/{name}.yaml"), &agent);
     }
 }

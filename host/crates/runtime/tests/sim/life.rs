@@ -4,13 +4,13 @@ use super::checks::{self, Promise};
 use super::model::Oracle;
 use super::world::{Dice, Disk, Hand, Power};
 use super::{checks::Promises, house};
+use crate::common::{load, runtime, sandbox, start};
 use charthouse_runtime::control::uncontrolled;
 use charthouse_runtime::host::{Command, Fire, FireHow, Host, Hosting, Mode};
 use charthouse_runtime::{Asked, Services, SharedJournal};
 use futures_util::stream;
 use journal::faults::{Chances, Faults};
 use journal::{Journal, SqliteStore};
-use sandbox::{Compiler, Sandbox, Settings};
 use serde_json::json;
 use std::cell::RefCell;
 use std::path::Path;
@@ -44,21 +44,13 @@ impl House {
             false => tempfile::tempdir().unwrap(),
         };
         house::write(directory.path());
-        let definitions = definitions::load(directory.path())
-            .unwrap_or_else(|report| panic!("{}", report.render(false)));
+        let definitions = load(directory.path());
         let dice = Dice::new(seed);
         let power = Power::new();
         let hand = Hand::new(&power);
         let clock: Arc<dyn Clock> = hand.clone();
         let services = Services {
-            sandbox: Arc::new(Sandbox::new(Settings {
-                cache: directory.path().join("cache"),
-                compiler: Compiler::Here,
-                concurrency: 1,
-                clock: clock.clone(),
-                state: None,
-                http: None,
-            })),
+            sandbox: sandbox(directory.path(), clock.clone()),
             house: Arc::new(definitions),
             clock,
             rng: Arc::new(Dice::new(dice.next())),
@@ -261,25 +253,6 @@ impl House {
             tokio::time::sleep(wait).await;
         }
     }
-}
-
-pub fn start(agent: &str) -> Command {
-    Command::Start {
-        agent: agent.into(),
-        prompt: Some("go".into()),
-        instance: None,
-        role: None,
-        resume: None,
-    }
-}
-
-/// A runtime whose time passes only while nothing happens.
-pub fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap()
 }
 
 /// The hash of all records, without the name of the directory.

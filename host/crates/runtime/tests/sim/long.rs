@@ -1,7 +1,8 @@
 //! A month of a quiet house: timers, schedules, and runs that stand still. Nothing may pile up.
 
 use super::checks::listed;
-use super::life::{House, runtime, start};
+use super::life::House;
+use crate::common::{runtime, start};
 use charthouse_runtime::host::{Command, Fire, FireHow, Hosting};
 use futures_util::FutureExt;
 use std::sync::atomic::Ordering::SeqCst;

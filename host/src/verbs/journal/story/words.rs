@@ -72,6 +72,7 @@ impl Teller<'_> {
                 let head = format!("{} to {}", told.text("/event"), value(&body["to"]));
                 Words::new(0, head).tail(value(&body["data"]))
             }
+            "clock" => clock(told),
             "memory" => memory(told),
             "definitions" => Words::new(0, files(told)),
             "reloaded" => Words::new(0, files(told)).style(CYAN),
@@ -451,6 +452,15 @@ fn cost(told: &Told) -> Words {
         let _ = write!(head, ", for {}", told.text("/purpose"));
     }
     Words::new(2, head).style(DIM)
+}
+
+fn clock(told: &Told) -> Words {
+    let time = std::time::Duration::from_millis(told.number("/set_back_ms").unwrap_or(0));
+    let head = format!(
+        "was set back by {}: timers go by the time that passes until it has caught up",
+        types::write_duration(time)
+    );
+    Words::new(0, head).style(YELLOW)
 }
 
 fn memory(told: &Told) -> Words {

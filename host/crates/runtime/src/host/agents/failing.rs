@@ -35,7 +35,7 @@ impl Host {
         if let Some(status) = past.as_ref().and_then(|past| past.over) {
             return self.is_over_with(run, status, Some(why)).await;
         }
-        let now = self.now().0;
+        let now = self.steady().0;
         let restart = self.definitions().serve.restart;
         let verdict = {
             let mut agents = self.0.agents.borrow_mut();

@@ -61,20 +61,21 @@ impl Host {
             self.0.agents.borrow_mut().runs.remove(&run);
             return Err(RuntimeError::Refused(Box::new(refused)));
         }
-        let work = mail.take_first().or_else(|| {
-            let binding = self.binding_of(&run);
-            // It may have lost its role while it was stopped.
-            if binding.is_none() && request.resume.is_none() {
-                return None;
-            }
-            Some(Message::Told(Box::new(Told {
+        // The host has handed out by then what it was told while it was stopped: that comes before what it is told now.
+        tokio::task::yield_now().await;
+        let mut work = mail.take_all();
+        let binding = self.binding_of(&run);
+        // It may have lost its role while it was stopped.
+        if request.resume.is_some() || work.is_empty() && binding.is_some() {
+            let changed = Told {
                 from: "".into(),
                 seq: None,
                 event: bound::CHANGED.into(),
                 data: serde_json::Value::Null,
                 binding: Some(binding),
-            })))
-        });
+            };
+            work.insert(0, Message::Told(Box::new(changed)));
+        }
         request.hosted = Some(Hosted {
             id: Some(run.clone()),
             work,

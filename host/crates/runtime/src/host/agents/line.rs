@@ -12,7 +12,7 @@ impl Host {
     /// Which runs there are, at the start.
     pub(in crate::host) fn read_agents(&self) -> Result<(), RuntimeError> {
         let alive = alive::runs(&self.0.journal.borrow())?;
-        let now = self.now().0;
+        let now = self.steady().0;
         let most = super::failing::longest(&self.definitions().serve.restart);
         let mut agents = self.0.agents.borrow_mut();
         for (run, alive) in alive {
@@ -95,7 +95,7 @@ impl Host {
 
     /// Take up what was under way when the last host ended.
     pub(in crate::host) fn take_up_all(&self) {
-        let now = self.now().0;
+        let now = self.steady().0;
         // Not as the loop's own expression: the list would stay borrowed while it goes on.
         let due = self.0.agents.borrow().due(now, true);
         self.0.agents.borrow_mut().line.extend(due);

@@ -104,17 +104,17 @@ impl Host {
                 hosted.id = Some(run.clone());
                 hosted.kin = kin;
                 hosted.cause = cause;
-                hosted.work = work.map(Message::Told);
+                hosted.work = work.map(Message::Told).into_iter().collect();
             }
             Beginning::Again => {
                 request.resume = Some(run.to_string());
-                hosted.work = Some(Message::Told(Box::new(Told {
+                hosted.work = vec![Message::Told(Box::new(Told {
                     from: "".into(),
                     seq: None,
                     event: bound::CHANGED.into(),
                     data: serde_json::Value::Null,
                     binding: Some(self.binding_of(run)),
-                })));
+                }))];
             }
         }
         request.hosted = Some(hosted);

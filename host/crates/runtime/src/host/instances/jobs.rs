@@ -35,7 +35,7 @@ impl Host {
             match (agent, from_house) {
                 // Only the host itself says such a thing, in the name of the run that found it.
                 (Some(_), _) if is_of_a_budget(&letter.event) => Happened::Event {
-                    event: Event::new(letter.event.clone(), letter.data.clone(), self.now().0),
+                    event: Event::new(letter.event.clone(), letter.data.clone(), self.steady().0),
                     from: Sender::Host,
                 },
                 (Some(agent), _) => {
@@ -49,7 +49,7 @@ impl Host {
                     None => return,
                 },
                 (None, false) => Happened::Event {
-                    event: Event::new(letter.event.clone(), letter.data.clone(), self.now().0),
+                    event: Event::new(letter.event.clone(), letter.data.clone(), self.steady().0),
                     from: Sender::Chart {
                         id: letter.from.clone(),
                     },
@@ -225,14 +225,14 @@ impl Host {
         let vouched = match (self.vouch(instance, happened, deed, now), first) {
             (Ok(vouched), _) => vouched,
             (Err(error), Some(first)) => {
-                let taken = instance.refuse(&first, error, now, cause)?;
+                let taken = instance.refuse(&first, error, self.steady().0, cause)?;
                 return Ok((taken, Json::Null));
             }
             (Err(error), None) => return Err(error),
         };
         let mut all = Taken::default();
         for happened in vouched.happened {
-            let taken = instance.take_with(happened, now, cause, &vouched.beside)?;
+            let taken = instance.take_with(happened, self.steady().0, cause, &vouched.beside)?;
             all = all.then(taken);
         }
         if all.records.iter().any(|(kind, _)| *kind == Kind::Told) {

@@ -103,7 +103,7 @@ impl Host {
             )
         })?;
         let mut at = self.now();
-        let begun = Instance::begin(&id, bundle, input, at.0);
+        let begun = Instance::begin(&id, bundle, input, self.steady().0);
         let (mut instance, mut taken) = begun.map_err(refused)?;
         let _alone = match is_signed(&instance) {
             true => Some(self.0.signing.lock().await),

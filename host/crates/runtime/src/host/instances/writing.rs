@@ -202,7 +202,7 @@ impl Host {
             id,
             Happened::Activity {
                 id: invocation.clone(),
-                event: Event::new("error.execution", data, self.now().0),
+                event: Event::new("error.execution", data, self.steady().0),
             },
         );
     }
