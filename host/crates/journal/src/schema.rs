@@ -66,6 +66,22 @@ pub fn open(path: &Path, durability: Durability) -> Result<Connection, JournalEr
 
 /// Open the store at `path` for reading; it must be there. One of an older version is read as it is.
 pub fn open_read_only(path: &Path) -> Result<Connection, JournalError> {
+    open_to_read(path, configure)
+}
+
+/// The same with one that is damaged, as far as it opens: a file that is shorter than it says of itself, indexes that cannot be read.
+pub fn open_damaged(path: &Path) -> Result<Connection, JournalError> {
+    open_to_read(path, |connection| {
+        // Before anything is read: with it SQLite takes the file as it finds it. Nothing is written through this connection.
+        connection.pragma_update(None, "writable_schema", true)?;
+        configure(connection)
+    })
+}
+
+/// Sets a connection up.
+type Configure = fn(&Connection) -> rusqlite::Result<()>;
+
+fn open_to_read(path: &Path, configure: Configure) -> Result<Connection, JournalError> {
     witness::refuse_where_all_is_gone(path)?;
     if !path.exists() {
         return Err(JournalError::Missing {
@@ -73,28 +89,37 @@ pub fn open_read_only(path: &Path) -> Result<Connection, JournalError> {
         });
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    match read_only(path, path, flags) {
+    match read_only(path, path, flags, configure) {
         // A write-ahead store needs a file beside it even for reading, which a read-only disk does not allow. Where nothing is left to be taken over from
         // such a file the store is whole by itself.
         Err(JournalError::CannotOpen { .. } | JournalError::ReadOnly { .. })
             if !side_file(path, "-wal").exists() =>
         {
             let name = immutable(path);
-            read_only(path, &name, flags | OpenFlags::SQLITE_OPEN_URI)
+            read_only(path, &name, flags | OpenFlags::SQLITE_OPEN_URI, configure)
         }
         done => done,
     }
 }
 
-fn read_only(path: &Path, name: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {
+fn read_only(
+    path: &Path,
+    name: &Path,
+    flags: OpenFlags,
+    configure: Configure,
+) -> Result<Connection, JournalError> {
     let error = |source| JournalError::of(path, source);
     let connection = Connection::open_with_flags(name, flags).map_err(error)?;
     configure(&connection).map_err(error)?;
     match check_version(&connection, path)? {
         Found::Ours(_) => Ok(connection),
-        Found::Empty => Err(JournalError::Missing {
-            path: path.to_owned(),
-        }),
+        Found::Empty => {
+            // A byte or two of a file read as nothing, too.
+            witness::confront(path, witness::read(path), 0, |_| Ok(None))?;
+            Err(JournalError::Missing {
+                path: path.to_owned(),
+            })
+        }
     }
 }
 

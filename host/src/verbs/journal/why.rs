@@ -1,13 +1,12 @@
 //! Why a record is there: from it to what caused it, and so on back to the beginning. Only what the records themselves say is used.
 
-use super::kinds;
+use super::{damaged, kinds};
 use super::paper::{Paper, Stop, unless_closed};
 use super::story::{Layout, Teller};
 use super::told::Told;
 use super::when::Zone;
 use crate::cli::JournalWhy;
 use crate::exit::{Failure, NOT_SO};
-use crate::open;
 use crate::print::{self, BOLD, DIM, Paint};
 use ::journal::{Journal, RecordId};
 use serde_json::Value;
@@ -24,7 +23,11 @@ pub struct Style<'a> {
 }
 
 pub fn run(asked: &JournalWhy) -> Result<u8, Failure> {
-    let Some(journal) = open::journal_to_read(&asked.house.house)? else {
+    damaged::look_at(&asked.house.house, |journal| tell(asked, journal))
+}
+
+fn tell(asked: &JournalWhy, journal: Option<&Journal>) -> Result<u8, Failure> {
+    let Some(journal) = journal else {
         return Err(no_such(asked.record, 0));
     };
     let zone = Zone::new(asked.utc);
@@ -33,7 +36,7 @@ pub fn run(asked: &JournalWhy) -> Result<u8, Failure> {
         full: asked.full,
         json: asked.json,
     };
-    of(&journal, asked.record, None, style)
+    of(journal, asked.record, None, style)
 }
 
 fn no_such(seq: u64, last: u64) -> Failure {
