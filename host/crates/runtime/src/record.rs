@@ -117,7 +117,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 54] = [
+    /// All of them.
+    pub const ALL: [Kind; 54] = [
         Kind::Started,
         Kind::Said,
         Kind::Item,

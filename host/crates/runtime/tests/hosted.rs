@@ -1,6 +1,7 @@
 //! What a host promises beyond the single run: whom it answers when, what it tells once, and when it takes up again what stands still.
 
 mod hosted {
+    mod behind;
     pub mod stage;
 }
 

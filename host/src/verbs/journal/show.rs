@@ -134,7 +134,7 @@ impl Show<'_> {
             None => {
                 let run = self.run.clone();
                 let which = run.as_deref().map_or(Which::All, Which::Run);
-                journal.each(which, |record| self.see(record))?;
+                journal.each(which, |record| self.see(journal, record))?;
             }
         }
         let rest = self.story.rest();
@@ -197,7 +197,7 @@ impl Show<'_> {
         while let Some(record) = journal.record(RecordId(next))? {
             next += 1;
             if self.is_ours(&record) {
-                self.see(record)?;
+                self.see(journal, record)?;
             }
         }
         Ok(next)
@@ -215,7 +215,7 @@ impl Show<'_> {
         }
     }
 
-    fn see(&mut self, record: Record) -> Result<(), Stop> {
+    fn see(&mut self, journal: &Journal, record: Record) -> Result<(), Stop> {
         let (seq, time) = (record.seq.0, record.time);
         self.seen.last = seq;
         self.seen.first_time.get_or_insert(time);
@@ -243,7 +243,7 @@ impl Show<'_> {
         if !matters && !may_be_shown && !may_be_folded {
             return Ok(());
         }
-        let told = Told::from(record);
+        let told = Told::from(record).with_cause(journal);
         if may_be_folded && self.story.takes(&told) {
             self.know(&told, matters);
             return Ok(());

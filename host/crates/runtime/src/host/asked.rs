@@ -2,7 +2,7 @@
 
 use super::agents::no_such_run;
 use super::firings::{Kept, WORTH_KEEPING};
-use super::house::Host;
+use super::house::{Behind, Host};
 use super::instances::{no_such_instance, refused};
 use super::intent::by_hand;
 use super::{Command, Fire, FireHow, Refused, RefusedCode, Signed};
@@ -26,6 +26,11 @@ const FIRINGS: &str = "firings";
 
 impl Host {
     pub(super) async fn answer(&self, command: Command) -> Result<Json, Refused> {
+        self.answer_to(&Behind::Person, command).await
+    }
+
+    /// The same for whoever is `behind` it.
+    async fn answer_to(&self, behind: &Behind, command: Command) -> Result<Json, Refused> {
         match command {
             Command::Start {
                 agent,
@@ -36,7 +41,7 @@ impl Host {
             } => {
                 let is_new = resume.is_none();
                 let bind = instance.zip(role);
-                let started = self.start(&agent, prompt, bind, resume).await?;
+                let started = self.start(behind, &agent, prompt, bind, resume).await?;
                 if let Some(run) = started["run"].as_str().filter(|_| is_new) {
                     self.has_begun(&run.into()).await?;
                 }
@@ -49,14 +54,14 @@ impl Host {
                 Ok(json!({ "run": run }))
             }
             Command::Resume { run } => self.resume(&self.run(&run)?).await,
-            Command::Say { run, text } => self.say_to(&run, &text, None, None).await,
+            Command::Say { run, text } => self.say_to(behind, &run, &text, None, None).await,
             Command::Answer {
                 run,
                 text,
                 by,
                 signed,
-            } => self.say_to(&run, &text, by, signed).await,
-            Command::Signal { run, event, data } => self.signal(&run, &event, data).await,
+            } => self.say_to(behind, &run, &text, by, signed).await,
+            Command::Signal { run, event, data } => self.signal(behind, &run, &event, data).await,
             Command::List {} => Ok(self.list()),
             Command::WorkflowStart { chart, input } => {
                 let id = self.new_id();
@@ -146,6 +151,7 @@ impl Host {
     /// Have a run begin, or go on with one. It may not be found yet when this is over: whoever fires a trigger does not wait for that.
     async fn start(
         &self,
+        behind: &Behind,
         agent: &str,
         prompt: Option<String>,
         bind: Option<(String, String)>,
@@ -155,7 +161,7 @@ impl Host {
         if let Some(run) = resume {
             let run = self.run(&run)?;
             if let Some(text) = prompt {
-                self.say_to(&run, &text, None, None).await?;
+                self.say_to(behind, &run, &text, None, None).await?;
             }
             self.resume(&run).await?;
             return Ok(json!({ "run": run }));
@@ -174,19 +180,20 @@ impl Host {
                 .await;
         }
         let run = self.new_id();
-        self.begin(&run, agent, prompt, Vec::new()).await?;
+        self.begin(behind, &run, agent, prompt, Vec::new()).await?;
         Ok(json!({ "run": run }))
     }
 
     async fn begin(
         &self,
+        behind: &Behind,
         run: &Arc<str>,
         agent: &str,
         prompt: Option<String>,
         more: Vec<(Kind, Json)>,
     ) -> Result<(), Refused> {
         let data = json!({ "agent": agent, "prompt": prompt });
-        self.say(run, kin::BEGIN, data, more).await
+        self.say(run, kin::BEGIN, data, behind, more).await
     }
 
     pub(super) fn agent(&self, name: &str) -> Result<(), Refused> {
@@ -203,7 +210,8 @@ impl Host {
     }
 
     async fn stop(&self, run: &Arc<str>) -> Result<Json, Refused> {
-        self.say(run, kin::STOP, Json::Null, Vec::new()).await?;
+        self.say(run, kin::STOP, Json::Null, &Behind::Person, Vec::new())
+            .await?;
         Ok(json!({ "run": run }))
     }
 
@@ -227,6 +235,7 @@ impl Host {
 
     async fn say_to(
         &self,
+        behind: &Behind,
         wanted: &str,
         text: &str,
         by: Option<String>,
@@ -244,12 +253,18 @@ impl Host {
             return self.perform(answer).await;
         }
         let run = self.run(wanted)?;
-        self.say(&run, SAYS, json!({ "text": text }), Vec::new())
+        self.say(&run, SAYS, json!({ "text": text }), behind, Vec::new())
             .await?;
         Ok(json!({ "run": run }))
     }
 
-    async fn signal(&self, run: &str, event: &str, data: Option<Json>) -> Result<Json, Refused> {
+    async fn signal(
+        &self,
+        behind: &Behind,
+        run: &str,
+        event: &str,
+        data: Option<Json>,
+    ) -> Result<Json, Refused> {
         let run = self.run(run)?;
         let family = event.split('.').next().unwrap_or_default();
         if !matches!(family, "signal" | "human") || event == SAYS {
@@ -259,7 +274,7 @@ impl Host {
                 "raise `signal.…` or `human.…`; what is to be said to it, say with `say`",
             ));
         }
-        self.say(&run, event, data.unwrap_or_default(), Vec::new())
+        self.say(&run, event, data.unwrap_or_default(), behind, Vec::new())
             .await?;
         Ok(json!({ "run": run, "event": event }))
     }
@@ -449,6 +464,7 @@ impl Host {
             Some(Command::WorkflowStart { .. }) => json!({ "instance": id }),
             _ => Json::Null,
         };
+        let behind = Behind::Trigger(fire.trigger.clone());
         let record = vec![(Kind::Fired, json!({ "fire": fire, "answer": answer }))];
         match then.cloned() {
             Some(Command::Start {
@@ -459,7 +475,7 @@ impl Host {
                 ..
             }) => {
                 self.agent(&agent)?;
-                self.begin(&id, &agent, prompt, record).await?;
+                self.begin(&behind, &id, &agent, prompt, record).await?;
             }
             Some(Command::WorkflowStart { chart, input }) => {
                 let input = input.as_ref().map(Value::from).unwrap_or_default();
@@ -474,11 +490,11 @@ impl Host {
             }) => {
                 self.record(record, Vec::new(), None).await?;
                 let bind = instance.zip(role);
-                self.start(&agent, prompt, bind, resume).await?;
+                self.start(&behind, &agent, prompt, bind, resume).await?;
             }
             Some(other) => {
                 self.record(record, Vec::new(), None).await?;
-                Box::pin(self.answer(other)).await?;
+                Box::pin(self.answer_to(&behind, other)).await?;
             }
             None => {
                 self.record(record, Vec::new(), None).await?;
