@@ -90,13 +90,19 @@ fn open_to_read(path: &Path, configure: Configure) -> Result<Connection, Journal
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     match read_only(path, path, flags, configure) {
-        // A write-ahead store needs a file beside it even for reading, which a read-only disk does not allow. Where nothing is left to be taken over from
-        // such a file the store is whole by itself.
-        Err(JournalError::CannotOpen { .. } | JournalError::ReadOnly { .. })
-            if !side_file(path, "-wal").exists() =>
-        {
-            let name = immutable(path);
-            read_only(path, &name, flags | OpenFlags::SQLITE_OPEN_URI, configure)
+        // A write-ahead store needs a file beside it even for reading, which a read-only disk does not allow.
+        Err(JournalError::CannotOpen { .. } | JournalError::ReadOnly { .. }) => {
+            let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+            let wal = std::fs::metadata(side_file(path, "-wal"));
+            match wal.is_ok_and(|wal| wal.len() > 0) {
+                true => read_only(path, &named(path, "vfs=unix-none"), flags, |connection| {
+                    // What is written ahead is read by this process alone, which then needs no such file; nobody can write there who would have to be kept out.
+                    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+                    configure(connection)
+                }),
+                // Where nothing is left to be taken over the store is whole by itself.
+                false => read_only(path, &named(path, "immutable=1"), flags, configure),
+            }
         }
         done => done,
     }
@@ -106,7 +112,7 @@ fn read_only(
     path: &Path,
     name: &Path,
     flags: OpenFlags,
-    configure: Configure,
+    configure: impl Fn(&Connection) -> rusqlite::Result<()>,
 ) -> Result<Connection, JournalError> {
     let error = |source| JournalError::of(path, source);
     let connection = Connection::open_with_flags(name, flags).map_err(error)?;
@@ -123,8 +129,8 @@ fn read_only(
     }
 }
 
-/// The name under which SQLite reads `path` and takes nothing from beside it.
-fn immutable(path: &Path) -> PathBuf {
+/// The name under which SQLite reads `path` in the way that `how` says.
+fn named(path: &Path, how: &str) -> PathBuf {
     let mut name = "file:".to_owned();
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
@@ -134,7 +140,7 @@ fn immutable(path: &Path) -> PathBuf {
             other => name.push_str(&format!("%{other:02x}")),
         }
     }
-    PathBuf::from(name + "?immutable=1")
+    PathBuf::from(format!("{name}?{how}"))
 }
 
 /// The file beside the store at `path` whose name has `suffix` after the store's.

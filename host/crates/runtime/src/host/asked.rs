@@ -5,6 +5,7 @@ use super::firings::{Kept, WORTH_KEEPING};
 use super::house::{Behind, Host};
 use super::instances::{no_such_instance, refused};
 use super::intent::by_hand;
+use super::shown;
 use super::{Command, Fire, FireHow, Refused, RefusedCode, Signed};
 use crate::inbox::SAYS;
 use crate::kin;
@@ -314,82 +315,21 @@ impl Host {
 
     fn instances(&self) -> Json {
         let instances = self.0.instances.borrow();
-        let lines: Vec<Json> = instances
-            .all()
-            .map(|instance| {
-                let position = instance.position();
-                json!({
-                    "instance": position.instance, "chart": position.workflow, "version": position.version,
-                    "status": status(&position), "states": position.configuration, "roles": position.roles,
-                    "signed": super::vouch::is_signed(instance),
-                })
-            })
-            .collect();
+        let lines: Vec<Json> = instances.all().map(shown::in_a_line).collect();
         json!({ "instances": lines })
     }
 
     fn instance(&self, wanted: &str) -> Result<Json, Refused> {
         let instances = self.0.instances.borrow();
         let named = self.instance_named(wanted);
-        let Some(instance) = named.ok().and_then(|id| instances.get(&id)) else {
-            drop(instances);
-            return self.past_instance(wanted);
-        };
-        let mut shown = shown(instance);
-        for activity in shown["activities"].as_array_mut().into_iter().flatten() {
-            let invocation = activity["id"].as_str().unwrap_or_default();
-            activity["params"] = self.asked_with(instance.id(), invocation);
-        }
-        Ok(shown)
-    }
-
-    /// With what the activity `invocation` of the instance `id` was begun: a question, for instance.
-    fn asked_with(&self, id: &str, invocation: &str) -> Json {
-        let mut found = Json::Null;
-        let _ = self.0.journal.borrow().tail(id, |record| {
-            let body: Json = serde_json::from_str(&record.body).unwrap_or_default();
-            let mut effects = body["effects"].as_array().into_iter().flatten();
-            let begun =
-                effects.rfind(|effect| effect["type"] == "invoke" && effect["id"] == invocation);
-            match begun {
-                Some(effect) => {
-                    found = effect["params"].clone();
-                    ControlFlow::Break(())
-                }
-                None => ControlFlow::Continue(()),
+        let journal = self.0.journal.borrow();
+        match named.ok().and_then(|id| instances.get(&id)) {
+            Some(instance) => Ok(shown::in_full(&journal, instance)),
+            None => {
+                let house = self.definitions();
+                shown::past(&journal, Some(&house), &house.root, wanted)
             }
-        });
-        found
-    }
-
-    /// One that is over: what its records say of its end.
-    fn past_instance(&self, wanted: &str) -> Result<Json, Refused> {
-        let (id, started, ended) = {
-            let journal = self.0.journal.borrow();
-            let id = journal
-                .find_run(wanted)
-                .map_err(|_| no_such_instance(wanted))?;
-            let body = |kind: Kind| -> Option<Json> {
-                let record = journal.newest(&id, kind.name()).ok()??;
-                serde_json::from_str(&record.body).ok()
-            };
-            let started = body(Kind::Started).filter(|started| started["workflow"].is_object());
-            let (Some(started), Some(ended)) = (started, body(Kind::Ended)) else {
-                return Err(no_such_instance(wanted));
-            };
-            (id, started, ended)
-        };
-        if let Some(instance) = self.read_again(&id) {
-            let mut shown = shown(&instance);
-            shown["status"] = ended["status"].clone();
-            shown["ended"] = ended;
-            return Ok(shown);
         }
-        // Its chart or its records cannot be read any more.
-        Ok(json!({
-            "instance": id, "chart": started["workflow"]["name"], "status": ended["status"], "ended": ended, "states": [],
-            "input": started["input"],
-        }))
     }
 
     /// Bind a run that is about to begin.
@@ -586,27 +526,6 @@ pub(super) fn happened(event: &str, data: &Value) -> Option<Happened> {
             .unwrap_or_default();
         by_hand(None, name, data.get("data").cloned().unwrap_or_default())
     })
-}
-
-/// Where an instance stands, in a word.
-/// An instance as `workflow.show` answers.
-fn shown(instance: &crate::workflow::Instance) -> Json {
-    let position = instance.position();
-    let mut shown = serde_json::to_value(&position).unwrap_or_default();
-    shown["status"] = status(&position).into();
-    shown["chart"] = json!(position.workflow);
-    shown["states"] = json!(position.configuration);
-    shown["input"] = json!(instance.input());
-    shown["handed_in"] = json!(instance.handed());
-    shown
-}
-
-fn status(position: &crate::workflow::Position) -> &'static str {
-    match (&position.ended, position.needs_human) {
-        (Some(ended), _) => ended.status.name(),
-        (None, true) => "needs_human",
-        (None, false) => "open",
-    }
 }
 
 /// A refusal of the workflow's rules is the command's.
