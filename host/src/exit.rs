@@ -91,7 +91,8 @@ impl From<RuntimeError> for Failure {
         let code = match &error {
             RuntimeError::UnknownAgent { .. }
             | RuntimeError::UnknownState { .. }
-            | RuntimeError::OtherAgent { .. } => USAGE,
+            | RuntimeError::OtherAgent { .. }
+            | RuntimeError::OutsideOfRun { .. } => USAGE,
             RuntimeError::Incomplete { .. } => DEFINITIONS,
             RuntimeError::Plugin(_)
             | RuntimeError::Swap(_)

@@ -244,6 +244,24 @@ pub fn journal_to_read(directory: &Path) -> Result<Option<Journal>, Failure> {
     store_to_read(&root, &store)
 }
 
+/// The same for whoever only looks at it: what is damaged is passed over, and the journal says of it.
+///
+/// # Errors
+/// As [`journal_to_read`], where nothing of it can be read.
+pub fn journal_to_look(directory: &Path) -> Result<Option<Journal>, Failure> {
+    let (root, store) = store_of(directory)?;
+    let journal = match Journal::open_to_look(&store) {
+        Err(JournalError::Missing { .. }) => return store_to_read(&root, &store),
+        opened => opened?,
+    };
+    match control::belongs(&journal, &root) {
+        // What would tell may be what is lost.
+        Err(_) if journal.damage().is_some() => {}
+        belongs => belongs?,
+    }
+    Ok(Some(journal))
+}
+
 /// The house in `directory`, and where it says that its journal is.
 ///
 /// # Errors

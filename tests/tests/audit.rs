@@ -349,7 +349,7 @@ fn a_bundle_of_which_something_is_missing_moved_or_added_is_found() {
 #[test]
 fn how_long_bodies_are_kept_is_shown_and_cannot_be_undercut() {
     let house = House::of(Plan {
-        house: "retention: { reply: 400d, think: forever }\n",
+        house: "retention: { reply: 400d, think: forever, item: 7d, outcome: 7d, texts: 1d, snapshot: 1d }\n",
         ..Plan::default()
     });
     house.run(["run", "tester", "hello"]).expect(0);
@@ -399,17 +399,21 @@ fn how_long_bodies_are_kept_is_shown_and_cannot_be_undercut() {
 }
 
 #[test]
-fn a_run_of_which_bodies_were_taken_out_is_not_taken_up_and_says_why() {
+fn where_nothing_is_said_bodies_are_kept_for_thirty_days_whatever_is_asked() {
     let house = House::of(Plan::default());
-    let words = "hello ".repeat(200);
-    house.run(["run", "tester", &words]).expect(0);
-    let all = ["journal", "compact", "--older-than", "0s"];
-    std::thread::sleep(std::time::Duration::from_millis(20));
-    house.run(all).expect(0);
-    let resumed = house.run(["run", "--resume", "latest"]).expect(1);
-    resumed.complains(&["was compacted", "cannot be taken up any more"]);
-    // Where nothing is left to take out, the file is written anew all the same.
-    let told = house.run([&all[..], &["--anew"]].concat()).expect(0).stdout;
+    house
+        .run(["run", "tester", &"hello ".repeat(200)])
+        .expect(0);
+    let all = ["journal", "compact", "--older-than"];
+    for short in ["0s", "7d", "29d"] {
+        let refused = house.run([&all[..], &[short]].concat()).expect(2);
+        refused.complains(&["are kept for 30d where `retention`", "help: say there"]);
+    }
+    // Where nothing is to be taken out, the file is written anew all the same.
+    let told = house
+        .run([&all[..], &["30d", "--anew"]].concat())
+        .expect(0)
+        .stdout;
     assert!(told.starts_with("0 bodies"), "{told}");
     assert!(told.contains("the file was written anew"), "{told}");
     verify(&house, &[]).expect(0);

@@ -283,6 +283,87 @@ fn a_file_that_is_no_journal_is_6_and_is_left_alone() {
             .complains(&["journal.db", "is not a journal of charthouse"]);
     }
     assert_eq!(house.read(".charthouse/journal.db"), before);
+    let answer = house.run(["journal", "verify", "--json"]).expect(6).json();
+    assert_eq!(
+        (&answer["ok"], &answer["records"]),
+        (&json!(false), &json!(0))
+    );
+    let problem = answer["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("is not a journal of charthouse"),
+        "{problem}"
+    );
+}
+
+/// What `verify --json` says of a file that is damaged itself, and what can still be read of it: a program must not be left without an answer, nor a person.
+#[test]
+fn what_is_left_of_a_damaged_file_is_told_and_what_is_lost_is_named() {
+    const PAGE: usize = 4096;
+    let house = house_with_a_run();
+    let path = house.root.join(".charthouse/journal.db");
+    let (whole, run) = (fs::read(&path).unwrap(), runs(&house).remove(0));
+    let all = house.run(["journal", "export"]).expect(0).stdout;
+    let pages = whole.len() / PAGE;
+    assert_eq!(pages * PAGE, whole.len());
+    let cut = (0..pages)
+        .step_by(5)
+        .map(|page| whole[..page * PAGE].to_vec());
+    let overwritten = (1..pages).map(|page| {
+        let mut bytes = whole.clone();
+        bytes[page * PAGE..(page + 1) * PAGE].fill(0x5a);
+        bytes
+    });
+    let mut some_lost = 0;
+    for (case, bytes) in cut.chain(overwritten).enumerate() {
+        for beside in ["-wal", "-shm"] {
+            let _ = fs::remove_file(format!("{}{beside}", path.display()));
+        }
+        fs::write(&path, bytes).unwrap();
+        let verified = house.run(["journal", "verify", "--json"]);
+        assert!(matches!(verified.code, Some(1 | 6)), "{case}: {verified:?}");
+        let answer = verified.json();
+        assert_eq!(answer["ok"], false, "{case}: {answer}");
+        assert_eq!(
+            answer["problem"].is_string(),
+            verified.code == Some(6),
+            "{case}"
+        );
+        // Nothing that is read is another than was written, what is not read is said, and the next record is looked for.
+        let left = house.run(["journal", "export"]);
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let (left_lines, all_lines) = (lines(&left.stdout), lines(&all));
+        if left_lines.len() < all_lines.len() {
+            assert_eq!(left.code, Some(6), "{case}: {left:?}");
+            some_lost += usize::from(!left_lines.is_empty());
+        }
+        for arguments in [
+            &["show"][..],
+            &["show", &run],
+            &["show", &run, "--at", "now"],
+        ] {
+            let shown = house.run([&["journal"], arguments].concat());
+            assert!(matches!(shown.code, Some(0 | 1 | 6)), "{case}: {shown:?}");
+            assert!(!shown.stdout.contains("No agent has run"), "{case}");
+            assert!(!shown.stderr.contains("panicked"), "{case}: {shown:?}");
+        }
+    }
+    assert!(some_lost > 0, "a page holds some records and not all");
+}
+
+#[test]
+fn rows_that_are_all_gone_are_not_a_house_in_which_nobody_has_run() {
+    let house = house_with_a_run();
+    if sql(&house, "DELETE FROM record").is_none() {
+        return;
+    }
+    sql(&house, "UPDATE head SET seq = 0, hash = zeroblob(32)").unwrap();
+    for arguments in [&["show"][..], &["show", "--last", "3"], &["export"]] {
+        let shown = house.run([&["journal"], arguments].concat());
+        assert_ne!(shown.code, Some(0), "{shown:?}");
+        assert!(!shown.stdout.contains("No agent has run"), "{shown:?}");
+        shown.complains(&["has lost its end", "record 23 had been written"]);
+    }
+    house.run(["journal", "verify"]).expect(1);
 }
 
 #[test]

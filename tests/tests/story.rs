@@ -286,6 +286,32 @@ fn at_a_time_it_says_what_stood_and_what_was_under_way() {
     run.ended("done");
 }
 
+/// What a person waits for at 03:12 is not only what was at work: a run that rests, or waits for its timer, is told as well.
+#[test]
+fn at_a_time_it_says_which_runs_waited_and_for_what() {
+    let house = House::of(Plan {
+        chart: "initial: wait\nstates:\n  wait: { on: { human.said: done } }\n  done: { type: final }\n",
+        ..Plan::default()
+    });
+    house.run(["run", "tester"]).expect(0);
+    let stood = story(&house, &["--at", "now"]);
+    assert!(
+        stood.contains("at rest, waiting, in wait, since"),
+        "{stood}"
+    );
+    let house = House::of(Plan {
+        chart: "initial: wait\nstates:\n  wait: { after: { 2h: done } }\n  done: { type: final }\n",
+        ..Plan::default()
+    });
+    let mut run = UnderWay::begin(&house);
+    run.until("state");
+    let stood = story(&house, &["--at", "now"]);
+    assert!(stood.contains("in wait, since"), "{stood}");
+    assert!(stood.contains("waits for timer.wait.2h, due"), "{stood}");
+    run.child.kill().unwrap();
+    run.child.wait().unwrap();
+}
+
 #[test]
 fn why_walks_back_to_the_beginning() {
     let house = house_with_a_run();

@@ -118,15 +118,11 @@ fn two_agents_take_their_roles_and_a_rejection_leads_round_again() {
     assert_eq!(records(&house, &instance, "bound").len(), 2);
     assert_eq!(show(&house, &instance)["ended"]["status"], "done");
     drop(daemon);
-    // Its runs can be executed again; that it cannot itself is said, and stands in nobody's way.
+    // Its runs can be executed again, and so can it.
     let replayed = house.run(["replay", "--all", "--json"]).expect(0).lines();
     assert_eq!(replayed.len(), 3);
     for report in replayed {
-        let expected = match report["run"] == *instance {
-            true => "incomplete",
-            false => "identical",
-        };
-        assert_eq!(report["verdict"], expected, "{report}");
+        assert_eq!(report["verdict"], "identical", "{report}");
     }
     house.verify();
     // What the state of the workflow says stands in the context of the agent that works in it, and in no other.
@@ -152,6 +148,36 @@ replies:
     calls: [{ tool: hand_in, arguments: { outcome: done } }]
   - text: Half of it is done.
 ";
+
+/// Whoever looks takes nothing from whoever hosts the house, waits for nobody, and writes nothing: a copy on a disk that may only be read does as well.
+#[test]
+fn whoever_only_looks_needs_no_house_to_himself_and_writes_nothing() {
+    let house = house();
+    let empty = house.run(["workflow", "list", "--json"]).expect(0).json();
+    assert_eq!(empty["instances"], json!([]));
+    let instance = start(&house);
+    let shown = show(&house, &instance);
+    let records = std::fs::read(house.root.join(".charthouse/journal.db")).unwrap();
+    let another = house.root.join(".charthouse/journal.db-host");
+    let another = std::fs::File::open(another).unwrap();
+    another.lock().unwrap();
+    // A draft that is not in order is in the way of whoever hosts, and of nobody else.
+    house.write("agents/draft.yaml", "agent: draft\n");
+    let list = house.run(["workflow", "list", "--json"]).expect(0).json();
+    assert_eq!(list["instances"][0]["instance"], *instance, "{list}");
+    assert_eq!(show(&house, &instance), shown);
+    let begins: String = instance.chars().take(12).collect();
+    assert_eq!(show(&house, &begins), shown);
+    house
+        .run(["workflow", "show", "nobody"])
+        .expect(1)
+        .complains(&["no instance `nobody`"]);
+    for reads in [&["journal", "show"][..], &["ledger"], &["replay", "--all"]] {
+        house.run(reads).expect(0);
+    }
+    let after = std::fs::read(house.root.join(".charthouse/journal.db")).unwrap();
+    assert!(after == records, "looking has written");
+}
 
 #[test]
 fn whoever_ends_without_handing_in_is_told_so() {

@@ -53,14 +53,14 @@ pub enum JournalVerb {
     /// against the chain. Costs, memories, steps, calls and everything small stay, and so does all evidence: changes, signatures, checkpoints. `retention` in house.yaml
     /// says how long each kind is kept at least, and no option goes below that.
     #[command(
-        after_help = "Examples:\n  charthouse journal compact --dry-run\n  charthouse journal compact\n  charthouse journal compact --older-than 7d --anew\n  charthouse journal verify --archive .charthouse/archive"
+        after_help = "Examples:\n  charthouse journal compact --dry-run\n  charthouse journal compact\n  charthouse journal compact --older-than 90d --anew\n  charthouse journal verify --archive .charthouse/archive"
     )]
     Compact(JournalCompact),
 }
 
 #[derive(Args)]
 pub struct JournalCompact {
-    /// Runs that ended longer ago than this; 30d, or what `retention` in house.yaml says of each kind
+    /// Runs that ended longer ago than this; what `retention` in house.yaml says of each kind, and 30d of the others, if that is longer
     #[arg(long, value_name = "TIME")]
     pub older_than: Option<String>,
     /// Only say what would be taken out

@@ -5,11 +5,13 @@ use crate::control::Client;
 use crate::exit::{Failure, NOT_SO, USAGE};
 use crate::open::{self, Hosted};
 use crate::print;
+use definitions::House;
+use journal::Journal;
 use runtime::control::Entrance;
-use runtime::host::Command;
+use runtime::host::{Command, look};
 use runtime::rfc3339;
-use serde_json::Value;
-use std::path::Path;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
 use types::Timestamp;
@@ -20,6 +22,17 @@ pub enum Host {
     Daemon(Client),
     /// This process, for as long as the verb lasts.
     Here(Box<Here>),
+    /// Nobody: what is asked is read from the record.
+    Nobody(Box<Records>),
+}
+
+/// What a house is known by that nobody hosts.
+pub struct Records {
+    root: PathBuf,
+    /// Its definitions, where they are in order.
+    house: Option<House>,
+    /// Nothing before anybody has run in it.
+    journal: Option<Journal>,
 }
 
 /// A host in this process.
@@ -58,6 +71,22 @@ impl Host {
         Self::entering(directory, Entrance::Administer)
     }
 
+    /// The daemon that serves the house in `directory`, or else its record: for whoever only looks. No other process is in the way of that, and nothing is written.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn looking(directory: &Path) -> Result<Self, Failure> {
+        if let Some(client) = Client::connect(directory)? {
+            return Ok(Host::Daemon(client));
+        }
+        let (root, store) = open::store_of(directory)?;
+        Ok(Host::Nobody(Box::new(Records {
+            journal: open::store_to_read(&root, &store)?,
+            house: definitions::load(directory).ok(),
+            root,
+        })))
+    }
+
     fn entering(directory: &Path, entrance: Entrance) -> Result<Self, Failure> {
         if let Some(client) = Client::connect(directory)? {
             return Ok(Host::Daemon(client));
@@ -87,6 +116,7 @@ impl Host {
         match self {
             Host::Daemon(client) => Ok(client.ask(&command)??),
             Host::Here(here) => here.ask(command),
+            Host::Nobody(records) => records.ask(&command),
         }
     }
 
@@ -96,11 +126,24 @@ impl Host {
     /// When it could not.
     pub fn close(self) -> Result<(), Failure> {
         match self {
-            Host::Daemon(_) => Ok(()),
+            Host::Daemon(_) | Host::Nobody(_) => Ok(()),
             Host::Here(mut here) => {
                 let within_ms = Some(0);
                 here.ask(Command::Shutdown { within_ms }).map(|_| ())
             }
+        }
+    }
+}
+
+impl Records {
+    fn ask(&self, command: &Command) -> Result<Value, Failure> {
+        match &self.journal {
+            Some(journal) => Ok(look(journal, self.house.as_ref(), &self.root, command)?),
+            None if *command == Command::WorkflowList {} => Ok(json!({ "instances": [] })),
+            None => Err(Failure::new(
+                NOT_SO,
+                "there is no such instance: nothing has run in this house yet",
+            )),
         }
     }
 }
@@ -257,7 +300,6 @@ pub fn cell(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_run_is_meant_by_its_id_its_beginning_or_its_agent() {

@@ -103,10 +103,7 @@ fn components_text(components: &ComponentReport) -> String {
 fn all(journal: &journal::Journal, json: bool) -> Result<u8, Failure> {
     let (mut codes, mut told) = (0, Ok(()));
     runtime::replay::replay_all(journal, |report| {
-        // What an agent did in a workflow is its own run's.
-        if !report.instance {
-            codes = codes.max(code(&report));
-        }
+        codes = codes.max(code(&report));
         if told.is_ok() {
             told = tell(&report, json);
         }

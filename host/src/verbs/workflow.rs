@@ -12,7 +12,8 @@ pub fn run(verb: &WorkflowVerb) -> Result<u8, Failure> {
     match verb {
         WorkflowVerb::List { at } => {
             let none = "No instances. Begin one: charthouse workflow start CHART";
-            one(at, Command::WorkflowList {}, |answer| {
+            let host = Host::looking(&at.house.house)?;
+            one(host, at, Command::WorkflowList {}, |answer| {
                 let lines = instance::in_short(&answer["instances"]);
                 table(&lines, &instance::COLUMNS, none)
             })
@@ -22,17 +23,16 @@ pub fn run(verb: &WorkflowVerb) -> Result<u8, Failure> {
                 chart: chart.clone(),
                 input: object_of("--input", input.as_deref())?,
             };
-            one(at, command, |answer| {
+            one(Host::any(&at.house.house)?, at, command, |answer| {
                 let instance = answer["instance"].as_str().unwrap_or("?");
                 format!("Begun: {instance}. See it: charthouse workflow show {instance}\n")
             })
         }
-        WorkflowVerb::Show { instance, at } => of(
-            at,
-            instance,
-            |instance| Command::WorkflowShow { instance },
-            instance::text,
-        ),
+        WorkflowVerb::Show { instance, at } => {
+            let mut host = Host::looking(&at.house.house)?;
+            let instance = find(&mut host, instance)?;
+            one(host, at, Command::WorkflowShow { instance }, instance::text)
+        }
         WorkflowVerb::Bind {
             instance,
             role,
@@ -151,8 +151,12 @@ pub fn run(verb: &WorkflowVerb) -> Result<u8, Failure> {
 }
 
 /// One command.
-fn one(at: &At, command: Command, text: impl Fn(&Value) -> String) -> Result<u8, Failure> {
-    let mut host = Host::any(&at.house.house)?;
+fn one(
+    mut host: Host,
+    at: &At,
+    command: Command,
+    text: impl Fn(&Value) -> String,
+) -> Result<u8, Failure> {
     let answer = host.ask(command);
     // What was refused is the better thing to say.
     let closed = host.close();
@@ -161,22 +165,7 @@ fn one(at: &At, command: Command, text: impl Fn(&Value) -> String) -> Result<u8,
     show(at.json, &answer, text)
 }
 
-/// One command about one instance.
-fn of(
-    at: &At,
-    wanted: &str,
-    command: impl Fn(String) -> Command,
-    text: impl Fn(&Value) -> String,
-) -> Result<u8, Failure> {
-    let mut host = Host::any(&at.house.house)?;
-    let answer = find(&mut host, wanted).and_then(|instance| host.ask(command(instance)));
-    let closed = host.close();
-    let answer = answer?;
-    closed?;
-    show(at.json, &answer, text)
-}
-
-/// The same of a command that is signed where the workflow is.
+/// One command about one instance, signed where the workflow is.
 fn signed(
     at: &At,
     wanted: &str,

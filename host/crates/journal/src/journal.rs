@@ -4,6 +4,7 @@ use crate::compact::{Compacted, Compaction};
 use crate::error::JournalError;
 use crate::house::{self, HouseLock};
 use crate::record::{NewRecord, RecordId, RunSummary};
+use crate::salvage::{Damage, Salvage};
 use crate::sqlite::SqliteStore;
 use crate::store::{Head, MOST_LISTED, Store};
 use crate::verify::Verification;
@@ -32,6 +33,14 @@ impl Journal {
         SqliteStore::open_read_only(path).map(Self::over)
     }
 
+    /// Open the journal at `path` to look at it. What is damaged in it is passed over, and [`Journal::damage`] says of it. Nothing that is read so is proven.
+    ///
+    /// # Errors
+    /// As [`Journal::open_read_only`], where nothing of it can be read.
+    pub fn open_to_look(path: &Path) -> Result<Self, JournalError> {
+        Salvage::open(path).map(Self::over)
+    }
+
     /// The journal that `store` holds.
     pub fn over(store: impl Store + 'static) -> Self {
         Journal {
@@ -42,6 +51,19 @@ impl Journal {
     /// Where it lies.
     pub fn path(&self) -> &Path {
         self.store.path()
+    }
+
+    /// What could not be read of it so far, in a journal that was opened with [`Journal::open_to_look`].
+    pub fn damage(&self) -> Option<Damage> {
+        self.store.damage()
+    }
+
+    /// Whether its end is the one that was written last: what the witness beside the store says is there.
+    ///
+    /// # Errors
+    /// [`JournalError::Shorter`], [`JournalError::Replaced`] and [`JournalError::Corrupt`] when it is not.
+    pub fn check_end(&self) -> Result<(), JournalError> {
+        self.store.check_end()
     }
 
     /// Append `records` in one durable commit: when this returns, all of them are on the disk, and on an error none is, unless it is

@@ -17,6 +17,7 @@
 //! | `chain` | what a record's hash covers |
 //! | `verify` | how tampering is found |
 //! | `witness` | how the loss of the end is found |
+//! | `salvage` | what is left of a damaged store, for whoever looks |
 //! | `compact`, `archive` | bodies that are taken out |
 //! | `schema`, `tables` | versions, tables, how a connection is set up |
 //! | `state` | the plugins' key-value store |
@@ -35,6 +36,7 @@ mod journal;
 mod memories;
 mod reading;
 mod record;
+mod salvage;
 mod schema;
 mod sqlite;
 mod state;
@@ -49,6 +51,7 @@ pub use house::HouseLock;
 pub use journal::Journal;
 pub use memories::{MemoryIndex, MemoryRow, MemoryScope, MemoryWriter, Posting};
 pub use record::{HOUSE_RUN, NewRecord, Record, RecordId, RunSummary, Which};
+pub use salvage::Damage;
 pub use sqlite::SqliteStore;
 pub use state::PluginState;
 pub use store::{Head, Scan, Store, Stored, Visit};

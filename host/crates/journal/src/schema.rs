@@ -66,6 +66,22 @@ pub fn open(path: &Path, durability: Durability) -> Result<Connection, JournalEr
 
 /// Open the store at `path` for reading; it must be there. One of an older version is read as it is.
 pub fn open_read_only(path: &Path) -> Result<Connection, JournalError> {
+    open_to_read(path, configure)
+}
+
+/// The same with one that is damaged, as far as it opens: a file that is shorter than it says of itself, indexes that cannot be read.
+pub fn open_damaged(path: &Path) -> Result<Connection, JournalError> {
+    open_to_read(path, |connection| {
+        // Before anything is read: with it SQLite takes the file as it finds it. Nothing is written through this connection.
+        connection.pragma_update(None, "writable_schema", true)?;
+        configure(connection)
+    })
+}
+
+/// Sets a connection up.
+type Configure = fn(&Connection) -> rusqlite::Result<()>;
+
+fn open_to_read(path: &Path, configure: Configure) -> Result<Connection, JournalError> {
     witness::refuse_where_all_is_gone(path)?;
     if !path.exists() {
         return Err(JournalError::Missing {
@@ -73,33 +89,48 @@ pub fn open_read_only(path: &Path) -> Result<Connection, JournalError> {
         });
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    match read_only(path, path, flags) {
-        // A write-ahead store needs a file beside it even for reading, which a read-only disk does not allow. Where nothing is left to be taken over from
-        // such a file the store is whole by itself.
-        Err(JournalError::CannotOpen { .. } | JournalError::ReadOnly { .. })
-            if !side_file(path, "-wal").exists() =>
-        {
-            let name = immutable(path);
-            read_only(path, &name, flags | OpenFlags::SQLITE_OPEN_URI)
+    match read_only(path, path, flags, configure) {
+        // A write-ahead store needs a file beside it even for reading, which a read-only disk does not allow.
+        Err(JournalError::CannotOpen { .. } | JournalError::ReadOnly { .. }) => {
+            let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+            let wal = std::fs::metadata(side_file(path, "-wal"));
+            match wal.is_ok_and(|wal| wal.len() > 0) {
+                true => read_only(path, &named(path, "vfs=unix-none"), flags, |connection| {
+                    // What is written ahead is read by this process alone, which then needs no such file; nobody can write there who would have to be kept out.
+                    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+                    configure(connection)
+                }),
+                // Where nothing is left to be taken over the store is whole by itself.
+                false => read_only(path, &named(path, "immutable=1"), flags, configure),
+            }
         }
         done => done,
     }
 }
 
-fn read_only(path: &Path, name: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {
+fn read_only(
+    path: &Path,
+    name: &Path,
+    flags: OpenFlags,
+    configure: impl Fn(&Connection) -> rusqlite::Result<()>,
+) -> Result<Connection, JournalError> {
     let error = |source| JournalError::of(path, source);
     let connection = Connection::open_with_flags(name, flags).map_err(error)?;
     configure(&connection).map_err(error)?;
     match check_version(&connection, path)? {
         Found::Ours(_) => Ok(connection),
-        Found::Empty => Err(JournalError::Missing {
-            path: path.to_owned(),
-        }),
+        Found::Empty => {
+            // A byte or two of a file read as nothing, too.
+            witness::confront(path, witness::read(path), 0, |_| Ok(None))?;
+            Err(JournalError::Missing {
+                path: path.to_owned(),
+            })
+        }
     }
 }
 
-/// The name under which SQLite reads `path` and takes nothing from beside it.
-fn immutable(path: &Path) -> PathBuf {
+/// The name under which SQLite reads `path` in the way that `how` says.
+fn named(path: &Path, how: &str) -> PathBuf {
     let mut name = "file:".to_owned();
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
@@ -109,7 +140,7 @@ fn immutable(path: &Path) -> PathBuf {
             other => name.push_str(&format!("%{other:02x}")),
         }
     }
-    PathBuf::from(name + "?immutable=1")
+    PathBuf::from(format!("{name}?{how}"))
 }
 
 /// The file beside the store at `path` whose name has `suffix` after the store's.

@@ -8,6 +8,7 @@ use crate::compact::{Compacted, Compaction};
 use crate::error::JournalError;
 use crate::memories::{MemoryIndex, MemoryWriter};
 use crate::record::{HOUSE_RUN, NewRecord, Record, RecordId, RunSummary, Which};
+use crate::salvage::Damage;
 use crate::verify::{Verification, Walk};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -112,6 +113,19 @@ pub trait Store: Send {
     /// # Errors
     /// When reading fails.
     fn head(&self) -> Result<Head, JournalError>;
+
+    /// Whether the end is the one that was written last, as far as anything beside the records tells of it.
+    ///
+    /// # Errors
+    /// When it is not, and when reading fails.
+    fn check_end(&self) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    /// What could not be read so far, in a store that goes on where it is damaged.
+    fn damage(&self) -> Option<Damage> {
+        None
+    }
 
     /// The record `id`, if there is one.
     ///

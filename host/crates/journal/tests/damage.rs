@@ -268,6 +268,19 @@ fn a_journal_that_is_gone_is_not_begun_anew() {
 }
 
 #[test]
+fn what_is_written_ahead_is_read_where_nothing_can_be_made_beside_it() {
+    let (_folder, path) = journal(true);
+    let wal = std::fs::read(side(&path, "-wal")).unwrap();
+    // As on a disk that may only be read: what SQLite wants beside such a file cannot be there.
+    std::fs::create_dir(side(&path, "-shm")).unwrap();
+    let reader = Journal::open_read_only(&path).unwrap();
+    let found = reader.verify().unwrap();
+    assert_eq!((found.ok, found.records), (true, RECORDS));
+    drop(reader);
+    assert!(std::fs::read(side(&path, "-wal")).unwrap() == wal);
+}
+
+#[test]
 fn an_older_copy_of_the_journal_under_a_newer_witness_is_a_loss() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");

@@ -47,6 +47,20 @@ pub enum RuntimeError {
         /// What was asked for.
         run: String,
     },
+    /// A record is named that the run does not come to.
+    #[error(
+        "record {until} is not within the run `{run}`: its first record is {first}, its last is {last}"
+    )]
+    OutsideOfRun {
+        /// The run.
+        run: String,
+        /// The record that was named.
+        until: u64,
+        /// The run's first record.
+        first: u64,
+        /// The run's last record.
+        last: u64,
+    },
     /// The run is another agent's.
     #[error("the run `{run}` is one of the agent `{other}`, not of `{agent}`: name that agent")]
     OtherAgent {

@@ -147,6 +147,10 @@ impl Past {
         for record in &tail {
             past.take(record).map_err(|why| damaged(record, why))?;
         }
+        if let Some(record) = past.doing.values().find_map(Doing::misses) {
+            let run = run.to_owned();
+            return Err(RuntimeError::Compacted { run, record });
+        }
         past.tail = tail.len();
         Ok((!past.agent.is_empty()).then_some(past))
     }
@@ -156,6 +160,9 @@ impl Past {
         let Some(kind) = Kind::named(&record.kind).filter(|kind| is_of_interest(*kind)) else {
             return Ok(());
         };
+        if record.is_compacted() {
+            self.lose(kind, record.seq.0);
+        }
         let mut body: Json = serde_json::from_str(&record.body)?;
         if let Some(effect) = body["effect"].as_u64() {
             self.next_effect = self.next_effect.max(effect + 1);

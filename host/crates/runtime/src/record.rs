@@ -119,7 +119,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 55] = [
+    /// All of them.
+    pub const ALL: [Kind; 55] = [
         Kind::Started,
         Kind::Said,
         Kind::Item,

@@ -2,6 +2,7 @@
 
 mod common;
 mod hosted {
+    mod behind;
     pub mod stage;
 }
 

@@ -4,6 +4,7 @@ mod common;
 
 use charthouse_runtime::control::uncontrolled;
 use charthouse_runtime::replay::{ReplayReport, Verdict, replay};
+use charthouse_runtime::workflow::{Happened, Instance, Sender};
 use charthouse_runtime::{Inbox, Message, RunEvent, Services, SharedJournal};
 use common::{load, reply, request, sandbox, write};
 use futures_util::stream;
@@ -17,8 +18,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 use types::{
-    Clock, ContentHash, Model, ModelFuture, ModelSink, Payload, Reply, Rng, Timestamp, ToolCall,
-    Usage,
+    Clock, ContentHash, Event, Model, ModelFuture, ModelSink, Payload, Reply, Rng, Timestamp,
+    ToolCall, Usage, Value,
 };
 
 /// A clock that goes on with every look, so that nothing can go by the time of now.
@@ -472,6 +473,137 @@ fn where_it_stood_is_known_after_every_record() {
     assert!(seen.ends_with(&expected.map(str::to_owned)), "{seen:?}");
     assert_eq!(seen[..3], ["", "one", "two"]);
     assert!(replay(&journal, "nobody", None).is_err());
+    // What no record of it comes to is no moment of the run, and whoever asks hears which are.
+    let (first, last) = (records[0].seq.0, records[records.len() - 1].seq.0);
+    for outside in [first - 1, last + 1, u64::MAX] {
+        let error = replay(&journal, &run, Some(outside)).err().unwrap();
+        let expected = format!("its first record is {first}, its last is {last}");
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
+}
+
+#[test]
+fn what_a_kill_has_cut_off_is_not_under_way_any_more() {
+    let directory = house();
+    let (journal, run) = talk(directory.path(), &[], None);
+    let records = journal.records(&run).unwrap();
+    let first = body(&records[0]);
+    for (ends, goes_on) in [("started", None), ("stopped", Some("another.7"))] {
+        let mut other = Journal::open(&directory.path().join(format!("{ends}.db"))).unwrap();
+        let append = |other: &mut Journal, kind: &str, body: &Json| {
+            let record = NewRecord {
+                run: &run,
+                time: Timestamp(1),
+                kind,
+                body: &body.to_string(),
+            };
+            other.append(&[record]).unwrap()[0].0
+        };
+        let mut upto = 0;
+        let mut invocation = Json::Null;
+        for record in &records {
+            upto = append(&mut other, &record.kind, &body(record));
+            if record.kind == "think" {
+                invocation = body(record)["invocation"].clone();
+                break;
+            }
+        }
+        let under_way = |journal: &Journal, upto| {
+            let stand = replay(journal, &run, Some(upto)).unwrap().stand;
+            stand.under_way.len()
+        };
+        assert_eq!(under_way(&other, upto), 1);
+        let upto = match goes_on {
+            None => {
+                let mut again = first.clone();
+                again["resumed"] = true.into();
+                append(&mut other, ends, &again)
+            }
+            Some(another) => {
+                let mut stopped = json!({ "invocation": another, "calls_under_way": [] });
+                let upto = append(&mut other, ends, &stopped);
+                assert_eq!(under_way(&other, upto), 1, "another activity");
+                stopped["invocation"] = invocation;
+                append(&mut other, ends, &stopped)
+            }
+        };
+        assert_eq!(under_way(&other, upto), 0, "{ends}");
+    }
+}
+
+const FLOW: &str = "\
+chart: flow
+version: 1.0.0
+kind: workflow
+roles: { maker: {} }
+data: { rounds: 0 }
+initial: make
+states:
+  make:
+    role: maker
+    after: { 1h: late }
+    on:
+      human.again: { target: make, reenter: true, actions: [{ assign: { rounds: data.rounds + 1 } }] }
+      human.enough: done
+  late: { type: final }
+  done: { type: final }
+";
+
+/// An instance of a workflow is a chart with events on record, as a run of an agent is.
+#[test]
+fn an_instance_of_a_workflow_is_the_same_again() {
+    let directory = house();
+    write(directory.path(), "charts/flow.yaml", FLOW);
+    drop(talk(directory.path(), &[], None));
+    let house = load(directory.path());
+    let mut journal = Journal::open(&house.store).unwrap();
+    let (mut instance, begun) =
+        Instance::begin("i1", &house.charts["flow"], Value::Null, 1_000).unwrap();
+    let mut all = begun.records;
+    let says = |event: &str| Happened::Event {
+        event: Event::new(event, Value::Null, 0),
+        from: Sender::Human { name: "ada".into() },
+    };
+    let past = 3_600_000;
+    for (happened, now) in [
+        (says("human.again"), 2_000),
+        (says("human.again"), 3_000),
+        (Happened::Due, 3_000 + past),
+    ] {
+        all.extend(instance.take(happened, now, None).unwrap().records);
+    }
+    for (kind, body) in &all {
+        let record = NewRecord {
+            run: "i1",
+            time: Timestamp(1),
+            kind: kind.name(),
+            body: &body.to_string(),
+        };
+        journal.append(&[record]).unwrap();
+    }
+    let same = report(&journal, "i1");
+    assert_eq!(same.verdict(), Verdict::Identical, "{same:#?}");
+    assert_eq!((same.agent.as_str(), same.compared.steps), ("flow", 4));
+    let stand = replay(&journal, "i1", None).unwrap().stand;
+    assert_eq!(stand.configuration, ["late"]);
+    assert_eq!(stand.data["rounds"], 2);
+    // Another event, or another state, is found.
+    for (key, other) in [
+        ("event", json!({ "name": "human.enough", "data": null })),
+        ("configuration", json!(["done"])),
+    ] {
+        let seen = AtomicUsize::new(0);
+        let edited = rechained(directory.path(), &journal, |record| {
+            let ours = record.run == "i1" && record.kind == "step";
+            (ours && seen.fetch_add(1, Ordering::SeqCst) == 1).then(|| {
+                let mut body = body(record);
+                body[key] = other.clone();
+                body
+            })
+        });
+        let report = report(&edited, "i1");
+        assert_eq!(report.verdict(), Verdict::Different, "{key}: {report:#?}");
+    }
 }
 
 #[test]

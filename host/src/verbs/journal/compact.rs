@@ -32,6 +32,9 @@ pub fn run(asked: &JournalCompact) -> Result<u8, Failure> {
         ));
     }
     let house = open::house(&asked.house.house)?;
+    if let Some(asked) = older_than {
+        long_enough(&house.retention, asked)?;
+    }
     let ages = ages(&house.retention, older_than);
     let mut journal = open::journal(&house)?;
     let now = super::now();
@@ -64,6 +67,27 @@ pub fn run(asked: &JournalCompact) -> Result<u8, Failure> {
         done.not_freed = part.not_freed.or(done.not_freed);
     }
     say_what_was_done(&done, asked.anew, asked.json)
+}
+
+/// Whether `asked` is no shorter than what is kept where the house says nothing.
+fn long_enough(retention: &Retention, asked: Duration) -> Result<(), Failure> {
+    let unsaid = BULKY
+        .iter()
+        .filter(|(kind, _)| retention.of(kind).is_none());
+    let unsaid: Vec<&str> = unsaid.map(|(kind, _)| *kind).collect();
+    if asked >= USUAL || unsaid.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        USAGE,
+        format!(
+            "--older-than {}: bodies are kept for {} where `retention` in house.yaml says nothing, as it does of {}",
+            write_duration(asked),
+            write_duration(USUAL),
+            unsaid.join(", "),
+        ),
+    )
+    .help("say there how long each kind is kept, for instance retention: { item: 7d, texts: 1d }; no option goes below that"))
 }
 
 /// Which kinds are taken out after how long. Those that are kept for ever are in none.
@@ -200,5 +224,18 @@ mod tests {
             );
         }
         assert_eq!(of(None)[&USUAL].len(), 4);
+        assert!(long_enough(&retention, USUAL).is_ok());
+        let refused = long_enough(&retention, day(29)).unwrap_err().to_string();
+        assert!(
+            refused.contains("item, texts, think, snapshot"),
+            "{refused}"
+        );
+        let kinds = BULKY
+            .iter()
+            .map(|(kind, least)| ((*kind).into(), Some(*least)));
+        let all = Retention {
+            kinds: kinds.collect(),
+        };
+        assert!(long_enough(&all, day(1)).is_ok());
     }
 }

@@ -5,52 +5,14 @@ use ::journal::{Journal, RecordId};
 use runtime::record::Kind;
 use std::ops::ControlFlow;
 
+/// Kinds that are written by others than runs.
+const OTHERS: &[&str] = &["memory", "compacted", "checkpoint"];
+
 /// Every kind that this program writes.
-const KNOWN: &[&str] = &[
-    "started",
-    "said",
-    "item",
-    "guard",
-    "interrupted",
-    "summary",
-    "step",
-    "think",
-    "reply",
-    "call",
-    "permission",
-    "outcome",
-    "uncertain",
-    "cost",
-    "stopped",
-    "sent",
-    "told",
-    "clock",
-    "fired",
-    "bound",
-    "unbound",
-    "hand_in",
-    "offered",
-    "memory",
-    "definitions",
-    "texts",
-    "snapshot",
-    "reloaded",
-    "not_reloaded",
-    "migrated",
-    "plugin.described",
-    "plugin.swapped",
-    "plugin.refused",
-    "plugin.quarantined",
-    "rested",
-    "paused",
-    "resumed",
-    "restarted",
-    "gave_up",
-    "ended",
-    "compacted",
-    "checkpoint",
-    "identity",
-];
+pub fn known() -> impl Iterator<Item = &'static str> {
+    let of_runs = Kind::ALL.into_iter().map(Kind::name);
+    of_runs.chain(OTHERS.iter().copied())
+}
 
 /// What keeps a run going but is told elsewhere, or by nobody: left out of a story unless it is asked for.
 const UNTOLD: &[&str] = &[
@@ -74,14 +36,13 @@ pub fn is_told(kind: &str) -> bool {
 /// With the kind that was probably meant.
 pub fn check(wanted: &[String], journal: &Journal) -> Result<(), Failure> {
     for kind in wanted {
-        let known = KNOWN.contains(&kind.as_str()) || Kind::named(kind).is_some();
-        if known || stands_in(kind, journal)? {
+        if known().any(|known| known == kind) || stands_in(kind, journal)? {
             continue;
         }
         let shown: String = crate::print::plain(kind).chars().take(60).collect();
-        let help = match types::nearest(kind, KNOWN.iter().copied()) {
+        let help = match types::nearest(kind, known()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", KNOWN.join(", ")),
+            None => format!("there are {}", known().collect::<Vec<_>>().join(", ")),
         };
         return Err(Failure::new(
             USAGE,
@@ -95,7 +56,7 @@ pub fn check(wanted: &[String], journal: &Journal) -> Result<(), Failure> {
 /// The number of the newest record of a known kind; 0 where there is none.
 pub fn newest(journal: &Journal) -> Result<u64, Failure> {
     let mut newest = 0;
-    for kind in KNOWN {
+    for kind in known() {
         journal.latest_first(kind, |RecordId(seq), _, _| {
             newest = newest.max(seq);
             ControlFlow::Break(())
@@ -119,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_slip_is_found_and_another_word_is_not() {
-        let near = |name| types::nearest(name, KNOWN.iter().copied());
+        let near = |name| types::nearest(name, known());
         assert_eq!(near("calls"), Some("call"));
         assert_eq!(near("Outcmoe"), Some("outcome"));
         assert_eq!(near("zebra"), None);

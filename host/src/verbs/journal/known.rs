@@ -1,5 +1,6 @@
 //! What is known of a run at a point of its record: whose it is, where it stands, what is under way.
 
+use super::story::{SAYS, who_says};
 use super::told::Told;
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -8,10 +9,23 @@ use types::Timestamp;
 
 /// Kinds that say where a run stands.
 const STANDING: &[&str] = &[
-    "started", "step", "migrated", "stopped", "rested", "ended", "paused", "resumed", "gave_up",
+    "started",
+    "step",
+    "migrated",
+    "stopped",
+    "rested",
+    "ended",
+    "paused",
+    "resumed",
+    "gave_up",
+    "restarted",
+    "told",
 ];
 /// Kinds that say what is under way, and what it has cost.
 const DOING: &[&str] = &["think", "reply", "call", "outcome", "uncertain", "cost"];
+
+/// The event by which a chart hears what somebody says.
+pub const SAID: &str = "human.said";
 
 /// Whether a record of `kind` changes what is known; what is under way counts only where it is asked for.
 pub fn matters(kind: &str, with_doings: bool) -> bool {
@@ -83,12 +97,23 @@ pub struct Known {
     pub activities: BTreeMap<String, Activity>,
     /// By effect.
     pub doings: BTreeMap<u64, Doing>,
+    /// Events that are due, with the id by which each can be cancelled and its time.
+    pub timers: BTreeMap<String, (Option<String>, Timestamp)>,
     /// Money spent so far, in US dollars.
     pub spent: Decimal,
     /// Something was spent whose price is not known.
     pub unpriced: bool,
     /// Events that the model raised and the chart has not taken yet.
     pub raised: BTreeSet<String>,
+    /// Who said what the chart has not taken yet, by event.
+    pub told_by: BTreeMap<String, String>,
+}
+
+impl Standing {
+    /// Whether nothing more comes of the run: one that ended because it waited for somebody, or for room in its budget, goes on when it is taken up.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Standing::Ended(status) if !matches!(status.as_str(), "waiting" | "budget"))
+    }
 }
 
 impl Known {
@@ -109,7 +134,26 @@ impl Known {
                     .unwrap_or_default()
                     .into();
                 self.standing = Standing::Open;
-                // Whatever was under way before is not any more: its host is gone.
+                // No request and no call that was under way is any more: its host is gone. What began them goes on where the run does.
+                self.doings.clear();
+                if told.body["resumed"] != true {
+                    self.activities.clear();
+                    self.timers.clear();
+                }
+                self.told_by.clear();
+                self.told(SAID, told);
+            }
+            "told" => {
+                self.standing = Standing::Open;
+                let event = match told.text("/event") {
+                    SAYS => SAID,
+                    event => event,
+                };
+                self.told(event, told);
+            }
+            // The host has stopped what was under way.
+            "restarted" => {
+                self.standing = Standing::Open;
                 self.activities.clear();
                 self.doings.clear();
             }
@@ -131,11 +175,21 @@ impl Known {
             "resumed" => self.standing = Standing::Open,
             "ended" => {
                 self.standing = Standing::Ended(told.text("/status").to_owned());
-                self.activities.clear();
                 self.doings.clear();
-                self.raised.clear();
+                if self.standing.is_over() {
+                    self.activities.clear();
+                    self.timers.clear();
+                    self.raised.clear();
+                }
             }
             _ => {}
+        }
+    }
+
+    /// `told` says who is behind the next `event`.
+    fn told(&mut self, event: &str, told: &Told) {
+        if let Some(who) = who_says(told) {
+            self.told_by.insert(event.to_owned(), who);
         }
     }
 
@@ -143,7 +197,20 @@ impl Known {
         self.standing = Standing::Open;
         let event = told.text("/event/name");
         self.raised.remove(event);
+        self.told_by.remove(match event {
+            // A chart that begins does so with what was said.
+            "" => SAID,
+            event => event,
+        });
         let invocation = told.text("/invocation");
+        if event.is_empty() && told.kind() == "step" {
+            // The chart begins.
+            self.activities.clear();
+            self.timers.clear();
+        }
+        if !told.body["due"].is_null() {
+            self.timers.remove(event);
+        }
         if event.ends_with(".done") || event.starts_with("error") {
             self.over(invocation);
         }
@@ -165,9 +232,27 @@ impl Known {
                     self.activities.insert(text("id"), activity);
                 }
                 Some("cancel_invoke") => self.over(&text("id")),
+                Some("schedule") => {
+                    let id = effect["id"].as_str().map(str::to_owned);
+                    let due = Timestamp(effect["due"].as_i64().unwrap_or(i64::MAX));
+                    self.timers.insert(text("event"), (id, due));
+                }
+                Some("cancel") => {
+                    let id = effect["id"].as_str();
+                    self.timers.retain(|_, (own, _)| own.as_deref() != id);
+                }
                 _ => {}
             }
         }
+        // The timer of a state goes with it, and no effect says so.
+        let states = &self.states;
+        let of = |event: &str, state: &String| {
+            let rest = event.strip_prefix("timer.");
+            rest.and_then(|rest| rest.strip_prefix(state.as_str()))
+                .is_some_and(|rest| rest.starts_with('.'))
+        };
+        self.timers
+            .retain(|event, (id, _)| id.is_some() || states.iter().any(|state| of(event, state)));
     }
 
     fn over(&mut self, invocation: &str) {

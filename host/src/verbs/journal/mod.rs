@@ -10,12 +10,14 @@
 //! | `why` | the chain from a record back to the beginning |
 //! | `runs` | the list of runs |
 //! | `export/` | records as JSON lines, runs as OpenTelemetry spans |
+//! | `damaged` | what is left where the file is damaged |
 //! | `compact` | what is large and old, taken out |
 //! | `verify` | whether all is as it was written, and what to do if not |
 //!
 //! All but `compact` read only. What a record holds is the runtime's business; a field that is not there is not told.
 
 mod compact;
+mod damaged;
 mod export;
 mod filter;
 mod kinds;

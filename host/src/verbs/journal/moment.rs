@@ -27,11 +27,12 @@ pub fn situation(
     )];
     let mut resting = 0;
     let open = known.iter().filter(|(run, known)| {
-        let over = matches!(known.standing, Standing::Ended(_));
+        let over = known.standing.is_over();
         run.as_str() != ::journal::HOUSE_RUN && wanted(known) && (one || !over)
     });
     for (run, known) in open {
-        if matches!(known.standing, Standing::Rested(_)) && !one {
+        let rests = matches!(known.standing, Standing::Rested(_) | Standing::Ended(_));
+        if rests && !one {
             resting += 1;
             if resting > MOST_RESTING {
                 continue;
@@ -61,8 +62,10 @@ fn one_run(run: &str, known: &Known, at: Timestamp, zone: &Zone, lines: &mut Vec
         format!("since {time} (record {})", since.seq)
     };
     let standing = match &known.standing {
-        Standing::Ended(status) => format!("over: {status}"),
-        Standing::Rested(status) => format!("at rest, {status}, in {}", known.states.join(" + ")),
+        Standing::Ended(status) if known.standing.is_over() => format!("over: {status}"),
+        Standing::Rested(status) | Standing::Ended(status) => {
+            format!("at rest, {status}, in {}", known.states.join(" + "))
+        }
         Standing::Paused => format!("paused in {}", known.states.join(" + ")),
         Standing::GaveUp => "given up by the daemon".into(),
         Standing::Open if known.states.is_empty() => "in a state that is not on record".into(),
@@ -82,8 +85,9 @@ fn one_run(run: &str, known: &Known, at: Timestamp, zone: &Zone, lines: &mut Vec
         };
         format!(", {} by {by}", since(entered))
     });
-    let over = matches!(known.standing, Standing::Ended(_));
-    let entered = entered.filter(|_| !over).unwrap_or_default();
+    let entered = entered
+        .filter(|_| !known.standing.is_over())
+        .unwrap_or_default();
     let mut tell = |text: String| lines.push(one_line(&text));
     tell(format!(
         "  {} {run}  {standing}{entered}{silent}",
@@ -111,6 +115,13 @@ fn one_run(run: &str, known: &Known, at: Timestamp, zone: &Zone, lines: &mut Vec
             doing.what,
             since(&doing.since)
         ));
+    }
+    for (event, (_, due)) in &known.timers {
+        let due = match zone.day(*due) == zone.day(at) {
+            true => zone.second(*due),
+            false => zone.full(*due),
+        };
+        tell(format!("    waits for {event}, due {due}"));
     }
     let least = if known.unpriced { "at least " } else { "" };
     tell(format!(

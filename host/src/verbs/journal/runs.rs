@@ -5,7 +5,7 @@ use super::paper::{Paper, Stop, unless_closed};
 use super::story::one_line;
 use super::told::Told;
 use super::when::Zone;
-use crate::exit::Failure;
+use crate::exit::{Failure, NOT_SO};
 use crate::print::{self, BOLD, DIM, GREEN, Paint, RED, YELLOW, shorten};
 use ::journal::{Journal, RunSummary, Which};
 use serde_json::{Value, json};
@@ -23,9 +23,13 @@ const AGENT: usize = 14;
 
 pub fn list(journal: &Journal, zone: &Zone, as_json: bool, full: bool) -> Result<u8, Failure> {
     let runs = journal.runs()?;
-    // A person may have added to memory before any agent ran.
     if runs.is_empty() && !as_json {
-        return super::nothing_yet(None);
+        return match journal.damage().is_none() && journal.check_end().is_ok() {
+            // A person may have added to memory before any agent ran.
+            true => super::nothing_yet(None),
+            // What is not there any more is none of what never was.
+            false => Ok(NOT_SO),
+        };
     }
     let known = match as_json && !full {
         true => BTreeMap::new(),

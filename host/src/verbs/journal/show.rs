@@ -6,10 +6,10 @@ use super::paper::{Paper, Stop, unless_closed};
 use super::story::{Line, Story};
 use super::told::Told;
 use super::when::{Span, Zone};
-use super::{moment, runs, why};
+use super::{damaged, moment, runs, why};
 use crate::cli::JournalShow;
 use crate::exit::{Failure, NOT_SO};
-use crate::{open, print};
+use crate::print;
 use ::journal::{Journal, Record, RecordId, Which};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -21,8 +21,12 @@ const PAUSE: Duration = Duration::from_millis(200);
 const BEFORE_FOLLOWING: usize = 10;
 
 pub fn run(asked: &JournalShow) -> Result<u8, Failure> {
+    damaged::look_at(&asked.house.house, |journal| tell(asked, journal))
+}
+
+fn tell(asked: &JournalShow, journal: Option<&Journal>) -> Result<u8, Failure> {
     let zone = Zone::new(asked.utc);
-    let Some(journal) = open::journal_to_read(&asked.house.house)? else {
+    let Some(journal) = journal else {
         return match (&asked.run, asked.json) {
             (Some(run), _) => Err(Failure::new(
                 NOT_SO,
@@ -43,13 +47,13 @@ pub fn run(asked: &JournalShow) -> Result<u8, Failure> {
             full: asked.full,
             json: asked.json,
         };
-        return why::of(&journal, seq, run.as_deref(), style);
+        return why::of(journal, seq, run.as_deref(), style);
     }
     if run.is_none() && asked.filters.are_empty() && !asked.follow {
-        return runs::list(&journal, &zone, asked.json, asked.full);
+        return runs::list(journal, &zone, asked.json, asked.full);
     }
-    let now = reference(&journal, run.as_deref())?;
-    let mut filter = Filter::of(&asked.filters, &journal, &zone, now)?;
+    let now = reference(journal, run.as_deref())?;
+    let mut filter = Filter::of(&asked.filters, journal, &zone, now)?;
     if asked.follow && run.is_none() && filter.span == Span::ALL {
         filter.last.get_or_insert(BEFORE_FOLLOWING);
     }
@@ -66,7 +70,7 @@ pub fn run(asked: &JournalShow) -> Result<u8, Failure> {
         situation_told: false,
         shown: 0,
     };
-    let told = show.all(&journal);
+    let told = show.all(journal);
     // What was read before something failed is worth reading.
     let closed = show.close();
     unless_closed(told.and(closed))?;
@@ -130,7 +134,7 @@ impl Show<'_> {
             None => {
                 let run = self.run.clone();
                 let which = run.as_deref().map_or(Which::All, Which::Run);
-                journal.each(which, |record| self.see(record))?;
+                journal.each(which, |record| self.see(journal, record))?;
             }
         }
         let rest = self.story.rest();
@@ -193,7 +197,7 @@ impl Show<'_> {
         while let Some(record) = journal.record(RecordId(next))? {
             next += 1;
             if self.is_ours(&record) {
-                self.see(record)?;
+                self.see(journal, record)?;
             }
         }
         Ok(next)
@@ -211,7 +215,7 @@ impl Show<'_> {
         }
     }
 
-    fn see(&mut self, record: Record) -> Result<(), Stop> {
+    fn see(&mut self, journal: &Journal, record: Record) -> Result<(), Stop> {
         let (seq, time) = (record.seq.0, record.time);
         self.seen.last = seq;
         self.seen.first_time.get_or_insert(time);
@@ -239,7 +243,7 @@ impl Show<'_> {
         if !matters && !may_be_shown && !may_be_folded {
             return Ok(());
         }
-        let told = Told::from(record);
+        let told = Told::from(record).with_cause(journal);
         if may_be_folded && self.story.takes(&told) {
             self.know(&told, matters);
             return Ok(());

@@ -1,6 +1,6 @@
 //! A record with its body read, as far as there is one.
 
-use ::journal::Record;
+use ::journal::{Journal, Record, RecordId};
 use serde_json::{Value, json};
 
 /// A record to be told of.
@@ -11,6 +11,8 @@ pub struct Told {
     pub body: Value,
     /// Why it cannot.
     pub lost: Option<Lost>,
+    /// Who had the house say what it takes, where another record says that (see [`Told::with_cause`]).
+    pub by: Option<String>,
 }
 
 /// Why nothing can be told of a record's body.
@@ -31,7 +33,12 @@ impl From<Record> for Told {
             },
             Err(_) => (Value::Null, Some(Lost::Unreadable)),
         };
-        Told { record, body, lost }
+        Told {
+            record,
+            body,
+            lost,
+            by: None,
+        }
     }
 }
 
@@ -42,6 +49,25 @@ fn only_a_hash(body: &Value) -> Option<String> {
 }
 
 impl Told {
+    /// The same with what the record that caused it says of who was behind that.
+    pub fn with_cause(mut self, journal: &Journal) -> Self {
+        if !matches!(self.kind(), "told" | "started") {
+            return self;
+        }
+        let cause = self.number("/cause").map(RecordId);
+        let cause = cause.and_then(|cause| journal.record(cause).ok().flatten());
+        if let Some(cause) = cause {
+            let cause = Told::from(cause);
+            self.by = match (cause.text("/by"), cause.record.run.as_str()) {
+                ("", ::journal::HOUSE_RUN) => None,
+                ("", run) if self.kind() == "started" => Some(format!("the run {run}")),
+                ("", _) => None,
+                (by, _) => Some(by.to_owned()),
+            };
+        }
+        self
+    }
+
     /// Its number.
     pub fn seq(&self) -> u64 {
         self.record.seq.0

@@ -3,14 +3,49 @@
 use super::story::{Teller, one_line};
 use super::told::Told;
 use super::when::Zone;
-use crate::exit::{Failure, NOT_SO};
+use crate::exit::{Failure, NOT_SO, STORE};
 use crate::{open, print};
-use ::journal::{Journal, RecordId};
+use ::journal::{Journal, JournalError, RecordId, Which};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::Path;
 
 pub fn run(house: &Path, archive: Option<&Path>, utc: bool, as_json: bool) -> Result<u8, Failure> {
+    match checked(house, archive, utc, as_json) {
+        Err(failure) if failure.code == STORE => Err(not_checked(house, failure, as_json)?),
+        checked => checked,
+    }
+}
+
+/// The file itself is damaged, or is none of ours: what there is to say of it.
+fn not_checked(house: &Path, failure: Failure, as_json: bool) -> Result<Failure, Failure> {
+    let left = open::journal_to_look(house).ok().flatten().map(|journal| {
+        let mut records: u64 = 0;
+        let counted = journal.each(Which::All, |_| {
+            records += 1;
+            Ok::<_, JournalError>(())
+        });
+        (records, counted.ok().and_then(|()| journal.damage()))
+    });
+    let (records, damage) = left.unwrap_or_default();
+    if as_json {
+        let first_bad = damage.as_ref().and_then(|damage| damage.lost.first());
+        print::json(&json!({
+            "ok": false,
+            "records": records,
+            "first_bad": first_bad.map(|(first, _)| first),
+            "problem": print::plain(failure.message()),
+        }))?;
+    }
+    Ok(match damage {
+        Some(damage) if records > 0 => failure.help(format!(
+            "{damage}; `charthouse journal show` and `charthouse journal export` read what is left"
+        )),
+        _ => failure,
+    })
+}
+
+fn checked(house: &Path, archive: Option<&Path>, utc: bool, as_json: bool) -> Result<u8, Failure> {
     let Some(journal) = open::journal_to_read(house)? else {
         let answer = json!({ "ok": true, "records": 0, "first_bad": null });
         return super::nothing_yet(as_json.then_some(answer));

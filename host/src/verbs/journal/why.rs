@@ -1,13 +1,12 @@
 //! Why a record is there: from it to what caused it, and so on back to the beginning. Only what the records themselves say is used.
 
-use super::kinds;
 use super::paper::{Paper, Stop, unless_closed};
-use super::story::{Layout, Teller};
+use super::story::{Layout, SAYS, Teller};
 use super::told::Told;
 use super::when::Zone;
+use super::{damaged, kinds};
 use crate::cli::JournalWhy;
 use crate::exit::{Failure, NOT_SO};
-use crate::open;
 use crate::print::{self, BOLD, DIM, Paint};
 use ::journal::{Journal, RecordId};
 use serde_json::Value;
@@ -24,7 +23,11 @@ pub struct Style<'a> {
 }
 
 pub fn run(asked: &JournalWhy) -> Result<u8, Failure> {
-    let Some(journal) = open::journal_to_read(&asked.house.house)? else {
+    damaged::look_at(&asked.house.house, |journal| tell(asked, journal))
+}
+
+fn tell(asked: &JournalWhy, journal: Option<&Journal>) -> Result<u8, Failure> {
+    let Some(journal) = journal else {
         return Err(no_such(asked.record, 0));
     };
     let zone = Zone::new(asked.utc);
@@ -33,7 +36,7 @@ pub fn run(asked: &JournalWhy) -> Result<u8, Failure> {
         full: asked.full,
         json: asked.json,
     };
-    of(&journal, asked.record, None, style)
+    of(journal, asked.record, None, style)
 }
 
 fn no_such(seq: u64, last: u64) -> Failure {
@@ -96,7 +99,8 @@ fn chain(journal: &Journal, first: Told, style: &Style<'_>, paper: &mut Paper) -
         );
         paper.line(&paint.with(BOLD, &heading))?;
     }
-    let (mut told, mut because, mut run) = (first, String::new(), String::new());
+    let (mut told, mut because, mut run) =
+        (first.with_cause(journal), String::new(), String::new());
     let mut called: Option<Told> = None;
     let mut state: Option<String> = None;
     for links in 0.. {
@@ -129,7 +133,7 @@ fn chain(journal: &Journal, first: Told, style: &Style<'_>, paper: &mut Paper) -
             called = Some(told);
         }
         match before {
-            Some((earlier, why)) => (told, because) = (earlier, why),
+            Some((earlier, why)) => (told, because) = (earlier.with_cause(journal), why),
             None => break,
         }
         if links + 1 == MOST_LINKS && !style.full && !style.json {
@@ -235,6 +239,15 @@ fn before(journal: &Journal, told: &Told) -> Result<Link, Failure> {
                     false => "it was begun by this step",
                 };
                 (step, why.to_owned())
+            }))
+        }
+        "said" if told.body["house"] != true => {
+            let fits = |earlier: &Told| earlier.kind() != "told" || earlier.text("/event") == SAYS;
+            let found = back.find(&["told", "started", "step", "said"], fits, "")?;
+            Ok(found.and_then(|(earlier, _)| match earlier.kind() {
+                "told" => Some((earlier, "somebody spoke to it".to_owned())),
+                "started" => Some((earlier, "it was begun with these words".to_owned())),
+                _ => None,
             }))
         }
         "step" => back.of_step(),
@@ -387,17 +400,19 @@ impl Back<'_> {
             return self.find(&["step", "migrated"], set, "its timer was set by this step");
         }
         match event {
-            "human.said" => self.find(&["said"], |_| true, "a person said this"),
+            "human.said" => self.find(&["said"], |_| true, "this was said"),
             "human.interrupted" => self.find(&["interrupted"], |_| true, "a person did this"),
             _ => {
                 let raised = |earlier: &Told| {
                     earlier.kind() == "step"
+                        || (earlier.kind() == "told" && earlier.text("/event") == event)
                         || (earlier.body["raised"] == true && earlier.text("/event") == event)
                 };
-                let found = self.find(&["outcome", "step"], raised, "")?;
+                let found = self.find(&["outcome", "step", "told"], raised, "")?;
                 Ok(found.map(|(earlier, _)| {
                     let why = match earlier.kind() {
                         "outcome" => "the model raised it",
+                        "told" => "this was told to it from elsewhere",
                         _ => "after this step; who raised it is not on record",
                     };
                     (earlier, why.to_owned())

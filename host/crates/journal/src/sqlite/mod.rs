@@ -15,7 +15,7 @@ use crate::chain;
 use crate::compact::{self, Compacted, Compaction};
 use crate::error::JournalError;
 use crate::memories::{MemoryIndex, MemoryWriter};
-use crate::record::{NewRecord, Record, RecordId, RunSummary, Which, signed};
+use crate::record::{NewRecord, Record, RecordId, RunSummary, Which, signed, unsigned};
 use crate::schema::{self, Durability};
 use crate::store::{Head, Scan, Store, Stored, Visit};
 use crate::tables::WITH_LINK_2;
@@ -51,7 +51,7 @@ impl SqliteStore {
             witness: Some(Witness::open(path)),
             current: Cell::new(true),
         };
-        store.check_end()?;
+        store.compare_end()?;
         Ok(store)
     }
 
@@ -60,16 +60,44 @@ impl SqliteStore {
     /// # Errors
     /// [`JournalError::Missing`] when there is none.
     pub fn open_read_only(path: &Path) -> Result<Self, JournalError> {
-        Ok(SqliteStore {
-            connection: schema::open_read_only(path)?,
+        schema::open_read_only(path).map(|connection| Self::to_read(connection, path))
+    }
+
+    /// The same with a damaged one, as far as that can be opened.
+    pub(crate) fn open_damaged(path: &Path) -> Result<Self, JournalError> {
+        schema::open_damaged(path).map(|connection| Self::to_read(connection, path))
+    }
+
+    fn to_read(connection: Connection, path: &Path) -> Self {
+        SqliteStore {
+            connection,
             path: path.to_owned(),
             witness: None,
             current: Cell::new(false),
+        }
+    }
+
+    /// The record `seq` and no look at any other, which may be damaged.
+    pub(crate) fn alone(&self, seq: u64) -> Result<Option<Stored>, JournalError> {
+        self.run(|connection| {
+            connection
+                .prepare_cached(&read::alone(self.is_current()?))?
+                .query_row([signed(seq)], stored)
+                .optional()
         })
     }
 
-    /// Refuse to go on behind an end that is not the one that was written: what is lost may have been done.
-    fn check_end(&self) -> Result<(), JournalError> {
+    /// The highest number of a record, as the table has it.
+    pub(crate) fn highest(&self) -> Result<u64, JournalError> {
+        self.run(|connection| {
+            connection.query_row("SELECT max(seq) FROM record NOT INDEXED", [], |row| {
+                Ok(row.get::<_, Option<i64>>(0)?.map_or(0, unsigned))
+            })
+        })
+    }
+
+    /// Refuse an end that is not the one that was written: what is lost may have been done.
+    fn compare_end(&self) -> Result<(), JournalError> {
         // The witness before the snapshot: what it tells of was committed by then, and others go on appending.
         let said = witness::read(&self.path);
         let snapshot = self
@@ -230,6 +258,10 @@ impl Store for SqliteStore {
                 .query_row(params![seq], stored)
                 .map(Some)
         })
+    }
+
+    fn check_end(&self) -> Result<(), JournalError> {
+        self.compare_end()
     }
 
     fn runs(&self) -> Result<Vec<RunSummary>, JournalError> {

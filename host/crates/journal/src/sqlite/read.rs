@@ -67,6 +67,14 @@ pub fn by_number(current: bool) -> String {
     )
 }
 
+/// The query of one record by its number, which looks at no other.
+pub fn alone(current: bool) -> String {
+    format!(
+        "SELECT {}, NULL FROM record AS r WHERE r.seq = ?1",
+        columns(current)
+    )
+}
+
 /// The number of the newest record of `run` that is of `kind`. Two ways lead there, back along the run and back along the kind, and which is the shorter is not
 /// known before: so both are gone, step by step in turn, until one is at its end.
 pub fn newest(connection: &Connection, run: &str, kind: &str) -> rusqlite::Result<Option<i64>> {

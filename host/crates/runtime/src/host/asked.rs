@@ -2,9 +2,10 @@
 
 use super::agents::no_such_run;
 use super::firings::{Kept, WORTH_KEEPING};
-use super::house::{Host, store};
+use super::house::{Behind, Host, store};
 use super::instances::{no_such_instance, refused};
 use super::intent::by_hand;
+use super::shown;
 use super::{Command, Fire, FireHow, Refused, RefusedCode, Signed};
 use crate::inbox::SAYS;
 use crate::kin;
@@ -29,6 +30,11 @@ const FIRINGS: &str = "firings";
 impl Host {
     pub(super) async fn answer(&self, command: Command) -> Result<Json, Refused> {
         command.check()?;
+        self.answer_to(&Behind::Person, command).await
+    }
+
+    /// The same for whoever is `behind` it.
+    async fn answer_to(&self, behind: &Behind, command: Command) -> Result<Json, Refused> {
         match command {
             Command::Start {
                 agent,
@@ -39,7 +45,7 @@ impl Host {
             } => {
                 let is_new = resume.is_none();
                 let bind = instance.zip(role);
-                let started = self.start(&agent, prompt, bind, resume).await?;
+                let started = self.start(behind, &agent, prompt, bind, resume).await?;
                 if let Some(run) = started["run"].as_str().filter(|_| is_new) {
                     self.has_begun(&run.into()).await?;
                 }
@@ -52,7 +58,7 @@ impl Host {
                 Ok(json!({ "run": run }))
             }
             Command::Resume { run } => self.resume(&self.run(&run)?).await,
-            Command::Say { run, text } => self.say_to(&run, &text, None, None).await,
+            Command::Say { run, text } => self.say_to(behind, &run, &text, None, None).await,
             Command::Answer {
                 run,
                 text,
@@ -60,9 +66,9 @@ impl Host {
                 signed,
             } => {
                 self.asks(&run)?;
-                self.say_to(&run, &text, by, signed).await
+                self.say_to(behind, &run, &text, by, signed).await
             }
-            Command::Signal { run, event, data } => self.signal(&run, &event, data).await,
+            Command::Signal { run, event, data } => self.signal(behind, &run, &event, data).await,
             Command::List {} => Ok(self.list()),
             Command::WorkflowStart { chart, input } => {
                 let id = self.new_id();
@@ -152,6 +158,7 @@ impl Host {
     /// Have a run begin, or go on with one. It may not be found yet when this is over: whoever fires a trigger does not wait for that.
     async fn start(
         &self,
+        behind: &Behind,
         agent: &str,
         prompt: Option<String>,
         bind: Option<(String, String)>,
@@ -161,7 +168,7 @@ impl Host {
         if let Some(run) = resume {
             let run = self.run(&run)?;
             if let Some(text) = prompt {
-                self.say_to(&run, &text, None, None).await?;
+                self.say_to(behind, &run, &text, None, None).await?;
             }
             self.resume(&run).await?;
             return Ok(json!({ "run": run }));
@@ -180,19 +187,20 @@ impl Host {
                 .await;
         }
         let run = self.new_id();
-        self.begin(&run, agent, prompt, Vec::new()).await?;
+        self.begin(behind, &run, agent, prompt, Vec::new()).await?;
         Ok(json!({ "run": run }))
     }
 
     async fn begin(
         &self,
+        behind: &Behind,
         run: &Arc<str>,
         agent: &str,
         prompt: Option<String>,
         more: Vec<(Kind, Json)>,
     ) -> Result<(), Refused> {
         let data = json!({ "agent": agent, "prompt": prompt });
-        self.say(run, kin::BEGIN, data, more).await
+        self.say(run, kin::BEGIN, data, behind, more).await
     }
 
     pub(super) fn agent(&self, name: &str) -> Result<(), Refused> {
@@ -209,7 +217,8 @@ impl Host {
     }
 
     async fn stop(&self, run: &Arc<str>) -> Result<Json, Refused> {
-        self.say(run, kin::STOP, Json::Null, Vec::new()).await?;
+        self.say(run, kin::STOP, Json::Null, &Behind::Person, Vec::new())
+            .await?;
         Ok(json!({ "run": run }))
     }
 
@@ -251,6 +260,7 @@ impl Host {
 
     async fn say_to(
         &self,
+        behind: &Behind,
         wanted: &str,
         text: &str,
         by: Option<String>,
@@ -268,12 +278,18 @@ impl Host {
             return self.perform(answer).await;
         }
         let run = self.run(wanted)?;
-        self.say(&run, SAYS, json!({ "text": text }), Vec::new())
+        self.say(&run, SAYS, json!({ "text": text }), behind, Vec::new())
             .await?;
         Ok(json!({ "run": run }))
     }
 
-    async fn signal(&self, run: &str, event: &str, data: Option<Json>) -> Result<Json, Refused> {
+    async fn signal(
+        &self,
+        behind: &Behind,
+        run: &str,
+        event: &str,
+        data: Option<Json>,
+    ) -> Result<Json, Refused> {
         let run = self.run(run)?;
         let family = event.split('.').next().unwrap_or_default();
         if !matches!(family, "signal" | "human") || event == SAYS {
@@ -283,7 +299,7 @@ impl Host {
                 "raise `signal.…` or `human.…`; what is to be said to it, say with `say`",
             ));
         }
-        self.say(&run, event, data.unwrap_or_default(), Vec::new())
+        self.say(&run, event, data.unwrap_or_default(), behind, Vec::new())
             .await?;
         Ok(json!({ "run": run, "event": event }))
     }
@@ -323,82 +339,21 @@ impl Host {
 
     fn instances(&self) -> Json {
         let instances = self.0.instances.borrow();
-        let lines: Vec<Json> = instances
-            .all()
-            .map(|instance| {
-                let position = instance.position();
-                json!({
-                    "instance": position.instance, "chart": position.workflow, "version": position.version,
-                    "status": status(&position), "states": position.configuration, "roles": position.roles,
-                    "signed": super::vouch::is_signed(instance),
-                })
-            })
-            .collect();
+        let lines: Vec<Json> = instances.all().map(shown::in_a_line).collect();
         json!({ "instances": lines })
     }
 
     fn instance(&self, wanted: &str) -> Result<Json, Refused> {
         let instances = self.0.instances.borrow();
         let named = self.instance_named(wanted);
-        let Some(instance) = named.ok().and_then(|id| instances.get(&id)) else {
-            drop(instances);
-            return self.past_instance(wanted);
-        };
-        let mut shown = shown(instance);
-        for activity in shown["activities"].as_array_mut().into_iter().flatten() {
-            let invocation = activity["id"].as_str().unwrap_or_default();
-            activity["params"] = self.asked_with(instance.id(), invocation);
-        }
-        Ok(shown)
-    }
-
-    /// With what the activity `invocation` of the instance `id` was begun: a question, for instance.
-    fn asked_with(&self, id: &str, invocation: &str) -> Json {
-        let mut found = Json::Null;
-        let _ = self.0.journal.borrow().tail(id, |record| {
-            let body: Json = serde_json::from_str(&record.body).unwrap_or_default();
-            let mut effects = body["effects"].as_array().into_iter().flatten();
-            let begun =
-                effects.rfind(|effect| effect["type"] == "invoke" && effect["id"] == invocation);
-            match begun {
-                Some(effect) => {
-                    found = effect["params"].clone();
-                    ControlFlow::Break(())
-                }
-                None => ControlFlow::Continue(()),
+        let journal = self.0.journal.borrow();
+        match named.ok().and_then(|id| instances.get(&id)) {
+            Some(instance) => Ok(shown::in_full(&journal, instance)),
+            None => {
+                let house = self.definitions();
+                shown::past(&journal, Some(&house), &house.root, wanted)
             }
-        });
-        found
-    }
-
-    /// One that is over: what its records say of its end.
-    fn past_instance(&self, wanted: &str) -> Result<Json, Refused> {
-        let (id, started, ended) = {
-            let journal = self.0.journal.borrow();
-            let id = journal
-                .find_run(wanted)
-                .map_err(|_| no_such_instance(wanted))?;
-            let body = |kind: Kind| -> Option<Json> {
-                let record = journal.newest(&id, kind.name()).ok()??;
-                serde_json::from_str(&record.body).ok()
-            };
-            let started = body(Kind::Started).filter(|started| started["workflow"].is_object());
-            let (Some(started), Some(ended)) = (started, body(Kind::Ended)) else {
-                return Err(no_such_instance(wanted));
-            };
-            (id, started, ended)
-        };
-        if let Some(instance) = self.read_again(&id) {
-            let mut shown = shown(&instance);
-            shown["status"] = ended["status"].clone();
-            shown["ended"] = ended;
-            return Ok(shown);
         }
-        // Its chart or its records cannot be read any more.
-        Ok(json!({
-            "instance": id, "chart": started["workflow"]["name"], "status": ended["status"], "ended": ended, "states": [],
-            "input": started["input"],
-        }))
     }
 
     /// Bind a run that is about to begin.
@@ -473,6 +428,7 @@ impl Host {
             Some(Command::WorkflowStart { .. }) => json!({ "instance": id }),
             _ => Json::Null,
         };
+        let behind = Behind::Trigger(fire.trigger.clone());
         let record = vec![(Kind::Fired, json!({ "fire": fire, "answer": answer }))];
         match then.cloned() {
             Some(Command::Start {
@@ -483,7 +439,7 @@ impl Host {
                 ..
             }) => {
                 self.agent(&agent)?;
-                self.begin(&id, &agent, prompt, record).await?;
+                self.begin(&behind, &id, &agent, prompt, record).await?;
             }
             Some(Command::WorkflowStart { chart, input }) => {
                 let input = input.as_ref().map(Value::from).unwrap_or_default();
@@ -498,11 +454,11 @@ impl Host {
             }) => {
                 self.record(record, Vec::new(), None).await?;
                 let bind = instance.zip(role);
-                self.start(&agent, prompt, bind, resume).await?;
+                self.start(&behind, &agent, prompt, bind, resume).await?;
             }
             Some(other) => {
                 self.record(record, Vec::new(), None).await?;
-                Box::pin(self.answer(other)).await?;
+                Box::pin(self.answer_to(&behind, other)).await?;
             }
             None => {
                 self.record(record, Vec::new(), None).await?;
@@ -594,27 +550,6 @@ pub(super) fn happened(event: &str, data: &Value) -> Option<Happened> {
             .unwrap_or_default();
         by_hand(None, name, data.get("data").cloned().unwrap_or_default())
     })
-}
-
-/// Where an instance stands, in a word.
-/// An instance as `workflow.show` answers.
-fn shown(instance: &crate::workflow::Instance) -> Json {
-    let position = instance.position();
-    let mut shown = serde_json::to_value(&position).unwrap_or_default();
-    shown["status"] = status(&position).into();
-    shown["chart"] = json!(position.workflow);
-    shown["states"] = json!(position.configuration);
-    shown["input"] = json!(instance.input());
-    shown["handed_in"] = json!(instance.handed());
-    shown
-}
-
-fn status(position: &crate::workflow::Position) -> &'static str {
-    match (&position.ended, position.needs_human) {
-        (Some(ended), _) => ended.status.name(),
-        (None, true) => "needs_human",
-        (None, false) => "open",
-    }
 }
 
 /// A refusal of the workflow's rules is the command's.

@@ -113,7 +113,9 @@ pub(super) fn refusal(error: RuntimeError) -> Refused {
         RuntimeError::Journal(_) | RuntimeError::Damaged { .. } | RuntimeError::Place(_) => {
             RefusedCode::Store
         }
-        RuntimeError::OtherAgent { .. } => RefusedCode::BadCommand,
+        RuntimeError::OtherAgent { .. } | RuntimeError::OutsideOfRun { .. } => {
+            RefusedCode::BadCommand
+        }
         RuntimeError::Compacted { .. } | RuntimeError::Context(_) | RuntimeError::Chart(_) => {
             RefusedCode::NotNow
         }

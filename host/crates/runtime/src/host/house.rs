@@ -17,6 +17,7 @@ use futures_util::StreamExt;
 use journal::{HOUSE_RUN, RecordId};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -87,6 +88,27 @@ pub(super) enum Noted {
         why: Option<String>,
         usd: Option<Arc<str>>,
     },
+}
+
+/// Who has the house say something, as its record says it.
+#[derive(Clone, Debug)]
+pub(super) enum Behind {
+    /// Whoever asks: a person, at the command line or the control socket.
+    Person,
+    /// A trigger of the house, by its name.
+    Trigger(String),
+    /// The house itself, which keeps an agent up.
+    Keep,
+}
+
+impl fmt::Display for Behind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Behind::Person => f.write_str("person"),
+            Behind::Trigger(name) => write!(f, "trigger:{name}"),
+            Behind::Keep => f.write_str("keep"),
+        }
+    }
 }
 
 /// Something said to a run, an agent or an instance, as it stands on the record.
@@ -231,15 +253,18 @@ impl Host {
         written.map_err(|error| store(&error))
     }
 
-    /// Say `event` to `to` in the name of the house: recorded, and then delivered.
+    /// Say `event` to `to` in the name of the house, for whoever is `behind` it: recorded, and then delivered.
     pub(super) async fn say(
         &self,
         to: &Arc<str>,
         event: &str,
         data: serde_json::Value,
+        behind: &Behind,
         more: Vec<(Kind, serde_json::Value)>,
     ) -> Result<(), Refused> {
-        let body = serde_json::json!({ "to": to, "event": event, "data": data });
+        let body = serde_json::json!({
+            "to": to, "event": event, "data": data, "by": behind.to_string(),
+        });
         let letter = Letter {
             from: self.0.house_run.clone(),
             to: to.clone(),

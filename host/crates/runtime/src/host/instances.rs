@@ -5,6 +5,8 @@ mod reading;
 mod roles;
 mod writing;
 
+pub(super) use reading::read;
+
 use super::vouch::Deed;
 use super::{Refused, RefusedCode};
 use crate::Binding;

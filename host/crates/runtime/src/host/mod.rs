@@ -19,6 +19,7 @@ mod house;
 mod instances;
 mod intent;
 mod mailbox;
+mod shown;
 mod story;
 mod vouch;
 mod watchers;
@@ -29,4 +30,5 @@ pub use command::{
 };
 pub use firings::{Fired, Firings, SINCE};
 pub use house::{Host, Mode, Whom};
+pub use shown::look;
 pub use watchers::{Seen, Watchers, Watching};

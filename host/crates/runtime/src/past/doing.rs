@@ -34,6 +34,9 @@ pub(crate) struct Doing {
     /// Stopped with its run, and not because anything was wrong with it.
     #[serde(default)]
     pub(crate) suspended: bool,
+    /// A record that came while it waited for an answer, and whose body was taken out of the journal.
+    #[serde(skip)]
+    pub(crate) lost: Option<u64>,
 }
 
 /// An inference that was sent.
@@ -106,6 +109,13 @@ impl Made {
 }
 
 impl Doing {
+    /// The record of an answer that it still waits for, as far as is known, and whose body was taken out of the journal.
+    pub(super) fn misses(&self) -> Option<u64> {
+        let runs = |made: &Made| made.effect().is_some();
+        let waits = self.asking.is_some() || self.slots.iter().chain(&self.cut).any(runs);
+        self.lost.filter(|_| waits)
+    }
+
     /// Calls of which nobody knows what came of them: those that were cut off, and those under way of an activity that does not go on.
     pub(crate) fn uncertain(&mut self, goes_on: bool) -> Vec<Made> {
         let mut cut = std::mem::take(&mut self.cut);
@@ -130,6 +140,7 @@ impl Doing {
             slots: Vec::new(),
             cut: Vec::new(),
             suspended: false,
+            lost: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::{Asking, Doing, Ended, Made, Past, Progress, text};
 use crate::act::{in_words, last_json};
 use crate::inbox::Word;
+use crate::record::Kind;
 use crate::round::ActivityKind;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -84,6 +85,15 @@ impl Past {
             free: body["free"] == true,
             time,
         });
+    }
+
+    /// The body of a record was taken out. What still waits for such an answer at the end would be asked for, or be called uncertain, though it came.
+    pub(super) fn lose(&mut self, kind: Kind, seq: u64) {
+        if matches!(kind, Kind::Reply | Kind::Outcome) {
+            for doing in self.doing.values_mut() {
+                doing.lost.get_or_insert(seq);
+            }
+        }
     }
 
     pub(super) fn answered(&mut self, mut body: Json) {

@@ -4,7 +4,7 @@ use super::Past;
 use crate::admission::EXHAUSTED;
 use crate::bound;
 use crate::record::Kind;
-use journal::{Journal, NewRecord, Record};
+use journal::{Bulk, Compaction, Journal, NewRecord, Record};
 use serde_json::{Value as Json, json};
 use types::Timestamp;
 
@@ -166,5 +166,68 @@ fn a_fold_that_is_stored_anywhere_and_goes_on_comes_to_the_same() {
         }
         let past = serde_json::to_value(&past).unwrap();
         assert_eq!(past, whole, "stored before record {at}");
+    }
+}
+
+/// What a call came to was taken out of the journal. Where the call counts no more nothing is missing; where it does it must not be called uncertain.
+#[test]
+fn an_outcome_that_was_taken_out_and_is_needed_keeps_the_run_from_going_on() {
+    for is_done in [true, false] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(&directory.path().join("journal.db")).unwrap();
+        let effects = json!([{ "type": "invoke", "id": "a", "activity": "turn", "state": "s", "params": {} }]);
+        let last = match is_done {
+            true => (
+                "step",
+                json!({ "event": { "name": "turn.done" }, "time": 0, "invocation": "a", "effects": [] }),
+            ),
+            false => ("stopped", json!({ "invocation": "a", "suspended": true })),
+        };
+        for (kind, body) in [
+            ("started", json!({ "agent": { "name": "x" } })),
+            (
+                "step",
+                json!({ "event": null, "time": 0, "effects": effects }),
+            ),
+            (
+                "call",
+                json!({ "effect": 7, "invocation": "a", "call": "c", "tool": "t", "arguments": "{}", "repeat": "once" }),
+            ),
+            (
+                "outcome",
+                json!({ "effect": 7, "outcome": "x".repeat(500) }),
+            ),
+            last,
+            ("ended", json!({ "status": "cancelled" })),
+        ] {
+            let body = body.to_string();
+            let record = NewRecord {
+                run: "r",
+                time: Timestamp(0),
+                kind,
+                body: &body,
+            };
+            journal.append(&[record]).unwrap();
+        }
+        let compacted = journal.compact(&Compaction {
+            from: Bulk::Runs(&["r"]),
+            kinds: &["outcome"],
+            at_least: 0,
+            archive: None,
+            anew: false,
+            now: Timestamp(1),
+        });
+        assert_eq!(compacted.unwrap().records, 1);
+        let read = Past::read(&journal, "r");
+        match is_done {
+            true => assert!(read.unwrap().unwrap().doing.is_empty()),
+            false => {
+                let said = read.err().unwrap().to_string();
+                assert!(
+                    said.contains("record 4 of the run `r` was compacted"),
+                    "{said}"
+                );
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ use sandbox::PluginInfo;
 use serde::Deserialize;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use types::{ContentHash, PluginName};
 
@@ -20,7 +20,8 @@ pub(super) struct Houses {
     texts: BTreeMap<ContentHash, String>,
     sets: BTreeMap<ContentHash, Vec<(Arc<str>, ContentHash)>>,
     infos: BTreeMap<(String, ContentHash), PluginInfo>,
-    loaded: RefCell<BTreeMap<ContentHash, Result<Arc<House>, String>>>,
+    /// By set and by where it lay.
+    loaded: RefCell<BTreeMap<(ContentHash, PathBuf), Result<Arc<House>, String>>>,
     /// Records of them that are not what their hashes say.
     pub(super) damaged: Vec<(u64, String)>,
     checked: u64,
@@ -109,11 +110,12 @@ impl Houses {
 
     /// The house of the set `set`, as it was in the directory `root`; in words why it cannot be had.
     pub(super) fn house(&self, set: ContentHash, root: &Path) -> Result<Arc<House>, String> {
-        if let Some(known) = self.loaded.borrow().get(&set) {
+        let key = (set, root.to_owned());
+        if let Some(known) = self.loaded.borrow().get(&key) {
             return known.clone();
         }
         let loaded = self.load(set, root).map(Arc::new);
-        self.loaded.borrow_mut().insert(set, loaded.clone());
+        self.loaded.borrow_mut().insert(key, loaded.clone());
         loaded
     }
 

@@ -61,7 +61,7 @@ pub(crate) fn chart_with(
 /// Execute the run `run` again, as far as the record `until` where that is given.
 ///
 /// # Errors
-/// When there is no such run, and when the journal cannot be read; what comes out otherwise is no error.
+/// When there is no such run, when `until` is not within it, and when the journal cannot be read; what comes out otherwise is no error.
 pub fn replay(journal: &Journal, run: &str, until: Option<u64>) -> Result<Replayed, RuntimeError> {
     let houses = Houses::read(journal)?;
     replay_with(journal, &houses, run, until)
@@ -110,15 +110,26 @@ fn replay_with(
     until: Option<u64>,
 ) -> Result<Replayed, RuntimeError> {
     let mut world = World::new(houses, run);
-    let until = until.unwrap_or(u64::MAX);
-    journal.each(Which::Run(run), |record| match record.seq.0 <= until {
-        true => world.take(&record),
-        false => Ok(()),
+    let (mut first, mut last) = (None, 0);
+    journal.each(Which::Run(run), |record| {
+        last = record.seq.0;
+        first.get_or_insert(last);
+        match until.is_none_or(|until| last <= until) {
+            true => world.take(&record),
+            false => Ok(()),
+        }
     })?;
-    if world.report.records == 0 {
-        return Err(RuntimeError::NoSuchRun {
-            run: run.to_owned(),
-        });
+    let run = run.to_owned();
+    match (first, until) {
+        (None, _) => Err(RuntimeError::NoSuchRun { run }),
+        (Some(first), Some(until)) if !(first..=last).contains(&until) => {
+            Err(RuntimeError::OutsideOfRun {
+                run,
+                until,
+                first,
+                last,
+            })
+        }
+        _ => Ok(world.finish()),
     }
-    Ok(world.finish())
 }

@@ -12,7 +12,7 @@ pub struct ReplayReport {
     pub run: String,
     /// Its agent.
     pub agent: String,
-    /// Whether it is an instance of a workflow: those are not executed again.
+    /// Whether it is an instance of a workflow: a chart, and no agent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub instance: bool,
     /// How many of its records were read.

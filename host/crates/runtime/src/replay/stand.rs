@@ -15,7 +15,7 @@ pub struct Stand {
     pub record: u64,
     /// When that was.
     pub time: Timestamp,
-    /// The agent.
+    /// The agent, or the workflow of an instance.
     pub agent: String,
     /// Its version, where its definitions are recorded.
     pub version: Option<String>,
@@ -72,7 +72,14 @@ pub struct Activity {
 #[derive(Default)]
 pub(super) struct Spent {
     usd: Decimal,
-    under_way: BTreeMap<u64, String>,
+    under_way: BTreeMap<u64, Begun>,
+}
+
+/// Something that was begun.
+struct Begun {
+    what: String,
+    /// The activity that it is of.
+    invocation: String,
 }
 
 impl Spent {
@@ -80,11 +87,20 @@ impl Spent {
         self.usd += cost.usd.unwrap_or_default();
     }
 
+    fn under_way(&self) -> BTreeMap<u64, String> {
+        let all = self.under_way.iter();
+        all.map(|(effect, begun)| (*effect, begun.what.clone()))
+            .collect()
+    }
+
     pub(super) fn began(&mut self, body: &Json, what: &str) {
         if let Some(effect) = body["effect"].as_u64() {
             let subject = body["tool"].as_str().or(body["model"].as_str());
-            let shown = format!("{what} {}", subject.unwrap_or_default());
-            self.under_way.insert(effect, shown);
+            let begun = Begun {
+                what: format!("{what} {}", subject.unwrap_or_default()),
+                invocation: body["invocation"].as_str().unwrap_or_default().to_owned(),
+            };
+            self.under_way.insert(effect, begun);
         }
     }
 
@@ -94,25 +110,34 @@ impl Spent {
         }
     }
 
-    /// Nothing that was under way goes on: its activity was stopped, or its run.
+    /// Nothing that was under way of an activity goes on: it was stopped.
     pub(super) fn stopped(&mut self, body: &Json) {
+        let stopped = body["invocation"].as_str();
+        self.under_way
+            .retain(|_, begun| Some(begun.invocation.as_str()) != stopped);
         for effect in body["calls_under_way"].as_array().into_iter().flatten() {
             self.under_way.remove(&effect.as_u64().unwrap_or_default());
         }
+    }
+
+    /// A process took the run up, or it ended: nothing goes on that another had under way.
+    pub(super) fn cut_off(&mut self) {
+        self.under_way.clear();
     }
 }
 
 impl Stand {
     pub(super) fn of(world: &World<'_>) -> Self {
         let force = world.force.as_ref().ok();
+        let bundle = world.bundle().ok();
         let told = world.told.as_array().into_iter().flatten();
         let mut stand = Stand {
             record: world.report.last,
             time: world.time,
             agent: world.report.agent.clone(),
             version: force.map(|force| force.agent.version.to_string()),
-            chart: force.map(|force| {
-                let chart = &force.bundle.chart;
+            chart: bundle.map(|bundle| {
+                let chart = &bundle.chart;
                 format!("{} {}", chart.name(), chart.version())
             }),
             configuration: told
@@ -121,7 +146,7 @@ impl Stand {
             data: Json::Null,
             timers: Vec::new(),
             activities: Vec::new(),
-            under_way: world.spent.under_way.clone(),
+            under_way: world.spent.under_way(),
             conversation: world.talk.items.len(),
             prompt: (!world.talk.prompt.is_empty()).then(|| world.talk.prompt.clone()),
             bound: world.bound.clone(),

@@ -29,8 +29,8 @@ pub(super) const EARLIER: &str = "recorded by an earlier version";
 /// Why records cannot be executed again whose bodies were taken out, or those of records before them.
 pub(super) const GONE: &str = "bodies of records were compacted away";
 
-/// Why the records of a workflow's instance are not executed again.
-const INSTANCE: &str = "instances of workflows are not executed again";
+/// Why nothing is asked of an agent's definitions in a workflow's instance: it has a chart and no agent.
+const INSTANCE: &str = "no agent acts in an instance of a workflow itself";
 
 /// The definitions in force.
 #[derive(Clone)]
@@ -48,6 +48,8 @@ pub(super) struct World<'h> {
     pub(super) report: ReplayReport,
     /// The definitions in force, or why they cannot be had.
     pub(super) force: Result<Force, String>,
+    /// The version of the workflow that an instance goes by, or why it cannot be had; nothing in a run of an agent.
+    workflow: Option<Result<Arc<ChartBundle>, String>>,
     root: PathBuf,
     /// Definitions that were in force before: a payload that was planned by them may be assembled later.
     pub(super) before: Vec<Force>,
@@ -92,6 +94,7 @@ impl<'h> World<'h> {
             houses,
             report,
             force: Err(EARLIER.to_owned()),
+            workflow: None,
             root: PathBuf::new(),
             before: Vec::new(),
             plugins: Vec::new(),
@@ -138,7 +141,13 @@ impl<'h> World<'h> {
             Kind::Reloaded => self.reloaded(&body),
             Kind::Step => self.step(seq, &body),
             Kind::Migrated => self.migrated(seq, &body),
-            Kind::Rested | Kind::Ended => self.stands(seq, &body),
+            Kind::Rested => self.stands(seq, &body["snapshot"]),
+            Kind::Ended => {
+                self.spent.cut_off();
+                self.stands(seq, &body["snapshot"]);
+            }
+            // That of a run is made of more than its chart, and resuming from it is the same fold as resuming without.
+            Kind::Snapshot if self.is_instance() => self.stands(seq, &body["chart"]),
             Kind::Texts => {
                 let texts = serde_json::from_value(body).map_err(|why| damaged(record, why))?;
                 self.gathered_texts(seq, texts);
@@ -158,6 +167,7 @@ impl<'h> World<'h> {
                 self.call(seq, &body);
             }
             Kind::Permission => self.permitted(&body),
+            Kind::Uncertain => self.spent.ended(&body),
             Kind::Outcome => {
                 self.spent.ended(&body);
                 self.outcome(&body);
@@ -187,7 +197,23 @@ impl<'h> World<'h> {
     }
 
     fn is_instance(&self) -> bool {
-        matches!(&self.force, Err(why) if why == INSTANCE)
+        self.workflow.is_some()
+    }
+
+    /// The chart in force.
+    pub(super) fn bundle(&self) -> Result<Arc<ChartBundle>, String> {
+        match &self.workflow {
+            Some(version) => version.clone(),
+            None => Ok(self.force.as_ref().map_err(Clone::clone)?.bundle.clone()),
+        }
+    }
+
+    /// The version of a workflow that a record names.
+    fn version(&self, named: &Json) -> Result<Arc<ChartBundle>, String> {
+        let name = text(&named["name"]);
+        let found =
+            hash(&named["hash"]).and_then(|hash| self.houses.chart_with(&self.root, &name, hash));
+        found.ok_or_else(|| format!("the workflow `{name}` is not recorded as it was"))
     }
 
     /// A record's body was taken out: what follows from it cannot be made again.
@@ -259,11 +285,16 @@ impl<'h> World<'h> {
     }
 
     fn started(&mut self, seq: u64, body: &Json) {
+        self.spent.cut_off();
         self.report.agent = text(&body["agent"]["name"]);
         self.root = text(&body["root"]).into();
         self.sent = None;
         self.components(body);
         self.report.instance = body["workflow"].is_object();
+        if self.report.instance {
+            self.report.agent = text(&body["workflow"]["name"]);
+            self.workflow = Some(self.version(&body["workflow"]));
+        }
         let force = match hash(&body["definitions"]) {
             _ if self.report.instance => Err(INSTANCE.to_owned()),
             Some(set) => self.find(set),
@@ -354,9 +385,9 @@ impl<'h> World<'h> {
     /// Let the chart take again what it took.
     fn step(&mut self, seq: u64, body: &Json) {
         self.told = body["configuration"].clone();
-        let force = match &self.force {
-            Ok(force) => force.clone(),
-            Err(why) => return self.report.skips(seq, "step", why),
+        let bundle = match self.bundle() {
+            Ok(bundle) => bundle,
+            Err(why) => return self.report.skips(seq, "step", &why),
         };
         let begins = body["event"].is_null();
         if self.chart_lost && !begins {
@@ -364,8 +395,8 @@ impl<'h> World<'h> {
         }
         self.chart_lost = false;
         let stepped = match begins {
-            true => self.begin(&force, body),
-            false => self.go_on(seq, &force, body),
+            true => self.begin(bundle, body),
+            false => self.go_on(seq, bundle, body),
         };
         self.report.compared.steps += 1;
         if let Err(why) = stepped {
@@ -387,26 +418,26 @@ impl<'h> World<'h> {
         self.compare(seq, what, &told, &came);
     }
 
-    fn begin(&mut self, force: &Force, body: &Json) -> Result<(), String> {
+    fn begin(&mut self, bundle: Arc<ChartBundle>, body: &Json) -> Result<(), String> {
         let time = body["time"].as_i64().unwrap_or_default();
-        let begun = chart::start(&force.bundle.chart, time, &mut self.effects);
+        let begun = chart::start(&bundle.chart, time, &mut self.effects);
         let snapshot = begun.map_err(|error| error.to_string())?;
-        self.snapshot = Some((snapshot, force.bundle.clone()));
+        self.snapshot = Some((snapshot, bundle));
         Ok(())
     }
 
-    fn go_on(&mut self, seq: u64, force: &Force, body: &Json) -> Result<(), String> {
+    fn go_on(&mut self, seq: u64, bundle: Arc<ChartBundle>, body: &Json) -> Result<(), String> {
         let (mut snapshot, of) = self
             .snapshot
             .take()
             .ok_or("the chart took an event before it began")?;
-        if of.chart.hash() != force.bundle.chart.hash() {
+        if of.chart.hash() != bundle.chart.hash() {
             // It was taken up again by another version.
-            let restored = snapshot.save(&of.chart).restore(&force.bundle.chart);
+            let restored = snapshot.save(&of.chart).restore(&bundle.chart);
             snapshot = restored.map_err(|error| error.to_string())?;
         }
-        let taken = self.feed(seq, &mut snapshot, force, body);
-        self.snapshot = Some((snapshot, force.bundle.clone()));
+        let taken = self.feed(seq, &mut snapshot, &bundle, body);
+        self.snapshot = Some((snapshot, bundle));
         taken
     }
 
@@ -414,7 +445,7 @@ impl<'h> World<'h> {
         &mut self,
         seq: u64,
         snapshot: &mut Snapshot,
-        force: &Force,
+        bundle: &ChartBundle,
         body: &Json,
     ) -> Result<(), String> {
         let time = body["time"].as_i64().unwrap_or_default();
@@ -431,25 +462,32 @@ impl<'h> World<'h> {
                 due.or_else(|| serde_json::from_value(told.clone()).ok())
             }
         };
+        if body["failed"].is_string() {
+            // The chart could not take it, and stands as it did.
+            return Ok(());
+        }
         let incoming = match (&due, body["invocation"].as_str()) {
             (Some(due), _) => Incoming::from(due),
             (None, Some(id)) => Incoming::from_invocation(&event, id),
             (None, None) => Incoming::from(&event),
         };
-        let stepped = chart::step(&force.bundle.chart, snapshot, incoming, &mut self.effects);
+        let stepped = chart::step(&bundle.chart, snapshot, incoming, &mut self.effects);
         stepped.map(|_| ()).map_err(|error| error.to_string())
     }
 
     /// Let the chart move again to the version that it moved to.
     fn migrated(&mut self, seq: u64, body: &Json) {
         self.told = body["configuration"].clone();
-        let force = match &self.force {
-            Ok(force) => force.clone(),
-            Err(why) => return self.report.skips(seq, "migration", why),
+        if self.is_instance() {
+            self.workflow = Some(self.version(&body["workflow"]));
+        }
+        let to = match self.bundle() {
+            Ok(bundle) => bundle,
+            Err(why) => return self.report.skips(seq, "migration", &why),
         };
         if self.chart_lost {
             self.report.skips(seq, "migration", GONE);
-            return self.stands(seq, body);
+            return self.stands(seq, &body["snapshot"]);
         }
         let Some((snapshot, from)) = self.snapshot.take() else {
             return self.report.skips(
@@ -460,7 +498,6 @@ impl<'h> World<'h> {
         };
         self.report.compared.migrations += 1;
         let time = body["time"].as_i64().unwrap_or_default();
-        let to = &force.bundle;
         let moved = chart::migrate(
             &from.chart,
             &to.chart,
@@ -471,10 +508,13 @@ impl<'h> World<'h> {
         );
         match moved {
             Ok((moved, migration)) => {
-                self.snapshot = Some((moved, to.clone()));
-                self.compare(seq, "migration", &body["migration"], &json!(migration));
+                self.snapshot = Some((moved, to));
+                // A workflow that does the same in its new version says nothing of what changed.
+                if !(self.is_instance() && body["migration"].is_null()) {
+                    self.compare(seq, "migration", &body["migration"], &json!(migration));
+                }
                 self.compare_step(seq, "migration", body);
-                self.stands(seq, body);
+                self.stands(seq, &body["snapshot"]);
             }
             Err(error) => {
                 self.snapshot = Some((snapshot, from));
@@ -486,22 +526,22 @@ impl<'h> World<'h> {
     }
 
     /// Where a record says that the chart stands, it stands.
-    fn stands(&mut self, seq: u64, body: &Json) {
-        if body["snapshot"].is_null() {
+    fn stands(&mut self, seq: u64, told: &Json) {
+        if told.is_null() {
             return;
         }
-        let force = match &self.force {
-            Ok(force) => force,
-            Err(why) => return self.report.skips(seq, "snapshot", why),
+        let bundle = match self.bundle() {
+            Ok(bundle) => bundle,
+            Err(why) => return self.report.skips(seq, "snapshot", &why),
         };
         if self.chart_lost {
             // From here on it is known again where it stands, and this is what is to be believed.
-            let saved = serde_json::from_value::<chart::SavedSnapshot>(body["snapshot"].clone());
+            let saved = serde_json::from_value::<chart::SavedSnapshot>(told.clone());
             let restored = saved
                 .ok()
-                .and_then(|saved| saved.restore(&force.bundle.chart).ok());
+                .and_then(|saved| saved.restore(&bundle.chart).ok());
             self.chart_lost = restored.is_none();
-            self.snapshot = restored.map(|snapshot| (snapshot, force.bundle.clone()));
+            self.snapshot = restored.map(|snapshot| (snapshot, bundle));
             return self.report.skips(seq, "snapshot", GONE);
         }
         let Some((snapshot, of)) = &self.snapshot else {
@@ -513,7 +553,7 @@ impl<'h> World<'h> {
         };
         self.report.compared.snapshots += 1;
         let came = json!(snapshot.save(&of.chart));
-        self.compare(seq, "snapshot", &body["snapshot"], &came);
+        self.compare(seq, "snapshot", told, &came);
     }
 
     fn gathered_texts(&mut self, seq: u64, new: RecordedTexts) {

@@ -69,7 +69,13 @@ impl Doing {
         if !matches!(via, Via::Chart | Via::Failure) {
             self.withdraw_all(role, "the role was taken away");
         }
-        self.lose(role, &holder, via, why, notes);
+        // Only here is it known whether that had been done by then.
+        let misses = via == Via::Failure && self.instance.core.work_of(role).next().is_some();
+        let why = match misses {
+            true => format!("{why}; its work as `{role}` was not handed in").into(),
+            false => why.clone(),
+        };
+        self.lose(role, &holder, via, &why, notes);
         Ok(())
     }
 

@@ -87,6 +87,24 @@ fn it_holds_after_the_instance_was_folded_from_a_snapshot() {
 }
 
 #[test]
+fn only_whoever_had_not_handed_in_is_said_not_to_have() {
+    for hands_in in [false, true] {
+        let mut stage = Stage::begin(&implement_review());
+        stage.bind("implementer", &coder()).unwrap();
+        if hands_in {
+            stage.hand_in("implementer", &coder(), "done").unwrap();
+        }
+        stage.detach("implementer", Via::Failure, "").unwrap();
+        let why = stage.last("unbound")["why"].clone();
+        let expected = match hands_in {
+            true => "because",
+            false => "because; its work as `implementer` was not handed in",
+        };
+        assert_eq!(why, expected);
+    }
+}
+
+#[test]
 fn without_a_rule_one_agent_holds_several_roles() {
     let bundle = chart(
         "chart: w\nkind: workflow\nroles: { a: {}, b: {} }\ninitial: one\nstates:\n  one: { role: a, on: { role.done: two } }\n  two: { role: b, on: { role.done: over } }\n  over: { type: final }\n",

@@ -4,20 +4,24 @@ mod jsonl;
 mod otlp;
 mod span;
 
+use super::damaged;
 use super::filter::since_until;
 use super::paper::{Paper, unless_closed};
 use super::when::Zone;
 use crate::cli::{ExportFormat, JournalExport};
 use crate::exit::{Failure, NOT_SO, USAGE};
-use crate::open;
 use ::journal::{Journal, Which};
 use std::path::Path;
 
 pub fn run(asked: &JournalExport) -> Result<u8, Failure> {
+    damaged::look_at(&asked.house.house, |journal| export(asked, journal))
+}
+
+fn export(asked: &JournalExport, journal: Option<&Journal>) -> Result<u8, Failure> {
     let zone = Zone::new(asked.utc);
     let now = super::now();
     let span = since_until(asked.since.as_deref(), asked.until.as_deref(), &zone, now)?;
-    let Some(journal) = open::journal_to_read(&asked.house.house)? else {
+    let Some(journal) = journal else {
         let failure = match &asked.run {
             Some(run) => format!("there is no run `{run}`: no agent has run in this house yet"),
             None => "there is nothing to export: no agent has run in this house yet".into(),
@@ -31,14 +35,14 @@ pub fn run(asked: &JournalExport) -> Result<u8, Failure> {
     let which = run.as_deref().map_or(Which::All, Which::Run);
     let mut paper = match &asked.output {
         Some(path) => {
-            not_the_journal(path, &journal)?;
+            not_the_journal(path, journal)?;
             Paper::file(path)?
         }
         None => Paper::stdout(),
     };
     let written = match asked.format {
-        ExportFormat::Jsonl => jsonl::write(&journal, which, span, &mut paper),
-        ExportFormat::Otlp => otlp::write(&journal, which, span, &mut paper),
+        ExportFormat::Jsonl => jsonl::write(journal, which, span, &mut paper),
+        ExportFormat::Otlp => otlp::write(journal, which, span, &mut paper),
     };
     unless_closed(written.and_then(|()| paper.flush()))?;
     Ok(0)

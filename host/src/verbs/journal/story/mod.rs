@@ -1,10 +1,12 @@
 //! The story: a line for each thing that happened, what an answer cost beside the answer.
 
+mod between;
 mod line;
 mod revised;
 mod words;
 mod work;
 
+pub use between::{SAYS, who_says};
 pub use line::{Layout, Words, one_line};
 pub use words::Teller;
 

@@ -2,7 +2,7 @@
 
 use super::line::{Tail, Words};
 use crate::print::{BOLD, CYAN, DIM, GREEN, RED, YELLOW};
-use crate::verbs::journal::known::Known;
+use crate::verbs::journal::known::{Known, SAID};
 use crate::verbs::journal::told::{Lost, Told};
 use crate::verbs::journal::when::Zone;
 use serde_json::Value;
@@ -22,21 +22,36 @@ pub struct Teller<'a> {
 impl Teller<'_> {
     /// `told` in words.
     pub fn words(&self, told: &Told) -> Words {
-        if let Some(lost) = &told.lost {
-            return lost_words(lost);
+        match &told.lost {
+            Some(lost) => lost_words(lost),
+            None => {
+                let known = self.of_a_kind(told);
+                known.unwrap_or_else(|| Words::new(0, fields(&told.body)))
+            }
         }
-        let of_more = super::work::words(told).or_else(|| super::revised::words(told, self.full));
-        if let Some(words) = of_more {
-            return words;
-        }
+    }
+
+    /// The words that there are for its kind.
+    fn of_a_kind(&self, told: &Told) -> Option<Words> {
+        let own = super::work::words(told)
+            .or_else(|| super::revised::words(told, self.full))
+            .or_else(|| self.of_a_run(told));
+        own.or_else(|| super::between::words(told))
+    }
+
+    fn of_a_run(&self, told: &Told) -> Option<Words> {
         let body = &told.body;
-        match told.kind() {
+        Some(match told.kind() {
             "started" => started(told),
             // What the host says of a role may be long: the work itself.
             "said" if body["house"] == true => {
                 Words::new(0, "the house").tail(told.text("/text").to_owned())
             }
-            "said" => Words::new(0, format!("a person: {}", told.text("/text"))).style(GREEN),
+            "said" => {
+                let who = self.known.and_then(|known| known.told_by.get(SAID));
+                let who = who.map_or("a person", String::as_str);
+                Words::new(0, format!("{who}: {}", told.text("/text"))).style(GREEN)
+            }
             "item" => item(told),
             "guard" => guard(told),
             "interrupted" => Words::new(0, "a person stopped what was under way").style(YELLOW),
@@ -68,10 +83,6 @@ impl Teller<'_> {
                 ),
             )
             .style(YELLOW),
-            "sent" => {
-                let head = format!("{} to {}", told.text("/event"), value(&body["to"]));
-                Words::new(0, head).tail(value(&body["data"]))
-            }
             "clock" => clock(told),
             "memory" => memory(told),
             "definitions" => Words::new(0, files(told)),
@@ -93,8 +104,8 @@ impl Teller<'_> {
                 Words::new(0, format!("{}: {why}", told.text("/plugin"))).style(CYAN)
             }
             "rested" | "ended" => rest(told),
-            _ => Words::new(0, fields(body)),
-        }
+            _ => return None,
+        })
     }
 
     fn step(&self, told: &Told) -> Words {
@@ -149,6 +160,14 @@ impl Teller<'_> {
         }
         if !told.body["due"].is_null() {
             return Some("by a timer".into());
+        }
+        let told_by = self.known.and_then(|known| known.told_by.get(event));
+        if let Some(who) = told_by {
+            return Some(format!("by {who}"));
+        }
+        match told.text("/from") {
+            "" => {}
+            from => return Some(format!("by {from}")),
         }
         if event.starts_with("human.") {
             return Some("by a person".into());
@@ -515,7 +534,16 @@ pub(super) fn value(value: &Value) -> String {
     }
 }
 
-fn list(list: &Value) -> String {
+/// The first of the two that says something.
+pub(super) fn either(first: &Value, second: &Value) -> String {
+    match first.is_null() {
+        true => value(second),
+        false => value(first),
+    }
+}
+
+/// Names, one after the other.
+pub(super) fn list(list: &Value) -> String {
     let names: Vec<String> = list.as_array().into_iter().flatten().map(value).collect();
     names.join(" + ")
 }
@@ -548,5 +576,44 @@ impl Words {
             text: tail,
         });
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verbs::journal::kinds;
+    use ::journal::{Journal, NewRecord};
+
+    /// Whoever adds a kind of record says what a person reads of it, in the story and in its page.
+    #[test]
+    fn every_kind_that_is_written_has_words_and_stands_in_the_docs() {
+        let page = include_str!("../../../../../docs/journal.md");
+        let zone = Zone::new(true);
+        let teller = Teller {
+            zone: &zone,
+            known: None,
+            full: true,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+        for kind in kinds::known() {
+            let record = NewRecord {
+                run: "a",
+                time: Timestamp(0),
+                kind,
+                body: "{}",
+            };
+            journal.append(&[record]).unwrap();
+        }
+        for record in journal.records("a").unwrap() {
+            let told = Told::from(record);
+            let kind = told.kind();
+            assert!(teller.of_a_kind(&told).is_some(), "`{kind}` has no words");
+            assert!(
+                page.contains(&format!("`{kind}`")),
+                "docs/journal.md does not name `{kind}`"
+            );
+        }
     }
 }

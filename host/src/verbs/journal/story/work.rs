@@ -1,7 +1,7 @@
 //! What happens to an instance of a workflow, in words: roles on offer, held and given up, and what was handed in.
 
 use super::line::Words;
-use super::words::{fields, value};
+use super::words::{either, fields, value};
 use crate::print::{BOLD, CYAN, GREEN, YELLOW};
 use crate::verbs::journal::told::Told;
 use serde_json::Value;
@@ -56,12 +56,5 @@ fn task(data: &Value) -> String {
         (_, Value::String(why)) => why.clone(),
         (Value::String(role), _) => format!("as {role}, in {}", value(&data["state"])),
         _ => value(data),
-    }
-}
-
-fn either(first: &Value, second: &Value) -> String {
-    match first.is_null() {
-        true => value(second),
-        false => value(first),
     }
 }

@@ -107,7 +107,7 @@ impl Host {
         let gone = gone.filter(|agent| agent.keep && !self.0.ending.get());
         self.0.firings.borrow_mut().ended(run);
         let why = match (status, why) {
-            (Status::Done, _) => "its run ended without handing in".to_owned(),
+            (Status::Done, _) => "its run ended".to_owned(),
             (_, Some(why)) => why,
             (_, None) => "its run was stopped".to_owned(),
         };

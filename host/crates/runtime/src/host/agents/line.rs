@@ -2,7 +2,7 @@
 
 use super::{Agent, At, Beginning};
 use crate::host::RefusedCode;
-use crate::host::house::{Host, Mode};
+use crate::host::house::{Behind, Host, Mode};
 use crate::{RuntimeError, Status, alive, kin};
 use definitions::Keep;
 use serde_json::json;
@@ -66,7 +66,9 @@ impl Host {
     /// Have a run of an agent begin that the house keeps up. Whether that is on record.
     async fn begin_keep(&self, run: &Arc<str>, keep: &Keep) -> bool {
         let data = json!({ "agent": keep.agent.value, "prompt": keep.prompt, "keep": true });
-        let said = self.say(run, kin::BEGIN, data, Vec::new()).await;
+        let said = self
+            .say(run, kin::BEGIN, data, &Behind::Keep, Vec::new())
+            .await;
         if let Err(refused) = &said {
             self.log(run, "keep", &refused.message);
         }

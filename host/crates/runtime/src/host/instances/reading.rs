@@ -8,10 +8,12 @@ use crate::host::vouch::{Deed, is_signed};
 use crate::host::{Refused, RefusedCode};
 use crate::record::Kind;
 use crate::workflow::{Happened, Instance, Recorded, Version, WorkflowError};
-use journal::Record;
+use definitions::House;
+use journal::{Journal, Record};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 use types::Value;
 
@@ -31,46 +33,13 @@ impl Host {
         Ok(())
     }
 
-    /// One that is over, as its records have it.
-    pub(in crate::host) fn read_again(&self, id: &str) -> Option<Instance> {
-        let seat = self.read_instance(id).ok()?.ok()?;
-        Some(seat.instance)
-    }
-
     fn read_instance(&self, id: &str) -> Result<Result<Seat, WorkflowError>, RuntimeError> {
-        let mut records: Vec<Record> = Vec::new();
-        self.0.journal.borrow().tail(id, |record| {
-            let newest = record.kind == Kind::Snapshot.name();
-            records.push(record);
-            match newest {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        })?;
-        records.reverse();
-        let heard = records.iter().filter_map(|record| {
-            let body: serde_json::Value = serde_json::from_str(&record.body).ok()?;
-            body["cause"].as_u64().max(body["heard"].as_u64())
-        });
-        let heard = heard.max().unwrap_or(0);
         let house = self.definitions();
-        let journal = self.0.journal.borrow();
-        let versions = |version: &Version| {
-            let own = house.charts.get(&version.name);
-            let same = own.filter(|bundle| bundle.chart.hash() == version.hash);
-            same.cloned().or_else(|| {
-                crate::replay::chart_with(&journal, &house.root, &version.name, version.hash)
-            })
-        };
-        let recorded = records.iter().map(|record| Recorded {
-            seq: record.seq.0,
-            kind: &record.kind,
-            body: &record.body,
-        });
-        Ok(Instance::fold(id, recorded, versions).map(|instance| Seat {
+        let found = read(&self.0.journal.borrow(), Some(&house), &house.root, id)?;
+        Ok(found.map(|(instance, heard, tail)| Seat {
             instance,
             heard,
-            tail: records.len(),
+            tail,
             jobs: VecDeque::new(),
             busy: false,
         }))
@@ -157,4 +126,42 @@ impl Host {
         self.0.changed.notify_waiters();
         Ok((id, said))
     }
+}
+
+/// The instance `id` out of its records, with the last letter that it has taken and how many records there are since its last snapshot; of the house in the directory
+/// `root`, whose own versions of workflows are the `house`'s.
+pub(in crate::host) fn read(
+    journal: &Journal,
+    house: Option<&House>,
+    root: &Path,
+    id: &str,
+) -> Result<Result<(Instance, u64, usize), WorkflowError>, RuntimeError> {
+    let mut records: Vec<Record> = Vec::new();
+    journal.tail(id, |record| {
+        let newest = record.kind == Kind::Snapshot.name();
+        records.push(record);
+        match newest {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    })?;
+    records.reverse();
+    let heard = records.iter().filter_map(|record| {
+        let body: serde_json::Value = serde_json::from_str(&record.body).ok()?;
+        body["cause"].as_u64().max(body["heard"].as_u64())
+    });
+    let heard = heard.max().unwrap_or(0);
+    let versions = |version: &Version| {
+        let own = house.and_then(|house| house.charts.get(&version.name));
+        let same = own.filter(|bundle| bundle.chart.hash() == version.hash);
+        same.cloned()
+            .or_else(|| crate::replay::chart_with(journal, root, &version.name, version.hash))
+    };
+    let recorded = records.iter().map(|record| Recorded {
+        seq: record.seq.0,
+        kind: &record.kind,
+        body: &record.body,
+    });
+    let folded = Instance::fold(id, recorded, versions);
+    Ok(folded.map(|instance| (instance, heard, records.len())))
 }
