@@ -15,7 +15,7 @@ use crate::chain;
 use crate::compact::{self, Compacted, Compaction};
 use crate::error::JournalError;
 use crate::memories::{MemoryIndex, MemoryWriter};
-use crate::record::{NewRecord, Record, RecordId, RunSummary, Which, signed};
+use crate::record::{NewRecord, Record, RecordId, RunSummary, Which, signed, unsigned};
 use crate::schema::{self, Durability};
 use crate::store::{Head, Scan, Store, Stored, Visit};
 use crate::tables::WITH_LINK_2;
@@ -219,6 +219,16 @@ impl Store for SqliteStore {
                 .prepare_cached(&query)?
                 .query_row(params![seq], stored)
                 .map(Some)
+        })
+    }
+
+    fn count(&self, kind: &str, last: RecordId) -> Result<u64, JournalError> {
+        self.run(|connection| {
+            connection
+                .prepare_cached("SELECT count(*) FROM record WHERE kind = ?1 AND seq <= ?2")?
+                .query_row(params![kind, signed(last.0)], |row| {
+                    row.get(0).map(unsigned)
+                })
         })
     }
 

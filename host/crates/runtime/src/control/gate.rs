@@ -38,7 +38,8 @@ pub fn enter(
     let now = services.clock.now();
     let (services, found) = look(services);
     let ring = Keyring::of_house(&found.house.root);
-    if begun.is_some_and(|begun| begun.is_marked)
+    if let Some(marked) = begun.and_then(|begun| begun.marked)
+        && marked.has_as_many(journal)?
         && let Some(plain) = Kept::holds(journal, &ring, found.hash(), now)?
     {
         return Ok(Entered::of(finished(&services, found)?.known(plain)));
@@ -102,6 +103,23 @@ pub(crate) fn mark(services: &Services, journal: &Journal) -> Option<String> {
         Ok(book) => mark_by(&book.register, journal, services),
         Err(error) => Some(error.to_string()),
     }
+}
+
+/// Have the marker count the records of changes that were written. What keeps that from being done comes back in words.
+pub(crate) fn count(services: &Services, journal: &Journal) -> Option<String> {
+    let house = &services.house;
+    if !marker::is_marked(&house.root) {
+        return None;
+    }
+    let key = Keyring::of_house(&house.root).house(&house.name, &*services.rng);
+    let counted = match key {
+        Ok(key) => marker::count(journal, &house.root, &key.signer).map_err(|e| e.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let why = counted.err()?;
+    Some(format!(
+        "warning: the records of changes cannot be counted: {why}"
+    ))
 }
 
 /// What was found, as it is let in at a start; and its hash, where the next start need not ask again.
