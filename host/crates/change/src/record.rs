@@ -7,7 +7,7 @@ use crate::moment::Moment;
 use crate::person::Person;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use std::fmt;
 use std::sync::Arc;
 use types::ContentHash;
@@ -133,6 +133,41 @@ impl Effectivity {
             when: When::Now,
             agents: None,
         }
+    }
+
+    /// As it is handed in with a release, and so signed.
+    pub fn handed_in(&self) -> Json {
+        let mut own = json!({ "when": self.when });
+        if let Some(agents) = &self.agents {
+            own["agents"] = json!(agents);
+        }
+        json!({ "effectivity": own })
+    }
+
+    /// Whether `signed` is the hash of artefacts that say this: written out, or with a word alone as older versions took it.
+    pub(crate) fn is_in(&self, signed: ContentHash) -> bool {
+        let full = self.handed_in();
+        let mut forms = vec![full.clone()];
+        let word = match &self.when {
+            When::At(moment) => json!(moment),
+            when => json!(when),
+        };
+        for agents in [full["effectivity"].get("agents"), Some(&Json::Null)] {
+            for when in [&word, &full["effectivity"]["when"]] {
+                let mut own = json!({ "when": when });
+                match (agents, &self.agents) {
+                    (Some(Json::Null), Some(_)) => continue,
+                    (Some(agents), _) => own["agents"] = agents.clone(),
+                    (None, _) => {}
+                }
+                forms.push(json!({ "effectivity": own }));
+            }
+        }
+        if self.agents.is_none() {
+            forms.push(json!({ "effectivity": word }));
+        }
+        let hash = |form: &Json| ContentHash::of(canonical(form).as_bytes());
+        forms.iter().any(|form| hash(form) == signed)
     }
 }
 

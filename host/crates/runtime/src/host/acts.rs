@@ -567,6 +567,8 @@ impl Judging<'_> {
             }));
         }
         let made = known.and_then(|known| known.implementation());
+        // What is signed says from when and for whom, in the one way in which the register compares it.
+        let instead = effectivity.handed_in();
         acts.push(Body::Released(Released {
             change,
             by,
@@ -575,7 +577,7 @@ impl Judging<'_> {
             revisions: made.map(|made| made.steps.clone()).unwrap_or_default(),
             signed: self.signed(),
         }));
-        Ok((acts, None))
+        Ok((acts, Some(instead)))
     }
 
     /// Nothing counts from a day that is over: the record would say that it counted when it did not.
