@@ -227,30 +227,32 @@ impl Host {
         self.register_knowing(&[])
     }
 
-    /// Whether `agent` may do what `role` does in the change that `instance` is of: a seat that is given to one who may not is a seat that nobody has.
-    pub(super) fn may_act(&self, instance: &Instance, role: &str, agent: &Arc<str>) -> bool {
+    /// The rule by which `agent` may not do what `role` does in the change that `instance` is of, if there is one: a seat that is given to one who may not is a seat that
+    /// nobody has.
+    pub(super) fn why_not_act(
+        &self,
+        instance: &Instance,
+        role: &str,
+        agent: &Arc<str>,
+    ) -> Option<Rule> {
         if !is_signed(instance) {
-            return true;
+            return None;
         }
         let now = Timestamp(self.now().0);
-        let Ok(register) = self.register() else {
-            return true;
-        };
-        let (Some(change), Ok(settings)) =
-            (register.change_of(instance.id()), register.settings(now))
-        else {
-            return true;
-        };
+        let register = self.register().ok()?;
+        let change = register.change_of(instance.id())?;
+        let settings = register.settings(now).ok()?;
         let doing = match role {
             // Nobody looks at what governs them, neither before the board does nor after it.
-            ASSESSOR | VERIFIER => Doing::Verify,
+            ASSESSOR => Doing::Assess,
+            VERIFIER => Doing::Verify,
             IMPLEMENTER => Doing::Implement,
             RELEASER => Doing::Release,
             seat if settings.board.contains(seat) => Doing::Vote(seat),
-            _ => return true,
+            _ => return None,
         };
         let who = Person::Agent(agent.clone());
-        register.may_do(change.number, &who, doing, now).is_ok()
+        register.may_do(change.number, &who, doing, now).err()
     }
 
     /// The same, where `bodies` are about to be recorded: what their signers have seen can be looked up.
@@ -305,7 +307,7 @@ impl Judging<'_> {
                 signed: self.signed(),
             })),
             (ASSESSOR, "assessed") => {
-                let change = self.may(Doing::Look)?;
+                let change = self.may(Doing::Assess)?;
                 let quorum = i64::try_from(settings.quorum).unwrap_or(i64::MAX);
                 judged.known.push(("quorum", Value::Int(quorum)));
                 let impact = self.host.impact(self.register, change);
@@ -352,8 +354,12 @@ impl Judging<'_> {
                 if is_finding(role, word)
                     || (word == "reviewed" && settings.board.contains(role)) =>
             {
+                let doing = match role {
+                    ASSESSOR => Doing::Assess,
+                    _ => Doing::Look,
+                };
                 one(Body::Reviewed(Reviewed {
-                    change: self.may(Doing::Look)?,
+                    change: self.may(doing)?,
                     by,
                     role: handed.role.clone(),
                     findings: notes,
