@@ -217,6 +217,11 @@ fn agents_and_people_take_a_change_from_its_request_to_its_release() {
     until("maker has implemented it again", || {
         stage.status("CR-0001") == "implemented"
     });
+    // What the house finds by itself is nobody's word for it.
+    stage
+        .by("bob", &["verify", "CR-0001", "--run-scenarios"])
+        .expect(2)
+        .complains(&["nobody but the house", "--notes"]);
     stage
         .by(
             "bob",

@@ -482,7 +482,15 @@ impl Judging<'_> {
         }
         // What the house has found itself stands as it has found it, whatever somebody says of the same.
         let mut evidence: Vec<Evidence> = own.into_iter().map(|one| one.evidence).collect();
-        evidence.extend(self.given_evidence(handed, on, &evidence)?);
+        let given = self.given_evidence(handed, on, &evidence)?;
+        let is_theirs = |one: &Evidence| one.kind != EvidenceKind::Shadow;
+        if passed && !given.iter().any(is_theirs) {
+            return Err(no(
+                "nobody but the house itself says that it does what was approved",
+                "say in the notes what you have looked at (--notes), or bring what shows it (--evidence, --conformance or --ledger FILE)",
+            ));
+        }
+        evidence.extend(given);
         let result = match passed {
             true => Verdict::Passed,
             false => Verdict::Failed,
