@@ -535,6 +535,44 @@ pub fn released_house(
     }
 }
 
+/// The house of `services` as it counts for a run of `agent` that begins now, for whoever is told of it; and the items of it that lie there otherwise, released for others.
+/// Where drafts lie, it is those that somebody wants to be told of.
+///
+/// # Errors
+/// When the journal cannot be read, or what counts not be put together.
+pub fn house_for(
+    services: &Services,
+    journal: &Journal,
+    agent: &str,
+) -> Result<(Arc<House>, Vec<ItemId>), RuntimeError> {
+    let disk = || (services.house.clone(), Vec::new());
+    let root = &services.house.root;
+    if begun(journal, root)?.is_none() {
+        return Ok(disk());
+    }
+    let now = services.clock.now();
+    let register = Book::read(journal, root)?.register;
+    let (services, found) = look(services.clone());
+    let admitted = register.admit(&question(&found, &Whom::House, now));
+    if !admitted.is_ok_and(|admitted| admitted.controlled) {
+        return Ok(disk());
+    }
+    let whom = Whom::run(agent, None);
+    let wanted = wanted(&register, &whom, now);
+    let items = wanted.keys().chain(found.revisions.keys());
+    let mut others: Vec<ItemId> = items
+        .filter(|item| wanted.get(*item) != found.revisions.get(*item))
+        .cloned()
+        .collect();
+    others.sort();
+    others.dedup();
+    if others.is_empty() {
+        return Ok(disk());
+    }
+    let admitted = assemble(&register, &services, &found.house, &whom, now)?;
+    Ok((admitted.house.clone(), others))
+}
+
 /// The register of the house in the directory `root`, where records with `bodies` are about to be written: what their signers say they have seen can be looked up.
 ///
 /// # Errors

@@ -44,7 +44,7 @@ pub use baseline::{BaselineError, baseline, store};
 pub use drafts::{Standing, standing};
 pub use files::{PlaceError, Placed};
 pub(crate) use gate::{by_hand, count, mark, refuse_by_hand, register_knowing};
-pub use gate::{enter, made_of, may_become, register, released_house};
+pub use gate::{enter, house_for, made_of, may_become, register, released_house};
 pub use marker::{belongs, is_marked, may_be_absent};
 pub use place::{is_unfinished, put_in_place};
 pub(crate) use place::{place, puts_in_force};
