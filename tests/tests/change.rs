@@ -580,7 +580,13 @@ fn drafts_are_kept_and_what_is_released_comes_back() {
     let implement = ["implement", "CR-0001", "--from", "."];
     stage.by("ada", &implement).expect(1);
     let restored = stage.run(["change", "restore"]).expect(0).stdout;
-    assert!(restored.contains("agents/clerk.yaml"), "{restored}");
+    let kept = ".charthouse/changes/drafts/restored/agents/clerk.yaml";
+    for told in [
+        "agents/clerk.yaml is as the baseline has it (agent:clerk)\n",
+        &format!("  the draft that lay there is kept as {kept}"),
+    ] {
+        assert!(restored.contains(told), "{restored}");
+    }
     assert_eq!(stage.read("agents/clerk.yaml"), CLERK);
     stage.run(["run", "clerk"]).expect(0);
     stage.verify();

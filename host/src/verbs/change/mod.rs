@@ -349,18 +349,29 @@ fn counting(when: &str, agents: &[String]) -> Value {
     }
 }
 
+/// What lies otherwise than before, each file by what it is now, and what became of what lay there.
 fn restored(answer: &Value) -> String {
     let list = |key: &str| answer[key].as_array().cloned().unwrap_or_default();
     let mut text = String::new();
-    for file in list("files") {
-        text.push_str(&format!("put back: {}\n", cell(&file)));
-    }
-    for pair in list("set_aside") {
-        text.push_str(&format!(
-            "draft kept: {} as {}\n",
-            cell(&pair[0]),
-            cell(&pair[1])
-        ));
+    for one in list("restored") {
+        let (file, change) = (cell(&one["file"]), cell(&one["change"]));
+        let now = match (one["change"].as_str(), one["is_there"] == true) {
+            (Some("CR-0000"), _) => {
+                format!("is as the baseline has it ({})", cell(&one["item"]))
+            }
+            (Some(_), _) => format!("is as {change} released it ({})", cell(&one["item"])),
+            (None, true) => {
+                text.push_str(&format!("{file} pins what is released\n"));
+                continue;
+            }
+            (None, false) => "is gone: no release has it".to_owned(),
+        };
+        let before = match one["kept"].as_str() {
+            Some(kept) => format!("the draft that lay there is kept as {kept}"),
+            None if one["was_missing"] == true => "it was missing".to_owned(),
+            None => "what lay there was of another release, and is on record".to_owned(),
+        };
+        text.push_str(&format!("{file} {now}\n  {before}\n"));
     }
     for warning in list("warnings") {
         text.push_str(&format!("warning: {}\n", cell(&warning)));

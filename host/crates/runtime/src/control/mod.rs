@@ -49,7 +49,7 @@ pub use marker::{belongs, is_marked, may_be_absent};
 pub use place::{is_unfinished, put_in_place};
 pub(crate) use place::{place, puts_in_force};
 pub use refused::NotReleased;
-pub use restore::restore;
+pub use restore::{Back, Restored, restore};
 
 use crate::RuntimeError;
 use change::{Audience, ItemId, Register, Revision};
