@@ -14,7 +14,7 @@ pub use change::{
 pub use gate::{Admitted, Due, HouseFiles, Question, Reason, Refusal};
 pub use held::{Audience, HeldFile, Standing};
 pub use judge::Doing;
-pub use rule::Rule;
+pub use rule::{Of, Rule};
 
 use crate::item::{ItemId, Revision};
 use crate::moment::iso;

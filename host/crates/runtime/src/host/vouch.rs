@@ -10,7 +10,7 @@ use super::acts::{self, Acts};
 use super::house::Host;
 use super::{Command, Refused, Signed};
 use crate::record::Kind;
-use crate::workflow::{Beside, Happened, Instance, Sender, Via, Who, WorkflowError};
+use crate::workflow::{Beside, Happened, Instance, Sender, Via, Who, WorkflowError, Wrong};
 use change::{Person, Register};
 use definitions::ChartBundle;
 use journal::RecordId;
@@ -209,10 +209,7 @@ impl Host {
     fn people(&self, now: i64) -> Result<People, WorkflowError> {
         let house = self.definitions();
         let people = crate::control::people(&self.0.journal.borrow(), &house, Timestamp(now));
-        people.map_err(|error| WorkflowError::Forbidden {
-            why: error.to_string(),
-            help: "mend the store".to_owned(),
-        })
+        people.map_err(|error| acts::unfit(Wrong::Store, error.to_string(), "mend the store"))
     }
 
     /// Who does it, by how it came; a person only where they are one of the house and may.
