@@ -283,7 +283,7 @@ fn no_other_run_of_it_gets_the_role() {
             "--role",
             role,
         ];
-        scene.house.run(start).expect(4).complains(&["--as NAME"]);
+        scene.house.run(start).expect(4).complains(&["requested"]);
     }
     scene.nobody_voted();
     scene.house.verify();
