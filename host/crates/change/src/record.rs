@@ -2,69 +2,20 @@
 //!
 //! Nothing is judged here. Whether an act is allowed is the register's business.
 
+mod effectivity;
+mod number;
+
+pub use effectivity::{Effectivity, When};
+pub use number::ChangeNumber;
+
 use crate::item::{ItemId, Revision};
 use crate::moment::Moment;
 use crate::person::Person;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
-use std::fmt;
+use serde_json::Value as Json;
 use std::sync::Arc;
 use types::ContentHash;
-
-/// The number of a change: `CR-0001`, counted up in a house. `CR-0000` is the baseline.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct ChangeNumber(u32);
-
-impl ChangeNumber {
-    /// The baseline.
-    pub const BASELINE: ChangeNumber = ChangeNumber(0);
-
-    /// The change with this number.
-    pub const fn new(number: u32) -> Self {
-        ChangeNumber(number)
-    }
-
-    /// The one that follows.
-    pub fn next(self) -> Self {
-        ChangeNumber(self.0.saturating_add(1))
-    }
-
-    /// Read `CR-0001`; nothing else is a number, so that one change has one name.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix("CR-")?;
-        let number = ChangeNumber(digits.parse().ok()?);
-        (number.to_string() == text).then_some(number)
-    }
-}
-
-impl fmt::Display for ChangeNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CR-{:04}", self.0)
-    }
-}
-
-impl fmt::Debug for ChangeNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl From<ChangeNumber> for String {
-    fn from(number: ChangeNumber) -> String {
-        number.to_string()
-    }
-}
-
-impl TryFrom<String> for ChangeNumber {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        ChangeNumber::parse(&text)
-            .ok_or_else(|| format!("`{}` is no number of a change", crate::item::shown(&text)))
-    }
-}
 
 /// A signature over a statement, as it stands in records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,88 +50,6 @@ impl Class {
             Class::Minor => "minor",
             Class::Major => "major",
             Class::Emergency => "emergency",
-        }
-    }
-}
-
-/// From when a release counts, and for whom.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Effectivity {
-    /// From when.
-    pub when: When,
-    /// For which agents; `None` is all.
-    #[serde(default)]
-    pub agents: Option<Vec<Arc<str>>>,
-}
-
-/// From when a release counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum When {
-    /// From its record on.
-    Now,
-    /// For runs that begin after it.
-    NextRun,
-    /// From an instant on.
-    At(Moment),
-}
-
-impl Effectivity {
-    /// At once and for all.
-    pub fn now() -> Self {
-        Effectivity {
-            when: When::Now,
-            agents: None,
-        }
-    }
-
-    /// As it is handed in with a release, and so signed.
-    pub fn handed_in(&self) -> Json {
-        let mut own = json!({ "when": self.when });
-        if let Some(agents) = &self.agents {
-            own["agents"] = json!(agents);
-        }
-        json!({ "effectivity": own })
-    }
-
-    /// Whether `signed` is the hash of artefacts that say this: written out, or with a word alone as older versions took it.
-    pub(crate) fn is_in(&self, signed: ContentHash) -> bool {
-        let full = self.handed_in();
-        let mut forms = vec![full.clone()];
-        let word = match &self.when {
-            When::At(moment) => json!(moment),
-            when => json!(when),
-        };
-        for agents in [full["effectivity"].get("agents"), Some(&Json::Null)] {
-            for when in [&word, &full["effectivity"]["when"]] {
-                let mut own = json!({ "when": when });
-                match (agents, &self.agents) {
-                    (Some(Json::Null), Some(_)) => continue,
-                    (Some(agents), _) => own["agents"] = agents.clone(),
-                    (None, _) => {}
-                }
-                forms.push(json!({ "effectivity": own }));
-            }
-        }
-        if self.agents.is_none() {
-            forms.push(json!({ "effectivity": word }));
-        }
-        let hash = |form: &Json| ContentHash::of(canonical(form).as_bytes());
-        forms.iter().any(|form| hash(form) == signed)
-    }
-}
-
-impl fmt::Display for Effectivity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.when {
-            When::Now => f.write_str("at once")?,
-            When::NextRun => f.write_str("for runs that begin after it")?,
-            When::At(moment) => write!(f, "from {moment} on")?,
-        }
-        match &self.agents {
-            Some(agents) => write!(f, ", for {} only", agents.join(", ")),
-            None => Ok(()),
         }
     }
 }
