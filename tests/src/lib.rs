@@ -22,7 +22,7 @@ pub use program::{
     Ran, charthouse, copy, guests, keys, plugins, program, repository, run, shared_cache,
 };
 pub use server::{Answer, Asked, ModelServer, Said, dead_address};
-pub use tampering::{Links, Row, auditor, replace, rows};
+pub use tampering::{Links, Row, auditor, replace, rows, sql};
 pub use terminal::Terminal;
 pub use told::Told;
 pub use under_way::{Held, UnderWay};

@@ -80,6 +80,25 @@ c.close()";
     }
 }
 
+/// A statement over the journal of `house` by another program than charthouse; `None` where there is no Python to run it.
+pub fn sql(house: &House, statement: &str) -> Option<()> {
+    let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit(); c.close()";
+    let status = Command::new("python3")
+        .args(["-c", script])
+        .arg(house.root.join(".charthouse/journal.db"))
+        .arg(statement)
+        .status();
+    match status {
+        Ok(status) if status.success() => Some(()),
+        other => {
+            eprintln!(
+                "skipped: python3 with sqlite3 is needed to tamper with the database: {other:?}"
+            );
+            None
+        }
+    }
+}
+
 /// The second program.
 pub fn auditor(bundle: &Path, more: &[&str]) -> Ran {
     let place = program().with_file_name("charthouse-auditor");

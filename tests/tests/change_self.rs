@@ -273,7 +273,7 @@ fn no_other_run_of_it_gets_the_role() {
         let instance = scene.instance.as_str();
         let bind = ["workflow", "bind", instance, "tester", "--role", role];
         let bound = scene.house.signed("bob", &bind).expect(4);
-        bound.complains(&["tester", "requester"]);
+        bound.complains(&["tester", "requested"]);
         let start = [
             "agents",
             "start",
@@ -283,7 +283,7 @@ fn no_other_run_of_it_gets_the_role() {
             "--role",
             role,
         ];
-        scene.house.run(start).expect(4).complains(&["--as NAME"]);
+        scene.house.run(start).expect(4).complains(&["requested"]);
     }
     scene.nobody_voted();
     scene.house.verify();

@@ -1,7 +1,7 @@
 //! Controlled definitions as a person meets them: nothing that is not released is loaded on any path, and what is released holds from its instant on.
 
 use charthouse_tests::{
-    Controlled, Daemon, Held, House, Plan, Ran, UnderWay, guests, plugins, until,
+    Controlled, Daemon, Held, House, Plan, Ran, UnderWay, guests, plugins, sql, until,
 };
 use serde_json::json;
 use std::fs;
@@ -148,6 +148,42 @@ fn a_store_that_a_draft_names_is_no_way_round() {
     drop(daemon);
     house.run(["run", "tester", "Go"]).expect(0);
     house.verify();
+}
+
+#[test]
+fn a_record_of_a_change_that_is_taken_out_is_missed_by_whoever_reads_them() {
+    let house = Controlled::released(Plan::default());
+    let policy = "policy: default\nenv: { A: one }\n";
+    let number = house.release("policy:default", "policies/default.yaml", policy, &["now"]);
+    house.run(["run", "tester", "Go"]).expect(0);
+    let (store, kept) = (
+        house.root.join(".charthouse/journal.db"),
+        house.beside("journal.db"),
+    );
+    fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    fs::copy(&store, &kept).unwrap();
+    for statement in [
+        "DELETE FROM record WHERE seq = (SELECT min(seq) FROM record WHERE kind = 'change.voted')",
+        "DELETE FROM record WHERE kind = 'change.assessed'",
+        "DELETE FROM record WHERE kind = 'change.effective'",
+        "DELETE FROM record WHERE kind = 'change.released'",
+        "UPDATE record SET kind = 'said' WHERE kind = 'change.released'",
+    ] {
+        if sql(&house, statement).is_none() {
+            return;
+        }
+        for words in [
+            &["change", "list"][..],
+            &["change", "show", &number],
+            &["change", "history", "policy:default"],
+            &["run", "tester", "Go"],
+        ] {
+            let told = house.run(words).expect(6);
+            told.complains(&["records of changes", "missing", "charthouse journal verify"]);
+        }
+        fs::copy(&kept, &store).unwrap();
+        house.run(["change", "show", &number]).expect(0);
+    }
 }
 
 #[test]

@@ -176,6 +176,14 @@ fn what_counts_for_some_agents_changes_no_others() {
     drop(daemon);
     assert!(runs_allowed(&house, "tester").0);
     assert!(!runs_allowed(&house, "other").0);
+    // What lies in the house is for one of them only, and each is told what counts for it.
+    for (agent, verdict, told) in [("tester", "allow", "policy:shared"), ("other", "deny", "")] {
+        let explain = ["policy", "explain", agent, "--tool", "hostile.echo"];
+        let explained = house.run([&explain[..], &["--json"]].concat()).expect(0);
+        assert_eq!(explained.json()["grant"]["verdict"], verdict, "{agent}");
+        assert!(explained.stderr.contains(told), "{}", explained.stderr);
+        assert_eq!(explained.stderr.is_empty(), told.is_empty());
+    }
     house.verify();
 }
 

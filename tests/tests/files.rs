@@ -171,7 +171,10 @@ fn what_a_house_consists_of_is_not_written_by_a_call_by_hand_either() {
         let words = ["plugin", "call", "plugins/fs.wasm", "write", &arguments];
         let ran = house.run(words.into_iter().chain(["--policy", "open.yaml", "--json"]));
         let answer = ran.json();
-        assert!(answer["error"].is_object(), "{path}: {answer}");
+        assert_eq!(answer["error"]["kind"], "denied", "{path}: {answer}");
+        let told = answer["error"]["message"].as_str().unwrap();
+        assert!(told.contains("the policy of this call hides"), "{told}");
+        assert!(told.contains("in `/workspace`"), "{told}");
         assert_eq!(answer["refused"][0]["reason"], "policy hides this name");
     }
     house.run(["check"]).expect(0);

@@ -1,11 +1,11 @@
 //! The record of what happened and what it cost: readable, whole, tamper-evident, written before anything is done.
 
-use charthouse_tests::{House, Plan, keys};
+use charthouse_tests::{House, Plan, keys, sql};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 const DIMENSIONS: [&str; 6] = ["agent", "workflow", "state", "tool", "purpose", "model"];
 
@@ -215,25 +215,6 @@ fn a_changed_byte_is_found_and_named() {
             )),
             "{text}"
         );
-    }
-}
-
-/// Statements over the journal by another program than charthouse; `None` where there is no Python to run them.
-fn sql(house: &House, statement: &str) -> Option<()> {
-    let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit(); c.close()";
-    let status = Command::new("python3")
-        .args(["-c", script])
-        .arg(house.root.join(".charthouse/journal.db"))
-        .arg(statement)
-        .status();
-    match status {
-        Ok(status) if status.success() => Some(()),
-        other => {
-            eprintln!(
-                "skipped: python3 with sqlite3 is needed to tamper with the database: {other:?}"
-            );
-            None
-        }
     }
 }
 

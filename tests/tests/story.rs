@@ -1,9 +1,9 @@
 //! What a person can ask of the record: what happened, when, by whom, and why.
 
-use charthouse_tests::{Held, House, Plan, UnderWay, keys};
+use charthouse_tests::{Held, House, Plan, UnderWay, keys, sql};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// A run with an answer, two calls of which one is denied, a timer, and an end.
 fn house_with_a_run() -> House {
@@ -520,23 +520,6 @@ fn a_story_can_be_followed() {
     assert_eq!(second, house.journal("ended")[0]);
     following.kill().unwrap();
     following.wait().unwrap();
-}
-
-/// Statements over the journal by another program than charthouse; `None` where there is no Python to run them.
-fn sql(house: &House, statement: &str) -> Option<()> {
-    let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit(); c.close()";
-    let status = Command::new("python3")
-        .args(["-c", script])
-        .arg(house.root.join(".charthouse/journal.db"))
-        .arg(statement)
-        .status();
-    match status {
-        Ok(status) if status.success() => Some(()),
-        other => {
-            eprintln!("skipped: python3 with sqlite3 is needed: {other:?}");
-            None
-        }
-    }
 }
 
 #[test]

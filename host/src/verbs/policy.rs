@@ -25,7 +25,19 @@ pub fn run(verb: &PolicyVerb) -> Result<u8, Failure> {
             })
         })
         .transpose()?;
-    let services = open::services(open::house(&house.house)?);
+    let mut services = open::services(open::house(&house.house)?);
+    // Without its records the house is what lies there.
+    if let Ok(Some(journal)) = open::journal_to_read(&house.house) {
+        let (counts, others) = runtime::control::house_for(&services, &journal, agent)?;
+        services.house = counts;
+        if !others.is_empty() {
+            let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+            print::err(&format!(
+                "note: what lies in the house of {} is released for others; this is what counts for `{agent}`\n",
+                others.join(", ")
+            ));
+        }
+    }
     let looking = Looking {
         agent: agent.clone(),
         state: state.clone(),

@@ -1,7 +1,7 @@
 //! Tool `write`: a whole file.
 
 use crate::replace;
-use charthouse_sdk::files::{FileErrorKind, Mounts};
+use charthouse_sdk::files::{FileErrorKind, Links, Mounts};
 use charthouse_sdk::{Failure, Json, arguments};
 use serde::Serialize;
 
@@ -40,13 +40,23 @@ pub fn write(mounts: &Mounts, arguments: Write) -> Result<Json<impl Serialize + 
     let target = replace::target(&place, "write")?;
     let directory = &place.mount.directory;
     let told = |error| match error {
-        // The parents are made below, so what is missing is not what was meant by the path.
+        // The parents are made below, so what is missing is not what was meant by the path: what policy hides is not there, and cannot be made.
         charthouse_sdk::files::FileError {
             kind: FileErrorKind::NotFound,
-        } => Failure::failed(format!(
-            "cannot write `{}`: its directory went away meanwhile; try again",
-            place.path
-        )),
+        } => {
+            let parent = target.path.rsplit_once('/').map(|(parent, _)| parent);
+            let has_parent =
+                parent.is_none_or(|parent| directory.metadata(parent, Links::Follow).is_ok());
+            let (path, mount) = (&place.path, &place.mount.path);
+            match has_parent {
+                true => Failure::denied(format!(
+                    "cannot write `{path}`: the policy of this call hides that name in `{mount}`"
+                )),
+                false => Failure::denied(format!(
+                    "cannot write `{path}`: the policy of this call hides its directory in `{mount}`, or it went away meanwhile"
+                )),
+            }
+        }
         error => replace::explain(&place, "write", &error),
     };
     replace::make_parents(directory, &target.path).map_err(told)?;

@@ -2,69 +2,20 @@
 //!
 //! Nothing is judged here. Whether an act is allowed is the register's business.
 
+mod effectivity;
+mod number;
+
+pub use effectivity::{Effectivity, When};
+pub use number::ChangeNumber;
+
 use crate::item::{ItemId, Revision};
 use crate::moment::Moment;
 use crate::person::Person;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use std::fmt;
 use std::sync::Arc;
 use types::ContentHash;
-
-/// The number of a change: `CR-0001`, counted up in a house. `CR-0000` is the baseline.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct ChangeNumber(u32);
-
-impl ChangeNumber {
-    /// The baseline.
-    pub const BASELINE: ChangeNumber = ChangeNumber(0);
-
-    /// The change with this number.
-    pub const fn new(number: u32) -> Self {
-        ChangeNumber(number)
-    }
-
-    /// The one that follows.
-    pub fn next(self) -> Self {
-        ChangeNumber(self.0.saturating_add(1))
-    }
-
-    /// Read `CR-0001`; nothing else is a number, so that one change has one name.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix("CR-")?;
-        let number = ChangeNumber(digits.parse().ok()?);
-        (number.to_string() == text).then_some(number)
-    }
-}
-
-impl fmt::Display for ChangeNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CR-{:04}", self.0)
-    }
-}
-
-impl fmt::Debug for ChangeNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl From<ChangeNumber> for String {
-    fn from(number: ChangeNumber) -> String {
-        number.to_string()
-    }
-}
-
-impl TryFrom<String> for ChangeNumber {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        ChangeNumber::parse(&text)
-            .ok_or_else(|| format!("`{}` is no number of a change", crate::item::shown(&text)))
-    }
-}
 
 /// A signature over a statement, as it stands in records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,53 +50,6 @@ impl Class {
             Class::Minor => "minor",
             Class::Major => "major",
             Class::Emergency => "emergency",
-        }
-    }
-}
-
-/// From when a release counts, and for whom.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Effectivity {
-    /// From when.
-    pub when: When,
-    /// For which agents; `None` is all.
-    #[serde(default)]
-    pub agents: Option<Vec<Arc<str>>>,
-}
-
-/// From when a release counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum When {
-    /// From its record on.
-    Now,
-    /// For runs that begin after it.
-    NextRun,
-    /// From an instant on.
-    At(Moment),
-}
-
-impl Effectivity {
-    /// At once and for all.
-    pub fn now() -> Self {
-        Effectivity {
-            when: When::Now,
-            agents: None,
-        }
-    }
-}
-
-impl fmt::Display for Effectivity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.when {
-            When::Now => f.write_str("at once")?,
-            When::NextRun => f.write_str("for runs that begin after it")?,
-            When::At(moment) => write!(f, "from {moment} on")?,
-        }
-        match &self.agents {
-            Some(agents) => write!(f, ", for {} only", agents.join(", ")),
-            None => Ok(()),
         }
     }
 }

@@ -14,6 +14,8 @@ struct Said {
     by: String,
     change: Option<String>,
     #[serde(default)]
+    artefacts: Option<ContentHash>,
+    #[serde(default)]
     on: Option<ContentHash>,
     #[serde(default)]
     outcome: Option<String>,
@@ -154,6 +156,15 @@ pub(crate) fn agrees(body: &Body, statement: &str, seq: u64, bound: bool) -> Res
         (None, Some(on)) if on == body.digest() => {}
         (_, Some(_)) => return Err("the statement is on something else than this record".into()),
         (None, None) => {}
+    }
+    // What is released is signed with from when and for whom; where that was ordered before, it may go without saying, and the order was signed with it.
+    let says_when = match body {
+        Body::Ordered(body) if in_one_breath => said.artefacts.map(|it| body.effectivity.is_in(it)),
+        Body::Released(body) => Some(said.artefacts.is_none_or(|it| body.effectivity.is_in(it))),
+        _ => Some(true),
+    };
+    if bound && says_when != Some(true) {
+        return Err("the statement says another effectivity than this record".into());
     }
     if let Some(role) = body.role()
         && said.role.as_deref().is_some_and(|said| said != role)

@@ -161,6 +161,14 @@ impl Journal {
         })
     }
 
+    /// How many records of `kind` there are up to the record `last`: a look into an index.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn count(&self, kind: &str, last: RecordId) -> Result<u64, JournalError> {
+        self.store.count(kind, last)
+    }
+
     /// All records of the run `run`, in order.
     ///
     /// # Errors

@@ -165,6 +165,22 @@ pub trait Store: Send {
         Ok(found)
     }
 
+    /// How many records of `kind` there are up to the record `last`.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn count(&self, kind: &str, last: RecordId) -> Result<u64, JournalError> {
+        let mut count = 0;
+        self.read(Scan::all(Which::Kind(kind)), &mut |stored| {
+            if stored.record.seq > last {
+                return ControlFlow::Break(());
+            }
+            count += 1;
+            ControlFlow::Continue(())
+        })?;
+        Ok(count)
+    }
+
     /// Every run but [`HOUSE_RUN`], in the order in which they began.
     ///
     /// # Errors

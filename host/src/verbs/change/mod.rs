@@ -8,7 +8,8 @@ mod show;
 use super::asked::{Host, cell, show as print_answer, table};
 use super::signing::{self, Asked};
 use crate::cli::{As, At, ChangeClass, ChangeRequest, ChangeVerb, ChangeVerify, ChangeVote};
-use crate::exit::{Failure, NOT_SO};
+use crate::exit::{Failure, NOT_SO, USAGE};
+use change::{ItemId, Stage};
 use files::Captured;
 use runtime::host::{ChangeAct, ChangeDeed, Command, Signed};
 use serde_json::{Value, json};
@@ -163,7 +164,13 @@ pub fn run(verb: &ChangeVerb) -> Result<u8, Failure> {
             by,
             at,
         } => {
+            let status = status.as_deref().map(stage).transpose()?;
+            let item = item.as_deref().map(ItemId::parse).transpose();
+            let item = item.map_err(|error| Failure::new(USAGE, error))?;
             let mut answer = one(at, Command::ChangeList {})?;
+            if let Some(item) = &item {
+                is_known(&answer, &item.to_string())?;
+            }
             if let Some(changes) = answer["changes"].as_array_mut() {
                 changes.retain(|change| {
                     let named = |name: &String| {
@@ -173,14 +180,15 @@ pub fn run(verb: &ChangeVerb) -> Result<u8, Failure> {
                         };
                         people.filter_map(Value::as_str).any(ends)
                     };
-                    let touches = |item: &String| {
+                    let touches = |item: &ItemId| {
                         let items = change["items"].as_array().into_iter().flatten();
-                        items.filter_map(Value::as_str).any(|one| one == item)
+                        let mut items = items.filter_map(Value::as_str);
+                        items.any(|one| one == item.to_string())
                     };
                     (!open || change["open"] == true)
                         && status
                             .as_ref()
-                            .is_none_or(|status| change["status"] == **status)
+                            .is_none_or(|status| change["status"] == status.as_str())
                         && item.as_ref().is_none_or(touches)
                         && by.as_ref().is_none_or(named)
                 });
@@ -338,6 +346,39 @@ fn verify(options: &ChangeVerify) -> Result<u8, Failure> {
     }
 }
 
+/// The status that is meant.
+fn stage(word: &str) -> Result<Stage, Failure> {
+    let mut all = Stage::ALL.into_iter();
+    let found = all.find(|stage| stage.as_str() == word.replace('-', " "));
+    found.ok_or_else(|| {
+        let known = Stage::ALL.map(|stage| format!("`{}`", stage.as_str()));
+        Failure::new(USAGE, format!("no change ever stands as `{word}`"))
+            .help(format!("write one of {}", known.join(", ")))
+    })
+}
+
+/// That the house has `item`, or had it, or that some change wanted it.
+fn is_known(answer: &Value, item: &str) -> Result<(), Failure> {
+    let texts = |list: &Value| -> Vec<String> {
+        let list = list.as_array().into_iter().flatten();
+        list.filter_map(|one| one.as_str().map(str::to_owned))
+            .collect()
+    };
+    let changes = answer["changes"].as_array().into_iter().flatten();
+    let mut known: Vec<String> = changes.flat_map(|change| texts(&change["items"])).collect();
+    known.extend(texts(&answer["items"]));
+    known.sort();
+    known.dedup();
+    if known.iter().any(|one| one == item) {
+        return Ok(());
+    }
+    let failure = Failure::new(USAGE, format!("there is no {item}, and no change is of it"));
+    Err(match known.is_empty() {
+        true => failure,
+        false => failure.help(format!("there are {}", known.join(", "))),
+    })
+}
+
 fn counting(when: &str, agents: &[String]) -> Value {
     let when = match when {
         "now" | "next-run" => json!(when),
@@ -349,18 +390,29 @@ fn counting(when: &str, agents: &[String]) -> Value {
     }
 }
 
+/// What lies otherwise than before, each file by what it is now, and what became of what lay there.
 fn restored(answer: &Value) -> String {
     let list = |key: &str| answer[key].as_array().cloned().unwrap_or_default();
     let mut text = String::new();
-    for file in list("files") {
-        text.push_str(&format!("put back: {}\n", cell(&file)));
-    }
-    for pair in list("set_aside") {
-        text.push_str(&format!(
-            "draft kept: {} as {}\n",
-            cell(&pair[0]),
-            cell(&pair[1])
-        ));
+    for one in list("restored") {
+        let (file, change) = (cell(&one["file"]), cell(&one["change"]));
+        let now = match (one["change"].as_str(), one["is_there"] == true) {
+            (Some("CR-0000"), _) => {
+                format!("is as the baseline has it ({})", cell(&one["item"]))
+            }
+            (Some(_), _) => format!("is as {change} released it ({})", cell(&one["item"])),
+            (None, true) => {
+                text.push_str(&format!("{file} pins what is released\n"));
+                continue;
+            }
+            (None, false) => "is gone: no release has it".to_owned(),
+        };
+        let before = match one["kept"].as_str() {
+            Some(kept) => format!("the draft that lay there is kept as {kept}"),
+            None if one["was_missing"] == true => "it was missing".to_owned(),
+            None => "what lay there was of another release, and is on record".to_owned(),
+        };
+        text.push_str(&format!("{file} {now}\n  {before}\n"));
     }
     for warning in list("warnings") {
         text.push_str(&format!("warning: {}\n", cell(&warning)));

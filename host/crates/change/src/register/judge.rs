@@ -35,8 +35,10 @@ impl Actor<'_> {
 /// What somebody wants to do with a change, before there is anything signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doing<'a> {
-    /// Judge what depends on it, or find something.
+    /// Find something.
     Look,
+    /// Judge what depends on it: no agent does where it could not decide about it.
+    Assess,
     /// Vote in this role.
     Vote(&'a str),
     /// Make it.
@@ -67,6 +69,8 @@ impl Register {
         self.listed(&settings, who)?;
         match doing {
             Doing::Look => Ok(()),
+            Doing::Assess if who.agent().is_none() => Ok(()),
+            Doing::Assess => self.independent(change, &actor, "assess", &[]),
             Doing::Vote(role) => self.may_vote(&settings, change, &actor, role, now),
             Doing::Implement => may_make(change, &actor),
             Doing::Verify => self.independent(change, &actor, "verify", &[]),

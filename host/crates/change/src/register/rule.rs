@@ -159,7 +159,46 @@ pub enum Rule {
     NotReleased { change: ChangeNumber },
 }
 
+/// What a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// Who may do what, by which signature and with whose approval.
+    Duties,
+    /// How things are: it is over already, or something else has to be done first.
+    State,
+    /// What was said or brought, whoever did.
+    Said,
+}
+
 impl Rule {
+    /// What it is about.
+    pub fn of(&self) -> Of {
+        match self {
+            Rule::NoChange(_)
+            | Rule::Closed { .. }
+            | Rule::NotRejected(_)
+            | Rule::NotOrdered(_)
+            | Rule::NotImplemented(_)
+            | Rule::NotVerified(_)
+            | Rule::VerificationFailed(_)
+            | Rule::OtherCandidate { .. }
+            | Rule::Stale { .. }
+            | Rule::NotReleased { .. } => Of::State,
+            Rule::NoItems
+            | Rule::ItemTwice { .. }
+            | Rule::Unchanged { .. }
+            | Rule::Files { .. }
+            | Rule::Shared { .. }
+            | Rule::NoEvidence
+            | Rule::NoAgent(_)
+            | Rule::NoAgents
+            | Rule::HouseForSome
+            | Rule::NotBoard { .. }
+            | Rule::Due => Of::Said,
+            _ => Of::Duties,
+        }
+    }
+
     /// What to do about it; empty where the message says it.
     pub fn hint(&self) -> String {
         match self {

@@ -193,6 +193,73 @@ fn what_is_asked_for_ordered_and_put_in_force_is_what_was_signed() {
 }
 
 #[test]
+fn from_when_and_for_whom_it_is_released_is_what_was_signed() {
+    let mut story = Story::new();
+    let change = story.request("human:ada", &["policy:default"]).unwrap();
+    story.approve(change, "human:bob").unwrap();
+    story.approve(change, "human:cyd").unwrap();
+    let on = story.implement(change, "human:ada", EDIT).unwrap();
+    story.verify(change, "human:dan", on).unwrap();
+    let now = Effectivity::now();
+    let some = Effectivity {
+        agents: Some(vec!["coder".into()]),
+        ..now.clone()
+    };
+    // Ordered and released in one breath, by one signature over what was handed in.
+    let act = |effectivity: &Effectivity, handed: Option<&str>| {
+        let mut released = story.clone().release_body(change, "human:dan", on);
+        if let Body::Released(body) = &mut released {
+            body.effectivity = effectivity.clone();
+        }
+        let mut released = sign(released, story.seq);
+        let signed = signed_mut(&mut released).unwrap();
+        let mut said: serde_json::Value = serde_json::from_str(&signed.statement).unwrap();
+        said["artefacts"] =
+            serde_json::json!(handed.map(|text| types::ContentHash::of(text.as_bytes())));
+        signed.statement = said.to_string();
+        let ordered = Body::Ordered(change::Ordered {
+            change,
+            effectivity: effectivity.clone(),
+            by: human("dan"),
+            signed: signed.clone(),
+        });
+        (ordered, released)
+    };
+    let (says_now, says_some) = (
+        r#"{"effectivity":{"when":"now"}}"#,
+        r#"{"effectivity":{"agents":["coder"],"when":"now"}}"#,
+    );
+    for (effectivity, handed) in [
+        (&some, Some(says_now)),
+        (&now, Some(says_some)),
+        (&now, None),
+    ] {
+        let (ordered, released) = act(effectivity, handed);
+        let found = story.clone().tell_as_it_is(ordered);
+        assert!(matches!(found, Err(Rule::Signature(_))), "{found:?}");
+        // Where somebody has ordered it by itself, the release need not say it, and says nothing else.
+        let mut before = story.clone();
+        before
+            .order(change, "human:bob", effectivity.clone())
+            .unwrap();
+        let found = before.tell_as_it_is(released);
+        assert_eq!(found.is_ok(), handed.is_none(), "{found:?}");
+    }
+    // As older versions took it, too.
+    for (effectivity, handed) in [
+        (&now, says_now),
+        (&some, says_some),
+        (&now, r#"{"effectivity":"now"}"#),
+        (&now, r#"{"effectivity":{"agents":null,"when":"now"}}"#),
+    ] {
+        let mut story = story.clone();
+        let (ordered, released) = act(effectivity, Some(handed));
+        story.tell_as_it_is(ordered).unwrap();
+        story.tell_as_it_is(released).unwrap();
+    }
+}
+
+#[test]
 fn nobody_is_judged_by_rules_that_they_have_just_made() {
     let house = |mark: &str| String::from_utf8(files()["house.yaml"].clone()).unwrap() + mark;
     let mut story = Story::new();

@@ -49,6 +49,8 @@ pub struct ChartBundle {
 pub struct RoleDef {
     /// Roles that an agent bound in this one must not hold in the same instance.
     pub never: Vec<Arc<str>>,
+    /// The words with which whoever holds it hands in; none where any will do.
+    pub outcomes: Vec<Arc<str>>,
     /// What whoever holds it may spend.
     pub budget: Limits,
     /// Where it is declared.

@@ -68,6 +68,7 @@ fn role(walk: &mut Walk, entry: &Entry, declared: &IndexSet<String>) -> Option<R
     }
     let mut role = RoleDef {
         never: Vec::new(),
+        outcomes: Vec::new(),
         budget: Limits::default(),
         place: entry.key.place.clone(),
     };
@@ -79,6 +80,13 @@ fn role(walk: &mut Walk, entry: &Entry, declared: &IndexSet<String>) -> Option<R
         let one = std::slice::from_ref(node);
         for item in node.list().unwrap_or(one) {
             role.never.extend(never(walk, item, name, declared));
+        }
+    }
+    if let Some(node) = fields.take("outcomes") {
+        let one = std::slice::from_ref(node);
+        for item in node.list().unwrap_or(one) {
+            let word = walk.text(item, "`outcomes`").map(Arc::from);
+            role.outcomes.extend(word);
         }
     }
     if let Some(node) = fields.take("budget") {

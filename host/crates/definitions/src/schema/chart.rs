@@ -425,6 +425,13 @@ fn role() -> Value {
                 one_or_more("Roles that the same agent must not hold.", text("A role.")),
             ),
             (
+                "outcomes",
+                one_or_more(
+                    "The words with which it hands in; any other is refused.",
+                    text("A word."),
+                ),
+            ),
+            (
                 "budget",
                 super::budget::budget(Of::Role, "What whoever holds it may spend."),
             ),

@@ -264,6 +264,16 @@ impl Store for SqliteStore {
         self.compare_end()
     }
 
+    fn count(&self, kind: &str, last: RecordId) -> Result<u64, JournalError> {
+        self.run(|connection| {
+            connection
+                .prepare_cached("SELECT count(*) FROM record WHERE kind = ?1 AND seq <= ?2")?
+                .query_row(params![kind, signed(last.0)], |row| {
+                    row.get(0).map(unsigned)
+                })
+        })
+    }
+
     fn runs(&self) -> Result<Vec<RunSummary>, JournalError> {
         self.run(|connection| runs::all(connection, self.is_current()?))
     }

@@ -3,6 +3,7 @@
 //! A start does without it as long as nothing has been changed since an earlier one was let in (`kept`). Every record is proven against the chain before it
 //! counts.
 
+use super::marker;
 use super::outside::{World, seen};
 use crate::RuntimeError;
 use change::{At, KINDS, Register};
@@ -28,8 +29,9 @@ impl Book {
     /// Fold what `journal` has of the house in the directory `root`.
     ///
     /// # Errors
-    /// When it cannot be read, or a record is not as it was written.
+    /// When it cannot be read, or a record is not as it was written or not there any more.
     pub(super) fn read(journal: &Journal, root: &Path) -> Result<Self, RuntimeError> {
+        marker::must_be_whole(journal, root)?;
         let world = Arc::new(World::of(root.to_owned()));
         let mut book = Book {
             register: Register::new(world.clone()),
@@ -56,7 +58,10 @@ impl Book {
                 if seq.0 <= self.upto {
                     return ControlFlow::Break(());
                 }
-                new.push((kind != IDENTITY, seq));
+                // What others append meanwhile is taken the next time.
+                if seq.0 <= head {
+                    new.push((kind != IDENTITY, seq));
+                }
                 ControlFlow::Continue(())
             })?;
         }

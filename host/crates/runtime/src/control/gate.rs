@@ -38,7 +38,8 @@ pub fn enter(
     let now = services.clock.now();
     let (services, found) = look(services);
     let ring = Keyring::of_house(&found.house.root);
-    if begun.is_some_and(|begun| begun.is_marked)
+    if let Some(marked) = begun.and_then(|begun| begun.marked)
+        && marked.has_as_many(journal)?
         && let Some(plain) = Kept::holds(journal, &ring, found.hash(), now)?
     {
         return Ok(Entered::of(finished(&services, found)?.known(plain)));
@@ -102,6 +103,23 @@ pub(crate) fn mark(services: &Services, journal: &Journal) -> Option<String> {
         Ok(book) => mark_by(&book.register, journal, services),
         Err(error) => Some(error.to_string()),
     }
+}
+
+/// Have the marker count the records of changes that were written. What keeps that from being done comes back in words.
+pub(crate) fn count(services: &Services, journal: &Journal) -> Option<String> {
+    let house = &services.house;
+    if !marker::is_marked(&house.root) {
+        return None;
+    }
+    let key = Keyring::of_house(&house.root).house(&house.name, &*services.rng);
+    let counted = match key {
+        Ok(key) => marker::count(journal, &house.root, &key.signer).map_err(|e| e.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let why = counted.err()?;
+    Some(format!(
+        "warning: the records of changes cannot be counted: {why}"
+    ))
 }
 
 /// What was found, as it is let in at a start; and its hash, where the next start need not ask again.
@@ -515,6 +533,44 @@ pub fn released_house(
         Ok(house) => Ok(Some(house)),
         Err(report) => Err(NotReleased::broken(report.render(false)).into()),
     }
+}
+
+/// The house of `services` as it counts for a run of `agent` that begins now, for whoever is told of it; and the items of it that lie there otherwise, released for others.
+/// Where drafts lie, it is those that somebody wants to be told of.
+///
+/// # Errors
+/// When the journal cannot be read, or what counts not be put together.
+pub fn house_for(
+    services: &Services,
+    journal: &Journal,
+    agent: &str,
+) -> Result<(Arc<House>, Vec<ItemId>), RuntimeError> {
+    let disk = || (services.house.clone(), Vec::new());
+    let root = &services.house.root;
+    if begun(journal, root)?.is_none() {
+        return Ok(disk());
+    }
+    let now = services.clock.now();
+    let register = Book::read(journal, root)?.register;
+    let (services, found) = look(services.clone());
+    let admitted = register.admit(&question(&found, &Whom::House, now));
+    if !admitted.is_ok_and(|admitted| admitted.controlled) {
+        return Ok(disk());
+    }
+    let whom = Whom::run(agent, None);
+    let wanted = wanted(&register, &whom, now);
+    let items = wanted.keys().chain(found.revisions.keys());
+    let mut others: Vec<ItemId> = items
+        .filter(|item| wanted.get(*item) != found.revisions.get(*item))
+        .cloned()
+        .collect();
+    others.sort();
+    others.dedup();
+    if others.is_empty() {
+        return Ok(disk());
+    }
+    let admitted = assemble(&register, &services, &found.house, &whom, now)?;
+    Ok((admitted.house.clone(), others))
 }
 
 /// The register of the house in the directory `root`, where records with `bodies` are about to be written: what their signers say they have seen can be looked up.

@@ -3,9 +3,13 @@
 //! `house.yaml` names the store, and the one that lies there may be a draft: with another store it would have another history, or none. So the house marks, when
 //! control begins, which baseline it began with, and whoever comes in with a journal that does not hold that baseline is refused. The marker bears a seal that
 //! takes the house's key, as what the gate keeps of a start does; where that key cannot be read, the baseline that is named must be there all the same.
+//!
+//! It also counts the records of changes, after each that is written: one that is taken out of the store afterwards is missed by whoever reads them. After a kill
+//! it may be behind, and it is never ahead.
 
 use super::book::has_baseline;
 use super::refused::NotReleased;
+use super::tally::Tally;
 use crate::RuntimeError;
 use journal::{Journal, RecordId};
 use serde::{Deserialize, Serialize};
@@ -34,13 +38,16 @@ struct Said {
     baseline: u64,
     /// Its hash, which is one of the whole chain before it.
     hash: ContentHash,
+    /// The records of changes; older versions did not count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    changes: Option<Tally>,
 }
 
 /// That control began by the records of a journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Begun {
-    /// Whether the house is marked as having begun there. One that was controlled before there were markers is not.
-    pub(super) is_marked: bool,
+    /// The records of changes as they were counted where the house is marked as having begun there. One that was controlled before they were counted is not.
+    pub(super) marked: Option<Tally>,
 }
 
 /// Whether control ever began in the house in the directory `root`, whose journal is `journal`: a look for the marker, and one into the journal.
@@ -49,10 +56,28 @@ pub(super) struct Begun {
 /// When the house is marked, and `journal` is not the one that it began with; when it cannot be read.
 pub(super) fn begun(journal: &Journal, root: &Path) -> Result<Option<Begun>, RuntimeError> {
     match held(journal, root)? {
-        Some(marker) => Ok(Some(Begun {
-            is_marked: marker.said.store == shown(root, journal.path()),
-        })),
-        None => Ok(has_baseline(journal)?.then_some(Begun { is_marked: false })),
+        Some(marker) => {
+            let is_here = marker.said.store == shown(root, journal.path());
+            Ok(Some(Begun {
+                marked: marker.said.changes.filter(|_| is_here),
+            }))
+        }
+        None => Ok(has_baseline(journal)?.then_some(Begun { marked: None })),
+    }
+}
+
+/// That no record of a change is missing in `journal`, of those that were counted for the house in the directory `root`.
+///
+/// # Errors
+/// [`JournalError::Corrupt`] where one is; and as [`begun`].
+pub(super) fn must_be_whole(journal: &Journal, root: &Path) -> Result<(), RuntimeError> {
+    // Whether it is the journal of this house at all is told by whoever opens it.
+    match read(root)? {
+        Some(Marker { said, .. }) if is_there(journal, &said)? => match said.changes {
+            Some(tally) => tally.must_hold(journal),
+            None => Ok(()),
+        },
+        _ => Ok(()),
     }
 }
 
@@ -96,19 +121,32 @@ pub(super) fn mark(
     let Some(record) = journal.record(RecordId(baseline))? else {
         return Ok(());
     };
+    // What was counted before is still there: nobody counts anew what somebody has taken records out of.
+    must_be_whole(journal, root)?;
     let said = Said {
         store: shown(root, journal.path()),
         baseline,
         hash: record.hash,
+        changes: Some(Tally::of(journal)?),
     };
     let seal = said.sealed(key);
     let marker = Marker { said, seal };
     let path = root.join(MARKER);
-    // One that cannot be read is written anew: whoever is here was let in.
     if read(root).ok().flatten().as_ref() == Some(&marker) {
         return Ok(());
     }
     write(&path, &marker).map_err(|source| super::PlaceError::Io { path, source }.into())
+}
+
+/// Count the records of changes anew for the house in the directory `root`, after some were written; nothing is done where it is not marked.
+///
+/// # Errors
+/// As [`mark`], and when the marker cannot be used.
+pub(super) fn count(journal: &Journal, root: &Path, key: &Signer) -> Result<(), RuntimeError> {
+    match held(journal, root)? {
+        Some(marker) => mark(journal, root, marker.said.baseline, key),
+        None => Ok(()),
+    }
 }
 
 impl Said {
@@ -126,17 +164,19 @@ fn held(journal: &Journal, root: &Path) -> Result<Option<Marker>, RuntimeError> 
         return Ok(None);
     };
     let said = &marker.said;
-    // What it says is proven by whoever folds it; here it is only looked for.
-    let there = journal.record(RecordId(said.baseline))?;
-    let is_there =
-        there.is_some_and(|there| there.hash == said.hash && there.kind == "change.baseline");
-    match is_there {
+    match is_there(journal, said)? {
         true => Ok(Some(marker)),
         false => {
             let why = format!("{} does not hold it", shown(root, journal.path()));
             Err(elsewhere(said, why).into())
         }
     }
+}
+
+/// Whether `journal` holds the baseline that the marker names. What it says is proven by whoever folds it; here it is only looked for.
+fn is_there(journal: &Journal, said: &Said) -> Result<bool, RuntimeError> {
+    let there = journal.record(RecordId(said.baseline))?;
+    Ok(there.is_some_and(|there| there.hash == said.hash && there.kind == "change.baseline"))
 }
 
 /// The marker, where there is one. One that cannot be read, or is not sealed as the house's key seals, says nothing, and nobody is let in by it.

@@ -11,6 +11,7 @@
 //! | `book` | the register, folded from the journal and then by what is new |
 //! | `kept` | that the same files were let in before |
 //! | `marker` | which journal a house is controlled by, whatever its `house.yaml` says |
+//! | `tally` | whether a record of a change is missing |
 //! | `outside` | signatures, and what a released `house.yaml` says of control |
 //! | `place`, `files` | released files get into the house, drafts are kept aside |
 //! | `restore` | the way back from drafts |
@@ -35,19 +36,20 @@ mod place;
 mod refused;
 mod restore;
 mod running;
+mod tally;
 
 pub use admitted::Admitted;
 pub(crate) use baseline::signature_of;
 pub use baseline::{BaselineError, baseline, store};
 pub use drafts::{Standing, standing};
 pub use files::{PlaceError, Placed};
-pub(crate) use gate::{by_hand, mark, refuse_by_hand, register_knowing};
-pub use gate::{enter, made_of, may_become, register, released_house};
+pub(crate) use gate::{by_hand, count, mark, refuse_by_hand, register_knowing};
+pub use gate::{enter, house_for, made_of, may_become, register, released_house};
 pub use marker::{belongs, is_marked, may_be_absent};
 pub use place::{is_unfinished, put_in_place};
 pub(crate) use place::{place, puts_in_force};
 pub use refused::NotReleased;
-pub use restore::restore;
+pub use restore::{Back, Restored, restore};
 
 use crate::RuntimeError;
 use change::{Audience, ItemId, Register, Revision};

@@ -156,7 +156,11 @@ fn taken_back(register: &Register, root: &Path) -> Vec<ItemId> {
 }
 
 /// The revision of `item` that is to lie on the disk.
-fn in_place<'r>(register: &'r Register, item: &ItemId, now: Timestamp) -> Option<&'r Standing> {
+pub(super) fn in_place<'r>(
+    register: &'r Register,
+    item: &ItemId,
+    now: Timestamp,
+) -> Option<&'r Standing> {
     let all = register.history(item).iter().rev();
     all.into_iter()
         .find(|standing| !standing.taken_back && standing.is_due(now))

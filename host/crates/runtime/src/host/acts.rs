@@ -8,10 +8,10 @@ use super::candidate::{self, Brought};
 use super::house::Host;
 use super::vouch::{Judged, is_signed};
 use crate::record::Kind;
-use crate::workflow::{Happened, Instance, WorkflowError};
+use crate::workflow::{Happened, Instance, WorkflowError, Wrong};
 use change::{
     Assessed, At, Body, ChangeNumber, Class, Doing, Effectivity, Emergency, Evidence, EvidenceKind,
-    Implemented, ItemId, Moment, Ordered, Person, Register, Rejected, Released, Requested,
+    Implemented, ItemId, Moment, Of, Ordered, Person, Register, Rejected, Released, Requested,
     Reviewed, Rule, Verdict, Verified, Vote, Voted, When, Withdrawn,
 };
 use serde_json::{Value as Json, json};
@@ -38,11 +38,12 @@ impl Acts {
                 json["signed"] = json!(signed);
             }
             let read = Body::read(body.kind(), &json);
-            read.unwrap_or(Ok(body))
-                .map_err(|why| WorkflowError::Forbidden {
-                    why: format!("it cannot be recorded: {why}"),
-                    help: "hand it in otherwise".into(),
-                })
+            read.unwrap_or(Ok(body)).map_err(|why| {
+                no(
+                    format!("it cannot be recorded: {why}"),
+                    "hand it in otherwise",
+                )
+            })
         });
         all.collect()
     }
@@ -65,22 +66,41 @@ pub(super) fn signature(by: &Person, signed: Option<&sign::Signed>) -> change::S
     }
 }
 
-/// A rule that says no.
+/// A rule that says no: to whoever it is, or because of what was said or how things are.
 pub(super) fn forbidden(rule: &Rule) -> WorkflowError {
-    WorkflowError::Forbidden {
-        why: rule.to_string(),
-        help: match rule.hint() {
-            hint if hint.is_empty() => "docs/change-control.md says who does what".to_owned(),
-            hint => hint,
-        },
-    }
+    let why = rule.to_string();
+    let help = match rule.hint() {
+        hint if hint.is_empty() => "docs/change-control.md says who does what".to_owned(),
+        hint => hint,
+    };
+    let wrong = match rule.of() {
+        Of::Duties => return WorkflowError::Forbidden { why, help },
+        Of::State => Wrong::State,
+        Of::Said => Wrong::Said,
+    };
+    WorkflowError::Unfit { wrong, why, help }
 }
 
-fn no(why: impl Into<String>, help: impl Into<String>) -> WorkflowError {
-    WorkflowError::Forbidden {
+/// What cannot be done, whoever wants it.
+pub(super) fn unfit(
+    wrong: Wrong,
+    why: impl Into<String>,
+    help: impl Into<String>,
+) -> WorkflowError {
+    WorkflowError::Unfit {
+        wrong,
         why: why.into(),
         help: help.into(),
     }
+}
+
+/// What was said makes no sense.
+fn no(why: impl Into<String>, help: impl Into<String>) -> WorkflowError {
+    unfit(Wrong::Said, why, help)
+}
+
+fn unread(error: impl std::fmt::Display) -> WorkflowError {
+    unfit(Wrong::Store, error.to_string(), "mend the store")
 }
 
 /// One act being judged.
@@ -126,9 +146,7 @@ impl Host {
         now: i64,
     ) -> Result<Judged, WorkflowError> {
         let register = self.register();
-        let register = register
-            .as_ref()
-            .map_err(|error| no(error, "mend the store"))?;
+        let register = register.as_ref().map_err(unread)?;
         let judging = Judging {
             host: self,
             register,
@@ -198,11 +216,9 @@ impl Host {
     ) -> Result<Register, WorkflowError> {
         let bodies_as_json: Vec<Json> = bodies.iter().map(Body::to_json).collect();
         let register = self.register_knowing(&bodies_as_json);
-        let mut register = register.map_err(|error| no(error, "mend the store"))?;
+        let mut register = register.map_err(unread)?;
         let head = self.0.journal.borrow().head();
-        let mut seq = head
-            .map_err(|error| no(error.to_string(), "mend the store"))?
-            .seq;
+        let mut seq = head.map_err(unread)?.seq;
         let mut at = || {
             seq += 1;
             At {
@@ -227,30 +243,32 @@ impl Host {
         self.register_knowing(&[])
     }
 
-    /// Whether `agent` may do what `role` does in the change that `instance` is of: a seat that is given to one who may not is a seat that nobody has.
-    pub(super) fn may_act(&self, instance: &Instance, role: &str, agent: &Arc<str>) -> bool {
+    /// The rule by which `agent` may not do what `role` does in the change that `instance` is of, if there is one: a seat that is given to one who may not is a seat that
+    /// nobody has.
+    pub(super) fn why_not_act(
+        &self,
+        instance: &Instance,
+        role: &str,
+        agent: &Arc<str>,
+    ) -> Option<Rule> {
         if !is_signed(instance) {
-            return true;
+            return None;
         }
         let now = Timestamp(self.now().0);
-        let Ok(register) = self.register() else {
-            return true;
-        };
-        let (Some(change), Ok(settings)) =
-            (register.change_of(instance.id()), register.settings(now))
-        else {
-            return true;
-        };
+        let register = self.register().ok()?;
+        let change = register.change_of(instance.id())?;
+        let settings = register.settings(now).ok()?;
         let doing = match role {
             // Nobody looks at what governs them, neither before the board does nor after it.
-            ASSESSOR | VERIFIER => Doing::Verify,
+            ASSESSOR => Doing::Assess,
+            VERIFIER => Doing::Verify,
             IMPLEMENTER => Doing::Implement,
             RELEASER => Doing::Release,
             seat if settings.board.contains(seat) => Doing::Vote(seat),
-            _ => return true,
+            _ => return None,
         };
         let who = Person::Agent(agent.clone());
-        register.may_do(change.number, &who, doing, now).is_ok()
+        register.may_do(change.number, &who, doing, now).err()
     }
 
     /// The same, where `bodies` are about to be recorded: what their signers have seen can be looked up.
@@ -268,7 +286,8 @@ impl Judging<'_> {
     /// The change that there must be by now.
     fn change(&self) -> Result<ChangeNumber, WorkflowError> {
         self.number.ok_or_else(|| {
-            no(
+            unfit(
+                Wrong::State,
                 "nobody has requested anything in this instance yet",
                 "charthouse change request --item ITEM …",
             )
@@ -305,11 +324,12 @@ impl Judging<'_> {
                 signed: self.signed(),
             })),
             (ASSESSOR, "assessed") => {
-                let change = self.may(Doing::Look)?;
+                let change = self.may(Doing::Assess)?;
                 let quorum = i64::try_from(settings.quorum).unwrap_or(i64::MAX);
                 judged.known.push(("quorum", Value::Int(quorum)));
                 let impact = self.host.impact(self.register, change);
-                let impact = impact.map_err(|why| no(why, "charthouse change restore"))?;
+                let impact = impact
+                    .map_err(|why| unfit(Wrong::Definitions, why, "charthouse change restore"))?;
                 one(Body::Assessed(Assessed {
                     change,
                     by,
@@ -352,8 +372,12 @@ impl Judging<'_> {
                 if is_finding(role, word)
                     || (word == "reviewed" && settings.board.contains(role)) =>
             {
+                let doing = match role {
+                    ASSESSOR => Doing::Assess,
+                    _ => Doing::Look,
+                };
                 one(Body::Reviewed(Reviewed {
-                    change: self.may(Doing::Look)?,
+                    change: self.may(doing)?,
                     by,
                     role: handed.role.clone(),
                     findings: notes,
@@ -462,11 +486,13 @@ impl Judging<'_> {
         let change = self.may(Doing::Verify)?;
         let on = self.made(change)?;
         let own = self.host.own_evidence(self.register, change, true);
-        let own = own.map_err(|why| no(why, "the change has to be implemented again"))?;
+        let own =
+            own.map_err(|why| unfit(Wrong::State, why, "the change has to be implemented again"))?;
         if let Some(failed) = own.iter().find(|one| !one.passed)
             && passed
         {
-            return Err(no(
+            return Err(unfit(
+                Wrong::State,
                 format!(
                     "it cannot have passed: {}: {}",
                     failed.evidence.what, failed.evidence.result
@@ -476,7 +502,15 @@ impl Judging<'_> {
         }
         // What the house has found itself stands as it has found it, whatever somebody says of the same.
         let mut evidence: Vec<Evidence> = own.into_iter().map(|one| one.evidence).collect();
-        evidence.extend(self.given_evidence(handed, on, &evidence)?);
+        let given = self.given_evidence(handed, on, &evidence)?;
+        let is_theirs = |one: &Evidence| one.kind != EvidenceKind::Shadow;
+        if passed && !given.iter().any(is_theirs) {
+            return Err(no(
+                "nobody but the house itself says that it does what was approved",
+                "say in the notes what you have looked at (--notes), or bring what shows it (--evidence, --conformance or --ledger FILE)",
+            ));
+        }
+        evidence.extend(given);
         let result = match passed {
             true => Verdict::Passed,
             false => Verdict::Failed,
@@ -567,6 +601,8 @@ impl Judging<'_> {
             }));
         }
         let made = known.and_then(|known| known.implementation());
+        // What is signed says from when and for whom, in the one way in which the register compares it.
+        let instead = effectivity.handed_in();
         acts.push(Body::Released(Released {
             change,
             by,
@@ -575,7 +611,7 @@ impl Judging<'_> {
             revisions: made.map(|made| made.steps.clone()).unwrap_or_default(),
             signed: self.signed(),
         }));
-        Ok((acts, None))
+        Ok((acts, Some(instead)))
     }
 
     /// Nothing counts from a day that is over: the record would say that it counted when it did not.
@@ -661,10 +697,10 @@ impl Judging<'_> {
             .host
             .candidate(self.register, &approved, &Brought::read(data)?)?;
         if says_of_control(&candidate.before) != says_of_control(&candidate.after) {
-            return Err(no(
-                "an emergency cannot change who there is or how changes are decided (`people` and `controlled` in house.yaml)",
-                "leave both as they are; for them, request a change that can wait: charthouse change request --item house …",
-            ));
+            return Err(WorkflowError::Forbidden {
+                why: "an emergency cannot change who there is or how changes are decided (`people` and `controlled` in house.yaml)".into(),
+                help: "leave both as they are; for them, request a change that can wait: charthouse change request --item house …".into(),
+            });
         }
         let house = self.host.definitions();
         let within = house.controlled.as_ref().map_or(DUE_MS, |controlled| {

@@ -3,11 +3,12 @@
 //! Nothing of the disk is read but components that were stored for a change. What is released counts as it is on record, so that a draft that lies about can find
 //! its way into nothing.
 
+use super::acts::unfit;
 use super::house::Host;
-use crate::workflow::WorkflowError;
+use crate::workflow::{WorkflowError, Wrong};
 use change::{
-    Candidate, ChangeNumber, Edits, Files, HeldFile, ItemId, Proposal, Register, Revision, Step,
-    items_of,
+    Candidate, CandidateError, ChangeNumber, Edits, Files, HeldFile, ItemId, Proposal, Register,
+    Revision, Step, items_of,
 };
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,10 +37,7 @@ pub(super) struct Parts {
 }
 
 fn no(why: impl Into<String>, help: impl Into<String>) -> WorkflowError {
-    WorkflowError::Forbidden {
-        why: why.into(),
-        help: help.into(),
-    }
+    unfit(Wrong::Said, why, help)
 }
 
 const HOW: &str =
@@ -131,7 +129,8 @@ const LOCK: &str = "house.lock";
 
 fn load(root: &Path, files: &Files) -> Result<definitions::House, WorkflowError> {
     definitions::load_recorded(root, files).map_err(|report| {
-        no(
+        unfit(
+            Wrong::Definitions,
             format!(
                 "the house would not be in order:\n{}",
                 report.render(false).trim_end()
@@ -191,14 +190,28 @@ impl Host {
             components: &brought.components,
             approved,
         };
-        let candidate = Candidate::of(&proposal)
-            .map_err(|error| no(error.to_string(), "hand it in otherwise"))?;
+        let candidate = Candidate::of(&proposal).map_err(|error| wrong(&error))?;
         for (name, component) in &brought.components {
             if let Some((_, stored)) = component {
                 is_signed(&candidate, &root, name, stored)?;
             }
         }
         Ok(candidate)
+    }
+}
+
+/// Why there is no such candidate.
+fn wrong(error: &CandidateError) -> WorkflowError {
+    let (why, help) = (error.to_string(), "hand it in otherwise");
+    match error {
+        CandidateError::NotApproved { .. } | CandidateError::Lock { .. } => {
+            let help = help.to_owned();
+            WorkflowError::Forbidden { why, help }
+        }
+        CandidateError::Released(_) | CandidateError::Wrong(_) => {
+            unfit(Wrong::Definitions, why, help)
+        }
+        _ => no(why, help),
     }
 }
 
@@ -224,10 +237,10 @@ fn is_signed(
         path,
     };
     sandbox::admit(&component).map(drop).map_err(|error| {
-        no(
-            format!("the component of `{name}` cannot be taken: {error}"),
-            "lay the author's signature over these bytes beside the component, under its name with `.sig` behind it, and hand it in again",
-        )
+        WorkflowError::Forbidden {
+            why: format!("the component of `{name}` cannot be taken: {error}"),
+            help: "lay the author's signature over these bytes beside the component, under its name with `.sig` behind it, and hand it in again".into(),
+        }
     })
 }
 

@@ -204,10 +204,25 @@ impl Host {
         let only =
             parsed.map_err(|error| Refused::new(RefusedCode::BadCommand, error, "write it so"))?;
         let root = self.definitions().root.clone();
-        let placed = crate::control::restore(&self.0.journal.borrow(), &root, self.now(), &only);
-        let placed = placed.map_err(|error| store(&error.to_string()))?;
+        let restored = crate::control::restore(&self.0.journal.borrow(), &root, self.now(), &only);
+        let restored = restored.map_err(|error| store(&error.to_string()))?;
+        let placed = restored.placed;
         let warnings: Vec<String> = placed.warnings().collect();
-        Ok(json!({ "files": placed.files, "set_aside": placed.set_aside, "warnings": warnings }))
+        let back: Vec<Json> = restored
+            .back
+            .iter()
+            .map(|one| {
+                let of = one.released.as_ref();
+                let (item, change) = (of.map(|of| &of.0), of.map(|of| of.1));
+                json!({
+                    "file": one.file, "item": item, "change": change, "is_there": one.is_there, "was_missing": one.was_missing,
+                    "kept": one.kept,
+                })
+            })
+            .collect();
+        Ok(json!({
+            "restored": back, "files": placed.files, "set_aside": placed.set_aside, "warnings": warnings,
+        }))
     }
 
     /// What is claimed by a baseline of the house as it lies on the disk.

@@ -5,8 +5,9 @@
 use super::house::Host;
 use crate::control::{self, NotReleased, Whom};
 use crate::record::{Kind, Pending};
+use crate::workflow::Taken;
 use crate::{Admitted, Reload, RuntimeError};
-use change::Where;
+use change::{KINDS, Where};
 use definitions::House;
 use journal::HOUSE_RUN;
 use std::sync::Arc;
@@ -97,6 +98,23 @@ impl Host {
             if let Err(error) = journal.commit(&run, vec![record], Vec::new(), None).await {
                 self.log(&run, "journal", &error.to_string());
             }
+        }
+        self.count_changes();
+    }
+
+    /// See to it that what was recorded of changes, if anything was, is counted; whether it may put something in force.
+    pub(super) fn has_recorded(&self, taken: &Taken) -> bool {
+        let kinds = taken.records.iter().map(|(kind, _)| kind.name());
+        if kinds.clone().any(|kind| KINDS.contains(&kind)) {
+            self.count_changes();
+        }
+        kinds.into_iter().any(control::puts_in_force)
+    }
+
+    /// Have the house count the records of changes that were written.
+    fn count_changes(&self) {
+        if let Some(why) = control::count(&self.services(), &self.0.journal.borrow()) {
+            self.log(&HOUSE_RUN.into(), "change", &why);
         }
     }
 

@@ -119,6 +119,7 @@ pub(super) fn refused(error: WorkflowError) -> Refused {
         ("not_found", _) => RefusedCode::NoSuchInstance,
         ("invalid", _) => RefusedCode::BadCommand,
         ("damaged", _) => RefusedCode::Store,
+        ("definitions", _) => RefusedCode::Definitions,
         _ => RefusedCode::NotNow,
     };
     let text = error.to_string();

@@ -35,6 +35,7 @@ impl Host {
             "baseline": register.baseline(),
             "emergencies": register.emergencies(now),
             "invalid": register.invalid().len(),
+            "items": register.items().map(|(item, _)| item).collect::<Vec<_>>(),
         }))
     }
 

@@ -10,7 +10,7 @@ use super::acts::{self, Acts};
 use super::house::Host;
 use super::{Command, Refused, Signed};
 use crate::record::Kind;
-use crate::workflow::{Beside, Happened, Instance, Sender, Via, Who, WorkflowError};
+use crate::workflow::{Beside, Happened, Instance, Sender, Via, Who, WorkflowError, Wrong};
 use change::{Person, Register};
 use definitions::ChartBundle;
 use journal::RecordId;
@@ -209,10 +209,7 @@ impl Host {
     fn people(&self, now: i64) -> Result<People, WorkflowError> {
         let house = self.definitions();
         let people = crate::control::people(&self.0.journal.borrow(), &house, Timestamp(now));
-        people.map_err(|error| WorkflowError::Forbidden {
-            why: error.to_string(),
-            help: "mend the store".to_owned(),
-        })
+        people.map_err(|error| acts::unfit(Wrong::Store, error.to_string(), "mend the store"))
     }
 
     /// Who does it, by how it came; a person only where they are one of the house and may.
@@ -233,14 +230,14 @@ impl Host {
             let needs_person = match one {
                 Happened::Due | Happened::Moved { .. } | Happened::Cancelled { .. } => deed.asked,
                 Happened::Bind { via, who, role } => {
-                    self.may_be_given(role, who, people)?;
+                    self.may_be_given(instance, role, who, people)?;
                     !matches!(via, Via::Offer)
                 }
                 Happened::Detach { via, .. } => {
                     !matches!(via, Via::Failure | Via::Chart | Via::Reload)
                 }
                 Happened::TakeOver { who, role, .. } => {
-                    self.may_be_given(role, who, people)?;
+                    self.may_be_given(instance, role, who, people)?;
                     true
                 }
                 Happened::Activity { .. } => deed.asked,
@@ -297,10 +294,11 @@ impl Host {
         Ok(doer)
     }
 
-    /// Whether `role` of a signed workflow can be given to `who`: to a person who may hold it, to an agent whose definition says that it takes it, and to no run that
-    /// somebody else has begun.
+    /// Whether `role` of a signed workflow can be given to `who`: to a person who may hold it, to an agent whose definition says that it takes it and who may do its work
+    /// there, and to no run that somebody else has begun.
     fn may_be_given(
         &self,
+        instance: &Instance,
         role: &Arc<str>,
         who: &Who,
         people: &People,
@@ -320,6 +318,9 @@ impl Host {
             }
             Who::Agent { agent, run } => {
                 self.takes(agent, role)?;
+                if let Some(rule) = self.why_not_act(instance, role, agent) {
+                    return Err(acts::forbidden(&rule));
+                }
                 if self.0.agents.borrow().has(run) || !self.is_unbegun(run) {
                     return forbidden(
                         format!("the run {run} of `{agent}` has been told things before"),

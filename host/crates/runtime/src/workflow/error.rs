@@ -5,6 +5,19 @@ use super::who::{Person, Who};
 use std::sync::Arc;
 use types::Place;
 
+/// In what way something cannot be done, where no rule forbids it to anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// What was said: a word that is none, something that is missing.
+    Said,
+    /// It is not its time: done before, or something is to be done first.
+    State,
+    /// The house would not be in order.
+    Definitions,
+    /// The records cannot be read.
+    Store,
+}
+
 /// A refusal, or records that do not make an instance. Its text says after the last `; ` what to do.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum WorkflowError {
@@ -182,6 +195,26 @@ pub enum WorkflowError {
         /// What to do.
         help: String,
     },
+    /// It makes no sense, or not as things are, whoever asks for it.
+    #[error("{why}; {help}")]
+    Unfit {
+        /// In what way.
+        wrong: Wrong,
+        /// What is wrong.
+        why: String,
+        /// What to do.
+        help: String,
+    },
+    /// A word that the role does not hand in.
+    #[error("`{outcome}` is nothing that the role `{role}` hands in; it hands in {known}")]
+    NoOutcome {
+        /// The role.
+        role: Arc<str>,
+        /// What was handed in.
+        outcome: Arc<str>,
+        /// What it hands in.
+        known: String,
+    },
     /// The chart cannot take it.
     #[error("the workflow cannot go on: {0}")]
     Chart(String),
@@ -256,15 +289,32 @@ impl WorkflowError {
             | WorkflowError::TooLarge { .. }
             | WorkflowError::TooMany { .. }
             | WorkflowError::Outcome { .. }
-            | WorkflowError::WhichState { .. } => "invalid",
+            | WorkflowError::NoOutcome { .. }
+            | WorkflowError::WhichState { .. }
+            | WorkflowError::Unfit {
+                wrong: Wrong::Said, ..
+            } => "invalid",
+            WorkflowError::Unfit {
+                wrong: Wrong::Definitions,
+                ..
+            } => "definitions",
             WorkflowError::Ended { .. }
             | WorkflowError::Held { .. }
             | WorkflowError::NotBound { .. }
             | WorkflowError::NoWork { .. }
             | WorkflowError::NobodyListens { .. }
             | WorkflowError::Chart(_)
+            | WorkflowError::Unfit {
+                wrong: Wrong::State,
+                ..
+            }
             | WorkflowError::CannotMove { .. } => "state",
-            WorkflowError::NoVersion { .. } | WorkflowError::Damaged { .. } => "damaged",
+            WorkflowError::NoVersion { .. }
+            | WorkflowError::Unfit {
+                wrong: Wrong::Store,
+                ..
+            }
+            | WorkflowError::Damaged { .. } => "damaged",
         }
     }
 }

@@ -138,6 +138,15 @@ impl Doing {
         if outcome.len() > OUTCOME_BYTES_MAX {
             return Err(WorkflowError::Outcome { what: "too long" });
         }
+        let known = self.instance.bundle.roles.get(role);
+        let known = known.map_or(&[][..], |role| &role.outcomes);
+        if !known.is_empty() && !known.contains(outcome) {
+            return Err(WorkflowError::NoOutcome {
+                role: role.clone(),
+                outcome: outcome.clone(),
+                known: listed(known),
+            });
+        }
         fits("the notes", notes)?;
         let artefacts = plain(artefacts);
         let count = match &artefacts {

@@ -37,7 +37,7 @@ mod taking;
 mod telling;
 mod who;
 
-pub use error::WorkflowError;
+pub use error::{WorkflowError, Wrong};
 pub use fact::Version;
 pub use fold::Recorded;
 pub use happening::{Addressee, Beside, Happened, Out, Sender, Taken};

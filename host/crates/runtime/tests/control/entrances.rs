@@ -207,6 +207,8 @@ fn a_marker_is_made_at_the_next_start_moves_with_the_store_and_cannot_be_forged(
     let first = marker();
     place.enter().unwrap();
     assert_eq!(marker(), first);
+    // It counts the records of changes.
+    assert!(first.contains("\"changes\":{\"records\":"), "{first}");
     // On purpose: `store:` is released, and the file is moved with all that lies beside it.
     let moved = place
         .read("house.yaml")
@@ -230,7 +232,12 @@ fn a_marker_is_made_at_the_next_start_moves_with_the_store_and_cannot_be_forged(
     assert!(marker().contains("records/j.db"), "{}", marker());
     // What the house has not sealed lets nobody in.
     let own = marker();
-    for forged in [own.replace("\"baseline\":2", "\"baseline\":1"), "{}".into()] {
+    let fewer = own.replace("\"changes\":{\"records\":", "\"changes\":{\"records\":1");
+    for forged in [
+        own.replace("\"baseline\":2", "\"baseline\":1"),
+        fewer,
+        "{}".into(),
+    ] {
         assert_ne!(forged, own);
         place.write(MARKER, &forged);
         assert!(place.refused().contains(".charthouse/controlled"));

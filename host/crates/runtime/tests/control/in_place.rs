@@ -212,7 +212,13 @@ fn what_is_released_can_be_put_back_over_drafts() {
         &[item("agent:a")].into(),
     )
     .unwrap();
-    assert_eq!(placed.files, ["agents/a.md"]);
+    assert_eq!(placed.placed.files, ["agents/a.md"]);
+    let back = &placed.back[0];
+    assert_eq!(
+        back.released,
+        Some((item("agent:a"), change::ChangeNumber::BASELINE))
+    );
+    assert!(back.is_there && !back.was_missing && back.kept.is_some());
     assert_eq!(place.read("charts/t.yaml"), "chart: [\n", "nobody named it");
     restore(&place.journal(), &place.root(), now, &[].into()).unwrap();
     restore(&place.journal(), &place.root(), now, &[].into()).unwrap();

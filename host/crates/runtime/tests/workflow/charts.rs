@@ -6,8 +6,13 @@ use std::sync::Arc;
 
 /// The one that comes with charthouse.
 pub fn implement_review() -> Arc<ChartBundle> {
+    shipped("implement-review")
+}
+
+/// Another one that does.
+pub fn shipped(name: &str) -> Arc<ChartBundle> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    load(&root.join("../../../charts/workflows/implement-review.yaml"))
+    load(&root.join(format!("../../../charts/workflows/{name}.yaml")))
 }
 
 /// A chart written in a test.

@@ -1,6 +1,6 @@
 //! What is refused: with what to do, and with nothing changed.
 
-use super::charts::{BUSY, chart, implement_review};
+use super::charts::{BUSY, chart, implement_review, shipped};
 use super::stage::{Stage, coder, handed_in, reviewer};
 use charthouse_runtime::workflow::{
     ARTEFACTS_MAX, Happened, Instance, NOTES_BYTES_MAX, Out, Sender, Via, Who, WorkflowError,
@@ -42,6 +42,24 @@ fn roles_that_are_not_there_not_held_or_held_by_another() {
         let error = stage.take(detach).unwrap_err();
         assert!(matches!(error, WorkflowError::NotHolder { .. }), "{error}");
     }
+}
+
+#[test]
+fn a_word_that_the_role_does_not_hand_in() {
+    let mut stage = Stage::begin(&shipped("nonconformance"));
+    stage.bind("reporter", &coder()).unwrap();
+    let error = stage.hand_in("reporter", &coder(), "nonsense").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`nonsense` is nothing that the role `reporter` hands in; it hands in `reported`"
+    );
+    assert_eq!(error.code(), "invalid");
+    assert_eq!(stage.leaves(), "report");
+    stage.hand_in("reporter", &coder(), "reported").unwrap();
+    assert_eq!(stage.leaves(), "contain");
+    stage.bind("owner", &reviewer()).unwrap();
+    let error = stage.hand_in("owner", &reviewer(), "fine").unwrap_err();
+    assert!(error.to_string().contains("`contained` and `done`"));
 }
 
 #[test]

@@ -188,8 +188,7 @@ impl Host {
                         Err(store(&error))
                     }
                     Ok(()) => {
-                        let kinds = taken.records.iter().map(|(kind, _)| kind.name());
-                        let in_force = kinds.into_iter().any(crate::control::puts_in_force);
+                        let in_force = self.has_recorded(&taken);
                         self.follow(id, taken, before);
                         if in_force {
                             self.put_in_place().await;

@@ -113,8 +113,7 @@ impl Host {
             self.0.instances.borrow_mut().seats.remove(&id);
             return Err(refused);
         }
-        let mut kinds = taken.records.iter().map(|(kind, _)| kind.name());
-        let in_force = kinds.any(crate::control::puts_in_force);
+        let in_force = self.has_recorded(&taken);
         self.follow(&id, taken, BTreeMap::new());
         if in_force {
             self.put_in_place().await;

@@ -45,7 +45,7 @@ impl Host {
             let own = is_signed(instance).then_some(id);
             let free = takers.into_iter().find(|agent| {
                 !self.is_bound(&instances, &agent.name, own)
-                    && self.may_act(instance, role, &agent.name)
+                    && self.why_not_act(instance, role, &agent.name).is_none()
             });
             free.map(|agent| agent.name.clone())
         };
