@@ -1,6 +1,7 @@
 //! In whose name the house says something to a run.
 
-use super::stage::{Stage, runtime, start};
+use super::stage::Stage;
+use crate::common::{runtime, start};
 use charthouse_runtime::host::{Command, Fire, FireHow, Hosting};
 use serde_json::Value as Json;
 
