@@ -14,14 +14,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use types::{ContentHash, PluginName};
 
+/// A set of definitions, and where it lay.
+type SetAt = (ContentHash, PathBuf);
+
 /// What a journal holds of definitions and components.
 #[derive(Default)]
 pub(super) struct Houses {
     texts: BTreeMap<ContentHash, String>,
     sets: BTreeMap<ContentHash, Vec<(Arc<str>, ContentHash)>>,
     infos: BTreeMap<(String, ContentHash), PluginInfo>,
-    /// By set and by where it lay.
-    loaded: RefCell<BTreeMap<(ContentHash, PathBuf), Result<Arc<House>, String>>>,
+    loaded: RefCell<BTreeMap<SetAt, Result<Arc<House>, String>>>,
     /// Records of them that are not what their hashes say.
     pub(super) damaged: Vec<(u64, String)>,
     checked: u64,
