@@ -20,12 +20,14 @@ pub(super) struct Houses {
     texts: BTreeMap<ContentHash, String>,
     sets: BTreeMap<ContentHash, Vec<(Arc<str>, ContentHash)>>,
     infos: BTreeMap<(String, ContentHash), PluginInfo>,
-    /// By set and by where it lay.
-    loaded: RefCell<BTreeMap<(ContentHash, PathBuf), Result<Arc<House>, String>>>,
+    loaded: RefCell<Loaded>,
     /// Records of them that are not what their hashes say.
     pub(super) damaged: Vec<(u64, String)>,
     checked: u64,
 }
+
+/// Houses, or why they do not load, by set and by where each lay.
+type Loaded = BTreeMap<(ContentHash, PathBuf), Result<Arc<House>, String>>;
 
 #[derive(Deserialize)]
 struct DefinitionsRecord {
