@@ -535,9 +535,12 @@ fn no_way_leads_round_a_signature() {
         "never: implementer",
     );
     stage
-        .run(["workflow", "list"])
+        .run(["workflow", "bind", &instance, "judge", "--role", "assessor"])
         .expect(4)
         .complains(&["chart:change-control"]);
+    // Whoever only looks is shown what is released.
+    let list = stage.run(["workflow", "list", "--json"]).expect(0).json();
+    assert_eq!(list["instances"][0]["signed"], true, "{list}");
     stage
         .by("bob", &["assess", "CR-0001", "--notes", "fine"])
         .expect(0);

@@ -1,6 +1,6 @@
 //! What a person can ask of the record: what happened, when, by whom, and why.
 
-use charthouse_tests::{Held, House, Plan, UnderWay, keys, sql};
+use charthouse_tests::{Daemon, Held, House, Plan, UnderWay, keys, sql, until};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -284,6 +284,35 @@ fn at_a_time_it_says_what_stood_and_what_was_under_way() {
     }
     model.say("Done.");
     run.ended("done");
+}
+
+/// A signal is as much a person's as a word is.
+#[test]
+fn what_people_raise_and_say_is_put_down_to_them() {
+    let house = House::of(Plan {
+        chart: "initial: wait\nstates:\n  wait: { on: { signal.go: next } }\n  next: { on: { human.said: done } }\n  done: { type: final }\n",
+        ..Plan::default()
+    });
+    let daemon = Daemon::begin(&house);
+    for asked in [
+        &["start", "tester"][..],
+        &["signal", "tester", "signal.go"],
+        &["say", "tester", "and again"],
+    ] {
+        house.run([&["agents"], asked].concat()).expect(0);
+    }
+    until("it has heard both", || {
+        story(&house, &["latest"]).contains("human.said → done")
+    });
+    let told = story(&house, &["latest"]);
+    for words in [
+        "signal.go from a person (record",
+        "signal.go → next (by a person)",
+        "human.said → done (by a person): and again",
+    ] {
+        assert!(told.contains(words), "{words}:\n{told}");
+    }
+    drop(daemon);
 }
 
 /// What a person waits for at 03:12 is not only what was at work: a run that rests, or waits for its timer, is told as well.

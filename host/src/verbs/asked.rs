@@ -29,7 +29,7 @@ pub enum Host {
 /// What a house is known by that nobody hosts.
 pub struct Records {
     root: PathBuf,
-    /// Its definitions, where they are in order.
+    /// Its definitions, as they are released where it is controlled; nothing where they are not in order.
     house: Option<House>,
     /// Nothing before anybody has run in it.
     journal: Option<Journal>,
@@ -82,7 +82,7 @@ impl Host {
         let (root, store) = open::store_of(directory)?;
         Ok(Host::Nobody(Box::new(Records {
             journal: open::store_to_read(&root, &store)?,
-            house: definitions::load(directory).ok(),
+            house: open::released(directory).or_else(|| definitions::load(directory).ok()),
             root,
         })))
     }

@@ -14,20 +14,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use types::{ContentHash, PluginName};
 
-/// A set of definitions, and where it lay.
-type SetAt = (ContentHash, PathBuf);
-
 /// What a journal holds of definitions and components.
 #[derive(Default)]
 pub(super) struct Houses {
     texts: BTreeMap<ContentHash, String>,
     sets: BTreeMap<ContentHash, Vec<(Arc<str>, ContentHash)>>,
     infos: BTreeMap<(String, ContentHash), PluginInfo>,
-    loaded: RefCell<BTreeMap<SetAt, Result<Arc<House>, String>>>,
+    loaded: RefCell<Loaded>,
     /// Records of them that are not what their hashes say.
     pub(super) damaged: Vec<(u64, String)>,
     checked: u64,
 }
+
+/// Houses, or why they do not load, by set and by where each lay.
+type Loaded = BTreeMap<(ContentHash, PathBuf), Result<Arc<House>, String>>;
 
 #[derive(Deserialize)]
 struct DefinitionsRecord {
