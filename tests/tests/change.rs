@@ -338,6 +338,9 @@ fn who_asks_and_who_makes_does_not_decide() {
             .complains(&["policy:default", "agent:judge"]);
     };
     bind("assessor");
+    let could = stage.change("CR-0001")["awaits"][0]["could"].to_string();
+    assert!(could.contains("human:bob"), "{could}");
+    assert!(!could.contains("agent:judge"), "{could}");
     stage
         .by(
             "bob",

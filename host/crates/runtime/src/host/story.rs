@@ -141,7 +141,7 @@ impl Host {
                 ),
             ),
             "assessor" => (
-                Doing::Look,
+                Doing::Assess,
                 "judge what depends on it",
                 format!("charthouse change assess {number} --as NAME --notes …"),
             ),
