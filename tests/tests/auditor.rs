@@ -188,8 +188,12 @@ impl Plant {
         }
         replace(&self.0, &forged)?;
         // Whoever has the house has the mark of where its control began, too.
-        let mark = self.0.root.join(".charthouse/controlled");
-        let _ = std::fs::remove_file(mark);
+        for mark in [
+            ".charthouse/controlled",
+            ".charthouse/keys/journal.db.signed",
+        ] {
+            let _ = std::fs::remove_file(self.0.root.join(mark));
+        }
         // Whatever the house itself finds of it, it writes the bundle.
         self.0.run(["audit", "export", name]);
         // For the next.

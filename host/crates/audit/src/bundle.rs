@@ -71,7 +71,9 @@ pub fn export(
     let Some((_, _, last)) = checkpoint::last(journal)? else {
         return Err(AuditError::Nothing);
     };
-    let signer = ring.house(house, rng)?.signer;
+    let signer = ring
+        .house(house, &checkpoint::of_house(journal)?, rng)?
+        .signer;
     let instances = instances(journal, selection.change.as_deref())?;
     let part = beside(out);
     if out.symlink_metadata().is_ok() {

@@ -20,6 +20,12 @@ pub fn run(house: &Path, archive: Option<&Path>, utc: bool, as_json: bool) -> Re
         None => journal.verify()?,
     };
     let zone = Zone::new(utc);
+    let note = journal.lacks_witness()?.then(|| {
+        format!(
+            "{}-head, which says how far it had come, is not there or says nothing: records that were cut off from its end are not missed",
+            journal.path().display()
+        )
+    });
     if as_json {
         let mut answer = json!({
             "ok": verification.ok,
@@ -29,6 +35,9 @@ pub fn run(house: &Path, archive: Option<&Path>, utc: bool, as_json: bool) -> Re
         if archive.is_some() {
             answer["compacted"] = verification.compacted.into();
             answer["archive"] = json!(verification.archive);
+        }
+        if let Some(note) = note {
+            answer["notes"] = json!([note]);
         }
         print::json(&answer)?;
     } else {
@@ -40,6 +49,9 @@ pub fn run(house: &Path, archive: Option<&Path>, utc: bool, as_json: bool) -> Re
                 about(&journal, bad, &zone)
             ),
         })?;
+        if let Some(note) = note {
+            print::err(&format!("warning: {note}\n"));
+        }
     }
     Ok(if verification.ok { 0 } else { NOT_SO })
 }
