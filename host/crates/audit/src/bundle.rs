@@ -8,7 +8,7 @@ use crate::checkpoint::{self, Checkpoint};
 use crate::error::AuditError;
 use crate::figures::Figures;
 use crate::people::Reads;
-use crate::report::Report;
+use crate::report::{Report, Tells};
 use crate::verify::Verified;
 use journal::{Journal, Record, Which, is_evidence};
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ pub struct Exported {
     pub key: String,
 }
 
-/// Write the bundle of `journal` into the directory `out`, which must not be there yet. `verified` is what was found before; the report says it. The record is signed up
+/// Write the bundle of `journal` into the directory `out`, which must not be there yet. `verified` is what was found before; the report says it, and what `tells` tells. The record is signed up
 /// to its end first.
 ///
 /// # Errors
@@ -65,11 +65,12 @@ pub fn export(
     reads: Reads<'_>,
     verified: &Verified,
     rng: &dyn Rng,
-    now: Timestamp,
+    tells: &Tells<'_>,
 ) -> Result<Exported, AuditError> {
     checkpoint::make(journal, ring, house, rng, now)?;
     let Some((_, _, last)) = checkpoint::last(journal)? else {
         return Err(AuditError::Nothing);
+    let now = tells.now;
     };
     let signer = ring
         .house(house, &checkpoint::of_house(journal)?, rng)?
@@ -99,6 +100,7 @@ pub fn export(
     );
     bundle.put("report.html", report.as_bytes())?;
     bundle.put(
+        tells,
         "README.txt",
         readme(house, &signer.public().fingerprint()).as_bytes(),
     )?;

@@ -31,4 +31,5 @@ pub use checkpoint::{
     CHECKPOINT, Checkpoint, Every, IDENTITY, begin_new_key, is_due, last, make, noted,
 };
 pub use error::AuditError;
+pub use report::{Piece, Tells};
 pub use verify::{Bad, Outside, Verified, verify};
