@@ -23,6 +23,9 @@ use types::{ContentHash, Rng, Timestamp};
 /// What a bundle calls itself.
 const FORMAT: &str = "charthouse audit bundle 2";
 
+/// What is always there besides the evidence: which definitions there were, and which a run used, so that whoever has the bundle can see whether they were released.
+const OF_RUNS: [&str; 3] = ["definitions", "started", "reloaded"];
+
 /// Whose bodies are in it, besides the evidence.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
@@ -63,14 +66,14 @@ pub fn export(
     house: &str,
     ring: &Keyring,
     reads: Reads<'_>,
+    tells: &Tells<'_>,
     verified: &Verified,
     rng: &dyn Rng,
-    tells: &Tells<'_>,
 ) -> Result<Exported, AuditError> {
+    let now = tells.now;
     checkpoint::make(journal, ring, house, rng, now)?;
     let Some((_, _, last)) = checkpoint::last(journal)? else {
         return Err(AuditError::Nothing);
-    let now = tells.now;
     };
     let signer = ring
         .house(house, &checkpoint::of_house(journal)?, rng)?
@@ -97,10 +100,10 @@ pub fn export(
         &about(house, &last, verified, now),
         &told.figures.value(),
         &ContentHash::of(figures.as_bytes()),
+        tells,
     );
     bundle.put("report.html", report.as_bytes())?;
     bundle.put(
-        tells,
         "README.txt",
         readme(house, &signer.public().fingerprint()).as_bytes(),
     )?;
@@ -173,7 +176,7 @@ impl Wanted {
         self.all
             || record.seq.0 < link_2_from
             || is_evidence(&record.kind)
-            || record.kind == "definitions"
+            || OF_RUNS.contains(&record.kind.as_str())
             || self.instances.contains(&record.run)
             || self.since.is_some_and(|since| record.time >= since)
     }
