@@ -125,7 +125,9 @@ impl From<audit::AuditError> for Failure {
             Error::Journal(error) => of_journal(error),
             Error::Nothing | Error::NoChange(_) => NOT_SO,
             Error::There(_) | Error::NoAnchor { .. } => USAGE,
-            Error::Anchor(_) => NOT_SO,
+            Error::Anchor(_) | Error::KeyIsThere | Error::Broken { .. } | Error::Gone { .. } => {
+                NOT_SO
+            }
             Error::Key(_) | Error::File { .. } => STORE,
         };
         let help = error.help();

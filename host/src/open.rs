@@ -181,6 +181,12 @@ pub fn journal(house: &House) -> Result<Journal, Failure> {
     }
     let journal = Journal::open(&house.store)?;
     control::belongs(&journal, &house.root)?;
+    if journal.lacks_witness()? {
+        print::err(&format!(
+            "warning: {}-head was not there, which says how far the journal had come: had records been cut off from its end, nothing beside it would tell\n",
+            house.store.display()
+        ));
+    }
     sealed::remember(house, &journal);
     Ok(journal)
 }

@@ -488,3 +488,92 @@ fn every_currency_is_shown_with_the_rates_by_which_it_is_in_dollars() {
     let review = house.run(["audit", "review"]).expect(0).stdout;
     assert!(review.contains("2.2 USD, EUR 2 without a rate"), "{review}");
 }
+
+#[test]
+fn a_house_whose_key_or_witness_is_lost_says_so_and_goes_on_only_where_it_is_told_to() {
+    let house = house_with_a_run();
+    let keys = house.root.join(".charthouse/keys");
+    let (key, kept) = (keys.join("house"), house.beside("house"));
+    fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    fs::copy(&key, &kept).unwrap();
+    fs::copy(keys.join("house.pub"), kept.with_extension("pub")).unwrap();
+    for file in ["house", "house.pub"] {
+        fs::remove_file(keys.join(file)).unwrap();
+    }
+    // A run does its work, signs nothing, and says why.
+    let ran = house.run(["run", "tester", "hello"]).expect(0);
+    assert!(
+        ran.stderr.contains("not signed yet") && ran.stderr.contains("--new-key"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!key.exists(), "no other key is made");
+    house
+        .run(["audit", "export", "bundle"])
+        .expect(6)
+        .complains(&["restore it from a backup"]);
+    let found = verify(&house, &[]).expect(0).json();
+    assert!(found["unsigned"].as_u64().unwrap() > 0, "{found}");
+    // Said loudly, a new one is begun; who verifies knows both or refuses it.
+    let begun = house
+        .run(["audit", "anchor", "--new-key", "-o", "../anchor.json"])
+        .expect(0);
+    assert!(
+        begun.stderr.contains("signs with a new key"),
+        "{}",
+        begun.stderr
+    );
+    verify(&house, &[]).expect(1);
+    let both = fs::read_to_string(kept.with_extension("pub")).unwrap()
+        + &fs::read_to_string(keys.join("house.pub")).unwrap();
+    let both: String = both.lines().map(|key| format!("house {key}\n")).collect();
+    house.write("../both", &both);
+    verify(&house, &["--trust", "../both"]).expect(0);
+    house
+        .run(["audit", "anchor", "--new-key"])
+        .expect(1)
+        .complains(&["is there"]);
+    // The witness beside the journal is gone.
+    let witness = house.root.join(".charthouse/journal.db-head");
+    assert!(witness.exists());
+    fs::remove_file(&witness).unwrap();
+    let told = verify(&house, &["--trust", "../both"]).expect(0).json();
+    let notes = told["notes"].as_array().unwrap().iter();
+    let of_witness = |note: &Value| note.as_str().unwrap().contains("journal.db-head");
+    assert!(notes.clone().any(of_witness), "{told}");
+    let chain = house.run(["journal", "verify", "--json"]).expect(0).json();
+    assert!(chain["notes"].as_array().unwrap().iter().any(of_witness));
+    let ran = house.run(["run", "tester", "hello"]).expect(0);
+    assert!(
+        ran.stderr.contains("journal.db-head was not there"),
+        "{}",
+        ran.stderr
+    );
+    let chain = house.run(["journal", "verify", "--json"]).expect(0).json();
+    assert!(chain["notes"].is_null(), "{chain}");
+}
+
+#[test]
+fn nothing_is_signed_or_exported_behind_an_end_that_is_gone() {
+    let house = house_with_a_run();
+    house.run(["run", "tester", "again"]).expect(0);
+    let all = rows(&house);
+    let first = all.iter().position(|row| row.kind == "checkpoint").unwrap();
+    // Cut off before the last checkpoint, with the witness beside the journal.
+    if replace(&house, &all[..first + 3]).is_none() {
+        return;
+    }
+    let _ = fs::remove_file(house.root.join(".charthouse/journal.db-head"));
+    house.run(["journal", "verify"]).expect(0);
+    verify(&house, &[]).expect(1);
+    house
+        .run(["audit", "export", "bundle"])
+        .expect(1)
+        .complains(&["does not sign its record any further", "audit verify"]);
+    let before = house.run(["audit", "verify", "--json"]).json()["checkpoints"].clone();
+    let ran = house.run(["run", "tester", "once more"]);
+    assert!(ran.stderr.contains("is not signed yet"), "{}", ran.stderr);
+    let after = verify(&house, &[]).expect(1).json();
+    assert_eq!(after["checkpoints"], before, "{after}");
+    assert!(!house.root.join("bundle").exists());
+}

@@ -188,8 +188,12 @@ impl Plant {
         }
         replace(&self.0, &forged)?;
         // Whoever has the house has the mark of where its control began, too.
-        let mark = self.0.root.join(".charthouse/controlled");
-        let _ = std::fs::remove_file(mark);
+        for mark in [
+            ".charthouse/controlled",
+            ".charthouse/keys/journal.db.signed",
+        ] {
+            let _ = std::fs::remove_file(self.0.root.join(mark));
+        }
         // Whatever the house itself finds of it, it writes the bundle.
         self.0.run(["audit", "export", name]);
         // For the next.
@@ -398,4 +402,62 @@ fn what_breaks_a_rule_is_found_though_every_signature_holds() {
         let text = auditor(&bundle, &[]).expect(1).stdout;
         assert!(text.contains(&record), "{name}: {text}");
     }
+}
+
+#[test]
+fn a_run_on_what_no_release_covers_is_found() {
+    let plant = Plant::new();
+    plant.0.run(["run", "clerk", "Go"]).expect(0);
+    let export = |more: &[&str]| {
+        let name = format!("bundle-{}", more.len());
+        let words = [&["audit", "export", &name][..], more].concat();
+        plant.0.run(words).expect(0);
+        plant.0.root.join(name)
+    };
+    let whole = export(&[]);
+    let told = auditor(&whole, &["--json"]).expect(0).json();
+    let runs = &told["runs"];
+    assert_eq!(
+        *runs,
+        json!({ "judged": 1, "not_judged": 0, "uncovered": [] }),
+        "{told:#}"
+    );
+    let text = auditor(&whole, &[]).expect(0).stdout;
+    assert!(text.contains("each time with what was released"), "{text}");
+    // What the report says of a change is what it changes, as `change diff` has it.
+    let report = fs::read_to_string(whole.join("report.html")).unwrap();
+    let of_first = report.split("<h2>CR-0001").nth(1).unwrap();
+    let of_first = of_first.split("<h2>").next().unwrap();
+    for words in [
+        "Stands: <b>released, in force since 20",
+        "<span class=\"title\">agent:clerk ",
+        "1.1.0",
+        "what agents may do otherwise",
+    ] {
+        assert!(of_first.contains(words), "{words}: {of_first}");
+    }
+    let lean = auditor(&export(&["--change", "CR-0001"]), &["--json"]).expect(0);
+    assert_eq!(lean.json()["runs"], *runs, "{}", lean.stdout);
+    let draft = |rows: &mut Vec<Row>| {
+        for row in rows.iter_mut().filter(|row| row.kind == "definitions") {
+            let mut body: Value = serde_json::from_str(&row.body).unwrap();
+            let mut files = body["files"].as_array_mut().unwrap().iter_mut();
+            let clerk = files.find(|file| file["file"] == "agents/clerk.yaml");
+            clerk.unwrap()["hash"] = "ab".repeat(32).into();
+            row.body = body.to_string();
+        }
+    };
+    let Some(forged) = plant.forged("drafts", draft) else {
+        return;
+    };
+    let told = auditor(&forged, &["--json"]).expect(1).json();
+    let uncovered = &told["runs"]["uncovered"];
+    assert_eq!(uncovered.as_array().unwrap().len(), 1, "{told:#}");
+    let what = uncovered[0]["what"].as_str().unwrap();
+    assert!(what.starts_with("agents/clerk.yaml (abab"), "{told:#}");
+    let bad = told["bad"].as_array().unwrap();
+    assert!(
+        bad.len() == 1 && bad[0].as_str().unwrap().contains("no release covers"),
+        "{told:#}"
+    );
 }

@@ -191,6 +191,85 @@ fn a_model_without_a_price_is_not_asked_where_money_is_limited() {
     assert_eq!(server.asked().len(), 1);
 }
 
+/// What `check` warns of: where, and what.
+fn warnings(house: &House) -> Vec<(String, String)> {
+    let found = house.run(["check", "--json"]).expect(0).json();
+    let found = found["warnings"].as_array().unwrap().iter();
+    let at = |one: &Value| {
+        format!(
+            "{}:{}:{}",
+            one["file"].as_str().unwrap(),
+            one["line"],
+            one["column"]
+        )
+    };
+    found
+        .map(|one| (at(one), one["message"].as_str().unwrap().to_owned()))
+        .collect()
+}
+
+#[test]
+fn a_price_that_does_not_count_yet_is_told() {
+    let far = "{ kind: openai, base_url: \"https://models.invalid/v1\", retries: 0 }";
+    let later = "prices:\n  test-model: { from: 2100-01-01, input: 1, output: 1 }\n  other: { from: 2100-01-01, input: 1, output: 1 }\n";
+    let house = House::of(Plan {
+        chart: TURN,
+        house: later,
+        provider: far,
+        ..Plan::default()
+    });
+    let told = warnings(&house);
+    let place = at(&house, "house.yaml", "test-model: {");
+    let of_price: Vec<_> = told
+        .iter()
+        .filter(|(_, what)| what.contains("counts from 2100-01-01 on"))
+        .collect();
+    assert_eq!(of_price.len(), 1, "what nobody asks is left out: {told:?}");
+    assert!(of_price[0].0.starts_with(&place), "{place}: {told:?}");
+    house.edit(
+        "house.yaml",
+        "test-model: { from: 2100-01-01, input: 1, output: 1 }",
+        "test-model: [{ from: 2100-01-01, input: 1, output: 1 }, { from: 2020-01-01, input: 2, output: 2 }]",
+    );
+    let told = warnings(&house);
+    assert!(
+        told.iter().all(|(_, what)| !what.contains("counts from")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn money_that_is_limited_for_children_too_is_told() {
+    let starts = "initial: ask\nstates:\n  ask: { invoke: { activity: agent, params: { agent: helper } }, on: { agent.done: done } }\n  done: { type: final }\n";
+    let house = House::of(Plan {
+        chart: starts,
+        agent: "children: { usd: 5.00 }\nbudget: { usd_per_run: 2.00 }\n",
+        house: "prices: { test-model: { from: 2020-01-01, input: 1, output: 1 } }\n",
+        provider: "{ kind: openai, base_url: \"https://models.invalid/v1\", retries: 0 }",
+        ..Plan::default()
+    });
+    house.another("helper", TURN);
+    let own = "children: { usd: 5.00 }\nbudget: { usd_per_run: 2.00 }\n";
+    house.edit("agents/helper.yaml", own, "");
+    house.edit("agents/helper.yaml", "name: test-model", "name: dear-model");
+    let told = warnings(&house);
+    let usd = at(&house, "agents/tester.yaml", "usd: 5.00");
+    let run = at(&house, "agents/tester.yaml", "usd_per_run");
+    let more = told.iter().any(|(place, what)| {
+        place.starts_with(&usd)
+            && what.contains("may cost $5 together")
+            && what.contains("may cost $2")
+            && what.contains(&run)
+    });
+    assert!(more, "{usd}: {told:?}");
+    let unpriced = told.iter().any(|(place, what)| {
+        place.starts_with(&run)
+            && what.contains("that this one starts")
+            && what.contains("`dear-model`")
+    });
+    assert!(unpriced, "{run}: {told:?}");
+}
+
 #[test]
 fn a_model_reads_why_its_call_was_not_made_and_a_limit_holds_to_the_call() {
     let server = dear();

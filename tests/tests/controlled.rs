@@ -467,3 +467,23 @@ fn a_new_component_of_a_signed_plugin_brings_its_signature_or_is_refused() {
     house.run(["run", "tester", "Go"]).expect(0);
     house.run(["plugin", "inspect", "spare"]).expect(0);
 }
+
+#[test]
+fn a_controlled_house_whose_key_is_lost_goes_on_with_a_new_one_where_it_is_told_to() {
+    let house = Controlled::released(Plan::default());
+    house.run(["run", "tester", "Go"]).expect(0);
+    for file in ["house", "house.pub"] {
+        std::fs::remove_file(house.root.join(".charthouse/keys").join(file)).unwrap();
+    }
+    let is_signed = || {
+        let ran = house.run(["run", "tester", "Go"]).expect(0);
+        !ran.stderr.contains("not signed yet")
+    };
+    assert!(!is_signed());
+    assert!(!house.root.join(".charthouse/keys/house").exists());
+    // What is sealed with the house's key is sealed anew: that the house is controlled, and by which journal.
+    house
+        .run(["audit", "anchor", "--new-key", "-o", "../anchor.json"])
+        .expect(0);
+    assert!(is_signed());
+}

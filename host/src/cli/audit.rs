@@ -76,6 +76,9 @@ pub struct AuditAnchor {
     /// Where to write it; standard output by default
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// The house's key is lost for good: begin a new one. It is on record, and whoever verifies is told, and needs both keys from outside (--trust)
+    #[arg(long)]
+    pub new_key: bool,
 }
 
 #[derive(Args)]

@@ -12,7 +12,7 @@ use sandbox::SandboxError;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use types::{Clock, Finding, Place, ProviderKind};
+use types::{Clock, Finding, Place, ProviderKind, Timestamp};
 
 pub fn run(options: &Check) -> Result<u8, Failure> {
     let (report, summary) = match definitions::load(&options.directory) {
@@ -22,6 +22,7 @@ pub fn run(options: &Check) -> Result<u8, Failure> {
                 .with(pins(&house, options.pins))
                 .with(no_components(&house))
                 .with(control(&house))
+                .with(not_yet_priced(&house, SystemClock::new().now()))
                 .with_lines_of(&house.root);
             let summary = format!(
                 "{}: {}, {}, {}, {}: no errors\n",
@@ -91,6 +92,37 @@ fn no_components(house: &House) -> Vec<Finding> {
         ))
     });
     none.collect()
+}
+
+/// Prices of models that agents ask, which do not count yet at `now`: until they do, nobody knows what a call costs.
+fn not_yet_priced(house: &House, now: Timestamp) -> Vec<Finding> {
+    let asked = |name: &str| {
+        let mut agents = house.agents.values();
+        agents.any(|agent| {
+            let mut models = std::iter::once(&agent.model).chain(&agent.fallback);
+            models.any(|model| {
+                let provider = house.providers.get(&model.provider);
+                let own = provider.and_then(|provider| provider.model.as_deref());
+                own.unwrap_or(&model.name) == name
+            })
+        })
+    };
+    let later = house.priced.iter().filter_map(|model| {
+        let prices = house.prices.get(&model.value)?;
+        let first = prices.first().filter(|first| first.from > now)?;
+        asked(&model.value).then(|| {
+            Finding::warning(
+                &model.place,
+                format!(
+                    "the price of `{}` counts from {} on: what is asked before has no price, and is refused where money is limited",
+                    print::plain(&model.value),
+                    change::day(first.from)
+                ),
+                "write another with an earlier `from`, or an earlier one here",
+            )
+        })
+    });
+    later.collect()
 }
 
 /// Where drafts lie in the house that are not released, and what is in force without having been approved. Drafts are worked on: they are no mistake here.

@@ -200,6 +200,24 @@ impl Held {
         })
     }
 
+    /// Whether the file `name` with this hash is of a revision (of `item`, or of any) that was released by now, counts since some time up to `now`, and was not taken
+    /// back.
+    pub fn has(&self, item: Option<&str>, name: &str, hash: &str, now: i64) -> bool {
+        let items = self.items.iter();
+        let mut all = items
+            .filter(|(known, _)| item.is_none_or(|item| item == known.as_str()))
+            .flat_map(|(_, all)| all);
+        all.any(|standing| {
+            let is_due = standing.at.is_none_or(|at| at <= now);
+            let is_it = match item {
+                // A component is its revision.
+                Some(_) => standing.to.as_deref() == Some(hash),
+                None => standing.files.get(name).is_some_and(|held| held == hash),
+            };
+            !standing.is_over && is_due && is_it
+        })
+    }
+
     /// The text with this hash.
     pub fn text(&self, hash: &str) -> Option<&str> {
         self.texts.get(hash).map(String::as_str)

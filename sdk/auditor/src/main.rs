@@ -27,6 +27,7 @@ mod house;
 mod keys;
 mod moment;
 mod rules;
+mod runs;
 mod ssh;
 mod verdict;
 

@@ -191,11 +191,7 @@ impl Rules {
     }
 
     fn baseline(&mut self, number: &str, act: &Act<'_>) -> Result<(), Broken> {
-        let is_under_control = self.is_begun
-            && self
-                .house(act.record.time)
-                .is_ok_and(|house| house.is_controlled);
-        if is_under_control || number != BASELINE {
+        if self.is_controlled(act.record.time) || number != BASELINE {
             return Err((
                 ORDER,
                 "the house is under control already: what is to be another is requested".into(),

@@ -7,6 +7,7 @@ use crate::handed;
 use crate::keys::Keys;
 use crate::moment;
 use crate::rules::Rules;
+use crate::runs::Runs;
 use crate::ssh;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,8 @@ pub struct Verdict {
     changes: Vec<Value>,
     /// How many changes are in force.
     released: usize,
+    /// Whether runs used what was released.
+    runs: Runs,
 }
 
 /// Look at the bundle in `folder`. An error is what cannot be read, or what was given and makes no sense.
@@ -110,6 +113,7 @@ impl Walk {
             };
             self.hashes.push(record.hash.clone());
             self.last = self.last.max(record.time);
+            self.verdict.runs.take(&record, &self.rules);
             if let Err(why) = self.one(&record, keys, bundle) {
                 self.bad(format!("record {}: {why}", record.seq));
             }
@@ -334,6 +338,12 @@ impl Walk {
             );
             self.verdict.notes.push(note);
         }
+        let runs = std::mem::take(&mut self.verdict.runs);
+        for one in &runs.uncovered {
+            self.bad(one.text());
+        }
+        self.verdict.notes.extend(runs.note());
+        self.verdict.runs = runs;
         self.verdict.changes = rules.changes();
         self.verdict.released = rules.in_force();
     }
@@ -503,7 +513,7 @@ impl Verdict {
         json!({
             "ok": self.bad.is_empty(), "bad": self.bad, "records": self.records, "checkpoints": self.checkpoints, "signed_through": self.signed_through,
             "signatures": self.signatures, "key": self.key, "key_given": self.is_given, "anchored": self.anchored, "notes": self.notes,
-            "rules": self.rules, "changes": self.changes,
+            "rules": self.rules, "changes": self.changes, "runs": self.runs.json(),
         })
     }
 
@@ -526,6 +536,9 @@ impl Verdict {
                 "  {} changes, {} of them in force, each by the rules: roles, quorum, separation of duties, the content that was approved\n",
                 self.changes.len(), self.released
             ));
+        }
+        if let (true, Some(runs)) = (self.bad.is_empty(), self.runs.text()) {
+            text.push_str(&format!("{runs}\n"));
         }
         for bad in &self.bad {
             text.push_str(&format!("  {}\n", shown(bad)));

@@ -389,6 +389,20 @@ fn in_a_run_the_model_reads_refusals_and_the_journal_holds_them_but_no_secret() 
         said.contains("no `net` rule allows GET http://10.0.0.1/x"),
         "{said}"
     );
+    // What it fetched is on the ledger, beside its arguments and its answer; what was refused fetched nothing.
+    let number = |value: &Value| value.as_u64().unwrap_or(0);
+    let fetched: Vec<u64> = house
+        .journal("outcome")
+        .iter()
+        .map(|outcome| number(&outcome["body"]["outcome"]["received"]))
+        .collect();
+    assert!(fetched[0] > 0 && fetched[1] == 0, "{fetched:?}");
+    let costs = house.journal("cost");
+    let of_call = costs
+        .iter()
+        .find(|cost| cost["body"]["tool"] == "web.fetch");
+    let booked = number(&of_call.unwrap()["body"]["bytes_out"]);
+    assert!(booked > fetched[0], "{booked} of {fetched:?}");
     let journal: Vec<String> = house.journal("").iter().map(Value::to_string).collect();
     let journal = journal.join("\n");
     assert!(

@@ -8,7 +8,7 @@ use crate::checkpoint::{self, Checkpoint};
 use crate::error::AuditError;
 use crate::figures::Figures;
 use crate::people::Reads;
-use crate::report::Report;
+use crate::report::{Report, Tells};
 use crate::verify::Verified;
 use journal::{Journal, Record, Which, is_evidence};
 use serde_json::{Value, json};
@@ -22,6 +22,9 @@ use types::{ContentHash, Rng, Timestamp};
 
 /// What a bundle calls itself.
 const FORMAT: &str = "charthouse audit bundle 2";
+
+/// What is always there besides the evidence: which definitions there were, and which a run used, so that whoever has the bundle can see whether they were released.
+const OF_RUNS: [&str; 3] = ["definitions", "started", "reloaded"];
 
 /// Whose bodies are in it, besides the evidence.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +50,7 @@ pub struct Exported {
     pub key: String,
 }
 
-/// Write the bundle of `journal` into the directory `out`, which must not be there yet. `verified` is what was found before; the report says it. The record is signed up
+/// Write the bundle of `journal` into the directory `out`, which must not be there yet. `verified` is what was found before; the report says it, and what `tells` tells. The record is signed up
 /// to its end first.
 ///
 /// # Errors
@@ -63,15 +66,18 @@ pub fn export(
     house: &str,
     ring: &Keyring,
     reads: Reads<'_>,
+    tells: &Tells<'_>,
     verified: &Verified,
     rng: &dyn Rng,
-    now: Timestamp,
 ) -> Result<Exported, AuditError> {
+    let now = tells.now;
     checkpoint::make(journal, ring, house, rng, now)?;
     let Some((_, _, last)) = checkpoint::last(journal)? else {
         return Err(AuditError::Nothing);
     };
-    let signer = ring.house(house, rng)?.signer;
+    let signer = ring
+        .house(house, &checkpoint::of_house(journal)?, rng)?
+        .signer;
     let instances = instances(journal, selection.change.as_deref())?;
     let part = beside(out);
     if out.symlink_metadata().is_ok() {
@@ -94,6 +100,7 @@ pub fn export(
         &about(house, &last, verified, now),
         &told.figures.value(),
         &ContentHash::of(figures.as_bytes()),
+        tells,
     );
     bundle.put("report.html", report.as_bytes())?;
     bundle.put(
@@ -169,7 +176,7 @@ impl Wanted {
         self.all
             || record.seq.0 < link_2_from
             || is_evidence(&record.kind)
-            || record.kind == "definitions"
+            || OF_RUNS.contains(&record.kind.as_str())
             || self.instances.contains(&record.run)
             || self.since.is_some_and(|since| record.time >= since)
     }

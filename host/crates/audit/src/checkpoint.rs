@@ -1,12 +1,16 @@
 //! The house signs how far its record has come. From then on nobody without its key can change, remove or move anything before, however many hashes they make anew.
 
+use crate::anchor::Anchor;
 use crate::error::AuditError;
-use journal::{HOUSE_RUN, Journal, NewRecord, Record, RecordId};
+use journal::{GENESIS, HOUSE_RUN, Head, Journal, NewRecord, Record, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sign::{Keyring, PublicKey, Seen, SignatureError, Statement, canonical, verify_bytes};
+use sign::{
+    KeyError, Keyring, PublicKey, Seen, SignatureError, Signer, Statement, canonical, verify_bytes,
+};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use types::{ContentHash, Rng, Timestamp};
 
 /// The kind of the records that say how far it had come.
@@ -86,11 +90,13 @@ impl Checkpoint {
     }
 }
 
-/// Sign the record up to its end, if anything was recorded since the last time. The house's key is made when it is first needed, and put on record with its first
-/// checkpoint. Agents' keys that it has made itself, and that an older version put on record without its signature, are put there with it.
+/// Sign the record up to its end, if anything was recorded since the last time and it follows on what the house has signed last. The house's key is made when it is first
+/// needed, and put on record with its first checkpoint. Agents' keys that it has made itself, and that an older version put on record without its signature, are put
+/// there with it.
 ///
 /// # Errors
-/// When the key cannot be used, and when nothing can be written.
+/// [`AuditError::Broken`] where the record does not hold since it was signed last; when the key cannot be used, is lost or is another than is on record, and when
+/// nothing can be written.
 pub fn make(
     journal: &mut Journal,
     ring: &Keyring,
@@ -98,7 +104,10 @@ pub fn make(
     rng: &dyn Rng,
     now: Timestamp,
 ) -> Result<Option<Checkpoint>, AuditError> {
+    // What others append meanwhile is signed the next time, when it was looked at.
     let head = journal.head()?;
+    let known = of_house(journal)?;
+    follows(journal, ring, &known)?;
     let ends_signed = match journal.record(RecordId(head.seq))? {
         Some(last) => last.kind == CHECKPOINT,
         None => true,
@@ -107,46 +116,164 @@ pub fn make(
     if ends_signed && unsigned.is_empty() {
         return Ok(None);
     }
-    let key = ring.house(house, rng)?.signer;
-    let mut made = Checkpoint {
-        upto: Upto {
-            seq: head.seq,
-            hash: head.hash,
-        },
-        records: head.seq,
-        time: types::rfc3339(now),
-        house: house.to_owned(),
-        key: key.public().fingerprint(),
-        signature: String::new(),
+    let key = ring.house(house, &known, rng)?.signer;
+    let given = Given {
+        ring,
+        house,
+        key: &key,
+        head,
+        now,
     };
-    made.signature = key.sign_bytes(made.text().as_bytes());
-    let identity = json!({ "who": "house", "key": key.public().to_string() }).to_string();
-    let body = json!(made).to_string();
-    let record = |kind, body| NewRecord {
-        run: HOUSE_RUN,
-        time: now,
-        kind,
-        body,
-    };
-    let signed: Vec<String> = unsigned
-        .iter()
-        .map(|(who, public)| {
-            let (seq, hash) = (head.seq, head.hash);
-            let time = types::rfc3339(now);
-            let said = Statement::of_identity(who, public, house, Seen { hash, seq }, time);
-            json!({ "who": who, "key": public, "signed": key.sign(&said) }).to_string()
-        })
-        .collect();
-    let mut records: Vec<NewRecord<'_>> = signed
-        .iter()
-        .map(|body| record(IDENTITY, body.as_str()))
-        .collect();
-    records.push(record(CHECKPOINT, body.as_str()));
-    if !is_known(journal, key.public())? {
-        records.insert(0, record(IDENTITY, identity.as_str()));
+    given.sign(journal, &unsigned).map(Some)
+}
+
+/// Begin a new key of the house, or begin to use another that was put in its place, because the one on record is lost: it is put on record at once, with a checkpoint.
+/// Whoever verifies is told, and has to be given both keys from outside.
+///
+/// # Errors
+/// [`AuditError::KeyIsThere`] where the one on record is there; and as [`make`].
+pub fn begin_new_key(
+    journal: &mut Journal,
+    ring: &Keyring,
+    house: &str,
+    rng: &dyn Rng,
+    now: Timestamp,
+) -> Result<Signer, AuditError> {
+    let known = of_house(journal)?;
+    match ring.house(house, &known, rng) {
+        Err(KeyError::Lost { .. } | KeyError::OtherThanKnown { .. }) => {}
+        Ok(_) => return Err(AuditError::KeyIsThere),
+        Err(error) => return Err(error.into()),
     }
-    journal.append(&records)?;
-    Ok(Some(made))
+    let head = journal.head()?;
+    follows(journal, ring, &known)?;
+    let key = ring.new_house(house, rng)?.signer;
+    let given = Given {
+        ring,
+        house,
+        key: &key,
+        head,
+        now,
+    };
+    given.sign(journal, &BTreeSet::new())?;
+    Ok(key)
+}
+
+/// Refuse to sign behind a record that does not hold: what would be signed then is what somebody made of it. Only what stands behind the last checkpoint is read.
+fn follows(journal: &Journal, ring: &Keyring, known: &[PublicKey]) -> Result<(), AuditError> {
+    let (from, hash) = match last(journal)? {
+        None => (0, GENESIS),
+        Some((seq, _, last)) => {
+            let key = known.iter().find(|key| key.fingerprint() == last.key);
+            if key.is_none_or(|key| last.verify(key).is_err()) {
+                return Err(AuditError::broken(seq.0, "the house did not sign it"));
+            }
+            (last.upto.seq, last.upto.hash)
+        }
+    };
+    if let Some(bad) = journal.first_bad_from(from, hash)? {
+        return Err(AuditError::broken(
+            bad,
+            "it is not as it was written, or it is missing",
+        ));
+    }
+    // What the house has signed last is noted beside its key too, so that a journal of which the end is gone, the checkpoint with it, is not taken for whole.
+    let Some(noted) = noted(ring, journal) else {
+        return Ok(());
+    };
+    let upto = noted.checkpoint.upto;
+    let there = journal.record(RecordId(upto.seq))?;
+    let is_ours = noted
+        .key()
+        .is_ok_and(|key| known.is_empty() || known.iter().any(|known| known.is(&key)));
+    match is_ours && there.is_some_and(|there| there.hash == upto.hash) {
+        true => Ok(()),
+        false => Err(AuditError::Gone {
+            record: upto.seq,
+            noted: ring.place_of_signed(journal.path()),
+        }),
+    }
+}
+
+/// What the house has signed last of `journal`, as it is noted beside its key; nothing where no note is there that makes sense.
+pub fn noted(ring: &Keyring, journal: &Journal) -> Option<Anchor> {
+    let text = std::fs::read_to_string(ring.place_of_signed(journal.path())).ok()?;
+    Anchor::parse(&text).ok()
+}
+
+/// Note in `place`, beside the key of the house, what was signed with it. One that says too little, or is not there, does no harm.
+fn note(place: PathBuf, signed: &Checkpoint, key: &Signer) {
+    let part = place.with_extension(format!("part-{}", std::process::id()));
+    let text = format!("{}\n", json!(Anchor::of(signed.clone(), key.public())));
+    let _ = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, place));
+}
+
+/// What a checkpoint is made of.
+struct Given<'a> {
+    ring: &'a Keyring,
+    house: &'a str,
+    /// The key that is the house's from now on.
+    key: &'a Signer,
+    head: Head,
+    now: Timestamp,
+}
+
+impl Given<'_> {
+    /// Sign up to the head, and whose the keys of `agents` are.
+    fn sign(
+        self,
+        journal: &mut Journal,
+        agents: &BTreeSet<(String, String)>,
+    ) -> Result<Checkpoint, AuditError> {
+        let Given {
+            house,
+            key,
+            head,
+            now,
+            ..
+        } = self;
+        let mut made = Checkpoint {
+            upto: Upto {
+                seq: head.seq,
+                hash: head.hash,
+            },
+            records: head.seq,
+            time: types::rfc3339(now),
+            house: house.to_owned(),
+            key: key.public().fingerprint(),
+            signature: String::new(),
+        };
+        made.signature = key.sign_bytes(made.text().as_bytes());
+        let identity = json!({ "who": "house", "key": key.public().to_string() }).to_string();
+        let body = json!(made).to_string();
+        let record = |kind, body| NewRecord {
+            run: HOUSE_RUN,
+            time: now,
+            kind,
+            body,
+        };
+        let signed: Vec<String> = agents
+            .iter()
+            .map(|(who, public)| {
+                let (seq, hash) = (head.seq, head.hash);
+                let time = types::rfc3339(now);
+                let said = Statement::of_identity(who, public, house, Seen { hash, seq }, time);
+                json!({ "who": who, "key": public, "signed": key.sign(&said) }).to_string()
+            })
+            .collect();
+        let mut records: Vec<NewRecord<'_>> = signed
+            .iter()
+            .map(|body| record(IDENTITY, body.as_str()))
+            .collect();
+        records.push(record(CHECKPOINT, body.as_str()));
+        let known = of_house(journal)?;
+        if !known.iter().any(|known| known.is(key.public())) {
+            records.insert(0, record(IDENTITY, identity.as_str()));
+        }
+        journal.append(&records)?;
+        note(self.ring.place_of_signed(journal.path()), &made, key);
+        Ok(made)
+    }
 }
 
 /// The last checkpoint, with the number of its record.
@@ -219,16 +346,13 @@ fn unsigned_agents(
     Ok(unsigned.difference(&signed).cloned().collect())
 }
 
-/// Whether it is on record that `key` is the house's.
-fn is_known(journal: &Journal, key: &PublicKey) -> Result<bool, AuditError> {
-    let records = journal.of_kind(IDENTITY)?;
-    let mut known = records.iter().filter_map(of_house);
-    Ok(known.any(|known| known.is(key)))
-}
-
-fn of_house(record: &Record) -> Option<PublicKey> {
-    let body: Value = serde_json::from_str(&record.body).ok()?;
-    (body["who"] == "house")
-        .then(|| PublicKey::parse(body["key"].as_str()?).ok())
-        .flatten()
+/// The keys that are on record as the house's, the newest last.
+pub fn of_house(journal: &Journal) -> Result<Vec<PublicKey>, AuditError> {
+    let key = |record: &Record| {
+        let body: Value = serde_json::from_str(&record.body).ok()?;
+        (body["who"] == "house")
+            .then(|| PublicKey::parse(body["key"].as_str()?).ok())
+            .flatten()
+    };
+    Ok(journal.of_kind(IDENTITY)?.iter().filter_map(key).collect())
 }

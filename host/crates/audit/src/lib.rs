@@ -27,6 +27,9 @@ mod verify;
 
 pub use anchor::Anchor;
 pub use bundle::{Exported, Selection, export};
-pub use checkpoint::{CHECKPOINT, Checkpoint, Every, IDENTITY, is_due, last, make};
+pub use checkpoint::{
+    CHECKPOINT, Checkpoint, Every, IDENTITY, begin_new_key, is_due, last, make, noted,
+};
 pub use error::AuditError;
+pub use report::{Piece, Tells};
 pub use verify::{Bad, Outside, Verified, verify};

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use types::ContentHash;
+use types::{ContentHash, Timestamp};
 
 /// What is told, as the records come.
 pub struct Report {
@@ -19,7 +19,25 @@ struct Step {
     body: Value,
 }
 
-/// The stages of a change, in their order, with what they are called and the kinds of records that show them.
+/// What the report asks of those who know the definitions.
+pub struct Tells<'a> {
+    /// What an implementation (or an emergency) changes, by its change and the number of its record; nothing where that cannot be told.
+    pub differences: &'a dyn Fn(&str, u64) -> Option<Vec<Piece>>,
+    /// The instant that a date means, as people write it in an order.
+    pub instant: &'a dyn Fn(&str) -> Option<Timestamp>,
+    /// When the report is made.
+    pub now: Timestamp,
+}
+
+/// A piece of a text, and how it is shown: `added`, `removed`, `widens`, `narrows`, `title`, `dim`, or plainly.
+pub struct Piece {
+    /// How it is shown.
+    pub tone: &'static str,
+    /// What it says.
+    pub text: String,
+}
+
+/// The stages of a change, with what they are called and the kinds of records that show them.
 const STAGES: [(&str, &[&str]); 9] = [
     ("Baseline", &["change.baseline"]),
     ("Request", &["change.requested", "change.emergency"]),
@@ -35,11 +53,18 @@ const STAGES: [(&str, &[&str]); 9] = [
     ("Withdrawal", &["change.withdrawn"]),
 ];
 
+/// What the words mean, for whoever never saw the program.
+const WORDS: &str = "<p>A <b>change</b> (CR-…) goes from its request through assessment, votes of the board, an order, implementation, verification and release; each act below is one record, signed by \
+who did it, in the order in which it happened. What is changed are <b>items</b>: <i>agent</i> (who works, with which model), <i>chart</i> (how the work goes, as states and transitions), <i>policy</i> (what tools may \
+touch), <i>plugin</i> (a tool's program) and <i>house</i> (what holds for all, and who the people are). A <b>candidate</b> is the exact content of what was made, named by a hash over it; what is \
+verified and released is that candidate and nothing else. In what a change makes different, <span class=\"widens\">red</span> is what lets somebody do more than before.</p>\n";
+
 const STYLE: &str = "body{font:10.5pt/1.45 Georgia,serif;max-width:50em;margin:2em auto;padding:0 1em;color:#111;background:#fff}\
 h1,h2,h3{font-family:Helvetica,Arial,sans-serif;line-height:1.2}h2{border-bottom:2px solid #333;margin-top:2em}h3{margin-bottom:.2em}\
 table{border-collapse:collapse;width:100%;margin:.5em 0}td,th{border:1px solid #bbb;padding:.25em .5em;text-align:left;vertical-align:top}\
 th{background:#eee}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f6f6f6;border:1px solid #ddd;padding:.5em;font-size:8.5pt}\
-code{overflow-wrap:anywhere;font-size:9pt}.n{text-align:right;white-space:nowrap}.no{color:#a00;font-weight:bold}.by{color:#555;font-size:9pt}\
+code{overflow-wrap:anywhere;font-size:9pt}pre.diff{font-size:7.5pt}.widens{color:#b00000;font-weight:bold}.narrows,.added{color:#00601a}.removed{color:#7a4b00}\
+.dim{color:#777}.title{font-weight:bold}.n{text-align:right;white-space:nowrap}.no{color:#a00;font-weight:bold}.by{color:#555;font-size:9pt}\
 @media print{body{margin:0;max-width:none}h2{break-before:page}h2:first-of-type{break-before:auto}tr,h3{break-inside:avoid}}";
 
 impl Report {
@@ -74,7 +99,13 @@ impl Report {
     }
 
     /// The page. `figures` is what the numbers are from, `hash` that of its file.
-    pub fn html(&self, about: &[(&str, String)], figures: &Value, hash: &ContentHash) -> String {
+    pub fn html(
+        &self,
+        about: &[(&str, String)],
+        figures: &Value,
+        hash: &ContentHash,
+        tells: &Tells<'_>,
+    ) -> String {
         let mut page = format!(
             "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"charthouse-figures\" content=\"{hash}\">\
              <title>Audit report</title><style>{STYLE}</style></head><body>\n<h1>Audit report</h1>\n<table>"
@@ -91,11 +122,12 @@ impl Report {
             ],
         );
         page.push_str("</table>\n<p>The numbers in brackets are those of records: <code>charthouse journal why N</code> in the house, and the line with that <code>seq</code> in records.jsonl of this bundle.</p>\n");
+        page.push_str(WORDS);
         if self.changes.is_empty() {
             page.push_str("<h2>Changes</h2><p>No change is on record.</p>\n");
         }
         for (number, steps) in &self.changes {
-            change(&mut page, number, steps);
+            change(&mut page, number, steps, tells);
         }
         costs(&mut page, &figures["costs"]);
         kinds(&mut page, &figures["kinds"]);
@@ -104,35 +136,107 @@ impl Report {
     }
 }
 
-fn change(page: &mut String, number: &str, steps: &[Step]) {
+fn change(page: &mut String, number: &str, steps: &[Step], tells: &Tells<'_>) {
     let request = steps.iter().find(|step| step.kind == "change.requested");
     let title = request
         .and_then(|step| step.body["title"].as_str())
         .unwrap_or_default();
     let _ = writeln!(page, "<h2>{} {}</h2>", escape(number), escape(title));
-    let ends = steps
-        .iter()
-        .rev()
-        .find_map(|step| match step.kind.as_str() {
-            "change.released" => Some("released"),
-            "change.withdrawn" => Some("withdrawn"),
-            "change.rejected" => Some("rejected"),
-            "change.baseline" => Some("the baseline"),
-            "change.emergency" => Some("in force as an emergency"),
-            _ => None,
-        });
-    let _ = writeln!(page, "<p>Stands: <b>{}</b></p>", ends.unwrap_or("open"));
-    for (stage, kinds) in STAGES {
-        let mut of_stage = steps
-            .iter()
-            .filter(|step| kinds.contains(&step.kind.as_str()))
-            .peekable();
-        if of_stage.peek().is_none() {
+    let _ = writeln!(page, "<p>Stands: <b>{}</b></p>", stands(steps, tells));
+    // In the order in which it happened: what was sent back and done again is read twice, with what was said between.
+    let mut told: Vec<&str> = Vec::new();
+    for step in steps {
+        let is_of = |kinds: &[&str]| kinds.contains(&step.kind.as_str());
+        let Some((stage, _)) = STAGES.iter().find(|(_, kinds)| is_of(kinds)) else {
             continue;
+        };
+        if told.last() != Some(stage) {
+            let again = match told.iter().filter(|other| *other == stage).count() {
+                0 => String::new(),
+                times => format!(", time {}", times + 1),
+            };
+            let _ = writeln!(page, "<h3>{stage}{again}</h3>");
+            told.push(stage);
         }
-        let _ = writeln!(page, "<h3>{stage}</h3>");
-        of_stage.for_each(|step| one(page, step));
+        one(page, step);
+        if is_of(&["change.implemented", "change.emergency"]) {
+            differences(page, (tells.differences)(number, step.seq));
+        }
     }
+}
+
+/// How far a change has come, in words.
+fn stands(steps: &[Step], tells: &Tells<'_>) -> String {
+    let ends = steps.iter().rev().find(|step| {
+        let kind = step.kind.as_str();
+        matches!(
+            kind,
+            "change.released"
+                | "change.withdrawn"
+                | "change.rejected"
+                | "change.baseline"
+                | "change.emergency"
+        )
+    });
+    let Some(ends) = ends else {
+        return "open".into();
+    };
+    match ends.kind.as_str() {
+        "change.released" => released(ends, tells),
+        "change.withdrawn" => "withdrawn".into(),
+        "change.rejected" => "rejected".into(),
+        "change.baseline" => "the baseline".into(),
+        _ => "in force as an emergency".into(),
+    }
+}
+
+/// A release is not in force by itself: from when, and for whom.
+fn released(step: &Step, tells: &Tells<'_>) -> String {
+    let effectivity = &step.body["effectivity"];
+    let when = match &effectivity["when"] {
+        Value::Object(at) => {
+            let at = at.get("at").and_then(Value::as_str).unwrap_or_default();
+            match (tells.instant)(at) {
+                Some(instant) if instant > tells.now => {
+                    format!(
+                        "in force from {} on, which was still to come when this report was made",
+                        escape(at)
+                    )
+                }
+                _ => format!("in force since {}", escape(at)),
+            }
+        }
+        Value::String(word) if word == "next-run" => format!(
+            "in force for runs that begin after {}; what ran then ends as it began",
+            types::rfc3339(Timestamp(step.time))
+        ),
+        _ => format!("in force since {}", types::rfc3339(Timestamp(step.time))),
+    };
+    match effectivity["agents"].is_array() {
+        true => format!(
+            "released, {when}, for {} only",
+            words(&effectivity["agents"])
+        ),
+        false => format!("released, {when}"),
+    }
+}
+
+/// What it changes, as `charthouse change diff` shows it.
+fn differences(page: &mut String, pieces: Option<Vec<Piece>>) {
+    let Some(pieces) = pieces else {
+        page.push_str("<p class=\"by\">What it changes cannot be told: the texts of one side are not on record, or are no house any more.</p>\n");
+        return;
+    };
+    page.push_str(
+        "<p>What it changes (before on the left, after on the right):</p><pre class=\"diff\">",
+    );
+    for Piece { tone, text } in pieces {
+        let _ = match tone {
+            "" => write!(page, "{}", escape(&text)),
+            tone => write!(page, "<span class=\"{tone}\">{}</span>", escape(&text)),
+        };
+    }
+    page.push_str("</pre>\n");
 }
 
 fn one(page: &mut String, step: &Step) {
@@ -142,7 +246,7 @@ fn one(page: &mut String, step: &Step) {
         page,
         "<p>[{}] {} ",
         step.seq,
-        types::rfc3339(types::Timestamp(step.time))
+        types::rfc3339(Timestamp(step.time))
     );
     match step.kind.as_str() {
         "change.requested" => {
@@ -206,7 +310,7 @@ fn one(page: &mut String, step: &Step) {
         "change.released" => {
             let _ = write!(
                 page,
-                "the candidate <code>{}</code>, effective {}",
+                "the candidate <code>{}</code>, to take effect {}",
                 text("on"),
                 effectivity(&body["effectivity"])
             );
@@ -228,9 +332,6 @@ fn one(page: &mut String, step: &Step) {
     page.push_str("</p>");
     revisions(page, &body["revisions"]);
     evidence(page, &body["evidence"]);
-    if let Some(diff) = body["diff"].as_str() {
-        let _ = write!(page, "<pre>{}</pre>", escape(diff));
-    }
     let by = text("by");
     match body["signed"]["key"].as_str() {
         Some(key) => drop(writeln!(
@@ -466,12 +567,100 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    /// Instants are numbers here; each implementation changes `pieces`.
+    fn html(report: &Report, now: i64, pieces: Option<&[(&'static str, &str)]>) -> String {
+        let piece = |(tone, text): &(&'static str, &str)| Piece {
+            tone,
+            text: (*text).to_owned(),
+        };
+        let tells = Tells {
+            differences: &|_, _| pieces.map(|pieces| pieces.iter().map(piece).collect()),
+            instant: &|text| text.parse().ok().map(Timestamp),
+            now: Timestamp(now),
+        };
+        report.html(&[], &json!({}), &ContentHash::of(b""), &tells)
+    }
+
+    fn report(steps: &[(&str, Value)]) -> Report {
+        let mut report = Report::new(None);
+        for ((kind, body), seq) in steps.iter().zip(1..) {
+            let mut body = body.clone();
+            body["change"] = json!("CR-0001");
+            report.add(seq, 0, kind, &body);
+        }
+        report
+    }
+
+    #[test]
+    fn what_was_rejected_and_done_again_is_read_in_the_order_in_which_it_happened() {
+        let report = report(&[
+            ("change.requested", json!({ "title": "Wider" })),
+            (
+                "change.voted",
+                json!({ "vote": "reject", "why": "too much" }),
+            ),
+            ("change.requested", json!({ "title": "Less wide" })),
+            ("change.voted", json!({ "vote": "approve", "why": "fine" })),
+            ("change.implemented", json!({ "candidate": "1" })),
+            ("change.verified", json!({ "result": "failed" })),
+            ("change.implemented", json!({ "candidate": "2" })),
+            ("change.verified", json!({ "result": "passed" })),
+        ]);
+        let shows: &[(&str, &str)] = &[("", "  "), ("widens", "! WIDER <net>"), ("", "\n")];
+        let page = html(&report, 0, Some(shows));
+        let mut at = 0;
+        for words in [
+            "<h3>Request</h3>",
+            "<h3>Review and votes</h3>",
+            "too much",
+            "<h3>Request, time 2</h3>",
+            "Less wide",
+            "<h3>Review and votes, time 2</h3>",
+            "<h3>Implementation</h3>",
+            "<span class=\"widens\">! WIDER &lt;net&gt;</span>",
+            "failed",
+            "<h3>Implementation, time 2</h3>",
+            "! WIDER",
+            "passed",
+        ] {
+            let found = page[at..].find(words);
+            at += found.unwrap_or_else(|| panic!("{words} is not there, or too early: {page}"));
+        }
+        assert!(page.contains("Stands: <b>open</b>"));
+        assert!(html(&report, 0, None).contains("cannot be told"));
+    }
+
+    #[test]
+    fn what_is_released_says_from_when_it_is_in_force() {
+        let stands = |effectivity: Value, now: i64| {
+            let released = ("change.released", json!({ "effectivity": effectivity }));
+            let page = html(&report(&[released]), now, None);
+            let (_, rest) = page.split_once("Stands: <b>").unwrap();
+            rest.split_once("</b>").unwrap().0.to_owned()
+        };
+        let at = json!({ "when": { "at": "500" } });
+        let later = stands(at.clone(), 499);
+        assert!(
+            later.starts_with("released, in force from 500 on, which was still to come"),
+            "{later}"
+        );
+        assert_eq!(stands(at, 500), "released, in force since 500");
+        let next = stands(json!({ "when": "next-run", "agents": ["a", "b"] }), 0);
+        assert!(
+            next.starts_with("released, in force for runs that begin after 1970")
+                && next.ends_with("for a, b only"),
+            "{next}"
+        );
+        let now = stands(json!({ "when": "now" }), 0);
+        assert!(now.starts_with("released, in force since 1970"), "{now}");
+    }
+
     #[test]
     fn what_people_wrote_is_never_markup() {
         let mut report = Report::new(None);
         let body = json!({ "change": "CR-0001", "title": "<script>alert(1)</script>", "reason": "a & b \u{202e}", "class": "minor", "items": ["agent:\"x\""], "by": "human:ada" });
         report.add(7, 0, "change.requested", &body);
-        let page = report.html(&[], &json!({}), &ContentHash::of(b""));
+        let page = html(&report, 0, None);
         assert!(!page.contains("<script"), "{page}");
         assert!(page.contains("&lt;script&gt;") && page.contains("a &amp; b \u{fffd}"));
         assert!(page.contains("[7]") && page.contains("Request"));

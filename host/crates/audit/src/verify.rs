@@ -22,6 +22,8 @@ pub struct Outside<'a> {
     pub house_key: Option<&'a PublicKey>,
     /// Keys that somebody from outside vouches for; where there are any, the house's must be among them.
     pub trusted: &'a [Trusted],
+    /// What the house has signed last, as it is noted beside its key.
+    pub noted: Option<&'a Anchor>,
     /// A checkpoint that was kept outside.
     pub anchor: Option<&'a Anchor>,
 }
@@ -114,6 +116,13 @@ pub fn verify(journal: &Journal, outside: &Outside<'_>) -> Result<Verified, Audi
         return Err(error);
     }
     walk.end(outside, chain.ok);
+    if journal.lacks_witness()? {
+        let path = journal.path().display();
+        let what = format!(
+            "{path}-head, which says how far the journal had come, is not there or says nothing: what is cut off behind the last checkpoint is not missed"
+        );
+        walk.found.notes.push(what);
+    }
     Ok(walk.found)
 }
 
@@ -300,6 +309,13 @@ impl Walk<'_> {
             );
         }
         self.trust(outside, &keys);
+        match outside.noted {
+            // Behind a break it cannot be looked for.
+            Some(noted) if chain_holds => self.noted(noted, last, &keys),
+            Some(_) => {}
+            None if self.found.checkpoints > 0 => self.found.notes.push("beside the house's key it is not noted what it has signed last (.charthouse/keys/*.signed): the next checkpoint notes it. Until then a journal that was cut off before its last checkpoint is found by an anchor alone".into()),
+            None => {}
+        }
         if let Some(anchor) = outside.anchor {
             self.anchor(anchor, last, &keys);
         }
@@ -358,6 +374,27 @@ impl Walk<'_> {
             ),
             None if keys.is_empty() => self.bad(0, "no key of the house is on record"),
             None => self.found.trusted = true,
+        }
+    }
+
+    /// What the house has signed last has to be there. Of a house whose key is on record no more (all of its record was exchanged) the key itself is told already.
+    fn noted(&mut self, noted: &Anchor, last: u64, keys: &[PublicKey]) {
+        let upto = noted.checkpoint.upto;
+        let is_ours = noted
+            .key()
+            .is_ok_and(|key| keys.iter().any(|known| known.is(&key)));
+        if upto.seq > last {
+            let what = format!(
+                "it is missing: the house has signed its record up to record {}, as is noted beside its key",
+                upto.seq
+            );
+            self.bad(last + 1, what);
+        } else if self.hash_of(upto.seq) != Some(upto.hash) {
+            let what = "it is not the one that the house has signed last, as is noted beside its key: it, or something before it, is another";
+            self.bad(upto.seq, what);
+        } else if !is_ours {
+            let what = "what is noted beside the house's key was signed with one that is not on record as the house's";
+            self.bad(0, what);
         }
     }
 

@@ -22,7 +22,7 @@ use sign::People;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use types::{ContentHash, Exchange, Finding, Place, PluginName, Power, ProviderConfig};
+use types::{ContentHash, Exchange, Finding, Marked, Place, PluginName, Power, ProviderConfig};
 
 /// A house whose definitions are all in order.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub struct House {
     pub providers: IndexMap<Arc<str>, ProviderConfig>,
     /// What models cost.
     pub prices: Prices,
+    /// The models that have a price, each with where it says so.
+    pub priced: Vec<Marked<Arc<str>>>,
     /// What may be spent in it, beside what agents and workflows say of themselves.
     pub budgets: HouseBudgets,
     /// What other currencies are worth.

@@ -194,7 +194,8 @@ impl Definitions {
         {
             priced::look(walk, house, &agents);
         }
-        children::look(walk, &self, &agents, &charts);
+        let of_house = house.as_ref().map(|(house, _)| house);
+        children::look(walk, &self, of_house, &agents, &charts);
         // What is missing may stand in a file that could not be read.
         if !self.unread {
             roles::look(walk, &agents, &charts);
@@ -258,6 +259,7 @@ impl Definitions {
             store: house.store,
             providers: house.providers,
             prices: house.prices,
+            priced: house.priced,
             budgets: house.budgets,
             exchange: house.exchange,
             power: house.power,

@@ -45,6 +45,7 @@ mod tables;
 mod verify;
 mod witness;
 
+pub use chain::GENESIS;
 pub use compact::{Bulk, Compacted, Compaction, EVIDENCE, is_evidence};
 pub use error::JournalError;
 pub use house::HouseLock;

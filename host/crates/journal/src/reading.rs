@@ -4,12 +4,14 @@
 //! that nothing altered and no gap is gone on from, and nothing besides is read for that.
 
 use crate::chain;
+use crate::compact::{self, Claim};
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::record::{Record, RecordId, Which};
 use crate::store::{Scan, Stored};
+use crate::witness;
 use std::ops::ControlFlow;
-use types::Timestamp;
+use types::{ContentHash, Timestamp};
 
 impl Journal {
     /// Hand each record of `which` to `visit`, in order, without holding them all. Records are shown as they are found; what is proven is read with
@@ -191,6 +193,60 @@ impl Journal {
     /// When reading fails.
     pub fn record(&self, id: RecordId) -> Result<Option<Record>, JournalError> {
         self.store.record(id)
+    }
+
+    /// The number of the first record from `from` on that is not as it was written or is missing, where record `from` (0: none yet) should have the hash `hash`. It costs what
+    /// is read: that record and what stands behind it. What others append meanwhile is not looked at.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn first_bad_from(
+        &self,
+        from: u64,
+        hash: ContentHash,
+    ) -> Result<Option<u64>, JournalError> {
+        let head = self.store.head()?;
+        let there = self.store.record(RecordId(from))?;
+        if from > 0 && there.is_none_or(|there| there.hash != hash) {
+            return Ok(Some(from));
+        }
+        let (mut last, mut previous, mut compacted) = (from, hash, Vec::new());
+        let scan = Scan {
+            from: Some(RecordId(from)),
+            ..Scan::all(Which::All)
+        };
+        self.store.read(scan, &mut |Stored { record, .. }| {
+            let is_next = last < head.seq && record.seq.0 == last + 1;
+            if !is_next || !chain::holds(&record, &previous, head.link_2_from) {
+                return ControlFlow::Break(());
+            }
+            (last, previous) = (record.seq.0, record.hash);
+            compacted.extend(record.is_compacted().then_some(record));
+            ControlFlow::Continue(())
+        })?;
+        if last != head.seq {
+            return Ok(Some(last.min(head.seq) + 1));
+        }
+        if previous != head.hash {
+            return Ok(Some(last));
+        }
+        // Bodies may be missing only where a record tells that they were taken out.
+        let told = match compacted.is_empty() {
+            true => Vec::new(),
+            false => self.collect(Which::Kind(compact::KIND))?,
+        };
+        let claims: Vec<Claim> = told.iter().filter_map(Claim::of).collect();
+        let untold = |record: &&Record| !claims.iter().any(|claim| claim.covers(record));
+        Ok(compacted.iter().find(untold).map(|record| record.seq.0))
+    }
+
+    /// Whether there are records, and nothing beside the store that says how far it had come: records that were cut off from its end would not be missed.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn lacks_witness(&self) -> Result<bool, JournalError> {
+        let said = witness::read(self.path());
+        Ok(said.is_none_or(|said| said.seq == 0) && self.store.head()?.seq > 0)
     }
 
     fn collect(&self, which: Which<'_>) -> Result<Vec<Record>, JournalError> {

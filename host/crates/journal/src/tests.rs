@@ -280,6 +280,48 @@ fn nothing_is_appended_behind_an_end_that_is_not_as_it_was_written() {
 }
 
 #[test]
+fn what_follows_a_record_is_proven_without_reading_what_is_before() {
+    let hash_of = |house: &House, seq| {
+        let journal = Journal::open_read_only(&house.path()).unwrap();
+        journal.record(RecordId(seq)).unwrap().unwrap().hash
+    };
+    let bad = |house: &House, from, hash| {
+        let journal = Journal::open_read_only(&house.path()).unwrap();
+        journal.first_bad_from(from, hash).unwrap()
+    };
+    let house = House::with_records(9);
+    let fifth = hash_of(&house, 5);
+    assert_eq!(bad(&house, 0, GENESIS), None);
+    assert_eq!(bad(&house, 5, fifth), None);
+    assert_eq!(bad(&house, 9, hash_of(&house, 9)), None);
+    assert_eq!(bad(&house, 5, hash_of(&house, 6)), Some(5));
+    assert_eq!(bad(&house, 12, fifth), Some(12));
+    for (sql, found) in [
+        ("UPDATE record SET body = '{}' WHERE seq = 7", Some(7)),
+        (
+            "UPDATE record SET body = substr(body, 1, 5) WHERE seq = 6",
+            Some(6),
+        ),
+        ("DELETE FROM record WHERE seq = 8", Some(8)),
+        ("DELETE FROM record WHERE seq > 7", Some(8)),
+        ("UPDATE head SET hash = zeroblob(32)", Some(9)),
+        // Its body is not there, and no record tells that it was taken out.
+        (
+            "UPDATE record SET compacted = zeroblob(32) WHERE seq = 9",
+            Some(9),
+        ),
+        ("UPDATE record SET body = '{}' WHERE seq = 4", None),
+    ] {
+        let house = House::with_records(9);
+        house.tamper(sql);
+        assert_eq!(bad(&house, 5, fifth), found, "{sql}");
+    }
+    assert!(!house.journal().lacks_witness().unwrap());
+    std::fs::remove_file(witness::place(&house.path())).unwrap();
+    assert!(house.journal().lacks_witness().unwrap());
+}
+
+#[test]
 fn a_page_overwritten_on_the_disk_is_found() {
     let house = House::with_records(400);
     let mut bytes = std::fs::read(house.path()).unwrap();

@@ -92,7 +92,7 @@ impl Run {
         self.record(Kind::Cost, &cost);
     }
 
-    /// Put on the ledger what a component took that ran for `account`. No money: what it asked of a model is booked by itself.
+    /// Put on the ledger what a component took that ran for `account`, its own traffic with it. No money: what it asked of a model is booked by itself.
     pub(crate) fn book_component(
         &mut self,
         account: Cost,
@@ -108,8 +108,8 @@ impl Run {
             wall_us: outcome.wall_us,
             cpu_us: outcome.cpu_us,
             fuel: outcome.fuel,
-            bytes_in: component.given,
-            bytes_out: component.answered,
+            bytes_in: component.given.saturating_add(outcome.sent),
+            bytes_out: component.answered.saturating_add(outcome.received),
             joules: self.energy_of(Duration::from_micros(outcome.cpu_us)),
             ..account
         };

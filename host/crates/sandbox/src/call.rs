@@ -179,6 +179,7 @@ impl Sandbox {
             cpu: Duration::ZERO,
             fuel: 0,
             memory: 0,
+            network: (0, 0),
             settled: Settled::default(),
         };
         let unavailable =
@@ -255,6 +256,7 @@ impl Sandbox {
             cpu: worked.so_far(),
             fuel,
             memory: guest.limiter.peak as u64,
+            network: guest.net.used(),
             settled,
         }
     }

@@ -74,6 +74,11 @@ impl Network {
         }
     }
 
+    /// How many bytes of requests were sent, and how many of answers came.
+    pub(crate) fn used(&self) -> (u64, u64) {
+        self.hooks.used()
+    }
+
     /// What was written down.
     pub(crate) fn notes(&self) -> &Notes {
         &self.notes

@@ -13,6 +13,8 @@ pub(crate) struct Ran<R> {
     pub(crate) cpu: Duration,
     pub(crate) fuel: u64,
     pub(crate) memory: u64,
+    /// Bytes that it sent over the network itself, and bytes that came.
+    pub(crate) network: (u64, u64),
     /// What it changed in staged mounts, until it is known how the call ended.
     pub(crate) settled: Settled,
 }
@@ -46,6 +48,8 @@ impl<R> Ran<R> {
             cpu_us: self.cpu.as_micros() as u64,
             fuel: self.fuel,
             memory: self.memory,
+            sent: self.network.0,
+            received: self.network.1,
         };
         (answer, outcome)
     }

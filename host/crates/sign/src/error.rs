@@ -65,6 +65,24 @@ pub enum KeyError {
         /// Which.
         path: PathBuf,
     },
+    /// The house has a key, and it is gone.
+    #[error("the key of the house, {known}, is not at {}: nothing can be signed in its name", path.display())]
+    Lost {
+        /// Where it should be.
+        path: PathBuf,
+        /// The fingerprint of the one that is on record.
+        known: String,
+    },
+    /// Another key lies in the place of the house's.
+    #[error("{} is not the key of this house: it is {found}, and on record is {known}", path.display())]
+    OtherThanKnown {
+        /// Where it is.
+        path: PathBuf,
+        /// The fingerprint of the one that is there.
+        found: String,
+        /// The fingerprint of the one that is on record.
+        known: String,
+    },
     /// What cannot be the name of a key's file.
     #[error("`{name}` cannot be the name of a key")]
     Name {
@@ -90,6 +108,9 @@ impl KeyError {
             KeyError::Open { path, .. } => format!("chmod 600 {}", path.display()),
             KeyError::Exists { .. } => "move it away if it is not wanted any more; what it signed can then not be signed again".into(),
             KeyError::File { .. } => "check the path and its permissions".into(),
+            KeyError::Lost { .. } | KeyError::OtherThanKnown { .. } => {
+                "restore it from a backup (mode 0600); where there is none, `charthouse audit anchor --new-key` begins a new one, which is on record and told by every verification".into()
+            }
             KeyError::Name { .. } => "use letters, digits, `-` and `_`".into(),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::error::KeyError;
 use crate::file;
+use crate::key::PublicKey;
 use crate::signer::Signer;
 use std::path::{Path, PathBuf};
 use types::Rng;
@@ -34,11 +35,44 @@ impl Keyring {
         }
     }
 
-    /// The house's own key, called `charthouse house NAME`.
+    /// The house's own key, called `charthouse house NAME`. It is made only where none is on record: what the house has signed so far it signed with one of `known`, and
+    /// another in its place would be another house.
+    ///
+    /// # Errors
+    /// What is wrong with it; [`KeyError::Lost`] and [`KeyError::OtherThanKnown`].
+    pub fn house(
+        &self,
+        name: &str,
+        known: &[PublicKey],
+        rng: &dyn Rng,
+    ) -> Result<RingKey, KeyError> {
+        let path = self.place_of_house();
+        let Some(newest) = known.last().map(PublicKey::fingerprint) else {
+            return self.new_house(name, rng);
+        };
+        let signer = self.house_if_any()?.ok_or_else(|| KeyError::Lost {
+            path: path.clone(),
+            known: newest.clone(),
+        })?;
+        let found = signer.public();
+        match known.iter().any(|known| known.is(found)) {
+            true => Ok(RingKey {
+                signer,
+                is_new: false,
+            }),
+            false => Err(KeyError::OtherThanKnown {
+                path,
+                found: found.fingerprint(),
+                known: newest,
+            }),
+        }
+    }
+
+    /// The key that lies there as the house's, or a new one, whatever is on record: for whoever puts it there and says so.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn house(&self, name: &str, rng: &dyn Rng) -> Result<RingKey, KeyError> {
+    pub fn new_house(&self, name: &str, rng: &dyn Rng) -> Result<RingKey, KeyError> {
         self.key("house", &format!("charthouse house {name}"), rng)
     }
 
@@ -70,6 +104,13 @@ impl Keyring {
     /// Where the house's private key lies, whether it is there or not.
     pub fn place_of_house(&self) -> PathBuf {
         self.folder.join("house")
+    }
+
+    /// Where it is noted, beside that key, what the house has signed last of the journal in the file `store`.
+    pub fn place_of_signed(&self, store: &Path) -> PathBuf {
+        let name = store.file_name().unwrap_or_default();
+        self.folder
+            .join(format!("{}.signed", name.to_string_lossy()))
     }
 
     fn key(&self, file: &str, comment: &str, rng: &dyn Rng) -> Result<RingKey, KeyError> {

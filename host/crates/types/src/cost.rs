@@ -151,10 +151,10 @@ pub struct Cost {
     /// Fuel burnt in the sandbox.
     #[serde(default)]
     pub fuel: u64,
-    /// Bytes given: a call's arguments, a request's body.
+    /// Bytes given: a call's arguments and what it sent over the network itself, a request's body.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub bytes_in: u64,
-    /// Bytes that came back: a call's answer, a response's body.
+    /// Bytes that came back: a call's answer and what it fetched, a response's body.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub bytes_out: u64,
     /// Energy; absent where nobody measured, reported or stated any.

@@ -408,6 +408,12 @@ pub struct Outcome {
     pub fuel: u64,
     /// Most memory held at once by the guest, in bytes.
     pub memory: u64,
+    /// Bytes that the guest sent over the network itself.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sent: u64,
+    /// Bytes of the answers to that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub received: u64,
 }
 
 impl Outcome {
@@ -422,6 +428,8 @@ impl Outcome {
             cpu_us: 0,
             fuel: 0,
             memory: 0,
+            sent: 0,
+            received: 0,
         }
     }
 }

@@ -18,6 +18,15 @@ pub fn run(asked: &AuditAnchor) -> Result<u8, Failure> {
     let mut journal = open::journal(&house)?;
     let ring = Keyring::of_house(&house.root);
     let now = SystemClock::new().now();
+    if asked.new_key {
+        let key = ::audit::begin_new_key(&mut journal, &ring, &house.name, &SystemRng, now)?;
+        runtime::control::seal_anew(&house.root, &key)?;
+        print::err(&format!(
+            "the house signs with a new key from now on, {}: it is on record, and `audit verify` and charthouse-auditor refuse it unless they are given both keys \
+             (docs/audit.md, \"A key that is lost\")\n",
+            key.public().fingerprint()
+        ));
+    }
     ::audit::make(&mut journal, &ring, &house.name, &SystemRng, now)?;
     let Some((_, _, last)) = ::audit::last(&journal)? else {
         return Err(AuditError::Nothing.into());

@@ -10,7 +10,7 @@ use crate::{open, print};
 use ::audit::{AuditError, Outside, Verified};
 use definitions::people_in;
 use journal::Journal;
-use sign::{KeyError, People, PublicKey, Trusted};
+use sign::{KeyError, Keyring, People, PublicKey, Trusted};
 use std::path::Path;
 
 pub fn run(verb: &AuditVerb) -> Result<u8, Failure> {
@@ -35,11 +35,13 @@ fn verified(
     let people: People = now.and_then(|text| people_in(&text)).unwrap_or_default();
     let lies = std::fs::read_to_string(root.join(".charthouse/keys/house.pub")).ok();
     let lies = lies.and_then(|text| PublicKey::parse(&text).ok());
+    let noted = ::audit::noted(&Keyring::of_house(root), journal);
     let outside = Outside {
         reads: &people_in,
         people: &people,
         house_key: lies.as_ref(),
         trusted,
+        noted: noted.as_ref(),
         anchor,
     };
     ::audit::verify(journal, &outside)

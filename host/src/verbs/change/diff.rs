@@ -7,8 +7,8 @@ use crate::exit::{DEFINITIONS, Failure, NOT_SO, USAGE};
 use crate::{open, print};
 use ::journal::{Journal, Which};
 use change::{
-    ChangeNumber, HouseFiles, ItemId, Items, PluginFacts, Register, Revision, Side, Tone, compare,
-    items_of,
+    ChangeNumber, Comparison, HouseFiles, Implementation, ItemId, Items, PluginFacts, Register,
+    Revision, Side, Tone, compare, items_of,
 };
 use definitions::{House, load_recorded};
 use runtime::record::Kind;
@@ -107,16 +107,58 @@ fn of_change(
         .release
         .as_ref()
         .map_or(made.deed.seq, |release| release.deed.seq);
+    sides(register, root, made, then, &number.to_string())
+}
+
+/// What `made` makes, beside what it was made from, in the house as it was released before the record `then`.
+fn sides(
+    register: &Register,
+    root: &Path,
+    made: &Implementation,
+    then: u64,
+    number: &str,
+) -> Result<(Version, Version, BTreeSet<ItemId>), Failure> {
     let version = |side: fn(&change::Step) -> Revision| {
         let with = made
             .steps
             .iter()
             .map(|step| (step.item.clone(), side(step)));
         let files = register.files_with(&with.collect(), Some(then));
-        recorded(root, &files.ok_or_else(|| gone(&number.to_string()))?)
+        recorded(root, &files.ok_or_else(|| gone(number))?)
     };
     let items = made.steps.iter().map(|step| step.item.clone()).collect();
     Ok((version(|step| step.from)?, version(|step| step.to)?, items))
+}
+
+/// What each implementation of a change makes different, by its change and the number of its record, for whoever tells the whole story.
+pub struct Made<'a> {
+    root: &'a Path,
+    register: Register,
+    facts: BTreeMap<ContentHash, PluginFacts>,
+}
+
+impl<'a> Made<'a> {
+    /// All that `journal`, of the house in the directory `root`, has.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of(journal: &Journal, root: &'a Path) -> Result<Self, Failure> {
+        Ok(Made {
+            root,
+            register: runtime::control::register(journal, root)?,
+            facts: described(journal)?,
+        })
+    }
+
+    /// What the record `seq` of the change `number` makes different; nothing where it makes nothing, or what it was made from can be read no more.
+    pub fn differs(&self, number: &str, seq: u64) -> Option<Comparison> {
+        let change = self.register.change(ChangeNumber::parse(number)?)?;
+        let mut made = change.implementations.iter();
+        let made = made.find(|made| made.deed.seq == seq)?;
+        let (before, after, items) = sides(&self.register, self.root, made, seq, number).ok()?;
+        let (before, after) = (before.side(&self.facts), after.side(&self.facts));
+        Some(compare(&before, &after, Some(&items)))
+    }
 }
 
 /// Two revisions of one item; without `--to` the second is what lies in the house.

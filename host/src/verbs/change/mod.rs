@@ -14,6 +14,8 @@ use files::Captured;
 use runtime::host::{ChangeAct, ChangeDeed, Command, Signed};
 use serde_json::{Value, json};
 
+pub use diff::Made;
+
 pub fn run(verb: &ChangeVerb) -> Result<u8, Failure> {
     match verb {
         ChangeVerb::Diff(options) => diff::run(options),

@@ -55,6 +55,12 @@ fn checked(house: &Path, archive: Option<&Path>, utc: bool, as_json: bool) -> Re
         None => journal.verify()?,
     };
     let zone = Zone::new(utc);
+    let note = journal.lacks_witness()?.then(|| {
+        format!(
+            "{}-head, which says how far it had come, is not there or says nothing: records that were cut off from its end are not missed",
+            journal.path().display()
+        )
+    });
     if as_json {
         let mut answer = json!({
             "ok": verification.ok,
@@ -64,6 +70,9 @@ fn checked(house: &Path, archive: Option<&Path>, utc: bool, as_json: bool) -> Re
         if archive.is_some() {
             answer["compacted"] = verification.compacted.into();
             answer["archive"] = json!(verification.archive);
+        }
+        if let Some(note) = note {
+            answer["notes"] = json!([note]);
         }
         print::json(&answer)?;
     } else {
@@ -75,6 +84,9 @@ fn checked(house: &Path, archive: Option<&Path>, utc: bool, as_json: bool) -> Re
                 about(&journal, bad, &zone)
             ),
         })?;
+        if let Some(note) = note {
+            print::err(&format!("warning: {note}\n"));
+        }
     }
     Ok(if verification.ok { 0 } else { NOT_SO })
 }

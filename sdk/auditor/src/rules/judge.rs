@@ -18,6 +18,16 @@ impl Rules {
         self.house_in(&standing.files)
     }
 
+    /// Whether definitions count only once they are released, at `now`.
+    pub fn is_controlled(&self, now: i64) -> bool {
+        self.is_begun && self.house(now).is_ok_and(|house| house.is_controlled)
+    }
+
+    /// Whether the file `name` with this hash was released and counted for somebody at `now`; of a component its `item` is named.
+    pub fn has_released(&self, item: Option<&str>, name: &str, hash: &str, now: i64) -> bool {
+        self.held.has(item, name, hash, now)
+    }
+
     /// What counts of `item`, but for what was put in force in an emergency that nobody else has approved yet.
     fn settled(&self, item: &str, agent: Option<&str>, now: i64) -> Option<&Standing> {
         self.held.in_force(item, agent, now, |standing| {

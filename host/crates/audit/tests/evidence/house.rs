@@ -1,6 +1,6 @@
 //! A house with a journal: three people, two agents' keys, and a change from its request to its release.
 
-use charthouse_audit::{Anchor, Outside, Verified, last, make, verify};
+use charthouse_audit::{Anchor, Outside, Verified, last, make, noted, verify};
 use journal::{HOUSE_RUN, Journal, NewRecord, RecordId, Which};
 use serde_json::{Value, json};
 use sign::{Keyring, People, Person, PublicKey, Seen, Signer, Statement, Trusted};
@@ -189,11 +189,13 @@ impl House {
     }
 
     pub fn verify_with(&self, trusted: &[Trusted], anchor: Option<&Anchor>) -> Verified {
+        let noted = noted(&self.ring, &self.journal);
         let outside = Outside {
             reads: &reads,
             people: &People::default(),
             house_key: None,
             trusted,
+            noted: noted.as_ref(),
             anchor,
         };
         verify(&self.journal, &outside).unwrap()

@@ -1,8 +1,9 @@
 //! Whoever makes every hash of the chain anew is found by what the house signed.
 
 use crate::house::{House, Seed, person};
+use charthouse_audit::{AuditError, begin_new_key};
 use serde_json::{Value, json};
-use sign::{Keyring, PublicKey, Trusted};
+use sign::{KeyError, Keyring, PublicKey, Trusted};
 use types::Timestamp;
 
 fn same(kind: &str, body: Value) -> Vec<(String, Value)> {
@@ -198,4 +199,110 @@ fn a_checkpoint_is_made_only_where_something_was_written() {
         empty.ring.house_if_any().unwrap().is_none(),
         "no key is made for nothing"
     );
+}
+
+fn why_not_signed(house: &mut House) -> AuditError {
+    let (now, before) = (Timestamp(house.now), house.journal.head().unwrap());
+    let made = charthouse_audit::make(&mut house.journal, &house.ring, "h", &Seed(98), now);
+    assert_eq!(house.journal.head().unwrap(), before, "nothing is written");
+    made.unwrap_err()
+}
+
+#[test]
+fn nothing_is_signed_behind_what_does_not_hold() {
+    let house = House::with_a_change();
+    let signed = house.anchor().checkpoint.upto.seq;
+    // Something before the last checkpoint reads otherwise, every hash made anew.
+    let mut edited = house.rewritten(|seq, kind, mut body| {
+        if seq == 1 {
+            body["edited"] = json!(true);
+        }
+        same(kind, body)
+    });
+    edited.ring = house.ring.clone();
+    let why = why_not_signed(&mut edited);
+    assert!(
+        matches!(why, AuditError::Broken { record, .. } if record == signed),
+        "{why}"
+    );
+    // The end is gone, from before the last checkpoint: what is left holds by itself, and the house has noted beside its key what it has signed.
+    for left in [0, 1, signed - 1] {
+        let mut cut = house.rewritten(|seq, kind, body| match seq <= left {
+            true => same(kind, body),
+            false => Vec::new(),
+        });
+        cut.ring = house.ring.clone();
+        let why = why_not_signed(&mut cut);
+        assert!(
+            matches!(why, AuditError::Gone { record, .. } if record == signed),
+            "{left}: {why}"
+        );
+        if left > 0 {
+            assert_eq!(cut.verify().first_bad, Some(left + 1), "without an anchor");
+        }
+    }
+    // A checkpoint that the house did not sign.
+    let mut forged = house.rewritten(|seq, kind, mut body| {
+        if kind == "checkpoint" && seq > signed {
+            body["time"] = json!("2020-01-01T00:00:00Z");
+        }
+        same(kind, body)
+    });
+    forged.ring = house.ring.clone();
+    let why = why_not_signed(&mut forged);
+    assert!(matches!(why, AuditError::Broken { .. }), "{why}");
+    // An older journal was put in its place on purpose: the note is taken away.
+    let mut older = house.rewritten(|seq, kind, body| match seq < signed {
+        true => same(kind, body),
+        false => Vec::new(),
+    });
+    older.ring = house.ring.clone();
+    std::fs::remove_file(older.ring.place_of_signed(older.journal.path())).unwrap();
+    older.checkpoint();
+    assert!(older.verify().ok);
+}
+
+#[test]
+fn a_key_that_is_lost_is_not_replaced_unless_somebody_says_so() {
+    let mut house = House::with_a_change();
+    let (place, kept) = (house.ring.place_of_house(), house.key());
+    let now = Timestamp(house.now);
+    let needless = begin_new_key(&mut house.journal, &house.ring, "h", &Seed(98), now);
+    assert!(matches!(needless, Err(AuditError::KeyIsThere)));
+    let text = std::fs::read(&place).unwrap();
+    std::fs::remove_file(&place).unwrap();
+    house.record("r", "step", &json!({}));
+    let why = why_not_signed(&mut house);
+    let known = kept.fingerprint();
+    assert!(
+        matches!(&why, AuditError::Key(KeyError::Lost { known: k, .. }) if *k == known),
+        "{why}"
+    );
+    assert!(!place.exists(), "no other is made");
+    assert!(why.help().unwrap().contains("--new-key"), "{why}");
+    // Another lies in its place.
+    person(55).write(&place).unwrap();
+    let why = why_not_signed(&mut house);
+    assert!(
+        matches!(why, AuditError::Key(KeyError::OtherThanKnown { .. })),
+        "{why}"
+    );
+    let mut restored = house.rewritten(|_, kind, body| same(kind, body));
+    restored.ring = house.ring.clone();
+    let key = begin_new_key(&mut house.journal, &house.ring, "h", &Seed(98), now).unwrap();
+    assert!(key.public().is(person(55).public()));
+    let found = house.verify();
+    assert!(
+        !found.ok && found.why.unwrap().contains("another key"),
+        "whoever verifies is told"
+    );
+    let mut both = trust(&kept);
+    both.extend(trust(&house.key()));
+    let found = house.verify_with(&both, None);
+    assert!(found.ok, "{found:#?}");
+    // And where it is found again, all is as it was.
+    std::fs::write(&place, text).unwrap();
+    std::fs::remove_file(restored.ring.place_of_signed(restored.journal.path())).unwrap();
+    restored.checkpoint();
+    assert!(restored.verify().ok);
 }

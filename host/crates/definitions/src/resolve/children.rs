@@ -3,15 +3,18 @@
 use super::Definitions;
 use crate::agent;
 use crate::chart;
+use crate::house::HouseFile;
 use crate::kind::Kind;
 use crate::suggest::shown;
 use crate::walk::Walk;
 use std::collections::{HashMap, HashSet, VecDeque};
+use types::{Measure, Window};
 
 /// Complain of children that may not be started or that there are not, and warn of circles.
 pub(super) fn look(
     walk: &mut Walk,
     definitions: &Definitions,
+    house: Option<&HouseFile>,
     agents: &[agent::Draft],
     charts: &[chart::Draft],
 ) {
@@ -28,6 +31,7 @@ pub(super) fn look(
         if let Some(chart) = charts.get(&*draft.agent.cognition) {
             may_it(walk, draft, chart);
         }
+        within(walk, draft, house);
     }
     circles(walk, agents, &charts);
 }
@@ -56,6 +60,62 @@ fn may_it(walk: &mut Walk, draft: &agent::Draft, chart: &chart::Draft) {
         }
         _ => {}
     }
+}
+
+/// Warn where those that an agent starts may cost more than its run, which they count for: its limit is what ends them.
+fn within(walk: &mut Walk, draft: &agent::Draft, house: Option<&HouseFile>) {
+    let agent = &draft.agent;
+    let Some(usd) = agent.children.as_ref().and_then(|all| all.usd.as_ref()) else {
+        return;
+    };
+    let budgets = house.map(|house| &house.budgets);
+    let part = budgets.and_then(|budgets| budgets.agents.get(&agent.name));
+    let of_house = budgets
+        .map(|budgets| &budgets.whole)
+        .into_iter()
+        .chain(part);
+    let limits = std::iter::once(&agent.budget).chain(of_house);
+    let of_run = limits.flat_map(|budget| &budget.limits).filter(|limit| {
+        (limit.measure, limit.window, limit.purpose) == (Measure::Usd, Window::Run, None)
+    });
+    let least = of_run.min_by_key(|limit| limit.most);
+    if let Some(limit) = least.filter(|limit| limit.most < **usd) {
+        walk.warning(
+            &usd.place,
+            format!(
+                "the agents that it starts may cost {} together, and a run with all that it starts may cost {} (`{}`, {}): that ends them first",
+                Measure::Usd.shown(**usd),
+                Measure::Usd.shown(limit.most),
+                limit.key(),
+                limit.place
+            ),
+            format!("write less here than there, or raise `{}`", limit.key()),
+        );
+    }
+}
+
+/// The agents that `first` may start, and those that these may, without itself.
+pub(super) fn below<'a>(
+    first: &agent::Draft,
+    agents: &'a [agent::Draft],
+    charts: &[chart::Draft],
+) -> Vec<&'a agent::Draft> {
+    let mut seen: HashSet<&str> = HashSet::from([&*first.agent.name]);
+    let (mut found, mut next) = (Vec::new(), vec![first]);
+    while let Some(draft) = next.pop() {
+        let own = charts
+            .iter()
+            .filter(|chart| *chart.name == *draft.agent.cognition);
+        let started = own.flat_map(|chart| &chart.children);
+        for name in started.filter_map(|child| child.agent.as_deref()) {
+            let child = agents.iter().find(|draft| *draft.agent.name == *name);
+            if let Some(child) = child.filter(|child| seen.insert(&child.agent.name)) {
+                found.push(child);
+                next.push(child);
+            }
+        }
+    }
+    found
 }
 
 /// Warn of each agent that comes back to itself by way of those it starts.

@@ -1,5 +1,6 @@
 //! Money is limited, and a model is asked of which nobody has said what it costs: such a call is refused when it comes, so it is told before.
 
+use super::children;
 use crate::agent;
 use crate::chart;
 use crate::house::HouseFile;
@@ -7,7 +8,7 @@ use crate::suggest::shown;
 use crate::walk::Walk;
 use indexmap::IndexSet;
 use std::sync::Arc;
-use types::{Limits, Measure, ProviderKind};
+use types::{Limits, Measure, Place, ProviderKind, Window};
 
 /// Warn at each budget of money that bears on models without a price.
 pub(super) fn look(
@@ -23,6 +24,7 @@ pub(super) fn look(
     }
     for draft in agents {
         one(walk, house, &draft.agent.budget, std::iter::once(draft));
+        of_those_below(walk, house, draft, children::below(draft, agents, charts));
     }
     let takes = |draft: &agent::Draft, role: &str| {
         let mut roles = draft.agent.roles.iter();
@@ -49,7 +51,40 @@ fn one<'a>(
     let Some(limit) = limits.find(|limit| limit.measure == Measure::Usd) else {
         return;
     };
-    let models: IndexSet<Arc<str>> = agents.flat_map(|draft| unpriced(house, draft)).collect();
+    let models = agents.flat_map(|draft| unpriced(house, draft)).collect();
+    tell(walk, &limit.place, "money is limited here", &models);
+}
+
+/// What a run may cost, and what those that it starts may cost together, bears on their models too.
+fn of_those_below(
+    walk: &mut Walk,
+    house: &HouseFile,
+    draft: &agent::Draft,
+    below: Vec<&agent::Draft>,
+) {
+    let agent = &draft.agent;
+    let part = house.budgets.agents.get(&agent.name);
+    let limits = part.into_iter().flat_map(|part| &part.limits);
+    let mut limits = agent.budget.limits.iter().chain(limits);
+    let of_run = limits.find(|limit| (limit.measure, limit.window) == (Measure::Usd, Window::Run));
+    let of_children = agent.children.as_ref().and_then(|all| all.usd.as_ref());
+    // The agent's own models were told of where its budget stands.
+    let own = match of_run {
+        Some(_) => unpriced(house, draft),
+        None => Vec::new(),
+    };
+    let place = of_run.map(|limit| &limit.place);
+    let Some(place) = place.or(of_children.map(|usd| &usd.place)) else {
+        return;
+    };
+    let models = below.into_iter().flat_map(|draft| unpriced(house, draft));
+    let models = models.filter(|model| !own.contains(model)).collect();
+    let what = "money is limited here for the agents that this one starts, too";
+    tell(walk, place, what, &models);
+}
+
+/// Warn of `models`, which have no price, at a limit of money that bears on them.
+fn tell(walk: &mut Walk, place: &Place, what: &str, models: &IndexSet<Arc<str>>) {
     let Some(first) = models.first() else {
         return;
     };
@@ -59,9 +94,9 @@ fn one<'a>(
         .collect();
     let have = if models.len() == 1 { "has" } else { "have" };
     walk.warning(
-        &limit.place,
+        place,
         format!(
-            "money is limited here, and {} {have} no price: what asks for it is refused",
+            "{what}, and {} {have} no price: what asks for it is refused",
             named.join(", ")
         ),
         format!(

@@ -16,7 +16,7 @@ use crate::{RuntimeError, Services};
 use change::{ItemId, Question, Refusal, Register, Revision, Where};
 use definitions::House;
 use journal::{Journal, NewRecord};
-use sign::Keyring;
+use sign::{Keyring, PublicKey};
 use std::path::Path;
 use std::sync::Arc;
 use types::{ContentHash, PluginName, Timestamp};
@@ -65,7 +65,8 @@ pub fn enter(
     if let Some(found) = keep {
         let due = book.next_due(now);
         // Without a key nothing is kept, and the next start is as long.
-        if let Ok(key) = ring.house(&admitted.house.name, &*admitted.rng)
+        let known = keys_of_house(&book.register);
+        if let Ok(key) = ring.house(&admitted.house.name, &known, &*admitted.rng)
             && let Some(line) =
                 Kept::line(journal, &key.signer, found, due, admitted.plain().is_some())?
         {
@@ -82,11 +83,20 @@ pub fn enter(
     })
 }
 
+/// The keys that are on record as the house's, the newest last: no other is its key.
+pub(crate) fn keys_of_house(register: &Register) -> Vec<PublicKey> {
+    let known = register.identities().iter();
+    let own = known.filter(|known| known.who == "house");
+    own.filter_map(|known| PublicKey::parse(&known.key).ok())
+        .collect()
+}
+
 /// Mark the house of `services` as controlled by `journal`, of which `register` is, where control began. What keeps that from being done comes back in words.
 fn mark_by(register: &Register, journal: &Journal, services: &Services) -> Option<String> {
     let seq = register.baseline()?.deed.seq;
     let house = &services.house;
-    let key = Keyring::of_house(&house.root).house(&house.name, &*services.rng);
+    let known = keys_of_house(register);
+    let key = Keyring::of_house(&house.root).house(&house.name, &known, &*services.rng);
     let marked = match key {
         Ok(key) => marker::mark(journal, &house.root, seq, &key.signer).map_err(|e| e.to_string()),
         Err(error) => Err(error.to_string()),
@@ -111,9 +121,9 @@ pub(crate) fn count(services: &Services, journal: &Journal) -> Option<String> {
     if !marker::is_marked(&house.root) {
         return None;
     }
-    let key = Keyring::of_house(&house.root).house(&house.name, &*services.rng);
-    let counted = match key {
-        Ok(key) => marker::count(journal, &house.root, &key.signer).map_err(|e| e.to_string()),
+    let counted = match Keyring::of_house(&house.root).house_if_any() {
+        Ok(Some(key)) => marker::count(journal, &house.root, &key).map_err(|e| e.to_string()),
+        Ok(None) => Err("the key of the house is not there".to_owned()),
         Err(error) => Err(error.to_string()),
     };
     let why = counted.err()?;

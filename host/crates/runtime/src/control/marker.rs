@@ -149,6 +149,24 @@ pub(super) fn count(journal: &Journal, root: &Path, key: &Signer) -> Result<(), 
     }
 }
 
+/// Seal the marker of the house in the directory `root` with `key`, which is the house's from now on. Whoever does so has opened the journal before, when it was held
+/// against the marker as that was.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub fn seal_anew(root: &Path, key: &Signer) -> Result<(), RuntimeError> {
+    let path = root.join(MARKER);
+    let Some(marker) = fs::read(&path)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<Marker>(&bytes).ok())
+    else {
+        return Ok(());
+    };
+    let (said, seal) = (marker.said.clone(), marker.said.sealed(key));
+    write(&path, &Marker { said, seal })
+        .map_err(|source| super::PlaceError::Io { path, source }.into())
+}
+
 impl Said {
     fn sealed(&self, key: &Signer) -> ContentHash {
         // Fields in their order, which always serialise; the words before them keep it apart from other seals.

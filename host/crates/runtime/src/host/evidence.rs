@@ -122,7 +122,8 @@ impl Host {
     /// The house's word for what it cannot find out again when it is handed in: a signature that goes with it. None for what it can, or where it has no key.
     fn vouched_for(&self, on: ContentHash, one: &Evidence) -> Option<Json> {
         let (house, services) = (self.definitions(), self.0.services.borrow());
-        let own = Keyring::of_house(&house.root).house(&house.name, &*services.rng);
+        let known = crate::control::keys_of_house(&self.register().ok()?);
+        let own = Keyring::of_house(&house.root).house(&house.name, &known, &*services.rng);
         let own = own.ok().filter(|_| one.kind == EvidenceKind::Shadow)?;
         Some(json!(own.signer.sign_bytes(found(on, one).as_bytes())))
     }

@@ -189,7 +189,8 @@ impl Host {
         let register = self.register()?;
         let mut identities = Vec::new();
         if !crate::control::is_key_of(&register, &who, key.signer.public()) {
-            let own = ring.house(&house.name, &*services.rng)?.signer;
+            let on_record = crate::control::keys_of_house(&register);
+            let own = ring.house(&house.name, &on_record, &*services.rng)?.signer;
             let mut known = register.identities().iter();
             if known.all(|known| known.who != "house") {
                 let identity = json!({ "who": "house", "key": own.public().to_string() });

@@ -203,6 +203,8 @@ impl Sandbox {
             cpu_us,
             fuel: 0,
             memory,
+            sent: 0,
+            received: 0,
         }
     }
 

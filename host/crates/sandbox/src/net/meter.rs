@@ -42,6 +42,11 @@ impl Meter {
         &self.0.notes
     }
 
+    /// How many bytes were sent and how many came.
+    pub(crate) fn used(&self) -> (u64, u64) {
+        (self.0.sent.load(Relaxed), self.0.received.load(Relaxed))
+    }
+
     /// Begin a request, or say why there may be no more.
     pub(crate) fn begin(&self) -> Result<Open, String> {
         let counts = &self.0;

@@ -55,6 +55,12 @@ impl Hooks {
         Hooks { granted, notes }
     }
 
+    /// How many bytes were sent and how many came.
+    pub(super) fn used(&self) -> (u64, u64) {
+        let granted = self.granted.as_ref();
+        granted.map_or((0, 0), |granted| granted.meter.used())
+    }
+
     /// Put `request` to policy and make it ready to be sent.
     fn admit(
         &self,

@@ -74,10 +74,10 @@ fn a_ring_makes_each_key_once() {
     let house = tempdir().unwrap();
     let ring = Keyring::of_house(house.path());
     assert!(ring.house_if_any().unwrap().is_none());
-    let made = ring.house("my-house", &Seed(3)).unwrap();
+    let made = ring.house("my-house", &[], &Seed(3)).unwrap();
     assert!(made.is_new);
     assert_eq!(made.signer.public().comment(), "charthouse house my-house");
-    let again = ring.house("my-house", &Seed(4)).unwrap();
+    let again = ring.house("my-house", &[], &Seed(4)).unwrap();
     assert!(!again.is_new);
     assert_eq!(again.signer.public(), made.signer.public());
     let agent = ring.agent("coder", &Seed(5)).unwrap();
@@ -88,7 +88,7 @@ fn a_ring_makes_each_key_once() {
     assert_eq!(mode(&folder.join("agent-coder")), 0o600);
     // A crash between the two files.
     std::fs::remove_file(folder.join("house.pub")).unwrap();
-    ring.house("my-house", &Seed(4)).unwrap();
+    ring.house("my-house", &[], &Seed(4)).unwrap();
     assert!(folder.join("house.pub").exists());
     for name in ["", "../house", "a/b", "a b"] {
         assert!(matches!(
@@ -106,7 +106,7 @@ fn two_who_make_the_same_key_at_once_have_one() {
         let threads: Vec<_> = (0..8u8)
             .map(|n| {
                 let ring = &ring;
-                scope.spawn(move || ring.house("h", &Seed(n)).unwrap())
+                scope.spawn(move || ring.house("h", &[], &Seed(n)).unwrap())
             })
             .collect();
         threads.into_iter().map(|t| t.join().unwrap()).collect()
