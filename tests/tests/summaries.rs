@@ -1,6 +1,6 @@
 //! Summing up what leaves the window, in a whole run: by the first-party plugin and the agent's own model, metered and booked on its own purpose.
 
-use charthouse_tests::{Answer, Asked, House, ModelServer, Plan, Said, copy, plugins};
+use charthouse_tests::{Answer, Asked, House, ModelServer, Plan, Said, copy, plugins, until};
 use serde_json::{Value, json};
 
 /// Whether a request is the summary plugin's own: it offers no tools.
@@ -103,6 +103,47 @@ fn what_leaves_the_window_is_summed_up_and_stands_before_the_rest() {
             .any(|record| !record["body"]["summary"].is_null()),
         "{summaries:?}"
     );
+    house.verify();
+}
+
+#[test]
+fn what_a_killed_host_asked_for_a_summary_is_booked_once() {
+    let model = reads(12);
+    let hung = std::sync::atomic::AtomicBool::new(false);
+    let server = ModelServer::start(move |asked| {
+        let first = is_summing_up(asked) && !hung.swap(true, std::sync::atomic::Ordering::SeqCst);
+        match first {
+            true => Answer::Hang,
+            false => model(asked),
+        }
+    });
+    let house = house(&server, "at: 50%, budget: 5%");
+    let mut child = house
+        .command()
+        .args(["run", "tester", "Read all files", "--json"])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    until("the plugin asks the model", || {
+        server.asked().iter().any(is_summing_up)
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let lost = || -> Vec<Value> {
+        let mut costs = house.journal("cost");
+        costs
+            .retain(|cost| cost["body"]["purpose"] == "summary" && !cost["body"]["lost"].is_null());
+        costs
+    };
+    assert!(lost().is_empty());
+    for _ in 0..2 {
+        house.run(["run", "--resume", "--json"]).expect(0);
+        let booked = lost();
+        assert_eq!(booked.len(), 1, "{booked:?}");
+        let cost = &booked[0]["body"];
+        assert!(cost["tokens"]["input"].as_u64().unwrap() > 1_000, "{cost}");
+        assert_eq!(cost["estimated"], true);
+    }
     house.verify();
 }
 

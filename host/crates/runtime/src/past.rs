@@ -75,6 +75,9 @@ pub(crate) struct Past {
     /// Activities under way, by invocation.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) doing: BTreeMap<Arc<str>, Doing>,
+    /// What a summary that is being written may have asked for, and in which state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) summing: Option<(Arc<str>, Asking)>,
     /// Calls that are held back, with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) held: BTreeMap<Arc<str>, String>,
@@ -224,7 +227,7 @@ impl Past {
             }
             Kind::Think => self.asked(&body, record.time),
             Kind::Reply => self.answered(body),
-            Kind::Call => self.called(&body),
+            Kind::Call => self.called(&body, record.time),
             Kind::Permission => {
                 if let Some(made) = self.made(&body)
                     && let Progress::Running { asks, .. } = &mut made.progress
@@ -242,6 +245,7 @@ impl Past {
                 self.room_at = body["until"].as_i64().map(Timestamp);
             }
             Kind::Summary => {
+                self.summing = None;
                 let summary = body.get_mut("summary").map(Json::take);
                 if let Some(summary) = summary.filter(|summary| !summary.is_null()) {
                     self.summary = Some(serde_json::from_value(summary)?);

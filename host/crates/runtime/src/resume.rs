@@ -22,7 +22,7 @@ use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
-use types::{ContentHash, Cost, Item, ToolResult, Usage, Value};
+use types::{ContentHash, Cost, Item, Purpose, ToolResult, Usage, Value};
 
 /// Where a run in the version `before` of its chart stands in the one that is there now.
 fn moved(
@@ -185,8 +185,15 @@ impl Run {
         }
         for doing in past.doing.values() {
             if let Some(asking) = &doing.asking {
-                self.book_lost(&doing.state, asking);
+                self.book_lost(self.account(doing.state.clone()), asking);
             }
+        }
+        if let Some((state, asking)) = &past.summing {
+            let account = Cost {
+                purpose: Purpose::Summary,
+                ..self.account(state.clone())
+            };
+            self.book_lost(account, asking);
         }
         let (stood, moved) = match standing {
             Standing::Stood(stood) => (Some(stood), None),
@@ -340,12 +347,11 @@ impl Run {
     }
 
     /// What an inference may have cost of which nobody heard the answer: all that was sent.
-    fn book_lost(&mut self, state: &Arc<str>, asking: &Asking) {
+    fn book_lost(&mut self, account: Cost, asking: &Asking) {
         let usage = Usage {
             input: asking.tokens,
             ..Usage::default()
         };
-        let account = self.account(state.clone());
         let price = price_at(&self.services, &asking.model, asking.time);
         let payee = Payee {
             provider: &asking.provider,

@@ -194,14 +194,18 @@ impl Run {
             }
         };
         let effect = self.new_effect();
+        let asked = whom.asked.clone();
+        let state = self.leading_state();
+        // Whom it may ask, and about how much: a host that dies meanwhile books that.
         self.record(
             Kind::Call,
             &json!({
                 "effect": effect, "tool": format!("{name}.summarise"),
                 "from": covered, "upto": wanted.upto, "budget": wanted.budget,
+                "state": state, "provider": asked.parameters.provider, "model": asked.parameters.name, "free": asked.free,
+                "tokens": bytes_of(&request).div_ceil(BYTES_PER_TOKEN),
             }),
         );
-        let asked = whom.asked.clone();
         let meter = Arc::new(Meter {
             inner: asked.model.clone(),
             clock: self.services.clock.clone(),
@@ -217,7 +221,7 @@ impl Run {
             asked: asked.clone(),
             account: Cost {
                 purpose: Purpose::Summary,
-                ..self.account(self.leading_state())
+                ..self.account(state)
             },
         });
         let mut context = self.call_context(effect);
@@ -338,6 +342,21 @@ impl Run {
         }
         for (usage, used) in metered.inferences {
             let cost = self.cost_of(account, asked.payee(meter.price.as_ref()), &usage, used);
+            self.record(Kind::Cost, &cost);
+        }
+        // It is stopped, and has cost what was sent.
+        if let Some((tokens, started)) = metered.asking {
+            let usage = Usage {
+                input: tokens,
+                ..Usage::default()
+            };
+            let wall = self.services.clock.monotonic().saturating_sub(started);
+            let payee = asked.payee(meter.price.as_ref());
+            let cost = self.cost_of(account, payee, &usage, Used::wall(wall));
+            let cost = Cost {
+                estimated: true,
+                ..cost
+            };
             self.record(Kind::Cost, &cost);
         }
     }
@@ -529,6 +548,8 @@ struct Meter {
 #[derive(Default)]
 struct Metered {
     inferences: Vec<(Usage, Used)>,
+    /// The one that has no answer yet: what was sent, in tokens, and when.
+    asking: Option<(u64, Duration)>,
     /// Those that count as under way.
     tickets: Vec<u64>,
     /// Why the last one was refused.
@@ -580,7 +601,11 @@ impl Model for Meter {
                 self.said().refused = Some(exhausted);
                 ModelError::new(ModelErrorKind::Rejected, why)
             })?;
-            self.said().tickets.push(ticket);
+            {
+                let mut said = self.said();
+                said.tickets.push(ticket);
+                said.asking = Some((input.0, self.clock.monotonic()));
+            }
             let (answer, used) = used::complete(&*self.inner, payload, sink, &self.clock).await;
             let (before, usage) = match &answer {
                 Ok(reply) => (reply.abandoned, Some(reply.usage)),
@@ -589,6 +614,7 @@ impl Model for Meter {
             let usages: Vec<Usage> = before.into_iter().chain(usage).collect();
             self.allowance.came_to(ticket, self.sum(&usages));
             let mut said = self.said();
+            said.asking = None;
             said.inferences
                 .extend(before.map(|usage| (usage, Used::default())));
             said.inferences.extend(usage.map(|usage| (usage, used)));

@@ -77,14 +77,7 @@ impl Past {
             return;
         };
         doing.thoughts += 1;
-        doing.asking = Some(Asking {
-            effect: body["effect"].as_u64().unwrap_or_default(),
-            provider: text(&body["provider"]).into(),
-            model: text(&body["model"]).into(),
-            tokens: body["context"]["total"].as_u64().unwrap_or_default(),
-            free: body["free"] == true,
-            time,
-        });
+        doing.asking = Some(asking(body, &body["context"]["total"], time));
     }
 
     /// The body of a record was taken out. What still waits for such an answer at the end would be asked for, or be called uncertain, though it came.
@@ -129,7 +122,12 @@ impl Past {
         });
     }
 
-    pub(super) fn called(&mut self, body: &Json) {
+    pub(super) fn called(&mut self, body: &Json, time: Timestamp) {
+        if body["model"].is_string() {
+            let state = text(&body["state"]).into();
+            self.summing = Some((state, asking(body, &body["tokens"], time)));
+            return;
+        }
         // Those that fetch for a payload are made anew with it.
         let (Some(id), Some(effect)) = (body["call"].as_str(), body["effect"].as_u64()) else {
             return;
@@ -236,6 +234,8 @@ impl Past {
     /// What an inference may have cost that was lost is booked.
     pub(super) fn booked(&mut self, body: &Json) {
         let effect = body["lost"].as_u64();
+        self.summing
+            .take_if(|(_, asking)| Some(asking.effect) == effect);
         for doing in self.doing.values_mut() {
             doing.asking.take_if(|asking| Some(asking.effect) == effect);
         }
@@ -253,5 +253,17 @@ impl Past {
             |made| matches!(made.progress, Progress::Running { effect: own, .. } if own == effect),
         );
         running.next()
+    }
+}
+
+/// What the record of an inference, or of what may make one, says of it.
+fn asking(body: &Json, tokens: &Json, time: Timestamp) -> Asking {
+    Asking {
+        effect: body["effect"].as_u64().unwrap_or_default(),
+        provider: text(&body["provider"]).into(),
+        model: text(&body["model"]).into(),
+        tokens: tokens.as_u64().unwrap_or_default(),
+        free: body["free"] == true,
+        time,
     }
 }
