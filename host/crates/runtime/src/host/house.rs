@@ -223,6 +223,11 @@ impl Host {
         self.0.services.borrow().clock.steady()
     }
 
+    /// The instant `now`, as timers count it.
+    pub(super) fn steady_at(&self, now: i64) -> i64 {
+        now.saturating_add(self.0.services.borrow().clock.set_back())
+    }
+
     pub(super) fn services(&self) -> Admitted {
         self.0.services.borrow().clone()
     }

@@ -221,17 +221,18 @@ impl Host {
         cause: Option<u64>,
     ) -> Result<(Taken, Json), WorkflowError> {
         let first = happened.first().cloned();
+        let steady = self.steady_at(now);
         let vouched = match (self.vouch(instance, happened, deed, now), first) {
             (Ok(vouched), _) => vouched,
             (Err(error), Some(first)) => {
-                let taken = instance.refuse(&first, error, self.steady().0, cause)?;
+                let taken = instance.refuse(&first, error, steady, cause)?;
                 return Ok((taken, Json::Null));
             }
             (Err(error), None) => return Err(error),
         };
         let mut all = Taken::default();
         for happened in vouched.happened {
-            let taken = instance.take_with(happened, self.steady().0, cause, &vouched.beside)?;
+            let taken = instance.take_with(happened, steady, cause, &vouched.beside)?;
             all = all.then(taken);
         }
         if all.records.iter().any(|(kind, _)| *kind == Kind::Told) {

@@ -4,7 +4,7 @@ use super::{Seat, refused};
 use crate::RuntimeError;
 use crate::alive;
 use crate::host::house::{Host, store};
-use crate::host::vouch::{Deed, is_signed};
+use crate::host::vouch::{Deed, is_signed_workflow};
 use crate::host::{Refused, RefusedCode};
 use crate::record::Kind;
 use crate::workflow::{Happened, Instance, Recorded, Version, WorkflowError};
@@ -71,16 +71,15 @@ impl Host {
                 },
             )
         })?;
-        let mut at = self.now();
-        let begun = Instance::begin(&id, bundle, input, self.steady().0);
-        let (mut instance, mut taken) = begun.map_err(refused)?;
-        let _alone = match is_signed(&instance) {
+        let _alone = match is_signed_workflow(bundle) {
             true => Some(self.0.signing.lock().await),
             false => None,
         };
+        let at = self.now();
+        let begun = Instance::begin(&id, bundle, input, self.steady_at(at.0));
+        let (mut instance, mut taken) = begun.map_err(refused)?;
         let mut said = Json::Null;
         if let Some((happened, deed)) = first {
-            at = self.now();
             let took = self.take(&mut instance, happened, &deed, at.0, None);
             let (more, answer) = took.map_err(refused)?;
             // What identifies whoever signs goes before all of it.
