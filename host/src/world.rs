@@ -6,6 +6,8 @@ use types::{Clock, Rng, Timestamp};
 
 /// By how many milliseconds a clock that nobody sets may differ from the time that passes.
 const UNSET: i64 = 1_000;
+/// Two clocks that are read within this are read at one instant.
+const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// The system's clock.
 pub struct SystemClock {
@@ -38,9 +40,10 @@ impl Seen {
 impl SystemClock {
     /// A clock that measures from now.
     pub fn new() -> Self {
+        let (shown, passed) = both();
         let seen = Seen {
-            shown: shown(),
-            passed: passed(),
+            shown,
+            passed,
             back: 0,
         };
         SystemClock {
@@ -57,7 +60,8 @@ impl Clock for SystemClock {
 
     fn set_back(&self) -> i64 {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.look(shown(), passed())
+        let (shown, passed) = both();
+        seen.look(shown, passed)
     }
 
     fn was_set_back(&self, by: i64) {
@@ -73,6 +77,18 @@ impl Clock for SystemClock {
         let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
         let seconds = u64::try_from(time.tv_sec).ok()?;
         Some(Duration::new(seconds, u32::try_from(time.tv_nsec).ok()?))
+    }
+}
+
+/// What the clock shows, and the time that has passed, at one instant: a process that is held up between the two would take it for a clock that was set.
+fn both() -> (i64, Duration) {
+    loop {
+        let before = passed();
+        let shown = shown();
+        let passed = passed();
+        if passed.saturating_sub(before) < AT_ONCE {
+            return (shown, passed);
+        }
     }
 }
 
