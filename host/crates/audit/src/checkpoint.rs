@@ -117,14 +117,7 @@ pub fn make(
         return Ok(None);
     }
     let key = ring.house(house, &known, rng)?.signer;
-    let given = Given {
-        ring,
-        house,
-        key: &key,
-        head,
-        now,
-    };
-    given.sign(journal, &unsigned).map(Some)
+    sign(journal, ring, house, &key, head, now, &unsigned).map(Some)
 }
 
 /// Begin a new key of the house, or begin to use another that was put in its place, because the one on record is lost: it is put on record at once, with a checkpoint.
@@ -148,14 +141,7 @@ pub fn begin_new_key(
     let head = journal.head()?;
     follows(journal, ring, &known)?;
     let key = ring.new_house(house, rng)?.signer;
-    let given = Given {
-        ring,
-        house,
-        key: &key,
-        head,
-        now,
-    };
-    given.sign(journal, &BTreeSet::new())?;
+    sign(journal, ring, house, &key, head, now, &BTreeSet::new())?;
     Ok(key)
 }
 
@@ -208,72 +194,57 @@ fn note(place: PathBuf, signed: &Checkpoint, key: &Signer) {
     let _ = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, place));
 }
 
-/// What a checkpoint is made of.
-struct Given<'a> {
-    ring: &'a Keyring,
-    house: &'a str,
-    /// The key that is the house's from now on.
-    key: &'a Signer,
+/// Sign up to `head` with `key`, the house's from now on, and whose the keys of `agents` are.
+fn sign(
+    journal: &mut Journal,
+    ring: &Keyring,
+    house: &str,
+    key: &Signer,
     head: Head,
     now: Timestamp,
-}
-
-impl Given<'_> {
-    /// Sign up to the head, and whose the keys of `agents` are.
-    fn sign(
-        self,
-        journal: &mut Journal,
-        agents: &BTreeSet<(String, String)>,
-    ) -> Result<Checkpoint, AuditError> {
-        let Given {
-            house,
-            key,
-            head,
-            now,
-            ..
-        } = self;
-        let mut made = Checkpoint {
-            upto: Upto {
-                seq: head.seq,
-                hash: head.hash,
-            },
-            records: head.seq,
-            time: types::rfc3339(now),
-            house: house.to_owned(),
-            key: key.public().fingerprint(),
-            signature: String::new(),
-        };
-        made.signature = key.sign_bytes(made.text().as_bytes());
-        let identity = json!({ "who": "house", "key": key.public().to_string() }).to_string();
-        let body = json!(made).to_string();
-        let record = |kind, body| NewRecord {
-            run: HOUSE_RUN,
-            time: now,
-            kind,
-            body,
-        };
-        let signed: Vec<String> = agents
-            .iter()
-            .map(|(who, public)| {
-                let (seq, hash) = (head.seq, head.hash);
-                let time = types::rfc3339(now);
-                let said = Statement::of_identity(who, public, house, Seen { hash, seq }, time);
-                json!({ "who": who, "key": public, "signed": key.sign(&said) }).to_string()
-            })
-            .collect();
-        let mut records: Vec<NewRecord<'_>> = signed
-            .iter()
-            .map(|body| record(IDENTITY, body.as_str()))
-            .collect();
-        records.push(record(CHECKPOINT, body.as_str()));
-        let known = of_house(journal)?;
-        if !known.iter().any(|known| known.is(key.public())) {
-            records.insert(0, record(IDENTITY, identity.as_str()));
-        }
-        journal.append(&records)?;
-        note(self.ring.place_of_signed(journal.path()), &made, key);
-        Ok(made)
+    agents: &BTreeSet<(String, String)>,
+) -> Result<Checkpoint, AuditError> {
+    let mut made = Checkpoint {
+        upto: Upto {
+            seq: head.seq,
+            hash: head.hash,
+        },
+        records: head.seq,
+        time: types::rfc3339(now),
+        house: house.to_owned(),
+        key: key.public().fingerprint(),
+        signature: String::new(),
+    };
+    made.signature = key.sign_bytes(made.text().as_bytes());
+    let identity = json!({ "who": "house", "key": key.public().to_string() }).to_string();
+    let body = json!(made).to_string();
+    let record = |kind, body| NewRecord {
+        run: HOUSE_RUN,
+        time: now,
+        kind,
+        body,
+    };
+    let signed: Vec<String> = agents
+        .iter()
+        .map(|(who, public)| {
+            let (seq, hash) = (head.seq, head.hash);
+            let time = types::rfc3339(now);
+            let said = Statement::of_identity(who, public, house, Seen { hash, seq }, time);
+            json!({ "who": who, "key": public, "signed": key.sign(&said) }).to_string()
+        })
+        .collect();
+    let mut records: Vec<NewRecord<'_>> = signed
+        .iter()
+        .map(|body| record(IDENTITY, body.as_str()))
+        .collect();
+    records.push(record(CHECKPOINT, body.as_str()));
+    let known = of_house(journal)?;
+    if !known.iter().any(|known| known.is(key.public())) {
+        records.insert(0, record(IDENTITY, identity.as_str()));
     }
+    journal.append(&records)?;
+    note(ring.place_of_signed(journal.path()), &made, key);
+    Ok(made)
 }
 
 /// The last checkpoint, with the number of its record.

@@ -1,5 +1,6 @@
 //! What is controlled, and which revision of it is meant.
 
+use crate::text::{is_text, shown};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -76,15 +77,6 @@ impl ItemId {
     }
 }
 
-/// At most a line of a stranger's text.
-pub(crate) fn shown(text: &str) -> String {
-    let clean = text.chars().map(|c| match c {
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    });
-    clean.take(100).collect()
-}
-
 impl fmt::Display for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -94,25 +86,7 @@ impl fmt::Display for ItemId {
     }
 }
 
-impl fmt::Debug for ItemId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl From<ItemId> for String {
-    fn from(item: ItemId) -> String {
-        item.to_string()
-    }
-}
-
-impl TryFrom<String> for ItemId {
-    type Error = ItemError;
-
-    fn try_from(text: String) -> Result<Self, ItemError> {
-        ItemId::parse(&text)
-    }
-}
+is_text!(ItemId, ItemError, ItemId::parse);
 
 /// Which content of an item is meant. In records its hash, or null where the item is not there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

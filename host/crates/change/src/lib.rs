@@ -26,6 +26,7 @@ mod register;
 mod review;
 mod settings;
 mod statement;
+mod text;
 
 pub use candidate::{
     Candidate, CandidateError, Edits, Proposal, candidate_hash, candidate_hash_of,

@@ -1,6 +1,7 @@
 //! Dates as people write them in an order: `2026-03-01`, `2026-03-01T08:30:00Z`, with an offset or without a zone, which is UTC.
 //! Nothing here asks what time it is.
 
+use crate::text::{is_text, shown};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use types::{Date, Timestamp};
@@ -24,7 +25,7 @@ impl Moment {
         let wrong = || {
             format!(
                 "`{}` is no date: write 2026-03-01, or 2026-03-01T08:30:00Z",
-                crate::item::shown(text)
+                shown(text)
             )
         };
         let time = read(text).ok_or_else(wrong)?;
@@ -106,25 +107,7 @@ impl fmt::Display for Moment {
     }
 }
 
-impl fmt::Debug for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.written)
-    }
-}
-
-impl From<Moment> for String {
-    fn from(moment: Moment) -> String {
-        moment.written
-    }
-}
-
-impl TryFrom<String> for Moment {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Moment::parse(&text)
-    }
-}
+is_text!(Moment, String, Moment::parse);
 
 #[cfg(test)]
 mod tests {

@@ -54,7 +54,7 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
             return Ok(());
         };
     Err(NameError {
-        name: crate::item::shown(name),
+        name: crate::text::shown(name),
         why,
     })
 }

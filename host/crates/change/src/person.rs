@@ -1,5 +1,6 @@
 //! Who did something: a person or an agent, by the name that separation of duties goes by.
 
+use crate::text::{is_text, shown};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ impl Person {
             Some(("human", name)) if !name.is_empty() => Ok(Person::Human(name.into())),
             _ => Err(format!(
                 "`{}` is neither agent:NAME nor human:NAME",
-                crate::item::shown(text)
+                shown(text)
             )),
         }
     }
@@ -55,22 +56,4 @@ impl fmt::Display for Person {
     }
 }
 
-impl fmt::Debug for Person {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl From<Person> for String {
-    fn from(person: Person) -> String {
-        person.to_string()
-    }
-}
-
-impl TryFrom<String> for Person {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Person::parse(&text)
-    }
-}
+is_text!(Person, String, Person::parse);

@@ -544,7 +544,7 @@ impl Body {
             "refused" => of(body, Body::Refused),
             other => Err(format!(
                 "`change.{}` is not known here",
-                crate::item::shown(other)
+                crate::text::shown(other)
             )),
         })
     }

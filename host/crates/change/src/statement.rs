@@ -119,7 +119,7 @@ pub(crate) fn agrees(body: &Body, statement: &str, seq: u64, bound: bool) -> Res
     if said.by != by.to_string() {
         return Err(format!(
             "the statement is by {}",
-            crate::item::shown(&said.by)
+            crate::text::shown(&said.by)
         ));
     }
     let change = said.change.as_deref().and_then(ChangeNumber::parse);
@@ -127,7 +127,7 @@ pub(crate) fn agrees(body: &Body, statement: &str, seq: u64, bound: bool) -> Res
         let other = said.change.as_deref().unwrap_or("no change");
         return Err(format!(
             "the statement is about {}",
-            crate::item::shown(other)
+            crate::text::shown(other)
         ));
     }
     let outcome = said
@@ -138,7 +138,7 @@ pub(crate) fn agrees(body: &Body, statement: &str, seq: u64, bound: bool) -> Res
     let word = word.strip_prefix("human.").unwrap_or(word);
     let word = word.strip_prefix("change.").unwrap_or(word);
     if !body.words().contains(&word) {
-        return Err(format!("the statement says `{}`", crate::item::shown(word)));
+        return Err(format!("the statement says `{}`", crate::text::shown(word)));
     }
     // Whoever releases a candidate says in the same breath from when, and whoever puts one in force what they want: that it is on this candidate is seen where that is.
     let in_one_breath = match body {
@@ -171,7 +171,7 @@ pub(crate) fn agrees(body: &Body, statement: &str, seq: u64, bound: bool) -> Res
     {
         return Err(format!(
             "the statement was made as {}",
-            crate::item::shown(said.role.as_deref().unwrap_or_default())
+            crate::text::shown(said.role.as_deref().unwrap_or_default())
         ));
     }
     if said.seen.is_some_and(|seen| seen.seq >= seq) {

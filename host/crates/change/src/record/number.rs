@@ -1,5 +1,6 @@
 //! What a change is called.
 
+use crate::text::{is_text, shown};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -36,23 +37,6 @@ impl fmt::Display for ChangeNumber {
     }
 }
 
-impl fmt::Debug for ChangeNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl From<ChangeNumber> for String {
-    fn from(number: ChangeNumber) -> String {
-        number.to_string()
-    }
-}
-
-impl TryFrom<String> for ChangeNumber {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        ChangeNumber::parse(&text)
-            .ok_or_else(|| format!("`{}` is no number of a change", crate::item::shown(&text)))
-    }
-}
+is_text!(ChangeNumber, String, |text: &str| {
+    ChangeNumber::parse(text).ok_or_else(|| format!("`{}` is no number of a change", shown(text)))
+});

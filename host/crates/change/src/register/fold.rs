@@ -408,7 +408,7 @@ fn in_words(body: &Body) -> String {
         ),
         Body::Effective(body) => format!("put in place: {}", list(&body.items)),
         Body::Rejected(body) => because(
-            format!("closed as rejected by {}", crate::item::shown(&body.by)),
+            format!("closed as rejected by {}", crate::text::shown(&body.by)),
             &body.why,
         ),
         Body::Withdrawn(body) => because("withdrawn".into(), &body.why),
