@@ -123,11 +123,13 @@ impl From<audit::AuditError> for Failure {
         use audit::AuditError as Error;
         let code = match &error {
             Error::Journal(error) => of_journal(error),
-            Error::Nothing | Error::NoChange(_) => NOT_SO,
             Error::There(_) | Error::NoAnchor { .. } => USAGE,
-            Error::Anchor(_) | Error::KeyIsThere | Error::Broken { .. } | Error::Gone { .. } => {
-                NOT_SO
-            }
+            Error::Nothing
+            | Error::NoChange(_)
+            | Error::Anchor(_)
+            | Error::KeyIsThere
+            | Error::Broken { .. }
+            | Error::Gone { .. } => NOT_SO,
             Error::Key(_) | Error::File { .. } => STORE,
         };
         let help = error.help();

@@ -219,6 +219,14 @@ fn a_price_that_does_not_count_yet_is_told() {
         ..Plan::default()
     });
     let told = warnings(&house);
+    let scripted = "{ kind: scripted, file: script.yaml }";
+    house.edit("house.yaml", far, scripted);
+    let free = warnings(&house);
+    assert!(
+        free.iter().all(|(_, what)| !what.contains("counts from")),
+        "a script costs nothing: {free:?}"
+    );
+    house.edit("house.yaml", scripted, far);
     let place = at(&house, "house.yaml", "test-model: {");
     let of_price: Vec<_> = told
         .iter()
@@ -248,11 +256,24 @@ fn money_that_is_limited_for_children_too_is_told() {
         provider: "{ kind: openai, base_url: \"https://models.invalid/v1\", retries: 0 }",
         ..Plan::default()
     });
-    house.another("helper", TURN);
+    house.another("helper", &starts.replace("agent: helper", "agent: deep"));
+    house.another("deep", TURN);
     let own = "children: { usd: 5.00 }\nbudget: { usd_per_run: 2.00 }\n";
-    house.edit("agents/helper.yaml", own, "");
+    house.edit("agents/helper.yaml", own, "children: { depth: 3 }\n");
     house.edit("agents/helper.yaml", "name: test-model", "name: dear-model");
+    house.edit("agents/deep.yaml", own, "");
+    house.edit("agents/deep.yaml", "name: test-model", "name: deep-model");
     let told = warnings(&house);
+    let of_deep = |told: &[(String, String)]| {
+        let mut of = told
+            .iter()
+            .filter(|(_, what)| what.contains("that this one starts"));
+        of.any(|(_, what)| what.contains("`deep-model`"))
+    };
+    assert!(!of_deep(&told), "nobody starts it from there: {told:?}");
+    house.edit("agents/tester.yaml", "usd: 5.00", "usd: 5.00, depth: 2");
+    let deeper = warnings(&house);
+    assert!(of_deep(&deeper), "{deeper:?}");
     let usd = at(&house, "agents/tester.yaml", "usd: 5.00");
     let run = at(&house, "agents/tester.yaml", "usd_per_run");
     let more = told.iter().any(|(place, what)| {

@@ -108,6 +108,31 @@ fn a_date_that_comes_while_nobody_serves_holds_for_whoever_opens_the_house_next(
 }
 
 #[test]
+fn what_has_come_into_force_is_told_before_anybody_has_put_it_in_its_place() {
+    let house = released();
+    house.release("policy:shared", POLICY, CLOSED, &["2100-01-01"]);
+    let century = 100 * 365 * 86_400_000_u64;
+    house.write("off", &century.to_string());
+    for (file, verdict) in [("none", "allow"), ("off", "deny")] {
+        let mut explain = house.command();
+        explain
+            .args([
+                "policy",
+                "explain",
+                "tester",
+                "--tool",
+                "hostile.echo",
+                "--json",
+            ])
+            .env("CHARTHOUSE_CLOCK_OFF", house.root.join(file));
+        let explained = Ran::of(&mut explain).expect(0);
+        assert_eq!(explained.json()["grant"]["verdict"], verdict);
+        assert_eq!(explained.stderr, "");
+        assert_eq!(house.read(POLICY), OPEN);
+    }
+}
+
+#[test]
 fn what_counts_for_the_next_run_leaves_runs_and_instances_as_they_began() {
     let house = house();
     let writing = "chart: writing\nversion: 1.0.0\nkind: workflow\nroles: { author: {} }\ninitial: write\nstates:\n  \
@@ -185,6 +210,10 @@ fn what_counts_for_some_agents_changes_no_others() {
         assert_eq!(explained.stderr.is_empty(), told.is_empty());
     }
     house.verify();
+    // Whoever cannot be told what counts is told that.
+    let journal = house.root.join(".charthouse/journal.db");
+    std::fs::write(&journal, &std::fs::read(&journal).unwrap()[..4096]).unwrap();
+    house.run(["policy", "explain", "tester"]).expect(6);
 }
 
 /// Put the closed policy in force as an emergency.

@@ -179,3 +179,28 @@ fn what_a_house_consists_of_is_not_written_by_a_call_by_hand_either() {
     }
     house.run(["check"]).expect(0);
 }
+
+#[test]
+fn a_file_is_written_where_policy_hides_names_with_a_dot() {
+    let calls = workspace();
+    calls.write(
+        "dots.yaml",
+        "policy: dots\ntools: [{ allow: \"*\" }]\nmounts: { /workspace: { from: ., access: read-write, hide: [\"**/.*\"] } }\n",
+    );
+    for path in ["notes.txt", "new/more.txt"] {
+        let arguments = json!({ "path": format!("/workspace/{path}"), "text": "two\n" });
+        let answer = call(&calls, "write", arguments, "dots");
+        assert_eq!(answer["error"], Value::Null, "{path}: {answer}");
+        let written = fs::read_to_string(calls.path().join(path)).unwrap();
+        assert_eq!(written, "two\n");
+        let beside = calls.path().join(format!("{path}.part-0"));
+        assert!(!beside.exists(), "{path}");
+    }
+    let arguments = json!({ "path": "/workspace/.env", "text": "x" });
+    let answer = call(&calls, "write", arguments, "dots");
+    assert_eq!(answer["error"]["kind"], "denied", "{answer}");
+    assert_eq!(
+        fs::read_to_string(calls.path().join(".env")).unwrap(),
+        "SECRET=1\n"
+    );
+}

@@ -102,8 +102,9 @@ fn not_yet_priced(house: &House, now: Timestamp) -> Vec<Finding> {
             let mut models = std::iter::once(&agent.model).chain(&agent.fallback);
             models.any(|model| {
                 let provider = house.providers.get(&model.provider);
-                let own = provider.and_then(|provider| provider.model.as_deref());
-                own.unwrap_or(&model.name) == name
+                // Scripts and cassettes cost nothing, whatever they call their model.
+                let billed = provider.filter(|one| matches!(one.kind, ProviderKind::Http { .. }));
+                billed.is_some_and(|one| one.model.as_deref().unwrap_or(&model.name) == name)
             })
         })
     };

@@ -26,8 +26,8 @@ pub fn run(verb: &PolicyVerb) -> Result<u8, Failure> {
         })
         .transpose()?;
     let mut services = open::services(open::house(&house.house)?);
-    // Without its records the house is what lies there.
-    if let Ok(Some(journal)) = open::journal_to_read(&house.house) {
+    // Before there are records the house is what lies there.
+    if let Some(journal) = open::journal_to_read(&house.house)? {
         let (counts, others) = runtime::control::house_for(&services, &journal, agent)?;
         services.house = counts;
         if !others.is_empty() {

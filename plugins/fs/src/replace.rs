@@ -96,14 +96,16 @@ pub fn replace(directory: &Directory, path: &str, content: &[u8]) -> Result<(), 
         None => (String::new(), path),
     };
     let name = &name[..name.floor_char_boundary(NAME_BYTES)];
-    let mut attempt = 0;
+    // A name with a dot in front is seen least; where policy hides such names from this call, one without it.
+    let (mut dot, mut attempt) = (".", 0);
     let (temporary, mut file) = loop {
-        let temporary = format!("{parent}.{name}.part-{attempt}");
+        let temporary = format!("{parent}{dot}{name}.part-{attempt}");
         match directory.create_file(&temporary) {
             Ok(file) => break (temporary, file),
             Err(error) if error.kind == FileErrorKind::Exists && attempt + 1 < ATTEMPTS => {
                 attempt += 1
             }
+            Err(error) if error.kind == FileErrorKind::NotFound && !dot.is_empty() => dot = "",
             Err(error) => return Err(error),
         }
     };

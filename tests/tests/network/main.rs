@@ -391,18 +391,24 @@ fn in_a_run_the_model_reads_refusals_and_the_journal_holds_them_but_no_secret() 
     );
     // What it fetched is on the ledger, beside its arguments and its answer; what was refused fetched nothing.
     let number = |value: &Value| value.as_u64().unwrap_or(0);
-    let fetched: Vec<u64> = house
-        .journal("outcome")
-        .iter()
-        .map(|outcome| number(&outcome["body"]["outcome"]["received"]))
-        .collect();
+    let outcomes = house.journal("outcome");
+    let told = |what: &str| -> Vec<u64> {
+        let each = outcomes.iter();
+        each.map(|one| number(&one["body"]["outcome"][what]))
+            .collect()
+    };
+    let (sent, fetched) = (told("sent"), told("received"));
+    assert!(sent[0] > 0 && sent[1] == 0, "{sent:?}");
     assert!(fetched[0] > 0 && fetched[1] == 0, "{fetched:?}");
     let costs = house.journal("cost");
     let of_call = costs
         .iter()
         .find(|cost| cost["body"]["tool"] == "web.fetch");
-    let booked = number(&of_call.unwrap()["body"]["bytes_out"]);
-    assert!(booked > fetched[0], "{booked} of {fetched:?}");
+    let booked = |what: &str| number(&of_call.unwrap()["body"][what]);
+    let (bytes_in, bytes_out) = (booked("bytes_in"), booked("bytes_out"));
+    let arguments = json!({ "url": site.url("/") }).to_string().len() as u64;
+    assert_eq!(bytes_in, arguments + sent[0]);
+    assert!(bytes_out > fetched[0], "{bytes_out} of {fetched:?}");
     let journal: Vec<String> = house.journal("").iter().map(Value::to_string).collect();
     let journal = journal.join("\n");
     assert!(

@@ -30,6 +30,7 @@ pub(crate) use bundle::compile;
 pub use bundle::{ChartBundle, RoleDef};
 pub use child::ChildDef;
 pub(crate) use expression::expression;
+pub use roles::OUTCOME_BYTES_MAX;
 
 /// What a state says beside its chart.
 pub(crate) struct Extra {

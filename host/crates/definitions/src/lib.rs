@@ -45,7 +45,7 @@ mod window;
 pub use crate::agent::{AgentDef, Children, Counting};
 pub use crate::beside::{check_beside, check_yaml, scripts_in};
 pub use crate::budget::HouseBudgets;
-pub use crate::chart::{ChartBundle, ChildDef, RoleDef};
+pub use crate::chart::{ChartBundle, ChildDef, OUTCOME_BYTES_MAX, RoleDef};
 pub use crate::edit::{with_plugin, without_plugin};
 pub use crate::house::{
     BULKY, CHANGE_CONTROL, Controlled, Emergency, KEPT_FOR_EVER, PluginDef, Promote, Retention,

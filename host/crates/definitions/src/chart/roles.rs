@@ -12,6 +12,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use types::Limits;
 
+/// The longest word with which a role hands in, in bytes: guards compare it.
+pub const OUTCOME_BYTES_MAX: usize = 200;
+
 const EXAMPLE: &str = "{ implementer: {}, reviewer: { never: implementer } }";
 
 /// The roles, and the names of all that are declared, the faulty ones too.
@@ -83,11 +86,7 @@ fn role(walk: &mut Walk, entry: &Entry, declared: &IndexSet<String>) -> Option<R
         }
     }
     if let Some(node) = fields.take("outcomes") {
-        let one = std::slice::from_ref(node);
-        for item in node.list().unwrap_or(one) {
-            let word = walk.text(item, "`outcomes`").map(Arc::from);
-            role.outcomes.extend(word);
-        }
+        role.outcomes = outcomes(walk, node);
     }
     if let Some(node) = fields.take("budget") {
         role.budget = budget::read(walk, node, Of::Role);
@@ -95,6 +94,44 @@ fn role(walk: &mut Walk, entry: &Entry, declared: &IndexSet<String>) -> Option<R
     doc(walk, &mut fields);
     fields.finish(walk, "a role");
     Some(role)
+}
+
+/// The words with which a role hands in.
+fn outcomes(walk: &mut Walk, node: &Node) -> Vec<Arc<str>> {
+    let mut words: Vec<Arc<str>> = Vec::new();
+    let one = std::slice::from_ref(node);
+    let listed = node.list().unwrap_or(one);
+    if listed.is_empty() {
+        walk.error(
+            &node.place,
+            "no word is left with which this role could hand in",
+            "name at least one, as in `outcomes: [done]`, or leave `outcomes` out, and any word is taken",
+        );
+    }
+    for item in listed {
+        let Some(word) = walk.text(item, "`outcomes`") else {
+            continue;
+        };
+        if word.len() > OUTCOME_BYTES_MAX {
+            walk.error(
+                &item.place,
+                format!(
+                    "a word of {} bytes is never taken: {OUTCOME_BYTES_MAX} are the most",
+                    word.len()
+                ),
+                "write one word",
+            );
+        } else if words.iter().any(|known| **known == *word) {
+            walk.error(
+                &item.place,
+                format!("`{}` stands here twice", shown(word)),
+                "remove one of them",
+            );
+        } else {
+            words.push(word.into());
+        }
+    }
+    words
 }
 
 fn never(walk: &mut Walk, node: &Node, of: &str, declared: &IndexSet<String>) -> Option<Arc<str>> {

@@ -94,25 +94,38 @@ fn within(walk: &mut Walk, draft: &agent::Draft, house: Option<&HouseFile>) {
     }
 }
 
-/// The agents that `first` may start, and those that these may, without itself.
+/// The agents that `first` may start, and those that these may, as deep as it and they may go; without itself.
 pub(super) fn below<'a>(
     first: &agent::Draft,
     agents: &'a [agent::Draft],
     charts: &[chart::Draft],
 ) -> Vec<&'a agent::Draft> {
-    let mut seen: HashSet<&str> = HashSet::from([&*first.agent.name]);
-    let (mut found, mut next) = (Vec::new(), vec![first]);
-    while let Some(draft) = next.pop() {
+    let depth = |draft: &agent::Draft| draft.agent.children.as_ref().map_or(0, |all| all.depth);
+    // By how much deeper each may go, on the way there that leaves it most.
+    let mut reached: HashMap<&str, u32> = HashMap::from([(&*first.agent.name, u32::MAX)]);
+    let (mut found, mut next) = (Vec::new(), vec![(first, depth(first))]);
+    while let Some((draft, left)) = next.pop() {
+        let Some(left) = left.checked_sub(1) else {
+            continue;
+        };
         let own = charts
             .iter()
             .filter(|chart| *chart.name == *draft.agent.cognition);
         let started = own.flat_map(|chart| &chart.children);
         for name in started.filter_map(|child| child.agent.as_deref()) {
-            let child = agents.iter().find(|draft| *draft.agent.name == *name);
-            if let Some(child) = child.filter(|child| seen.insert(&child.agent.name)) {
-                found.push(child);
-                next.push(child);
+            let Some(child) = agents.iter().find(|draft| *draft.agent.name == *name) else {
+                continue;
+            };
+            let left = left.min(depth(child));
+            let known = reached.get(&*child.agent.name).copied();
+            if known.is_some_and(|known| known >= left) {
+                continue;
             }
+            if known.is_none() {
+                found.push(child);
+            }
+            reached.insert(&child.agent.name, left);
+            next.push((child, left));
         }
     }
     found

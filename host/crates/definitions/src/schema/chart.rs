@@ -7,6 +7,7 @@ use super::{
     one_or_more, purpose, reference, text, truth, version, words,
 };
 use crate::budget::Of;
+use crate::chart::OUTCOME_BYTES_MAX;
 use serde_json::{Value, json};
 
 pub(super) fn chart() -> (Value, Definitions) {
@@ -63,6 +64,18 @@ pub(super) fn chart() -> (Value, Definitions) {
     ];
     let definitions = definitions.map(|(name, schema)| (name.to_owned(), schema));
     (chart, definitions.into_iter().collect())
+}
+
+fn outcomes() -> Value {
+    let mut word = text("A word.");
+    word["maxLength"] = json!(OUTCOME_BYTES_MAX);
+    let mut outcomes = one_or_more(
+        "The words with which it hands in; any other is refused.",
+        word,
+    );
+    outcomes["anyOf"][1]["minItems"] = json!(1);
+    outcomes["anyOf"][1]["uniqueItems"] = json!(true);
+    outcomes
 }
 
 fn tags() -> Value {
@@ -424,13 +437,7 @@ fn role() -> Value {
                 "never",
                 one_or_more("Roles that the same agent must not hold.", text("A role.")),
             ),
-            (
-                "outcomes",
-                one_or_more(
-                    "The words with which it hands in; any other is refused.",
-                    text("A word."),
-                ),
-            ),
+            ("outcomes", outcomes()),
             (
                 "budget",
                 super::budget::budget(Of::Role, "What whoever holds it may spend."),

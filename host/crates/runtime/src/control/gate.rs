@@ -13,7 +13,7 @@ use super::refused::NotReleased;
 use super::{Entered, Entrance, Revisions, Whom};
 use crate::record::Kind;
 use crate::{RuntimeError, Services};
-use change::{ItemId, Question, Refusal, Register, Revision, Where};
+use change::{ItemId, Question, Reason, Refusal, Register, Revision, Where};
 use definitions::House;
 use journal::{Journal, NewRecord};
 use sign::{Keyring, PublicKey};
@@ -563,8 +563,17 @@ pub fn house_for(
     let now = services.clock.now();
     let register = Book::read(journal, root)?.register;
     let (services, found) = look(services.clone());
-    let admitted = register.admit(&question(&found, &Whom::House, now));
-    if !admitted.is_ok_and(|admitted| admitted.controlled) {
+    // What has come into force since a host was there last is put in place by the next one, and counts until then too.
+    let due = register.due(now);
+    let is_due = |refusal: &Refusal| match refusal.reason {
+        Reason::Superseded(by) => due.iter().any(|due| due.change == by),
+        _ => false,
+    };
+    let in_order = match register.admit(&question(&found, &Whom::House, now)) {
+        Ok(admitted) => admitted.controlled,
+        Err(refusals) => refusals.iter().all(is_due),
+    };
+    if !in_order {
         return Ok(disk());
     }
     let whom = Whom::run(agent, None);
@@ -574,11 +583,12 @@ pub fn house_for(
         .filter(|item| wanted.get(*item) != found.revisions.get(*item))
         .cloned()
         .collect();
-    others.sort();
-    others.dedup();
     if others.is_empty() {
         return Ok(disk());
     }
+    others.sort();
+    others.dedup();
+    others.retain(|item| !due.iter().any(|due| due.items.contains(item)));
     let admitted = assemble(&register, &services, &found.house, &whom, now)?;
     Ok((admitted.house.clone(), others))
 }

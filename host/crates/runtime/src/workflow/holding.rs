@@ -10,6 +10,7 @@ use super::instance::listed;
 use super::taking::{Coming, Doing};
 use super::telling::number;
 use super::who::{Via, Who};
+use definitions::OUTCOME_BYTES_MAX;
 use std::sync::Arc;
 use types::Value;
 
@@ -19,8 +20,6 @@ pub const NOTES_BYTES_MAX: usize = 16 * 1024;
 pub const ARTEFACTS_MAX: usize = 64;
 /// What they may take together as JSON, in bytes.
 pub const ARTEFACT_BYTES_MAX: usize = 32 * 1024;
-/// The longest outcome, in bytes: it is a word for guards to compare.
-const OUTCOME_BYTES_MAX: usize = 200;
 /// The longest reason that is kept, in bytes; what is longer is cut.
 const WHY_BYTES_MAX: usize = 4 * 1024;
 

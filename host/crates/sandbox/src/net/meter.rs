@@ -68,9 +68,9 @@ impl Meter {
     /// Count `bytes` that are sent, or say that they may not be.
     pub(crate) fn sent(&self, bytes: usize) -> Result<(), String> {
         let most = self.0.most_sent;
-        match count(&self.0.sent, bytes) > most {
-            false => Ok(()),
-            true => Err(format!(
+        match count(&self.0.sent, bytes, most) {
+            true => Ok(()),
+            false => Err(format!(
                 "the call has sent more than its limit of {}; send less, or raise `limits: {{ sent: … }}`",
                 Bytes(most)
             )),
@@ -80,9 +80,9 @@ impl Meter {
     /// Count `bytes` that have come, or say that they may not be passed on.
     pub(crate) fn received(&self, bytes: usize) -> Result<(), String> {
         let most = self.0.most_received;
-        match count(&self.0.received, bytes) > most {
-            false => Ok(()),
-            true => Err(format!(
+        match count(&self.0.received, bytes, most) {
+            true => Ok(()),
+            false => Err(format!(
                 "the call has received more than its limit of {}; ask for less, or raise `limits: {{ received: … }}`",
                 Bytes(most)
             )),
@@ -90,9 +90,10 @@ impl Meter {
     }
 }
 
-fn count(counter: &AtomicU64, bytes: usize) -> u64 {
-    let bytes = bytes as u64;
-    counter.fetch_add(bytes, Relaxed).saturating_add(bytes)
+/// Whether `bytes` more are within `most`; what is refused is not counted.
+fn count(counter: &AtomicU64, bytes: usize, most: u64) -> bool {
+    let more = |used: u64| used.checked_add(bytes as u64).filter(|used| *used <= most);
+    counter.fetch_update(Relaxed, Relaxed, more).is_ok()
 }
 
 /// One request that is under way, until it is dropped.
@@ -128,6 +129,7 @@ mod tests {
         assert!(limited.sent(1).unwrap_err().contains("`limits: { sent"));
         assert!(limited.received(4).is_ok() && limited.received(6).is_ok());
         assert!(limited.received(1).unwrap_err().contains("received"));
+        assert_eq!(limited.used(), (10, 10), "what was refused is not booked");
     }
 
     #[test]
