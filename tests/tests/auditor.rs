@@ -21,6 +21,7 @@ version: 1.0.0
 model: { provider: idle, name: scripted, context_length: 100000, max_output: 1000 }
 cognition: react
 context:
+  - { id: task, role: system, file: prompts/task.md }
   - { id: history, history: true, flexible: true, trim: oldest }
 policy: { tools: [{ deny: \"*\" }] }
 ";
@@ -42,6 +43,7 @@ impl Plant {
             })
             .collect();
         plant.0.write("agents/clerk.yaml", CLERK);
+        plant.0.write("prompts/task.md", "Keep the books.\n");
         plant.0.write(
             "scripts/idle.yaml",
             "script: idle\nreplies: [{ text: Nothing. }]\n",

@@ -1,7 +1,8 @@
 //! Whether runs used what was released: a run says which definitions and components it began with, and a house under control has released each of them.
 //!
 //! What is looked at is whether a file was part of any revision that counted by then, for all or for some. Which of several revisions was the one for that very run (a
-//! release for runs that begin later, or for one agent) is the gate's business, and is not judged here.
+//! release for runs that begin later, or for one agent) is the gate's business, and is not judged here. Nor are texts that files of the house only name for a chunk of a
+//! map: they are on record as they were sent, and their files by their names alone.
 
 use crate::chain::Record;
 use crate::rules::Rules;
@@ -52,8 +53,10 @@ impl Runs {
             "definitions" => {
                 let set = body["set"].as_str().unwrap_or_default().to_owned();
                 let files = named(&body["files"], "file");
-                self.sets
-                    .insert(set, files.chain(named(&body["named"], "file")).collect());
+                let nothing = blake3::hash(b"").to_string();
+                // Of a key the content is on record, of the text of a chunk nothing but its name.
+                let keys = named(&body["named"], "file").filter(|(_, hash)| *hash != nothing);
+                self.sets.insert(set, files.chain(keys).collect());
             }
             "started" | "reloaded" if rules.is_controlled(record.time) => {
                 self.judge(record, body, rules);
