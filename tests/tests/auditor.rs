@@ -463,3 +463,18 @@ fn a_run_on_what_no_release_covers_is_found() {
         "{told:#}"
     );
 }
+    let exchanged = |rows: &mut Vec<Row>| {
+        let row = rows.iter_mut().find(|row| row.kind == "think").unwrap();
+        let mut body: Value = serde_json::from_str(&row.body).unwrap();
+        body["made_of"]["plugins"] = json!([{ "name": "spare", "hash": "ab".repeat(32) }]);
+        row.body = body.to_string();
+    };
+    let Some(forged) = plant.forged("exchanged", exchanged) else {
+        return;
+    };
+    let told = auditor(&forged, &["--json"]).expect(1).json();
+    let what = told["runs"]["uncovered"][0]["what"].as_str();
+    assert!(
+        what.is_some_and(|what| what.starts_with("plugin:spare (abab")),
+        "{told:#}"
+    );

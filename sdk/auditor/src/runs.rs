@@ -20,6 +20,15 @@ pub struct Uncovered {
 }
 
 impl Uncovered {
+    fn of(record: &Record, what: &str, hash: &str) -> Self {
+        let hash = hash.get(..16).unwrap_or(hash);
+        Uncovered {
+            record: record.seq,
+            run: record.run.clone(),
+            what: format!("{what} ({hash}…)"),
+        }
+    }
+
     /// For people.
     pub fn text(&self) -> String {
         format!(
@@ -61,6 +70,9 @@ impl Runs {
             "started" | "reloaded" if rules.is_controlled(record.time) => {
                 self.judge(record, body, rules);
             }
+            // The first of them after a component was exchanged names it.
+            "call" => self.judge_components(record, &body["plugins"], rules),
+            "think" => self.judge_components(record, &body["made_of"]["plugins"], rules),
             _ => {}
         }
     }
@@ -77,20 +89,20 @@ impl Runs {
         };
         self.judged += 1;
         let files = files.iter().filter(|(name, _)| name != PINS);
-        let files = files.map(|(name, hash)| (None, name, hash));
-        let plugins: Vec<(String, String)> = named(&body["plugins"], "name").collect();
-        let items: Vec<String> = plugins.iter().map(|(n, _)| format!("plugin:{n}")).collect();
-        let plugins = plugins.iter().zip(&items);
-        let plugins = plugins.map(|((name, hash), item)| (Some(item.as_str()), name, hash));
-        for (item, name, hash) in files.chain(plugins) {
-            if !rules.has_released(item, name, hash, record.time) {
-                let hash = hash.get(..16).unwrap_or(hash);
-                let what = format!("{} ({hash}…)", item.unwrap_or(name));
-                self.uncovered.push(Uncovered {
-                    record: record.seq,
-                    run: record.run.clone(),
-                    what,
-                });
+        let uncovered =
+            files.filter(|(name, hash)| !rules.has_released(None, name, hash, record.time));
+        let uncovered = uncovered.map(|(name, hash)| Uncovered::of(record, name, hash));
+        self.uncovered.extend(uncovered);
+        self.judge_components(record, &body["plugins"], rules);
+    }
+
+    fn judge_components(&mut self, record: &Record, named_by: &Value, rules: &Rules) {
+        for (name, hash) in named(named_by, "name") {
+            let item = format!("plugin:{name}");
+            if !rules.has_released(Some(&item), &name, &hash, record.time)
+                && rules.is_controlled(record.time)
+            {
+                self.uncovered.push(Uncovered::of(record, &item, &hash));
             }
         }
     }
