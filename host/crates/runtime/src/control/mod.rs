@@ -168,9 +168,15 @@ pub(crate) fn people(
     })
 }
 
-/// Whether by `register` the house has signed that `key` is the one of the agent `who`.
-pub(crate) fn is_key_of(register: &Register, who: &str, key: &sign::PublicKey) -> bool {
-    outside::key_of(who, register.identities()).is_ok_and(|known| known.is(key))
+/// Whether by `register` the house in the directory `root` has signed that `key` is the one of the agent `who`.
+pub(crate) fn is_key_of(
+    register: &Register,
+    root: &std::path::Path,
+    who: &str,
+    key: &sign::PublicKey,
+) -> bool {
+    let known = outside::keys_of(root, who, register.identities());
+    known.is_ok_and(|known| known.iter().any(|known| known.is(key)))
 }
 
 /// When something is to be looked at again though nobody does anything.
