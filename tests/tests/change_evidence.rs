@@ -84,22 +84,24 @@ fn a_component_that_answers_the_same_passes_by_what_was_compared() {
         .as_str()
         .unwrap()
         .to_owned();
-    let words = [
-        "workflow", "bind", &instance, "--human", "cyd", "--role", "verifier",
-    ];
-    house.signed("cyd", &words).expect(0);
-    let artefacts = json!({ "evidence": said }).to_string();
-    let words = [
-        "workflow",
-        "hand-in",
-        &instance,
-        "--role",
-        "verifier",
-        "--outcome",
-        "passed",
-    ];
-    let words = [&words[..], &["--artefacts", &artefacts]].concat();
-    house.signed("cyd", &words).expect(0);
+    let hand_in = |who: &str, role: &str, outcome: &str, artefacts: Value| {
+        let at = ["workflow", "hand-in", &instance, "--role", role];
+        let said = ["--outcome", outcome, "--artefacts", &artefacts.to_string()];
+        house.signed(who, &[&at[..], &said].concat())
+    };
+    let bind = |who: &str, role: &str| {
+        let words = [
+            "workflow", "bind", &instance, "--human", who, "--role", role,
+        ];
+        house.signed(who, &words).expect(0);
+    };
+    bind("cyd", "verifier");
+    // What says nothing is nobody's word.
+    let blank = json!([{ "kind": "statement", "what": "", "result": " " }]);
+    hand_in("cyd", "verifier", "passed", json!({ "evidence": blank }))
+        .expect(2)
+        .complains(&["nobody but the house", "--evidence"]);
+    hand_in("cyd", "verifier", "passed", json!({ "evidence": said })).expect(0);
     let verified = house.bodies("change.verified").pop().unwrap();
     let told = |one: &Value| (one["kind"].clone(), one["result"].clone());
     let told: Vec<_> = verified["evidence"]

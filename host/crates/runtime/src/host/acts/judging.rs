@@ -261,7 +261,10 @@ impl Judging<'_> {
         // What the house has found itself stands as it has found it, whatever somebody says of the same.
         let mut evidence: Vec<Evidence> = own.into_iter().map(|one| one.evidence).collect();
         let given = self.given_evidence(handed, on, &evidence)?;
-        let is_theirs = |one: &Evidence| one.kind != EvidenceKind::Shadow;
+        let says = |text: &str| !text.trim().is_empty();
+        let is_theirs = |one: &Evidence| {
+            one.kind != EvidenceKind::Shadow && says(&one.what) && says(&one.result)
+        };
         if passed && !given.iter().any(is_theirs) {
             return Err(no(
                 "nobody but the house itself says that it does what was approved",
