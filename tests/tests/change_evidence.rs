@@ -118,7 +118,14 @@ fn a_component_that_answers_the_same_passes_by_what_was_compared() {
         told[2..].iter().all(|(kind, _)| kind == "statement"),
         "{verified}"
     );
-    house.does("dan", &["release", &number, "--effectivity", "now"]);
+    // A release says from when it counts; what else is said is not lost without a word.
+    bind("dan", "releaser");
+    let more = json!({ "effectivity": "now", "summary": "it is newer" });
+    hand_in("dan", "releaser", "released", more)
+        .expect(2)
+        .complains(&["`summary`", "in the notes"]);
+    let when = json!({ "effectivity": "now" });
+    hand_in("dan", "releaser", "released", when).expect(0);
     assert_eq!(std::fs::read(house.root.join(COMPONENT)).unwrap(), new);
     house.run(["run", "tester", "Go"]).expect(0);
     house.verify();

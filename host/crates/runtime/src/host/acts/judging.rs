@@ -339,6 +339,7 @@ impl Judging<'_> {
 
     fn released(&self, handed: &HandedIn<'_>) -> Found {
         let change = self.may(Doing::Release)?;
+        says_when_alone(&handed.artefacts)?;
         let on = self.made(change)?;
         let known = self.register.change(change);
         let ordered = known.and_then(|known| known.order.as_ref());
@@ -362,8 +363,8 @@ impl Judging<'_> {
             }));
         }
         let made = known.and_then(|known| known.implementation());
-        // What is signed says from when and for whom, in the one way in which the register compares it.
-        let instead = effectivity.handed_in();
+        // What is signed says what is released, from when and for whom, in the one way in which the register compares it.
+        let instead = effectivity.handed_in(on);
         acts.push(Body::Released(Released {
             change,
             by,
@@ -526,6 +527,22 @@ fn texts(value: &Json) -> Vec<String> {
     let one = value.as_str().into_iter();
     let all = list.filter_map(Json::as_str).chain(one);
     all.map(str::to_owned).collect()
+}
+
+/// That nothing is handed in with a release but from when and for whom it counts: what is signed and recorded says no more.
+fn says_when_alone(artefacts: &Json) -> Result<(), WorkflowError> {
+    let more = match artefacts {
+        Json::Null => None,
+        Json::Object(map) => map.keys().find(|key| *key != "effectivity").cloned(),
+        other => Some(other.to_string()),
+    };
+    match more {
+        None => Ok(()),
+        Some(more) => Err(no(
+            format!("a release says from when it counts (`effectivity`), and nothing of `{more}`"),
+            "say in the notes what else there is to say",
+        )),
+    }
 }
 
 /// An effectivity as it is handed in; a word alone is one for all agents.
