@@ -45,7 +45,7 @@ pub use drafts::{Standing, standing};
 pub use files::{PlaceError, Placed};
 pub(crate) use gate::{by_hand, count, keys_of_house, mark, refuse_by_hand, register_knowing};
 pub use gate::{enter, house_for, made_of, may_become, register, released_house};
-pub use marker::{belongs, is_marked, may_be_absent, seal_anew};
+pub use marker::{belongs, belongs_unsealed, is_marked, may_be_absent, seal_anew};
 pub use place::{is_unfinished, put_in_place};
 pub(crate) use place::{place, puts_in_force};
 pub use refused::NotReleased;
