@@ -9,6 +9,7 @@ use sign::{
     KeyError, Keyring, PublicKey, Seen, SignatureError, Signer, Statement, canonical, verify_bytes,
 };
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use types::{ContentHash, Rng, Timestamp};
@@ -194,7 +195,12 @@ pub fn noted(ring: &Keyring, journal: &Journal) -> Option<Anchor> {
 fn note(place: PathBuf, signed: &Checkpoint, key: &Signer) {
     let part = place.with_extension(format!("part-{}", std::process::id()));
     let text = format!("{}\n", json!(Anchor::of(signed.clone(), key.public())));
-    let _ = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, place));
+    // After a power loss it is the one before or this one, and never an empty file.
+    let written = std::fs::File::create(&part).and_then(|mut file| {
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
+    });
+    let _ = written.and_then(|()| std::fs::rename(&part, place));
 }
 
 /// Sign up to `head` with `key`, the house's from now on, and whose the keys of `agents` are.
