@@ -400,6 +400,10 @@ fn what_breaks_a_rule_is_found_though_every_signature_holds() {
                 .all(|bad| bad.as_str().unwrap().contains("against the rule of")),
             "{name}: {told:#}"
         );
+        if name == "text" {
+            let report = fs::read_to_string(bundle.join("report.html")).unwrap();
+            assert!(report.contains("or the record does not count"), "{report}");
+        }
         let record = format!("{change}, record {}: ", found["record"]);
         let text = auditor(&bundle, &[]).expect(1).stdout;
         assert!(text.contains(&record), "{name}: {text}");
@@ -462,7 +466,6 @@ fn a_run_on_what_no_release_covers_is_found() {
         bad.len() == 1 && bad[0].as_str().unwrap().contains("no release covers"),
         "{told:#}"
     );
-}
     let exchanged = |rows: &mut Vec<Row>| {
         let row = rows.iter_mut().find(|row| row.kind == "think").unwrap();
         let mut body: Value = serde_json::from_str(&row.body).unwrap();
@@ -478,3 +481,4 @@ fn a_run_on_what_no_release_covers_is_found() {
         what.is_some_and(|what| what.starts_with("plugin:spare (abab")),
         "{told:#}"
     );
+}
