@@ -4,8 +4,8 @@
 //! control begins, which baseline it began with, and whoever comes in with a journal that does not hold that baseline is refused. The marker bears a seal that
 //! takes the house's key, as what the gate keeps of a start does; where that key cannot be read, the baseline that is named must be there all the same.
 //!
-//! It also counts the records of changes, after each that is written: one that is taken out of the store afterwards is missed by whoever reads them. After a kill
-//! it may be behind, and it is never ahead.
+//! It also counts the records of changes, after each act: one that is taken out of the store afterwards is missed by whoever reads them. It may be behind, after a kill
+//! or where only something was refused, put in place or said of keys, until the next act or start; and it is never ahead.
 
 use super::book::has_baseline;
 use super::refused::NotReleased;
