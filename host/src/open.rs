@@ -172,6 +172,21 @@ pub fn user_cache() -> PathBuf {
 /// # Errors
 /// When it cannot be opened, or the house is controlled by another.
 pub fn journal(house: &House) -> Result<Journal, Failure> {
+    journal_where(house, control::belongs)
+}
+
+/// The same for whoever is about to seal anew that it belongs to `house`.
+///
+/// # Errors
+/// As [`journal`].
+pub fn journal_to_seal(house: &House) -> Result<Journal, Failure> {
+    journal_where(house, control::belongs_unsealed)
+}
+
+fn journal_where(
+    house: &House,
+    belongs: fn(&Journal, &Path) -> Result<(), runtime::RuntimeError>,
+) -> Result<Journal, Failure> {
     if !house.store.exists() {
         control::may_be_absent(&house.root, &house.store)?;
     }
@@ -180,7 +195,7 @@ pub fn journal(house: &House) -> Result<Journal, Failure> {
         let _ = std::fs::create_dir_all(directory);
     }
     let journal = Journal::open(&house.store)?;
-    control::belongs(&journal, &house.root)?;
+    belongs(&journal, &house.root)?;
     if journal.lacks_witness()? {
         print::err(&format!(
             "warning: {}-head was not there, which says how far the journal had come: had records been cut off from its end, nothing beside it would tell\n",

@@ -529,6 +529,16 @@ fn a_house_whose_key_or_witness_is_lost_says_so_and_goes_on_only_where_it_is_tol
     let both: String = both.lines().map(|key| format!("house {key}\n")).collect();
     house.write("../both", &both);
     verify(&house, &["--trust", "../both"]).expect(0);
+    house.run(["audit", "export", "doubted"]).expect(1);
+    house
+        .run(["audit", "export", "bundle", "--trust", "../both"])
+        .expect(0);
+    let both = house.root.with_file_name("both");
+    auditor(
+        &house.root.join("bundle"),
+        &["--key", both.to_str().unwrap()],
+    )
+    .expect(0);
     house
         .run(["audit", "anchor", "--new-key"])
         .expect(1)

@@ -21,6 +21,7 @@ version: 1.0.0
 model: { provider: idle, name: scripted, context_length: 100000, max_output: 1000 }
 cognition: react
 context:
+  - { id: task, role: system, file: prompts/task.md }
   - { id: history, history: true, flexible: true, trim: oldest }
 policy: { tools: [{ deny: \"*\" }] }
 ";
@@ -42,6 +43,7 @@ impl Plant {
             })
             .collect();
         plant.0.write("agents/clerk.yaml", CLERK);
+        plant.0.write("prompts/task.md", "Keep the books.\n");
         plant.0.write(
             "scripts/idle.yaml",
             "script: idle\nreplies: [{ text: Nothing. }]\n",
@@ -398,6 +400,10 @@ fn what_breaks_a_rule_is_found_though_every_signature_holds() {
                 .all(|bad| bad.as_str().unwrap().contains("against the rule of")),
             "{name}: {told:#}"
         );
+        if name == "text" {
+            let report = fs::read_to_string(bundle.join("report.html")).unwrap();
+            assert!(report.contains("or the record does not count"), "{report}");
+        }
         let record = format!("{change}, record {}: ", found["record"]);
         let text = auditor(&bundle, &[]).expect(1).stdout;
         assert!(text.contains(&record), "{name}: {text}");
@@ -458,6 +464,21 @@ fn a_run_on_what_no_release_covers_is_found() {
     let bad = told["bad"].as_array().unwrap();
     assert!(
         bad.len() == 1 && bad[0].as_str().unwrap().contains("no release covers"),
+        "{told:#}"
+    );
+    let exchanged = |rows: &mut Vec<Row>| {
+        let row = rows.iter_mut().find(|row| row.kind == "think").unwrap();
+        let mut body: Value = serde_json::from_str(&row.body).unwrap();
+        body["made_of"]["plugins"] = json!([{ "name": "spare", "hash": "ab".repeat(32) }]);
+        row.body = body.to_string();
+    };
+    let Some(forged) = plant.forged("exchanged", exchanged) else {
+        return;
+    };
+    let told = auditor(&forged, &["--json"]).expect(1).json();
+    let what = told["runs"]["uncovered"][0]["what"].as_str();
+    assert!(
+        what.is_some_and(|what| what.starts_with("plugin:spare (abab")),
         "{told:#}"
     );
 }

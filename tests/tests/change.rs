@@ -577,6 +577,50 @@ fn no_way_leads_round_a_signature() {
 }
 
 #[test]
+fn agents_whose_keys_are_lost_with_the_houses_sign_with_new_ones() {
+    let stage = Stage::released();
+    let daemon = Daemon::begin(&stage);
+    stage.run(["workflow", "start", "change-control"]).expect(0);
+    until("judge has voted for the second version", || {
+        let shown = stage.run(["change", "show", "CR-0001", "--json"]);
+        let votes = |shown: &Ran| shown.json()["votes"].as_array().map_or(0, Vec::len);
+        shown.code == Some(0) && votes(&shown) == 2
+    });
+    daemon.kill();
+    std::fs::remove_dir_all(stage.root.join(".charthouse/keys")).unwrap();
+    stage
+        .run(["audit", "anchor", "--new-key", "-o", "../anchor.json"])
+        .expect(0);
+    let vote = ["approve", "CR-0001", "--role", "quality", "--why", "fine"];
+    stage.by("ada", &vote).expect(0);
+    let daemon = Daemon::begin(&stage);
+    until("maker has implemented it", || {
+        stage.status("CR-0001") == "implemented"
+    });
+    drop(daemon);
+    // What was signed with the keys that are gone counts as before.
+    assert_eq!(stage.change("CR-0001")["invalid"], json!([]));
+    // Whoever is given all of these keys from outside finds nothing wrong.
+    let line = |record: &Value| {
+        let text = |key: &str| record["body"][key].as_str().unwrap().to_owned();
+        format!("{} {}\n", text("who"), text("key"))
+    };
+    let identities = stage.records("house", "identity");
+    let all: String = identities.iter().map(line).collect();
+    stage.write("../all", &all);
+    stage
+        .run(["audit", "export", "bundle", "--trust", "../all"])
+        .expect(0);
+    let all = stage.root.with_file_name("all");
+    auditor(
+        &stage.root.join("bundle"),
+        &["--key", all.to_str().unwrap()],
+    )
+    .expect(0);
+    stage.verify();
+}
+
+#[test]
 fn drafts_are_kept_and_what_is_released_comes_back() {
     let stage = Stage::released();
     stage.write("agents/clerk.yaml", &new_clerk());

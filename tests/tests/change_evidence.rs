@@ -84,22 +84,24 @@ fn a_component_that_answers_the_same_passes_by_what_was_compared() {
         .as_str()
         .unwrap()
         .to_owned();
-    let words = [
-        "workflow", "bind", &instance, "--human", "cyd", "--role", "verifier",
-    ];
-    house.signed("cyd", &words).expect(0);
-    let artefacts = json!({ "evidence": said }).to_string();
-    let words = [
-        "workflow",
-        "hand-in",
-        &instance,
-        "--role",
-        "verifier",
-        "--outcome",
-        "passed",
-    ];
-    let words = [&words[..], &["--artefacts", &artefacts]].concat();
-    house.signed("cyd", &words).expect(0);
+    let hand_in = |who: &str, role: &str, outcome: &str, artefacts: Value| {
+        let at = ["workflow", "hand-in", &instance, "--role", role];
+        let said = ["--outcome", outcome, "--artefacts", &artefacts.to_string()];
+        house.signed(who, &[&at[..], &said].concat())
+    };
+    let bind = |who: &str, role: &str| {
+        let words = [
+            "workflow", "bind", &instance, "--human", who, "--role", role,
+        ];
+        house.signed(who, &words).expect(0);
+    };
+    bind("cyd", "verifier");
+    // What says nothing is nobody's word.
+    let blank = json!([{ "kind": "statement", "what": "", "result": " " }]);
+    hand_in("cyd", "verifier", "passed", json!({ "evidence": blank }))
+        .expect(2)
+        .complains(&["nobody but the house", "--evidence"]);
+    hand_in("cyd", "verifier", "passed", json!({ "evidence": said })).expect(0);
     let verified = house.bodies("change.verified").pop().unwrap();
     let told = |one: &Value| (one["kind"].clone(), one["result"].clone());
     let told: Vec<_> = verified["evidence"]
@@ -116,7 +118,14 @@ fn a_component_that_answers_the_same_passes_by_what_was_compared() {
         told[2..].iter().all(|(kind, _)| kind == "statement"),
         "{verified}"
     );
-    house.does("dan", &["release", &number, "--effectivity", "now"]);
+    // A release says from when it counts; what else is said is not lost without a word.
+    bind("dan", "releaser");
+    let more = json!({ "effectivity": "now", "summary": "it is newer" });
+    hand_in("dan", "releaser", "released", more)
+        .expect(2)
+        .complains(&["`summary`", "in the notes"]);
+    let when = json!({ "effectivity": "now" });
+    hand_in("dan", "releaser", "released", when).expect(0);
     assert_eq!(std::fs::read(house.root.join(COMPONENT)).unwrap(), new);
     house.run(["run", "tester", "Go"]).expect(0);
     house.verify();

@@ -482,8 +482,21 @@ fn a_controlled_house_whose_key_is_lost_goes_on_with_a_new_one_where_it_is_told_
     assert!(!is_signed());
     assert!(!house.root.join(".charthouse/keys/house").exists());
     // What is sealed with the house's key is sealed anew: that the house is controlled, and by which journal.
-    house
-        .run(["audit", "anchor", "--new-key", "-o", "../anchor.json"])
-        .expect(0);
+    let mark = house.root.join(".charthouse/controlled");
+    let sealed = std::fs::read(&mark).unwrap();
+    let anew = ["audit", "anchor", "--new-key", "-o", "../anchor.json"];
+    house.run(anew).expect(0);
+    assert!(is_signed());
+    // It was killed before it had sealed that, and is told to once more.
+    std::fs::write(&mark, sealed).unwrap();
+    house.run(["run", "tester", "Go"]).expect(4);
+    house.run(anew).expect(1).complains(&["is there"]);
+    assert!(is_signed());
+    // Somebody has put another in its place.
+    let keys = house.root.join(".charthouse/keys");
+    std::fs::remove_file(keys.join("house.pub")).unwrap();
+    std::fs::copy(house.key("ada"), keys.join("house")).unwrap();
+    house.run(["run", "tester", "Go"]).expect(4);
+    house.run(anew).expect(0);
     assert!(is_signed());
 }

@@ -51,8 +51,10 @@ fn a_chart_that_is_saved_goes_on_in_its_new_version() {
     assert_eq!(record["affected"], json!(["tester"]));
     assert_ne!(record["files"][0]["old"], record["files"][0]["new"]);
     let migrated = &house.journal("migrated")[0]["body"]["migration"];
-    let started = &house.journal("started")[0]["body"]["chart"]["hash"];
-    assert_eq!(&migrated["from"], started);
+    let started = &house.journal("started")[0]["body"];
+    assert_eq!(record["plugins"], started["plugins"]);
+    assert_ne!(record["plugins"], json!([]));
+    assert_eq!(migrated["from"], started["chart"]["hash"]);
     assert_eq!(migrated["to"], record["chart"]["hash"]);
     house.verify();
 }

@@ -97,6 +97,9 @@ pub struct AuditExport {
     /// Take times as UTC instead of local time
     #[arg(long)]
     pub utc: bool,
+    /// Keys as somebody from outside has them, as `audit verify` takes them: for what the report says of signatures, after `audit anchor --new-key`
+    #[arg(long, value_name = "FILE")]
+    pub trust: Option<PathBuf>,
     /// Print {"out", "records", "bodies", "changes", "files", "key"}
     #[arg(long)]
     pub json: bool,

@@ -355,16 +355,7 @@ impl Rules {
         if act.said["outcome"] != "released" {
             self.is_of(act, &digest(act.body))?;
         }
-        let handed = self.handed_for(act)?;
-        let handed = handed.map(|handed| &handed["effectivity"]);
-        if let Some(signed) = handed.filter(|signed| !signed.is_null())
-            && held::effectivity(signed) != held::effectivity(effectivity)
-        {
-            return Err((
-                SIGNED,
-                "from when and for whom it counts is not what was signed".into(),
-            ));
-        }
+        self.is_when_signed(act)?;
         let change = self.at(number);
         change.order = Some(effectivity.clone());
         change.quorum = house.quorum;
@@ -453,6 +444,7 @@ impl Rules {
             return Err((EVIDENCE, "its last verification had failed".into()));
         }
         self.may_replace(number, &steps)?;
+        self.is_when_signed(act)?;
         let effectivity = act.body["effectivity"].clone();
         let at = held::effective_at(&effectivity).map_err(|why| (ORDER, why))?;
         for step in steps {
@@ -630,6 +622,21 @@ impl Rules {
             true => Err((SIGNED, "what was handed in with it is not on record".into())),
             false => Ok(found),
         }
+    }
+
+    /// That `act` counts from when and for whom it was signed to. Where that was ordered before, a release need not have said it.
+    fn is_when_signed(&self, act: &Act<'_>) -> Result<(), Broken> {
+        let handed = self.handed_for(act)?;
+        let handed = handed.map(|handed| &handed["effectivity"]);
+        if let Some(signed) = handed.filter(|signed| !signed.is_null())
+            && held::effectivity(signed) != held::effectivity(&act.body["effectivity"])
+        {
+            return Err((
+                SIGNED,
+                "from when and for whom it counts is not what was signed".into(),
+            ));
+        }
+        Ok(())
     }
 
     /// That what was signed for `act` names `what`.

@@ -1,7 +1,8 @@
 //! Whether runs used what was released: a run says which definitions and components it began with, and a house under control has released each of them.
 //!
 //! What is looked at is whether a file was part of any revision that counted by then, for all or for some. Which of several revisions was the one for that very run (a
-//! release for runs that begin later, or for one agent) is the gate's business, and is not judged here.
+//! release for runs that begin later, or for one agent) is the gate's business, and is not judged here. Nor are texts that files of the house only name for a chunk of a
+//! map: they are on record as they were sent, and their files by their names alone.
 
 use crate::chain::Record;
 use crate::rules::Rules;
@@ -19,6 +20,15 @@ pub struct Uncovered {
 }
 
 impl Uncovered {
+    fn of(record: &Record, what: &str, hash: &str) -> Self {
+        let hash = hash.get(..16).unwrap_or(hash);
+        Uncovered {
+            record: record.seq,
+            run: record.run.clone(),
+            what: format!("{what} ({hash}…)"),
+        }
+    }
+
     /// For people.
     pub fn text(&self) -> String {
         format!(
@@ -52,12 +62,17 @@ impl Runs {
             "definitions" => {
                 let set = body["set"].as_str().unwrap_or_default().to_owned();
                 let files = named(&body["files"], "file");
-                self.sets
-                    .insert(set, files.chain(named(&body["named"], "file")).collect());
+                let nothing = blake3::hash(b"").to_string();
+                // Of a key the content is on record, of the text of a chunk nothing but its name.
+                let keys = named(&body["named"], "file").filter(|(_, hash)| *hash != nothing);
+                self.sets.insert(set, files.chain(keys).collect());
             }
             "started" | "reloaded" if rules.is_controlled(record.time) => {
                 self.judge(record, body, rules);
             }
+            // The first of them after a component was exchanged names it.
+            "call" => self.judge_components(record, &body["plugins"], rules),
+            "think" => self.judge_components(record, &body["made_of"]["plugins"], rules),
             _ => {}
         }
     }
@@ -74,20 +89,20 @@ impl Runs {
         };
         self.judged += 1;
         let files = files.iter().filter(|(name, _)| name != PINS);
-        let files = files.map(|(name, hash)| (None, name, hash));
-        let plugins: Vec<(String, String)> = named(&body["plugins"], "name").collect();
-        let items: Vec<String> = plugins.iter().map(|(n, _)| format!("plugin:{n}")).collect();
-        let plugins = plugins.iter().zip(&items);
-        let plugins = plugins.map(|((name, hash), item)| (Some(item.as_str()), name, hash));
-        for (item, name, hash) in files.chain(plugins) {
-            if !rules.has_released(item, name, hash, record.time) {
-                let hash = hash.get(..16).unwrap_or(hash);
-                let what = format!("{} ({hash}…)", item.unwrap_or(name));
-                self.uncovered.push(Uncovered {
-                    record: record.seq,
-                    run: record.run.clone(),
-                    what,
-                });
+        let uncovered =
+            files.filter(|(name, hash)| !rules.has_released(None, name, hash, record.time));
+        let uncovered = uncovered.map(|(name, hash)| Uncovered::of(record, name, hash));
+        self.uncovered.extend(uncovered);
+        self.judge_components(record, &body["plugins"], rules);
+    }
+
+    fn judge_components(&mut self, record: &Record, named_by: &Value, rules: &Rules) {
+        for (name, hash) in named(named_by, "name") {
+            let item = format!("plugin:{name}");
+            if !rules.has_released(Some(&item), &name, &hash, record.time)
+                && rules.is_controlled(record.time)
+            {
+                self.uncovered.push(Uncovered::of(record, &item, &hash));
             }
         }
     }

@@ -9,6 +9,7 @@ use sign::{
     KeyError, Keyring, PublicKey, Seen, SignatureError, Signer, Statement, canonical, verify_bytes,
 };
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use types::{ContentHash, Rng, Timestamp};
@@ -106,8 +107,7 @@ pub fn make(
 ) -> Result<Option<Checkpoint>, AuditError> {
     // What others append meanwhile is signed the next time, when it was looked at.
     let head = journal.head()?;
-    let known = of_house(journal)?;
-    follows(journal, ring, &known)?;
+    let known = follows(journal, ring)?;
     let ends_signed = match journal.record(RecordId(head.seq))? {
         Some(last) => last.kind == CHECKPOINT,
         None => true,
@@ -139,15 +139,19 @@ pub fn begin_new_key(
         Err(error) => return Err(error.into()),
     }
     let head = journal.head()?;
-    follows(journal, ring, &known)?;
+    follows(journal, ring)?;
     let key = ring.new_house(house, rng)?.signer;
     sign(journal, ring, house, &key, head, now, &BTreeSet::new())?;
     Ok(key)
 }
 
 /// Refuse to sign behind a record that does not hold: what would be signed then is what somebody made of it. Only what stands behind the last checkpoint is read.
-fn follows(journal: &Journal, ring: &Keyring, known: &[PublicKey]) -> Result<(), AuditError> {
-    let (from, hash) = match last(journal)? {
+/// What comes back are the keys that are on record as the house's.
+fn follows(journal: &Journal, ring: &Keyring) -> Result<Vec<PublicKey>, AuditError> {
+    // Another process may make the first checkpoint meanwhile: the key that it brings stands before it, so whoever has read the one finds the other.
+    let last = last(journal)?;
+    let known = of_house(journal)?;
+    let (from, hash) = match last {
         None => (0, GENESIS),
         Some((seq, _, last)) => {
             let key = known.iter().find(|key| key.fingerprint() == last.key);
@@ -165,7 +169,7 @@ fn follows(journal: &Journal, ring: &Keyring, known: &[PublicKey]) -> Result<(),
     }
     // What the house has signed last is noted beside its key too, so that a journal of which the end is gone, the checkpoint with it, is not taken for whole.
     let Some(noted) = noted(ring, journal) else {
-        return Ok(());
+        return Ok(known);
     };
     let upto = noted.checkpoint.upto;
     let there = journal.record(RecordId(upto.seq))?;
@@ -173,7 +177,7 @@ fn follows(journal: &Journal, ring: &Keyring, known: &[PublicKey]) -> Result<(),
         .key()
         .is_ok_and(|key| known.is_empty() || known.iter().any(|known| known.is(&key)));
     match is_ours && there.is_some_and(|there| there.hash == upto.hash) {
-        true => Ok(()),
+        true => Ok(known),
         false => Err(AuditError::Gone {
             record: upto.seq,
             noted: ring.place_of_signed(journal.path()),
@@ -191,7 +195,12 @@ pub fn noted(ring: &Keyring, journal: &Journal) -> Option<Anchor> {
 fn note(place: PathBuf, signed: &Checkpoint, key: &Signer) {
     let part = place.with_extension(format!("part-{}", std::process::id()));
     let text = format!("{}\n", json!(Anchor::of(signed.clone(), key.public())));
-    let _ = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, place));
+    // After a power loss it is the one before or this one, and never an empty file.
+    let written = std::fs::File::create(&part).and_then(|mut file| {
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
+    });
+    let _ = written.and_then(|()| std::fs::rename(&part, place));
 }
 
 /// Sign up to `head` with `key`, the house's from now on, and whose the keys of `agents` are.

@@ -224,7 +224,7 @@ fn released(step: &Step, tells: &Tells<'_>) -> String {
 /// What it changes, as `charthouse change diff` shows it.
 fn differences(page: &mut String, pieces: Option<Vec<Piece>>) {
     let Some(pieces) = pieces else {
-        page.push_str("<p class=\"by\">What it changes cannot be told: the texts of one side are not on record, or are no house any more.</p>\n");
+        page.push_str("<p class=\"by\">What it changes cannot be told: the texts of one side are not on record, or are no house any more, or the record does not count.</p>\n");
         return;
     };
     page.push_str(

@@ -190,7 +190,7 @@ impl Walk<'_> {
             return self.bad(
                 seq,
                 format!(
-                    "it is signed with {}, which is not on record as the house's key",
+                    "it is signed with {}, which does not count as the house's key",
                     checkpoint.key
                 ),
             );
@@ -393,7 +393,7 @@ impl Walk<'_> {
             let what = "it is not the one that the house has signed last, as is noted beside its key: it, or something before it, is another";
             self.bad(upto.seq, what);
         } else if !is_ours {
-            let what = "what is noted beside the house's key was signed with one that is not on record as the house's";
+            let what = "what is noted beside the house's key was signed with one that does not count as the house's";
             self.bad(0, what);
         }
     }
@@ -419,7 +419,7 @@ impl Walk<'_> {
         } else if !is_ours {
             self.bad(
                 0,
-                "the anchor was signed with a key that is not on record as the house's",
+                "the anchor was signed with a key that does not count as the house's",
             );
         } else {
             self.found.anchored = Some(upto.seq);

@@ -3,7 +3,7 @@
 //! The statement itself is made and its signature checked elsewhere (`sign`); what is compared here is what it says.
 
 use crate::candidate::candidate_hash;
-use crate::record::{Body, ChangeNumber, Class, Verdict, Vote};
+use crate::record::{Body, ChangeNumber, Class, Effectivity, Verdict, Vote};
 use serde::Deserialize;
 use types::ContentHash;
 
@@ -106,11 +106,31 @@ pub(crate) fn binds(body: &Body) -> bool {
         && said.is_some_and(|said| said.on.is_some() && said.on == body.on())
 }
 
-/// Compare the statement of the record `seq` with `body`. With `bound` statements say on what they are, also those which once did not.
+/// Whether the statement of `body` says from when and for whom it releases, as older versions did not have that said. After such a one nothing is taken any more that
+/// does not.
+pub(crate) fn times(body: &Body) -> bool {
+    let Body::Released(body) = body else {
+        return false;
+    };
+    let said = serde_json::from_str::<Said>(&body.signed.statement).ok();
+    let signed = said.and_then(|said| said.artefacts);
+    signed.is_some_and(|signed| body.effectivity.is_in(body.on, signed))
+}
+
+/// What statements have to say that those of older versions did not: from the first that does on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bound {
+    /// What is asked for, ordered or put in force.
+    pub(crate) on: bool,
+    /// From when and for whom something is released.
+    pub(crate) times: bool,
+}
+
+/// Compare the statement of the record `seq` with `body`.
 ///
 /// # Errors
 /// What the statement says otherwise.
-pub(crate) fn agrees(body: &Body, statement: &str, seq: u64, bound: bool) -> Result<(), String> {
+pub(crate) fn agrees(body: &Body, statement: &str, seq: u64, bound: Bound) -> Result<(), String> {
     let said: Said = serde_json::from_str(statement)
         .map_err(|error| format!("the statement cannot be read: {error}"))?;
     let (by, _) = body
@@ -148,7 +168,7 @@ pub(crate) fn agrees(body: &Body, statement: &str, seq: u64, bound: bool) -> Res
     };
     match (body.on(), said.on) {
         (Some(this), Some(on)) if this == on || in_one_breath => {}
-        (Some(_), None) if body.was_signed_without() && !bound => {}
+        (Some(_), None) if body.was_signed_without() && !bound.on => {}
         (Some(_), None) => return Err("the statement does not say on what it is".into()),
         (Some(_), Some(_)) if !body.was_signed_without() => {
             return Err("the statement is not on this candidate".into());
@@ -157,13 +177,17 @@ pub(crate) fn agrees(body: &Body, statement: &str, seq: u64, bound: bool) -> Res
         (_, Some(_)) => return Err("the statement is on something else than this record".into()),
         (None, None) => {}
     }
-    // What is released is signed with from when and for whom; where that was ordered before, it may go without saying, and the order was signed with it.
-    let says_when = match body {
-        Body::Ordered(body) if in_one_breath => said.artefacts.map(|it| body.effectivity.is_in(it)),
-        Body::Released(body) => Some(said.artefacts.is_none_or(|it| body.effectivity.is_in(it))),
-        _ => Some(true),
+    // What is released is signed with from when and for whom.
+    let is_in = |effectivity: &Effectivity| match (said.on, said.artefacts) {
+        (Some(on), Some(signed)) => effectivity.is_in(on, signed),
+        _ => false,
     };
-    if bound && says_when != Some(true) {
+    let says_when = match body {
+        Body::Ordered(body) if in_one_breath => is_in(&body.effectivity),
+        Body::Released(body) => is_in(&body.effectivity),
+        _ => true,
+    };
+    if bound.times && !says_when {
         return Err("the statement says another effectivity than this record".into());
     }
     if let Some(role) = body.role()

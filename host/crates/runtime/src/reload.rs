@@ -286,6 +286,9 @@ impl Run {
 
     /// Use `generation` from now on. Nothing here can fail.
     fn publish(&mut self, generation: Generation) {
+        if let Some(plugins) = generation.plugins {
+            self.plugins = plugins;
+        }
         let definitions = self.record_definitions(&generation.services.house);
         if !Arc::ptr_eq(&generation.bundle, &self.bundle) {
             self.materials.chart = Some(definitions);
@@ -299,6 +302,7 @@ impl Run {
             "later": generation.later,
             "agent": { "version": generation.agent.version, "hash": generation.agent.hash },
             "chart": { "name": generation.bundle.chart.name(), "version": generation.bundle.chart.version(), "hash": generation.bundle.chart.hash() },
+            "plugins": self.told_components(),
         });
         self.record(Kind::Reloaded, &body);
         self.show(RunEvent::Reloaded {
@@ -310,9 +314,6 @@ impl Run {
         self.agent = generation.agent;
         self.bundle = generation.bundle;
         self.grants.forget();
-        if let Some(plugins) = generation.plugins {
-            self.plugins = plugins;
-        }
         if let Some(asked) = generation.asked {
             self.asked = asked;
             self.preferred = None;

@@ -11,15 +11,26 @@ use sign::{KeyError, Keyring};
 use types::Clock;
 
 pub fn run(asked: &AuditAnchor) -> Result<u8, Failure> {
-    if open::journal_to_read(&asked.house.house)?.is_none() {
+    let (root, store) = open::store_of(&asked.house.house)?;
+    if !store.exists() {
+        runtime::control::may_be_absent(&root, &store)?;
         return Err(AuditError::Nothing.into());
     }
     let house = house(&asked.house.house)?;
-    let mut journal = open::journal(&house)?;
+    let mut journal = match asked.new_key {
+        // What is sealed with the key that is lost cannot be held against another.
+        true => open::journal_to_seal(&house)?,
+        false => open::journal(&house)?,
+    };
     let ring = Keyring::of_house(&house.root);
     let now = SystemClock::new().now();
     if asked.new_key {
-        let key = ::audit::begin_new_key(&mut journal, &ring, &house.name, &SystemRng, now)?;
+        let begun = ::audit::begin_new_key(&mut journal, &ring, &house.name, &SystemRng, now);
+        // A kill may have come between the record and the seal.
+        if let (Err(AuditError::KeyIsThere), Ok(Some(key))) = (&begun, ring.house_if_any()) {
+            runtime::control::seal_anew(&house.root, &key)?;
+        }
+        let key = begun?;
         runtime::control::seal_anew(&house.root, &key)?;
         print::err(&format!(
             "the house signs with a new key from now on, {}: it is on record, and `audit verify` and charthouse-auditor refuse it unless they are given both keys \

@@ -1,6 +1,6 @@
 //! `audit export`: a bundle for somebody who trusts nobody here.
 
-use super::{house, verified};
+use super::{house, trusted, verified};
 use crate::cli::AuditExport;
 use crate::exit::{Failure, NOT_SO};
 use crate::verbs::change::Made;
@@ -16,6 +16,7 @@ use types::Clock;
 
 pub fn run(asked: &AuditExport) -> Result<u8, Failure> {
     let now = SystemClock::new().now();
+    let trusted = trusted(asked.trust.as_deref())?;
     let since = asked
         .since
         .as_deref()
@@ -28,7 +29,7 @@ pub fn run(asked: &AuditExport) -> Result<u8, Failure> {
     let ring = Keyring::of_house(&house.root);
     // The report says what the house itself finds, so that nobody is handed what does not hold without being told.
     ::audit::make(&mut journal, &ring, &house.name, &SystemRng, now)?;
-    let found = verified(&house.root, &journal, &[], None)?;
+    let found = verified(&house.root, &journal, &trusted, None)?;
     let made = Made::of(&journal, &house.root)?;
     let tells = Tells {
         differences: &|number, seq| made.differs(number, seq).map(|found| pieces(&found)),

@@ -47,6 +47,15 @@ fn verified(
     ::audit::verify(journal, &outside)
 }
 
+/// The keys in the file `--trust`, if there is one.
+fn trusted(path: Option<&Path>) -> Result<Vec<Trusted>, Failure> {
+    let Some(path) = path else {
+        return Ok(Vec::new());
+    };
+    sign::trusted(&read("--trust", path)?)
+        .map_err(|(line, why)| unreadable("--trust", path, line, &why))
+}
+
 /// A file that was named on the command line.
 fn read(option: &str, path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|why| {

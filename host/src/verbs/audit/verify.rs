@@ -1,6 +1,6 @@
 //! `audit verify`: whether everything that was signed still holds.
 
-use super::{read, unreadable, verified};
+use super::{read, trusted, verified};
 use crate::cli::AuditVerify;
 use crate::exit::{Failure, NOT_SO};
 use crate::{open, print};
@@ -11,11 +11,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 pub fn run(asked: &AuditVerify) -> Result<u8, Failure> {
-    let trusted = match &asked.trust {
-        Some(path) => sign::trusted(&read("--trust", path)?)
-            .map_err(|(line, why)| unreadable("--trust", path, line, &why))?,
-        None => Vec::new(),
-    };
+    let trusted = trusted(asked.trust.as_deref())?;
     let anchor = match &asked.anchor {
         Some(path) => Some(Anchor::parse(&read("--anchor", path)?)?),
         None => None,

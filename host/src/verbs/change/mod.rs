@@ -407,7 +407,7 @@ fn restored(answer: &Value) -> String {
                 text.push_str(&format!("{file} pins what is released\n"));
                 continue;
             }
-            (None, false) => "is gone: no release has it".to_owned(),
+            (None, false) => "is gone: nothing that is in force has it".to_owned(),
         };
         let before = match one["kept"].as_str() {
             Some(kept) => format!("the draft that lay there is kept as {kept}"),
@@ -438,4 +438,18 @@ fn listed(answer: &Value) -> String {
     let mut text = show::loud(answer);
     text.push_str(&table(&answer["changes"], &keys, none));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_release_took_away_was_of_another_one() {
+        let gone = json!({ "file": "agents/old.yaml", "item": "agent:old", "is_there": false });
+        assert_eq!(
+            restored(&json!({ "restored": [gone] })),
+            "agents/old.yaml is gone: nothing that is in force has it\n  what lay there was of another release, and is on record\n"
+        );
+    }
 }

@@ -197,6 +197,39 @@ fn what_is_asked_for_is_what_was_signed() {
 }
 
 #[test]
+fn a_release_counts_from_when_it_was_signed_to() {
+    let mut story = Story::new();
+    story.request("human:ada", "minor", "house");
+    story.vote("human:bob", "approve");
+    story.vote("human:cyd", "approve");
+    let now = json!({ "when": "now" });
+    let order = json!({ "change": "CR-0001", "effectivity": now, "by": "human:bob" });
+    let on = digest(&order);
+    story.tell("human:bob", "change.ordered", "releaser", order, on);
+    let text = house("{ quorum: 3 }");
+    let step = step("house", "house.yaml", story.house.clone(), &text);
+    let on = hash(&format!("house {}\n", step["to"].as_str().unwrap()));
+    let made = json!({ "change": "CR-0001", "candidate": on, "revisions": [step] });
+    let role = "implementer";
+    story.tell("human:ada", "change.implemented", role, made, on.clone());
+    let seen = json!({ "change": "CR-0001", "on": on, "result": "passed", "evidence": ["read"] });
+    story.tell("human:bob", "change.verified", "verifier", seen, on.clone());
+    let statement = json!({ "role": "releaser", "on": on, "notes": hash(""), "outcome": "" });
+    let mut release = |handed: Value| {
+        story.rules.handed(&statement.to_string(), &handed);
+        let revisions = json!([{ "item": "house", "from": step["from"], "to": step["to"] }]);
+        let body =
+            json!({ "change": "CR-0001", "on": on, "effectivity": now, "revisions": revisions });
+        story.tell("human:cyd", "change.released", "releaser", body, on.clone());
+        story.told().len()
+    };
+    assert_eq!(release(json!({ "effectivity": "next-run" })), 1);
+    // As older versions took it: it had been ordered, and is not said once more.
+    assert_eq!(release(json!({})), 1);
+    assert_eq!(story.told(), [SIGNED]);
+}
+
+#[test]
 fn times_that_cannot_be_meant_do_not_end_it() {
     let mut story = Story::new();
     story.request("human:ada", "emergency", "house");

@@ -56,6 +56,10 @@ pub(super) fn weigh(
     if has("hide") || has("never") {
         return gain(after, before);
     }
+    // Which words a role takes: without a list it takes any, and each opens a way of its own.
+    if matches!(item, ItemId::Chart(_)) && has("outcomes") {
+        return Weight::Widens;
+    }
     if matches!(item, ItemId::Chart(_)) && (last == "signed" || last == "roles") {
         return match last {
             "signed" => truth(after, "false"),

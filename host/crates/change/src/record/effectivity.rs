@@ -40,39 +40,18 @@ impl Effectivity {
         }
     }
 
-    /// As it is handed in with a release, and so signed.
-    pub fn handed_in(&self) -> Json {
+    /// As it is handed in with the release of the candidate `on`, and so signed. Older versions had what somebody handed in signed, and nothing in it names that.
+    pub fn handed_in(&self, on: ContentHash) -> Json {
         let mut own = json!({ "when": self.when });
         if let Some(agents) = &self.agents {
             own["agents"] = json!(agents);
         }
-        json!({ "effectivity": own })
+        json!({ "candidate": on, "effectivity": own })
     }
 
-    /// Whether `signed` is the hash of artefacts that say this: written out, or with a word alone as older versions took it.
-    pub(crate) fn is_in(&self, signed: ContentHash) -> bool {
-        let full = self.handed_in();
-        let mut forms = vec![full.clone()];
-        let word = match &self.when {
-            When::At(moment) => json!(moment),
-            when => json!(when),
-        };
-        for agents in [full["effectivity"].get("agents"), Some(&Json::Null)] {
-            for when in [&word, &full["effectivity"]["when"]] {
-                let mut own = json!({ "when": when });
-                match (agents, &self.agents) {
-                    (Some(Json::Null), Some(_)) => continue,
-                    (Some(agents), _) => own["agents"] = agents.clone(),
-                    (None, _) => {}
-                }
-                forms.push(json!({ "effectivity": own }));
-            }
-        }
-        if self.agents.is_none() {
-            forms.push(json!({ "effectivity": word }));
-        }
-        let hash = |form: &Json| ContentHash::of(canonical(form).as_bytes());
-        forms.iter().any(|form| hash(form) == signed)
+    /// Whether `signed` is the hash of that.
+    pub(crate) fn is_in(&self, on: ContentHash, signed: ContentHash) -> bool {
+        ContentHash::of(canonical(&self.handed_in(on)).as_bytes()) == signed
     }
 }
 

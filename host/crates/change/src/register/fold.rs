@@ -19,7 +19,8 @@ impl Register {
     pub(super) fn count(&mut self, at: &At<'_>, body: Body, deed: Option<Deed>) {
         if let Some((_, signed)) = body.signed() {
             self.statements.insert(statement_key(&body, signed), at.seq);
-            self.is_bound |= statement::binds(&body);
+            self.bound.on |= statement::binds(&body);
+            self.bound.times |= statement::times(&body);
         }
         if let Body::Refused(refused) = body {
             self.refused.push(Turned {

@@ -21,6 +21,7 @@ use crate::item::{ItemId, Revision};
 use crate::person::Person;
 use crate::record::{Body, ChangeNumber, Identity, Refused, Signed};
 use crate::settings::{Outside, Settings};
+use crate::statement::Bound;
 use held::Held;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -120,8 +121,8 @@ pub struct Register {
     refused: Vec<Turned>,
     /// Statements that were used, with the record.
     statements: BTreeMap<ContentHash, u64>,
-    /// Whether requests, orders and emergencies say in what is signed what they are: from the first on all must.
-    is_bound: bool,
+    /// What statements have to say by now.
+    bound: Bound,
     known_settings: BTreeMap<Revision, Result<Arc<Settings>, String>>,
     /// What governs an agent in a house of some files: found out once.
     governing: Known<ItemId>,
@@ -161,7 +162,7 @@ impl Register {
             invalid: Vec::new(),
             refused: Vec::new(),
             statements: BTreeMap::new(),
-            is_bound: false,
+            bound: Bound::default(),
             known_settings: BTreeMap::new(),
             governing: Arc::default(),
             roles: Arc::default(),

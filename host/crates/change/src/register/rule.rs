@@ -174,8 +174,10 @@ impl Rule {
     /// What it is about.
     pub fn of(&self) -> Of {
         match self {
-            Rule::NoChange(_)
+            Rule::NoBaseline
+            | Rule::NoChange(_)
             | Rule::Closed { .. }
+            | Rule::Decided(_)
             | Rule::NotRejected(_)
             | Rule::NotOrdered(_)
             | Rule::NotImplemented(_)
@@ -184,7 +186,9 @@ impl Rule {
             | Rule::OtherCandidate { .. }
             | Rule::Stale { .. }
             | Rule::NotReleased { .. } => Of::State,
-            Rule::NoItems
+            Rule::Unreadable(_)
+            | Rule::CandidateHash
+            | Rule::NoItems
             | Rule::ItemTwice { .. }
             | Rule::Unchanged { .. }
             | Rule::Files { .. }

@@ -298,6 +298,22 @@ fn what_makes_more_possible_is_marked() {
         told(&compared(&budget("2.00"), &budget("1.00"))),
         [Weight::Narrows]
     );
+    let words = |outcomes: &str| {
+        let text = format!(
+            "chart: review\nkind: workflow\nroles: {{ reviewer: {{ {outcomes} }} }}\ninitial: look\n\
+             states:\n  look: {{ role: reviewer, on: {{ role.done: done }} }}\n  done: {{ type: final }}\n"
+        );
+        with(&[("charts/review.yaml", Some(&text))])
+    };
+    let some = words("outcomes: [good, bad]");
+    for (before, after) in [
+        (&some, &words("")),
+        (&words(""), &some),
+        (&some, &words("outcomes: [good, bad, so-so]")),
+        (&words("outcomes: [good, bad, so-so]"), &some),
+    ] {
+        assert_eq!(told(&compared(before, after)), [Weight::Widens]);
+    }
     let rules = with(&[(
         "policies/default.yaml",
         Some("policy: default\ntools: [{ deny: \"*\" }, { allow: \"fs.*\" }]\n"),

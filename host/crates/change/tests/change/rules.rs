@@ -2,7 +2,7 @@
 
 use crate::story::*;
 use change::{
-    Body, ChangeNumber, Class, Effectivity, ItemId, Person, Rule, Stage, Verdict, Vote, When,
+    Body, ChangeNumber, Class, Effectivity, ItemId, Of, Person, Rule, Stage, Verdict, Vote, When,
 };
 use std::sync::Arc;
 
@@ -159,6 +159,10 @@ fn nobody_votes_twice_and_the_quorum_counts_people() {
         story.vote(change, "human:cyd", "quality", Vote::Reject),
         Err(Rule::Decided(_))
     ));
+    // That is how things are, and nobody's duty.
+    assert_eq!(Rule::Decided(change).of(), Of::State);
+    assert_eq!(Rule::NoBaseline.of(), Of::State);
+    assert_eq!(Rule::CandidateHash.of(), Of::Said);
 }
 
 #[test]

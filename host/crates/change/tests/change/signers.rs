@@ -194,20 +194,22 @@ fn what_is_asked_for_ordered_and_put_in_force_is_what_was_signed() {
 
 #[test]
 fn from_when_and_for_whom_it_is_released_is_what_was_signed() {
-    let mut story = Story::new();
-    let change = story.request("human:ada", &["policy:default"]).unwrap();
-    story.approve(change, "human:bob").unwrap();
-    story.approve(change, "human:cyd").unwrap();
-    let on = story.implement(change, "human:ada", EDIT).unwrap();
-    story.verify(change, "human:dan", on).unwrap();
+    let made = |story: &mut Story, edits| {
+        let change = story.request("human:ada", &["policy:default"]).unwrap();
+        story.approve(change, "human:bob").unwrap();
+        story.approve(change, "human:cyd").unwrap();
+        let on = story.implement(change, "human:ada", edits).unwrap();
+        story.verify(change, "human:dan", on).unwrap();
+        (change, on)
+    };
     let now = Effectivity::now();
     let some = Effectivity {
         agents: Some(vec!["coder".into()]),
         ..now.clone()
     };
     // Ordered and released in one breath, by one signature over what was handed in.
-    let act = |effectivity: &Effectivity, handed: Option<&str>| {
-        let mut released = story.clone().release_body(change, "human:dan", on);
+    let act = |story: &Story, (change, on), effectivity: &Effectivity, handed: Option<&str>| {
+        let mut released = story.release_body(change, "human:dan", on);
         if let Body::Released(body) = &mut released {
             body.effectivity = effectivity.clone();
         }
@@ -225,35 +227,60 @@ fn from_when_and_for_whom_it_is_released_is_what_was_signed() {
         });
         (ordered, released)
     };
-    let (says_now, says_some) = (
-        r#"{"effectivity":{"when":"now"}}"#,
-        r#"{"effectivity":{"agents":["coder"],"when":"now"}}"#,
-    );
+    let says = |on: types::ContentHash, effectivity: &str| {
+        format!(r#"{{"candidate":"{on}","effectivity":{effectivity}}}"#)
+    };
+    let (says_now, says_some) = (r#"{"when":"now"}"#, r#"{"agents":["coder"],"when":"now"}"#);
+    // Older versions had signed what was handed in as it came, whatever else was in it.
+    let mut story = Story::new();
+    let first = made(&mut story, EDIT);
+    let older = [
+        (&now, r#"{"effectivity":{"when":"now"}}"#),
+        (&now, r#"{"effectivity":"now","summary":"clerk may write"}"#),
+        (
+            &some,
+            r#"{"effectivity":{"agents":["coder"],"when":"now"}}"#,
+        ),
+    ];
+    for (effectivity, handed) in older {
+        let mut story = story.clone();
+        let (ordered, released) = act(&story, first, effectivity, Some(handed));
+        story.tell_as_it_is(ordered).unwrap();
+        story.tell_as_it_is(released).unwrap();
+    }
+    // Or nothing of it, where it was ordered before.
+    for handed in [None, Some("{}"), Some(r#"{"effectivity":null}"#)] {
+        let mut story = story.clone();
+        story.order(first.0, "human:bob", now.clone()).unwrap();
+        let (_, released) = act(&story, first, &now, handed);
+        story.tell_as_it_is(released).unwrap();
+    }
+    // From the first that says it in the one way on, all have to.
+    let (ordered, released) = act(&story, first, &now, Some(&says(first.1, says_now)));
+    story.tell_as_it_is(ordered).unwrap();
+    story.tell_as_it_is(released).unwrap();
+    let other = "policy: default\ntools: [{ deny: \"fs.write\" }]\n";
+    let next = made(&mut story, &[("policies/default.yaml", Some(other))]);
     for (effectivity, handed) in [
-        (&some, Some(says_now)),
-        (&now, Some(says_some)),
+        (&some, Some(says(next.1, says_now))),
+        (&now, Some(says(next.1, says_some))),
+        (&now, Some(says(first.1, says_now))),
+        (&now, Some(older[0].1.to_owned())),
         (&now, None),
     ] {
-        let (ordered, released) = act(effectivity, handed);
+        let (ordered, released) = act(&story, next, effectivity, handed.as_deref());
         let found = story.clone().tell_as_it_is(ordered);
         assert!(matches!(found, Err(Rule::Signature(_))), "{found:?}");
-        // Where somebody has ordered it by itself, the release need not say it, and says nothing else.
         let mut before = story.clone();
         before
-            .order(change, "human:bob", effectivity.clone())
+            .order(next.0, "human:bob", effectivity.clone())
             .unwrap();
         let found = before.tell_as_it_is(released);
-        assert_eq!(found.is_ok(), handed.is_none(), "{found:?}");
+        assert!(matches!(found, Err(Rule::Signature(_))), "{found:?}");
     }
-    // As older versions took it, too.
-    for (effectivity, handed) in [
-        (&now, says_now),
-        (&some, says_some),
-        (&now, r#"{"effectivity":"now"}"#),
-        (&now, r#"{"effectivity":{"agents":null,"when":"now"}}"#),
-    ] {
+    for (effectivity, said) in [(&now, says_now), (&some, says_some)] {
         let mut story = story.clone();
-        let (ordered, released) = act(effectivity, Some(handed));
+        let (ordered, released) = act(&story, next, effectivity, Some(&says(next.1, said)));
         story.tell_as_it_is(ordered).unwrap();
         story.tell_as_it_is(released).unwrap();
     }

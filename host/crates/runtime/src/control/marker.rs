@@ -4,8 +4,8 @@
 //! control begins, which baseline it began with, and whoever comes in with a journal that does not hold that baseline is refused. The marker bears a seal that
 //! takes the house's key, as what the gate keeps of a start does; where that key cannot be read, the baseline that is named must be there all the same.
 //!
-//! It also counts the records of changes, after each that is written: one that is taken out of the store afterwards is missed by whoever reads them. After a kill
-//! it may be behind, and it is never ahead.
+//! It also counts the records of changes, after each act: one that is taken out of the store afterwards is missed by whoever reads them. It may be behind, after a kill
+//! or where only something was refused, put in place or said of keys, until the next act or start; and it is never ahead.
 
 use super::book::has_baseline;
 use super::refused::NotReleased;
@@ -89,6 +89,14 @@ pub fn belongs(journal: &Journal, root: &Path) -> Result<(), RuntimeError> {
     held(journal, root).map(drop)
 }
 
+/// The same for whoever seals the marker anew, because the house's key is lost: only whether `journal` holds the baseline that it names.
+///
+/// # Errors
+/// As [`belongs`].
+pub fn belongs_unsealed(journal: &Journal, root: &Path) -> Result<(), RuntimeError> {
+    must_be_there(journal, root, said(root)?).map(drop)
+}
+
 /// Whether the house in the directory `root` may have no journal at `store`.
 ///
 /// # Errors
@@ -149,17 +157,14 @@ pub(super) fn count(journal: &Journal, root: &Path, key: &Signer) -> Result<(), 
     }
 }
 
-/// Seal the marker of the house in the directory `root` with `key`, which is the house's from now on. Whoever does so has opened the journal before, when it was held
-/// against the marker as that was.
+/// Seal the marker of the house in the directory `root` with `key`, which is the house's from now on. Whoever does so has looked before whether the journal is the one
+/// that it names ([`belongs_unsealed`]).
 ///
 /// # Errors
 /// When it cannot be read or written.
 pub fn seal_anew(root: &Path, key: &Signer) -> Result<(), RuntimeError> {
     let path = root.join(MARKER);
-    let Some(marker) = fs::read(&path)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<Marker>(&bytes).ok())
-    else {
+    let Some(marker) = said(root)? else {
         return Ok(());
     };
     let (said, seal) = (marker.said.clone(), marker.said.sealed(key));
@@ -178,7 +183,15 @@ impl Said {
 
 /// The marker of the house in the directory `root`, where it has one, and `journal` is as it says.
 fn held(journal: &Journal, root: &Path) -> Result<Option<Marker>, RuntimeError> {
-    let Some(marker) = read(root)? else {
+    must_be_there(journal, root, read(root)?)
+}
+
+fn must_be_there(
+    journal: &Journal,
+    root: &Path,
+    marker: Option<Marker>,
+) -> Result<Option<Marker>, RuntimeError> {
+    let Some(marker) = marker else {
         return Ok(None);
     };
     let said = &marker.said;
@@ -199,6 +212,18 @@ fn is_there(journal: &Journal, said: &Said) -> Result<bool, RuntimeError> {
 
 /// The marker, where there is one. One that cannot be read, or is not sealed as the house's key seals, says nothing, and nobody is let in by it.
 fn read(root: &Path) -> Result<Option<Marker>, NotReleased> {
+    let Some(marker) = said(root)? else {
+        return Ok(None);
+    };
+    let key = Keyring::of_house(root).house_if_any().unwrap_or(None);
+    match key.is_none_or(|key| marker.said.sealed(&key) == marker.seal) {
+        true => Ok(Some(marker)),
+        false => Err(unsound("it is not sealed with the key of this house")),
+    }
+}
+
+/// The same, whoever sealed it.
+fn said(root: &Path) -> Result<Option<Marker>, NotReleased> {
     let path = root.join(MARKER);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
@@ -207,13 +232,9 @@ fn read(root: &Path) -> Result<Option<Marker>, NotReleased> {
         }
         Err(error) => return Err(unsound(&error.to_string())),
     };
-    let marker: Marker = serde_json::from_slice(&bytes)
-        .map_err(|_| unsound("it is not one that charthouse wrote"))?;
-    let key = Keyring::of_house(root).house_if_any().unwrap_or(None);
-    match key.is_none_or(|key| marker.said.sealed(&key) == marker.seal) {
-        true => Ok(Some(marker)),
-        false => Err(unsound("it is not sealed with the key of this house")),
-    }
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|_| unsound("it is not one that charthouse wrote"))
 }
 
 fn elsewhere(said: &Said, why: String) -> NotReleased {

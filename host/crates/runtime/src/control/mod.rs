@@ -45,7 +45,7 @@ pub use drafts::{Standing, standing};
 pub use files::{PlaceError, Placed};
 pub(crate) use gate::{by_hand, count, keys_of_house, mark, refuse_by_hand, register_knowing};
 pub use gate::{enter, house_for, made_of, may_become, register, released_house};
-pub use marker::{belongs, is_marked, may_be_absent, seal_anew};
+pub use marker::{belongs, belongs_unsealed, is_marked, may_be_absent, seal_anew};
 pub use place::{is_unfinished, put_in_place};
 pub(crate) use place::{place, puts_in_force};
 pub use refused::NotReleased;
@@ -168,9 +168,15 @@ pub(crate) fn people(
     })
 }
 
-/// Whether by `register` the house has signed that `key` is the one of the agent `who`.
-pub(crate) fn is_key_of(register: &Register, who: &str, key: &sign::PublicKey) -> bool {
-    outside::key_of(who, register.identities()).is_ok_and(|known| known.is(key))
+/// Whether by `register` the house in the directory `root` has signed that `key` is the one of the agent `who`.
+pub(crate) fn is_key_of(
+    register: &Register,
+    root: &std::path::Path,
+    who: &str,
+    key: &sign::PublicKey,
+) -> bool {
+    let known = outside::keys_of(root, who, register.identities());
+    known.is_ok_and(|known| known.iter().any(|known| known.is(key)))
 }
 
 /// When something is to be looked at again though nobody does anything.

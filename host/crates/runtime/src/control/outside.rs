@@ -1,19 +1,19 @@
 //! What a register asks of the world: whether a signature holds, and what a revision of `house.yaml` says of control.
 //!
-//! A person's key is one that the released `house.yaml` lists, an agent's is the one that the house was first to sign as its own. What a signer has seen must be in this
-//! very journal, so that no signature comes over from another history.
+//! A person's key is one that the released `house.yaml` lists, an agent's is the one that the house was first to sign as its own: with its first key, or with the one that
+//! it has now because that was lost. What a signer has seen must be in this very journal, so that no signature comes over from another history.
 
 use change::{Files, Identity, Outside, Person, PersonSettings, Settings, Signed, Signer};
-use sign::{People, PublicKey, Statement};
+use sign::{Keyring, People, PublicKey, Statement};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use types::ContentHash;
 
 /// The world of one house.
 #[derive(Default)]
 pub(super) struct World {
-    /// Its directory; nothing in it is read.
+    /// Its directory; nothing in it is read but the house's key.
     pub(super) root: PathBuf,
     /// Records of the journal that statements name, by their numbers.
     seen: Mutex<BTreeMap<u64, ContentHash>>,
@@ -57,8 +57,10 @@ impl Outside for World {
         let statement = match by {
             Person::Human(_) => people_of(settings).verify(&given).map_err(said)?,
             Person::Agent(_) => {
-                let key = key_of(&by.to_string(), identities)?;
-                given.verify(&key).map_err(said)?
+                let keys = keys_of(&self.root, &by.to_string(), identities)?;
+                let theirs = keys.iter().find(|key| key.fingerprint() == given.key);
+                let key = theirs.unwrap_or(&keys[0]);
+                given.verify(key).map_err(said)?
             }
         };
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,28 +96,52 @@ impl Outside for World {
     }
 }
 
-/// The key of the agent `who`: the first that the house has signed to be that one's. What is on record without that could be anybody's.
-pub(super) fn key_of(who: &str, identities: &[Identity]) -> Result<PublicKey, String> {
-    // Whoever could put another in the place of the first could be anybody.
-    let house = identities.iter().find(|one| one.who == "house");
-    let house = house.and_then(|house| PublicKey::parse(&house.key).ok());
-    let is_signed = |one: &&Identity| {
+/// The keys of the agent `who`, at least one: the first that the house in the directory `root` has signed to be that one's, and the first that it has signed so with
+/// another key that was begun since. What is on record without that could be anybody's.
+pub(super) fn keys_of(
+    root: &Path,
+    who: &str,
+    identities: &[Identity],
+) -> Result<Vec<PublicKey>, String> {
+    let own = || Keyring::of_house(root).house_if_any().ok().flatten();
+    keys_signed(who, identities, || own().map(|own| own.public().clone()))
+}
+
+/// The same, where the house has the key `own`.
+fn keys_signed(
+    who: &str,
+    identities: &[Identity],
+    own: impl FnOnce() -> Option<PublicKey>,
+) -> Result<Vec<PublicKey>, String> {
+    let known = identities.iter().filter(|one| one.who == "house");
+    let known = known.filter_map(|house| PublicKey::parse(&house.key).ok());
+    let known: Vec<PublicKey> = known.collect();
+    // Whoever could put another in the place of the first could be anybody, but for who has it.
+    let own = (known.len() > 1).then(own).flatten();
+    let is_own = |key: &PublicKey| own.as_ref().is_some_and(|own| own.is(key));
+    let later = known.iter().skip(1).find(|key| is_own(key));
+    let house = known.first().into_iter().chain(later);
+    let is_signed = |one: &Identity, house: &PublicKey| {
         let signed = one.signed.clone().unwrap_or_default();
         let signed = serde_json::from_value::<sign::Signed>(signed).ok();
-        let said = signed.zip(house.as_ref());
-        let said = said.and_then(|(signed, house)| signed.verify(house).ok());
+        let said = signed.and_then(|signed| signed.verify(house).ok());
         said.is_some_and(|said| said.is_identity_of(&one.who, &one.key))
     };
-    let mut theirs = identities.iter().filter(|one| one.who == who).peekable();
-    if theirs.peek().is_none() {
+    let theirs: Vec<&Identity> = identities.iter().filter(|one| one.who == who).collect();
+    if theirs.is_empty() {
         return Err(format!("no key of {who} is on record in this house"));
     }
-    let key = theirs.find(is_signed).ok_or_else(|| {
-        format!(
+    let first = |house: &PublicKey| theirs.iter().find(|one| is_signed(one, house));
+    let keys = house.filter_map(first);
+    let keys: Result<Vec<PublicKey>, String> = keys
+        .map(|one| PublicKey::parse(&one.key).map_err(|error| error.to_string()))
+        .collect();
+    match keys? {
+        keys if keys.is_empty() => Err(format!(
             "the house has not signed which key is that of {who}; `charthouse audit anchor` has it sign those that it has made itself"
-        )
-    })?;
-    PublicKey::parse(&key.key).map_err(|error| error.to_string())
+        )),
+        keys => Ok(keys),
+    }
 }
 
 fn of_person((name, person): (Arc<str>, sign::Person)) -> (Arc<str>, PersonSettings) {
@@ -172,17 +198,28 @@ mod tests {
         };
         let who = "agent:a";
         let mut all = vec![of("house", &house, None), of(who, &thief, None)];
-        assert!(key_of("agent:b", &all).unwrap_err().contains("no key of"));
+        let keys_of = |who: &str, all: &[Identity]| keys_signed(who, all, || None);
+        assert!(keys_of("agent:b", &all).unwrap_err().contains("no key of"));
         // Nobody's word, that of another house, and that for somebody else.
         all.extend([of("house", &thief, None), of(who, &thief, Some(&thief))]);
         all.push(Identity {
             signed: of("agent:b", &thief, Some(&house)).signed,
             ..of(who, &thief, None)
         });
-        let why = key_of(who, &all).unwrap_err();
+        let why = keys_of(who, &all).unwrap_err();
         assert!(why.contains("charthouse audit anchor"), "{why}");
         all.push(of(who, &own, Some(&house)));
         all.push(of(who, &thief, Some(&house)));
-        assert!(key_of(who, &all).unwrap().is(own.public()));
+        let keys = keys_of(who, &all).unwrap();
+        assert!(keys.len() == 1 && keys[0].is(own.public()));
+        // The first key was lost: what the house says with the one that it has counts from then on too, and with no other.
+        let (new, later) = (key(4), key(5));
+        let has_new = || Some(new.public().clone());
+        all.push(of(who, &later, Some(&new)));
+        assert_eq!(keys_signed(who, &all, has_new).unwrap().len(), 1);
+        all.push(of("house", &new, None));
+        let keys = keys_signed(who, &all, has_new).unwrap();
+        assert!(keys.len() == 2 && keys[1].is(later.public()));
+        assert_eq!(keys_of(who, &all).unwrap().len(), 1);
     }
 }

@@ -188,7 +188,7 @@ impl Host {
         let who = format!("agent:{agent}");
         let register = self.register()?;
         let mut identities = Vec::new();
-        if !crate::control::is_key_of(&register, &who, key.signer.public()) {
+        if !crate::control::is_key_of(&register, &house.root, &who, key.signer.public()) {
             let on_record = crate::control::keys_of_house(&register);
             let own = ring.house(&house.name, &on_record, &*services.rng)?.signer;
             let mut known = register.identities().iter();

@@ -336,6 +336,7 @@ impl<'h> World<'h> {
     }
 
     fn reloaded(&mut self, body: &Json) {
+        self.components(body);
         let force = match hash(&body["definitions"]) {
             Some(set) => self.find_after(set, hash(&body["chart_definitions"])),
             None => Err(EARLIER.to_owned()),

@@ -139,7 +139,7 @@ impl Register {
                 signed.by
             )));
         }
-        statement::agrees(body, &signed.statement, at.seq, self.is_bound).map_err(wrong)?;
+        statement::agrees(body, &signed.statement, at.seq, self.bound).map_err(wrong)?;
         if let Some(seq) = self
             .statements
             .get(&crate::register::statement_key(body, signed))

@@ -261,7 +261,10 @@ impl Judging<'_> {
         // What the house has found itself stands as it has found it, whatever somebody says of the same.
         let mut evidence: Vec<Evidence> = own.into_iter().map(|one| one.evidence).collect();
         let given = self.given_evidence(handed, on, &evidence)?;
-        let is_theirs = |one: &Evidence| one.kind != EvidenceKind::Shadow;
+        let says = |text: &str| !text.trim().is_empty();
+        let is_theirs = |one: &Evidence| {
+            one.kind != EvidenceKind::Shadow && says(&one.what) && says(&one.result)
+        };
         if passed && !given.iter().any(is_theirs) {
             return Err(no(
                 "nobody but the house itself says that it does what was approved",
@@ -336,6 +339,7 @@ impl Judging<'_> {
 
     fn released(&self, handed: &HandedIn<'_>) -> Found {
         let change = self.may(Doing::Release)?;
+        says_when_alone(&handed.artefacts)?;
         let on = self.made(change)?;
         let known = self.register.change(change);
         let ordered = known.and_then(|known| known.order.as_ref());
@@ -359,8 +363,8 @@ impl Judging<'_> {
             }));
         }
         let made = known.and_then(|known| known.implementation());
-        // What is signed says from when and for whom, in the one way in which the register compares it.
-        let instead = effectivity.handed_in();
+        // What is signed says what is released, from when and for whom, in the one way in which the register compares it.
+        let instead = effectivity.handed_in(on);
         acts.push(Body::Released(Released {
             change,
             by,
@@ -523,6 +527,22 @@ fn texts(value: &Json) -> Vec<String> {
     let one = value.as_str().into_iter();
     let all = list.filter_map(Json::as_str).chain(one);
     all.map(str::to_owned).collect()
+}
+
+/// That nothing is handed in with a release but from when and for whom it counts: what is signed and recorded says no more.
+fn says_when_alone(artefacts: &Json) -> Result<(), WorkflowError> {
+    let more = match artefacts {
+        Json::Null => None,
+        Json::Object(map) => map.keys().find(|key| *key != "effectivity").cloned(),
+        other => Some(other.to_string()),
+    };
+    match more {
+        None => Ok(()),
+        Some(more) => Err(no(
+            format!("a release says from when it counts (`effectivity`), and nothing of `{more}`"),
+            "say in the notes what else there is to say",
+        )),
+    }
 }
 
 /// An effectivity as it is handed in; a word alone is one for all agents.
