@@ -286,6 +286,44 @@ fn at_a_time_it_says_what_stood_and_what_was_under_way() {
     run.ended("done");
 }
 
+/// From wherever one looks: from the beginning, from the end, or back from the very record.
+#[test]
+fn what_a_trigger_says_is_put_down_to_nobody_else() {
+    let house = House::of(Plan {
+        chart: "initial: wait\nstates:\n  wait: { on: { human.said: done } }\n  done: { type: final }\n",
+        house: "serve: { triggers: { nightly: { every: 1s, agent: tester, prompt: Look after it. } } }\n",
+        ..Plan::default()
+    });
+    let daemon = Daemon::begin(&house);
+    until("it has fired", || {
+        let said = ["journal", "show", "latest", "--kind", "said", "--json"];
+        house.run(said).stdout.contains("Look after it.")
+    });
+    daemon.kill();
+    let said = number(&house.journal("said")[0]);
+    let why = || {
+        house
+            .run(["journal", "why", &said.to_string()])
+            .expect(0)
+            .stdout
+    };
+    for told in [
+        story(&house, &["latest"]),
+        story(&house, &["latest", "--kind", "said", "--last", "1"]),
+        why(),
+    ] {
+        assert!(
+            told.contains("the trigger nightly: Look after it."),
+            "{told}"
+        );
+        assert!(!told.contains("a person: "), "{told}");
+    }
+    let before = format!("DELETE FROM record WHERE seq = {}", said - 1);
+    if sql(&house, &before).is_some() {
+        assert!(why().contains("somebody: Look after it."), "{}", why());
+    }
+}
+
 /// A signal is as much a person's as a word is.
 #[test]
 fn what_people_raise_and_say_is_put_down_to_them() {
@@ -312,6 +350,13 @@ fn what_people_raise_and_say_is_put_down_to_them() {
     ] {
         assert!(told.contains(words), "{words}:\n{told}");
     }
+    let step = number(house.journal("step").last().unwrap());
+    let why = house.run(["journal", "why", &step.to_string()]).expect(0);
+    assert!(
+        why.stdout.contains("human.said → done (by a person)"),
+        "{}",
+        why.stdout
+    );
     drop(daemon);
 }
 

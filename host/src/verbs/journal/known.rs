@@ -2,6 +2,7 @@
 
 use super::story::{SAYS, who_says};
 use super::told::Told;
+use ::journal::{Journal, JournalError, RecordId};
 use rust_decimal::Decimal;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,8 @@ const DOING: &[&str] = &["think", "reply", "call", "outcome", "uncertain", "cost
 
 /// The event by which a chart hears what somebody says.
 pub const SAID: &str = "human.said";
+/// Who is named where that is not known.
+pub const SOMEBODY: &str = "somebody";
 
 /// Whether a record of `kind` changes what is known; what is under way counts only where it is asked for.
 pub fn matters(kind: &str, with_doings: bool) -> bool {
@@ -145,11 +148,7 @@ impl Known {
             }
             "told" => {
                 self.standing = Standing::Open;
-                let event = match told.text("/event") {
-                    SAYS => SAID,
-                    event => event,
-                };
-                self.told(event, told);
+                self.told(heard(told), told);
             }
             // The host has stopped what was under way.
             "restarted" => {
@@ -186,6 +185,43 @@ impl Known {
         }
     }
 
+    /// Who is behind what `told` takes (words, or the event of a step), found back from it: for whoever has not read the run from its beginning.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn behind(journal: &Journal, told: &Told) -> Result<Self, JournalError> {
+        let mut known = Known::default();
+        let says_itself = told.number("/cause").is_some()
+            || !told.text("/invocation").is_empty()
+            || !told.body["due"].is_null();
+        let Some(event) = taken(told).filter(|_| !says_itself) else {
+            return Ok(known);
+        };
+        for seq in (1..told.seq()).rev() {
+            let Some(record) = journal.record(RecordId(seq))? else {
+                // What is lost may be what would tell.
+                known.told_by.insert(event.to_owned(), SOMEBODY.to_owned());
+                break;
+            };
+            if record.run != told.record.run || !matters(&record.kind, true) {
+                continue;
+            }
+            let earlier = Told::from(record);
+            let is_it = match earlier.kind() {
+                "started" => true,
+                "told" => heard(&earlier) == event,
+                "outcome" => earlier.body["raised"] == true && earlier.text("/event") == event,
+                "step" if taken(&earlier) == Some(event) => break,
+                _ => false,
+            };
+            if is_it {
+                known.see(&earlier.with_cause(journal));
+                break;
+            }
+        }
+        Ok(known)
+    }
+
     /// `told` says who is behind the next `event`.
     fn told(&mut self, event: &str, told: &Told) {
         if let Some(who) = who_says(told) {
@@ -197,11 +233,7 @@ impl Known {
         self.standing = Standing::Open;
         let event = told.text("/event/name");
         self.raised.remove(event);
-        self.told_by.remove(match event {
-            // A chart that begins does so with what was said.
-            "" => SAID,
-            event => event,
-        });
+        self.told_by.remove(taken(told).unwrap_or_default());
         let invocation = told.text("/invocation");
         if event.is_empty() && told.kind() == "step" {
             // The chart begins.
@@ -282,6 +314,24 @@ impl Known {
             Some(usd) => self.spent = self.spent.checked_add(usd).unwrap_or(Decimal::MAX),
             None => self.unpriced |= !told.text("/model").is_empty(),
         }
+    }
+}
+
+/// The event by which a chart hears what the record `told` (of the kind `told`) says.
+fn heard(told: &Told) -> &str {
+    match told.text("/event") {
+        SAYS => SAID,
+        event => event,
+    }
+}
+
+/// The event that somebody has behind him who is not named in the record `told` itself.
+fn taken(told: &Told) -> Option<&str> {
+    match (told.kind(), told.text("/event/name")) {
+        // A chart that begins does so with what was said.
+        ("said", _) | ("step", "") => Some(SAID),
+        ("step", event) => Some(event),
+        _ => None,
     }
 }
 

@@ -69,6 +69,7 @@ fn tell(asked: &JournalShow, journal: Option<&Journal>) -> Result<u8, Failure> {
         seen: Seen::default(),
         situation_told: false,
         shown: 0,
+        begins_within: false,
     };
     let told = show.all(journal);
     // What was read before something failed is worth reading.
@@ -123,12 +124,15 @@ struct Show<'a> {
     seen: Seen,
     situation_told: bool,
     shown: u64,
+    /// Whether what was before the first record that is shown was not read.
+    begins_within: bool,
 }
 
 impl Show<'_> {
     fn all(&mut self, journal: &Journal) -> Result<(), Stop> {
         match self.beginning_of_last(journal)? {
             Some(first) => {
+                self.begins_within = true;
                 self.go_on(journal, first)?;
             }
             None => {
@@ -261,6 +265,10 @@ impl Show<'_> {
             && self.filter.kinds.is_empty();
         if may_be_shown && !untold {
             let known = self.known.entry(run.clone()).or_default();
+            if self.begins_within && !self.asked.json {
+                let behind = Known::behind(journal, &told)?;
+                (known.told_by, known.raised) = (behind.told_by, behind.raised);
+            }
             let mut after = Known {
                 agent: known.agent.clone(),
                 states: known.states.clone(),
