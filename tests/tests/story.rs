@@ -368,20 +368,32 @@ fn at_a_time_it_says_which_runs_waited_and_for_what() {
         ..Plan::default()
     });
     house.run(["run", "tester"]).expect(0);
-    let stood = story(&house, &["--at", "now"]);
-    assert!(
-        stood.contains("at rest, waiting, in wait, since"),
-        "{stood}"
-    );
+    let now = [&["--at", "now"][..], &["latest", "--at", "now"]];
+    for arguments in now {
+        let stood = story(&house, arguments);
+        for words in [
+            "at rest, waiting, in wait, since",
+            "Nothing that is as asked is on record since then.",
+        ] {
+            assert!(stood.contains(words), "{words}:\n{stood}");
+        }
+    }
     let house = House::of(Plan {
-        chart: "initial: wait\nstates:\n  wait: { after: { 2h: done } }\n  done: { type: final }\n",
+        chart: "initial: around\nstates:\n  around: { initial: wait, after: { 3h: done }, states: { wait: { after: { 2h: done } } } }\n  done: { type: final }\n",
         ..Plan::default()
     });
     let mut run = UnderWay::begin(&house);
     run.until("state");
-    let stood = story(&house, &["--at", "now"]);
-    assert!(stood.contains("in wait, since"), "{stood}");
-    assert!(stood.contains("waits for timer.wait.2h, due"), "{stood}");
+    for arguments in now {
+        let stood = story(&house, arguments);
+        for words in [
+            "in wait, since",
+            "waits for timer.wait.2h, due",
+            "waits for timer.around.3h, due",
+        ] {
+            assert!(stood.contains(words), "{words}:\n{stood}");
+        }
+    }
     run.child.kill().unwrap();
     run.child.wait().unwrap();
 }

@@ -52,7 +52,10 @@ fn tell(asked: &JournalShow, journal: Option<&Journal>) -> Result<u8, Failure> {
     if run.is_none() && asked.filters.are_empty() && !asked.follow {
         return runs::list(journal, &zone, asked.json, asked.full);
     }
-    let now = reference(journal, run.as_deref())?;
+    let now = match asked.filters.at.as_deref().map(str::trim) {
+        Some("now") => super::now(),
+        _ => reference(journal, run.as_deref())?,
+    };
     let mut filter = Filter::of(&asked.filters, journal, &zone, now)?;
     if asked.follow && run.is_none() && filter.span == Span::ALL {
         filter.last.get_or_insert(BEFORE_FOLLOWING);
@@ -361,11 +364,14 @@ impl Show<'_> {
         let zone = self.story.zone;
         let clock = |(seq, time): (u64, Timestamp)| format!("{seq}, {}", zone.full(time));
         let span = self.filter.span;
-        let mut text = format!(
-            "No record{} is as asked ({}).\n",
-            described(span, zone),
-            zone.name()
-        );
+        let mut text = match self.filter.at && span.until > super::now().0 {
+            true => "Nothing that is as asked is on record since then.\n".to_owned(),
+            false => format!(
+                "No record{} is as asked ({}).\n",
+                described(span, zone),
+                zone.name()
+            ),
+        };
         if span != Span::ALL {
             if let Some(before) = self.seen.before {
                 text.push_str(&format!(
