@@ -1,6 +1,6 @@
 //! What a person can ask of the record: what happened, when, by whom, and why.
 
-use charthouse_tests::{Daemon, Held, House, Plan, UnderWay, keys, sql, until};
+use charthouse_tests::{Daemon, Held, House, Plan, UnderWay, keys, rows, sql, until};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -604,6 +604,38 @@ fn a_story_can_be_followed() {
     let second = next();
     assert_ne!(first["run"], second["run"]);
     assert_eq!(second, house.journal("ended")[0]);
+    following.kill().unwrap();
+    following.wait().unwrap();
+}
+
+/// A record that cannot be read is passed over and named, and those that come behind it are told.
+#[test]
+fn a_story_is_followed_past_what_is_lost() {
+    let house = house_with_a_run();
+    let last = rows(&house).last().unwrap().seq;
+    let spoil = format!("UPDATE record SET hash = x'00' WHERE seq = {last}");
+    if sql(&house, &spoil).is_none() {
+        return;
+    }
+    let mut following = house
+        .command()
+        .args(["journal", "show", "--follow", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let told = BufReader::new(following.stderr.take().unwrap()).lines();
+    let lost = format!("record {last} cannot be read");
+    assert!(told.map(Result::unwrap).any(|line| line.contains(&lost)));
+    let next = last + 1;
+    let insert = format!(
+        "INSERT INTO record SELECT {next}, run, time, kind, body, hash, nth, compacted FROM record WHERE seq = {}",
+        last - 1
+    );
+    sql(&house, &insert).unwrap();
+    let is_next = |line: String| number(&serde_json::from_str(&line).unwrap()) == next;
+    assert!(lines.any(|line| is_next(line.unwrap())));
     following.kill().unwrap();
     following.wait().unwrap();
 }

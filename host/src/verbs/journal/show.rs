@@ -210,14 +210,31 @@ impl Show<'_> {
         Ok(next)
     }
 
-    /// New records, as they come.
+    /// New records, as they come, and what turns out to be lost.
     fn follow(&mut self, journal: &Journal) -> Result<(), Stop> {
         let mut next = self.seen.last + 1;
+        let mut told = None;
         loop {
+            let end = journal.head()?.seq;
             next = self.go_on(journal, next)?;
             let rest = self.story.rest();
             self.put(rest.into_iter().collect())?;
             self.paper.flush()?;
+            if next <= end {
+                // It had been written before it was asked for: it is lost, and those behind it need not be.
+                next += 1;
+                continue;
+            }
+            let damage = journal.damage();
+            if damage != told {
+                told = damage;
+                if let Some(damage) = &told {
+                    let what = print::plain(&damage.what);
+                    print::err(&format!(
+                        "warning: the journal is damaged ({what}): {damage}\n"
+                    ));
+                }
+            }
             std::thread::sleep(PAUSE);
         }
     }
