@@ -276,6 +276,39 @@ fn a_file_that_is_no_journal_is_6_and_is_left_alone() {
     );
 }
 
+/// What is asked wrongly, or of a journal that somebody else has, says nothing of the journal.
+#[test]
+fn a_journal_is_not_blamed_for_what_is_not_its_own() {
+    let house = house_with_a_run();
+    let ran = house.run(["journal", "verify", "--archive", "nowhere", "--json"]);
+    ran.expect(6).complains(&["the archive nowhere: "]);
+    let ran = house.run(["journal", "verify", "--archive", "nowhere", "--json"]);
+    assert_eq!(ran.stdout, "");
+    house
+        .run(["journal", "compact", "--older-than", "soon"])
+        .expect(2)
+        .complains(&["--older-than", "30d, 90d"]);
+}
+
+/// The numbers in `told` that cannot be read: `records 12 to 31 and 40 cannot be read`.
+fn lost(told: &str) -> BTreeSet<u64> {
+    let mut all = BTreeSet::new();
+    let sentences = told.split(['\n', ':', ')']);
+    for gaps in sentences.filter_map(|sentence| sentence.strip_suffix(" cannot be read")) {
+        let gaps = gaps
+            .trim_start()
+            .split_once(' ')
+            .unwrap()
+            .1
+            .replace(" and ", ", ");
+        for gap in gaps.split(", ") {
+            let (first, last) = gap.split_once(" to ").unwrap_or((gap, gap));
+            all.extend(first.parse::<u64>().unwrap()..=last.parse().unwrap());
+        }
+    }
+    all
+}
+
 /// What `verify --json` says of a file that is damaged itself, and what can still be read of it: a program must not be left without an answer, nor a person.
 #[test]
 fn what_is_left_of_a_damaged_file_is_told_and_what_is_lost_is_named() {
