@@ -5,7 +5,7 @@
 
 use crate::chain::GENESIS;
 use crate::error::JournalError;
-use crate::record::{NewRecord, Record, RecordId, RunSummary, Which};
+use crate::record::{Record, RecordId, RunSummary, Which};
 use crate::schema::side_file;
 use crate::sqlite::SqliteStore;
 use crate::store::{Head, Scan, Store, Stored, Visit};
@@ -135,18 +135,6 @@ impl Salvage {
 impl Store for Salvage {
     fn path(&self) -> &Path {
         &self.path
-    }
-
-    fn append(
-        &mut self,
-        _: &[NewRecord<'_>],
-        _: &[(String, Vec<u8>)],
-    ) -> Result<Vec<RecordId>, JournalError> {
-        Err(self.cannot("be written where it is looked at"))
-    }
-
-    fn keep(&self, _: &str, _: &[u8]) -> Result<(), JournalError> {
-        Err(self.cannot("be written where it is looked at"))
     }
 
     fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
@@ -279,18 +267,6 @@ impl ByNumber {
 impl Store for ByNumber {
     fn path(&self) -> &Path {
         self.store.path()
-    }
-
-    fn append(
-        &mut self,
-        _: &[NewRecord<'_>],
-        _: &[(String, Vec<u8>)],
-    ) -> Result<Vec<RecordId>, JournalError> {
-        Err(self.cannot("be written where it is damaged"))
-    }
-
-    fn keep(&self, _: &str, _: &[u8]) -> Result<(), JournalError> {
-        Err(self.cannot("be written where it is damaged"))
     }
 
     fn kept(&self, _: &str) -> Result<Option<Vec<u8>>, JournalError> {
