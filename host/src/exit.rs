@@ -36,6 +36,8 @@ pub fn exit_code(end: &RunEnd) -> u8 {
 pub struct Failure {
     /// The exit code.
     pub code: u8,
+    /// Whether the file of the journal is not as it was written, and that is why.
+    pub of_the_journal: bool,
     message: String,
     help: Option<String>,
 }
@@ -45,6 +47,7 @@ impl Failure {
     pub fn new(code: u8, message: impl Display) -> Self {
         Failure {
             code,
+            of_the_journal: false,
             message: message.to_string(),
             help: None,
         }
@@ -53,9 +56,8 @@ impl Failure {
     /// A report that is complete as it stands, such as that of invalid definitions.
     pub fn report(code: u8, text: String) -> Self {
         Failure {
-            code,
-            message: text,
             help: Some(String::new()),
+            ..Failure::new(code, text)
         }
     }
 
@@ -108,13 +110,23 @@ impl From<RuntimeError> for Failure {
             RuntimeError::Journal(error) => of_journal(error),
             RuntimeError::Damaged { .. } => STORE,
         };
-        Failure::new(code, error)
+        let of_the_journal = match &error {
+            RuntimeError::Journal(error) => error.is_of_the_file(),
+            error => matches!(error, RuntimeError::Damaged { .. }),
+        };
+        Failure {
+            of_the_journal,
+            ..Failure::new(code, error)
+        }
     }
 }
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
-        Failure::new(of_journal(&error), error)
+        Failure {
+            of_the_journal: error.is_of_the_file(),
+            ..Failure::new(of_journal(&error), error)
+        }
     }
 }
 

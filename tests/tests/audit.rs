@@ -1,7 +1,7 @@
 //! The record as evidence: `audit verify` finds every kind of tampering, also by somebody who makes all hashes anew, and a bundle is verified by a program that shares no
 //! code with the one that made it.
 
-use charthouse_tests::{House, Plan, Ran, Row, auditor, replace, rows};
+use charthouse_tests::{House, Plan, Ran, Row, auditor, replace, rows, sql};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -561,6 +561,18 @@ fn a_house_whose_key_or_witness_is_lost_says_so_and_goes_on_only_where_it_is_tol
     );
     let chain = house.run(["journal", "verify", "--json"]).expect(0).json();
     assert!(chain["notes"].is_null(), "{chain}");
+    // And the head within: which record is bad is told all the same.
+    fs::remove_file(&witness).unwrap();
+    if sql(&house, "DELETE FROM head").is_some() {
+        let chain = house.run(["journal", "verify", "--json"]).expect(1).json();
+        let next = chain["records"].as_u64().unwrap() + 1;
+        assert_eq!(chain["first_bad"], next, "{chain}");
+        let told = verify(&house, &["--trust", "../both"]).expect(1).json();
+        assert!(
+            told["bad"].to_string().contains(&next.to_string()),
+            "{told}"
+        );
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use charthouse_tests::{House, Plan, keys, sql};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -276,6 +276,39 @@ fn a_file_that_is_no_journal_is_6_and_is_left_alone() {
     );
 }
 
+/// What is asked wrongly, or of a journal that somebody else has, says nothing of the journal.
+#[test]
+fn a_journal_is_not_blamed_for_what_is_not_its_own() {
+    let house = house_with_a_run();
+    let ran = house.run(["journal", "verify", "--archive", "nowhere", "--json"]);
+    ran.expect(6).complains(&["the archive nowhere: "]);
+    let ran = house.run(["journal", "verify", "--archive", "nowhere", "--json"]);
+    assert_eq!(ran.stdout, "");
+    house
+        .run(["journal", "compact", "--older-than", "soon"])
+        .expect(2)
+        .complains(&["--older-than", "30d, 90d"]);
+}
+
+/// The numbers in `told` that cannot be read: `records 12 to 31 and 40 cannot be read`.
+fn lost(told: &str) -> BTreeSet<u64> {
+    let mut all = BTreeSet::new();
+    let sentences = told.split(['\n', ':', ')']);
+    for gaps in sentences.filter_map(|sentence| sentence.strip_suffix(" cannot be read")) {
+        let gaps = gaps
+            .trim_start()
+            .split_once(' ')
+            .unwrap()
+            .1
+            .replace(" and ", ", ");
+        for gap in gaps.split(", ") {
+            let (first, last) = gap.split_once(" to ").unwrap_or((gap, gap));
+            all.extend(first.parse::<u64>().unwrap()..=last.parse().unwrap());
+        }
+    }
+    all
+}
+
 /// What `verify --json` says of a file that is damaged itself, and what can still be read of it: a program must not be left without an answer, nor a person.
 #[test]
 fn what_is_left_of_a_damaged_file_is_told_and_what_is_lost_is_named() {
@@ -283,7 +316,14 @@ fn what_is_left_of_a_damaged_file_is_told_and_what_is_lost_is_named() {
     let house = house_with_a_run();
     let path = house.root.join(".charthouse/journal.db");
     let (whole, run) = (fs::read(&path).unwrap(), runs(&house).remove(0));
-    let all = house.run(["journal", "export"]).expect(0).stdout;
+    let told_by = |exported: &str| {
+        let records = exported.lines().map(|line| {
+            let record: Value = serde_json::from_str(line).unwrap();
+            (record["seq"].as_u64().unwrap(), record)
+        });
+        records.collect()
+    };
+    let all: BTreeMap<u64, Value> = told_by(&house.run(["journal", "export"]).expect(0).stdout);
     let pages = whole.len() / PAGE;
     assert_eq!(pages * PAGE, whole.len());
     let cut = (0..pages)
@@ -294,12 +334,27 @@ fn what_is_left_of_a_damaged_file_is_told_and_what_is_lost_is_named() {
         bytes[page * PAGE..(page + 1) * PAGE].fill(0x5a);
         bytes
     });
+    let witness = fs::read(format!("{}-head", path.display())).unwrap();
+    let cases = cut.chain(overwritten).map(|bytes| (bytes, true));
+    let mut cases: Vec<(Vec<u8>, bool)> = cases.collect();
+    // An empty file with nothing beside it is no journal at all.
+    let alone = cases
+        .iter()
+        .skip(1)
+        .map(|(bytes, _)| (bytes.clone(), false));
+    cases.extend(alone.collect::<Vec<_>>());
+    if sql(&house, "DELETE FROM record WHERE seq > 20").is_some() {
+        cases.push((fs::read(&path).unwrap(), true));
+    }
     let mut some_lost = 0;
-    for (case, bytes) in cut.chain(overwritten).enumerate() {
-        for beside in ["-wal", "-shm"] {
+    for (case, (bytes, with_witness)) in cases.into_iter().enumerate() {
+        for beside in ["-wal", "-shm", "-head"] {
             let _ = fs::remove_file(format!("{}{beside}", path.display()));
         }
         fs::write(&path, bytes).unwrap();
+        if with_witness {
+            fs::write(format!("{}-head", path.display()), &witness).unwrap();
+        }
         let verified = house.run(["journal", "verify", "--json"]);
         assert!(matches!(verified.code, Some(1 | 6)), "{case}: {verified:?}");
         let answer = verified.json();
@@ -309,13 +364,23 @@ fn what_is_left_of_a_damaged_file_is_told_and_what_is_lost_is_named() {
             verified.code == Some(6),
             "{case}"
         );
-        // Nothing that is read is another than was written, what is not read is said, and the next record is looked for.
-        let left = house.run(["journal", "export"]);
-        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-        let (left_lines, all_lines) = (lines(&left.stdout), lines(&all));
-        if left_lines.len() < all_lines.len() {
-            assert_eq!(left.code, Some(6), "{case}: {left:?}");
-            some_lost += usize::from(!left_lines.is_empty());
+        // Nothing that is read is another than was written, but for what verify names; what is not read is said, and the next record is looked for.
+        let good = answer["first_bad"].as_u64().unwrap_or(u64::MAX);
+        let exported = house.run(["journal", "export"]);
+        let left: BTreeMap<u64, Value> = told_by(&exported.stdout);
+        for (seq, record) in &left {
+            let is_good = |key: &str| record[key] == all[seq][key];
+            let is_read = is_good("seq") && is_good("body") && is_good("hash");
+            assert!(is_read || *seq >= good, "{case}: {record}");
+        }
+        if left.len() < all.len() {
+            assert_eq!(exported.code, Some(6), "{case}: {exported:?}");
+            some_lost += usize::from(!left.is_empty());
+        }
+        if !left.is_empty() {
+            let mut accounted = lost(&exported.stderr);
+            accounted.extend(left.keys());
+            assert!(accounted.iter().eq(all.keys()), "{case}: {exported:?}");
         }
         for arguments in [
             &["show"][..],

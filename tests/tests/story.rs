@@ -1,6 +1,6 @@
 //! What a person can ask of the record: what happened, when, by whom, and why.
 
-use charthouse_tests::{Daemon, Held, House, Plan, UnderWay, keys, sql, until};
+use charthouse_tests::{Daemon, Held, House, Plan, UnderWay, keys, rows, sql, until};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -286,6 +286,44 @@ fn at_a_time_it_says_what_stood_and_what_was_under_way() {
     run.ended("done");
 }
 
+/// From wherever one looks: from the beginning, from the end, or back from the very record.
+#[test]
+fn what_a_trigger_says_is_put_down_to_nobody_else() {
+    let house = House::of(Plan {
+        chart: "initial: wait\nstates:\n  wait: { on: { human.said: done } }\n  done: { type: final }\n",
+        house: "serve: { triggers: { nightly: { every: 1s, agent: tester, prompt: Look after it. } } }\n",
+        ..Plan::default()
+    });
+    let daemon = Daemon::begin(&house);
+    until("it has fired", || {
+        let said = ["journal", "show", "latest", "--kind", "said", "--json"];
+        house.run(said).stdout.contains("Look after it.")
+    });
+    daemon.kill();
+    let said = number(&house.journal("said")[0]);
+    let why = || {
+        house
+            .run(["journal", "why", &said.to_string()])
+            .expect(0)
+            .stdout
+    };
+    for told in [
+        story(&house, &["latest"]),
+        story(&house, &["latest", "--kind", "said", "--last", "1"]),
+        why(),
+    ] {
+        assert!(
+            told.contains("the trigger nightly: Look after it."),
+            "{told}"
+        );
+        assert!(!told.contains("a person: "), "{told}");
+    }
+    let before = format!("DELETE FROM record WHERE seq = {}", said - 1);
+    if sql(&house, &before).is_some() {
+        assert!(why().contains("somebody: Look after it."), "{}", why());
+    }
+}
+
 /// A signal is as much a person's as a word is.
 #[test]
 fn what_people_raise_and_say_is_put_down_to_them() {
@@ -312,6 +350,13 @@ fn what_people_raise_and_say_is_put_down_to_them() {
     ] {
         assert!(told.contains(words), "{words}:\n{told}");
     }
+    let step = number(house.journal("step").last().unwrap());
+    let why = house.run(["journal", "why", &step.to_string()]).expect(0);
+    assert!(
+        why.stdout.contains("human.said → done (by a person)"),
+        "{}",
+        why.stdout
+    );
     drop(daemon);
 }
 
@@ -323,20 +368,32 @@ fn at_a_time_it_says_which_runs_waited_and_for_what() {
         ..Plan::default()
     });
     house.run(["run", "tester"]).expect(0);
-    let stood = story(&house, &["--at", "now"]);
-    assert!(
-        stood.contains("at rest, waiting, in wait, since"),
-        "{stood}"
-    );
+    let now = [&["--at", "now"][..], &["latest", "--at", "now"]];
+    for arguments in now {
+        let stood = story(&house, arguments);
+        for words in [
+            "at rest, waiting, in wait, since",
+            "Nothing that is as asked is on record since then.",
+        ] {
+            assert!(stood.contains(words), "{words}:\n{stood}");
+        }
+    }
     let house = House::of(Plan {
-        chart: "initial: wait\nstates:\n  wait: { after: { 2h: done } }\n  done: { type: final }\n",
+        chart: "initial: around\nstates:\n  around: { initial: wait, after: { 3h: done }, states: { wait: { after: { 2h: done } } } }\n  done: { type: final }\n",
         ..Plan::default()
     });
     let mut run = UnderWay::begin(&house);
     run.until("state");
-    let stood = story(&house, &["--at", "now"]);
-    assert!(stood.contains("in wait, since"), "{stood}");
-    assert!(stood.contains("waits for timer.wait.2h, due"), "{stood}");
+    for arguments in now {
+        let stood = story(&house, arguments);
+        for words in [
+            "in wait, since",
+            "waits for timer.wait.2h, due",
+            "waits for timer.around.3h, due",
+        ] {
+            assert!(stood.contains(words), "{words}:\n{stood}");
+        }
+    }
     run.child.kill().unwrap();
     run.child.wait().unwrap();
 }
@@ -547,6 +604,38 @@ fn a_story_can_be_followed() {
     let second = next();
     assert_ne!(first["run"], second["run"]);
     assert_eq!(second, house.journal("ended")[0]);
+    following.kill().unwrap();
+    following.wait().unwrap();
+}
+
+/// A record that cannot be read is passed over and named, and those that come behind it are told.
+#[test]
+fn a_story_is_followed_past_what_is_lost() {
+    let house = house_with_a_run();
+    let last = rows(&house).last().unwrap().seq;
+    let spoil = format!("UPDATE record SET hash = x'00' WHERE seq = {last}");
+    if sql(&house, &spoil).is_none() {
+        return;
+    }
+    let mut following = house
+        .command()
+        .args(["journal", "show", "--follow", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let told = BufReader::new(following.stderr.take().unwrap()).lines();
+    let lost = format!("record {last} cannot be read");
+    assert!(told.map(Result::unwrap).any(|line| line.contains(&lost)));
+    let next = last + 1;
+    let insert = format!(
+        "INSERT INTO record SELECT {next}, run, time, kind, body, hash, nth, compacted FROM record WHERE seq = {}",
+        last - 1
+    );
+    sql(&house, &insert).unwrap();
+    let is_next = |line: String| number(&serde_json::from_str(&line).unwrap()) == next;
+    assert!(lines.any(|line| is_next(line.unwrap())));
     following.kill().unwrap();
     following.wait().unwrap();
 }

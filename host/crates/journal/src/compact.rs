@@ -93,7 +93,7 @@ pub struct Compacted {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Claim {
     /// How many bodies were taken out with it.
-    pub records: u64,
+    records: u64,
     /// How many bytes they had.
     bytes: u64,
     /// The first and the last record.
@@ -123,7 +123,7 @@ impl Claim {
     }
 
     /// Whether it may have been this record that lost its body.
-    pub fn covers(&self, record: &Record) -> bool {
+    fn covers(&self, record: &Record) -> bool {
         (self.from..=self.through).contains(&record.seq)
             && record.seq.0 < self.seq
             && self.runs.contains(&record.run)
@@ -144,6 +144,33 @@ impl Claim {
             archive: name.map(|name| name.to_string_lossy().into_owned()),
             hash: archive.map(|archive| archive.hash),
         })
+    }
+}
+
+/// Which bodies may be missing: only those that a later record says were taken out, and no more of them.
+pub(crate) struct Claims {
+    claims: Vec<Claim>,
+    /// How many bodies were taken out.
+    claimed: u64,
+    /// How many are missing so far.
+    pub missing: u64,
+}
+
+impl Claims {
+    /// What `claims` allow, behind records of which `missing` have lost their body.
+    pub fn new(claims: Vec<Claim>, missing: u64) -> Self {
+        let add = |sum: u64, claim: &Claim| sum.saturating_add(claim.records);
+        Claims {
+            claimed: claims.iter().fold(0, add),
+            claims,
+            missing,
+        }
+    }
+
+    /// Whether the body of `record` may be missing too.
+    pub fn cover(&mut self, record: &Record) -> bool {
+        self.missing += 1;
+        self.missing <= self.claimed && self.claims.iter().any(|claim| claim.covers(record))
     }
 }
 

@@ -192,6 +192,19 @@ fn since_text(since: &Option<Timestamp>) -> String {
 }
 
 impl JournalError {
+    /// Whether the file itself is what is wrong: not how it was asked for, nor who else has it.
+    pub fn is_of_the_file(&self) -> bool {
+        matches!(
+            self,
+            JournalError::Corrupt { .. }
+                | JournalError::Device { .. }
+                | JournalError::NotAJournal { .. }
+                | JournalError::Shorter { .. }
+                | JournalError::Replaced { .. }
+                | JournalError::Database { .. }
+        )
+    }
+
     /// What `source`, an error about the database at `path`, means to a person.
     pub(crate) fn of(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();

@@ -4,7 +4,7 @@
 //! that nothing altered and no gap is gone on from, and nothing besides is read for that.
 
 use crate::chain;
-use crate::compact::{self, Claim};
+use crate::compact::{self, Claim, Claims};
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::record::{Record, RecordId, Which};
@@ -196,7 +196,7 @@ impl Journal {
     }
 
     /// The number of the first record from `from` on that is not as it was written or is missing, where record `from` (0: none yet) should have the hash `hash`. It costs what
-    /// is read: that record and what stands behind it. What others append meanwhile is not looked at.
+    /// is read: that record and what stands behind it, and where a body is missing there, all records, to count those. What others append meanwhile is not looked at.
     ///
     /// # Errors
     /// When reading fails.
@@ -230,14 +230,23 @@ impl Journal {
         if previous != head.hash {
             return Ok(Some(last));
         }
-        // Bodies may be missing only where a record tells that they were taken out.
-        let told = match compacted.is_empty() {
-            true => Vec::new(),
-            false => self.collect(Which::Kind(compact::KIND))?,
+        if compacted.is_empty() {
+            return Ok(None);
+        }
+        let told = self.collect(Which::Kind(compact::KIND))?;
+        let mut missing_before = 0;
+        let scan = Scan {
+            from: Some(RecordId(from.saturating_add(1))),
+            newest_first: true,
+            ..Scan::all(Which::All)
         };
-        let claims: Vec<Claim> = told.iter().filter_map(Claim::of).collect();
-        let untold = |record: &&Record| !claims.iter().any(|claim| claim.covers(record));
-        Ok(compacted.iter().find(untold).map(|record| record.seq.0))
+        self.store.read(scan, &mut |Stored { record, .. }| {
+            missing_before += u64::from(record.is_compacted());
+            ControlFlow::Continue(())
+        })?;
+        let mut claims = Claims::new(told.iter().filter_map(Claim::of).collect(), missing_before);
+        let untold = compacted.iter().find(|record| !claims.cover(record));
+        Ok(untold.map(|record| record.seq.0))
     }
 
     /// Whether there are records, and nothing beside the store that says how far it had come: records that were cut off from its end would not be missed.

@@ -5,7 +5,7 @@
 
 use crate::chain::GENESIS;
 use crate::error::JournalError;
-use crate::record::{NewRecord, Record, RecordId, RunSummary, Which};
+use crate::record::{Record, RecordId, RunSummary, Which};
 use crate::schema::side_file;
 use crate::sqlite::SqliteStore;
 use crate::store::{Head, Scan, Store, Stored, Visit};
@@ -137,18 +137,6 @@ impl Store for Salvage {
         &self.path
     }
 
-    fn append(
-        &mut self,
-        _: &[NewRecord<'_>],
-        _: &[(String, Vec<u8>)],
-    ) -> Result<Vec<RecordId>, JournalError> {
-        Err(self.cannot("be written where it is looked at"))
-    }
-
-    fn keep(&self, _: &str, _: &[u8]) -> Result<(), JournalError> {
-        Err(self.cannot("be written where it is looked at"))
-    }
-
     fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
         self.either(|store| store.kept(name), |store| store.kept(name))
     }
@@ -185,7 +173,8 @@ impl Store for Salvage {
     }
 
     fn check_end(&self) -> Result<(), JournalError> {
-        self.either(Store::check_end, Store::check_end)
+        // A verdict is not salvaged: by number nothing is known of an end.
+        self.sound.as_ref().map_or(Ok(()), Store::check_end)
     }
 
     fn damage(&self) -> Option<Damage> {
@@ -231,7 +220,7 @@ impl Store for Salvage {
 /// Records one by one.
 struct ByNumber {
     store: SqliteStore,
-    /// The highest number that there can be.
+    /// The highest number that is asked for.
     end: u64,
     damage: RefCell<Damage>,
 }
@@ -245,24 +234,27 @@ impl ByNumber {
             }
             other => other.to_string(),
         };
-        let end = end(&store);
+        let (end, said) = end(&store);
+        let lost = (end < said).then_some((end.saturating_add(1), said));
         Ok(ByNumber {
             store,
             end,
             damage: RefCell::new(Damage {
                 what,
-                lost: Vec::new(),
+                lost: lost.into_iter().collect(),
             }),
         })
     }
 
-    /// The record `seq`. One that cannot be read is lost.
+    /// The record `seq`. One that cannot be read is lost, and so is one that is not there and should be.
     fn one(&self, seq: u64) -> Result<Option<Stored>, JournalError> {
+        let lose = || {
+            self.damage.borrow_mut().lose(seq);
+            Ok(None)
+        };
         match self.store.alone(seq) {
-            Err(error) if is_damage(&error) => {
-                self.damage.borrow_mut().lose(seq);
-                Ok(None)
-            }
+            Err(error) if is_damage(&error) => lose(),
+            Ok(None) if (1..=self.end).contains(&seq) => lose(),
             // What is counted is not, where some may be lost.
             found => Ok(found?.map(|stored| Stored {
                 nth: None,
@@ -275,18 +267,6 @@ impl ByNumber {
 impl Store for ByNumber {
     fn path(&self) -> &Path {
         self.store.path()
-    }
-
-    fn append(
-        &mut self,
-        _: &[NewRecord<'_>],
-        _: &[(String, Vec<u8>)],
-    ) -> Result<Vec<RecordId>, JournalError> {
-        Err(self.cannot("be written where it is damaged"))
-    }
-
-    fn keep(&self, _: &str, _: &[u8]) -> Result<(), JournalError> {
-        Err(self.cannot("be written where it is damaged"))
     }
 
     fn kept(&self, _: &str) -> Result<Option<Vec<u8>>, JournalError> {
@@ -305,7 +285,7 @@ impl Store for ByNumber {
         };
         let mut next = match (scan.from, scan.newest_first) {
             (Some(from), false) => from.0.checked_add(1),
-            (Some(from), true) => from.0.min(self.end + 1).checked_sub(1),
+            (Some(from), true) => from.0.min(self.end.saturating_add(1)).checked_sub(1),
             (None, false) => Some(1),
             (None, true) => Some(self.end),
         };
@@ -336,20 +316,23 @@ impl Store for ByNumber {
     }
 }
 
-/// The highest number that any record of `store` can have, by whatever still says something of it: what is not borne out by a witness or by the size of the file
-/// is not believed.
-fn end(store: &SqliteStore) -> u64 {
+/// The highest number that a record in the file of `store` can have, and the highest that there was, by whatever still says something of it. Of more records
+/// than have room in the file nothing is left to be asked for.
+fn end(store: &SqliteStore) -> (u64, u64) {
     let path = store.path();
     let bytes = [path.to_owned(), side_file(path, "-wal")]
         .iter()
         .filter_map(|file| std::fs::metadata(file).ok())
         .map(|about| about.len())
         .sum::<u64>();
-    let said = [store.highest().ok(), store.head().ok().map(|head| head.seq)];
-    let said = said.into_iter().flatten();
-    let believed = said.filter(|seq| *seq <= bytes / SMALLEST).max();
-    let witness = witness::read(path).map_or(0, |said| said.seq);
-    believed.unwrap_or(0).max(witness)
+    let said = [
+        store.highest().ok(),
+        store.head().ok().map(|head| head.seq),
+        witness::read(path).map(|said| said.seq),
+    ];
+    let room = bytes / SMALLEST;
+    let said = said.into_iter().flatten().max().unwrap_or(room);
+    (said.min(room), said)
 }
 
 /// Whether the file, and not what was asked of it, is the reason.
@@ -363,6 +346,43 @@ fn is_damage(error: &JournalError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::NewRecord;
+
+    #[test]
+    fn a_witness_that_says_what_cannot_be_is_not_believed_and_does_no_harm() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let mut journal = SqliteStore::open(&path).unwrap();
+        let record = NewRecord {
+            run: "a",
+            time: types::Timestamp(0),
+            kind: "item",
+            body: "{}",
+        };
+        journal.append(&[record, record, record], &[]).unwrap();
+        witness::Witness::open(&path).say(u64::MAX, &GENESIS);
+        let because = JournalError::Corrupt {
+            path: path.clone(),
+            what: "a test".into(),
+        };
+        let damaged = ByNumber::open(&path, &because).unwrap();
+        for newest_first in [false, true] {
+            let mut read = Vec::new();
+            let scan = Scan {
+                from: newest_first.then_some(RecordId(u64::MAX)),
+                newest_first,
+                ..Scan::all(Which::All)
+            };
+            let mut visit = |stored: Stored| {
+                read.push(stored.record.seq.0);
+                std::ops::ControlFlow::Continue(())
+            };
+            damaged.read(scan, &mut visit).unwrap();
+            read.sort_unstable();
+            assert_eq!(read, [1, 2, 3]);
+        }
+        assert_eq!(damaged.damage.borrow().lost, [(4, u64::MAX)]);
+    }
 
     #[test]
     fn gaps_grow_together_in_whatever_order_they_are_found() {

@@ -115,13 +115,15 @@ fn read_only(
     configure: impl Fn(&Connection) -> rusqlite::Result<()>,
 ) -> Result<Connection, JournalError> {
     let error = |source| JournalError::of(path, source);
+    // The witness before the store: what it tells of was committed by then, and another process may make the store just now.
+    let said = witness::read(path);
     let connection = Connection::open_with_flags(name, flags).map_err(error)?;
     configure(&connection).map_err(error)?;
     match check_version(&connection, path)? {
         Found::Ours(_) => Ok(connection),
         Found::Empty => {
             // A byte or two of a file read as nothing, too.
-            witness::confront(path, witness::read(path), 0, |_| Ok(None))?;
+            witness::confront(path, said, 0, |_| Ok(None))?;
             Err(JournalError::Missing {
                 path: path.to_owned(),
             })

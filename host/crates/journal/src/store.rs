@@ -1,7 +1,7 @@
 //! What a journal asks of the place where its records lie. SQLite is the one it has; a test puts one around it that fails (`faults`).
 //!
-//! A store is append-only. It numbers records, links them (see `chain`), and gives them back; what they mean it does not know. Six functions are enough,
-//! and the rest have a plain way of doing it over these six, which a store with indexes replaces by a quicker one.
+//! A store is append-only. It numbers records, links them (see `chain`), and gives them back; what they mean it does not know. Six functions are enough, four
+//! where it is only read, and the rest have a plain way of doing it over these six, which a store with indexes replaces by a quicker one.
 
 use crate::chain::GENESIS;
 use crate::compact::{Compacted, Compaction};
@@ -80,15 +80,19 @@ pub trait Store: Send {
     /// See [`JournalError`].
     fn append(
         &mut self,
-        records: &[NewRecord<'_>],
-        values: &[(String, Vec<u8>)],
-    ) -> Result<Vec<RecordId>, JournalError>;
+        _records: &[NewRecord<'_>],
+        _values: &[(String, Vec<u8>)],
+    ) -> Result<Vec<RecordId>, JournalError> {
+        Err(self.cannot("be written"))
+    }
 
     /// Keep `value` under `name`, where every process sees it at once. It is durable with the next commit of records.
     ///
     /// # Errors
     /// See [`JournalError`].
-    fn keep(&self, name: &str, value: &[u8]) -> Result<(), JournalError>;
+    fn keep(&self, _name: &str, _value: &[u8]) -> Result<(), JournalError> {
+        Err(self.cannot("be written"))
+    }
 
     /// What was kept under `name`, if anything was.
     ///

@@ -5,7 +5,7 @@
 //! against that the head's hash must be kept somewhere else, which is what [`Verification::head`] is for.
 
 use crate::chain::{self, GENESIS};
-use crate::compact::Claim;
+use crate::compact::{Claim, Claims};
 use crate::store::{Head, Stored};
 use crate::witness::Testimony;
 use serde::Serialize;
@@ -47,8 +47,7 @@ pub struct Walk {
     head: Head,
     good: u64,
     previous: ContentHash,
-    claims: Vec<Claim>,
-    compacted: u64,
+    claims: Claims,
     /// How many records each run has had.
     counts: HashMap<String, u64>,
     /// Whether the store counts, so that a record of link 2 without a count was altered.
@@ -67,8 +66,7 @@ impl Walk {
             head,
             good: 0,
             previous: GENESIS,
-            claims,
-            compacted: 0,
+            claims: Claims::new(claims, 0),
             counts: HashMap::new(),
             is_counted: false,
             witness: None,
@@ -117,13 +115,8 @@ impl Walk {
         if record.seq.0 != self.good + 1 || !chain::holds(record, &self.previous, link_2_from) {
             return false;
         }
-        if record.is_compacted() {
-            // Only what a later record says was taken out may be missing, and no more of it.
-            self.compacted += 1;
-            let claimed: u64 = self.claims.iter().map(|claim| claim.records).sum();
-            if self.compacted > claimed || !self.claims.iter().any(|claim| claim.covers(record)) {
-                return false;
-            }
+        if record.is_compacted() && !self.claims.cover(record) {
+            return false;
         }
         if self.witness.is_some_and(|said| said.seq == record.seq.0)
             && self
@@ -158,7 +151,7 @@ impl Walk {
             records,
             first_bad,
             head: self.previous,
-            compacted: self.compacted,
+            compacted: self.claims.missing,
             archive: None,
         }
     }

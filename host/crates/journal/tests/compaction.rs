@@ -244,6 +244,35 @@ fn what_was_taken_out_by_hand_is_found() {
     }
 }
 
+/// Whoever signs looks at the end only, and by the same rule.
+#[test]
+fn no_more_bodies_are_missing_behind_a_record_than_were_taken_out() {
+    let (_folder, path) = house();
+    let taken = [RecordId(10), RecordId(28)];
+    let named = Compaction {
+        from: Bulk::Records(&taken),
+        ..ended(None)
+    };
+    let hash = |seq| {
+        let journal = Journal::open_read_only(&path).unwrap();
+        journal.record(RecordId(seq)).unwrap().unwrap()
+    };
+    let body = hash(19).body_hash();
+    assert_eq!(compact(&path, &named).unwrap().records, 2);
+    let found = || {
+        let journal = Journal::open_read_only(&path).unwrap();
+        let behind = [5, 15, 20].map(|from| journal.first_bad_from(from, hash(from).hash).unwrap());
+        (journal.verify().unwrap().first_bad, behind)
+    };
+    assert_eq!(found(), (None, [None; 3]));
+    let sql = format!("UPDATE record SET body = '', compacted = X'{body}' WHERE seq = 19");
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(&sql)
+        .unwrap();
+    assert_eq!(found(), (Some(28), [Some(28); 3]));
+}
+
 #[test]
 fn an_archive_that_was_altered_is_found_and_one_that_is_gone_is_counted() {
     let (folder, path) = house();

@@ -234,6 +234,83 @@ fn truncate(path: &Path, length: u64) {
         .unwrap();
 }
 
+/// The records that are left by number, and those that are said to be lost.
+fn looked_at(path: &Path) -> (Vec<u64>, Vec<(u64, u64)>) {
+    let journal = Journal::open_to_look(path).unwrap();
+    let mut left = Vec::new();
+    let read = journal.each(Which::All, |record| {
+        left.push(record.seq.0);
+        Ok::<_, JournalError>(())
+    });
+    read.unwrap();
+    (left, journal.damage().unwrap().lost)
+}
+
+fn all_but(lost: &[(u64, u64)]) -> Vec<u64> {
+    let is_lost = |seq: &u64| lost.iter().any(|(from, to)| (from..=to).contains(&seq));
+    (1..=RECORDS).filter(|seq| !is_lost(seq)).collect()
+}
+
+#[test]
+fn what_is_not_there_is_as_lost_as_what_cannot_be_read() {
+    let (_folder, path) = journal(false);
+    let tampered = Connection::open(&path).unwrap();
+    tampered
+        .execute_batch("UPDATE record SET hash = X'00' WHERE seq = 50; DELETE FROM record WHERE seq IN (100, 101, 240)")
+        .unwrap();
+    let lost = vec![(50, 50), (100, 101), (240, 240)];
+    assert_eq!(looked_at(&path), (all_but(&lost), lost));
+}
+
+#[test]
+fn an_end_that_is_gone_is_said_to_be_and_which_records_were_in_it() {
+    let (_folder, path) = journal(false);
+    let tampered = Connection::open(&path).unwrap();
+    tampered
+        .execute_batch("DELETE FROM record WHERE seq > 200")
+        .unwrap();
+    let journal = Journal::open_to_look(&path).unwrap();
+    let error = journal.check_end().unwrap_err().to_string();
+    assert!(
+        error.contains("records 201 to 240 cannot be read"),
+        "{error}"
+    );
+    assert_eq!(journal.damage(), None, "the rest is sound");
+}
+
+/// More records than there is room for in the file are not asked for one by one, and not passed over in silence.
+#[test]
+fn of_a_file_that_was_cut_to_its_beginning_the_rest_is_lost() {
+    for (says, said) in [
+        ("UPDATE head SET seq = 1000000000", 1_000_000_000),
+        ("SELECT 1", RECORDS),
+    ] {
+        let (_folder, path) = journal(false);
+        Connection::open(&path)
+            .unwrap()
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .unwrap();
+        let tampered = Connection::open(&path).unwrap();
+        tampered.execute_batch(says).unwrap();
+        drop(tampered);
+        std::fs::remove_file(side(&path, "-head")).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for length in (4096..whole.len()).step_by(4096) {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let (left, lost) = looked_at(&path);
+            let found = left.len() as u64;
+            assert!(left.into_iter().eq(1..=found));
+            let [(first, last)] = lost[..] else {
+                panic!("{length}: {lost:?}");
+            };
+            assert_eq!(first, found + 1, "{length}");
+            // Where not even the head is left, all that there may have been is.
+            let room = length as u64 / 40;
+            assert!(last == said || last == room, "{length}: {last}");
+        }
+    }
+}
+
 #[test]
 fn a_journal_that_is_gone_is_not_begun_anew() {
     let (_folder, path) = journal(true);

@@ -21,7 +21,7 @@ const USUAL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub fn run(asked: &JournalCompact) -> Result<u8, Failure> {
     let read = |text: &String| {
         parse_duration(text).map_err(|error| {
-            Failure::new(USAGE, format!("--older-than: {error}")).help("for instance 30d, 12h")
+            Failure::new(USAGE, format!("--older-than: {error}")).help("for instance 30d, 90d")
         })
     };
     let older_than = asked.older_than.as_ref().map(read).transpose()?;

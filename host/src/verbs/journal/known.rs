@@ -2,6 +2,7 @@
 
 use super::story::{SAYS, who_says};
 use super::told::Told;
+use ::journal::{Journal, JournalError, RecordId};
 use rust_decimal::Decimal;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,8 @@ const DOING: &[&str] = &["think", "reply", "call", "outcome", "uncertain", "cost
 
 /// The event by which a chart hears what somebody says.
 pub const SAID: &str = "human.said";
+/// Who is named where that is not known.
+pub const SOMEBODY: &str = "somebody";
 
 /// Whether a record of `kind` changes what is known; what is under way counts only where it is asked for.
 pub fn matters(kind: &str, with_doings: bool) -> bool {
@@ -97,8 +100,8 @@ pub struct Known {
     pub activities: BTreeMap<String, Activity>,
     /// By effect.
     pub doings: BTreeMap<u64, Doing>,
-    /// Events that are due, with the id by which each can be cancelled and its time.
-    pub timers: BTreeMap<String, (Option<String>, Timestamp)>,
+    /// Events that are due and the time of each, by their names and the ids by which they can be cancelled.
+    pub timers: BTreeMap<(String, Option<String>), Timestamp>,
     /// Money spent so far, in US dollars.
     pub spent: Decimal,
     /// Something was spent whose price is not known.
@@ -145,11 +148,7 @@ impl Known {
             }
             "told" => {
                 self.standing = Standing::Open;
-                let event = match told.text("/event") {
-                    SAYS => SAID,
-                    event => event,
-                };
-                self.told(event, told);
+                self.told(heard(told), told);
             }
             // The host has stopped what was under way.
             "restarted" => {
@@ -169,13 +168,17 @@ impl Known {
             }
             "stopped" => self.over(told.text("/invocation")),
             "cost" => self.cost(told),
-            "rested" => self.standing = Standing::Rested(told.text("/status").to_owned()),
+            "rested" => {
+                self.standing = Standing::Rested(told.text("/status").to_owned());
+                self.waits_as_kept(told);
+            }
             "paused" => self.standing = Standing::Paused,
             "gave_up" => self.standing = Standing::GaveUp,
             "resumed" => self.standing = Standing::Open,
             "ended" => {
                 self.standing = Standing::Ended(told.text("/status").to_owned());
                 self.doings.clear();
+                self.waits_as_kept(told);
                 if self.standing.is_over() {
                     self.activities.clear();
                     self.timers.clear();
@@ -184,6 +187,43 @@ impl Known {
             }
             _ => {}
         }
+    }
+
+    /// Who is behind what `told` takes (words, or the event of a step), found back from it: for whoever has not read the run from its beginning.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn behind(journal: &Journal, told: &Told) -> Result<Self, JournalError> {
+        let mut known = Known::default();
+        let says_itself = told.number("/cause").is_some()
+            || !told.text("/invocation").is_empty()
+            || !told.body["due"].is_null();
+        let Some(event) = taken(told).filter(|_| !says_itself) else {
+            return Ok(known);
+        };
+        for seq in (1..told.seq()).rev() {
+            let Some(record) = journal.record(RecordId(seq))? else {
+                // What is lost may be what would tell.
+                known.told_by.insert(event.to_owned(), SOMEBODY.to_owned());
+                break;
+            };
+            if record.run != told.record.run || !matters(&record.kind, true) {
+                continue;
+            }
+            let earlier = Told::from(record);
+            let is_it = match earlier.kind() {
+                "started" => true,
+                "told" => heard(&earlier) == event,
+                "outcome" => earlier.body["raised"] == true && earlier.text("/event") == event,
+                "step" if taken(&earlier) == Some(event) => break,
+                _ => false,
+            };
+            if is_it {
+                known.see(&earlier.with_cause(journal));
+                break;
+            }
+        }
+        Ok(known)
     }
 
     /// `told` says who is behind the next `event`.
@@ -197,31 +237,43 @@ impl Known {
         self.standing = Standing::Open;
         let event = told.text("/event/name");
         self.raised.remove(event);
-        self.told_by.remove(match event {
-            // A chart that begins does so with what was said.
-            "" => SAID,
-            event => event,
-        });
+        self.told_by.remove(taken(told).unwrap_or_default());
         let invocation = told.text("/invocation");
         if event.is_empty() && told.kind() == "step" {
             // The chart begins.
             self.activities.clear();
             self.timers.clear();
         }
-        if !told.body["due"].is_null() {
-            self.timers.remove(event);
+        let came = &told.body["due"];
+        if !came.is_null() {
+            let at = came["due"].as_i64().map(Timestamp);
+            self.timers
+                .retain(|(own, _), due| own != event || at.is_some_and(|at| at != *due));
         }
         if event.ends_with(".done") || event.starts_with("error") {
             self.over(invocation);
         }
         let states = texts(told.list("/configuration"));
         if states != self.states {
-            self.states = states;
+            // The timer of a state goes with it, and no effect says so.
+            let left = std::mem::replace(&mut self.states, states);
+            let is_left = |event: &str| {
+                let mut left = left.iter().filter(|state| !self.states.contains(state));
+                left.any(|state| is_timer_of(event, state))
+            };
+            self.timers
+                .retain(|(event, id), _| id.is_some() || !is_left(event));
             self.since = Some(since.clone());
             self.by = event.to_owned();
         }
+        for change in told.list("/migration/changes") {
+            if change["change"] == "timer_dropped" {
+                let event = value_text(change, "event");
+                self.timers.remove(&(event, None));
+            }
+        }
         for effect in told.list("/effects") {
-            let text = |name: &str| effect[name].as_str().unwrap_or_default().to_owned();
+            let text = |name: &str| value_text(effect, name);
             match effect["type"].as_str() {
                 Some("invoke") => {
                     let activity = Activity {
@@ -235,24 +287,34 @@ impl Known {
                 Some("schedule") => {
                     let id = effect["id"].as_str().map(str::to_owned);
                     let due = Timestamp(effect["due"].as_i64().unwrap_or(i64::MAX));
-                    self.timers.insert(text("event"), (id, due));
+                    self.timers.insert((text("event"), id), due);
                 }
                 Some("cancel") => {
                     let id = effect["id"].as_str();
-                    self.timers.retain(|_, (own, _)| own.as_deref() != id);
+                    self.timers.retain(|(_, own), _| own.as_deref() != id);
                 }
                 _ => {}
             }
         }
-        // The timer of a state goes with it, and no effect says so.
-        let states = &self.states;
-        let of = |event: &str, state: &String| {
-            let rest = event.strip_prefix("timer.");
-            rest.and_then(|rest| rest.strip_prefix(state.as_str()))
-                .is_some_and(|rest| rest.starts_with('.'))
-        };
-        self.timers
-            .retain(|event, (id, _)| id.is_some() || states.iter().any(|state| of(event, state)));
+        self.waits_as_kept(told);
+    }
+
+    /// Where the record keeps the chart's snapshot, what it waits for stands in there. The steps do not tell all: that of a state around others goes unsaid.
+    fn waits_as_kept(&mut self, told: &Told) {
+        if !told.body["snapshot"].is_object() {
+            return;
+        }
+        self.timers.clear();
+        for delayed in told.list("/snapshot/delayed") {
+            let (timer, send) = (&delayed["timer"], &delayed["send"]);
+            let event = match timer.is_null() {
+                true => value_text(&send["queued"]["event"], "name"),
+                false => value_text(timer, "event"),
+            };
+            let id = send["id"].as_str().map(str::to_owned);
+            let due = Timestamp(delayed["due"].as_i64().unwrap_or(i64::MAX));
+            self.timers.insert((event, id), due);
+        }
     }
 
     fn over(&mut self, invocation: &str) {
@@ -285,6 +347,24 @@ impl Known {
     }
 }
 
+/// The event by which a chart hears what the record `told` (of the kind `told`) says.
+fn heard(told: &Told) -> &str {
+    match told.text("/event") {
+        SAYS => SAID,
+        event => event,
+    }
+}
+
+/// The event that somebody has behind him who is not named in the record `told` itself.
+fn taken(told: &Told) -> Option<&str> {
+    match (told.kind(), told.text("/event/name")) {
+        // A chart that begins does so with what was said.
+        ("said", _) | ("step", "") => Some(SAID),
+        ("step", event) => Some(event),
+        _ => None,
+    }
+}
+
 /// What a cost record comes to, where its price is known.
 pub fn money(told: &Told) -> Option<Decimal> {
     let usd: Decimal = told.body["usd"].as_str()?.parse().ok()?;
@@ -292,8 +372,170 @@ pub fn money(told: &Told) -> Option<Decimal> {
     Some(usd.round_dp(types::MONEY_DECIMALS))
 }
 
+/// Whether `event` is that of a timer of `state`.
+fn is_timer_of(event: &str, state: &str) -> bool {
+    let rest = event.strip_prefix("timer.");
+    rest.and_then(|rest| rest.strip_prefix(state))
+        .is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// The text under `name`, empty where there is none.
+fn value_text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_default().to_owned()
+}
+
 /// The texts of a list.
 pub fn texts(list: &[Value]) -> Vec<String> {
     let texts = list.iter().filter_map(Value::as_str);
     texts.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::journal::{NewRecord, Record};
+    use serde_json::json;
+
+    /// A journal of one run with these records, and the records.
+    fn journal(of: &[(&str, Value)]) -> (tempfile::TempDir, Journal, Vec<Record>) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+        for (kind, body) in of {
+            let body = body.to_string();
+            let record = NewRecord {
+                run: "a",
+                time: Timestamp(0),
+                kind,
+                body: &body,
+            };
+            journal.append(&[record]).unwrap();
+        }
+        let records = journal.records("a").unwrap();
+        (folder, journal, records)
+    }
+
+    /// What is waited for after them.
+    fn waits(of: &[(&str, Value)]) -> Vec<(String, i64)> {
+        let mut known = Known::default();
+        for record in journal(of).2 {
+            known.see(&Told::from(record));
+        }
+        let timers = known.timers.into_iter();
+        timers.map(|((event, _), due)| (event, due.0)).collect()
+    }
+
+    fn due(event: &str, id: Option<&str>, due: i64) -> Value {
+        json!({ "type": "schedule", "event": event, "id": id, "due": due })
+    }
+
+    fn step(states: &[&str], effects: &[Value]) -> (&'static str, Value) {
+        let body = json!({ "configuration": states, "effects": effects });
+        ("step", body)
+    }
+
+    fn by(event: &str, (kind, mut body): (&'static str, Value)) -> (&'static str, Value) {
+        body["event"] = json!({ "name": event });
+        (kind, body)
+    }
+
+    fn expected(all: &[(&str, i64)]) -> Vec<(String, i64)> {
+        let own = |(event, due): &(&str, i64)| ((*event).to_owned(), *due);
+        all.iter().map(own).collect()
+    }
+
+    #[test]
+    fn who_is_behind_something_is_found_from_there_too() {
+        let said = || ("said", json!({ "text": "x" }));
+        let (_folder, journal, records) = journal(&[
+            ("started", json!({ "from": "human" })),
+            ("sent", json!({ "by": "trigger:nightly" })),
+            ("told", json!({ "cause": 2, "event": SAYS })),
+            said(),
+            (
+                "step",
+                json!({ "event": { "name": "turn.done" }, "invocation": "turn.1" }),
+            ),
+            by(SAID, step(&["a"], &[])),
+            said(),
+            ("outcome", json!({ "raised": true, "event": "signal.go" })),
+            by("signal.go", step(&["a"], &[])),
+        ]);
+        let behind =
+            |seq: usize| Known::behind(&journal, &Told::from(records[seq - 1].clone())).unwrap();
+        for seq in [4, 6] {
+            assert_eq!(behind(seq).told_by[SAID], "the trigger nightly", "{seq}");
+        }
+        for seq in [5, 7, 9] {
+            assert!(behind(seq).told_by.is_empty(), "{seq}");
+        }
+        assert!(behind(9).raised.contains("signal.go"));
+    }
+
+    #[test]
+    fn what_is_waited_for_is_dropped_with_the_state_that_it_belongs_to_and_nothing_else() {
+        let begins = step(
+            &["a"],
+            &[
+                due("timer.chart.9h", None, 9),
+                due("timer.around.8h", None, 8),
+                due("timer.a.7h", None, 7),
+                due("ping", None, 5),
+                due("pong", Some("one"), 4),
+                due("pong", Some("two"), 3),
+            ],
+        );
+        let all = [
+            ("ping", 5),
+            ("pong", 4),
+            ("pong", 3),
+            ("timer.a.7h", 7),
+            ("timer.around.8h", 8),
+            ("timer.chart.9h", 9),
+        ];
+        assert_eq!(waits(std::slice::from_ref(&begins)), expected(&all));
+        let goes_on = by(
+            "go",
+            step(&["c"], &[json!({ "type": "cancel", "id": "one" })]),
+        );
+        let left = [
+            ("ping", 5),
+            ("pong", 3),
+            ("timer.around.8h", 8),
+            ("timer.chart.9h", 9),
+        ];
+        assert_eq!(waits(&[begins.clone(), goes_on.clone()]), expected(&left));
+        let mut comes = by("pong", step(&["c"], &[]));
+        comes.1["due"] = json!({ "name": "pong", "due": 3 });
+        let left = [("ping", 5), ("timer.around.8h", 8), ("timer.chart.9h", 9)];
+        assert_eq!(waits(&[begins, goes_on, comes]), expected(&left));
+    }
+
+    #[test]
+    fn a_timer_that_a_migration_drops_is_waited_for_no_more() {
+        let begins = step(
+            &["a"],
+            &[due("timer.a.10s", None, 1), due("timer.a.1h", None, 2)],
+        );
+        let mut moved = step(&["a"], &[due("timer.a.20s", None, 3)]);
+        moved.0 = "migrated";
+        let dropped = json!({ "change": "timer_dropped", "event": "timer.a.10s" });
+        moved.1["migration"] = json!({ "changes": [dropped] });
+        let now = [("timer.a.1h", 2), ("timer.a.20s", 3)];
+        assert_eq!(waits(&[begins, moved]), expected(&now));
+    }
+
+    #[test]
+    fn where_the_chart_is_kept_it_says_itself_what_it_waits_for() {
+        let begins = step(&["a"], &[due("timer.around.1h", None, 1)]);
+        let delayed = [
+            json!({ "due": 2, "order": 1, "timer": { "state": "c", "event": "timer.c.2h" } }),
+            json!({ "due": 3, "order": 2, "send": { "id": "x", "target": "own", "queued": { "event": { "name": "ping" } } } }),
+        ];
+        let body = json!({ "status": "waiting", "snapshot": { "delayed": delayed } });
+        let now = [("ping", 3), ("timer.c.2h", 2)];
+        for kind in ["rested", "ended"] {
+            let rests = (kind, body.clone());
+            assert_eq!(waits(&[begins.clone(), rests]), expected(&now), "{kind}");
+        }
+    }
 }

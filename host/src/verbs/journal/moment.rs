@@ -116,7 +116,10 @@ fn one_run(run: &str, known: &Known, at: Timestamp, zone: &Zone, lines: &mut Vec
             since(&doing.since)
         ));
     }
-    for (event, (_, due)) in &known.timers {
+    // One that was due before its run went on was that of a state that has been left.
+    let passed = |due: Timestamp| known.last.is_some_and(|last| due < last);
+    let ahead = known.timers.iter().filter(|(_, due)| !passed(**due));
+    for ((event, _), due) in ahead {
         let due = match zone.day(*due) == zone.day(at) {
             true => zone.second(*due),
             false => zone.full(*due),

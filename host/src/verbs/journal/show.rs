@@ -52,7 +52,10 @@ fn tell(asked: &JournalShow, journal: Option<&Journal>) -> Result<u8, Failure> {
     if run.is_none() && asked.filters.are_empty() && !asked.follow {
         return runs::list(journal, &zone, asked.json, asked.full);
     }
-    let now = reference(journal, run.as_deref())?;
+    let now = match asked.filters.at.as_deref().map(str::trim) {
+        Some("now") => super::now(),
+        _ => reference(journal, run.as_deref())?,
+    };
     let mut filter = Filter::of(&asked.filters, journal, &zone, now)?;
     if asked.follow && run.is_none() && filter.span == Span::ALL {
         filter.last.get_or_insert(BEFORE_FOLLOWING);
@@ -69,6 +72,7 @@ fn tell(asked: &JournalShow, journal: Option<&Journal>) -> Result<u8, Failure> {
         seen: Seen::default(),
         situation_told: false,
         shown: 0,
+        begins_within: false,
     };
     let told = show.all(journal);
     // What was read before something failed is worth reading.
@@ -123,12 +127,15 @@ struct Show<'a> {
     seen: Seen,
     situation_told: bool,
     shown: u64,
+    /// Whether what was before the first record that is shown was not read.
+    begins_within: bool,
 }
 
 impl Show<'_> {
     fn all(&mut self, journal: &Journal) -> Result<(), Stop> {
         match self.beginning_of_last(journal)? {
             Some(first) => {
+                self.begins_within = true;
                 self.go_on(journal, first)?;
             }
             None => {
@@ -203,14 +210,31 @@ impl Show<'_> {
         Ok(next)
     }
 
-    /// New records, as they come.
+    /// New records, as they come, and what turns out to be lost.
     fn follow(&mut self, journal: &Journal) -> Result<(), Stop> {
         let mut next = self.seen.last + 1;
+        let mut told = None;
         loop {
+            let end = journal.head()?.seq;
             next = self.go_on(journal, next)?;
             let rest = self.story.rest();
             self.put(rest.into_iter().collect())?;
             self.paper.flush()?;
+            if next <= end {
+                // It had been written before it was asked for: it is lost, and those behind it need not be.
+                next += 1;
+                continue;
+            }
+            let damage = journal.damage();
+            if damage != told {
+                told = damage;
+                if let Some(damage) = &told {
+                    let what = print::plain(&damage.what);
+                    print::err(&format!(
+                        "warning: the journal is damaged ({what}): {damage}\n"
+                    ));
+                }
+            }
             std::thread::sleep(PAUSE);
         }
     }
@@ -261,6 +285,10 @@ impl Show<'_> {
             && self.filter.kinds.is_empty();
         if may_be_shown && !untold {
             let known = self.known.entry(run.clone()).or_default();
+            if self.begins_within && !self.asked.json {
+                let behind = Known::behind(journal, &told)?;
+                (known.told_by, known.raised) = (behind.told_by, behind.raised);
+            }
             let mut after = Known {
                 agent: known.agent.clone(),
                 states: known.states.clone(),
@@ -353,11 +381,14 @@ impl Show<'_> {
         let zone = self.story.zone;
         let clock = |(seq, time): (u64, Timestamp)| format!("{seq}, {}", zone.full(time));
         let span = self.filter.span;
-        let mut text = format!(
-            "No record{} is as asked ({}).\n",
-            described(span, zone),
-            zone.name()
-        );
+        let mut text = match self.filter.at && span.until > super::now().0 {
+            true => "Nothing that is as asked is on record since then.\n".to_owned(),
+            false => format!(
+                "No record{} is as asked ({}).\n",
+                described(span, zone),
+                zone.name()
+            ),
+        };
         if span != Span::ALL {
             if let Some(before) = self.seen.before {
                 text.push_str(&format!(

@@ -3,7 +3,7 @@
 use super::story::{Teller, one_line};
 use super::told::Told;
 use super::when::Zone;
-use crate::exit::{Failure, NOT_SO, STORE};
+use crate::exit::{Failure, NOT_SO};
 use crate::{open, print};
 use ::journal::{Journal, JournalError, RecordId, Which};
 use serde_json::json;
@@ -12,7 +12,7 @@ use std::path::Path;
 
 pub fn run(house: &Path, archive: Option<&Path>, utc: bool, as_json: bool) -> Result<u8, Failure> {
     match checked(house, archive, utc, as_json) {
-        Err(failure) if failure.code == STORE => Err(not_checked(house, failure, as_json)?),
+        Err(failure) if failure.of_the_journal => Err(not_checked(house, failure, as_json)?),
         checked => checked,
     }
 }
@@ -55,7 +55,8 @@ fn checked(house: &Path, archive: Option<&Path>, utc: bool, as_json: bool) -> Re
         None => journal.verify()?,
     };
     let zone = Zone::new(utc);
-    let note = journal.lacks_witness()?.then(|| {
+    // Where the head cannot be read either, that has been found.
+    let note = journal.lacks_witness().unwrap_or(false).then(|| {
         format!(
             "{}-head, which says how far it had come, is not there or says nothing: records that were cut off from its end are not missed",
             journal.path().display()

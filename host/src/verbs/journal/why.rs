@@ -1,5 +1,6 @@
 //! Why a record is there: from it to what caused it, and so on back to the beginning. Only what the records themselves say is used.
 
+use super::known::Known;
 use super::paper::{Paper, Stop, unless_closed};
 use super::story::{Layout, SAYS, Teller};
 use super::told::Told;
@@ -84,11 +85,6 @@ fn chain(journal: &Journal, first: Told, style: &Style<'_>, paper: &mut Paper) -
         paint,
         full: style.full,
     };
-    let teller = Teller {
-        zone: style.zone,
-        known: None,
-        full: style.full,
-    };
     if !style.json {
         let heading = format!(
             "record {} of the run {}, {} ({})",
@@ -119,6 +115,12 @@ fn chain(journal: &Journal, first: Told, style: &Style<'_>, paper: &mut Paper) -
                 let other = format!("        in the run {}", told.record.run);
                 paper.line(&paint.with(DIM, &other))?;
             }
+            let known = Known::behind(journal, &told)?;
+            let teller = Teller {
+                zone: style.zone,
+                known: Some(&known),
+                full: style.full,
+            };
             let mut words = teller.words(&told);
             words.level = 0;
             let (seq, time) = (told.seq(), told.record.time);
@@ -353,9 +355,7 @@ impl Back<'_> {
                 )
             }
             Some("assistant") => self.find(&["reply"], |_| true, "the model said it"),
-            _ if item["provenance"] == "human" => {
-                self.find(&["said"], |_| true, "a person said it")
-            }
+            _ if item["provenance"] == "human" => self.find(&["said"], |_| true, "it was said"),
             _ => self.find(&["step"], |_| true, "the host says where it is"),
         }
     }
@@ -379,7 +379,7 @@ impl Back<'_> {
                     "said" if earlier.body["house"] == true => {
                         "the house spoke of its role, and the chart began"
                     }
-                    "said" => "a person spoke, and the chart began",
+                    "said" => "somebody spoke, and the chart began",
                     _ => "the chart began anew after this",
                 };
                 (earlier, why.to_owned())
@@ -447,7 +447,7 @@ impl Back<'_> {
                 }
                 "step" | "migrated" if names(&earlier, "invoke", invocation) => {
                     return Ok(Some(match said {
-                        Some(said) => (said, format!("a person answered {invocation}")),
+                        Some(said) => (said, format!("somebody answered {invocation}")),
                         None => (earlier, format!("{invocation} was begun by this step")),
                     }));
                 }

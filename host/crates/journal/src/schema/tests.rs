@@ -1,8 +1,9 @@
 //! Stores of version 1, as the programs of that time made them, go on being used.
 
 use crate::chain::{GENESIS, Link};
+use crate::witness;
 use crate::{Journal, JournalError, MemoryScope, NewRecord, PluginState};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OpenFlags, params};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use types::{State, Timestamp};
@@ -126,6 +127,20 @@ fn many_that_open_an_old_store_at_once_bring_it_up_to_date_once() {
         }
     });
     assert_eq!(version(&path), super::VERSION);
+}
+
+/// Another process makes the store just now: what it says of it is no loss to whoever looked before.
+#[test]
+fn a_witness_that_comes_while_a_store_is_opened_says_nothing_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    std::fs::write(&path, "").unwrap();
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let opened = super::read_only(&path, &path, flags, |_| {
+        witness::Witness::open(&path).say(7, &GENESIS);
+        Ok(())
+    });
+    assert!(matches!(opened, Err(JournalError::Missing { .. })));
 }
 
 #[test]

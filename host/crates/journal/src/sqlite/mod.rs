@@ -16,6 +16,7 @@ use crate::compact::{self, Compacted, Compaction};
 use crate::error::JournalError;
 use crate::memories::{MemoryIndex, MemoryWriter};
 use crate::record::{NewRecord, Record, RecordId, RunSummary, Which, signed, unsigned};
+use crate::salvage::Damage;
 use crate::schema::{self, Durability};
 use crate::store::{Head, Scan, Store, Stored, Visit};
 use crate::tables::WITH_LINK_2;
@@ -105,13 +106,10 @@ impl SqliteStore {
             .unchecked_transaction()
             .map_err(|source| JournalError::of(&self.path, source))?;
         let head = self.head()?;
-        if !self.is_end(&head)? {
+        if let Some(what) = self.wrong_end(&head)? {
             return Err(JournalError::Corrupt {
                 path: self.path.clone(),
-                what: format!(
-                    "its last record is not record {} as it was written",
-                    head.seq
-                ),
+                what,
             });
         }
         let hash_of = |seq| Ok(self.record(RecordId(seq))?.map(|record| record.hash));
@@ -120,8 +118,8 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Whether the last record is the one that `head` names, as it was written.
-    fn is_end(&self, head: &Head) -> Result<bool, JournalError> {
+    /// What is wrong where the last record is not the one that `head` names, as it was written.
+    fn wrong_end(&self, head: &Head) -> Result<Option<String>, JournalError> {
         let mut last = None;
         let newest = Scan {
             newest_first: true,
@@ -132,14 +130,30 @@ impl SqliteStore {
             last = Some(stored);
             ControlFlow::Break(())
         })?;
-        let Some(Stored {
-            record, previous, ..
-        }) = last
-        else {
-            return Ok(head.seq == 0);
+        let found = last.as_ref().map_or(0, |last| last.record.seq.0);
+        if found < head.seq {
+            let lost = Damage {
+                what: String::new(),
+                lost: vec![(found + 1, head.seq)],
+            };
+            return Ok(Some(format!("it has lost its end: {lost}")));
+        }
+        let holds = match last {
+            Some(Stored {
+                record, previous, ..
+            }) => {
+                (record.seq.0, record.hash) == (head.seq, head.hash)
+                    && previous
+                        .is_some_and(|previous| chain::holds(&record, &previous, head.link_2_from))
+            }
+            None => true,
         };
-        Ok((record.seq.0, record.hash) == (head.seq, head.hash)
-            && previous.is_some_and(|previous| chain::holds(&record, &previous, head.link_2_from)))
+        Ok((!holds).then(|| {
+            format!(
+                "its last record is not record {} as it was written",
+                head.seq
+            )
+        }))
     }
 
     /// Whether the tables are this version's.

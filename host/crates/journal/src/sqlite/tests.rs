@@ -108,16 +108,6 @@ fn the_quick_ways_say_what_the_plain_ones_say() {
         fn path(&self) -> &Path {
             self.0.path()
         }
-        fn append(
-            &mut self,
-            _: &[NewRecord<'_>],
-            _: &[(String, Vec<u8>)],
-        ) -> Result<Vec<RecordId>, JournalError> {
-            Err(self.cannot("append"))
-        }
-        fn keep(&self, _: &str, _: &[u8]) -> Result<(), JournalError> {
-            Err(self.cannot("keep"))
-        }
         fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
             self.0.kept(name)
         }

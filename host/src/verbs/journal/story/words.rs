@@ -2,7 +2,7 @@
 
 use super::line::{Tail, Words};
 use crate::print::{BOLD, CYAN, DIM, GREEN, RED, YELLOW};
-use crate::verbs::journal::known::{Known, SAID};
+use crate::verbs::journal::known::{Known, SAID, SOMEBODY};
 use crate::verbs::journal::told::{Lost, Told};
 use crate::verbs::journal::when::Zone;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use types::Timestamp;
 pub struct Teller<'a> {
     /// The clock it goes by.
     pub zone: &'a Zone,
-    /// The run before this record, where that is known.
+    /// The run before this record, where that is known; where it is not, nobody is named.
     pub known: Option<&'a Known>,
     /// Nothing cut short.
     pub full: bool,
@@ -48,8 +48,11 @@ impl Teller<'_> {
                 Words::new(0, "the house").tail(told.text("/text").to_owned())
             }
             "said" => {
-                let who = self.known.and_then(|known| known.told_by.get(SAID));
-                let who = who.map_or("a person", String::as_str);
+                let who = match self.known.map(|known| known.told_by.get(SAID)) {
+                    Some(Some(who)) => who,
+                    Some(None) => "a person",
+                    None => SOMEBODY,
+                };
                 Words::new(0, format!("{who}: {}", told.text("/text"))).style(GREEN)
             }
             "item" => item(told),
@@ -169,7 +172,7 @@ impl Teller<'_> {
             "" => {}
             from => return Some(format!("by {from}")),
         }
-        if event.starts_with("human.") {
+        if self.known.is_some() && event.starts_with("human.") {
             return Some("by a person".into());
         }
         let raised = self.known.is_some_and(|known| known.raised.contains(event));
