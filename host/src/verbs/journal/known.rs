@@ -30,6 +30,9 @@ pub const SAID: &str = "human.said";
 /// Who is named where that is not known.
 pub const SOMEBODY: &str = "somebody";
 
+/// How far back whoever is behind something is looked for: beyond that, longer than anybody waits.
+const FAR: usize = 100_000;
+
 /// Whether a record of `kind` changes what is known; what is under way counts only where it is asked for.
 pub fn matters(kind: &str, with_doings: bool) -> bool {
     STANDING.contains(&kind) || (with_doings && DOING.contains(&kind))
@@ -201,7 +204,7 @@ impl Known {
         let Some(event) = taken(told).filter(|_| !says_itself) else {
             return Ok(known);
         };
-        for seq in (1..told.seq()).rev() {
+        for seq in (1..told.seq()).rev().take(FAR) {
             let Some(record) = journal.record(RecordId(seq))? else {
                 // What is lost may be what would tell.
                 known.told_by.insert(event.to_owned(), SOMEBODY.to_owned());
