@@ -383,11 +383,15 @@ impl Host {
         let upto = match self.has_ended(&letter.to)? {
             true => u64::MAX,
             false => {
-                let past = crate::past::Past::read(&self.0.journal.borrow(), &letter.to)?;
-                past.map_or(0, |past| match past.over {
-                    Some(_) => u64::MAX,
-                    None => past.heard_upto,
-                })
+                match crate::past::Past::read(&self.0.journal.borrow(), &letter.to) {
+                    Ok(past) => past.map_or(0, |past| match past.over {
+                        Some(_) => u64::MAX,
+                        None => past.heard_upto,
+                    }),
+                    // It cannot go on, and whoever takes it up hears why. No other run is to wait for that.
+                    Err(RuntimeError::Compacted { .. }) => 0,
+                    Err(error) => return Err(error),
+                }
             }
         };
         heard.insert(letter.to.clone(), upto);
