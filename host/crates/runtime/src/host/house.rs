@@ -225,7 +225,12 @@ impl Host {
 
     /// The instant `now`, as timers count it.
     pub(super) fn steady_at(&self, now: i64) -> i64 {
-        now.saturating_add(self.0.services.borrow().clock.set_back())
+        now.saturating_add(self.ahead())
+    }
+
+    /// By how many milliseconds timers are ahead of the calendar.
+    pub(super) fn ahead(&self) -> i64 {
+        self.0.services.borrow().clock.set_back()
     }
 
     pub(super) fn services(&self) -> Admitted {
@@ -499,8 +504,7 @@ impl Host {
         // What stands in the line for a place waits for no time.
         let timed = agents.into_iter().chain(instances);
         let timed = timed.min().filter(|due| *due != i64::MAX);
-        let back = self.0.services.borrow().clock.set_back();
-        let timed = timed.map(|due| due.saturating_sub(back));
+        let timed = timed.map(|due| due.saturating_sub(self.ahead()));
         timed.into_iter().chain(self.0.effective_at.get()).min()
     }
 
