@@ -3,10 +3,11 @@
 use super::agents::no_such_run;
 use super::firings::{Kept, WORTH_KEEPING};
 use super::house::{Behind, Host, store};
-use super::instances::{no_such_instance, refused};
+use super::instances::{meant, no_such_instance, refused};
 use super::intent::by_hand;
 use super::shown;
 use super::{Command, Fire, FireHow, Refused, RefusedCode, Signed};
+use crate::alive;
 use crate::inbox::SAYS;
 use crate::kin;
 use crate::past::{Doing, Past};
@@ -77,7 +78,7 @@ impl Host {
                 let (id, _) = begun.await?;
                 Ok(json!({ "instance": id }))
             }
-            Command::WorkflowList {} => Ok(self.instances()),
+            Command::WorkflowList {} => self.instances(),
             Command::WorkflowShow { instance } => self.instance(&instance),
             command @ (Command::WorkflowBind { .. }
             | Command::WorkflowDetach { .. }
@@ -136,23 +137,8 @@ impl Host {
 
     pub(super) fn instance_named(&self, wanted: &str) -> Result<Arc<str>, Refused> {
         let instances = self.0.instances.borrow();
-        if instances.has(wanted) {
-            return Ok(wanted.into());
-        }
-        let found: Vec<&Arc<str>> = instances
-            .all()
-            .map(Instance::id)
-            .filter(|id| !wanted.is_empty() && id.starts_with(wanted))
-            .collect();
-        match found[..] {
-            [one] => Ok(one.clone()),
-            [] => Err(no_such_instance(wanted)),
-            [first, second, ..] => Err(Refused::new(
-                RefusedCode::BadCommand,
-                format!("`{wanted}` can be more than one instance: {first}, {second} …"),
-                "write more of the id",
-            )),
-        }
+        let found = meant(wanted, instances.all().map(Instance::id))?;
+        found.ok_or_else(|| no_such_instance(wanted))
     }
 
     /// Have a run begin, or go on with one. It may not be found yet when this is over: whoever fires a trigger does not wait for that.
@@ -306,6 +292,7 @@ impl Host {
 
     fn list(&self) -> Json {
         let agents = self.0.agents.borrow();
+        let ahead = self.ahead();
         let runs: Vec<Json> = agents
             .all()
             .map(|(run, agent)| {
@@ -314,7 +301,7 @@ impl Host {
                     "run": run, "agent": agent.agent, "status": agent.word(), "states": agent.states, "usd": agent.usd,
                 });
                 if let Some(due) = agent.due {
-                    line["next_due"] = due.into();
+                    line["next_due"] = due.saturating_sub(ahead).into();
                 }
                 if let Some(why) = agent.why() {
                     line["why"] = why.into();
@@ -337,18 +324,23 @@ impl Host {
         list
     }
 
-    fn instances(&self) -> Json {
+    fn instances(&self) -> Result<Json, Refused> {
         let instances = self.0.instances.borrow();
-        let lines: Vec<Json> = instances.all().map(shown::in_a_line).collect();
-        json!({ "instances": lines })
+        let mut lines: Vec<Json> = instances.all().map(shown::in_a_line).collect();
+        let alive = alive::instances(&self.0.journal.borrow());
+        let alive = alive.map_err(|error| store(&error.into()))?;
+        // Those that could not be read at the start.
+        let damaged = alive.iter().filter(|(id, _)| !instances.has(id));
+        lines.extend(damaged.map(|(id, alive)| shown::damaged_in_a_line(id, &alive.of)));
+        Ok(json!({ "instances": lines }))
     }
 
     fn instance(&self, wanted: &str) -> Result<Json, Refused> {
         let instances = self.0.instances.borrow();
-        let named = self.instance_named(wanted);
+        let named = meant(wanted, instances.all().map(Instance::id))?;
         let journal = self.0.journal.borrow();
-        match named.ok().and_then(|id| instances.get(&id)) {
-            Some(instance) => Ok(shown::in_full(&journal, instance)),
+        match named.and_then(|id| instances.get(&id)) {
+            Some(instance) => Ok(shown::in_full(&journal, instance, self.ahead())),
             None => {
                 let house = self.definitions();
                 shown::past(&journal, Some(&house), &house.root, wanted)
