@@ -213,8 +213,10 @@ impl<'h> World<'h> {
     /// The version of a workflow that a record names.
     fn version(&self, named: &Json) -> Result<Arc<ChartBundle>, String> {
         let name = text(&named["name"]);
-        let found =
-            hash(&named["hash"]).and_then(|hash| self.houses.chart_with(&self.root, &name, hash));
+        let found = hash(&named["hash"]).and_then(|of| {
+            let file = hash(&named["file"]);
+            self.houses.chart_with(&self.root, &name, of, file)
+        });
         found.ok_or_else(|| format!("the workflow `{name}` is not recorded as it was"))
     }
 
