@@ -7,7 +7,6 @@ use super::instances::{meant, no_such_instance, refused};
 use super::intent::by_hand;
 use super::shown;
 use super::{Command, Fire, FireHow, Refused, RefusedCode, Signed};
-use crate::alive;
 use crate::inbox::SAYS;
 use crate::kin;
 use crate::past::{Doing, Past};
@@ -78,7 +77,7 @@ impl Host {
                 let (id, _) = begun.await?;
                 Ok(json!({ "instance": id }))
             }
-            Command::WorkflowList {} => self.instances(),
+            Command::WorkflowList {} => Ok(self.instances()),
             Command::WorkflowShow { instance } => self.instance(&instance),
             command @ (Command::WorkflowBind { .. }
             | Command::WorkflowDetach { .. }
@@ -324,15 +323,13 @@ impl Host {
         list
     }
 
-    fn instances(&self) -> Result<Json, Refused> {
+    fn instances(&self) -> Json {
         let instances = self.0.instances.borrow();
-        let mut lines: Vec<Json> = instances.all().map(shown::in_a_line).collect();
-        let alive = alive::instances(&self.0.journal.borrow());
-        let alive = alive.map_err(|error| store(&error.into()))?;
-        // Those that could not be read at the start.
-        let damaged = alive.iter().filter(|(id, _)| !instances.has(id));
-        lines.extend(damaged.map(|(id, alive)| shown::damaged_in_a_line(id, &alive.of)));
-        Ok(json!({ "instances": lines }))
+        let lines = instances.all().map(shown::in_a_line);
+        let damaged = instances.damaged.iter();
+        let damaged = damaged.map(|(id, workflow)| shown::damaged_in_a_line(id, workflow));
+        let lines: Vec<Json> = lines.chain(damaged).collect();
+        json!({ "instances": lines })
     }
 
     fn instance(&self, wanted: &str) -> Result<Json, Refused> {

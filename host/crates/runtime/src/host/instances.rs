@@ -20,6 +20,8 @@ use tokio::sync::oneshot;
 #[derive(Default)]
 pub(super) struct Instances {
     seats: BTreeMap<Arc<str>, Seat>,
+    /// Those that could not be read at the start, with their workflows.
+    pub(super) damaged: BTreeMap<Arc<str>, String>,
     /// Which agents were given work, the last one at the end.
     given: Vec<Arc<str>>,
 }

@@ -21,13 +21,17 @@ impl Host {
     /// Which instances there are, at the start.
     pub(in crate::host) fn read_instances(&self) -> Result<(), RuntimeError> {
         let alive = alive::instances(&self.0.journal.borrow())?;
-        for id in alive.into_keys() {
+        for (id, alive) in alive {
             match self.read_instance(&id)? {
                 Ok(seat) => {
                     self.0.instances.borrow_mut().seats.insert(id, seat);
                 }
                 // It stays in the journal, and whoever asks for it is told.
-                Err(error) => self.log(&id, "workflow", &error.to_string()),
+                Err(error) => {
+                    self.log(&id, "workflow", &error.to_string());
+                    let mut instances = self.0.instances.borrow_mut();
+                    instances.damaged.insert(id, alive.of);
+                }
             }
         }
         Ok(())
