@@ -66,7 +66,20 @@ impl Clock for SystemClock {
 
     fn was_set_back(&self, by: i64) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.back = seen.back.saturating_add(by);
+        // Whatever this clock has noticed itself is in it.
+        let (shown, passed) = both();
+        *seen = Seen {
+            shown,
+            passed,
+            back: by,
+        };
+    }
+
+    fn steady(&self) -> Timestamp {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // Both at one instant: where it is set back between the two, it would be ahead by all of that.
+        let (shown, passed) = both();
+        Timestamp(shown.saturating_add(seen.look(shown, passed)))
     }
 
     fn monotonic(&self) -> Duration {
@@ -160,5 +173,15 @@ mod tests {
         assert_eq!(look(1_010_900, 75), 60_000, "half of it was put right");
         assert_eq!(look(9_000_000, 85), 0, "it was set forward, or too far");
         assert_eq!(look(8_000_000, 95), 1_010_000);
+    }
+    #[test]
+    fn what_the_record_says_is_all_that_it_was_set_back() {
+        const HOUR: i64 = 3_600_000;
+        let clock = SystemClock::new();
+        // It was set back by an hour since.
+        clock.seen.lock().unwrap().shown += HOUR;
+        clock.was_set_back(3 * HOUR);
+        assert_eq!(clock.set_back(), 3 * HOUR);
+        assert!(clock.steady().0 >= clock.now().0 + 2 * HOUR);
     }
 }

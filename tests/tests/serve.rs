@@ -1,11 +1,12 @@
 //! The daemon and its clients as a person starts them, as far as they can be told apart without a host: who is refused, what is said, what `doctor` finds.
 
-use charthouse_tests::{Daemon, House, Plan, Ran, resting, until};
+use charthouse_tests::{Controlled, Daemon, House, Plan, Ran, resting, until};
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 #[test]
@@ -180,6 +181,10 @@ fn a_clock_that_is_set_back_makes_no_timer_wait_longer() {
     let run = resting(&clocked.house, "tester");
     daemon.kill();
     clocked.set(-1_000_000);
+    // What is added by hand meanwhile has the new time.
+    let mut remember = clocked.house.command();
+    remember.args(["memory", "add", "tester", "--layer", "facts", "It is so."]);
+    Ran::of(remember.env("CHARTHOUSE_CLOCK_OFF", &clocked.file)).expect(0);
     let daemon = clocked.begin();
     until("they are for the next process too", || over(&run));
     let run = resting(&clocked.house, "tester");
@@ -194,6 +199,61 @@ fn a_clock_that_is_set_back_makes_no_timer_wait_longer() {
         "{back:?}"
     );
     clocked.house.verify();
+}
+
+/// People sign by the calendar, and the workflow goes by its timers.
+#[test]
+fn what_people_sign_counts_while_the_clock_is_set_back() {
+    let house = Controlled::released(Plan::default());
+    let file = house.beside("clock");
+    let daemon = Daemon::begin_with(
+        &house,
+        &[("CHARTHOUSE_CLOCK_OFF", &file.display().to_string())],
+    );
+    let fresh = house.beside("clock.new");
+    fs::create_dir_all(fresh.parent().unwrap()).unwrap();
+    fs::write(&fresh, (-60 * Clocked::MINUTE).to_string()).unwrap();
+    fs::rename(fresh, &file).unwrap();
+    let number = house.approved(&["agent:tester"]);
+    assert_eq!(house.status(&number), "approved");
+    drop(daemon);
+    house.verify();
+}
+
+/// What a run was told while it was paused, and its daemon did not live to tell it.
+#[test]
+fn what_a_run_was_told_while_it_stood_still_comes_before_what_it_is_told_now() {
+    for verb in ["run", "chat"] {
+        let house = House::of(Plan {
+            chart: "initial: rest\nstates:\n  rest: { on: { human.said: work } }\n  work: { invoke: turn, on: { turn.done: rest } }\n",
+            ..Plan::default()
+        });
+        let daemon = Daemon::begin(&house);
+        let run = resting(&house, "tester");
+        house.run(["agents", "pause", &run]).expect(0);
+        house.run(["agents", "say", &run, "use tabs"]).expect(0);
+        daemon.kill();
+        let now = "no: use spaces";
+        let mut command = house.command();
+        command.args([verb, "tester", "--resume", &run]);
+        match verb {
+            "run" => {
+                Ran::of(command.arg(now));
+            }
+            _ => {
+                command.stdin(Stdio::piped()).stdout(Stdio::null());
+                let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+                let mut stdin = child.stdin.take().unwrap();
+                stdin.write_all(format!("{now}\n").as_bytes()).unwrap();
+                drop(stdin);
+                child.wait().unwrap();
+            }
+        }
+        let said = house.records(&run, "said");
+        let said: Vec<&Value> = said.iter().map(|said| &said["body"]["text"]).collect();
+        assert_eq!(said, ["use tabs", now], "{verb}");
+        house.verify();
+    }
 }
 
 #[test]

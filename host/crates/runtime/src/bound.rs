@@ -41,6 +41,9 @@ pub struct Binding {
     /// Whether there is work for it to hand in.
     #[serde(default)]
     pub works: bool,
+    /// The words that the role hands in with, where it has some: recorded here, since a payload is made again from this record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcomes: Vec<Arc<str>>,
 }
 
 impl Binding {
@@ -59,6 +62,14 @@ impl Binding {
     /// The tool by which the model hands in, while there is something to hand in.
     pub(crate) fn hand_in(&self, open: bool, estimator: &dyn Estimator) -> Option<ToolOffer> {
         let bound = Some(self).filter(|bound| bound.works)?;
+        let outcome = match &bound.outcomes[..] {
+            [] => {
+                json!({ "type": "string", "description": "One word that the workflow acts on, for instance done, accepted or rejected." })
+            }
+            words => {
+                json!({ "type": "string", "enum": words, "description": "The word that the workflow acts on." })
+            }
+        };
         let schema = ToolSchema {
             name: HAND_IN.into(),
             description: format!(
@@ -71,7 +82,7 @@ impl Binding {
                 "required": ["outcome"],
                 "additionalProperties": false,
                 "properties": {
-                    "outcome": { "type": "string", "description": "One word that the workflow acts on, for instance done, accepted or rejected." },
+                    "outcome": outcome,
                     "notes": { "type": "string", "description": "What whoever takes it from here should know." },
                     "artefacts": { "type": "object", "description": "What was made, by name: paths, summaries, figures." }
                 }
@@ -245,4 +256,33 @@ fn work_in_words(data: &serde_json::Value) -> String {
         "\nWhen it is done, call `{HAND_IN}` with the outcome.]"
     ));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_reads_the_words_of_its_role_and_what_was_recorded_without_them_reads_as_it_did() {
+        let of = |more: &str| -> Binding {
+            let body = format!(
+                "{{\"instance\":\"i\",\"workflow\":\"w\",\"role\":\"r\",\"works\":true{more}}}"
+            );
+            let bound: Binding = serde_json::from_str(&body).unwrap();
+            assert_eq!(serde_json::to_string(&bound).unwrap(), body);
+            bound
+        };
+        let outcome = |bound: &Binding| {
+            let estimator = context::counter(context::Counting::Estimate);
+            let offer = bound.hand_in(true, estimator).unwrap();
+            offer.schema.parameters["properties"]["outcome"].clone()
+        };
+        assert_eq!(
+            outcome(&of("")),
+            json!({ "type": "string", "description": "One word that the workflow acts on, for instance done, accepted or rejected." })
+        );
+        let with = outcome(&of(",\"outcomes\":[\"conforms\",\"does-not\"]"));
+        assert_eq!(with["enum"], json!(["conforms", "does-not"]));
+        assert!(!with.to_string().contains("accepted"), "{with}");
+    }
 }

@@ -111,9 +111,8 @@ impl Run {
         point::reach(Point::Deliver);
         if &*told.event == SAYS {
             // It is taken when the guards have seen it.
-            let text = told.data["text"].as_str().unwrap_or_default().to_owned();
             self.resting = false;
-            self.unheard.push_back((text, told.seq));
+            self.unheard.push_back((said_in(told), told.seq));
             return self.listen_on();
         }
         self.take_cause(told.seq, &told.from, &told.event, &told.data["usd"]);
@@ -177,12 +176,40 @@ impl Run {
         });
     }
 
-    /// What a person said is ready to be taken.
-    pub(crate) fn heard(&mut self, heard: Heard) {
-        self.over(heard.effect);
+    /// Hear a message and all that is said in it, before anything else is begun: what was said while the run was stopped comes before what is said now.
+    pub(crate) async fn hear_first(&mut self, message: Message) {
+        let (text, seq) = match message {
+            Message::Said(text) => (text, None),
+            Message::Told(told) if &*told.event == SAYS => {
+                if told.seq.is_some_and(|seq| seq <= self.heard_upto) {
+                    return;
+                }
+                (said_in(&told), told.seq)
+            }
+            other => return self.hear(other),
+        };
+        let effect = self.new_effect();
+        let (guards, context) = (self.guards.clone(), self.call_context(effect));
+        let inspected = guards.on_the_way_in(&text, &Provenance::Human, &[], &context);
+        let inspected = inspected.await;
+        self.take_words(Heard {
+            effect,
+            text,
+            seq,
+            inspected,
+        });
+    }
+
+    fn take_words(&mut self, heard: Heard) {
         self.take_cause(heard.seq, "human", SAYS, &serde_json::Value::Null);
         let text = self.let_in(heard.effect, "said", heard.text, heard.inspected);
         self.said(&text);
+    }
+
+    /// What a person said is ready to be taken.
+    pub(crate) fn heard(&mut self, heard: Heard) {
+        self.over(heard.effect);
+        self.take_words(heard);
         self.listen_on();
         while !self.is_hearing()
             && let Some(told) = self.behind.pop_front()
@@ -363,4 +390,9 @@ impl Run {
             });
         }
     }
+}
+
+/// What somebody says by a letter.
+fn said_in(told: &Told) -> String {
+    told.data["text"].as_str().unwrap_or_default().to_owned()
 }

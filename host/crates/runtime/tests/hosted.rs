@@ -3,6 +3,8 @@
 mod common;
 mod hosted {
     mod behind;
+    mod clock;
+    mod shown;
     pub mod stage;
 }
 

@@ -23,7 +23,7 @@ pub trait Clock: Send + Sync {
     fn set_back(&self) -> i64 {
         0
     }
-    /// What an earlier process knew of that.
+    /// By how much the record says that it is set back now.
     fn was_set_back(&self, _by: i64) {}
     /// Now, as timers count it: by the calendar, but a clock that is set back makes none of them wait longer.
     fn steady(&self) -> Timestamp {

@@ -60,8 +60,6 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
         Mode::Foreground,
     )?;
     let end = open::block_on(LocalSet::new().run_until(async {
-        let turning = host.clone();
-        tokio::task::spawn_local(async move { turning.turn(Box::pin(stream::pending())).await });
         // Before the first prompt: a signal that came to it would leave the terminal as the editor of lines wants it.
         let mut signals = match &terminal.0 {
             Some(_) => Interrupts::listen_at_terminal()?,
@@ -82,6 +80,9 @@ pub fn run(options: &Chat) -> Result<u8, Failure> {
         let Some(Message::Said(first)) = first else {
             return Ok(None);
         };
+        // Not before: what a run was told while it was stopped is handed out once, to those that are here then.
+        let turning = host.clone();
+        tokio::task::spawn_local(async move { turning.turn(Box::pin(stream::pending())).await });
         let permit = ask.permit(&progress);
         let observer: Observer = {
             let progress = progress.clone();

@@ -227,15 +227,18 @@ impl Agents {
         due.map(|(run, _)| run.clone()).collect()
     }
 
-    /// There may be other limits now: those that stand still because nothing was left to spend.
+    /// Those that stand still because nothing was left to spend.
+    pub(super) fn spent(&self) -> Vec<Arc<str>> {
+        let spent = self.runs.iter().filter(|(_, agent)| agent.is_spent());
+        spent.map(|(run, _)| run.clone()).collect()
+    }
+
+    /// The same, where there may be other limits now.
     pub(super) fn limits_changed(&mut self) -> Vec<Arc<str>> {
-        let spent = self.runs.iter_mut().filter(|(_, agent)| agent.is_spent());
-        let mut all = Vec::new();
-        for (run, agent) in spent {
+        for agent in self.runs.values_mut().filter(|agent| agent.is_spent()) {
             agent.new_limits = true;
-            all.push(run.clone());
         }
-        all
+        self.spent()
     }
 
     /// From now on what `run` has begun, and all below it, is turned here too: its names say whose they are.

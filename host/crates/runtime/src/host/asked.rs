@@ -3,7 +3,7 @@
 use super::agents::no_such_run;
 use super::firings::{Kept, WORTH_KEEPING};
 use super::house::{Behind, Host, store};
-use super::instances::{no_such_instance, refused};
+use super::instances::{meant, no_such_instance, refused};
 use super::intent::by_hand;
 use super::shown;
 use super::{Command, Fire, FireHow, Refused, RefusedCode, Signed};
@@ -136,23 +136,8 @@ impl Host {
 
     pub(super) fn instance_named(&self, wanted: &str) -> Result<Arc<str>, Refused> {
         let instances = self.0.instances.borrow();
-        if instances.has(wanted) {
-            return Ok(wanted.into());
-        }
-        let found: Vec<&Arc<str>> = instances
-            .all()
-            .map(Instance::id)
-            .filter(|id| !wanted.is_empty() && id.starts_with(wanted))
-            .collect();
-        match found[..] {
-            [one] => Ok(one.clone()),
-            [] => Err(no_such_instance(wanted)),
-            [first, second, ..] => Err(Refused::new(
-                RefusedCode::BadCommand,
-                format!("`{wanted}` can be more than one instance: {first}, {second} …"),
-                "write more of the id",
-            )),
-        }
+        let found = meant(wanted, instances.all().map(Instance::id))?;
+        found.ok_or_else(|| no_such_instance(wanted))
     }
 
     /// Have a run begin, or go on with one. It may not be found yet when this is over: whoever fires a trigger does not wait for that.
@@ -306,6 +291,7 @@ impl Host {
 
     fn list(&self) -> Json {
         let agents = self.0.agents.borrow();
+        let ahead = self.ahead();
         let runs: Vec<Json> = agents
             .all()
             .map(|(run, agent)| {
@@ -314,7 +300,7 @@ impl Host {
                     "run": run, "agent": agent.agent, "status": agent.word(), "states": agent.states, "usd": agent.usd,
                 });
                 if let Some(due) = agent.due {
-                    line["next_due"] = due.into();
+                    line["next_due"] = due.saturating_sub(ahead).into();
                 }
                 if let Some(why) = agent.why() {
                     line["why"] = why.into();
@@ -339,16 +325,19 @@ impl Host {
 
     fn instances(&self) -> Json {
         let instances = self.0.instances.borrow();
-        let lines: Vec<Json> = instances.all().map(shown::in_a_line).collect();
+        let lines = instances.all().map(shown::in_a_line);
+        let damaged = instances.damaged.iter();
+        let damaged = damaged.map(|(id, workflow)| shown::damaged_in_a_line(id, workflow));
+        let lines: Vec<Json> = lines.chain(damaged).collect();
         json!({ "instances": lines })
     }
 
     fn instance(&self, wanted: &str) -> Result<Json, Refused> {
         let instances = self.0.instances.borrow();
-        let named = self.instance_named(wanted);
+        let named = meant(wanted, instances.all().map(Instance::id))?;
         let journal = self.0.journal.borrow();
-        match named.ok().and_then(|id| instances.get(&id)) {
-            Some(instance) => Ok(shown::in_full(&journal, instance)),
+        match named.and_then(|id| instances.get(&id)) {
+            Some(instance) => Ok(shown::in_full(&journal, instance, self.ahead())),
             None => {
                 let house = self.definitions();
                 shown::past(&journal, Some(&house), &house.root, wanted)

@@ -225,7 +225,12 @@ impl Host {
 
     /// The instant `now`, as timers count it.
     pub(super) fn steady_at(&self, now: i64) -> i64 {
-        now.saturating_add(self.0.services.borrow().clock.set_back())
+        now.saturating_add(self.ahead())
+    }
+
+    /// By how many milliseconds timers are ahead of the calendar.
+    pub(super) fn ahead(&self) -> i64 {
+        self.0.services.borrow().clock.set_back()
     }
 
     pub(super) fn services(&self) -> Admitted {
@@ -383,11 +388,15 @@ impl Host {
         let upto = match self.has_ended(&letter.to)? {
             true => u64::MAX,
             false => {
-                let past = crate::past::Past::read(&self.0.journal.borrow(), &letter.to)?;
-                past.map_or(0, |past| match past.over {
-                    Some(_) => u64::MAX,
-                    None => past.heard_upto,
-                })
+                match crate::past::Past::read(&self.0.journal.borrow(), &letter.to) {
+                    Ok(past) => past.map_or(0, |past| match past.over {
+                        Some(_) => u64::MAX,
+                        None => past.heard_upto,
+                    }),
+                    // It cannot go on, and whoever takes it up hears why. No other run is to wait for that.
+                    Err(RuntimeError::Compacted { .. }) => 0,
+                    Err(error) => return Err(error),
+                }
             }
         };
         heard.insert(letter.to.clone(), upto);
@@ -495,8 +504,7 @@ impl Host {
         // What stands in the line for a place waits for no time.
         let timed = agents.into_iter().chain(instances);
         let timed = timed.min().filter(|due| *due != i64::MAX);
-        let back = self.0.services.borrow().clock.set_back();
-        let timed = timed.map(|due| due.saturating_sub(back));
+        let timed = timed.map(|due| due.saturating_sub(self.ahead()));
         timed.into_iter().chain(self.0.effective_at.get()).min()
     }
 

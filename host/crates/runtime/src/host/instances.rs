@@ -20,6 +20,8 @@ use tokio::sync::oneshot;
 #[derive(Default)]
 pub(super) struct Instances {
     seats: BTreeMap<Arc<str>, Seat>,
+    /// Those that could not be read at the start, with their workflows.
+    pub(super) damaged: BTreeMap<Arc<str>, String>,
     /// Which agents were given work, the last one at the end.
     given: Vec<Arc<str>>,
 }
@@ -99,6 +101,26 @@ fn bindings(instance: &Instance) -> BTreeMap<Arc<str>, Binding> {
         Some((run.clone(), instance.binding(run)?))
     });
     runs.collect()
+}
+
+/// The one of `ids` that is `wanted`, or the only one that begins with it.
+pub(super) fn meant<'i>(
+    wanted: &str,
+    ids: impl Iterator<Item = &'i Arc<str>>,
+) -> Result<Option<Arc<str>>, Refused> {
+    let begin: Vec<&Arc<str>> = ids
+        .filter(|id| !wanted.is_empty() && id.starts_with(wanted))
+        .collect();
+    let exact = begin.iter().find(|id| ****id == *wanted);
+    match (exact, &begin[..]) {
+        (Some(id), _) | (None, [id]) => Ok(Some((*id).clone())),
+        (None, []) => Ok(None),
+        (None, [first, second, ..]) => Err(Refused::new(
+            RefusedCode::BadCommand,
+            format!("`{wanted}` can be more than one instance: {first}, {second} …"),
+            "write more of the id",
+        )),
+    }
 }
 
 /// There is no such instance here.

@@ -78,7 +78,7 @@ pub(super) struct Vouched {
 #[derive(Clone, Debug)]
 pub(super) struct Claim {
     pub statement: Statement,
-    /// When the work that it ends came up.
+    /// When the work that it ends came up, as timers count it.
     pub since: Option<i64>,
 }
 
@@ -471,7 +471,10 @@ impl Host {
         if (now - made).abs() > FRESH_MS {
             return Err(format!("it was signed for {time}, and counts for a day").into());
         }
-        if claim.since.is_some_and(|since| made < since) {
+        if claim
+            .since
+            .is_some_and(|since| self.steady_at(made) < since)
+        {
             return Err("the workflow has gone on since it was signed".into());
         }
         let seen = self.0.journal.borrow().record(RecordId(said.seen.seq));

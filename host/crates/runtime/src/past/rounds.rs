@@ -77,6 +77,8 @@ impl Past {
             return;
         };
         doing.thoughts += 1;
+        // Whoever asks again has all answers from before.
+        doing.lost = None;
         doing.asking = Some(asking(body, &body["context"]["total"], time));
     }
 

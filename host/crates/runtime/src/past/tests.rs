@@ -231,3 +231,48 @@ fn an_outcome_that_was_taken_out_and_is_needed_keeps_the_run_from_going_on() {
         }
     }
 }
+
+/// An answer that was taken out long ago is in: an inference that was asked for later is what is open.
+#[test]
+fn an_answer_that_was_taken_out_before_the_last_inference_keeps_nothing_from_going_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(&directory.path().join("journal.db")).unwrap();
+    let effects =
+        json!([{ "type": "invoke", "id": "a", "activity": "turn", "state": "s", "params": {} }]);
+    let think = |effect: u64| {
+        let body = json!({
+            "effect": effect, "invocation": "a", "provider": "p", "model": "m", "context": { "total": 9 },
+        });
+        ("think", body)
+    };
+    for (kind, body) in [
+        ("started", json!({ "agent": { "name": "x" } })),
+        (
+            "step",
+            json!({ "event": null, "time": 0, "effects": effects }),
+        ),
+        think(3),
+        ("reply", json!({ "effect": 3, "reply": "x".repeat(500) })),
+        think(4),
+    ] {
+        let body = body.to_string();
+        let record = NewRecord {
+            run: "r",
+            time: Timestamp(0),
+            kind,
+            body: &body,
+        };
+        journal.append(&[record]).unwrap();
+    }
+    let compacted = journal.compact(&Compaction {
+        from: Bulk::Runs(&["r"]),
+        kinds: &["reply"],
+        at_least: 0,
+        archive: None,
+        anew: false,
+        now: Timestamp(1),
+    });
+    assert_eq!(compacted.unwrap().records, 1);
+    let past = Past::read(&journal, "r").unwrap().unwrap();
+    assert_eq!(past.doing["a"].asking.as_ref().unwrap().effect, 4);
+}

@@ -121,14 +121,21 @@ impl Houses {
         loaded
     }
 
-    /// The chart `name` with the hash `hash`, out of whichever set has it.
+    /// The chart `name` with the hash `hash`, as it stood in the file with the hash `file` where that is recorded: two files may do the same and move otherwise.
     pub(super) fn chart_with(
         &self,
         root: &Path,
         name: &str,
         hash: ContentHash,
+        file: Option<ContentHash>,
     ) -> Option<Arc<ChartBundle>> {
-        self.sets.keys().find_map(|set| {
+        let has_it = |set: &&ContentHash| {
+            let mut files = self.sets[*set].iter();
+            files.any(|(_, of)| Some(*of) == file)
+        };
+        let (with, without): (Vec<&ContentHash>, Vec<&ContentHash>) =
+            self.sets.keys().partition(has_it);
+        with.into_iter().chain(without).find_map(|set| {
             let house = self.house(*set, root).ok()?;
             let bundle = house.charts.get(name)?;
             (bundle.chart.hash() == hash).then(|| bundle.clone())
@@ -167,5 +174,46 @@ pub(super) fn damaged(record: &Record, why: serde_json::Error) -> RuntimeError {
         run: record.run.clone(),
         record: record.seq.0,
         why: why.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two files of a workflow that differ in what they say of moving, and in nothing that it does.
+    #[test]
+    fn a_version_is_found_by_its_file_where_others_do_the_same() {
+        let house = "house: h\nstore: sqlite:journal.db\nproviders: { p: { kind: scripted, file: s.yaml } }\n";
+        let chart = |policy: &str| {
+            format!(
+                "chart: w\nversion: 1.0.0\nkind: workflow\nroles: {{ maker: {{}} }}\nmigrate: {policy}\ninitial: making\nstates:\n  making: {{ role: maker, on: {{ role.done: over }} }}\n  over: {{ type: final }}\n"
+            )
+        };
+        let mut houses = Houses::default();
+        let charts = [chart("migrate"), chart("pin"), chart("refuse")];
+        for text in &charts {
+            let files = [("house.yaml", house), ("charts/w.yaml", text)];
+            let files = files.map(|(file, text)| {
+                let hash = ContentHash::of(text.as_bytes());
+                houses.texts.insert(hash, text.to_owned());
+                (Arc::<str>::from(file), hash)
+            });
+            let set = set_of(files.iter().map(|(file, hash)| (&**file, *hash)));
+            houses.sets.insert(set, files.to_vec());
+        }
+        let root = Path::new("/house");
+        let mut does = None;
+        for text in &charts {
+            let file = ContentHash::of(text.as_bytes());
+            let set = houses.sets.iter().find(|(_, files)| files[1].1 == file);
+            let house = houses.house(*set.unwrap().0, root).unwrap();
+            let hash = house.charts["w"].chart.hash();
+            assert_eq!(*does.get_or_insert(hash), hash);
+            let found = houses.chart_with(root, "w", hash, Some(file)).unwrap();
+            assert_eq!(found.hash, file);
+        }
+        let any = houses.chart_with(root, "w", does.unwrap(), None);
+        assert!(any.is_some());
     }
 }

@@ -48,14 +48,16 @@ pub(crate) fn chart_of(
     bundle.ok_or_else(|| format!("it had no chart `{name}`"))
 }
 
-/// The chart `name` with the hash `hash`, as it was recorded with any of a house's definitions.
+/// The chart `name` with the hash `hash`, as it was recorded with any of a house's definitions: that of the file with the hash `file` where there is one.
 pub(crate) fn chart_with(
     journal: &Journal,
     root: &Path,
     name: &str,
     hash: ContentHash,
+    file: ContentHash,
 ) -> Option<Arc<ChartBundle>> {
-    Houses::read(journal).ok()?.chart_with(root, name, hash)
+    let houses = Houses::read(journal).ok()?;
+    houses.chart_with(root, name, hash, Some(file))
 }
 
 /// Execute the run `run` again, as far as the record `until` where that is given.

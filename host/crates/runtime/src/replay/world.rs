@@ -176,6 +176,8 @@ impl<'h> World<'h> {
             Kind::Said => self.talk.said(&body),
             Kind::Item => self.item(record, &mut body)?,
             Kind::Summary => {
+                // One that was stopped too.
+                self.spent.ended(&body);
                 let read = self.talk.summed(&mut body, self.estimator);
                 read.map_err(|why| damaged(record, why))?;
             }
@@ -211,8 +213,10 @@ impl<'h> World<'h> {
     /// The version of a workflow that a record names.
     fn version(&self, named: &Json) -> Result<Arc<ChartBundle>, String> {
         let name = text(&named["name"]);
-        let found =
-            hash(&named["hash"]).and_then(|hash| self.houses.chart_with(&self.root, &name, hash));
+        let found = hash(&named["hash"]).and_then(|of| {
+            let file = hash(&named["file"]);
+            self.houses.chart_with(&self.root, &name, of, file)
+        });
         found.ok_or_else(|| format!("the workflow `{name}` is not recorded as it was"))
     }
 
@@ -587,4 +591,35 @@ pub(super) fn text(value: &Json) -> String {
 
 pub(super) fn hash(value: &Json) -> Option<ContentHash> {
     ContentHash::parse(value.as_str()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use journal::{Journal, NewRecord};
+
+    #[test]
+    fn a_summary_that_was_stopped_is_not_under_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(&directory.path().join("journal.db")).unwrap();
+        let call = json!({ "effect": 5, "tool": "digest.summarise", "state": "s", "provider": "p", "model": "m", "tokens": 9 });
+        let stopped = json!({ "effect": 5, "summary": null, "why": "the run was paused" });
+        for (kind, body) in [("call", call), ("summary", stopped)] {
+            let record = NewRecord {
+                run: "r",
+                time: Timestamp(0),
+                kind,
+                body: &body.to_string(),
+            };
+            journal.append(&[record]).unwrap();
+        }
+        let houses = Houses::default();
+        let mut world = World::new(&houses, "r");
+        let mut under_way = Vec::new();
+        for record in journal.records("r").unwrap() {
+            world.take(&record).unwrap();
+            under_way.push(Stand::of(&world).under_way.len());
+        }
+        assert_eq!(under_way, [1, 0]);
+    }
 }

@@ -5,7 +5,7 @@ use crate::admission::Purse;
 use crate::gather::Served;
 use crate::generations::Generations;
 use crate::grants::Grants;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Message};
 use crate::kin::Children;
 use crate::live::{RunEvent, Status};
 use crate::loading::{Waiting, find_agent, load_guards, load_plugins};
@@ -26,7 +26,6 @@ use futures_util::stream::FuturesUnordered;
 use rust_decimal::Decimal;
 use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
-use types::Provenance;
 
 impl Run {
     pub(super) async fn new(
@@ -175,14 +174,9 @@ impl Run {
             }
             None => None,
         };
-        hosted.work.into_iter().for_each(|told| run.hear(told));
-        if let Some(prompt) = request.prompt {
-            let effect = run.new_effect();
-            let (guards, context) = (run.guards.clone(), run.call_context(effect));
-            let inspected = guards.on_the_way_in(&prompt, &Provenance::Human, &[], &context);
-            let inspected = inspected.await;
-            let prompt = run.let_in(effect, "said", prompt, inspected);
-            run.said(&prompt);
+        let prompt = request.prompt.map(Message::Said);
+        for message in hosted.work.into_iter().chain(prompt) {
+            run.hear_first(message).await;
         }
         match going {
             Some(going) if tries_again && going.is_empty() => {

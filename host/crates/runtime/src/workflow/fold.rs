@@ -22,6 +22,15 @@ pub struct Recorded<'r> {
     pub body: &'r str,
 }
 
+/// By what a version is found that a record names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// By what its chart does, whatever else its file says.
+    Chart,
+    /// By its file, where that is to be had: what it says of moving counts too.
+    File,
+}
+
 impl Instance {
     /// The instance `id` out of its records, in order: all of them, or those from its newest `snapshot` on. Kinds that it does not write are passed over.
     ///
@@ -33,7 +42,7 @@ impl Instance {
     pub fn fold<'r>(
         id: &str,
         records: impl IntoIterator<Item = Recorded<'r>>,
-        versions: impl Fn(&Version) -> Option<Arc<ChartBundle>>,
+        versions: impl Fn(&Version, By) -> Option<Arc<ChartBundle>>,
     ) -> Result<Instance, WorkflowError> {
         let mut folding = Folding {
             id: id.into(),
@@ -53,7 +62,7 @@ impl Instance {
 /// An instance being made of its records.
 struct Folding<'f> {
     id: Arc<str>,
-    versions: &'f dyn Fn(&Version) -> Option<Arc<ChartBundle>>,
+    versions: &'f dyn Fn(&Version, By) -> Option<Arc<ChartBundle>>,
     instance: Option<Instance>,
     /// What the first step begins with.
     began: Option<(Arc<ChartBundle>, Core)>,
@@ -70,7 +79,7 @@ impl Folding<'_> {
             return Ok(());
         };
         if let Fact::Started(started) = &fact {
-            let bundle = self.version(&started.workflow)?;
+            let bundle = self.version(&started.workflow, By::Chart)?;
             let mut core = Core::default();
             core.apply(&fact);
             self.began = Some((bundle, core));
@@ -96,7 +105,7 @@ impl Folding<'_> {
     }
 
     fn restore(&mut self, record: &Recorded<'_>, saved: Saved) -> Result<(), WorkflowError> {
-        let bundle = self.version(&saved.workflow)?;
+        let bundle = self.version(&saved.workflow, By::Chart)?;
         let chart = saved
             .chart
             .restore(&bundle.chart)
@@ -164,16 +173,16 @@ impl Folding<'_> {
         instance: &mut Instance,
         moved: &Migrated,
     ) -> Result<(), WorkflowError> {
-        let to = self.version(&moved.workflow)?;
+        let to = self.version(&moved.workflow, By::File)?;
         let arrived = moving::migrate(&instance.bundle, &to, &instance.chart, moved.time)
             .map_err(|error| self.damaged(record, error.to_string()))?;
         instance.chart = arrived.snapshot;
-        instance.bundle = to;
+        instance.bundle = self.version(&moved.workflow, By::Chart)?;
         self.check(record, instance, &moved.configuration)
     }
 
-    fn version(&self, version: &Version) -> Result<Arc<ChartBundle>, WorkflowError> {
-        (self.versions)(version)
+    fn version(&self, version: &Version, by: By) -> Result<Arc<ChartBundle>, WorkflowError> {
+        (self.versions)(version, by)
             .filter(|bundle| bundle.chart.hash() == version.hash)
             .ok_or_else(|| WorkflowError::NoVersion {
                 instance: self.id.clone(),

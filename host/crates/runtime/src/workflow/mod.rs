@@ -39,7 +39,7 @@ mod who;
 
 pub use error::{WorkflowError, Wrong};
 pub use fact::Version;
-pub use fold::Recorded;
+pub use fold::{By, Recorded};
 pub use happening::{Addressee, Beside, Happened, Out, Sender, Taken};
 pub use holding::{ARTEFACT_BYTES_MAX, ARTEFACTS_MAX, NOTES_BYTES_MAX};
 pub use instance::{Ended, EndedHow, Instance};

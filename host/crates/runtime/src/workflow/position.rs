@@ -166,10 +166,13 @@ impl Instance {
         let work = self.work_of(who);
         let states = self.states_for(who).into_iter();
         let chart = &self.bundle.chart;
+        let role = work.first().map_or(role, |(role, _)| role);
+        let outcomes = self.bundle.roles.get(role).map(|role| &role.outcomes);
         Some(Binding {
             instance: self.id.clone(),
             workflow: chart.name().into(),
-            role: work.first().map_or(role, |(role, _)| role).clone(),
+            role: role.clone(),
+            outcomes: outcomes.cloned().unwrap_or_default(),
             states: states.map(|state| chart.state(state).id.clone()).collect(),
             works: !work.is_empty(),
         })

@@ -141,6 +141,8 @@ struct Virtual {
     began: Instant,
     /// By how many milliseconds it was set forward.
     ahead: AtomicI64,
+    /// By how many it is known to have been set back.
+    back: AtomicI64,
 }
 
 impl Clock for Virtual {
@@ -150,6 +152,12 @@ impl Clock for Virtual {
     }
     fn monotonic(&self) -> Duration {
         self.began.elapsed()
+    }
+    fn set_back(&self) -> i64 {
+        self.back.load(SeqCst)
+    }
+    fn was_set_back(&self, by: i64) {
+        self.back.store(by, SeqCst);
     }
 }
 
@@ -222,6 +230,7 @@ impl Stage {
         let clock = Arc::new(Virtual {
             began: Instant::now(),
             ahead: AtomicI64::new(0),
+            back: AtomicI64::new(0),
         });
         let services = Services {
             sandbox: sandbox(directory.path(), clock.clone()),
@@ -257,9 +266,19 @@ impl Stage {
         self.clock.ahead.fetch_add(by, SeqCst);
     }
 
+    /// Set the clock back, which it notices; or right again, by less than nothing.
+    pub fn set_clock_back(&self, by: i64) {
+        self.clock.ahead.fetch_sub(by, SeqCst);
+        self.clock.back.fetch_add(by, SeqCst);
+    }
+
     pub async fn sleep_until(&self, time: i64) {
         let left = u64::try_from(time - self.now()).unwrap();
         tokio::time::sleep(Duration::from_millis(left)).await;
+    }
+
+    pub fn house(&self) -> House {
+        load(self.directory.path())
     }
 
     pub fn journal(&self) -> Journal {

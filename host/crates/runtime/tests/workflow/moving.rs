@@ -2,7 +2,7 @@
 
 use super::charts::chart;
 use super::stage::{Stage, coder, reviewer};
-use charthouse_runtime::workflow::{Happened, Out, WorkflowError};
+use charthouse_runtime::workflow::{By, Happened, Out, Version, WorkflowError};
 use std::sync::Arc;
 
 const BEFORE: &str = "\
@@ -58,6 +58,26 @@ fn holders_and_work_survive_when_their_role_and_state_do() {
     let records = stage.records.len();
     moved(&mut stage, &after).unwrap();
     assert_eq!(stage.records.len(), records);
+}
+
+/// What a file says of moving may be edited afterwards: it moved by what the file said then.
+#[test]
+fn an_instance_that_moved_is_read_by_the_file_by_which_it_moved() {
+    let mut stage = played();
+    let rules = "migrate: { renamed: { making/make: build } }\n";
+    let after = BEFORE
+        .replace("make: {", "build: {")
+        .replace("states:\n  making", &format!("{rules}states:\n  making"));
+    moved(&mut stage, &after).unwrap();
+    let edited = chart(&after.replace(rules, ""));
+    let versions = |version: &Version, by: By| {
+        let does = edited.chart.hash() == version.hash && by == By::Chart;
+        does.then(|| edited.clone())
+            .or_else(|| stage.recorded(version))
+    };
+    let folded = stage.fold_by(0, None, versions).unwrap();
+    assert_eq!(folded.position(), stage.instance.position());
+    assert_eq!(folded.bundle().hash, edited.hash, "the house's own counts");
 }
 
 #[test]

@@ -417,7 +417,7 @@ fn records_that_do_not_fit_say_which() {
         }
     }
     stage.records = whole;
-    let versions = |_: &charthouse_runtime::workflow::Version| None;
+    let versions = |_: &charthouse_runtime::workflow::Version, _| None;
     let records = [charthouse_runtime::workflow::Recorded {
         seq: 0,
         kind: "started",

@@ -1,7 +1,8 @@
 //! A stage on which an instance is played: every happening is also folded out of the records, from the beginning and from a snapshot, and must come to the same.
 
 use charthouse_runtime::workflow::{
-    Addressee, Happened, Instance, Out, Recorded, Sender, Taken, Version, Via, Who, WorkflowError,
+    Addressee, By, Happened, Instance, Out, Recorded, Sender, Taken, Version, Via, Who,
+    WorkflowError,
 };
 use definitions::ChartBundle;
 use serde_json::{Value as Json, json};
@@ -110,6 +111,22 @@ impl Stage {
     }
 
     pub fn fold(&self, from: usize, snapshot: Option<&str>) -> Result<Instance, WorkflowError> {
+        let versions = |version: &Version, _: By| self.recorded(version);
+        self.fold_by(from, snapshot, versions)
+    }
+
+    /// The version that a record names.
+    pub fn recorded(&self, version: &Version) -> Option<Arc<ChartBundle>> {
+        let found = self.versions.iter().find(|b| b.hash == version.file);
+        found.cloned()
+    }
+
+    pub fn fold_by(
+        &self,
+        from: usize,
+        snapshot: Option<&str>,
+        versions: impl Fn(&Version, By) -> Option<Arc<ChartBundle>>,
+    ) -> Result<Instance, WorkflowError> {
         let snapshot = snapshot.map(|body| Recorded {
             seq: 0,
             kind: "snapshot",
@@ -121,10 +138,6 @@ impl Stage {
             kind,
             body,
         });
-        let versions = |version: &Version| {
-            let found = self.versions.iter().find(|b| b.hash == version.file);
-            found.cloned()
-        };
         Instance::fold("i1", snapshot.into_iter().chain(records), versions)
     }
 

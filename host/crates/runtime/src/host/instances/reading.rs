@@ -7,8 +7,8 @@ use crate::host::house::{Host, store};
 use crate::host::vouch::{Deed, is_signed_workflow};
 use crate::host::{Refused, RefusedCode};
 use crate::record::Kind;
-use crate::workflow::{Happened, Instance, Recorded, Version, WorkflowError};
-use definitions::House;
+use crate::workflow::{By, Happened, Instance, Recorded, Version, WorkflowError};
+use definitions::{ChartBundle, House};
 use journal::{Journal, Record};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, VecDeque};
@@ -21,13 +21,17 @@ impl Host {
     /// Which instances there are, at the start.
     pub(in crate::host) fn read_instances(&self) -> Result<(), RuntimeError> {
         let alive = alive::instances(&self.0.journal.borrow())?;
-        for id in alive.into_keys() {
+        for (id, alive) in alive {
             match self.read_instance(&id)? {
                 Ok(seat) => {
                     self.0.instances.borrow_mut().seats.insert(id, seat);
                 }
                 // It stays in the journal, and whoever asks for it is told.
-                Err(error) => self.log(&id, "workflow", &error.to_string()),
+                Err(error) => {
+                    self.log(&id, "workflow", &error.to_string());
+                    let mut instances = self.0.instances.borrow_mut();
+                    instances.damaged.insert(id, alive.of);
+                }
             }
         }
         Ok(())
@@ -149,11 +153,14 @@ pub(in crate::host) fn read(
         body["cause"].as_u64().max(body["heard"].as_u64())
     });
     let heard = heard.max().unwrap_or(0);
-    let versions = |version: &Version| {
+    let versions = |version: &Version, by: By| {
         let own = house.and_then(|house| house.charts.get(&version.name));
-        let same = own.filter(|bundle| bundle.chart.hash() == version.hash);
-        same.cloned()
-            .or_else(|| crate::replay::chart_with(journal, root, &version.name, version.hash))
+        let own = own.filter(|bundle| bundle.chart.hash() == version.hash);
+        let enough = |bundle: &&Arc<ChartBundle>| by == By::Chart || bundle.hash == version.file;
+        let recorded =
+            || crate::replay::chart_with(journal, root, &version.name, version.hash, version.file);
+        let found = own.filter(enough).cloned().or_else(recorded);
+        found.or_else(|| own.cloned())
     };
     let recorded = records.iter().map(|record| Recorded {
         seq: record.seq.0,
