@@ -535,17 +535,18 @@ fn bombs_of_memory_and_processes_are_ended_as_what_they_are() {
         return;
     };
     limited(&answer, "more memory than its limit of 128MiB");
-    // Several that each stay below it, and files in memory.
+    // Several that each stay below it, and hold what they have until all of them have it.
     limited(
         &machine
             .argv(&[
                 "sh",
                 "-c",
-                "for i in 1 2 3 4; do head -c 50000000 /dev/zero | tail & done; sleep 10",
+                "for i in 1 2 3 4; do (head -c 50000000 /dev/zero; sleep 10) | tail & done; sleep 10",
             ])
             .unwrap(),
         "more memory",
     );
+    // Files in memory.
     let full = machine
         .argv(&["dd", "if=/dev/zero", "of=/tmp/bomb", "bs=1M", "count=500"])
         .unwrap();
