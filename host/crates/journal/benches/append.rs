@@ -27,7 +27,7 @@ fn main() {
         &measured(on_disk, &bodies(3)),
         Some(Goal::Times(1.2)),
         COMMIT,
-        "Nearly all of it is the disk's: the same bytes are synchronised once. The rest is two indexes, the head, the hash chain and the witness.",
+        "It is synchronised once, as the floor is, but more pages are: those of two indexes and the head. The rest is hashes and the witness.",
     );
     // What the journal itself costs shows where synchronising costs nothing.
     let in_memory = Path::new("/dev/shm");
