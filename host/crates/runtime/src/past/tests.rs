@@ -169,13 +169,46 @@ fn a_fold_that_is_stored_anywhere_and_goes_on_comes_to_the_same() {
     }
 }
 
+/// A journal of a run that has begun a turn, with `records` behind that, the one of `kind` without its body.
+fn without<'k>(
+    kind: &str,
+    records: impl IntoIterator<Item = (&'k str, serde_json::Value)>,
+) -> (tempfile::TempDir, Journal) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(&directory.path().join("journal.db")).unwrap();
+    let effects =
+        json!([{ "type": "invoke", "id": "a", "activity": "turn", "state": "s", "params": {} }]);
+    let step = json!({ "event": null, "time": 0, "effects": effects });
+    let begun = [
+        ("started", json!({ "agent": { "name": "x" } })),
+        ("step", step),
+    ];
+    for (kind, body) in begun.into_iter().chain(records) {
+        let body = body.to_string();
+        let record = NewRecord {
+            run: "r",
+            time: Timestamp(0),
+            kind,
+            body: &body,
+        };
+        journal.append(&[record]).unwrap();
+    }
+    let compacted = journal.compact(&Compaction {
+        from: Bulk::Runs(&["r"]),
+        kinds: &[kind],
+        at_least: 0,
+        archive: None,
+        anew: false,
+        now: Timestamp(1),
+    });
+    assert_eq!(compacted.unwrap().records, 1);
+    (directory, journal)
+}
+
 /// What a call came to was taken out of the journal. Where the call counts no more nothing is missing; where it does it must not be called uncertain.
 #[test]
 fn an_outcome_that_was_taken_out_and_is_needed_keeps_the_run_from_going_on() {
     for is_done in [true, false] {
-        let directory = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(&directory.path().join("journal.db")).unwrap();
-        let effects = json!([{ "type": "invoke", "id": "a", "activity": "turn", "state": "s", "params": {} }]);
         let last = match is_done {
             true => (
                 "step",
@@ -183,41 +216,21 @@ fn an_outcome_that_was_taken_out_and_is_needed_keeps_the_run_from_going_on() {
             ),
             false => ("stopped", json!({ "invocation": "a", "suspended": true })),
         };
-        for (kind, body) in [
-            ("started", json!({ "agent": { "name": "x" } })),
-            (
-                "step",
-                json!({ "event": null, "time": 0, "effects": effects }),
-            ),
-            (
-                "call",
-                json!({ "effect": 7, "invocation": "a", "call": "c", "tool": "t", "arguments": "{}", "repeat": "once" }),
-            ),
-            (
-                "outcome",
-                json!({ "effect": 7, "outcome": "x".repeat(500) }),
-            ),
-            last,
-            ("ended", json!({ "status": "cancelled" })),
-        ] {
-            let body = body.to_string();
-            let record = NewRecord {
-                run: "r",
-                time: Timestamp(0),
-                kind,
-                body: &body,
-            };
-            journal.append(&[record]).unwrap();
-        }
-        let compacted = journal.compact(&Compaction {
-            from: Bulk::Runs(&["r"]),
-            kinds: &["outcome"],
-            at_least: 0,
-            archive: None,
-            anew: false,
-            now: Timestamp(1),
-        });
-        assert_eq!(compacted.unwrap().records, 1);
+        let (_directory, journal) = without(
+            "outcome",
+            [
+                (
+                    "call",
+                    json!({ "effect": 7, "invocation": "a", "call": "c", "tool": "t", "arguments": "{}", "repeat": "once" }),
+                ),
+                (
+                    "outcome",
+                    json!({ "effect": 7, "outcome": "x".repeat(500) }),
+                ),
+                last,
+                ("ended", json!({ "status": "cancelled" })),
+            ],
+        );
         let read = Past::read(&journal, "r");
         match is_done {
             true => assert!(read.unwrap().unwrap().doing.is_empty()),
@@ -235,44 +248,20 @@ fn an_outcome_that_was_taken_out_and_is_needed_keeps_the_run_from_going_on() {
 /// An answer that was taken out long ago is in: an inference that was asked for later is what is open.
 #[test]
 fn an_answer_that_was_taken_out_before_the_last_inference_keeps_nothing_from_going_on() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut journal = Journal::open(&directory.path().join("journal.db")).unwrap();
-    let effects =
-        json!([{ "type": "invoke", "id": "a", "activity": "turn", "state": "s", "params": {} }]);
     let think = |effect: u64| {
         let body = json!({
             "effect": effect, "invocation": "a", "provider": "p", "model": "m", "context": { "total": 9 },
         });
         ("think", body)
     };
-    for (kind, body) in [
-        ("started", json!({ "agent": { "name": "x" } })),
-        (
-            "step",
-            json!({ "event": null, "time": 0, "effects": effects }),
-        ),
-        think(3),
-        ("reply", json!({ "effect": 3, "reply": "x".repeat(500) })),
-        think(4),
-    ] {
-        let body = body.to_string();
-        let record = NewRecord {
-            run: "r",
-            time: Timestamp(0),
-            kind,
-            body: &body,
-        };
-        journal.append(&[record]).unwrap();
-    }
-    let compacted = journal.compact(&Compaction {
-        from: Bulk::Runs(&["r"]),
-        kinds: &["reply"],
-        at_least: 0,
-        archive: None,
-        anew: false,
-        now: Timestamp(1),
-    });
-    assert_eq!(compacted.unwrap().records, 1);
+    let (_directory, journal) = without(
+        "reply",
+        [
+            think(3),
+            ("reply", json!({ "effect": 3, "reply": "x".repeat(500) })),
+            think(4),
+        ],
+    );
     let past = Past::read(&journal, "r").unwrap().unwrap();
     assert_eq!(past.doing["a"].asking.as_ref().unwrap().effect, 4);
 }
