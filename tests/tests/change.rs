@@ -58,6 +58,15 @@ impl Deref for Stage {
 }
 
 impl Stage {
+    /// Wait until judge has voted for the second version of the first change.
+    fn until_judged(&self) {
+        until("judge has voted for the second version", || {
+            let shown = self.run(["change", "show", "CR-0001", "--json"]);
+            let votes = |shown: &Ran| shown.json()["votes"].as_array().map_or(0, Vec::len);
+            shown.code == Some(0) && votes(&shown) == 2
+        });
+    }
+
     fn new() -> Self {
         let house = House::init::<&str>(&[]);
         for name in ["agents", "plugins", "scripts"] {
@@ -137,11 +146,7 @@ fn agents_and_people_take_a_change_from_its_request_to_its_release() {
     let daemon = Daemon::begin(&stage);
     stage.run(["workflow", "start", "change-control"]).expect(0);
     // maker requests, judge assesses and votes against it, maker asks for less, judge assesses that and votes for it.
-    until("judge has voted for the second version", || {
-        let shown = stage.run(["change", "show", "CR-0001", "--json"]);
-        let votes = |shown: &Ran| shown.json()["votes"].as_array().map_or(0, Vec::len);
-        shown.code == Some(0) && votes(&shown) == 2
-    });
+    stage.until_judged();
     let shown = stage.change("CR-0001");
     assert_eq!(shown["title"], "Let clerk read");
     assert_eq!(shown["requested_by"], "agent:maker");
@@ -581,11 +586,7 @@ fn agents_whose_keys_are_lost_with_the_houses_sign_with_new_ones() {
     let stage = Stage::released();
     let daemon = Daemon::begin(&stage);
     stage.run(["workflow", "start", "change-control"]).expect(0);
-    until("judge has voted for the second version", || {
-        let shown = stage.run(["change", "show", "CR-0001", "--json"]);
-        let votes = |shown: &Ran| shown.json()["votes"].as_array().map_or(0, Vec::len);
-        shown.code == Some(0) && votes(&shown) == 2
-    });
+    stage.until_judged();
     daemon.kill();
     std::fs::remove_dir_all(stage.root.join(".charthouse/keys")).unwrap();
     stage

@@ -10,7 +10,7 @@ mod hosted {
 
 use charthouse_runtime::host::{Command, Fire, FireHow, Host, Hosting, RefusedCode};
 use common::{runtime, start};
-use hosted::stage::{DAY, Stage};
+use hosted::stage::{DAY, Stage, left_patient};
 use journal::NewRecord;
 use journal::faults::Fault;
 use serde_json::{Value as Json, json};
@@ -390,13 +390,7 @@ fn left_letter(stage: &Stage, run: &str, event: &str) {
 fn a_run_that_the_store_keeps_from_going_on_is_never_given_up_and_begins_nothing_anew() {
     runtime().block_on(async {
         let stage = Stage::new("");
-        let run = stage
-            .live(async |host| {
-                let run = begin(host, "patient").await;
-                tokio::time::sleep(minutes(1)).await;
-                run
-            })
-            .await;
+        let run = left_patient(&stage).await;
         left_letter(&stage, &run, "human.enough");
         (0..20).for_each(|_| stage.faults.order(Fault::Full));
         stage

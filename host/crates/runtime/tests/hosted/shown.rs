@@ -1,6 +1,6 @@
 //! What cannot be read is said, and keeps nothing else from going on.
 
-use super::stage::Stage;
+use super::stage::{Stage, left_patient};
 use crate::common::runtime;
 use crate::{begin, left_letter, minutes, piece};
 use charthouse_runtime::host::{Command, Hosting, RefusedCode, look};
@@ -89,13 +89,7 @@ fn without_a_host_an_instance_is_named_as_with_one() {
 fn a_run_of_which_too_much_was_taken_out_keeps_no_host_from_beginning() {
     runtime().block_on(async {
         let stage = Stage::new("");
-        let run = stage
-            .live(async |host| {
-                let run = begin(host, "patient").await;
-                tokio::time::sleep(minutes(1)).await;
-                run
-            })
-            .await;
+        let run = left_patient(&stage).await;
         let invoke = json!([{ "type": "invoke", "id": "a", "activity": "turn", "state": "idle", "params": {} }]);
         append(
             &stage,

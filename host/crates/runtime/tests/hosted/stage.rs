@@ -375,3 +375,13 @@ fn write_agents(house: &Path, limit: &str) {
         write(house, &format!("agents/{name}.yaml"), &agent);
     }
 }
+
+/// A run that a host has begun, which waits for nothing that comes, and is left by that host.
+pub async fn left_patient(stage: &Stage) -> String {
+    let begun = stage.live(async |host| {
+        let run = crate::begin(host, "patient").await;
+        tokio::time::sleep(crate::minutes(1)).await;
+        run
+    });
+    begun.await
+}
